@@ -1,0 +1,134 @@
+"""Reverse-mode differentiation: a tape of the ops that ran, and the one sweep back over it.
+
+The vjp rules are written with ops. Under a trace the tape holds stand-ins and the sweep records nodes; in eager mode
+it holds values and the sweep runs. Nothing else differs, and since a sweep's own ops go onto any outer tape,
+derivatives nest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from graphc.dispatch import located, state
+from graphc.op import TABLE, Op
+from graphc.tensor import Tensor
+
+
+class Entry(NamedTuple):
+    op: Op
+    operands: tuple[Tensor, ...]
+    attrs: dict[str, Any]
+    result: Tensor
+
+
+class Tape:
+    """While open (`with Tape() as tape`), notes every op that is applied in this thread."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def record(self, op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], result: Tensor) -> None:
+        self.entries.append(Entry(op, operands, attrs, result))
+
+    def __enter__(self) -> Tape:
+        state.tapes = (*state.tapes, self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        state.tapes = tuple(t for t in state.tapes if t is not self)
+
+
+def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources: Sequence[Tensor]) -> list[Tensor]:
+    """The cotangents of `sources`, given those of `outputs`; zeros for a source that no output depends on.
+
+    Contributions to one tensor are added in the reverse of the order in which the program used it.
+    """
+    wanted = {id(source) for source in sources}
+    for entry in tape.entries:
+        if entry.op.vjp is not None and any(id(o) in wanted for o in entry.operands):
+            wanted.add(id(entry.result))
+    found: dict[int, Tensor] = {}
+    for output, ct in zip(outputs, cts, strict=True):
+        _accumulate(found, output, ct)
+    for entry in reversed(tape.entries):
+        ct = found.get(id(entry.result))
+        if ct is None or id(entry.result) not in wanted:
+            continue
+        with _derivative_of(entry.result):
+            parts = entry.op.vjp(ct, entry.result, *entry.operands, **entry.attrs)  # type: ignore[misc]
+            for operand, part in zip(entry.operands, parts, strict=True):
+                if part is not None and id(operand) in wanted:
+                    _accumulate(found, operand, part() if callable(part) else part)
+    return [found[id(s)] if id(s) in found else _zeros_like(s) for s in sources]
+
+
+def _accumulate(found: dict[int, Tensor], tensor: Tensor, ct: Tensor) -> None:
+    earlier = found.get(id(tensor))
+    found[id(tensor)] = ct if earlier is None else TABLE["add"](earlier, ct)
+
+
+def _zeros_like(tensor: Tensor) -> Tensor:
+    zero = Tensor(0, tensor.dtype)
+    return TABLE["broadcast_to"](zero, shape=tensor.shape)
+
+
+class _derivative_of:  # noqa: N801 (used as a statement)
+    """Marks the nodes recorded within as made by the vjp of a tensor's node."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.node = tensor._node
+
+    def __enter__(self) -> None:
+        if state.trace is not None:
+            self.outer, state.trace.forward = state.trace.forward, self.node
+
+    def __exit__(self, *error: object) -> None:
+        if state.trace is not None:
+            state.trace.forward = self.outer
+
+
+def differentiate(
+    function: Callable[..., Any], args: tuple[Any, ...], positions: Sequence[int], weights: Sequence[Tensor],
+    has_aux: bool, sens: Any = None,
+) -> tuple[Any, list[Tensor], list[Tensor]]:
+    """Runs `function(*args)` on a tape and sweeps back.
+
+    Returns:
+        What the function returned, the gradients of the arguments at `positions`, the gradients of `weights`.
+    """
+    for position in positions:
+        if not 0 <= position < len(args):
+            raise located(ValueError(f"grad: position {position} out of range for {len(args)} arguments"))
+        if not isinstance(args[position], Tensor) or not args[position].dtype.is_float:
+            got = args[position].type if isinstance(args[position], Tensor) else type(args[position]).__name__
+            raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
+    # A fresh name for each argument: the same tensor passed twice has two gradients.
+    inner = list(args)
+    with Tape() as tape:
+        for position in positions:
+            inner[position] = TABLE["identity"](args[position])
+        value = function(*inner)
+    heads = _heads(value, has_aux)
+    if sens is None:
+        cts = [TABLE["broadcast_to"](Tensor(1, h.dtype), shape=h.shape) for h in heads]
+    else:
+        cts = list(sens) if isinstance(sens, (tuple, list)) else [sens]
+    sources = [inner[p] for p in positions] + list(weights)
+    grads = sweep(tape, heads, cts, sources)
+    return value, grads[: len(positions)], grads[len(positions) :]
+
+
+def _heads(value: Any, has_aux: bool) -> list[Tensor]:
+    """The tensors to differentiate: the first of several if the rest is auxiliary, otherwise all."""
+    if isinstance(value, Tensor):
+        items = [value]
+    elif isinstance(value, (tuple, list)) and value:
+        items = [value[0]] if has_aux else list(value)
+    else:
+        items = [value]
+    for item in items:
+        if not isinstance(item, Tensor) or not item.dtype.is_float:
+            got = item.type if isinstance(item, Tensor) else type(item).__name__
+            raise located(TypeError(f"grad: the function must return float Tensors to differentiate, got {got}"))
+    return items

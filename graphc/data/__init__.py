@@ -1,0 +1,1 @@
+"""Data files that come with graphc, one folder each with its licence."""

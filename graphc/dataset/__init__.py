@@ -1,0 +1,71 @@
+"""Datasets: MindSpore's `mindspore.dataset` in NumPy.
+
+import graphc.dataset as ds
+from graphc.dataset import transforms, vision
+
+data = ds.FashionMnistDataset(ds.embedded_fashion_mnist(), usage="train", shuffle=True)
+data = data.map([vision.Rescale(1 / 255, 0), vision.HWC2CHW()], "image").batch(32)
+for image, label in data.create_tuple_iterator(): ...
+
+config      seed, threads, how far to work ahead
+rng         random numbers by position            samplers   which samples of a source
+blocks      columns of several samples            files      IDX and CIFAR readers
+rows        samples not yet read                  images     arithmetic on stacks of images
+epochs      one pass, its iterator                transforms, vision   operations for map
+core        Dataset and the pipeline steps        sources    where samples come from
+"""
+
+from graphc.dataset import config, transforms, vision
+from graphc.dataset.core import BatchInfo, Dataset
+from graphc.dataset.core import zip_datasets as zip
+from graphc.dataset.files import DataFileError
+from graphc.dataset.samplers import (
+    DistributedSampler,
+    IterSampler,
+    PKSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    Shuffle,
+    SubsetRandomSampler,
+    SubsetSampler,
+    WeightedRandomSampler,
+)
+from graphc.dataset.sources import (
+    Cifar10Dataset,
+    Cifar100Dataset,
+    FashionMnistDataset,
+    GeneratorDataset,
+    ImageFolderDataset,
+    MnistDataset,
+    NumpySlicesDataset,
+    embedded_fashion_mnist,
+)
+
+__all__ = [
+    "BatchInfo",
+    "Cifar10Dataset",
+    "Cifar100Dataset",
+    "DataFileError",
+    "Dataset",
+    "DistributedSampler",
+    "FashionMnistDataset",
+    "GeneratorDataset",
+    "ImageFolderDataset",
+    "IterSampler",
+    "MnistDataset",
+    "NumpySlicesDataset",
+    "PKSampler",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "Shuffle",
+    "SubsetRandomSampler",
+    "SubsetSampler",
+    "WeightedRandomSampler",
+    "config",
+    "embedded_fashion_mnist",
+    "transforms",
+    "vision",
+    "zip",
+]

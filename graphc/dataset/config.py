@@ -1,0 +1,102 @@
+"""Settings of the data pipeline: the seed, the worker threads, how far to work ahead.
+
+    ds.config.set_seed(1)
+    ds.config.set_num_parallel_workers(4)
+
+A pipeline reads them when an epoch starts. Everything random in it (samplers, `shuffle`, random transforms) follows
+from the seed, the epoch number and the position of the sample, so two programs with the same seed see the same data.
+"""
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = [
+    "get_num_parallel_workers",
+    "get_prefetch_size",
+    "get_seed",
+    "set_num_parallel_workers",
+    "set_prefetch_size",
+    "set_seed",
+]
+
+MAX_UINT32 = 2**32 - 1
+
+
+@dataclass
+class _Settings:
+    seed: int = 5489  # what MindSpore reports before any set_seed (the default seed of the mt19937 generator)
+    seed_generation: int = 0  # counts set_seed calls: each restarts the epoch numbers
+    num_parallel_workers: int = 1
+    prefetch_size: int = 4
+
+
+_settings = _Settings()
+
+
+def check_int(name: str, value: object, low: int, high: int | None = None) -> int:
+    """`value` as an int, or the error that names what was given and the range `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: got {value!r} of type {type(value).__name__}, expected an int")
+    if value < low or (high is not None and value > high):
+        raise ValueError(
+            f"{name}: got {value}, expected " + (f"at least {low}" if high is None else f"{low} to {high}")
+        )
+    return int(value)
+
+
+def set_seed(seed: int) -> None:
+    """Seed every shuffle, sampler and random transform, and restart the epoch numbers.
+
+    As in MindSpore, the global generators of `random` and `numpy.random` are seeded too, for the functions users map.
+
+    Args:
+        seed: int, 0 to 2**32 - 1.
+    Raises:
+        TypeError: not an int.
+        ValueError: out of range.
+    """
+    value = check_int("set_seed", seed, 0, MAX_UINT32)
+    _settings.seed = value
+    _settings.seed_generation += 1
+    random.seed(value)
+    np.random.seed(value)
+
+
+def get_seed() -> int:
+    """The seed in force; 5489 until `set_seed` is called."""
+    return _settings.seed
+
+
+def seed_generation() -> int:
+    """How often `set_seed` was called: datasets and transforms start counting anew when it changes."""
+    return _settings.seed_generation
+
+
+def set_num_parallel_workers(num: int) -> None:
+    """Set the number of threads of operations that name none themselves.
+
+    Args:
+        num: int, at least 1. Results never depend on it, unless a user's function draws from a global generator.
+    """
+    _settings.num_parallel_workers = check_int("set_num_parallel_workers", num, 1)
+
+
+def get_num_parallel_workers() -> int:
+    """The number of threads of operations that name none themselves; 1 at first."""
+    return _settings.num_parallel_workers
+
+
+def set_prefetch_size(size: int) -> None:
+    """Set how many rows (batches, after `batch`) a background thread may work ahead of the consumer.
+
+    Args:
+        size: int, at least 0. With 0 every row is made in the thread that asks for it.
+    """
+    _settings.prefetch_size = check_int("set_prefetch_size", size, 0)
+
+
+def get_prefetch_size() -> int:
+    """How many rows the background thread may work ahead; 4 at first."""
+    return _settings.prefetch_size

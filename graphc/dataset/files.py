@@ -1,0 +1,184 @@
+"""Readers of data files: IDX (MNIST and its kin) and the binary form of CIFAR. Nothing is ever unpickled.
+
+A file is believed only as far as it proves itself: the sizes its header promises must be the bytes that follow, no
+more and no less.
+"""
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+
+_PORTION = 1 << 20
+_IMAGES, _LABELS = 0x803, 0x801  # unsigned bytes of rank 3 and of rank 1
+
+
+class DataFileError(ValueError):
+    """A data file that does not hold what it should."""
+
+
+def check_dir(name: str, dataset_dir: str | os.PathLike[str]) -> Path:
+    """The directory as a path.
+
+    Raises:
+        NotADirectoryError: it does not exist, or is something else.
+    """
+    if not isinstance(dataset_dir, (str, os.PathLike)):
+        raise TypeError(f"{name}: got dataset_dir of type {type(dataset_dir).__name__}, expected a path")
+    path = Path(dataset_dir)
+    if not path.is_dir():
+        raise NotADirectoryError(f"{name}: got dataset_dir {str(path)!r}, expected a directory that exists")
+    return path
+
+
+def _read(file: BinaryIO, count: int) -> bytes:
+    """Up to `count` bytes, never reserving more memory than there is data: the count may come from a lying header."""
+    parts = []
+    while count > 0 and (part := file.read(min(count, _PORTION))):
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def read_idx(path: Path, magic: int) -> np.ndarray:
+    """An IDX file of unsigned bytes, gzipped or not.
+
+    Format: a big-endian magic number whose last byte is the rank, one big-endian 32-bit size per axis, the values
+    (Y. LeCun, C. Cortes, C. Burges: The MNIST database, "File formats").
+
+    Args:
+        path: the file.
+        magic: the magic number expected.
+    Returns:
+        uint8 array of the shape in the header.
+    Raises:
+        DataFileError: the magic number, or the number of bytes, is not what it should be.
+    """
+    rank = magic & 0xFF
+    with open(path, "rb") as start:
+        zipped = start.read(2) == b"\x1f\x8b"
+    try:
+        with cast(BinaryIO, gzip.open(path, "rb") if zipped else open(path, "rb")) as file:
+            header = _read(file, 4 + 4 * rank)
+            got = int.from_bytes(header[:4], "big")
+            if len(header) >= 4 and got != magic:
+                raise DataFileError(
+                    f"{path}: got magic number {got:#010x}, expected {magic:#010x} for IDX bytes of rank {rank}"
+                )
+            if len(header) < 4 + 4 * rank:
+                raise DataFileError(f"{path}: got {len(header)} bytes, expected an IDX header of {4 + 4 * rank}")
+            shape = tuple(int.from_bytes(header[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank))
+            expected = int(np.prod(shape, dtype=object))
+            values = _read(file, expected + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataFileError(f"{path}: the gzip data is damaged or cut short ({error})") from error
+    if len(values) != expected:
+        more = f"{len(values)} bytes" if len(values) < expected else "more"
+        raise DataFileError(f"{path}: the header says {list(shape)}, that is {expected} bytes, but there are {more}")
+    return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def find_file(name: str, folders: Iterable[Path], names: Iterable[str]) -> Path:
+    """The first of these files that exists.
+
+    Raises:
+        FileNotFoundError: none does.
+    """
+    folders, names = list(folders), list(names)
+    for folder in folders:
+        for file in names:
+            if (folder / file).is_file():
+                return folder / file
+    raise FileNotFoundError(
+        f"{name}: there is no {' or '.join(names)} in {', '.join(str(folder) for folder in folders)}"
+    )
+
+
+def read_mnist(name: str, folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of a part of an MNIST-like dataset.
+
+    Args:
+        name: the dataset, for errors.
+        folder: where the four files are, or two folders `train` and `test` that hold two each.
+        part: "train" or "test".
+    Returns:
+        uint8 [N, H, W, 1] and uint32 [N].
+    """
+    stem = {"train": "train", "test": "t10k"}[part]
+    folders = [folder, folder / part]
+    files = []
+    for kind in ("images-idx3", "labels-idx1"):
+        names = [f"{stem}-{kind}-ubyte", f"{stem}-{kind}-ubyte.gz", f"{stem}-{kind.replace('-idx', '.idx')}-ubyte"]
+        files.append(find_file(name, folders, names))
+    images, labels = read_idx(files[0], _IMAGES), read_idx(files[1], _LABELS)
+    if len(images) != len(labels):
+        raise DataFileError(f"{files[0]} has {len(images)} images, but {files[1]} has {len(labels)} labels")
+    return images[..., None], labels.astype(np.uint32)
+
+
+def read_cifar(path: Path, label_classes: Sequence[int]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A binary CIFAR file: per image one byte for each kind of label, then 32 x 32 red, green and blue bytes.
+
+    Format: A. Krizhevsky, The CIFAR-10 dataset, "Binary version".
+
+    Args:
+        path: the file.
+        label_classes: number of classes of each kind of label.
+    Returns:
+        uint8 [N, 32, 32, 3] and uint32 [N] for each kind of label.
+    Raises:
+        DataFileError: the file is not whole records, or a label is too large.
+    """
+    record = len(label_classes) + 3072
+    size = path.stat().st_size
+    if size == 0 or size % record:
+        raise DataFileError(f"{path}: got {size} bytes, expected one or more records of {record} bytes")
+    with open(path, "rb") as file:
+        records = np.frombuffer(_read(file, size), np.uint8).reshape(-1, record)
+    labels = [records[:, i].astype(np.uint32) for i in range(len(label_classes))]
+    for kind, classes in zip(labels, label_classes, strict=True):
+        if kind.max() >= classes:
+            wrong = int(kind.argmax())
+            raise DataFileError(f"{path}: record {wrong} has label {kind[wrong]}, expected 0 to {classes - 1}")
+    images = records[:, len(label_classes) :].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), labels
+
+
+def cifar_files(name: str, folder: Path, subfolder: str, part: str, files: dict[str, str]) -> list[Path]:
+    """The binary files of a part of CIFAR, in order.
+
+    Args:
+        name: the dataset, for errors.
+        folder: where the files are, or the folder `subfolder` that holds them.
+        part: "train" or "test".
+        files: regular expression of the file names of each part.
+    Raises:
+        FileNotFoundError: there is none, or a number is missing.
+    """
+    for place in (folder, folder / subfolder):
+        if not place.is_dir():
+            continue
+        found = sorted(path for path in place.iterdir() if re.fullmatch(files[part], path.name))
+        numbers = [int(number) for path in found for number in re.findall(r"_(\d+)\.bin$", path.name)]
+        missing = set(range(1, max(numbers, default=0) + 1)) - set(numbers)
+        if missing:
+            raise FileNotFoundError(
+                f"{name}: {place} has {[path.name for path in found]}, number {min(missing)} is missing"
+            )
+        if found:
+            return found
+    expected = files[part].replace("\\", "")
+    pickled = (
+        " (the folder holds the pickled Python version; this reads the binary version)" if _pickled(folder) else ""
+    )
+    raise FileNotFoundError(f"{name}: there is no {expected} in {folder} or {folder / subfolder}{pickled}")
+
+
+def _pickled(folder: Path) -> bool:
+    places = [folder, *folder.glob("cifar-*-py")]
+    return any((place / name).is_file() for place in places for name in ("data_batch_1", "test_batch", "train", "test"))

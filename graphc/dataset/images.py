@@ -1,0 +1,307 @@
+"""Arithmetic on stacks of images, [N, H, W, C]: resampling, warping, colour.
+
+Every function treats the images of a stack alike and apart, so that a stack of one gives the same as a stack of many.
+Integers are computed on in float32 (float64 above 16 bits), rounded to the nearest and held within their range.
+"""
+
+import io
+from collections.abc import Callable
+from enum import Enum, StrEnum
+from typing import Any
+
+import numpy as np
+
+
+class Inter(Enum):
+    """Interpolation, as in OpenCV (NEAREST, BILINEAR, BICUBIC, AREA) and in Pillow (PILCUBIC, ANTIALIAS: Lanczos)."""
+
+    NEAREST = 0
+    ANTIALIAS = 1
+    BILINEAR = LINEAR = 2
+    BICUBIC = CUBIC = 3
+    AREA = 4
+    PILCUBIC = 5
+
+
+class Border(StrEnum):
+    """What a border is filled with: one value, the edge pixel, or the mirrored image without or with its edge pixel."""
+
+    CONSTANT = "constant"
+    EDGE = "edge"
+    REFLECT = "reflect"
+    SYMMETRIC = "symmetric"
+
+
+def import_pillow(what: str) -> Any:
+    """The module `PIL.Image`.
+
+    Raises:
+        ImportError: Pillow is not installed.
+    """
+    try:
+        import PIL.Image
+    except ImportError:
+        raise ImportError(f"{what} needs Pillow, which is not installed: pip install 'graphc[vision]'") from None
+    return PIL.Image
+
+
+def decode_image(data: np.ndarray, where: str) -> np.ndarray:
+    """The image in the bytes of a file.
+
+    Args:
+        data: uint8 [n].
+        where: what to call it in errors.
+    Returns:
+        uint8 [H, W, 3], red first.
+    Raises:
+        ImportError: Pillow is not installed.
+        ValueError: the bytes are no image Pillow can read.
+    """
+    pillow = import_pillow("decoding images")
+    if data.dtype != np.uint8 or data.ndim != 1:
+        raise ValueError(
+            f"{where}: got {data.dtype} of shape {data.shape}, expected the bytes of an image file, uint8 [n]"
+        )
+    try:
+        with pillow.open(io.BytesIO(data.tobytes())) as image:
+            return np.array(image.convert("RGB"))
+    except Exception as error:  # Pillow's plugins raise many kinds for damaged files
+        raise ValueError(f"{where}: not a readable image file ({error})") from error
+
+
+def saturate(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Floats as `dtype`; integers are rounded to the nearest, ties to even, and held within their range."""
+    if dtype.kind not in "iu":
+        return values.astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    rounded: np.ndarray = np.rint(values).clip(limits.min, limits.max)
+    return rounded.astype(dtype)
+
+
+def _work_dtype(dtype: np.dtype) -> type[np.floating]:
+    exact = dtype.itemsize <= 2 if dtype.kind in "iu" else dtype.itemsize <= 4
+    return np.float32 if exact else np.float64
+
+
+# Resampling
+
+
+def _cubic(x: np.ndarray, a: float) -> np.ndarray:
+    """The cubic convolution kernel (Keys, Cubic convolution interpolation for digital image processing, 1981)."""
+    x = np.asarray(np.abs(x))
+    inner = ((a + 2) * x - (a + 3)) * x * x + 1
+    outer = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return np.select([x < 1, x < 2], [inner, outer], 0.0)
+
+
+def _lanczos(x: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+
+
+def _triangle(x: np.ndarray) -> np.ndarray:
+    height: np.ndarray = 1 - np.abs(x)
+    return height.clip(min=0)
+
+
+# Kernels that interpolate between the 2 * reach pixels around a point: reach, kernel.
+_POINT_KERNELS: dict[Inter, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
+    Inter.BILINEAR: (1, _triangle),
+    Inter.BICUBIC: (2, lambda x: _cubic(x, -0.75)),
+}
+
+Taps = tuple[np.ndarray, np.ndarray]  # for each result the source indices [out, k] and their weights [out, k]
+
+
+def _nearest_taps(size: int, out: int) -> Taps:
+    index = np.minimum(np.arange(out) * size // out, size - 1)[:, None]
+    return index, np.ones((out, 1))
+
+
+def _point_taps(size: int, out: int, reach: int, kernel: Callable[[np.ndarray], np.ndarray]) -> Taps:
+    """Interpolate at the centre of each result pixel from the 2 * `reach` around; edge pixels stand for all beyond."""
+    centre = (np.arange(out) + 0.5) * (size / out) - 0.5
+    index = np.floor(centre).astype(np.int64)[:, None] + np.arange(1 - reach, 1 + reach)
+    return np.clip(index, 0, size - 1), kernel(index - centre[:, None])
+
+
+def _area_taps(size: int, out: int) -> Taps:
+    """Average what each result pixel covers."""
+    start = np.arange(out) * (size / out)
+    stop = start + size / out
+    index = np.floor(start).astype(np.int64)[:, None] + np.arange(int(np.ceil(size / out)) + 1)
+    cover = np.minimum(index + 1, stop[:, None]) - np.maximum(index, start[:, None])
+    weights = np.where(index < size, np.maximum(cover, 0.0), 0.0)
+    return np.minimum(index, size - 1), weights / weights.sum(axis=1, keepdims=True)
+
+
+def _filter_taps(size: int, out: int, reach: float, kernel: Callable[[np.ndarray], np.ndarray]) -> Taps:
+    """Filter with a kernel that widens when shrinking, as Pillow does."""
+    widen = max(size / out, 1.0)
+    centre = ((np.arange(out) + 0.5) * (size / out))[:, None]
+    first = np.floor(centre - reach * widen + 0.5).astype(np.int64)
+    index = first + np.arange(int(np.ceil(2 * reach * widen)) + 1)
+    used = (index >= 0) & (index < size) & (index < np.floor(centre + reach * widen + 0.5))
+    weights = np.where(used, kernel((index + 0.5 - centre) / widen), 0.0)
+    return np.clip(index, 0, size - 1), weights / weights.sum(axis=1, keepdims=True)
+
+
+def _taps(size: int, out: int, inter: Inter) -> Taps:
+    match inter:
+        case Inter.NEAREST:
+            return _nearest_taps(size, out)
+        case Inter.BILINEAR | Inter.BICUBIC:
+            return _point_taps(size, out, *_POINT_KERNELS[inter])
+        case Inter.AREA:
+            return _area_taps(size, out)
+        case Inter.PILCUBIC:
+            return _filter_taps(size, out, 2.0, lambda x: _cubic(x, -0.5))
+        case _:
+            return _filter_taps(size, out, 3.0, _lanczos)
+
+
+def _resample_axis(images: np.ndarray, axis: int, taps: Taps) -> np.ndarray:
+    index, weights = taps
+    along = [1] * images.ndim
+    along[axis] = len(index)
+    total = np.zeros((), images.dtype)
+    for k in range(index.shape[1]):
+        total = total + np.take(images, index[:, k], axis=axis) * weights[:, k].astype(images.dtype).reshape(along)
+    return total
+
+
+def resize(images: np.ndarray, height: int, width: int, inter: Inter) -> np.ndarray:
+    """Images [N, H, W, C] at another size, of the same dtype."""
+    if images.shape[1:3] == (height, width):
+        return images
+    columns, rows = _taps(images.shape[2], width, inter), _taps(images.shape[1], height, inter)
+    if inter is Inter.NEAREST:
+        return images[:, rows[0][:, 0]][:, :, columns[0][:, 0]]
+    work = images.astype(_work_dtype(images.dtype))
+    return saturate(_resample_axis(_resample_axis(work, 2, columns), 1, rows), images.dtype)
+
+
+def warp(
+    images: np.ndarray, inverse: np.ndarray, height: int, width: int, inter: Inter, fill: np.ndarray
+) -> np.ndarray:
+    """Images seen through affine maps.
+
+    Args:
+        images: [N, H, W, C].
+        inverse: [N, 2, 3], from a pixel (x, y, 1) of the result to the point (x, y) of the image it shows.
+        height, width: size of the result.
+        inter: NEAREST, BILINEAR or BICUBIC.
+        fill: [C], the colour outside the image.
+    Returns:
+        [N, height, width, C] of the dtype of `images`.
+    """
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    source_x, source_y = (
+        m[:, 0, None, None] * x + m[:, 1, None, None] * y + m[:, 2, None, None] for m in (inverse[:, 0], inverse[:, 1])
+    )
+    fill = saturate(fill.astype(np.float64), images.dtype)
+    if inter is Inter.NEAREST:
+        return _Taps2D(images, 0, np.floor(source_x + 0.5), np.floor(source_y + 0.5), fill).pixels(0, 0)
+    reach, kernel = _POINT_KERNELS[inter]
+    left, top = np.floor(source_x), np.floor(source_y)
+    work = _work_dtype(images.dtype)
+    taps = _Taps2D(images.astype(work, copy=False), reach, left, top, fill.astype(work))
+    beyond_x, beyond_y = (source_x - left).astype(work)[..., None], (source_y - top).astype(work)[..., None]
+    steps = range(1 - reach, 1 + reach)
+    across = [kernel(step - beyond_x) for step in steps]
+    total = np.zeros((), work)
+    for row in steps:
+        total = total + kernel(row - beyond_y) * sum(taps.pixels(row, step) * across[i] for i, step in enumerate(steps))
+    return saturate(total, images.dtype)
+
+
+class _Taps2D:
+    """Reads the pixels around points (left, top) [N, h, w] of images, and `fill` outside of these.
+
+    A border of `fill` stands around the images, and points further out than any pixel reaches are moved into it:
+    reading a pixel is then one gather.
+    """
+
+    def __init__(self, images: np.ndarray, reach: int, left: np.ndarray, top: np.ndarray, fill: np.ndarray) -> None:
+        n, height, width, channels = images.shape
+        border = max(1, 2 * reach)
+        self._width = width + 2 * border
+        framed = np.empty((n, height + 2 * border, self._width, channels), images.dtype)
+        framed[:] = fill
+        framed[:, border:-border, border:-border] = images
+        self._flat = framed.reshape(-1, channels)
+        column = np.clip(left, -reach - 1, width - 1 + max(1, reach)).astype(np.int64) + border
+        row = np.clip(top, -reach - 1, height - 1 + max(1, reach)).astype(np.int64) + border
+        self._first = (np.arange(n)[:, None, None] * framed.shape[1] + row) * self._width + column
+
+    def pixels(self, row: int, column: int) -> np.ndarray:
+        """The pixels `row` below and `column` to the right of the points: [N, h, w, C]."""
+        found: np.ndarray = self._flat.take(self._first + (row * self._width + column), axis=0)
+        return found
+
+
+def rotation(degrees: np.ndarray, center: tuple[float, float], shift: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+    """The maps [N, 2, 3] for `warp` that turn images counter-clockwise about `center` (x, y), moved by `shift`."""
+    angle = np.deg2rad(degrees)
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y = center[0] + shift[0], center[1] + shift[1]
+    # The y axis points down: a result pixel at (dx, dy) from the centre shows (cos dx - sin dy, sin dx + cos dy).
+    return np.stack(
+        [
+            np.stack([cos, -sin, center[0] - cos * x + sin * y], axis=-1),
+            np.stack([sin, cos, center[1] - sin * x - cos * y], axis=-1),
+        ],
+        axis=1,
+    )
+
+
+# Colour
+
+
+def gray(images: np.ndarray) -> np.ndarray:
+    """The lightness of uint8 images [N, H, W, 3] as uint8 [N, H, W]: ITU-R 601 in 16-bit fixed point, as Pillow."""
+    red, green, blue = (images[..., i].astype(np.int64) for i in range(3))
+    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+
+
+def _per_image(factors: np.ndarray) -> np.ndarray:
+    return factors.astype(np.float32)[:, None, None, None]
+
+
+def adjust_brightness(images: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Multiply uint8 images [N, H, W, 3] by factors [N]."""
+    return saturate(images * _per_image(factors), images.dtype)
+
+
+def adjust_contrast(images: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Move uint8 images [N, H, W, 3] away from their mean lightness by factors [N]; 0 gives even gray, 1 the image."""
+    light = gray(images).reshape(len(images), -1)
+    pixels = max(1, light.shape[1])
+    mean = ((light.sum(axis=1, dtype=np.int64) * 2 + pixels) // (2 * pixels)).astype(np.float32)[:, None, None, None]
+    return saturate(mean + (images - mean) * _per_image(factors), images.dtype)
+
+
+def adjust_saturation(images: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Move uint8 images [N, H, W, 3] away from gray by factors [N]; 0 gives the gray image, 1 the image."""
+    light = gray(images).astype(np.float32)[..., None]
+    return saturate(light + (images - light) * _per_image(factors), images.dtype)
+
+
+def adjust_hue(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Turn the hue of uint8 images [N, H, W, 3] by shifts [N], in turns of the colour circle.
+
+    Hue, saturation, value: A. R. Smith, Color gamut transform pairs, 1978.
+    """
+    red, green, blue = (images[..., i].astype(np.float32) for i in range(3))
+    value = np.maximum(np.maximum(red, green), blue)
+    chroma = value - np.minimum(np.minimum(red, green), blue)
+    safe = np.where(chroma == 0, np.float32(1), chroma)
+    sector = np.select(
+        [value == red, value == green], [(green - blue) / safe, (blue - red) / safe + 2], (red - green) / safe + 4
+    )
+    turned = sector + 6 * shifts.astype(np.float32)[:, None, None]
+    # Each channel is the value less the part of the chroma that its distance from the hue takes away.
+    channels = []
+    for offset in (5, 3, 1):
+        k = np.mod(turned + np.float32(offset), 6)
+        channels.append(value - chroma * np.clip(np.minimum(k, 4 - k), 0, 1))
+    return saturate(np.stack(channels, axis=-1), images.dtype)

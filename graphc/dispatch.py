@@ -1,0 +1,149 @@
+"""What calling an op does: run it now, or record it into the graph being traced; and on every open tape.
+
+`apply` is the one road from the op table to a value. It makes the operands agree, asks the op's rule for the result's
+type, and then either records a node (`graphc.trace`) or runs the op: its NumPy meaning where that is exact to the bit,
+otherwise its own compiled kernel (`set_kernel_runner`, called by the compiler).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.ir import NOWHERE, Location, TensorType
+from graphc.op import Op
+from graphc.tensor import Parameter, Tensor
+
+if TYPE_CHECKING:
+    from graphc.autograd import Tape
+    from graphc.trace import Trace
+
+KernelRunner = Callable[[Op, tuple[Tensor, ...], dict[str, Any], TensorType], Tensor]
+
+
+class _State(threading.local):
+    """What this thread is doing: the trace it records into, the tapes that listen, the path of Cells being called."""
+
+    trace: Trace | None = None
+    tapes: tuple[Tape, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+
+state = _State()
+_kernel_runner: KernelRunner | None = None
+
+
+def set_kernel_runner(runner: KernelRunner) -> None:
+    """Registers what runs an op whose NumPy result is not exact to the bit."""
+    global _kernel_runner
+    _kernel_runner = runner
+
+
+_HOMES = tuple(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), folder) + os.sep
+    for folder in ("graphc", "passes", "runtime")
+)
+
+
+def user_location() -> Location:
+    """The innermost line outside graphc's own files, and the path of the Cell being called."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_HOMES):
+        frame = frame.f_back  # type: ignore[assignment]  # the outermost frame has None
+    scope = state.scopes[-1] if state.scopes else ""
+    return Location(scope, frame.f_code.co_filename, frame.f_lineno) if frame else Location(scope)
+
+
+def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
+    """The result of `op`, now or as a stand-in.
+
+    Raises:
+        TypeError, ValueError: from the op's rule; the message gains the user's file and line.
+    """
+    try:
+        if op.coerce is not None:
+            operands = op.coerce(*operands)
+        else:
+            operands = tuple(_tensor(op, operand) for operand in operands)
+        type_ = op.infer(*[o.type for o in operands], **attrs)
+    except (TypeError, ValueError) as error:
+        raise located(error) from None
+    result = state.trace.record(op, operands, attrs, type_) if state.trace else run(op, operands, attrs, type_)
+    for tape in state.tapes:
+        tape.record(op, operands, attrs, result)
+    return result
+
+
+def located(error: Exception) -> Exception:
+    """The same kind of error with the user's file and line at the end of its message (once)."""
+    if getattr(error, "located", False):
+        return error
+    where = user_location()
+    better = type(error)(f"{error}; {where}") if where != NOWHERE else error
+    better.located = True  # type: ignore[attr-defined]  # marks the message as complete
+    return better
+
+
+def _tensor(op: Op, operand: Any) -> Tensor:
+    if isinstance(operand, Tensor):
+        return operand
+    raise TypeError(f"{op.name}: expected a Tensor, got {type(operand).__name__} {operand!r:.60}")
+
+
+def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
+    """Runs the op now on values."""
+    if not op.exact:
+        for operand in operands:
+            operand.numpy_view()  # a stand-in left over from a trace fails here
+        assert _kernel_runner is not None, "graphc.compiler registers the kernel runner"
+        return _kernel_runner(op, operands, attrs, type_)
+    with np.errstate(all="ignore"):
+        arrays = [o.numpy_view() for o in operands]
+        result = np.asarray(op.meaning(*arrays, **attrs), type_.dtype.np)
+    result = np.ascontiguousarray(result).reshape(type_.shape)
+    if any(isinstance(o, Parameter) for o in operands) and any(np.may_share_memory(result, a) for a in arrays):
+        result = result.copy()  # a Parameter's buffer changes later; the result must not
+    return Tensor.wrap(result)
+
+
+def assign(target: Parameter, value: Tensor) -> Parameter:
+    """Makes `value` what `target` holds from here on: now, or as an update of the traced graph.
+
+    Raises:
+        TypeError: `target` is no Parameter.
+        ValueError: the shapes differ. Nothing is changed then.
+    """
+    if not isinstance(target, Parameter):
+        raise located(TypeError(f"assign: expected a Parameter to assign to, got {type(target).__name__}"))
+    if value.shape != target.shape:
+        raise located(
+            ValueError(f"assign: shapes differ, {target.name} is {target.type}, the value is {value.type}")
+        )
+    if value.dtype is not target.dtype:
+        from graphc.op import TABLE
+
+        value = TABLE["cast"](value, dtype=target.dtype)
+    if state.trace is not None:
+        state.trace.write(target, value)
+    else:
+        np.copyto(target.numpy_view(), value.numpy_view())
+    return target
+
+
+class scope:  # noqa: N801 (used as a statement: `with scope("net.fc1")`)
+    """Names the Cell whose ops are recorded within."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        outer = state.scopes
+        state.scopes = (*outer, f"{outer[-1]}.{self.name}" if outer else self.name)
+
+    def __exit__(self, *error: object) -> None:
+        state.scopes = state.scopes[:-1]

@@ -1,0 +1,94 @@
+"""The element types of tensors: `graphc.float32` and its siblings, and the promotion between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class DType:
+    """The type of a tensor's elements.
+
+    Attributes:
+        name: MindSpore's name, e.g. `float32`.
+        short: the name in graph text, e.g. `f32`.
+        np: the NumPy dtype.
+        itemsize: bytes per element.
+    """
+
+    __slots__ = ("itemsize", "name", "np", "short")
+
+    def __init__(self, name: str, short: str) -> None:
+        self.name, self.short = name, short
+        self.np = np.dtype(name)
+        self.itemsize = self.np.itemsize
+
+    @property
+    def is_float(self) -> bool:
+        return self.np.kind == "f"
+
+    @property
+    def is_int(self) -> bool:
+        return self.np.kind in "iu"
+
+    @property
+    def is_bool(self) -> bool:
+        return self.np.kind == "b"
+
+    def __str__(self) -> str:
+        return self.name.capitalize().replace("Uint", "UInt")
+
+    def __repr__(self) -> str:
+        return f"graphc.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dtype_of, (self.name,)
+
+
+float32 = DType("float32", "f32")
+float64 = DType("float64", "f64")
+int32 = DType("int32", "i32")
+int64 = DType("int64", "i64")
+uint8 = DType("uint8", "u8")
+bool_ = DType("bool", "bool")
+
+ALL = (float32, float64, int32, int64, uint8, bool_)
+_BY_NP = {d.np: d for d in ALL}
+_BY_SHORT = {d.short: d for d in ALL}
+
+
+def dtype_of(value: Any) -> DType:
+    """The DType for a DType, a NumPy dtype or its name, or the Python types `float`, `int`, `bool`.
+
+    Raises:
+        TypeError: graphc has no such element type; the message lists those it has.
+    """
+    if isinstance(value, DType):
+        return value
+    if value is float:
+        return float32
+    try:
+        found = _BY_NP.get(np.dtype(value))
+    except TypeError:
+        found = None
+    if found is None:
+        raise TypeError(f"dtype: expected one of {', '.join(d.name for d in ALL)}, got {value!r}")
+    return found
+
+
+def from_short(short: str) -> DType:
+    """The DType whose text form is `short` (`f32`)."""
+    return _BY_SHORT[short]
+
+
+def promote(x: DType, y: DType) -> DType:
+    """The type of a binary op's result where its operands' types differ.
+
+    A float wins over an integer (and keeps its own width: float32 with int64 is float32, as in MindSpore), the wider
+    of two floats or of two signed integers wins, `uint8` gives way to signed integers, and `bool` to everything.
+    """
+    if x is y:
+        return x
+    order = (bool_, uint8, int32, int64, float32, float64)
+    return max(x, y, key=order.index)

@@ -1,0 +1,209 @@
+"""`value_and_grad`, `grad` and their kin, as MindSpore has them: one tape (`graphc.autograd`), in both modes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc import context
+from graphc.autograd import differentiate
+from graphc.dispatch import state
+from graphc.jit import Jitted
+from graphc.op import TABLE
+from graphc.tensor import Parameter, Tensor
+
+
+class GradientFunction:
+    """A function that also computes gradients; in graph mode it is compiled as a whole."""
+
+    def __init__(
+        self, fn: Callable[..., Any], grad_position: int | tuple[int, ...] | None, weights: Any, has_aux: bool,
+        sens_param: bool, with_value: bool,
+    ) -> None:
+        self.fn, self.has_aux, self.sens_param, self.with_value = fn, has_aux, sens_param, with_value
+        self.positions = _positions(grad_position)
+        self.single_position = isinstance(grad_position, int)
+        self.weights = [weights] if isinstance(weights, Parameter) else list(weights) if weights is not None else []
+        self.single_weight = isinstance(weights, Parameter)
+        self.wants_weights = weights is not None
+        for weight in self.weights:
+            if not isinstance(weight, Parameter):
+                raise TypeError(f"grad: weights must be Parameters, got {type(weight).__name__}")
+        self.__name__ = f"grad_{getattr(fn, '__name__', type(fn).__name__)}".replace("<lambda>", "lambda")
+        self._jitted = Jitted(self._differentiate, self.__name__)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        nested = state.trace is not None or bool(state.tapes)
+        if nested or context.get_context("mode") == context.PYNATIVE_MODE:
+            return self._differentiate(*args, **kwargs)
+        return self._jitted(*args, **kwargs)
+
+    def _differentiate(self, *args: Any, **kwargs: Any) -> Any:
+        sens = None
+        if self.sens_param:
+            *rest, sens = args
+            args = tuple(rest)
+        function = (lambda *inner: self.fn(*inner, **kwargs)) if kwargs else self.fn
+        value, inputs, weights = differentiate(
+            function, args, self.positions or (), self.weights, self.has_aux, sens
+        )
+        by_input: Any = inputs[0] if self.single_position else tuple(inputs)
+        by_weight: Any = weights[0] if self.single_weight else tuple(weights)
+        if self.positions is None:
+            grads = by_weight
+        else:
+            grads = (by_input, by_weight) if self.wants_weights else by_input
+        if self.with_value:
+            return value, grads
+        return (grads, value[1:]) if self.has_aux else grads
+
+
+def _positions(grad_position: int | tuple[int, ...] | None) -> tuple[int, ...] | None:
+    if grad_position is None:
+        return None
+    positions = grad_position if isinstance(grad_position, (tuple, list)) else (grad_position,)
+    for p in positions:
+        if isinstance(p, bool) or not isinstance(p, int) or p < 0:
+            raise TypeError(f"grad: grad_position must be an int >= 0 or a tuple of them, got {grad_position!r}")
+    return tuple(positions)
+
+
+def _checked(fn: Any, grad_position: Any, weights: Any, return_ids: bool, name: str) -> None:
+    if not callable(fn):
+        raise TypeError(f"{name}: fn must be callable, got {type(fn).__name__}")
+    if grad_position is None and weights is None:
+        raise ValueError(f"{name}: grad_position and weights can not be None at the same time")
+    if return_ids:
+        raise ValueError(f"{name}: return_ids is not supported; gradients come in the order of their positions")
+
+
+def value_and_grad(
+    fn: Callable[..., Any], grad_position: int | tuple[int, ...] | None = 0, weights: Any = None,
+    has_aux: bool = False, return_ids: bool = False, sens_param: bool = False,
+) -> Callable[..., Any]:
+    """A function that returns `fn`'s value and its gradients.
+
+    Args:
+        fn: a function or Cell that returns a float tensor, or a tuple whose first item is one (`has_aux`).
+        grad_position: index (or tuple of them) of the arguments to differentiate by; None for none.
+        weights: Parameters (one, or a list or tuple) to differentiate by.
+        has_aux: `fn` returns (loss, *others); only the loss is differentiated.
+        sens_param: the last argument of the call is the cotangent of the value, instead of ones.
+    Returns:
+        A function returning `(value, gradients)`: of one position a Tensor, of a tuple a tuple; with weights too,
+        `(of inputs, of weights)`; with `grad_position=None` those of the weights alone.
+    """
+    _checked(fn, grad_position, weights, return_ids, "value_and_grad")
+    return GradientFunction(fn, grad_position, weights, has_aux, sens_param, with_value=True)
+
+
+def grad(
+    fn: Callable[..., Any], grad_position: int | tuple[int, ...] | None = 0, weights: Any = None,
+    has_aux: bool = False, return_ids: bool = False, sens_param: bool = False,
+) -> Callable[..., Any]:
+    """As `value_and_grad`, but the function returns the gradients only (with `has_aux`: gradients, other values)."""
+    _checked(fn, grad_position, weights, return_ids, "grad")
+    return GradientFunction(fn, grad_position, weights, has_aux, sens_param, with_value=False)
+
+
+class GradOperation:
+    """MindSpore's older form: `GradOperation(get_by_list=True)(fn, params)(*inputs)`.
+
+    Args:
+        get_all: gradients of all inputs (otherwise of the first).
+        get_by_list: gradients of the Parameters given with `fn`; with `get_all`, of both.
+        sens_param: the call's last argument is the cotangent of the value.
+    """
+
+    def __init__(self, get_all: bool = False, get_by_list: bool = False, sens_param: bool = False) -> None:
+        for name, value in (("get_all", get_all), ("get_by_list", get_by_list), ("sens_param", sens_param)):
+            if not isinstance(value, bool):
+                raise TypeError(f"GradOperation: {name} must be a bool, got {value!r}")
+        self.get_all, self.get_by_list, self.sens_param = get_all, get_by_list, sens_param
+
+    def __call__(self, fn: Callable[..., Any], weights: Any = None) -> Callable[..., Any]:
+        if self.get_by_list and weights is None:
+            trainable = getattr(fn, "trainable_params", None)
+            if trainable is None:
+                raise ValueError("GradOperation: get_by_list needs the Parameters: GradOperation(...)(fn, params)")
+            weights = trainable()
+        functions: dict[int, Callable[..., Any]] = {}
+
+        def gradient(*args: Any) -> Any:
+            count = len(args) - self.sens_param
+            if count not in functions:
+                position: Any = tuple(range(count)) if self.get_all else None if self.get_by_list else 0
+                chosen = weights if self.get_by_list else None
+                functions[count] = GradientFunction(fn, position, chosen, False, self.sens_param, with_value=False)
+            return functions[count](*args)
+
+        return gradient
+
+
+def vjp(fn: Callable[..., Any], *inputs: Tensor, weights: Any = None, has_aux: bool = False) -> tuple[Any, Any]:
+    """The value at `inputs`, and a function from the value's cotangent to those of the inputs (and weights)."""
+    value = fn(*inputs)
+    pull = GradientFunction(fn, tuple(range(len(inputs))), weights, has_aux, True, with_value=False)
+
+    def pullback(*sens: Tensor) -> Any:
+        grads = pull(*inputs, sens[0] if len(sens) == 1 else sens)
+        grads = grads[0] if has_aux else grads
+        return grads
+
+    return value, pullback
+
+
+def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> tuple[Any, Any]:
+    """The value at `inputs` and its derivative along `v`, by differentiating the transposed product twice."""
+    points = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+    directions = v if isinstance(v, (tuple, list)) else (v,)
+    if len(points) != len(directions):
+        raise ValueError(f"jvp: {len(points)} inputs and {len(directions)} directions")
+    value = fn(*points)
+    head = value[0] if has_aux else value
+    if not isinstance(head, Tensor):
+        raise TypeError("jvp: fn must return one Tensor (with has_aux: first)")
+    sens = TABLE["broadcast_to"](Tensor(0, head.dtype), shape=head.shape)
+    first = GradientFunction(fn, tuple(range(len(points))), None, has_aux, True, with_value=False)
+
+    def dotted(u: Tensor) -> Tensor:
+        grads = first(*points, u)
+        grads = grads[0] if has_aux else grads
+        total = None
+        for g, d in zip(grads, directions, strict=True):
+            term = (g * d).sum()
+            total = term if total is None else total + term
+        assert total is not None
+        return total
+
+    tangent = GradientFunction(dotted, 0, None, False, False, with_value=False)(sens)
+    return value, tangent
+
+
+def jacrev(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The Jacobian, one row (one cotangent) at a time: `[*value.shape, *input.shape]` for each position."""
+    from graphc.ops.shape import reshape, stack
+
+    pull = GradientFunction(fn, grad_position, None, has_aux, True, with_value=False)
+
+    def jacobian(*args: Tensor) -> Any:
+        value = fn(*args)
+        head = value[0] if has_aux else value
+        rows = []
+        for i in range(head.size):
+            basis = [0.0] * head.size
+            basis[i] = 1.0
+            row = pull(*args, Tensor(basis, head.dtype).reshape(head.shape))
+            rows.append(row[0] if has_aux else row)
+        def gather(items: list[Tensor]) -> Tensor:
+            return reshape(stack(items), (*head.shape, *items[0].shape))
+
+        result = gather(rows) if isinstance(grad_position, int) else tuple(map(gather, map(list, zip(*rows, strict=True))))
+        return (result, value[1:]) if has_aux else result
+
+    return jacobian
+
+
+def stop_gradient(value: Tensor) -> Tensor:
+    """The same value, as a constant to differentiation."""
+    return TABLE["stop_gradient"](value)

@@ -1,0 +1,231 @@
+"""The graph: `TensorType`, `Node`, `Graph`, its verifier and its one way of being rewritten.
+
+A graph is pure and its values are immutable. A node is one operation with one result; its operands are nodes. A graph
+lists its nodes in an order in which operands come first, its inputs (leaves that are bound when it runs), its outputs,
+and its updates: pairs (input, value) that say what the input's buffer holds after a run.
+
+    x = input_node("x", TensorType((2, 3), float32))
+    y = Node("tanh", (x,), {}, x.type)
+    print(Graph("f", (x,), (y,)))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from graphc.dtype import DType
+
+
+class GraphError(ValueError):
+    """A graph that breaks a rule of the IR: a defect of a pass or of a hand-written graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape and element type: all that is known of a tensor before it exists."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    def __str__(self) -> str:
+        return f"{self.dtype.short}[{','.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the user's program asked for a node: the Cell's path and the source line."""
+
+    scope: str = ""
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        place = f"{self.file.rsplit('/', 1)[-1]}:{self.line}" if self.file else ""
+        return " ".join(part for part in (self.scope, place) if part)
+
+
+NOWHERE = Location()
+
+
+class Node:
+    """One operation: an op's name, operands, attributes and the type of its result.
+
+    Leaves are the ops `input` (attribute `name`) and `constant` (attribute `value`, a Python scalar).
+    `forward` is the node whose derivative this one helps to compute, if any.
+    """
+
+    __slots__ = ("attrs", "forward", "loc", "op", "operands", "type", "__weakref__")
+
+    def __init__(
+        self,
+        op: str,
+        operands: Iterable[Node],
+        attrs: Mapping[str, Any],
+        type_: TensorType,
+        loc: Location = NOWHERE,
+        forward: Node | None = None,
+    ) -> None:
+        self.op = op
+        self.operands = tuple(operands)
+        self.attrs = dict(attrs)
+        self.type = type_
+        self.loc = loc
+        self.forward = forward
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.type.dtype
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for nodes that compute the same thing. Leaves other than constants are only equal to themselves."""
+        if self.op == "input":
+            return ("input", id(self))
+        attrs = tuple(sorted((k, repr(v)) for k, v in self.attrs.items()))
+        return (self.op, tuple(map(id, self.operands)), attrs, self.type)
+
+    def with_operands(self, operands: Iterable[Node]) -> Node:
+        """The same operation on other operands of the same types; itself if they are the same."""
+        operands = tuple(operands)
+        if all(a is b for a, b in zip(operands, self.operands, strict=True)):
+            return self
+        return Node(self.op, operands, self.attrs, self.type, self.loc, self.forward)
+
+    def __repr__(self) -> str:
+        return f"<{self.op}: {self.type}>"
+
+
+def input_node(name: str, type_: TensorType, loc: Location = NOWHERE) -> Node:
+    return Node("input", (), {"name": name}, type_, loc)
+
+
+def constant_node(value: float | int | bool, dtype: DType, loc: Location = NOWHERE) -> Node:
+    """A scalar known at compile time (a Python number, exact in `dtype`)."""
+    return Node("constant", (), {"value": dtype.np.type(value).item()}, TensorType((), dtype), loc)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A pure function of tensors.
+
+    Attributes:
+        name: for text and dumps.
+        inputs: `input` nodes, in the order in which they are bound.
+        outputs: nodes whose values a run returns.
+        updates: (input, value) pairs of equal type: what an input's buffer holds after the run.
+        nodes: every node that outputs and updates need, operands first (leaves are listed too).
+    """
+
+    name: str
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    updates: tuple[tuple[Node, Node], ...] = ()
+    nodes: tuple[Node, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        roots = (*self.outputs, *(value for _, value in self.updates))
+        object.__setattr__(self, "nodes", tuple(postorder(roots)))
+
+    def __str__(self) -> str:
+        from graphc.irtext import graph_text  # the printer reads what this module defines
+
+        return graph_text(self)
+
+    def users(self) -> dict[Node, list[Node]]:
+        """For every node, the nodes that read it (once per operand slot)."""
+        users: dict[Node, list[Node]] = {node: [] for node in self.nodes}
+        for node in self.nodes:
+            for operand in node.operands:
+                users[operand].append(node)
+        return users
+
+
+def postorder(roots: Iterable[Node]) -> Iterator[Node]:
+    """Every node below the roots, operands first, each once; in the order the roots ask for them."""
+    done: set[Node] = set()
+    for root in roots:
+        stack: list[tuple[Node, int]] = [(root, 0)]
+        while stack:
+            node, position = stack.pop()
+            if node in done:
+                continue
+            if position < len(node.operands):
+                stack.append((node, position + 1))
+                if node.operands[position] not in done:
+                    stack.append((node.operands[position], 0))
+            else:
+                done.add(node)
+                yield node
+
+
+def rewrite(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
+    """The graph with every node replaced by `rule(node)`.
+
+    The rule sees each node once, its operands already rewritten, and returns the node itself, an earlier node, or a new
+    one of the same type. Inputs are never replaced.
+    """
+    new: dict[Node, Node] = {}
+    for node in graph.nodes:
+        if node.op == "input":
+            new[node] = node
+            continue
+        rebuilt = node.with_operands(new[o] for o in node.operands)
+        replacement = rule(rebuilt)
+        if replacement.type != node.type:
+            raise GraphError(f"rewrite: {node.op} of type {node.type} replaced by {replacement!r}")
+        new[node] = replacement
+    outputs = tuple(new[o] for o in graph.outputs)
+    updates = tuple((target, new[value]) for target, value in graph.updates)
+    return Graph(graph.name, graph.inputs, outputs, updates)
+
+
+def verify(graph: Graph, infer: Callable[[Node], TensorType]) -> Graph:
+    """Checks every rule of the IR and returns the graph.
+
+    Args:
+        infer: the op table's type rule, for a node that is no leaf.
+    Raises:
+        GraphError: names the node and the rule it breaks.
+    """
+    inputs = set(graph.inputs)
+    if len(inputs) != len(graph.inputs):
+        raise GraphError(f"graph {graph.name}: an input is listed twice")
+    names = [node.attrs["name"] for node in graph.inputs]
+    if len(set(names)) != len(names):
+        raise GraphError(f"graph {graph.name}: input names repeat: {sorted(n for n in names if names.count(n) > 1)}")
+    for node in graph.nodes:
+        if node.op == "input":
+            if node not in inputs:
+                raise GraphError(f"graph {graph.name}: reads input %{node.attrs['name']} of another graph")
+        elif node.op == "constant":
+            if node.operands or node.shape:
+                raise GraphError(f"graph {graph.name}: constant with operands or a shape")
+        elif (expected := infer(node)) != node.type:
+            raise GraphError(f"graph {graph.name}: {node.op} has type {node.type}, its rule says {expected}")
+    targets = [target for target, _ in graph.updates]
+    if len(set(targets)) != len(targets):
+        raise GraphError(f"graph {graph.name}: an input is updated twice")
+    for target, value in graph.updates:
+        if target not in inputs or target.type != value.type:
+            raise GraphError(f"graph {graph.name}: update of {target!r} with {value!r}")
+    return graph

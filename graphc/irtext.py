@@ -1,0 +1,175 @@
+"""The text form of a graph, printed and parsed: `str(parse(text)) == text`.
+
+    graph f(%x: f32[2,3]) {
+      %0: f32[2,3] = tanh(%x)  # net.act mnist.py:15
+      return %0
+    }
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from types import SimpleNamespace
+
+from graphc.dtype import ALL, DType, from_short
+from graphc.ir import Graph, GraphError, Location, Node, TensorType, constant_node, input_node
+
+
+def graph_text(graph: Graph) -> str:
+    """The graph as text, one node a line, numbered by position, comments aligned."""
+    names = node_names(graph)
+    head = ", ".join(f"{names[n]}: {n.type}" for n in graph.inputs)
+    rows: list[tuple[str, str]] = []
+    body = [node for node in graph.nodes if node.op not in ("input", "constant")]
+    wide = max((len(f"{names[n]}: {n.type}") for n in body), default=0)
+    for node in body:
+        left = f"{names[node]}: {node.type}".ljust(wide)
+        arguments = [names[o] for o in node.operands] + [f"{k}={v!r}" for k, v in node.attrs.items()]
+        rows.append((f"  {left} = {node.op}({', '.join(arguments)})", _comment(node, names)))
+    margin = max((len(code) for code, comment in rows if comment), default=0)
+    lines = [f"graph {graph.name}({head}) {{"]
+    lines += [f"{code.ljust(margin)}  # {comment}" if comment else code for code, comment in rows]
+    lines += [f"  update {names[target]} <- {names[value]}" for target, value in graph.updates]
+    lines.append(f"  return {', '.join(names[o] for o in graph.outputs)}".rstrip())
+    return "\n".join([*lines, "}"])
+
+
+def node_names(graph: Graph) -> dict[Node, str]:
+    """The name that each node has in the graph's text."""
+    names: dict[Node, str] = {node: f"%{node.attrs['name']}" for node in graph.inputs}
+    count = 0
+    for node in graph.nodes:
+        if node.op == "constant":
+            names[node] = _literal(node)
+        elif node not in names:
+            names[node] = f"%{count}"
+            count += 1
+    return names
+
+
+def _literal(node: Node) -> str:
+    """A constant in place: its value, and its type where the value does not show it (`2:i32`, `0.5:f64`)."""
+    value, dtype = node.attrs["value"], node.dtype
+    shown = {"f32": float, "i64": int, "bool": bool}.get(dtype.short)
+    return f"{value!r}" if shown is type(value) else f"{value!r}:{dtype.short}"
+
+
+def _comment(node: Node, names: dict[Node, str]) -> str:
+    if node.forward is not None and node.forward in names:
+        return f"vjp of {names[node.forward]}"
+    if node.forward is not None:
+        return f"vjp of {node.forward.op} {node.forward.loc}".rstrip()
+    return str(node.loc)
+
+
+_HEAD = re.compile(r"graph (?P<name>\S+)\((?P<inputs>.*)\) \{")
+_TYPE = r"(?P<dtype>\w+)\[(?P<shape>[\d,]*)\]"
+_NODE = re.compile(rf"%(?P<name>\S+): {_TYPE} += (?P<op>\w+)\((?P<args>.*)\)$")
+_INPUT = re.compile(rf"%(?P<name>[^:]+): {_TYPE}")
+
+
+def parse(text: str) -> Graph:
+    """The graph that prints as `text`.
+
+    Raises:
+        GraphError: a line that is not of the form above, or a name used before it is defined.
+    """
+    lines = [line.strip() for line in text.strip().splitlines()]
+    head = _HEAD.match(lines[0])
+    if not head or lines[-1] != "}":
+        raise GraphError(f"parse: expected 'graph name(inputs) {{' ... '}}', got {lines[0]!r} ... {lines[-1]!r}")
+    values: dict[str, Node] = {}
+    inputs = [input_node(m["name"], _type(m)) for m in _INPUT.finditer(head["inputs"])]
+    values.update((node.attrs["name"], node) for node in inputs)
+    outputs: list[Node] = []
+    updates: list[tuple[Node, Node]] = []
+    for line in lines[1:-1]:
+        code, _, comment = line.partition("  # ")
+        code = code.rstrip()
+        if code.startswith("return"):
+            outputs = [_value(word, values) for word in _split(code.removeprefix("return"))]
+        elif code.startswith("update "):
+            target, value = code.removeprefix("update ").split(" <- ")
+            updates.append((_value(target, values), _value(value, values)))
+        elif code:
+            name, node = _node(code, comment.strip(), values)
+            values[name] = node
+    return Graph(head["name"], tuple(inputs), tuple(outputs), tuple(updates))
+
+
+def _type(match: re.Match[str]) -> TensorType:
+    shape = tuple(int(n) for n in match["shape"].split(",") if n)
+    return TensorType(shape, from_short(match["dtype"]))
+
+
+def _node(code: str, comment: str, values: dict[str, Node]) -> tuple[str, Node]:
+    match = _NODE.match(code)
+    if not match:
+        raise GraphError(f"parse: expected '%name: type = op(arguments)', got {code!r}")
+    operands: list[Node] = []
+    attrs: dict[str, object] = {}
+    for word in _split(match["args"]):
+        key = re.match(r"(\w+)=", word)
+        if key:
+            attrs[key[1]] = eval(word[key.end() :], {"__builtins__": {}}, _ATTR_NAMES)  # noqa: S307 (names fixed below)
+        else:
+            operands.append(_value(word, values))
+    forward, loc = None, Location()
+    if comment.startswith("vjp of %"):
+        forward = values[comment.removeprefix("vjp of %")]
+    elif comment:
+        loc = _location(comment)
+    return match["name"], Node(match["op"], operands, attrs, _type(match), loc, forward)
+
+
+_ATTR_NAMES = {
+    "inf": float("inf"),
+    "nan": float("nan"),
+    "slice": slice,
+    "graphc": SimpleNamespace(**{d.name: d for d in ALL}),  # `cast(%0, dtype=graphc.float32)`
+}
+
+
+def _location(comment: str) -> Location:
+    place = re.match(r"(?:(?P<scope>\S+) )?(?P<file>[^:\s]+):(?P<line>\d+)$", comment)
+    if not place:
+        return Location(scope=comment)
+    return Location(place["scope"] or "", place["file"], int(place["line"]))
+
+
+def _value(word: str, values: dict[str, Node]) -> Node:
+    if word.startswith("%"):
+        if word[1:] not in values:
+            raise GraphError(f"parse: {word} is read before it is defined")
+        return values[word[1:]]
+    value, _, short = word.partition(":")
+    number = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}.get(value)
+    parsed = ast.literal_eval(value) if number is None else number
+    return constant_node(parsed, _literal_dtype(parsed, short))
+
+
+def _literal_dtype(value: object, short: str) -> DType:
+    if short:
+        return from_short(short)
+    return from_short({bool: "bool", int: "i64", float: "f32"}[type(value)])
+
+
+def _split(text: str) -> list[str]:
+    """The parts between commas that stand outside brackets and quotes."""
+    parts, depth, quote, part = [], 0, "", ""
+    for char in text:
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        if char == "," and depth == 0 and not quote:
+            parts.append(part.strip())
+            part = ""
+        else:
+            part += char
+    return [p for p in [*parts, part.strip()] if p]

@@ -1,0 +1,106 @@
+"""`jit`: a function that is traced and compiled once per signature, and from then on runs as native code."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+
+from graphc import context
+from graphc.dispatch import state
+from graphc.tensor import Tensor, from_numpy
+from graphc.trace import Traced, flatten, trace
+
+
+class Compiled:
+    """One signature of a jitted function: its trace and its executable."""
+
+    def __init__(self, traced: Traced) -> None:
+        from graphc.compiler import compile_graph  # loads llvmlite's side of the house; only when needed
+
+        self.traced = traced
+        self.structure = context.structure()
+        self.executable = compile_graph(traced.graph, traced.arguments, traced.bound)
+
+    def still_valid(self) -> bool:
+        if self.structure != context.structure():
+            if not self.traced.still_valid():
+                return False
+            self.structure = context.structure()
+        return True
+
+    def __call__(self, leaves: list[Tensor]) -> Any:
+        return self.traced.rebuild(self.executable(leaves))
+
+
+class Jitted:
+    """A callable that compiles `function` once per signature of shapes, dtypes and other arguments."""
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+        self.function = function
+        self.name = name or getattr(function, "__name__", type(function).__name__).strip("<>")
+        self.cache: dict[Hashable, Compiled] = {}
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if state.trace is not None or state.tapes:
+            return self.function(*args, **kwargs)  # part of a larger graph, or of a derivative
+        return self.compiled(args, kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As a method: one compiled function per instance."""
+        if instance is None:
+            return self
+        methods = instance.__dict__.setdefault("_jitted_methods", {})
+        if self.name not in methods:
+            methods[self.name] = Jitted(self.function.__get__(instance), self.name)
+        return methods[self.name]
+
+    def compiled(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        args = tuple(from_numpy(a) if isinstance(a, np.ndarray) else a for a in args)
+        leaves: list[Tensor] = []
+        key = flatten((args, kwargs), leaves)[0] if kwargs or not _all_tensors(args) else _types(args, leaves)
+        entry = self.cache.get(key)
+        if entry is None or not entry.still_valid():
+            entry = self.cache[key] = Compiled(trace(self.function, args, kwargs, self.name))
+        return entry(leaves)
+
+
+def _all_tensors(args: tuple[Any, ...]) -> bool:
+    return all(type(a) is Tensor for a in args)
+
+
+def _types(args: tuple[Tensor, ...], leaves: list[Tensor]) -> Hashable:
+    leaves.extend(args)
+    return tuple(a.type for a in args)
+
+
+def jit(
+    function: Callable[..., Any] | None = None, *, capture_mode: str = "trace", jit_level: str = "O0",
+    dynamic: int = 0, fullgraph: bool = True, backend: str = "", **options: Any,
+) -> Any:
+    """Compiles a function or method into native code, by tracing; usable with and without arguments.
+
+    Args:
+        function: takes and returns tensors and nested tuples, lists and dicts of them; other arguments are part of the
+            signature.
+        capture_mode: how the graph is captured; graphc traces, whichever of MindSpore's modes is named.
+        jit_level, backend, fullgraph, dynamic: accepted at MindSpore's defaults; every level compiles alike.
+    Raises:
+        ValueError: an option that graphc cannot honour.
+    """
+    if capture_mode not in ("trace", "ast", "bytecode"):
+        raise ValueError(f"jit: capture_mode must be 'trace', 'ast' or 'bytecode', got {capture_mode!r}")
+    if dynamic:
+        raise ValueError("jit: dynamic shapes are not supported; every shape compiles once")
+    if backend not in ("", "ms_backend"):
+        raise ValueError(f"jit: backend {backend!r} does not exist; graphc has its own")
+    if options:
+        raise ValueError(f"jit: unknown options {sorted(options)}")
+    if jit_level not in ("", "O0", "O1", "O2"):
+        raise ValueError(f"jit: jit_level must be O0, O1 or O2, got {jit_level!r}")
+    if function is None:
+        return lambda f: jit(f, capture_mode=capture_mode, jit_level=jit_level, fullgraph=fullgraph)
+    return Jitted(function)

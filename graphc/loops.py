@@ -1,0 +1,441 @@
+"""The loop-nest IR: `Kernel`s of loops whose bodies are expressions; and the builder with which ops write them.
+
+A `Value` says what one element is, as an expression over loop variables: loads, arithmetic, reductions with a variable
+of their own. Equal expressions are one object. Where a value is computed (in which loop) follows from the variables it
+depends on, so nothing needs to be moved out of loops later.
+
+    kernel softmax(x: f32[320] , y: f32[320]) {
+      for i in 0..32 {
+        for j in 0..10 vector {
+          y[10*i+j] = div(exp(sub(x[10*i+j], max k in 0..10 of x[10*i+k])), ...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.dtype import DType, bool_, int64
+from graphc.index import Ix, IxLike, Var
+
+
+class Buffer:
+    """Memory that kernels read and write: a name, an element type and a number of elements."""
+
+    __slots__ = ("dtype", "elements", "name")
+
+    def __init__(self, name: str, dtype: DType, elements: int) -> None:
+        self.name, self.dtype, self.elements = name, dtype, elements
+
+    @property
+    def nbytes(self) -> int:
+        return self.elements * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Value:
+    """An expression; made by a `LoopBuilder`, which keeps equal ones the same object.
+
+    Attributes:
+        kind: `const`, `fn`, `cast`, `load`, `position`, `reduce`, `contract` or `given`.
+        data: what belongs to the kind: the constant; the function's name; (buffer, address); the index; (kind, var);
+            (vars, lanes); the name of what is given.
+        args: operand expressions; of a load its guard, if it has one.
+        deps: the loop variables it depends on (not those of its own reductions).
+    """
+
+    __slots__ = ("args", "b", "data", "deps", "dtype", "kind", "size")
+
+    def __init__(
+        self, b: LoopBuilder, kind: str, dtype: DType, data: tuple[Any, ...], args: tuple[Value, ...],
+        deps: frozenset[Var],
+    ) -> None:
+        self.b, self.kind, self.dtype, self.data, self.args, self.deps = b, kind, dtype, data, args, deps
+        self.size = 1 + sum(a.size for a in args)
+
+    def __add__(self, other: Value) -> Value:
+        return self.b.fn("add", self, other)
+
+    def __sub__(self, other: Value) -> Value:
+        return self.b.fn("sub", self, other)
+
+    def __mul__(self, other: Value) -> Value:
+        return self.b.fn("mul", self, other)
+
+    def __truediv__(self, other: Value) -> Value:
+        return self.b.fn("div", self, other)
+
+    def __neg__(self) -> Value:
+        return self.b.fn("neg", self)
+
+    def substitute(self, new: Mapping[Var, Ix]) -> Value:
+        """The expression with loop variables replaced."""
+        return self.b.substitute(self, new)
+
+    def __str__(self) -> str:
+        args = ", ".join(map(str, self.args))
+        if self.kind == "const":
+            return f"{self.data[0]!r}"
+        if self.kind == "load":
+            return f"{self.data[0]}[{self.data[1]}]" + (f" if {args}" if args else "")
+        if self.kind == "position":
+            return f"({self.data[0]})"
+        if self.kind == "reduce":
+            kind, var = self.data
+            return f"{kind} {var} in 0..{var.extent} of ({args})"
+        if self.kind == "contract":
+            loops = ", ".join(f"{v} in 0..{v.extent}" for v in self.data[0])
+            return f"contract {loops} of ({self.args[0]} * {self.args[1]})"
+        if self.kind == "given":
+            return str(self.data[0])
+        name = self.data[0] if self.kind == "fn" else self.dtype.short
+        return f"{name}({args})"
+
+
+_BOOLEAN = {"lt", "le", "gt", "ge", "eq", "ne", "isnan", "isinf", "isfinite"}
+
+
+class LoopBuilder:
+    """What a lowering is given to write one element of an op's result with (`b` in `x_lower(b, index, ...)`)."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[Any, ...], Value] = {}
+        self._guards: list[Value] = []
+        self._serial = 0
+
+    # Making values
+
+    def make(self, kind: str, dtype: DType, data: tuple[Any, ...], args: tuple[Value, ...] = ()) -> Value:
+        key = (kind, dtype.short, tuple(id(d) if isinstance(d, (Buffer, Var)) else _exact(d) for d in data), tuple(map(id, args)))
+        found = self._values.get(key)
+        if found is None:
+            found = self._values[key] = Value(self, kind, dtype, data, args, _dependencies(kind, data, args))
+        return found
+
+    def const(self, number: float | int | bool, dtype: DType) -> Value:
+        return self.make("const", dtype, (dtype.np.type(number).item(),))
+
+    def fn(self, name: str, *values: Value) -> Value:
+        """An elementwise function of values of one dtype; comparisons give bool."""
+        dtype = bool_ if name in _BOOLEAN else values[0].dtype
+        return self.make("fn", dtype, (name,), values)
+
+    def cast(self, value: Value, dtype: DType) -> Value:
+        return value if value.dtype is dtype else self.make("cast", dtype, (), (value,))
+
+    def select(self, cond: Value, x: Value, y: Value) -> Value:
+        return x if x is y else self.make("fn", x.dtype, ("select",), (cond, x, y))
+
+    def position(self, index: IxLike) -> Value:
+        """The index itself as an int64."""
+        ix = Ix.of(index)
+        return self.const(ix.const, int64) if not ix.terms else self.make("position", int64, (ix,))
+
+    def load(self, buffer: Buffer, address: Ix) -> Value:
+        """The element at `address`; nothing is read where the innermost `inside` does not hold."""
+        return self.make("load", buffer.dtype, (buffer, address), (self._guards[-1],) if self._guards else ())
+
+    def given(self, name: str, dtype: DType, variables: frozenset[Var]) -> Value:
+        """A value that the surrounding kernel provides."""
+        return self.make("given", dtype, (name, variables))
+
+    def var(self, name: str, extent: int) -> Var:
+        self._serial += 1
+        return Var(f"{name}{self._serial}", extent)
+
+    # Conditions on indices
+
+    def inside(self, ranges: Sequence[tuple[IxLike, int, int]], value: Callable[[], Value], otherwise: Value) -> Value:
+        """`value()` where every `lo <= index < hi`, otherwise the other; loads within are guarded."""
+        cond = self._guards[-1] if self._guards else None
+        own: Value | None = None
+        for index, lo, hi in ranges:
+            ix = Ix.of(index)
+            least, most = ix.bounds
+            if most < lo or least >= hi:
+                return otherwise
+            if least < lo:
+                own = self._and(own, self.fn("ge", self.position(ix), self.const(lo, int64)))
+            if most >= hi:
+                own = self._and(own, self.fn("lt", self.position(ix), self.const(hi, int64)))
+        if own is None:
+            return value()
+        self._guards.append(self._and(cond, own))
+        try:
+            inner = value()
+        finally:
+            self._guards.pop()
+        return self.select(own, inner, otherwise)
+
+    def _and(self, x: Value | None, y: Value) -> Value:
+        return y if x is None or x is y else self.fn("and", x, y)
+
+    @property
+    def guard(self) -> Value | None:
+        """The condition under which values made now are used."""
+        return self._guards[-1] if self._guards else None
+
+    def gathered(self, value: Value, extent: int, what: str = "index") -> Ix:
+        """An index read from memory, checked at run time to lie in [0, extent)."""
+        from graphc.index import Gathered
+
+        return Ix.of(Gathered(self.cast(value, int64), extent, what, self.guard))
+
+    # Reductions
+
+    def reduce(self, kind: str, n: int, body: Callable[[Ix], Value]) -> Value:
+        """`kind` (sum, prod, max, min, any, all, argmax, argmin) of `body(k)` over k in range(n).
+
+        Sums and products have a defined order: sixteen partial results over k mod 16, each in the order of k, folded by
+        halves (8, 4, 2, 1).
+        """
+        var = self.var("k", n)
+        value = body(Ix.of(var))
+        dtype = int64 if kind in ("argmax", "argmin") else value.dtype
+        return self.make("reduce", dtype, (kind, var), (value,))
+
+    def sum(self, n: int, body: Callable[[Ix], Value]) -> Value:
+        return self.reduce("sum", n, body)
+
+    def prod(self, n: int, body: Callable[[Ix], Value]) -> Value:
+        return self.reduce("prod", n, body)
+
+    def max(self, n: int, body: Callable[[Ix], Value]) -> Value:
+        return self.reduce("max", n, body)
+
+    def min(self, n: int, body: Callable[[Ix], Value]) -> Value:
+        return self.reduce("min", n, body)
+
+    def any(self, n: int, body: Callable[[Ix], Value]) -> Value:
+        return self.reduce("any", n, body)
+
+    def all(self, n: int, body: Callable[[Ix], Value]) -> Value:
+        return self.reduce("all", n, body)
+
+    def argmax(self, n: int, body: Callable[[Ix], Value]) -> Value:
+        return self.reduce("argmax", n, body)
+
+    def argmin(self, n: int, body: Callable[[Ix], Value]) -> Value:
+        return self.reduce("argmin", n, body)
+
+    def contract(
+        self, extents: Sequence[int], body: Callable[..., tuple[Value, Value]], lanes: bool = False
+    ) -> Value:
+        """The sum of products over all the extents: one chain of fused multiply-adds from +0.0, outermost index first.
+
+        With `lanes`: sixteen such chains over the first index mod 16, folded by halves.
+        """
+        variables = tuple(self.var("k", n) for n in extents)
+        a, b = body(*(Ix.of(v) for v in variables))
+        return self.make("contract", a.dtype, (variables, lanes), (a, b))
+
+    def random_bits(self, seed: Value, counter: Value, element: Value) -> Value:
+        """32 random bits as an int64: word 0 of Philox4x32-10."""
+        return self.fn("random_bits", seed, counter, element)
+
+    # Rewriting
+
+    def substitute(self, value: Value, new: Mapping[Var, Ix]) -> Value:
+        done: dict[Value, Value] = {}
+
+        def visit(v: Value) -> Value:
+            if v not in done:
+                done[v] = self._rebuild(v, new, visit)
+            return done[v]
+
+        return visit(value)
+
+    def _rebuild(self, v: Value, new: Mapping[Var, Ix], visit: Callable[[Value], Value]) -> Value:
+        args = tuple(visit(a) for a in v.args)
+        data = v.data
+        if v.kind == "load":
+            data = (data[0], data[1].substitute(new))
+        elif v.kind == "position":
+            return self.position(data[0].substitute(new))
+        elif v.kind == "given":
+            return v
+        return v if data == v.data and args == v.args else self.make(v.kind, v.dtype, data, args)
+
+
+def _exact(datum: Any) -> Any:
+    """A key that tells 0.0 from -0.0, True from 1 and NaNs alike."""
+    return (type(datum).__name__, repr(datum)) if isinstance(datum, (bool, int, float)) else (
+        tuple(map(_exact, datum)) if isinstance(datum, tuple) else id(datum) if isinstance(datum, Var) else datum
+    )
+
+
+def _dependencies(kind: str, data: tuple[Any, ...], args: tuple[Value, ...]) -> frozenset[Var]:
+    deps: frozenset[Var] = frozenset().union(*(a.deps for a in args))
+    if kind == "load":
+        return deps | data[1].variables
+    if kind == "position":
+        return deps | data[0].variables
+    if kind == "given":
+        return deps | data[1]
+    if kind == "reduce":
+        return deps - {data[1]}
+    if kind == "contract":
+        return deps - frozenset(data[0])
+    return deps
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """An operand within a lowering: call it with an index to read an element."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+    read: Callable[[Sequence[IxLike]], Value]
+
+    def __call__(self, index: Sequence[IxLike]) -> Value:
+        return self.read(index)
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """`buffer[address] = value`, wherever the loops that they depend on go."""
+
+    buffer: Buffer
+    address: Ix
+    value: Value
+
+    def __str__(self) -> str:
+        return f"{self.buffer}[{self.address}] = {self.value}"
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A loop nest.
+
+    Attributes:
+        loops: outermost first.
+        vector: the loop whose iterations lie across a vector's lanes (the innermost), if any.
+        stores: done once in the innermost loop, for every index.
+        parallel: how many of the outermost loops (collapsed) are split over threads.
+    """
+
+    name: str
+    loops: tuple[Var, ...]
+    stores: tuple[Store, ...]
+    vector: Var | None = None
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The buffers loaded from, in the order of their first load."""
+        found: dict[Buffer, None] = {}
+        for value in self.values():
+            if value.kind == "load":
+                found.setdefault(value.data[0])
+        return tuple(found)
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        return tuple(dict.fromkeys(s.buffer for s in self.stores))
+
+    def values(self) -> Iterator[Value]:
+        """Every expression below the stores, operands first."""
+        return all_values(s.value for s in self.stores)
+
+    def __str__(self) -> str:
+        names = ", ".join(f"{b}: {b.dtype.short}[{b.elements}]" for b in dict.fromkeys((*self.reads, *self.writes)))
+        lines, indent = [f"kernel {self.name}({names}) {{"], "  "
+        for var in self.loops:
+            lines.append(f"{indent}for {var} in 0..{var.extent}{' vector' if var is self.vector else ''} {{")
+            indent += "  "
+        lines += [f"{indent}{store}" for store in self.stores]
+        for depth in range(len(self.loops), 0, -1):
+            lines.append("  " * depth + "}")
+        return "\n".join([*lines, "}"])
+
+
+@dataclass(frozen=True, eq=False)
+class TiledKernel:
+    """A contraction in register tiles, with stores (its epilogue) that read its result as the value `acc`.
+
+    Attributes:
+        loops: the output's variables; each goes to the batch, row (m) or column (n) side by which operand it moves.
+        summed: the contraction's own variables, outermost first.
+        a, b: the operands: a load each; `b` lies across the vector's lanes.
+        lanes: the variable across the lanes: one of b's columns, or the first summed one.
+    """
+
+    name: str
+    loops: tuple[Var, ...]
+    summed: tuple[Var, ...]
+    a: Value
+    b: Value
+    acc: Value
+    lanes: Var
+    stores: tuple[Store, ...]
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        found: dict[Buffer, None] = {self.a.data[0]: None, self.b.data[0]: None}
+        for value in self.values():
+            if value.kind == "load":
+                found.setdefault(value.data[0])
+        return tuple(found)
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        return tuple(dict.fromkeys(s.buffer for s in self.stores))
+
+    def values(self) -> Iterator[Value]:
+        return all_values(s.value for s in self.stores)
+
+    def __str__(self) -> str:
+        names = ", ".join(f"{b}: {b.dtype.short}[{b.elements}]" for b in dict.fromkeys((*self.reads, *self.writes)))
+        loops = ", ".join(f"{v} in 0..{v.extent}{' vector' if v is self.lanes else ''}" for v in self.loops)
+        summed = ", ".join(f"{v} in 0..{v.extent}{' vector' if v is self.lanes else ''}" for v in self.summed)
+        return "\n".join([
+            f"kernel {self.name}({names}) {{",
+            f"  tile {loops} {{",
+            f"    acc = contract {summed} of ({self.a} * {self.b})",
+            *(f"    {store}" for store in self.stores),
+            "  }",
+            "}",
+        ])  # fmt: skip
+
+
+def all_values(roots: Iterator[Value] | Sequence[Value]) -> Iterator[Value]:
+    """Every expression below the roots, operands first, each once."""
+    from graphc.index import Gathered
+
+    seen: set[Value] = set()
+
+    def visit(value: Value) -> Iterator[Value]:
+        if value in seen:
+            return
+        seen.add(value)
+        for arg in value.args:
+            yield from visit(arg)
+        if value.kind in ("load", "position"):
+            for inner in gathered_values(value.data[-1]):
+                yield from visit(inner)
+        yield value
+
+    def gathered_values(ix: Ix) -> Iterator[Value]:
+        for atom, _ in ix.terms:
+            if isinstance(atom, Gathered):
+                yield atom.value
+                if atom.guard is not None:
+                    yield atom.guard
+            elif not isinstance(atom, Var):
+                yield from gathered_values(atom.of)
+
+    for root in roots:
+        yield from visit(root)
+
+
+@contextmanager
+def unguarded(b: LoopBuilder) -> Iterator[None]:
+    """Values made within carry no guard (used for what is computed once, outside any condition)."""
+    outer, b._guards = b._guards, []
+    try:
+        yield
+    finally:
+        b._guards = outer

@@ -1,0 +1,307 @@
+"""Activation functions as Cells; each is the function of `graphc.ops` that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc import ops
+from graphc.dtype import float32
+from graphc.initializer import initializer
+from graphc.nn import check
+from graphc.nn.cell import Cell
+from graphc.tensor import Parameter, Tensor
+
+
+class ReLU(Cell):
+    """max(x, 0)."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.relu(x)
+
+
+class ReLU6(Cell):
+    """x clipped to [0, 6]."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.relu6(x)
+
+
+class Sigmoid(Cell):
+    """1 / (1 + e^-x)."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.sigmoid(x)
+
+
+class Tanh(Cell):
+    """Hyperbolic tangent."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.tanh(x)
+
+
+class GELU(Cell):
+    """x times the standard normal distribution's value at x (Hendrycks and Gimpel 2016).
+
+    Args:
+        approximate: by tanh, as MindSpore does unless told otherwise; False for the exact form with erf.
+    """
+
+    def __init__(self, approximate: bool = True) -> None:
+        super().__init__()
+        self.approximate = check.boolean("GELU", "approximate", approximate)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.gelu(x, approximate="tanh" if self.approximate else "none")
+
+
+class FastGelu(Cell):
+    """x * sigmoid(1.702 * x), the cheaper approximation of GELU, in MindSpore's form that does not overflow."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return x * ops.sigmoid(x * 1.702)
+
+
+class SiLU(Cell):
+    """x * sigmoid(x)."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.silu(x)
+
+
+class Mish(Cell):
+    """x * tanh(softplus(x))."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.mish(x)
+
+
+class HSwish(Cell):
+    """x * relu6(x + 3) / 6."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.hardswish(x)
+
+
+class HSigmoid(Cell):
+    """relu6(x + 3) / 6."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.hardsigmoid(x)
+
+
+class LogSigmoid(Cell):
+    """log(sigmoid(x))."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.logsigmoid(x)
+
+
+class Softsign(Cell):
+    """x / (1 + |x|)."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.softsign(x)
+
+
+class Tanhshrink(Cell):
+    """x - tanh(x)."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return x - ops.tanh(x)
+
+
+class SeLU(Cell):
+    """The scaled exponential linear unit (Klambauer et al. 2017)."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.selu(x)
+
+
+class ELU(Cell):
+    """x where x > 0, else alpha * (e^x - 1).
+
+    Args:
+        alpha: any number; MindSpore's own kernels have only 1.0.
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        self.alpha = check.number("ELU", "alpha", alpha)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.elu(x, self.alpha)
+
+
+class CELU(Cell):
+    """max(0, x) + min(0, alpha * (e^(x / alpha) - 1))."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        self.alpha = check.number("CELU", "alpha", alpha)
+        if alpha == 0:
+            raise ValueError("For 'CELU', the 'alpha' must not be 0.")
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.celu(x, self.alpha)
+
+
+class LeakyReLU(Cell):
+    """x where x > 0, else alpha * x."""
+
+    def __init__(self, alpha: float = 0.2) -> None:
+        super().__init__()
+        self.alpha = check.number("LeakyReLU", "alpha", alpha)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.leaky_relu(x, self.alpha)
+
+
+class PReLU(Cell):
+    """x where x > 0, else w * x with a trained `w` (He et al. 2015).
+
+    Args:
+        channel: how many `w` there are: 1, or one for each channel of inputs `[N, C, ...]`.
+        w: their initial value: a number, or a Tensor `[channel]`.
+    """
+
+    def __init__(self, channel: int = 1, w: Any = 0.25) -> None:
+        super().__init__()
+        check.positive_int("PReLU", "channel", channel)
+        self.w = Parameter(initializer(Tensor(w) if isinstance(w, list) else w, (channel,), float32), "a")
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.prelu(x, self.w)
+
+
+class Softmax(Cell):
+    """e^x divided by its sum along `axis`."""
+
+    def __init__(self, axis: int = -1) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.softmax(x, self.axis)
+
+
+class LogSoftmax(Cell):
+    """The logarithm of Softmax."""
+
+    def __init__(self, axis: int = -1) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.log_softmax(x, self.axis)
+
+
+class Softmin(Cell):
+    """Softmax of -x."""
+
+    def __init__(self, axis: int = -1) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.softmax(-x, self.axis)
+
+
+class Softmax2d(Cell):
+    """Softmax over the channels of `[N, C, H, W]` or `[C, H, W]`."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        if x.ndim not in (3, 4):
+            raise ValueError(f"For 'Softmax2d', the input must have 3 or 4 dimensions, but got {x.type}.")
+        return ops.softmax(x, -3)
+
+
+class Softplus(Cell):
+    """log(1 + e^x)."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.softplus(x)
+
+
+class HShrink(Cell):
+    """x where |x| > lambd, else 0."""
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = check.number("HShrink", "lambd", lambd)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.hardshrink(x, self.lambd)
+
+
+class SoftShrink(Cell):
+    """x moved towards 0 by `lambd`, at most to 0."""
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = check.non_negative_float("SoftShrink", "lambd", lambd)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.softshrink(x, self.lambd)
+
+
+class Hardtanh(Cell):
+    """x clipped to [min_val, max_val]."""
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
+        super().__init__()
+        self.min_val = check.number("Hardtanh", "min_val", min_val)
+        self.max_val = check.number("Hardtanh", "max_val", max_val)
+        if max_val < min_val:
+            raise ValueError(f"For 'Hardtanh', 'max_val' must be at least 'min_val', but got {max_val} and {min_val}.")
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.hardtanh(x, self.min_val, self.max_val)
+
+
+class Threshold(Cell):
+    """x where x > threshold, else `value`."""
+
+    def __init__(self, threshold: float, value: float) -> None:
+        super().__init__()
+        self.threshold = check.number("Threshold", "threshold", threshold)
+        self.value = check.number("Threshold", "value", value)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.threshold(x, self.threshold, self.value)
+
+
+class GLU(Cell):
+    """The first half of x along `axis`, times the sigmoid of the second (Dauphin et al. 2017)."""
+
+    def __init__(self, axis: int = -1) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def construct(self, x: Tensor) -> Tensor:
+        first, second = ops.chunk(x, 2, self.axis)
+        return first * ops.sigmoid(second)
+
+
+_ACTIVATIONS: dict[str, Callable[[], Cell]] = {
+    "softmax": Softmax, "logsoftmax": LogSoftmax, "relu": ReLU, "relu6": ReLU6, "silu": SiLU, "tanh": Tanh,
+    "gelu": GELU, "fast_gelu": FastGelu, "elu": ELU, "celu": CELU, "selu": SeLU, "sigmoid": Sigmoid, "mish": Mish,
+    "softsign": Softsign, "softplus": Softplus, "prelu": PReLU, "leakyrelu": LeakyReLU, "hswish": HSwish,
+    "hsigmoid": HSigmoid, "logsigmoid": LogSigmoid, "softshrink": SoftShrink, "hshrink": HShrink,
+    "tanhshrink": Tanhshrink, "softmin": Softmin,
+}  # fmt: skip
+
+
+def get_activation(name: str | None, prim_name: str | None = None) -> Cell | None:
+    """A new activation Cell by its name in lower case ('relu', 'leakyrelu', 'hswish', ...); None for None.
+
+    Raises:
+        ValueError: there is none of that name; `prim_name` is the layer that asks.
+    """
+    if name is None:
+        return None
+    if name not in _ACTIVATIONS:
+        where = f"For '{prim_name}'" if prim_name else "For 'get_activation'"
+        raise ValueError(f"{where}, the 'name' must be in {sorted(_ACTIVATIONS)}, but got {name!r}.")
+    return _ACTIVATIONS[name]()

@@ -1,0 +1,428 @@
+"""`Cell`: a network, or a part of one: Parameters, inner Cells, and `construct`, which says what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from graphc import context
+from graphc.dispatch import located, scope, state
+from graphc.dtype import DType, float32
+from graphc.jit import Jitted
+from graphc.tensor import Parameter, ParameterTuple, Tensor
+
+
+class Cell:
+    """The base of all layers and networks.
+
+    A subclass sets Parameters and Cells as attributes in `__init__` (after `super().__init__()`) and defines
+    `construct`. Calling a Cell runs `construct`: op by op in PYNATIVE_MODE, compiled in GRAPH_MODE.
+    """
+
+    def __init__(self, auto_prefix: bool = True, flags: dict[str, Any] | None = None) -> None:
+        own = self.__dict__
+        own["_params"], own["_cells"] = {}, {}
+        own["version"] = 0
+        own["training"] = False
+        own["_auto_prefix"] = auto_prefix
+        own["_buffers"] = {}
+        own["_hooks"] = ([], [])
+        own["_label"] = type(self).__name__
+        own["parameter_prefix"] = ""
+        own["_flags"] = dict(flags or {})
+
+    # Attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = self.__dict__
+        if "_params" not in own:
+            raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
+        if state.trace is not None and self in state.trace.visited:
+            raise located(
+                AttributeError(
+                    f"{type(self).__name__}: attribute {name!r} is set while the Cell is traced into a graph, which "
+                    "cannot hold that side effect; use a Parameter with ops.assign, or return the value"
+                )
+            )
+        buffered = name in own["_buffers"] and isinstance(value, Tensor) and not isinstance(value, Parameter)
+        params, cells = own["_params"], own["_cells"]
+        for home, kind in ((params, Parameter), (cells, Cell), (own, ())):
+            if not kind or not isinstance(value, kind):  # what takes the place of its like keeps its position
+                home.pop(name, None)
+        if not buffered:
+            own["_buffers"].pop(name, None)
+        if isinstance(value, Parameter):
+            self.insert_param_to_cell(name, value)
+        elif isinstance(value, ParameterTuple):
+            own[name] = value
+            for parameter in value:
+                self._register(parameter)
+        elif isinstance(value, Cell):
+            known = any(cell is value for cell in cells.values())
+            cells[name] = value
+            value.__dict__["_label"] = name
+            if self._auto_prefix and not known:
+                value.update_parameters_name(f"{self.parameter_prefix}{name}.")
+        else:
+            own[name] = value
+        self._changed()
+
+    def __getattr__(self, name: str) -> Any:
+        own = self.__dict__
+        for home in ("_params", "_cells"):
+            if home in own and name in own[home]:
+                return own[home][name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        for home in (self._params, self._cells, self.__dict__):
+            if name in home:
+                del home[name]
+                self._changed()
+                return
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._params, *self._cells})
+
+    def _changed(self) -> None:
+        self.__dict__["version"] += 1
+        context.structure_changed()
+
+    def insert_param_to_cell(self, param_name: str, param: Parameter, check_name_contain_dot: bool = True) -> None:
+        """Makes `param` a Parameter of this Cell, named `param_name` unless it has a name of its own."""
+        if not param_name or (check_name_contain_dot and "." in param_name):
+            raise KeyError(f"insert_param_to_cell: expected a name without dots, got {param_name!r}")
+        if not isinstance(param, Parameter):
+            raise TypeError(f"insert_param_to_cell: expected a Parameter, got {type(param).__name__}")
+        if param.name == "Parameter":
+            param.name = self.parameter_prefix + param_name
+        self._params[param_name] = param
+        self._changed()
+
+    def _register(self, parameter: Parameter) -> None:
+        """Makes a ParameterTuple's member a Parameter of this Cell, under its name, made longer while that is taken."""
+        key = parameter.name
+        while self._params.get(key, parameter) is not parameter:
+            key += "_"
+        self._params[key] = parameter
+
+    def insert_child_to_cell(self, child_name: str, child_cell: Cell) -> None:
+        """Makes `child_cell` an inner Cell under the name `child_name`."""
+        if not isinstance(child_cell, Cell):
+            raise TypeError(f"insert_child_to_cell: expected a Cell, got {type(child_cell).__name__}")
+        if child_name in self.__dict__ or child_name in self._cells:
+            raise KeyError(f"insert_child_to_cell: {type(self).__name__} already has {child_name!r}")
+        setattr(self, child_name, child_cell)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Makes `tensor` an attribute that is part of the Cell's state but not trained; saved if `persistent`."""
+        if not isinstance(name, str) or not name or "." in name:
+            raise KeyError(f"register_buffer: expected a name without dots, got {name!r}")
+        if tensor is not None and (isinstance(tensor, Parameter) or not isinstance(tensor, Tensor)):
+            raise TypeError(f"register_buffer: expected a Tensor or None, got {type(tensor).__name__}")
+        if name not in self._buffers and (name in self._params or name in self._cells or hasattr(self, name)):
+            raise KeyError(f"register_buffer: {type(self).__name__} already has {name!r}")
+        setattr(self, name, tensor)
+        self._buffers[name] = persistent
+
+    # Running
+
+    def construct(self, *args: Any, **kwargs: Any) -> Any:
+        """What the Cell computes; defined by the subclass."""
+        raise AttributeError(f"{type(self).__name__}: define construct() to say what the Cell computes")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if "_params" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__}: call super().__init__() in its __init__")
+        nested = state.trace is not None or bool(state.tapes)
+        if nested or context.get_context("mode") == context.PYNATIVE_MODE:
+            return self._run(*args, **kwargs)
+        return self._compiled(*args, **kwargs)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        if state.trace is not None:
+            state.trace.visit(self)
+        before, after = self._hooks
+        with scope(self._label):
+            for hook in before:
+                changed = hook(self, args)
+                if changed is not None:
+                    args = changed if isinstance(changed, tuple) else (changed,)
+            value = self.construct(*args, **kwargs)
+            for hook in after:
+                changed = hook(self, args, value)
+                value = value if changed is None else changed
+        return value
+
+    @property
+    def _compiled(self) -> Jitted:
+        own = self.__dict__
+        if "_jitted" not in own:
+            own["_jitted"] = Jitted(self._run, type(self).__name__)
+        jitted: Jitted = own["_jitted"]
+        return jitted
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compiles the Cell for these arguments and runs it once, discarding the result."""
+        self._compiled(*args, **kwargs)
+
+    compile_and_run = __call__
+
+    def to_float(self, dst_type: Any) -> Cell:
+        """Casts float inputs to `dst_type`, which can only be float32: graphc computes in no shorter type.
+
+        Raises:
+            ValueError: another type.
+        """
+        if dst_type is not float32:
+            raise ValueError(f"to_float: dst_type must be float32, got {dst_type!r}")
+
+        def cast(cell: Cell, args: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(_as_float(arg, dst_type) for arg in args)
+
+        self.register_forward_pre_hook(cast)
+        return self
+
+    def add_flags(self, **flags: Any) -> Cell:
+        """Notes `flags` on the Cell, for programs that ask for them; graphc itself goes by none."""
+        self._flags.update(flags)
+        return self
+
+    def add_flags_recursive(self, **flags: Any) -> Cell:
+        """`add_flags` here and in every inner Cell."""
+        return self.apply(lambda cell: cell._flags.update(flags))
+
+    def get_flags(self) -> dict[str, Any]:
+        return dict(self._flags)
+
+    # Training and evaluation
+
+    def set_train(self, mode: bool = True) -> Cell:
+        """Sets training (or evaluation) behaviour here and in every inner Cell."""
+        if not isinstance(mode, bool):
+            raise TypeError(f"set_train: mode must be a bool, got {mode!r}")
+        for _, cell in self.cells_and_names():
+            if cell.training != mode:
+                cell.__dict__["training"] = mode
+                cell._changed()
+        return self
+
+    def set_grad(self, requires_grad: bool = True) -> Cell:
+        """Kept for MindSpore's programs: graphc differentiates what it is asked to, so nothing need be set."""
+        if not isinstance(requires_grad, bool):
+            raise TypeError(f"set_grad: requires_grad must be a bool, got {requires_grad!r}")
+        return self
+
+    # Inner Cells and Parameters
+
+    def cells(self) -> Any:
+        """The Cells that are attributes of this one."""
+        return self._cells.values()
+
+    def name_cells(self) -> dict[str, Cell]:
+        return dict(self._cells)
+
+    def cells_and_names(
+        self, cells: set[Cell] | None = None, name_prefix: str = ""
+    ) -> Iterator[tuple[str, Cell]]:
+        """This Cell and all within, each once, as (path, Cell), outer ones first."""
+        seen = cells if cells is not None else set()
+        if self in seen:
+            return
+        seen.add(self)
+        yield name_prefix, self
+        for name, cell in self._cells.items():
+            yield from cell.cells_and_names(seen, f"{name_prefix}.{name}" if name_prefix else name)
+
+    def parameters_and_names(self, name_prefix: str = "", expand: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Every Parameter once, as (path, Parameter)."""
+        cells = self.cells_and_names(name_prefix=name_prefix) if expand else [(name_prefix, self)]
+        seen: set[int] = set()
+        for path, cell in cells:
+            for name, parameter in cell._params.items():
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield (f"{path}.{name}" if path else name), parameter
+
+    def get_parameters(self, expand: bool = True) -> Iterator[Parameter]:
+        return (parameter for _, parameter in self.parameters_and_names(expand=expand))
+
+    def parameters_dict(self, recurse: bool = True) -> dict[str, Parameter]:
+        """Name to Parameter, in the order of `get_parameters`."""
+        return {parameter.name: parameter for parameter in self.get_parameters(expand=recurse)}
+
+    def trainable_params(self, recurse: bool = True) -> list[Parameter]:
+        return [p for p in self.get_parameters(expand=recurse) if p.requires_grad]
+
+    def untrainable_params(self, recurse: bool = True) -> list[Parameter]:
+        return [p for p in self.get_parameters(expand=recurse) if not p.requires_grad]
+
+    def update_parameters_name(self, prefix: str = "", recurse: bool = True) -> None:
+        """Puts `prefix` before every Parameter's name, and before those of Parameters that come later."""
+        self.replace_prefix("", prefix, recurse)
+
+    def replace_prefix(self, old: str, new: str, recurse: bool = True) -> None:
+        """Lets the names of Parameters here and within begin with `new` where they begin with `old`."""
+        cells = [cell for _, cell in self.cells_and_names()] if recurse else [self]
+        for cell in cells:
+            cell.__dict__["parameter_prefix"] = _swapped(cell.parameter_prefix, old, new)
+        for parameter in self.get_parameters(expand=recurse):
+            parameter.name = _swapped(parameter.name, old, new)
+
+    def init_parameters_data(self, auto_parallel_mode: bool = False) -> dict[Parameter, Parameter]:
+        """The Parameters, each mapped to itself: graphc gives them their values when they are made."""
+        if auto_parallel_mode:
+            raise ValueError("init_parameters_data: auto_parallel_mode is for many machines, which graphc does not use")
+        return {parameter: parameter for parameter in self.get_parameters()}
+
+    def check_names(self) -> None:
+        """Makes sure that no two Parameters have the same name.
+
+        Raises:
+            ValueError: two have.
+        """
+        names: set[str] = set()
+        for parameter in self.get_parameters():
+            if parameter.name in names:
+                raise ValueError(f"check_names: two Parameters of {type(self).__name__} are named {parameter.name!r}")
+            names.add(parameter.name)
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The tensors given to `register_buffer`, as (path, Tensor)."""
+        seen: set[int] = set()
+        for path, cell in self.cells_and_names(name_prefix=prefix) if recurse else [(prefix, self)]:
+            for name in cell._buffers:
+                tensor = getattr(cell, name)
+                if tensor is None or (remove_duplicate and id(tensor) in seen):
+                    continue
+                seen.add(id(tensor))
+                yield (f"{path}.{name}" if path else name), tensor
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        return (tensor for _, tensor in self.named_buffers(recurse=recurse))
+
+    def get_sub_cell(self, target: str) -> Cell:
+        """The inner Cell at the path `target` (`"layers.0"`); the Cell itself for "".
+
+        Raises:
+            AttributeError: there is none.
+        """
+        cell = self
+        for name in target.split(".") if target else ():
+            if name not in cell._cells:
+                raise AttributeError(f"get_sub_cell: {type(cell).__name__} has no cell {name!r} ({target!r})")
+            cell = cell._cells[name]
+        return cell
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at the path `target`.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        path, _, name = target.rpartition(".")
+        cell = self.get_sub_cell(path)
+        if name not in cell._buffers:
+            raise AttributeError(f"get_buffer: {type(cell).__name__} has no buffer {name!r}")
+        buffer: Tensor = getattr(cell, name)
+        return buffer
+
+    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
+        """The Parameters and the persistent buffers by path: the live objects, not copies."""
+        state: dict[str, Tensor] = {}
+        for path, cell in self.cells_and_names(name_prefix=prefix.rstrip(".")):
+            names = [*cell._params, *(name for name, persistent in cell._buffers.items() if persistent)]
+            values = ((f"{path}.{name}" if path else name, getattr(cell, name)) for name in names)
+            state.update((key, value) for key, value in values if value is not None)
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
+        """Copies the values of `state_dict` into the Parameters and buffers of the same paths.
+
+        Returns:
+            The paths that `state_dict` lacks, and those that only it has.
+        Raises:
+            RuntimeError: shapes differ, or paths do while `strict`. Nothing is changed then.
+        """
+        own = self.state_dict()
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        values = {name: Tensor(state_dict[name], target.dtype) for name, target in own.items() if name in state_dict}
+        wrong = [f"{n} is {own[n].type}, the value is {v.type}" for n, v in values.items() if own[n].shape != v.shape]
+        if wrong or (strict and (missing or unexpected)):
+            raise RuntimeError(
+                f"load_state_dict: {type(self).__name__} does not fit: missing {missing}, unexpected {unexpected}, "
+                f"different shapes {wrong}"
+            )
+        for name, value in values.items():
+            target = own[name]
+            if isinstance(target, Parameter):
+                target.set_data(value)
+            else:
+                path, _, attribute = name.rpartition(".")
+                setattr(self.get_sub_cell(path), attribute, value)
+        return missing, unexpected
+
+    def apply(self, fn: Callable[[Cell], Any]) -> Cell:
+        """Calls `fn` on every inner Cell, then on this one."""
+        for cell in self._cells.values():
+            cell.apply(fn)
+        fn(self)
+        return self
+
+    # Hooks
+
+    def register_forward_pre_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
+        """Calls `hook_fn(cell, inputs)` before `construct`; what it returns (if not None) replaces the inputs."""
+        return HookHandle(self, 0, hook_fn)
+
+    def register_forward_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
+        """Calls `hook_fn(cell, inputs, output)` after `construct`; a result that is not None replaces the output."""
+        return HookHandle(self, 1, hook_fn)
+
+    # Printing
+
+    def extend_repr(self) -> str:
+        """What stands between the parentheses when the Cell is printed."""
+        return ""
+
+    def __repr__(self) -> str:
+        inner = [f"({name}): {cell!r}" for name, cell in self._cells.items()]
+        extra = self.extend_repr()
+        if not inner:
+            return f"{type(self).__name__}({extra})"
+        lines = [*([extra] if extra else []), *inner]
+        indented = "\n".join(lines).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {indented}\n)"
+
+
+class HookHandle:
+    """Takes a hook away again: `handle.remove()`."""
+
+    def __init__(self, cell: Cell, place: int, hook: Callable[..., Any]) -> None:
+        if not callable(hook):
+            raise TypeError(f"register hook: expected a function, got {type(hook).__name__}")
+        self._cell, self._place, self._hook = cell, place, hook
+        cell._hooks[place].append(hook)
+        cell._changed()
+
+    def remove(self) -> None:
+        if self._hook in self._cell._hooks[self._place]:
+            self._cell._hooks[self._place].remove(self._hook)
+            self._cell._changed()
+
+
+def _swapped(name: str, old: str, new: str) -> str:
+    return new + name[len(old) :] if name.startswith(old) else name
+
+
+def _as_float(value: Any, dtype: DType) -> Any:
+    return value.astype(dtype) if isinstance(value, Tensor) and value.dtype.is_float else value
+
+
+def as_tensors(*values: Any) -> tuple[Tensor, ...]:
+    """The values as Tensors (numbers and arrays are wrapped)."""
+    return tuple(v if isinstance(v, Tensor) else Tensor(v) for v in values)

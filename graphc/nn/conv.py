@@ -1,0 +1,243 @@
+"""Convolution layers over 1, 2 and 3 spatial dimensions, and their transposes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from graphc import ops
+from graphc.dtype import float32
+from graphc.initializer import HeUniform, Uniform, initializer
+from graphc.nn import check
+from graphc.nn.basic import float_dtype
+from graphc.nn.cell import Cell
+from graphc.tensor import Parameter, Tensor
+
+PAD_MODES = ("valid", "same", "pad")
+
+
+class _Conv(Cell):
+    """What convolutions share: arguments (see Conv2d), their checks, Parameters and printing."""
+
+    spatial = 0
+    operation: Callable[..., Tensor]
+    data_format = ""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, pad_mode: str, padding: Any,
+        dilation: Any, group: int, has_bias: bool, weight_init: Any, bias_init: Any, dtype: Any,
+    ) -> None:
+        super().__init__()
+        where, count = type(self).__name__, self.spatial
+        self.in_channels = check.positive_int(where, "in_channels", in_channels)
+        self.out_channels = check.positive_int(where, "out_channels", out_channels)
+        self.kernel_size = check.extents(where, "kernel_size", kernel_size, count)
+        self.stride = check.extents(where, "stride", stride, count)
+        self.dilation = check.extents(where, "dilation", dilation, count)
+        self.group = check.positive_int(where, "group", group)
+        self.has_bias = check.boolean(where, "has_bias", has_bias)
+        mode = pad_mode.lower() if isinstance(pad_mode, str) else pad_mode
+        self.pad_mode = check.one_of(where.replace("d", "D", 1), "pad_mode", mode, PAD_MODES)
+        self.padding, self._ends = padding, _ends(where, padding, count, mode)
+        for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+            if channels % group:
+                raise ValueError(
+                    f"For '{where}', the attr '{name}' must be divisible by attr 'group', "
+                    f"but got '{name}': {channels} and 'group': {group}."
+                )
+        dtype = float_dtype(where, dtype)
+        shape = self._weight_shape()
+        self.weight_init = HeUniform(math.sqrt(5)) if weight_init is None else weight_init
+        self.weight = Parameter(initializer(self.weight_init, shape, dtype), "weight")
+        self.bias, self.bias_init = None, bias_init
+        if has_bias:
+            self.bias_init = Uniform(1 / math.sqrt(math.prod(shape[1:]))) if bias_init is None else bias_init
+            self.bias = Parameter(initializer(self.bias_init, (out_channels,), dtype), "bias")
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        return (self.out_channels, self.in_channels // self.group, *self.kernel_size)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return type(self).operation(
+            x, self.weight, self.bias, self.stride, self.pad_mode, self._ends, self.dilation, self.group
+        )
+
+    def extend_repr(self) -> str:
+        text = (
+            f"input_channels={self.in_channels}, output_channels={self.out_channels}, "
+            f"kernel_size={self.kernel_size}, stride={self.stride}, pad_mode={self.pad_mode}, padding={self.padding}, "
+            f"dilation={self.dilation}, group={self.group}, has_bias={self.has_bias}, "
+            f"weight_init={self.weight_init}, bias_init={self.bias_init}"
+        )
+        return f"{text}, format={self.data_format}" if self.data_format else text
+
+
+def _ends(where: str, padding: Any, count: int, mode: str) -> tuple[int, ...]:
+    """The padding before and after each spatial dimension, in one flat tuple."""
+    if isinstance(padding, int) and not isinstance(padding, bool):
+        ends: tuple[Any, ...] = (padding,) * (2 * count)
+    else:
+        ends = tuple(padding) if isinstance(padding, (tuple, list)) else ()
+        ends = ends * 2 if count == len(ends) == 1 else ends
+    if len(ends) != 2 * count or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in ends):
+        raise ValueError(
+            f"For '{where}', the 'padding' must be an int >= 0 or a tuple of {2 * count} of them, but got {padding!r}."
+        )
+    if mode != "pad" and any(ends):
+        raise ValueError(f"For '{where}', the 'padding' must be zero when 'pad_mode' is '{mode}', but got {padding!r}.")
+    return ends
+
+
+def _only_format(where: str, data_format: str, supported: str) -> None:
+    if data_format != supported:
+        raise check.unsupported(where, "data_format", data_format, f"'{supported}'")
+
+
+class Conv1d(_Conv):
+    """Convolution of `[N, in_channels, L]` with `weight` `[out_channels, in_channels / group, K]`; see Conv2d."""
+
+    spatial, operation = 1, staticmethod(ops.conv1d)
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",
+        padding: Any = 0, dilation: Any = 1, group: int = 1, has_bias: bool = False, weight_init: Any = None,
+        bias_init: Any = None, dtype: Any = float32,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
+            bias_init, dtype,
+        )
+
+
+class Conv2d(_Conv):
+    """Convolution of `[N, in_channels, H, W]` with `weight` `[out_channels, in_channels / group, KH, KW]`.
+
+    Args:
+        in_channels, out_channels: channels of the input and of the result.
+        kernel_size, stride, dilation: an int, or one for each spatial dimension.
+        pad_mode: 'same' (the result has the input's extents over the stride, rounded up), 'valid' (no padding) or 'pad'.
+        padding: with 'pad': an int, or (top, bottom, left, right).
+        group: into how many groups, without connection, the channels are divided.
+        has_bias: whether there is a `bias`.
+        weight_init: what initialises `weight`; by default HeUniform(sqrt(5)).
+        bias_init: what initialises `bias` `[out_channels]`; by default uniform within 1 / sqrt(fan_in) of 0.
+        data_format: 'NCHW'.
+        dtype: of the Parameters.
+    """
+
+    spatial, operation, data_format = 2, staticmethod(ops.conv2d), "NCHW"
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",
+        padding: Any = 0, dilation: Any = 1, group: int = 1, has_bias: bool = False, weight_init: Any = None,
+        bias_init: Any = None, data_format: str = "NCHW", dtype: Any = float32,
+    ) -> None:
+        _only_format("Conv2d", data_format, "NCHW")
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
+            bias_init, dtype,
+        )
+
+
+class Conv3d(_Conv):
+    """Convolution of `[N, in_channels, D, H, W]`; see Conv2d. `padding` may be (head, tail, top, bottom, left, right)."""
+
+    spatial, operation, data_format = 3, staticmethod(ops.conv3d), "NCDHW"
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",
+        padding: Any = 0, dilation: Any = 1, group: int = 1, has_bias: bool = False, weight_init: Any = None,
+        bias_init: Any = None, data_format: str = "NCDHW", dtype: Any = float32,
+    ) -> None:
+        _only_format("Conv3d", data_format, "NCDHW")
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
+            bias_init, dtype,
+        )
+
+
+class _ConvTranspose(_Conv):
+    """What transposed convolutions share; `weight` is `[in_channels, out_channels / group, *K]`."""
+
+    output_padding: tuple[int, ...] = ()
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        return (self.in_channels, self.out_channels // self.group, *self.kernel_size)
+
+    def construct(self, x: Tensor) -> Tensor:
+        if x.ndim != self.spatial + 2:
+            raise ValueError(
+                f"For '{type(self).__name__}', the input must have {self.spatial + 2} dimensions, but got {x.type}."
+            )
+        return ops.conv_transpose(
+            x, self.weight, self.bias, self.stride, self.pad_mode, self._ends, self.output_padding or 0, self.dilation,
+            self.group,
+        )
+
+    def _set_output_padding(self, output_padding: Any) -> None:
+        where = type(self).__name__
+        self.output_padding = check.extents(where, "output_padding", output_padding, self.spatial, least=0)
+        if self.pad_mode != "pad" and any(self.output_padding):
+            raise ValueError(
+                f"For '{where}', the 'output_padding' must be zero when 'pad_mode' is '{self.pad_mode}', "
+                f"but got {output_padding!r}."
+            )
+
+
+class Conv1dTranspose(_ConvTranspose):
+    """Transposed convolution of `[N, in_channels, L]`; see Conv2dTranspose."""
+
+    spatial = 1
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",
+        padding: Any = 0, dilation: Any = 1, group: int = 1, has_bias: bool = False, weight_init: Any = None,
+        bias_init: Any = None, dtype: Any = float32,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
+            bias_init, dtype,
+        )
+
+
+class Conv2dTranspose(_ConvTranspose):
+    """Transposed convolution of `[N, in_channels, H, W]` with `weight` `[in_channels, out_channels / group, KH, KW]`.
+
+    The arguments are those of Conv2d, and say what the convolution in the other direction does.
+
+    Args:
+        pad_mode: 'same' (the result has stride times the input's extents), 'valid' or 'pad'.
+        output_padding: with 'pad': how many elements more the result has at the end of each dimension.
+    """
+
+    spatial = 2
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",
+        padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, group: int = 1, has_bias: bool = False,
+        weight_init: Any = None, bias_init: Any = None, dtype: Any = float32,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
+            bias_init, dtype,
+        )
+        self._set_output_padding(output_padding)
+
+
+class Conv3dTranspose(_ConvTranspose):
+    """Transposed convolution of `[N, in_channels, D, H, W]`; see Conv2dTranspose."""
+
+    spatial = 3
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",
+        padding: Any = 0, dilation: Any = 1, group: int = 1, output_padding: Any = 0, has_bias: bool = False,
+        weight_init: Any = None, bias_init: Any = None, data_format: str = "NCDHW", dtype: Any = float32,
+    ) -> None:
+        _only_format("Conv3dTranspose", data_format, "NCDHW")
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
+            bias_init, dtype,
+        )
+        self._set_output_padding(output_padding)

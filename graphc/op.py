@@ -1,0 +1,106 @@
+"""The op table: what an operation means, in one place.
+
+    @define_op(infer=same_float, exact=False)
+    def tanh(x):
+        return np.tanh(x)              # the meaning: NumPy in, NumPy out
+
+    @tanh.def_vjp
+    def tanh_vjp(ct, y, x):            # one cotangent per operand, written with ops
+        return (ct * (1.0 - y * y),)
+
+    @tanh.def_lower
+    def tanh_lower(b, index, x):       # one element of the result, given its index
+        return b.fn("tanh", x(index))
+
+Tensors are positional, attributes keyword-only and hashable. Calling an op runs it now, or records it while a Cell is
+being traced (`graphc.dispatch`). `TABLE` holds every op by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from graphc.ir import Node, TensorType
+
+if TYPE_CHECKING:
+    from graphc.tensor import Tensor
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+TABLE: dict[str, Op] = {}
+
+
+class Op:
+    """One operation and all its rules.
+
+    Attributes:
+        name: its name in graphs; `meaning`: the NumPy function that defines it.
+        infer: `(*types, **attrs) -> TensorType`; reports bad operands.
+        exact: NumPy's result is defined to the bit (data movement, IEEE arithmetic), so eager mode runs `meaning`;
+            elsewhere the op's own compiled kernel runs.
+        coerce: makes the operands of a call agree (promotion, broadcasting) before `infer` sees them.
+        vjp: `(ct, result, *operands, **attrs)` to one cotangent per operand: a Tensor, None where there is none, or a
+            function of no arguments that makes one (for what is costly and perhaps not needed).
+        lower: `(b, index, *readers, **attrs)` to the element of the result at `index`.
+        kernel: the name of a hand-made kernel for what loops over elements do badly.
+        traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
+            `view` (data movement only), `reduction`, `contraction`, `random`, `checks` (may raise at run time).
+    """
+
+    def __init__(
+        self, name: str, meaning: Callable[..., Any], infer: Callable[..., TensorType], exact: bool,
+        coerce: Callable[..., tuple[Any, ...]] | None, traits: frozenset[str],
+    ) -> None:
+        self.name, self.meaning, self.infer, self.exact = name, meaning, infer, exact
+        self.coerce, self.traits = coerce, traits
+        self.vjp: Callable[..., tuple[Any, ...]] | None = None
+        self.lower: Callable[..., Any] | None = None
+        self.kernel: Callable[..., Any] | None = None
+        self.__doc__ = meaning.__doc__
+        self.__name__ = name
+
+    def def_vjp(self, function: Function) -> Function:
+        self.vjp = function
+        return function
+
+    def def_lower(self, function: Function) -> Function:
+        self.lower = function
+        return function
+
+    def def_kernel(self, function: Function) -> Function:
+        self.kernel = function
+        return function
+
+    def __call__(self, *operands: Any, **attrs: Any) -> Tensor:
+        from graphc.dispatch import apply  # dispatch needs the table; the table's ops call dispatch
+
+        return apply(self, operands, attrs)
+
+    def __repr__(self) -> str:
+        return f"Op({self.name})"
+
+
+def define_op(
+    *,
+    infer: Callable[..., TensorType],
+    exact: bool = True,
+    coerce: Callable[..., tuple[Any, ...]] | None = None,
+    traits: str = "",
+    name: str | None = None,
+) -> Callable[[Callable[..., Any]], Op]:
+    """Enters an op into the table under the name of the decorated NumPy function (or `name`)."""
+
+    def enter(meaning: Callable[..., Any]) -> Op:
+        op_name = name or meaning.__name__.rstrip("_")
+        if op_name in TABLE:
+            raise ValueError(f"define_op: {op_name} is defined twice")
+        op = TABLE[op_name] = Op(op_name, meaning, infer, exact, coerce, frozenset(traits.split()))
+        return op
+
+    return enter
+
+
+def infer_node(node: Node) -> TensorType:
+    """The type that the table's rule gives to a node that is no leaf."""
+    return TABLE[node.op].infer(*(o.type for o in node.operands), **node.attrs)

@@ -1,0 +1,162 @@
+"""How the operands of a call come to agree: Python numbers become tensors, types are promoted, shapes broadcast.
+
+Promotion and broadcasting end here, as `cast` and `broadcast_to` nodes that are inserted only where they change
+something; the ops themselves see operands of one shape and dtype.
+
+    f32[2,3] * 2.5       2.5 becomes a float32 constant, broadcast to [2, 3]
+    i64[3] + f32[2,3]    cast to float32, broadcast to [2, 3]
+    exp(i64[3])          cast to float32
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphc.dtype import DType, bool_, dtype_of, float32, int32, int64, promote, uint8
+from graphc.op import TABLE
+from graphc.tensor import Tensor
+
+Coerce = Callable[..., tuple[Tensor, ...]]
+_INT_RANGES = {d: (int(np.iinfo(d.np).min), int(np.iinfo(d.np).max)) for d in (uint8, int32, int64)}
+
+
+def scalar(value: float | int | bool, dtype: DType) -> Tensor:
+    """The 0-d tensor of a Python number."""
+    return Tensor.wrap(np.array(value, dtype.np))
+
+
+def full_like(tensor: Tensor, value: float | int | bool) -> Tensor:
+    """`value` in the type of `tensor`."""
+    return broadcast(scalar(value, tensor.dtype), tensor.shape)
+
+
+def cast(tensor: Tensor, dtype: DType) -> Tensor:
+    """The tensor in `dtype`; itself if it has that type."""
+    return tensor if tensor.dtype is dtype else TABLE["cast"](tensor, dtype=dtype)
+
+
+def broadcast(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The tensor in `shape`; itself if it has that shape."""
+    return tensor if tensor.shape == shape else TABLE["broadcast_to"](tensor, shape=shape)
+
+
+def as_tensor(name: str, operand: Any) -> Tensor:
+    """A Tensor of what a call was given: a Tensor, number, array or nested list of numbers.
+
+    Raises:
+        TypeError: it is none of these; `name` is the op that complains.
+    """
+    if isinstance(operand, Tensor):
+        return operand
+    if isinstance(operand, (bool, int, float)):
+        return scalar(operand, natural_dtype(operand))
+    if isinstance(operand, (np.ndarray, np.generic, list, tuple)):
+        return Tensor(operand)
+    raise TypeError(f"{name}: expected a Tensor or a number, got {type(operand).__name__} {operand!r:.60}")
+
+
+def natural_dtype(number: float | int | bool) -> DType:
+    """The dtype of a Python number on its own: bool, int64 or float32."""
+    return bool_ if isinstance(number, bool) else int64 if isinstance(number, int) else float32
+
+
+def dtype_beside(dtype: DType, number: float | int | bool) -> DType:
+    """The dtype in which a Python number joins tensors of `dtype`.
+
+    It adapts to them, unless they cannot hold its kind (an int beside bools, a float beside ints) or, among integers,
+    its size.
+    """
+    kind = natural_dtype(number)
+    if kind is int64 and dtype.is_int:
+        low, high = _INT_RANGES[dtype]
+        return dtype if low <= number <= high else int64
+    return dtype if promote(kind, dtype) is dtype or dtype.is_float else kind
+
+
+def common_dtype(name: str, operands: tuple[Any, ...]) -> DType:
+    """The dtype that tensors and Python numbers promote to together."""
+    numbers = [o for o in operands if isinstance(o, (bool, int, float)) and not isinstance(o, np.generic)]
+    found: DType | None = None
+    for operand in operands:
+        if isinstance(operand, Tensor):
+            found = operand.dtype if found is None else promote(found, operand.dtype)
+    if found is None:
+        found = natural_dtype(numbers.pop(0)) if numbers else bool_
+    for number in numbers:
+        found = dtype_beside(found, number)
+    return found
+
+
+def broadcast_shape(name: str, shapes: list[tuple[int, ...]], types: str = "") -> tuple[int, ...]:
+    """The shape that all `shapes` broadcast to (NumPy's rule).
+
+    Raises:
+        ValueError: names the shapes and the axis that do not fit.
+    """
+    ndim = max(map(len, shapes), default=0)
+    result = []
+    for axis in range(-ndim, 0):
+        extents = {s[axis] for s in shapes if len(s) >= -axis and s[axis] != 1}
+        if len(extents) > 1:
+            shown = types or " and ".join(map(str, shapes))
+            a, b = sorted(extents)[:2]
+            raise ValueError(f"{name}: shapes do not broadcast, {shown} (axis {axis}: {a} and {b})")
+        result.append(extents.pop() if extents else 1)
+    return tuple(result)
+
+
+def broadcast_all(name: str, tensors: list[Tensor]) -> list[Tensor]:
+    """The tensors in the one shape that all broadcast to."""
+    shapes = [t.shape for t in tensors]
+    if all(s == shapes[0] for s in shapes):
+        return tensors
+    shape = broadcast_shape(name, shapes, " and ".join(str(t.type) for t in tensors))
+    return [broadcast(t, shape) for t in tensors]
+
+
+def agree(name: str, to: Callable[[DType], DType] = lambda dtype: dtype) -> Coerce:
+    """A coercion for elementwise ops: one dtype (after promotion, `to` of it), one shape.
+
+    Args:
+        name: the op, for error messages.
+        to: what the promoted dtype becomes, e.g. `to_float` for functions that only floats have.
+    """
+
+    def coerce(*operands: Any) -> tuple[Tensor, ...]:
+        first = operands[0]
+        if isinstance(first, Tensor):
+            type_ = first.type
+            if to(type_.dtype) is type_.dtype and all(isinstance(o, Tensor) and o.type == type_ for o in operands):
+                return operands
+        operands = tuple(_plain(name, o) for o in operands)
+        dtype = to(common_dtype(name, operands))
+        tensors = [cast(o, dtype) if isinstance(o, Tensor) else scalar(o, dtype) for o in operands]
+        return tuple(broadcast_all(name, tensors))
+
+    return coerce
+
+
+def _plain(name: str, operand: Any) -> Any:
+    """The operand as a Tensor, or as a Python number, whose dtype is still open."""
+    if isinstance(operand, Tensor) or type(operand) in (bool, int, float):
+        return operand
+    if isinstance(operand, np.generic):
+        return operand.item()
+    return as_tensor(name, operand)
+
+
+def to_float(dtype: DType) -> DType:
+    """The dtype in which functions of real numbers are computed: its own, or float32 for integers and bools."""
+    return dtype if dtype.is_float else float32
+
+
+def to_bool(dtype: DType) -> DType:
+    return bool_
+
+
+def to_dtype(value: Any, default: DType) -> DType:
+    """The dtype that an optional `dtype=` argument names."""
+    return default if value is None else dtype_of(value)

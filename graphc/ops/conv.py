@@ -1,0 +1,378 @@
+"""Convolutions over any number of spatial dimensions, closed under differentiation.
+
+The table holds `conv` (of an operand that is already padded) and `conv_grad_weight`. Each is linear in both operands, and
+their derivatives are one another: the gradient of the weights is `conv_grad_weight`, that of the input is a `conv` of the
+cotangent, spread by the stride and padded, with the flipped weights. The functions with MindSpore's arguments
+(`conv2d`, ...) pad, convolve and add the bias.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.dispatch import located
+from graphc.ir import TensorType
+from graphc.op import define_op
+from graphc.ops.coerce import as_tensor
+from graphc.ops.elementwise import add
+from graphc.ops.linalg import same_dtype
+from graphc.ops.shape import as_ints, dilate, flip, pad_constant, reshape, transpose
+from graphc.tensor import Tensor
+
+Ints = tuple[int, ...]
+
+
+def _outputs(size: Ints, kernel: Ints, stride: Ints, dilation: Ints) -> Ints:
+    """The number of windows along each spatial dimension."""
+    return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
+
+
+def _check_types(name: str, x: TensorType, w: TensorType, spatial: int, attrs: tuple[Ints, ...]) -> None:
+    if not x.dtype.is_float or x.dtype is not w.dtype:
+        raise TypeError(f"{name}: expected two float tensors of one type, got {x} and {w}")
+    if x.ndim != spatial + 2 or w.ndim != spatial + 2 or any(len(a) != spatial for a in attrs):
+        raise ValueError(f"{name}: expected [N, C, {spatial} spatial dimensions], got {x} and {w}")
+    if any(n < 1 for a in attrs for n in a):
+        raise ValueError(f"{name}: kernel, stride and dilation must be at least 1, got {attrs}")
+
+
+def _conv_type(x: TensorType, w: TensorType, *, stride: Ints, dilation: Ints, groups: int = 1) -> TensorType:
+    _check_types("conv", x, w, len(stride), (stride, dilation))
+    if groups < 1 or x.shape[1] % groups or w.shape[0] % groups or w.shape[1] * groups != x.shape[1]:
+        raise ValueError(
+            f"conv: channels do not agree, input {x} has {x.shape[1]}, weight {w} takes {w.shape[1]} in each of "
+            f"{groups} groups and gives {w.shape[0]}"
+        )
+    size = _outputs(x.shape[2:], w.shape[2:], stride, dilation)
+    if any(n < 1 for n in size):
+        raise ValueError(f"conv: the kernel is larger than the (padded) input, {w} on {x}, dilation {dilation}")
+    return TensorType((x.shape[0], w.shape[0], *size), x.dtype)
+
+
+def windows(x: np.ndarray, kernel: Ints, stride: Ints, dilation: Ints) -> np.ndarray:
+    """The view `[N, C, *outputs, *kernel]` of every window of `x` `[N, C, *S]`."""
+    count = len(kernel)
+    spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    every = np.lib.stride_tricks.sliding_window_view(x, spans, tuple(range(2, 2 + count)))
+    steps = tuple(slice(None, None, s) for s in (*stride, *dilation))
+    return every[(slice(None), slice(None), *steps)]
+
+
+def _letters(count: int) -> tuple[str, str]:
+    """Einsum subscripts for `count` output positions and as many kernel positions."""
+    return "uvwxyz"[:count], "ijklmn"[:count]
+
+
+@define_op(infer=_conv_type, exact=False, traits="contraction")
+def conv(x: np.ndarray, w: np.ndarray, *, stride: Ints, dilation: Ints, groups: int = 1) -> np.ndarray:
+    """Cross-correlation without padding.
+
+    Each element of the result is one chain of fused multiply-adds over (input channel, *kernel), in that order.
+
+    Args:
+        x: float `[N, Cin, *S]`, padded as wanted.
+        w: float `[Cout, Cin / groups, *K]`.
+        stride, dilation: one int per spatial dimension.
+        groups: output channel c reads the input channels of group c // (Cout / groups).
+    Returns:
+        `[N, Cout, *O]`, O = (S - dilation * (K - 1) - 1) // stride + 1.
+    Raises:
+        TypeError: not two float tensors of one type.
+        ValueError: channels or ranks do not agree, or the kernel is larger than the input.
+    """
+    out, kernel = _letters(len(stride))
+    view = windows(x, w.shape[2:], stride, dilation)
+    view = view.reshape(x.shape[0], groups, -1, *view.shape[2:])
+    weights = w.reshape(groups, -1, *w.shape[1:])
+    result = np.einsum(f"agc{out}{kernel},gdc{kernel}->agd{out}", view, weights, optimize=True)
+    return result.reshape(x.shape[0], w.shape[0], *result.shape[3:])
+
+
+@conv.def_vjp
+def conv_vjp(
+    ct: Tensor, y: Tensor, x: Tensor, w: Tensor, *, stride: Ints, dilation: Ints, groups: int = 1
+) -> tuple[Any, ...]:
+    kernel, size = w.shape[2:], x.shape[2:]
+    return (
+        lambda: conv_grad_input(ct, w, size, stride, dilation, groups),
+        lambda: conv_grad_weight(x, ct, kernel=kernel, stride=stride, dilation=dilation, groups=groups),
+    )
+
+
+@conv.def_lower
+def conv_lower(b: Any, index: Any, x: Any, w: Any, *, stride: Ints, dilation: Ints, groups: int = 1) -> Any:
+    n, co, *out = index
+    depth = w.shape[1]
+    first = co // (w.shape[0] // groups) * depth if groups > 1 else 0
+
+    def factors(ci: Any, *k: Any) -> tuple[Any, Any]:
+        at = [o * s + i * d for o, s, i, d in zip(out, stride, k, dilation, strict=True)]
+        return x([n, first + ci, *at]), w([co, ci, *k])
+
+    return b.contract(tuple(w.shape[1:]), factors)
+
+
+def _grad_weight_type(
+    x: TensorType, ct: TensorType, *, kernel: Ints, stride: Ints, dilation: Ints, groups: int = 1
+) -> TensorType:
+    _check_types("conv_grad_weight", x, ct, len(stride), (kernel, stride, dilation))
+    if x.shape[0] != ct.shape[0] or ct.shape[2:] != _outputs(x.shape[2:], kernel, stride, dilation):
+        raise ValueError(f"conv_grad_weight: {ct} is no result of a {kernel} kernel, stride {stride}, on {x}")
+    if groups < 1 or x.shape[1] % groups or ct.shape[1] % groups:
+        raise ValueError(f"conv_grad_weight: the channels of {x} and {ct} do not divide into {groups} groups")
+    return TensorType((ct.shape[1], x.shape[1] // groups, *kernel), x.dtype)
+
+
+@define_op(infer=_grad_weight_type, exact=False, traits="contraction")
+def conv_grad_weight(
+    x: np.ndarray, ct: np.ndarray, *, kernel: Ints, stride: Ints, dilation: Ints, groups: int = 1
+) -> np.ndarray:
+    """The gradient of `conv` with respect to its weights.
+
+    Each element is a sum over (N, *O): with at least 8 images and fewer than 16 channels in a group on either side, as 16
+    chains over n mod 16 and their fold (few channels leave the vector lanes to the images); otherwise as one chain.
+
+    Args:
+        x: float `[N, Cin, *S]`, the convolution's input.
+        ct: float `[N, Cout, *O]`, the cotangent of its result.
+        kernel: the weights' spatial extents.
+    Returns:
+        `[Cout, Cin / groups, *kernel]`.
+    """
+    out, taps = _letters(len(stride))
+    view = windows(x, kernel, stride, dilation)
+    view = view.reshape(x.shape[0], groups, -1, *view.shape[2:])
+    cts = ct.reshape(ct.shape[0], groups, -1, *ct.shape[2:])
+    result = np.einsum(f"agc{out}{taps},agd{out}->gdc{taps}", view, cts, optimize=True)
+    return result.reshape(ct.shape[1], -1, *kernel)
+
+
+@conv_grad_weight.def_vjp
+def conv_grad_weight_vjp(
+    ct_w: Tensor, y: Tensor, x: Tensor, ct: Tensor, *, kernel: Ints, stride: Ints, dilation: Ints, groups: int = 1
+) -> tuple[Any, ...]:
+    size = x.shape[2:]
+    return (
+        lambda: conv_grad_input(ct, ct_w, size, stride, dilation, groups),
+        lambda: conv(x, ct_w, stride=stride, dilation=dilation, groups=groups),
+    )
+
+
+@conv_grad_weight.def_lower
+def conv_grad_weight_lower(
+    b: Any, index: Any, x: Any, ct: Any, *, kernel: Ints, stride: Ints, dilation: Ints, groups: int = 1
+) -> Any:
+    co, ci, *k = index
+    depth, width = x.shape[1] // groups, ct.shape[1] // groups
+    first = co // width * depth if groups > 1 else 0
+
+    def factors(n: Any, *out: Any) -> tuple[Any, Any]:
+        at = [o * s + i * d for o, s, i, d in zip(out, stride, k, dilation, strict=True)]
+        return x([n, first + ci, *at]), ct([n, co, *out])
+
+    images = ct.shape[0]
+    return b.contract((images, *ct.shape[2:]), factors, lanes=images >= 8 and min(depth, width) < 16)
+
+
+def conv_grad_input(
+    ct: Tensor, w: Tensor, size: Ints, stride: Ints, dilation: Ints, groups: int = 1, before: Ints | None = None
+) -> Tensor:
+    """The gradient of `conv` with respect to its input: the transposed convolution.
+
+    Args:
+        ct: float `[N, Cout, *O]`.
+        w: float `[Cout, Cin / groups, *K]`.
+        size: the spatial extents of the result.
+        before: how many elements precede the result along each spatial dimension (padding that is not asked for).
+    Returns:
+        `[N, Cin, *size]`.
+    """
+    spatial = len(size)
+    before = before or (0,) * spatial
+    reach = tuple(d * (k - 1) for k, d in zip(w.shape[2:], dilation, strict=True))
+    ct = dilate(ct, (1, 1, *stride))
+    low = [r - lo for r, lo in zip(reach, before, strict=True)]
+    high = [n + r - have - lo for n, r, have, lo in zip(size, reach, ct.shape[2:], low, strict=True)]
+    ct = pad_constant(ct, (0, 0, *low), (0, 0, *high))
+    return conv(ct, _turned(w, groups), stride=(1,) * spatial, dilation=dilation, groups=groups)
+
+
+def _turned(w: Tensor, groups: int) -> Tensor:
+    """Weights `[Cout, Cin / groups, *K]` flipped and with their channels exchanged: `[Cin, Cout / groups, *K]`."""
+    c_out, depth, *kernel = w.shape
+    spatial = tuple(range(2, w.ndim))
+    w = flip(w, tuple(a for a in spatial if w.shape[a] > 1))
+    if groups == 1:
+        return transpose(w, (1, 0, *spatial))
+    w = reshape(w, (groups, c_out // groups, depth, *kernel))
+    w = transpose(w, (0, 2, 1, *(a + 1 for a in spatial)))
+    return reshape(w, (groups * depth, c_out // groups, *kernel))
+
+
+# Functions with MindSpore's arguments
+
+
+def per_dimension(name: str, what: str, value: Any, count: int, least: int = 1) -> Ints:
+    """One int for each of `count` dimensions, from an int or that many."""
+    found = as_ints(name, value, what)
+    found = found * count if len(found) == 1 else found
+    if len(found) != count or min(found) < least:
+        raise located(ValueError(f"{name}: {what} must be an int >= {least} or {count} of them, got {value!r}"))
+    return found
+
+
+def margins(
+    name: str, size: Ints, spans: Ints, stride: Ints, pad_mode: Any, padding: Any
+) -> list[tuple[int, int]]:
+    """The padding (before, after) of each spatial dimension.
+
+    Args:
+        size: extents of the input; `spans`: those of the (dilated) window.
+        pad_mode: `"valid"` none; `"same"` so much that there are ceil(size / stride) windows, an odd one at the end;
+            `"pad"` what `padding` says.
+        padding: an int, one per dimension, or a pair (before, after) of each dimension in one flat tuple.
+    Raises:
+        ValueError: an unknown mode, a wrong number of paddings, or padding that the mode does not use.
+    """
+    mode = pad_mode.lower() if isinstance(pad_mode, str) else pad_mode
+    if mode not in ("valid", "same", "pad"):
+        raise located(ValueError(
+            f"For '{name}', the 'pad_mode' must be str and must be in '['valid', 'same', 'pad']', but got '{pad_mode}'."
+        ))
+    amounts = as_ints(name, padding, "padding")
+    count = len(size)
+    if len(amounts) not in (1, count, 2 * count) or min(amounts) < 0:
+        raise located(ValueError(f"{name}: padding must be an int >= 0, {count} or {2 * count} of them, got {padding!r}"))
+    if mode != "pad" and any(amounts):
+        raise located(ValueError(f"{name}: padding must be 0 with pad_mode {mode!r}, got {padding!r}"))
+    if mode == "same":
+        totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, spans, stride, strict=True)]
+        return [(total // 2, total - total // 2) for total in totals]
+    if len(amounts) == 2 * count:
+        return list(zip(amounts[::2], amounts[1::2], strict=True))
+    return [(n, n) for n in (amounts * count if len(amounts) == 1 else amounts)]
+
+
+def _convolution(
+    name: str, spatial: int, input: Any, weight: Any, bias: Any, stride: Any, pad_mode: Any, padding: Any,
+    dilation: Any, groups: Any,
+) -> Tensor:
+    x, w = same_dtype(name)(input, weight)
+    _check_operands(name, spatial, x, w)
+    strides = per_dimension(name, "stride", stride, spatial)
+    dilations = per_dimension(name, "dilation", dilation, spatial)
+    (group,) = per_dimension(name, "groups", groups, 1)
+    spans = tuple(d * (k - 1) + 1 for k, d in zip(w.shape[2:], dilations, strict=True))
+    around = margins(name, x.shape[2:], spans, strides, pad_mode, padding)
+    x = pad_constant(x, (0, 0, *(lo for lo, _ in around)), (0, 0, *(hi for _, hi in around)))
+    return _biased(name, conv(x, w, stride=strides, dilation=dilations, groups=group), bias)
+
+
+def _check_operands(name: str, spatial: int, x: Tensor, w: Tensor) -> None:
+    if not x.dtype.is_float:
+        raise located(TypeError(f"{name}: expected float tensors, got {x.type} and {w.type}"))
+    if x.ndim != spatial + 2 or w.ndim != spatial + 2:
+        raise located(ValueError(f"{name}: expected input and weight of {spatial + 2} dimensions, got {x.type} and {w.type}"))
+
+
+def _biased(name: str, y: Tensor, bias: Any) -> Tensor:
+    if bias is None:
+        return y
+    bias = as_tensor(name, bias)
+    if bias.shape != y.shape[1:2]:
+        raise located(ValueError(f"{name}: expected a bias of shape {y.shape[1:2]}, got {bias.type}"))
+    return add(y, reshape(bias, (*bias.shape, *(1,) * (y.ndim - 2))))
+
+
+def conv1d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Tensor:
+    """Convolution along one dimension: `conv2d` of `[N, Cin, L]` with `[Cout, Cin / groups, K]`."""
+    return _convolution("Conv1d", 1, input, weight, bias, stride, pad_mode, padding, dilation, groups)
+
+
+def conv2d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Tensor:
+    """Convolution (cross-correlation) of images, with a bias.
+
+    Args:
+        input: float `[N, Cin, H, W]`.
+        weight: float `[Cout, Cin / groups, KH, KW]`.
+        bias: `[Cout]` or None.
+        stride, dilation: an int, or one for each dimension.
+        pad_mode: `"valid"`, `"same"` (the result has ceil(size / stride) rows and columns; where the padding is odd,
+            the larger part comes after) or `"pad"`.
+        padding: for `"pad"`: an int, (rows, columns), or (top, bottom, left, right).
+        groups: into how many groups, without connection, the channels are divided.
+    Returns:
+        `[N, Cout, H', W']`.
+    Raises:
+        TypeError: no float tensors.
+        ValueError: shapes or arguments that do not fit.
+    """
+    return _convolution("Conv2D", 2, input, weight, bias, stride, pad_mode, padding, dilation, groups)
+
+
+def conv3d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Tensor:
+    """Convolution of volumes: `conv2d` of `[N, Cin, D, H, W]` with `[Cout, Cin / groups, KD, KH, KW]`."""
+    return _convolution("Conv3D", 3, input, weight, bias, stride, pad_mode, padding, dilation, groups)
+
+
+def conv_transpose(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
+    output_padding: Any = 0, dilation: Any = 1, groups: int = 1,
+) -> Tensor:
+    """Transposed convolution along 1, 2 or 3 dimensions: the gradient of a convolution with respect to its input.
+
+    Args:
+        input: float `[N, Cin, *S]`.
+        weight: float `[Cin, Cout / groups, *K]`.
+        bias: `[Cout]` or None.
+        stride, dilation: an int, or one for each dimension.
+        pad_mode: `"valid"` (the result has (S - 1) * stride + max(span, stride) elements, span = dilation * (K - 1) + 1),
+            `"same"` (S * stride) or `"pad"` ((S - 1) * stride + span - before - after + output_padding).
+        padding: for `"pad"`: what the convolution in the other direction pads.
+        output_padding: for `"pad"`: how many elements more the result has at the end.
+    Returns:
+        `[N, Cout, *S']`.
+    Raises:
+        TypeError: no float tensors.
+        ValueError: shapes or arguments that do not fit.
+    """
+    name = "conv_transpose"
+    x, w = same_dtype(name)(input, weight)
+    count = x.ndim - 2
+    if not 1 <= count <= 3:
+        raise located(ValueError(f"{name}: expected an input of 3 to 5 dimensions, got {x.type}"))
+    _check_operands(name, count, x, w)
+    strides = per_dimension(name, "stride", stride, count)
+    dilations = per_dimension(name, "dilation", dilation, count)
+    extra = per_dimension(name, "output_padding", output_padding, count, least=0)
+    (group,) = per_dimension(name, "groups", groups, 1)
+    if x.shape[1] != w.shape[0] or x.shape[1] % group:
+        raise located(ValueError(f"{name}: input {x.type} and weight {w.type} do not fit in {group} groups"))
+    spans = tuple(d * (k - 1) + 1 for k, d in zip(w.shape[2:], dilations, strict=True))
+    natural = tuple((n - 1) * s for n, s in zip(x.shape[2:], strides, strict=True))
+    mode = pad_mode.lower() if isinstance(pad_mode, str) else pad_mode
+    if any(extra) and (mode != "pad" or any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True))):
+        raise located(ValueError(
+            f"{name}: output_padding must be 0, or with pad_mode 'pad' less than stride or dilation, got {output_padding!r}"
+        ))
+    whole = tuple(n + (s if mode == "same" else max(k, s)) for n, k, s in zip(natural, spans, strides, strict=True))
+    around = margins(name, whole, spans, strides, pad_mode, padding)
+    if mode == "pad":
+        whole = tuple(
+            n + k - lo - hi + e for n, k, (lo, hi), e in zip(natural, spans, around, extra, strict=True)
+        )
+    if min(whole) < 1:
+        raise located(ValueError(f"{name}: the padding {padding!r} leaves nothing of the result, {x.type} with {w.type}"))
+    y = conv_grad_input(x, w, whole, strides, dilations, group, before=tuple(lo for lo, _ in around))
+    return _biased(name, y, bias)

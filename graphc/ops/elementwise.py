@@ -1,0 +1,680 @@
+"""Elementwise ops: each result element reads the same element of every operand.
+
+Ops that share a shape stand in tables (`_REAL_FUNCTIONS`, `_COMPARISONS`, ...): a row is a name, the NumPy function
+that is its meaning, and what differs. Operands of different shapes and dtypes are made to agree by
+`graphc.ops.coerce` before an op sees them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphc.dtype import DType, bool_, dtype_of
+from graphc.ir import TensorType
+from graphc.op import Op, define_op
+from graphc.ops.coerce import agree, as_tensor, broadcast_all, common_dtype, full_like, scalar, to_bool, to_float
+from graphc.ops.coerce import cast as cast_to
+from graphc.tensor import Tensor
+
+Ct = Tensor
+Meaning = Callable[..., Any]
+
+
+# Type rules
+
+
+def _same(name: str, allowed: Callable[[DType], bool], wanted: str) -> Callable[..., TensorType]:
+    """The rule `(t, t, ...) -> t` for tensors whose dtype is `allowed`; `wanted` says which those are."""
+
+    def infer(*types: TensorType) -> TensorType:
+        first = types[0]
+        if not allowed(first.dtype):
+            raise TypeError(f"{name}: expected {wanted}, got {' and '.join(map(str, types))}")
+        _check_equal(name, types)
+        return first
+
+    return infer
+
+
+def _to_bool(name: str) -> Callable[..., TensorType]:
+    """The rule `(t, t, ...) -> bool` of the same shape."""
+
+    def infer(*types: TensorType) -> TensorType:
+        _check_equal(name, types)
+        return TensorType(types[0].shape, bool_)
+
+    return infer
+
+
+def _check_equal(name: str, types: tuple[TensorType, ...]) -> None:
+    if any(t != types[0] for t in types):
+        raise ValueError(f"{name}: expected operands of one type, got {' and '.join(map(str, types))}")
+
+
+def _any_dtype(dtype: DType) -> bool:
+    return True
+
+
+def _is_number(dtype: DType) -> bool:
+    return not dtype.is_bool
+
+
+def _is_float(dtype: DType) -> bool:
+    return dtype.is_float
+
+
+def _is_integral(dtype: DType) -> bool:
+    return not dtype.is_float
+
+
+# Identities
+
+
+@define_op(infer=lambda x: x, traits="elementwise view")
+def identity(x: np.ndarray) -> np.ndarray:
+    """The same value."""
+    return x
+
+
+@identity.def_vjp
+def identity_vjp(ct: Ct, y: Tensor, x: Tensor) -> Any:
+    return (ct,)
+
+
+@define_op(infer=lambda x: x, traits="elementwise view")
+def stop_gradient(x: np.ndarray) -> np.ndarray:
+    """The same value, as a constant to differentiation."""
+    return x
+
+
+@stop_gradient.def_vjp
+def stop_gradient_vjp(ct: Ct, y: Tensor, x: Tensor) -> Any:
+    return (None,)
+
+
+@identity.def_lower
+@stop_gradient.def_lower
+def identity_lower(b: Any, index: Any, x: Any) -> Any:
+    return x(index)
+
+
+# Casts
+
+
+@define_op(infer=lambda x, *, dtype: TensorType(x.shape, dtype), traits="elementwise", name="cast")
+def cast_(x: np.ndarray, *, dtype: DType) -> np.ndarray:
+    """Every element in another dtype.
+
+    A float becomes the integer nearest to it towards zero; what lies outside the integer's range becomes its bound,
+    and NaN becomes 0. An integer that a narrower one cannot hold wraps. Every number but 0 becomes True.
+    """
+    if x.dtype.kind != "f" or not dtype.is_int:
+        return x.astype(dtype.np)
+    low, high = np.iinfo(dtype.np).min, np.iinfo(dtype.np).max
+    inside = (x > float(low) - 1) & (x < float(high)) if dtype.itemsize < 8 else (x >= -(2.0**63)) & (x < 2.0**63)
+    truncated = np.where(inside, x, 0).astype(dtype.np)
+    return np.where(inside | np.isnan(x), truncated, np.where(x > 0, high, low).astype(dtype.np))
+
+
+@cast_.def_vjp
+def cast_vjp(ct: Ct, y: Tensor, x: Tensor, *, dtype: DType) -> Any:
+    return (cast_to(ct, x.dtype) if x.dtype.is_float and dtype.is_float else None,)
+
+
+@cast_.def_lower
+def cast_lower(b: Any, index: Any, x: Any, *, dtype: DType) -> Any:
+    return b.cast(x(index), dtype)
+
+
+def cast(input: Any, dtype: Any) -> Tensor:
+    """`input` in another element type (see the table op): itself if it has it.
+
+    Args:
+        input: Tensor or number.
+        dtype: a graphc dtype, a NumPy dtype or its name, or `float`, `int`, `bool`.
+    Raises:
+        TypeError: no such dtype.
+    """
+    return cast_to(as_tensor("cast", input), dtype_of(dtype))
+
+
+# Arithmetic: IEEE operations, whose NumPy result is exact
+
+
+def _arithmetic(
+    name: str, meaning: Meaning, vjp: Callable[..., Any] | None, allowed: Callable[[DType], bool] = _any_dtype,
+    wanted: str = "", to: Callable[[DType], DType] = lambda dtype: dtype, on_bools: str = "",
+) -> Op:
+    """A binary op of two numbers; on bools it is the logical op `on_bools`."""
+    op = define_op(
+        infer=_same(name, allowed, wanted), coerce=agree(name, to), traits="elementwise", name=name
+    )(meaning)
+    op.vjp = vjp
+
+    @op.def_lower
+    def lower(b: Any, index: Any, x: Any, y: Any) -> Any:
+        return b.fn(on_bools if on_bools and x.dtype.is_bool else name, x(index), y(index))
+
+    return op
+
+
+add = _arithmetic("add", np.add, lambda ct, z, x, y: (ct, ct), on_bools="or")
+sub = _arithmetic("sub", np.subtract, lambda ct, z, x, y: (ct, lambda: -ct), _is_number, "numbers (for bools use ^)")
+mul = _arithmetic("mul", np.multiply, lambda ct, z, x, y: (lambda: ct * y, lambda: ct * x), on_bools="and")
+div = _arithmetic(
+    "div", np.true_divide, lambda ct, z, x, y: (lambda: ct / y, lambda: -(ct * (z / y))), _is_float, "floats", to_float
+)
+add.__doc__ = "The sum `x + y`; of bools, `or`."
+sub.__doc__ = "The difference `x - y`."
+mul.__doc__ = "The product `x * y`; of bools, `and`."
+div.__doc__ = "The quotient `x / y`; of integers in float32."
+
+
+@define_op(infer=_same("neg", _is_number, "numbers"), coerce=agree("neg"), traits="elementwise")
+def neg(x: np.ndarray) -> np.ndarray:
+    """The negative `-x` (integers wrap)."""
+    return np.negative(x)
+
+
+@neg.def_vjp
+def neg_vjp(ct: Ct, y: Tensor, x: Tensor) -> Any:
+    return (-ct,)
+
+
+@neg.def_lower
+def neg_lower(b: Any, index: Any, x: Any) -> Any:
+    return -x(index)
+
+
+# Choice
+
+
+def _select_type(condition: TensorType, x: TensorType, y: TensorType) -> TensorType:
+    if condition.dtype is not bool_:
+        raise TypeError(f"select: expected a bool condition, got {condition}")
+    if condition.shape != x.shape or x != y:
+        raise ValueError(f"select: expected operands of one shape and dtype, got {condition}, {x} and {y}")
+    return x
+
+
+def _agree_select(condition: Any, x: Any, y: Any) -> tuple[Tensor, ...]:
+    chosen = [o if type(o) in (bool, int, float) else as_tensor("select", o) for o in (x, y)]
+    dtype = common_dtype("select", tuple(chosen))
+    chosen = [cast_to(o, dtype) if isinstance(o, Tensor) else scalar(o, dtype) for o in chosen]
+    return tuple(broadcast_all("select", [cast_to(as_tensor("select", condition), bool_), *chosen]))
+
+
+@define_op(infer=_select_type, coerce=_agree_select, traits="elementwise")
+def select(condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`x` where the condition holds, elsewhere `y`."""
+    return np.where(condition, x, y)
+
+
+@select.def_vjp
+def select_vjp(ct: Ct, z: Tensor, condition: Tensor, x: Tensor, y: Tensor) -> Any:
+    return None, lambda: select(condition, ct, full_like(ct, 0)), lambda: select(condition, full_like(ct, 0), ct)
+
+
+@select.def_lower
+def select_lower(b: Any, index: Any, condition: Any, x: Any, y: Any) -> Any:
+    return b.select(condition(index), x(index), y(index))
+
+
+# Comparisons and logic
+
+_COMPARISONS = {
+    "less": (np.less, "lt"), "less_equal": (np.less_equal, "le"), "greater": (np.greater, "gt"),
+    "greater_equal": (np.greater_equal, "ge"), "equal": (np.equal, "eq"), "not_equal": (np.not_equal, "ne"),
+}  # fmt: skip
+
+
+def _comparison(name: str, meaning: Meaning, fn: str) -> Op:
+    op = define_op(infer=_to_bool(name), coerce=agree(name), traits="elementwise", name=name)(meaning)
+    op.__doc__ = f"Whether `x` is {name.replace('_', ' ')} (to) `y`, element by element: bool."
+    op.def_lower(lambda b, index, x, y: b.fn(fn, x(index), y(index)))
+    return op
+
+
+less, less_equal, greater, greater_equal, equal, not_equal = (
+    _comparison(name, *row) for name, row in _COMPARISONS.items()
+)
+
+
+def _bitwise(name: str, meaning: Meaning, fn: str) -> tuple[Op, Op]:
+    """`logical_<name>` of truth values, and `bitwise_<name>` of integers and bools."""
+    logical = define_op(
+        infer=_same(f"logical_{name}", lambda d: d is bool_, "bools"), coerce=agree(f"logical_{name}", to_bool),
+        traits="elementwise", name=f"logical_{name}",
+    )(meaning)  # fmt: skip
+    bitwise = define_op(
+        infer=_same(f"bitwise_{name}", _is_integral, "integers or bools"), coerce=agree(f"bitwise_{name}"),
+        traits="elementwise", name=f"bitwise_{name}",
+    )(meaning)  # fmt: skip
+    logical.__doc__ = f"`{name}` of truth values; a number other than 0 is true."
+    bitwise.__doc__ = f"`{name}` of every bit of integers, or of bools."
+    for op in (logical, bitwise):
+        op.def_lower(lambda b, index, *operands: b.fn(fn, *(o(index) for o in operands)))
+    return logical, bitwise
+
+
+logical_and, bitwise_and = _bitwise("and", np.bitwise_and, "and")
+logical_or, bitwise_or = _bitwise("or", np.bitwise_or, "or")
+logical_xor, bitwise_xor = _bitwise("xor", np.bitwise_xor, "xor")
+logical_not, bitwise_not = _bitwise("not", np.invert, "not")
+
+
+# Unary ops that are exact
+
+
+def _exact_unary(
+    name: str, meaning: Meaning, vjp: Callable[..., Any] | None, doc: str, wanted: str = "numbers",
+    on_integers: str = "", to: Callable[[DType], DType] = lambda dtype: dtype, infer: Any = None,
+) -> Op:
+    """A unary op whose lowering is the builder's function of its name; on integers `on_integers`, or themselves."""
+    allowed = _is_float if wanted == "floats" else _is_number
+    op = define_op(
+        infer=infer or _same(name, allowed, wanted), coerce=agree(name, to), traits="elementwise", name=name
+    )(meaning)
+    op.vjp, op.__doc__ = vjp, doc
+
+    @op.def_lower
+    def lower(b: Any, index: Any, x: Any) -> Any:
+        if x.dtype.is_float:
+            return b.fn(name, x(index))
+        return b.fn(on_integers, x(index)) if on_integers else x(index)
+
+    return op
+
+
+def _no_slope(ct: Ct, y: Tensor, x: Tensor) -> Any:
+    return (full_like(ct, 0),)  # piecewise constant
+
+
+abs_ = _exact_unary(
+    "abs", np.abs, lambda ct, y, x: (ct * sign(x),), "The absolute value; its derivative at 0 is 0.", on_integers="abs"
+)
+sign = _exact_unary("sign", np.sign, _no_slope, "-1, 0 or 1 by the sign of `x`; NaN stays NaN.", on_integers="sign")
+floor = _exact_unary("floor", np.floor, _no_slope, "The greatest integer not above `x`.")
+ceil = _exact_unary("ceil", np.ceil, _no_slope, "The smallest integer not below `x`.")
+round_ = _exact_unary("round", np.round, _no_slope, "The nearest integer; halves go to the even one.")
+trunc = _exact_unary("trunc", np.trunc, _no_slope, "The integer part, towards 0.")
+sqrt = _exact_unary(
+    "sqrt", np.sqrt, lambda ct, y, x: (ct / (y * 2.0),), "The square root.", wanted="floats", to=to_float
+)
+
+
+@define_op(infer=_same("rsqrt", _is_float, "floats"), coerce=agree("rsqrt", to_float), traits="elementwise")
+def rsqrt(x: np.ndarray) -> np.ndarray:
+    """`1 / sqrt(x)`, each of the two operations rounded."""
+    return x.dtype.type(1) / np.sqrt(x)
+
+
+@rsqrt.def_vjp
+def rsqrt_vjp(ct: Ct, y: Tensor, x: Tensor) -> Any:
+    return (ct * (-0.5 * (y * y * y)),)
+
+
+@rsqrt.def_lower
+def rsqrt_lower(b: Any, index: Any, x: Any) -> Any:
+    return b.const(1, x.dtype) / b.fn("sqrt", x(index))
+
+
+@define_op(infer=_same("reciprocal", _is_float, "floats"), coerce=agree("reciprocal", to_float), traits="elementwise")
+def reciprocal(x: np.ndarray) -> np.ndarray:
+    """`1 / x`."""
+    return x.dtype.type(1) / x
+
+
+@reciprocal.def_vjp
+def reciprocal_vjp(ct: Ct, y: Tensor, x: Tensor) -> Any:
+    return (-(ct * (y * y)),)
+
+
+@reciprocal.def_lower
+def reciprocal_lower(b: Any, index: Any, x: Any) -> Any:
+    return b.const(1, x.dtype) / x(index)
+
+
+@define_op(infer=_same("square", _is_number, "numbers"), coerce=agree("square"), traits="elementwise")
+def square(x: np.ndarray) -> np.ndarray:
+    """`x * x`."""
+    return x * x
+
+
+@square.def_vjp
+def square_vjp(ct: Ct, y: Tensor, x: Tensor) -> Any:
+    return (ct * (x * 2.0),)
+
+
+@square.def_lower
+def square_lower(b: Any, index: Any, x: Any) -> Any:
+    value = x(index)
+    return value * value
+
+
+@define_op(infer=_same("relu", _is_number, "numbers"), coerce=agree("relu"), traits="elementwise")
+def relu(x: np.ndarray) -> np.ndarray:
+    """0 where `x < 0`, elsewhere `x` (so NaN and -0.0 stay)."""
+    return np.where(x < 0, x.dtype.type(0), x)
+
+
+@relu.def_vjp
+def relu_vjp(ct: Ct, y: Tensor, x: Tensor) -> Any:
+    return (select(greater(y, 0), ct, full_like(ct, 0)),)  # from y, so the backward pass need not keep x
+
+
+@relu.def_lower
+def relu_lower(b: Any, index: Any, x: Any) -> Any:
+    value, zero = x(index), b.const(0, x.dtype)
+    return b.select(b.fn("lt", value, zero), zero, value)
+
+
+# Maximum and minimum
+
+
+def _extreme(name: str, ufunc: Any, beats: str) -> Op:
+    def meaning(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        chosen = np.where(ufunc(x, y), x, y)
+        return np.where(np.isnan(x), x, chosen) if x.dtype.kind == "f" else chosen
+
+    op = define_op(infer=_same(name, _any_dtype, ""), coerce=agree(name), traits="elementwise", name=name)(meaning)
+    op.__doc__ = (
+        f"The {name} of `x` and `y`; NaN if either is NaN, and `y` where they are equal (which tells 0.0 from -0.0). "
+        "The derivative is shared half and half where they are equal."
+    )
+
+    @op.def_vjp
+    def vjp(ct: Ct, z: Tensor, x: Tensor, y: Tensor) -> Any:
+        return lambda: _shared(ct, z, x, y), lambda: _shared(ct, z, y, x)
+
+    @op.def_lower
+    def lower(b: Any, index: Any, x: Any, y: Any) -> Any:
+        u, v = x(index), y(index)
+        if x.dtype.is_bool:
+            return b.fn("or" if name == "maximum" else "and", u, v)
+        chosen = b.select(b.fn(beats, u, v), u, v)
+        return b.select(b.fn("isnan", u), u, chosen) if x.dtype.is_float else chosen
+
+    return op
+
+
+def _shared(ct: Ct, result: Tensor, x: Tensor, other: Tensor) -> Tensor:
+    """The part of the cotangent that goes to `x`: all, half where `other` is equal, or none."""
+    part = select(equal(x, other), ct * 0.5, ct)
+    return select(equal(x, result), part, full_like(ct, 0))
+
+
+maximum = _extreme("maximum", np.greater, "gt")
+minimum = _extreme("minimum", np.less, "lt")
+
+
+# Functions of real numbers: the project's own polynomials, near NumPy's result
+
+
+def _erf(function: Callable[[float], float]) -> Meaning:
+    elementwise = np.vectorize(function, otypes=[np.float64])
+    return lambda x: elementwise(x) if x.size else x
+
+
+def _erfinv(p: float) -> float:
+    """The inverse of erf by Newton's method on `erf(x) - p`, or on the logarithm of erfc in the tails."""
+    if math.isnan(p) or abs(p) >= 1:
+        return math.copysign(math.inf, p) if abs(p) == 1 else math.nan
+    w = math.log1p(-p * p) / 2 + 2 / (math.pi * 0.147)  # Winitzki's estimate, 2e-3 relative
+    x = math.copysign(math.sqrt(math.sqrt(w * w - math.log1p(-p * p) / 0.147) - w), p)
+    for _ in range(4):
+        x -= (math.erf(x) - p) * math.sqrt(math.pi) / 2 * math.exp(x * x)
+    return x
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+
+_LN2, _LN10, _ROOT_PI = math.log(2), math.log(10), math.sqrt(math.pi)
+
+# name: (meaning, derivative times the cotangent, what it is)
+_REAL_FUNCTIONS: dict[str, tuple[Meaning, Callable[[Ct, Tensor, Tensor], Tensor], str]] = {
+    "exp": (np.exp, lambda ct, y, x: ct * y, "e to the power `x`"),
+    "exp2": (np.exp2, lambda ct, y, x: ct * (y * _LN2), "2 to the power `x`"),
+    "expm1": (np.expm1, lambda ct, y, x: ct * (y + 1.0), "`exp(x) - 1`, accurate near 0"),
+    "log": (np.log, lambda ct, y, x: ct / x, "the natural logarithm"),
+    "log2": (np.log2, lambda ct, y, x: ct / (x * _LN2), "the logarithm to base 2"),
+    "log10": (np.log10, lambda ct, y, x: ct / (x * _LN10), "the logarithm to base 10"),
+    "log1p": (np.log1p, lambda ct, y, x: ct / (x + 1.0), "`log(1 + x)`, accurate near 0"),
+    "sin": (np.sin, lambda ct, y, x: ct * cos(x), "the sine (radians)"),
+    "cos": (np.cos, lambda ct, y, x: -(ct * sin(x)), "the cosine (radians)"),
+    "tan": (np.tan, lambda ct, y, x: ct * (y * y + 1.0), "the tangent (radians)"),
+    "asin": (np.arcsin, lambda ct, y, x: ct / sqrt(1.0 - x * x), "the inverse sine, in [-pi/2, pi/2]"),
+    "acos": (np.arccos, lambda ct, y, x: -(ct / sqrt(1.0 - x * x)), "the inverse cosine, in [0, pi]"),
+    "atan": (np.arctan, lambda ct, y, x: ct / (x * x + 1.0), "the inverse tangent, in [-pi/2, pi/2]"),
+    "sinh": (np.sinh, lambda ct, y, x: ct * cosh(x), "the hyperbolic sine"),
+    "cosh": (np.cosh, lambda ct, y, x: ct * sinh(x), "the hyperbolic cosine"),
+    "tanh": (np.tanh, lambda ct, y, x: ct * (1.0 - y * y), "the hyperbolic tangent, in [-1, 1]"),
+    "asinh": (np.arcsinh, lambda ct, y, x: ct / sqrt(x * x + 1.0), "the inverse hyperbolic sine"),
+    "acosh": (np.arccosh, lambda ct, y, x: ct / sqrt(x * x - 1.0), "the inverse hyperbolic cosine"),
+    "atanh": (np.arctanh, lambda ct, y, x: ct / (1.0 - x * x), "the inverse hyperbolic tangent"),
+    "sigmoid": (_sigmoid, lambda ct, y, x: ct * (y * (1.0 - y)), "the logistic function `1 / (1 + exp(-x))`"),
+    "softplus": (lambda x: np.logaddexp(x.dtype.type(0), x), lambda ct, y, x: ct * sigmoid(x), "`log(1 + exp(x))`"),
+    "erf": (_erf(math.erf), lambda ct, y, x: ct * (exp(-(x * x)) * (2 / _ROOT_PI)), "the error function"),
+    "erfc": (_erf(math.erfc), lambda ct, y, x: ct * (exp(-(x * x)) * (-2 / _ROOT_PI)), "`1 - erf(x)`"),
+    "erfinv": (_erf(_erfinv), lambda ct, y, x: ct * (exp(y * y) * (_ROOT_PI / 2)), "the inverse of erf"),
+}  # fmt: skip
+
+
+def _real_function(name: str, meaning: Meaning, slope: Callable[[Ct, Tensor, Tensor], Tensor], what: str) -> Op:
+    op = define_op(
+        infer=_same(name, _is_float, "floats"), coerce=agree(name, to_float), exact=False, traits="elementwise",
+        name=name,
+    )(meaning)  # fmt: skip
+    op.__doc__ = f"{what[0].upper() + what[1:]}, element by element; of integers in float32."
+    op.def_vjp(lambda ct, y, x: (slope(ct, y, x),))
+    op.def_lower(lambda b, index, x: b.fn(name, x(index)))
+    return op
+
+
+(
+    exp, exp2, expm1, log, log2, log10, log1p, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh,
+    sigmoid, softplus, erf, erfc, erfinv,
+) = (_real_function(name, *row) for name, row in _REAL_FUNCTIONS.items())  # fmt: skip
+
+
+@define_op(
+    infer=_same("atan2", _is_float, "floats"), coerce=agree("atan2", to_float), exact=False, traits="elementwise"
+)
+def atan2(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The angle of the point (x, y), in [-pi, pi]."""
+    return np.arctan2(y, x)
+
+
+@atan2.def_vjp
+def atan2_vjp(ct: Ct, angle: Tensor, y: Tensor, x: Tensor) -> Any:
+    scaled = ct / (x * x + y * y)
+    return scaled * x, -(scaled * y)
+
+
+@atan2.def_lower
+def atan2_lower(b: Any, index: Any, y: Any, x: Any) -> Any:
+    return b.fn("atan2", y(index), x(index))
+
+
+# Division with remainder
+
+
+@define_op(infer=_same("floor_div", _is_number, "numbers"), coerce=agree("floor_div"), traits="elementwise")
+def floor_div(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The quotient rounded down: `floor(x / y)` of floats; of integers exact, and 0 where `y` is 0."""
+    return np.floor(x / y) if x.dtype.kind == "f" else np.floor_divide(x, y)
+
+
+@floor_div.def_vjp
+def floor_div_vjp(ct: Ct, z: Tensor, x: Tensor, y: Tensor) -> Any:
+    return lambda: full_like(ct, 0), lambda: full_like(ct, 0)
+
+
+@floor_div.def_lower
+def floor_div_lower(b: Any, index: Any, x: Any, y: Any) -> Any:
+    if x.dtype.is_float:
+        return b.fn("floor", x(index) / y(index))
+    return b.fn("floor_div", x(index), y(index))
+
+
+@define_op(infer=_same("floor_mod", _is_number, "numbers"), coerce=agree("floor_mod"), traits="elementwise")
+def floor_mod(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The remainder with the sign of `y` (Python's `%`); where `y` is 0: NaN for floats, 0 for integers."""
+    return np.remainder(x, y)
+
+
+@floor_mod.def_vjp
+def floor_mod_vjp(ct: Ct, z: Tensor, x: Tensor, y: Tensor) -> Any:
+    return ct, lambda: -(ct * floor(x / y))
+
+
+@floor_mod.def_lower
+def floor_mod_lower(b: Any, index: Any, x: Any, y: Any) -> Any:
+    if not x.dtype.is_float:
+        return b.fn("floor_mod", x(index), y(index))
+    divisor, zero = y(index), b.const(0, x.dtype)
+    rest = b.fn("fmod", x(index), divisor)
+    other_sign = b.fn("ne", b.fn("lt", rest, zero), b.fn("lt", divisor, zero))
+    moved = b.select(other_sign, rest + divisor, rest)
+    return b.select(b.fn("eq", rest, zero), b.fn("copysign", zero, divisor), moved)
+
+
+@define_op(infer=_same("fmod", _is_float, "floats"), coerce=agree("fmod", to_float), traits="elementwise")
+def fmod(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The remainder with the sign of `x` (C's `fmod`)."""
+    return np.fmod(x, y)
+
+
+@fmod.def_vjp
+def fmod_vjp(ct: Ct, z: Tensor, x: Tensor, y: Tensor) -> Any:
+    return ct, lambda: -(ct * trunc(x / y))
+
+
+@fmod.def_lower
+def fmod_lower(b: Any, index: Any, x: Any, y: Any) -> Any:
+    return b.fn("fmod", x(index), y(index))
+
+
+# Powers
+
+
+@define_op(
+    infer=_same("pow", _is_number, "numbers"), coerce=agree("pow"), exact=False, traits="elementwise", name="pow"
+)
+def pow_(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`x` to the power `y`.
+
+    Of integers the product wraps, and a negative power is the exact one rounded towards 0: that of 1 and -1, else 0.
+    """
+    if x.dtype.kind == "f":
+        return np.power(x, y)
+    whole = np.power(x, np.maximum(y, 0))
+    inverse = np.where(x == 1, 1, np.where((x != -1) | (y == 0), 0, np.where(y % 2 == 0, 1, -1)))
+    return np.where(y < 0, inverse, whole).astype(x.dtype) if x.dtype.kind == "i" else whole
+
+
+@pow_.def_vjp
+def pow_vjp(ct: Ct, z: Tensor, x: Tensor, y: Tensor) -> Any:
+    def to_base() -> Tensor:  # 0 for the power 0, also at the base 0, where `y * x ** (y - 1)` is 0 * inf
+        return select(equal(y, 0), full_like(ct, 0), ct * (y * pow_(x, y - 1.0)))
+
+    def to_exponent() -> Tensor:  # 0 at the base 0, where `0 ** y` does not change with y > 0
+        return select(logical_and(equal(x, 0), greater_equal(y, 0)), full_like(ct, 0), ct * (z * log(x)))
+
+    return to_base, to_exponent
+
+
+@pow_.def_lower
+def pow_lower(b: Any, index: Any, x: Any, y: Any) -> Any:
+    base, exponent = x(index), y(index)
+    if x.dtype.is_float:
+        return b.fn("pow", base, exponent)
+    zero, one = b.const(0, x.dtype), b.const(1, x.dtype)
+    result, square_, bits = one, base, exponent
+    for _ in range(8 * x.dtype.itemsize):
+        odd = b.fn("ne", b.fn("and", bits, one), zero)
+        result = b.select(odd, result * square_, result)
+        square_, bits = square_ * square_, b.fn("shr", bits, one)
+    if x.dtype.itemsize == 1:
+        return result
+    unit = b.fn("eq", b.fn("abs", base), one)  # a negative power has every high bit set: right for 1 and -1
+    return b.select(b.fn("and", b.fn("lt", exponent, zero), b.fn("not", unit)), zero, result)
+
+
+_SHORT_POWERS: dict[float, Callable[[Tensor], Tensor]] = {
+    0.5: sqrt, 1: lambda x: x, 2: square, 3: lambda x: x * x * x, -0.5: rsqrt, -1: reciprocal,
+    -2: lambda x: reciprocal(square(x)),
+}  # fmt: skip
+
+
+def pow(input: Any, exponent: Any) -> Tensor:
+    """`input` to the power `exponent`, element by element.
+
+    The powers 0.5, 1, 2, 3, -0.5, -1 and -2, given as Python numbers, of floats are by definition the products,
+    reciprocals and square roots that they stand for (as in PyTorch).
+
+    Raises:
+        ValueError: integers to a negative Python int.
+    """
+    if isinstance(input, Tensor) and type(exponent) in (int, float):
+        if input.dtype.is_float and exponent in _SHORT_POWERS:
+            return _SHORT_POWERS[exponent](input)
+        if input.dtype.is_int and isinstance(exponent, int):
+            if exponent < 0:
+                raise ValueError(f"pow: integers to a negative power, {input.type} ** {exponent}; cast to a float type")
+            if exponent == 2:
+                return square(input)
+    return pow_(input, exponent)
+
+
+# Shifts
+
+
+def _shift(name: str, meaning: Meaning, fn: str) -> Op:
+    op = define_op(
+        infer=_same(name, lambda d: d.is_int, "integers"), coerce=agree(name), traits="elementwise", name=name
+    )(meaning)
+    op.__doc__ = f"The bits of `x` shifted {name.split('_')[-2]} by `y`; by its width or more, all are shifted out."
+
+    @op.def_lower
+    def lower(b: Any, index: Any, x: Any, y: Any) -> Any:
+        value, count, zero = x(index), y(index), b.const(0, x.dtype)
+        inside = b.fn("lt", count, b.const(8 * x.dtype.itemsize, x.dtype))
+        out = zero
+        if x.dtype.itemsize > 1:  # signed: a negative count shifts everything out, to the right down to the sign
+            inside = b.fn("and", inside, b.fn("ge", count, zero))
+            if fn == "shr":
+                out = b.select(b.fn("lt", value, zero), b.const(-1, x.dtype), zero)
+        return b.select(inside, b.fn(fn, value, count), out)
+
+    return op
+
+
+bitwise_left_shift = _shift("bitwise_left_shift", np.left_shift, "shl")
+bitwise_right_shift = _shift("bitwise_right_shift", np.right_shift, "shr")
+
+
+# Kinds of floats
+
+
+def _float_test(name: str, meaning: Meaning, of_integers: bool, what: str) -> Op:
+    op = define_op(infer=_to_bool(name), coerce=agree(name), traits="elementwise", name=name)(meaning)
+    op.__doc__ = f"Whether an element is {what}: bool."
+
+    @op.def_lower
+    def lower(b: Any, index: Any, x: Any) -> Any:
+        return b.fn(name, x(index)) if x.dtype.is_float else b.const(of_integers, bool_)
+
+    return op
+
+
+isnan = _float_test("isnan", np.isnan, False, "NaN")
+isinf = _float_test("isinf", np.isinf, False, "plus or minus infinity")
+isfinite = _float_test("isfinite", np.isfinite, True, "neither infinite nor NaN")

@@ -1,0 +1,374 @@
+"""Losses: functions of predictions and targets, reduced to their mean or sum, or not at all.
+
+They are written with the other ops. What chooses the class that a label names is a pair of table ops, each the transpose
+of the other: `pick` reads one element of each row, checking the label, and `place` puts it back among zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphc.dispatch import located
+from graphc.dtype import int64
+from graphc.ir import TensorType
+from graphc.op import define_op
+from graphc.ops.coerce import as_tensor, broadcast, cast
+from graphc.ops.composite import as_float, cosine_similarity, log_softmax, shifted
+from graphc.ops.elementwise import abs_, equal, exp, greater, less, log, maximum, minimum, not_equal, relu, select
+from graphc.ops.elementwise import softplus as softplus_
+from graphc.ops.elementwise import square, stop_gradient
+from graphc.ops.gather import check_positions
+from graphc.ops.reduce import norm, sum_over
+from graphc.ops.shape import expand_dims, moveaxis
+from graphc.tensor import Tensor
+
+
+def _pick_type(x: TensorType, index: TensorType) -> TensorType:
+    if not index.dtype.is_int:
+        raise TypeError(f"pick: expected integer labels, got {index}")
+    if not x.ndim or index.shape != x.shape[:-1]:
+        raise ValueError(f"pick: expected one label for each row of {x}, got {index}")
+    return TensorType(index.shape, x.dtype)
+
+
+@define_op(infer=_pick_type, traits="checks")
+def pick(x: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """From each row the element that the label names: `x[..., index]`.
+
+    Args:
+        x: `[..., C]`.
+        index: integers `[...]`.
+    Returns:
+        `[...]`, the dtype of `x`.
+    Raises:
+        IndexError: a label lies outside [0, C).
+    """
+    check_positions("pick", index, x.shape[-1])
+    return np.take_along_axis(x, index[..., None].astype(np.int64), -1)[..., 0]
+
+
+@pick.def_vjp
+def pick_vjp(ct: Tensor, y: Tensor, x: Tensor, index: Tensor) -> Any:
+    return place(ct, index, extent=x.shape[-1]), None
+
+
+@pick.def_lower
+def pick_lower(b: Any, at: Any, x: Any, index: Any) -> Any:
+    return x([*at, b.gathered(index(at), x.shape[-1], "label")])
+
+
+def _place_type(x: TensorType, index: TensorType, *, extent: int) -> TensorType:
+    if not index.dtype.is_int:
+        raise TypeError(f"place: expected integer labels, got {index}")
+    if index.shape != x.shape:
+        raise ValueError(f"place: expected one label for each element of {x}, got {index}")
+    return TensorType((*x.shape, extent), x.dtype)
+
+
+@define_op(infer=_place_type)
+def place(x: np.ndarray, index: np.ndarray, *, extent: int) -> np.ndarray:
+    """Rows of `extent` zeros, with each element where its label says; a label out of range names no place.
+
+    Args:
+        x: `[...]`.
+        index: integers `[...]`.
+    Returns:
+        `[..., extent]`, the dtype of `x`.
+    """
+    return np.where(np.arange(extent) == index[..., None], x[..., None], x.dtype.type(0))
+
+
+@place.def_vjp
+def place_vjp(ct: Tensor, y: Tensor, x: Tensor, index: Tensor, *, extent: int) -> Any:
+    return pick(ct, index), None
+
+
+@place.def_lower
+def place_lower(b: Any, at: Any, x: Any, index: Any, *, extent: int) -> Any:
+    *row, column = at
+    here = b.fn("eq", b.cast(index(row), int64), b.position(column))
+    return b.select(here, x(row), b.const(0, x.dtype))
+
+
+def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
+    """The losses' mean, their sum, or themselves."""
+    if reduction == "none":
+        return loss
+    if reduction not in ("mean", "sum"):
+        raise located(ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}"))
+    total = sum_over(loss, tuple(range(loss.ndim)))
+    return total / loss.size if reduction == "mean" else total
+
+
+# Classes
+
+
+def _class_last(name: str, scores: Tensor) -> Tensor:
+    """Scores `[C]`, `[N, C]` or `[N, C, *D]` with the classes as the last axis."""
+    if not scores.ndim:
+        raise located(ValueError(f"{name}: expected [C], [N, C] or [N, C, *D], got {scores.type}"))
+    return moveaxis(scores, 1, -1) if scores.ndim > 2 else scores
+
+
+def cross_entropy(
+    input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The cross-entropy between logits and the classes (or class probabilities) they should predict.
+
+    Args:
+        input: logits `[C]`, `[N, C]` or `[N, C, *D]`.
+        target: integer labels `[]`, `[N]` or `[N, *D]`; or probabilities of the shape of `input`, in floats.
+        weight: a weight for each class, `[C]`.
+        ignore_index: a label whose elements count as nothing (labels only).
+        reduction: `"mean"` (over the weights of the labels that count), `"sum"` or `"none"`.
+        label_smoothing: the part, 0 to 1, of the target that is spread evenly over all classes.
+    Raises:
+        ValueError: shapes or arguments that do not fit.
+        IndexError: a label that is neither in [0, C) nor `ignore_index`.
+    """
+    name = "cross_entropy"
+    scores, target = as_float(name, input), as_tensor(name, target)
+    rows = _class_last(name, scores)
+    if target.dtype.is_float:
+        if target.shape != scores.shape:
+            raise located(ValueError(f"{name}: expected probabilities of shape {scores.shape}, got {target.type}"))
+        return _reduced(
+            name, _of_probabilities(name, rows, _class_last(name, target), weight, label_smoothing), reduction
+        )
+    z = shifted(rows, (rows.ndim - 1,))
+    log_sum = log(sum_over(exp(z), (rows.ndim - 1,)))
+    return _of_labels(
+        name, lambda index: log_sum - pick(z, index), lambda: z - expand_dims(log_sum, -1), rows, target, weight,
+        ignore_index, reduction, label_smoothing,
+    )  # fmt: skip
+
+
+def nll_loss(
+    inputs: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The negative log-likelihood of labels under log-probabilities: `cross_entropy` without its softmax.
+
+    Args and errors: those of `cross_entropy`, with log-probabilities for logits, and labels only.
+    """
+    name = "nll_loss"
+    rows = _class_last(name, as_float(name, inputs))
+    return _of_labels(
+        name, lambda index: -pick(rows, index), lambda: rows, rows, as_tensor(name, target), weight, ignore_index,
+        reduction, label_smoothing,
+    )  # fmt: skip
+
+
+def _smoothing(name: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise located(ValueError(f"{name}: label_smoothing must be in [0, 1], got {value!r}"))
+    return value
+
+
+def _class_weights(name: str, weight: Any, rows: Tensor) -> Tensor | None:
+    """The weights repeated for every row."""
+    if weight is None:
+        return None
+    weights = cast(as_tensor(name, weight), rows.dtype)
+    if weights.shape != rows.shape[-1:]:
+        raise located(ValueError(f"{name}: expected a weight for each of {rows.shape[-1]} classes, got {weights.type}"))
+    return broadcast(weights, rows.shape)
+
+
+def _of_probabilities(name: str, rows: Tensor, target: Tensor, weight: Any, smoothing: float) -> Tensor:
+    if _smoothing(name, smoothing):
+        target = target * (1 - smoothing) + smoothing / rows.shape[-1]
+    weights = _class_weights(name, weight, rows)
+    terms = log_softmax(rows) * (target if weights is None else target * weights)
+    return -sum_over(terms, (rows.ndim - 1,))
+
+
+def _of_labels(
+    name: str, nll: Callable[[Tensor], Tensor], log_p: Callable[[], Tensor], rows: Tensor, target: Tensor, weight: Any,
+    ignore_index: int, reduction: str, smoothing: float,
+) -> Tensor:
+    """The loss of labels, given the negative log-likelihood of each and (for smoothing) all log-probabilities."""
+    if not target.dtype.is_int:
+        raise located(TypeError(f"{name}: expected integer labels, got {target.type}"))
+    if target.shape != rows.shape[:-1]:
+        raise located(ValueError(f"{name}: expected labels of shape {rows.shape[:-1]}, got {target.type}"))
+    counts = not_equal(target, ignore_index)
+    index = select(counts, target, 0)  # what is ignored is not checked either
+    loss = nll(index)
+    weights = _class_weights(name, weight, rows)
+    own = None if weights is None else pick(weights, index)
+    loss = loss if own is None else loss * own
+    if _smoothing(name, smoothing):
+        even = log_p() if weights is None else log_p() * weights
+        loss = loss * (1 - smoothing) - sum_over(even, (rows.ndim - 1,)) * (smoothing / rows.shape[-1])
+    loss = select(counts, loss, 0)
+    if reduction != "mean":
+        return _reduced(name, loss, reduction)
+    share = cast(counts, loss.dtype) if own is None else select(counts, own, 0)
+    axes = tuple(range(loss.ndim))
+    return sum_over(loss, axes) / sum_over(share, axes)
+
+
+def softmax_cross_entropy_with_logits(logits: Any, labels: Any) -> Tensor:
+    """The cross-entropy of each row: `[N]` from logits and class probabilities `[N, C]`."""
+    return cross_entropy(logits, as_float("softmax_cross_entropy_with_logits", labels), reduction="none")
+
+
+# Distances
+
+
+def _difference(name: str, x: Any, y: Any) -> Tensor:
+    return as_float(name, x) - as_float(name, y)
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """The square of the difference."""
+    return _reduced("mse_loss", square(_difference("mse_loss", input, target)), reduction)
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """The absolute difference."""
+    return _reduced("l1_loss", abs_(_difference("l1_loss", input, target)), reduction)
+
+
+def smooth_l1_loss(input: Any, target: Any, beta: float = 1.0, reduction: str = "none") -> Tensor:
+    """`d * d / (2 * beta)` where the absolute difference d is below `beta`, elsewhere `d - beta / 2`."""
+    if beta < 0:
+        raise located(ValueError(f"smooth_l1_loss: beta must be >= 0, got {beta!r}"))
+    d = abs_(_difference("smooth_l1_loss", input, target))
+    loss = d if beta == 0 else select(less(d, beta), square(d) * (0.5 / beta), d - 0.5 * beta)
+    return _reduced("smooth_l1_loss", loss, reduction)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """`d * d / 2` where the absolute difference d is at most `delta`, elsewhere `delta * (d - delta / 2)`."""
+    if delta <= 0:
+        raise located(ValueError(f"huber_loss: delta must be > 0, got {delta!r}"))
+    d = abs_(_difference("huber_loss", input, target))
+    loss = select(greater(d, delta), (d - 0.5 * delta) * delta, square(d) * 0.5)
+    return _reduced("huber_loss", loss, reduction)
+
+
+def cosine_embedding_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
+) -> Tensor:
+    """`1 - cos` of the vectors along axis 1 where the target is 1, `max(0, cos - margin)` where it is -1."""
+    cosine = cosine_similarity(input1, input2, dim=1)
+    target = as_tensor("cosine_embedding_loss", target)
+    loss = select(equal(target, 1), 1.0 - cosine, select(equal(target, -1), relu(cosine - margin), 0.0))
+    return _reduced("cosine_embedding_loss", loss, reduction)
+
+
+def margin_ranking_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
+) -> Tensor:
+    """`max(0, -target * (input1 - input2) + margin)`; the target 1 wants input1 above input2, -1 below."""
+    difference = _difference("margin_ranking_loss", input1, input2)
+    return _reduced("margin_ranking_loss", relu(margin - difference * target), reduction)
+
+
+def hinge_embedding_loss(inputs: Any, targets: Any, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+    """The distance itself where the target is 1, `max(0, margin - distance)` where it is -1."""
+    x = as_float("hinge_embedding_loss", inputs)
+    loss = select(equal(as_tensor("hinge_embedding_loss", targets), 1), x, relu(margin - x))
+    return _reduced("hinge_embedding_loss", loss, reduction)
+
+
+def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """`log(1 + exp(-target * input))` for targets 1 and -1."""
+    loss = softplus_(-(as_float("soft_margin_loss", input) * target))
+    return _reduced("soft_margin_loss", loss, reduction)
+
+
+def triplet_margin_loss(
+    anchor: Any, positive: Any, negative: Any, margin: Any = 1.0, p: float = 2, eps: float = 1e-6, swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """`max(0, distance(anchor, positive) - distance(anchor, negative) + margin)` of vectors along the last axis.
+
+    Args:
+        p: the norm of the distance.
+        eps: added to every difference, so that equal vectors have a derivative.
+        swap: the negative's distance to the nearer of anchor and positive counts (Balntas et al. 2016).
+    """
+
+    def distance(x: Any, y: Any) -> Tensor:
+        return norm(_difference("triplet_margin_loss", x, y) + eps, p, -1)
+
+    far = distance(anchor, negative)
+    if swap:
+        far = minimum(far, distance(positive, negative))
+    return _reduced("triplet_margin_loss", relu(distance(anchor, positive) - far + margin), reduction)
+
+
+# Probabilities
+
+
+def binary_cross_entropy(logits: Any, labels: Any, weight: Any = None, reduction: str = "mean") -> Tensor:
+    """`-(y * log(p) + (1 - y) * log(1 - p))` of probabilities p and labels y, both in [0, 1].
+
+    Args:
+        logits: the probabilities (MindSpore's name for them).
+        labels: of the same shape.
+        weight: multiplies every loss; broadcasts.
+    Arguments of the logarithms are at least 1e-12, so the loss is finite.
+    """
+    p, y = as_float("binary_cross_entropy", logits), as_tensor("binary_cross_entropy", labels)
+    least = 1e-12
+    loss = -(y * log(maximum(p, least)) + (1.0 - y) * log(maximum(1.0 - p, least)))
+    return _reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """`binary_cross_entropy(sigmoid(x), y)`, without overflow or loss of precision.
+
+    Args:
+        input: logits x.
+        target: labels y in [0, 1], of the same shape.
+        weight: multiplies every loss; broadcasts.
+        pos_weight: multiplies the losses of positive labels; broadcasts.
+    """
+    x, y = as_float("binary_cross_entropy_with_logits", input), as_tensor("binary_cross_entropy_with_logits", target)
+    positive = x >= 0.0
+    # -log(sigmoid(x)) as max(-x, 0) + log(1 + exp(-|x|)), each part with the slope from the right at 0
+    log_loss = select(positive, 0.0, -x) + softplus_(select(positive, -x, x))
+    if pos_weight is not None:
+        log_loss = log_loss * ((as_tensor("pos_weight", pos_weight) - 1.0) * y + 1.0)
+    loss = (1.0 - y) * x + log_loss
+    loss = loss if weight is None else loss * weight
+    return _reduced("binary_cross_entropy_with_logits", loss, reduction)
+
+
+def kl_div(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
+    """The Kullback-Leibler divergence of the distribution `labels` from the one of log-probabilities `logits`.
+
+    Args:
+        reduction: also `"batchmean"`, the sum divided by the first extent.
+    """
+    q, p = as_float("kl_div", logits), as_float("kl_div", labels)
+    some = greater(p, 0.0)
+    loss = select(some, p * (log(select(some, p, 1.0)) - q), 0.0)
+    if reduction == "batchmean":
+        return _reduced("kl_div", loss, "sum") / loss.shape[0]
+    return _reduced("kl_div", loss, reduction)
+
+
+def gaussian_nll_loss(
+    x: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
+    """`(log(var) + (x - target)^2 / var) / 2`, the negative log-likelihood of a normal distribution.
+
+    Args:
+        var: the variance; at least `eps` of it counts (a constant to differentiation below that).
+        full: adds the constant `log(2 * pi) / 2`.
+    """
+    variance = as_float("gaussian_nll_loss", var)
+    variance = variance + stop_gradient(relu(eps - variance))
+    loss = (log(variance) + square(_difference("gaussian_nll_loss", x, target)) / variance) * 0.5
+    return _reduced("gaussian_nll_loss", loss + 0.5 * float(np.log(2 * np.pi)) if full else loss, reduction)

@@ -1,0 +1,188 @@
+"""Running sums and products, and orders: what goes along an axis in sequence. Hand-made kernels compute the table's ops.
+
+Sums and products run in the order of the axis, so their bits are defined. Orders are stable, and NaN counts as greater
+than every number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.dispatch import located
+from graphc.dtype import int64
+from graphc.ir import TensorType
+from graphc.op import define_op
+from graphc.ops.coerce import as_tensor, cast, full_like, to_dtype
+from graphc.ops.creation import row_and_column
+from graphc.ops.elementwise import equal, less_equal, select
+from graphc.ops.shape import (
+    axis_of,
+    broadcast_to_,
+    expand_dims,
+    flip_,
+    moveaxis,
+    reshape_,
+    swapaxes,
+    take_range,
+)
+from graphc.tensor import Tensor
+
+
+def _scan_type(x: TensorType, *, axis: int) -> TensorType:
+    if x.dtype.is_bool or not 0 <= axis < x.ndim:
+        raise TypeError(f"scan: expected numbers with an axis {axis}, got {x}")
+    return x
+
+
+@define_op(infer=_scan_type, name="cumsum")
+def cumsum_(x: np.ndarray, *, axis: int) -> np.ndarray:
+    """The sums of the elements up to and with each one along `axis`, added one by one."""
+    return np.add.accumulate(x, axis, x.dtype)
+
+
+@cumsum_.def_vjp
+def cumsum_vjp(ct: Tensor, y: Tensor, x: Tensor, *, axis: int) -> Any:
+    return (flip_(cumsum_(flip_(ct, axes=(axis,)), axis=axis), axes=(axis,)),)
+
+
+cumsum_.def_kernel("cumsum")
+
+
+@define_op(infer=_scan_type, name="cumprod")
+def cumprod_(x: np.ndarray, *, axis: int) -> np.ndarray:
+    """The products of the elements up to and with each one along `axis`, multiplied one by one."""
+    return np.multiply.accumulate(x, axis, x.dtype)
+
+
+@cumprod_.def_vjp
+def cumprod_vjp(ct: Tensor, y: Tensor, x: Tensor, *, axis: int) -> Any:
+    """From every product of which it is a factor, each element gets the product of the other factors.
+
+    Those are the running products of a matrix whose row i has 1 in place of element i: n^2 of them, but right also
+    where elements are 0.
+    """
+    from graphc.ops.reduce import sum_over  # a product's derivative is written with running products
+
+    rows = moveaxis(x, axis, -1)
+    n = rows.shape[-1]
+    square = (*rows.shape, n)  # [..., i, j]
+    row, column = row_and_column(square)
+    others = select(equal(row, column), 1.0, broadcast_to_(expand_dims(rows, -2), shape=square))
+    products = cumprod_(others, axis=rows.ndim)
+    share = broadcast_to_(expand_dims(moveaxis(ct, axis, -1), -2), shape=square) * products
+    used = select(less_equal(row, column), share, full_like(share, 0))
+    return (moveaxis(sum_over(used, (rows.ndim,)), -1, axis),)
+
+
+cumprod_.def_kernel("cumprod")
+
+
+def _argsort_type(x: TensorType, *, descending: bool) -> TensorType:
+    if x.ndim == 0:
+        raise ValueError(f"argsort: expected an axis to sort along, got {x}")
+    return TensorType(x.shape, int64)
+
+
+@define_op(infer=_argsort_type, name="argsort")
+def argsort_(x: np.ndarray, *, descending: bool) -> np.ndarray:
+    """The positions of the elements along the last axis in increasing (`descending`: decreasing) order.
+
+    Equal elements keep their order; NaN is greater than every number.
+    """
+    if not descending:
+        return np.argsort(x, -1, kind="stable")
+    backwards = np.argsort(np.flip(x, -1), -1, kind="stable")  # stable from the other end: so it is after the flip
+    return x.shape[-1] - 1 - np.flip(backwards, -1)
+
+
+argsort_.def_kernel("argsort")
+
+
+# Functions
+
+
+def cumsum(x: Any, axis: int, dtype: Any = None) -> Tensor:
+    """The running sums along `axis`; bools and, without `dtype`, integers of under 64 bits in int64."""
+    x = as_tensor("cumsum", x)
+    return cumsum_(_summable(x, dtype), axis=axis_of("cumsum", axis, x.ndim))
+
+
+def cumprod(input: Any, dim: int, dtype: Any = None) -> Tensor:
+    """The running products along `dim`; bools and, without `dtype`, integers of under 64 bits in int64."""
+    x = as_tensor("cumprod", input)
+    return cumprod_(_summable(x, dtype), axis=axis_of("cumprod", dim, x.ndim))
+
+
+def _summable(x: Tensor, dtype: Any) -> Tensor:
+    return cast(x, to_dtype(dtype, x.dtype if x.dtype.is_float else int64))
+
+
+def argsort(input: Any, axis: int = -1, descending: bool = False) -> Tensor:
+    """The positions of the elements along `axis` in order (stable; NaN is the greatest): int64."""
+    x = as_tensor("argsort", input)
+    if x.ndim == 0:
+        return full_like(cast(x, int64), 0)
+    axis = axis_of("argsort", axis, x.ndim)
+    if axis == x.ndim - 1:
+        return argsort_(x, descending=bool(descending))
+    return swapaxes(argsort_(swapaxes(x, axis, -1), descending=bool(descending)), axis, -1)
+
+
+def sort(input_x: Any, axis: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
+    """The elements in order along `axis`, and the int64 positions where they were (stable; NaN is the greatest)."""
+    from graphc.ops.gather import gather_elements_
+
+    x = as_tensor("sort", input_x)
+    order = argsort(x, axis, descending)
+    if x.ndim == 0:
+        return x, order
+    return gather_elements_(x, order, axis=axis_of("sort", axis, x.ndim)), order
+
+
+def topk(
+    input: Any, k: int, dim: int | None = None, largest: bool = True, sorted: bool = True
+) -> tuple[Tensor, Tensor]:
+    """The `k` greatest (or smallest) elements along `dim` (None: the last axis), and their int64 positions.
+
+    Args:
+        sorted: they come in order; they do so either way.
+    """
+    x = as_tensor("topk", input)
+    if x.ndim == 0:
+        x = reshape_(x, shape=(1,))
+    axis = axis_of("topk", -1 if dim is None else dim, x.ndim)
+    if isinstance(k, bool) or not isinstance(k, int) or not 0 <= k <= x.shape[axis]:
+        raise located(ValueError(f"topk: k must be an int from 0 to {x.shape[axis]} (axis {axis} of {x.type}), got {k!r}"))
+    from graphc.ops.gather import gather_elements_
+
+    order = take_range(argsort(x, axis, largest), axis, 0, k)
+    return gather_elements_(x, order, axis=axis), order
+
+
+def top_k(input_x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+    """The `k` greatest elements along the last axis, and their int64 positions."""
+    return topk(input_x, k, -1, True, sorted)
+
+
+def searchsorted(sorted_sequence: Any, values: Any, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """Where to insert `values` so that the last axis of `sorted_sequence` stays in order.
+
+    Args:
+        sorted_sequence: a vector, or a tensor with the leading axes of `values`; increasing along its last axis.
+        right: after the elements equal to it, instead of before.
+        out_int32: int32 positions instead of int64.
+    """
+    from graphc.dtype import int32
+    from graphc.ops.elementwise import less
+    from graphc.ops.reduce import sum_over
+
+    rows, wanted = as_tensor("searchsorted", sorted_sequence), as_tensor("searchsorted", values)
+    if rows.ndim == 0 or (rows.ndim > 1 and rows.shape[:-1] != wanted.shape[:-1]):
+        raise located(ValueError(f"searchsorted: {rows.type} has no row for each row of {wanted.type}"))
+    boundaries = rows if rows.ndim == 1 else expand_dims(rows, -2)
+    smaller = (less_equal if right else less)(boundaries, expand_dims(wanted, -1))
+    return sum_over(cast(smaller, int32 if out_int32 else int64), (wanted.ndim,))
+
+

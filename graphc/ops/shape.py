@@ -1,0 +1,800 @@
+"""Ops that move data without changing it: reshape, transpose, broadcast, slice, pad, flip, concat; and what these make.
+
+The table's ops are strict and few. The functions that users call (`squeeze`, `split`, `tile`, ...) check their
+arguments, work out negative axes, and are written with those ops; so they are fused and differentiated for free.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from graphc.dispatch import located
+from graphc.dtype import bool_, promote
+from graphc.ir import TensorType
+from graphc.op import TABLE, define_op
+from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, scalar
+from graphc.tensor import Tensor
+
+Axes = int | Sequence[int]
+
+
+# Arguments
+
+
+def as_ints(name: str, value: Any, what: str = "shape") -> tuple[int, ...]:
+    """A tuple of Python ints from an int, a sequence of ints, or an integer Tensor that has a value.
+
+    Raises:
+        TypeError: something else; `name` is the op that complains, `what` the argument.
+    """
+    if isinstance(value, Tensor):
+        value = value.tolist()
+    if isinstance(value, (np.ndarray, range)):
+        value = tuple(value.tolist() if isinstance(value, np.ndarray) else value)
+    items = value if isinstance(value, (tuple, list)) else (value,)
+    found = []
+    for item in items:
+        if isinstance(item, bool) or not hasattr(item, "__index__"):
+            raise located(TypeError(f"{name}: {what} must be an int or a tuple of ints, got {value!r:.80}"))
+        found.append(item.__index__())
+    return tuple(found)
+
+
+def axis_of(name: str, axis: Any, ndim: int) -> int:
+    """The axis as a number in [0, ndim).
+
+    Raises:
+        TypeError: no int. ValueError: out of range.
+    """
+    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        raise located(TypeError(f"{name}: an axis must be an int, got {axis!r:.60}"))
+    number = axis.__index__()
+    if not -ndim <= number < ndim:
+        raise located(ValueError(f"{name}: axis {number} is out of range for {ndim} dimensions"))
+    return number % ndim
+
+
+def axes_of(name: str, axes: Any, ndim: int) -> tuple[int, ...]:
+    """The axes (an int, several, or None or () for all) as increasing numbers in [0, ndim), each once."""
+    if axes is None or (isinstance(axes, (tuple, list)) and not axes):
+        return tuple(range(ndim))
+    found = [axis_of(name, a, ndim) for a in as_ints(name, axes, "axis")]
+    if len(set(found)) != len(found):
+        raise located(ValueError(f"{name}: an axis is named twice in {axes!r}"))
+    return tuple(sorted(found))
+
+
+# The table: reshape
+
+
+def _reshape_type(x: TensorType, *, shape: tuple[int, ...]) -> TensorType:
+    if any(n < 0 for n in shape) or prod(shape) != x.size:
+        raise ValueError(f"reshape: {x} has {x.size} elements, shape {shape} has {prod(shape)}")
+    return TensorType(shape, x.dtype)
+
+
+@define_op(infer=_reshape_type, traits="view", name="reshape")
+def reshape_(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
+    """The same elements, in row-major order, in another shape."""
+    return x.reshape(shape)
+
+
+@reshape_.def_vjp
+def reshape_vjp(ct: Tensor, y: Tensor, x: Tensor, *, shape: tuple[int, ...]) -> Any:
+    return (reshape_(ct, shape=x.shape),)
+
+
+@reshape_.def_lower
+def reshape_lower(b: Any, index: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    inner: list[Any] = []
+    for (lo, hi), (x_lo, x_hi) in _matching_runs(shape, x.shape):
+        flat: Any = 0
+        for position, extent in zip(index[lo:hi], shape[lo:hi]):
+            flat = flat * extent + position
+        inner += unravel(flat, x.shape[x_lo:x_hi])
+    return x(inner)
+
+
+def unravel(flat: Any, shape: tuple[int, ...]) -> list[Any]:
+    """The index of the element whose row-major position is `flat`."""
+    index: list[Any] = []
+    for axis in reversed(range(len(shape))):
+        extent = max(shape[axis], 1)
+        index.append(flat % extent if axis else flat)
+        flat = flat // extent if axis else flat
+    return index[::-1]
+
+
+def _matching_runs(x: tuple[int, ...], y: tuple[int, ...]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Cuts two shapes of one size into the shortest runs of axes that hold equally many elements.
+
+    An index along an axis that stays as it is then stays as it is, without a division.
+    """
+    if 0 in x:
+        return [((0, len(x)), (0, len(y)))]
+    runs, i, j = [], 0, 0
+    while i < len(x) or j < len(y):
+        lo, x_lo = i, j
+        size, x_size = 1, 1
+        if i < len(x):
+            size, i = x[i], i + 1
+        if j < len(y):
+            x_size, j = y[j], j + 1
+        while size != x_size:
+            if size < x_size:
+                size, i = size * x[i], i + 1
+            else:
+                x_size, j = x_size * y[j], j + 1
+        runs.append(((lo, i), (x_lo, j)))
+    return runs
+
+
+# The table: transpose, broadcast
+
+
+def _transpose_type(x: TensorType, *, perm: tuple[int, ...]) -> TensorType:
+    if sorted(perm) != list(range(x.ndim)):
+        raise ValueError(f"transpose: {perm} is no order of the {x.ndim} dimensions of {x}")
+    return TensorType(tuple(x.shape[p] for p in perm), x.dtype)
+
+
+@define_op(infer=_transpose_type, traits="view", name="transpose")
+def transpose_(x: np.ndarray, *, perm: tuple[int, ...]) -> np.ndarray:
+    """The same elements with the axes in another order: axis d of the result is axis `perm[d]` of `x`."""
+    return x.transpose(perm)
+
+
+@transpose_.def_vjp
+def transpose_vjp(ct: Tensor, y: Tensor, x: Tensor, *, perm: tuple[int, ...]) -> Any:
+    return (transpose_(ct, perm=tuple(perm.index(d) for d in range(len(perm)))),)
+
+
+@transpose_.def_lower
+def transpose_lower(b: Any, index: Any, x: Any, *, perm: tuple[int, ...]) -> Any:
+    return x([index[perm.index(d)] for d in range(len(perm))])
+
+
+def _broadcast_type(x: TensorType, *, shape: tuple[int, ...]) -> TensorType:
+    lead = len(shape) - x.ndim
+    if lead < 0 or any(n not in (1, m) for n, m in zip(x.shape, shape[lead:])):
+        raise ValueError(f"broadcast_to: {x} does not broadcast to shape {shape}")
+    return TensorType(shape, x.dtype)
+
+
+@define_op(infer=_broadcast_type, traits="view", name="broadcast_to")
+def broadcast_to_(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
+    """`x` repeated along new leading axes and along its axes of extent 1."""
+    return np.broadcast_to(x, shape)
+
+
+@broadcast_to_.def_vjp
+def broadcast_to_vjp(ct: Tensor, y: Tensor, x: Tensor, *, shape: tuple[int, ...]) -> Any:
+    from graphc.ops.reduce import sum_over  # the sum is the transpose of the broadcast, and the other way round
+
+    lead = len(shape) - x.ndim
+    repeated = tuple(d for d in range(len(shape)) if d < lead or x.shape[d - lead] != shape[d])
+    return (reshape_(sum_over(ct, repeated), shape=x.shape),)
+
+
+@broadcast_to_.def_lower
+def broadcast_to_lower(b: Any, index: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    own = index[len(shape) - len(x.shape) :]
+    return x([0 if n == 1 else i for i, n in zip(own, x.shape)])
+
+
+# The table: slice, pad, flip, concat
+
+
+def _slice_type(
+    x: TensorType, *, begin: tuple[int, ...], shape: tuple[int, ...], step: tuple[int, ...]
+) -> TensorType:
+    if not x.ndim == len(begin) == len(shape) == len(step):
+        raise ValueError(f"slice: expected begin, shape and step for each axis of {x}, got {begin}, {shape}, {step}")
+    for n, lo, count, stride in zip(x.shape, begin, shape, step):
+        if stride < 1 or lo < 0 or count < 0 or (count and lo + (count - 1) * stride >= n):
+            raise ValueError(f"slice: begin {begin}, shape {shape}, step {step} reach outside {x}")
+    return TensorType(shape, x.dtype)
+
+
+@define_op(infer=_slice_type, traits="view", name="slice")
+def slice_(x: np.ndarray, *, begin: tuple[int, ...], shape: tuple[int, ...], step: tuple[int, ...]) -> np.ndarray:
+    """The elements at `begin + i * step` for every i in `shape`; steps are at least 1."""
+    return x[tuple(builtins.slice(lo, lo + n * s, s) for lo, n, s in zip(begin, shape, step))]
+
+
+@slice_.def_vjp
+def slice_vjp(ct: Tensor, y: Tensor, x: Tensor, *, begin: Any, shape: Any, step: Any) -> Any:
+    ends = [lo + (n - 1) * s + 1 if n else lo for lo, n, s in zip(begin, shape, step)]
+    high = tuple(n - end for n, end in zip(x.shape, ends))
+    return (pad_(ct, scalar(0, ct.dtype), low=begin, high=high, interior=tuple(s - 1 for s in step)),)
+
+
+@slice_.def_lower
+def slice_lower(b: Any, index: Any, x: Any, *, begin: Any, shape: Any, step: Any) -> Any:
+    return x([i * s + lo for i, lo, s in zip(index, begin, step)])
+
+
+def _pad_type(
+    x: TensorType, value: TensorType, *, low: tuple[int, ...], high: tuple[int, ...], interior: tuple[int, ...]
+) -> TensorType:
+    if value.shape or value.dtype is not x.dtype:
+        raise TypeError(f"pad: expected a scalar of the dtype of {x} to pad with, got {value}")
+    if not x.ndim == len(low) == len(high) == len(interior) or min((*low, *high, *interior), default=0) < 0:
+        raise ValueError(f"pad: expected low, high, interior >= 0 for each axis of {x}, got {low}, {high}, {interior}")
+    extents = (lo + n + hi + max(n - 1, 0) * gap for n, lo, hi, gap in zip(x.shape, low, high, interior))
+    return TensorType(tuple(extents), x.dtype)
+
+
+@define_op(infer=_pad_type, traits="view", name="pad")
+def pad_(
+    x: np.ndarray, value: np.ndarray, *, low: tuple[int, ...], high: tuple[int, ...], interior: tuple[int, ...]
+) -> np.ndarray:
+    """`x` with `value` inserted: `low` before, `high` after, `interior` between the elements along each axis."""
+    extents = [lo + n + hi + max(n - 1, 0) * gap for n, lo, hi, gap in zip(x.shape, low, high, interior)]
+    result = np.full(extents, value, x.dtype)
+    result[tuple(builtins.slice(lo, lo + n * (g + 1), g + 1) for n, lo, g in zip(x.shape, low, interior))] = x
+    return result
+
+
+@pad_.def_vjp
+def pad_vjp(ct: Tensor, y: Tensor, x: Tensor, value: Tensor, *, low: Any, high: Any, interior: Any) -> Any:
+    def to_value() -> Tensor:
+        from graphc.ops.reduce import sum_over
+
+        own = pad_(full_like(cast(x, bool_), True), scalar(False, bool_), low=low, high=high, interior=interior)
+        return sum_over(TABLE["select"](own, full_like(ct, 0), ct), tuple(range(ct.ndim)))
+
+    def to_x() -> Tensor:
+        return slice_(ct, begin=low, shape=x.shape, step=tuple(gap + 1 for gap in interior))
+
+    return to_x, to_value
+
+
+@pad_.def_lower
+def pad_lower(b: Any, index: Any, x: Any, value: Any, *, low: Any, high: Any, interior: Any) -> Any:
+    conditions, inner = [], []
+    for i, n, lo, hi, gap in zip(index, x.shape, low, high, interior):
+        position = i - lo if lo else i
+        if gap:
+            conditions.append((position % (gap + 1), 0, 1))
+            position = position // (gap + 1)
+        if lo or hi or gap:
+            conditions.append((position, 0, n))
+        inner.append(position)
+    if not conditions:
+        return x(inner)
+    return b.inside(conditions, lambda: x(inner), value([]))
+
+
+def _flip_type(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
+    if len(set(axes)) != len(axes) or any(not 0 <= a < x.ndim for a in axes):
+        raise ValueError(f"flip: {axes} are no axes of {x}")
+    return x
+
+
+@define_op(infer=_flip_type, traits="view", name="flip")
+def flip_(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+    """The elements in the opposite order along `axes`."""
+    return np.flip(x, axes)
+
+
+@flip_.def_vjp
+def flip_vjp(ct: Tensor, y: Tensor, x: Tensor, *, axes: tuple[int, ...]) -> Any:
+    return (flip_(ct, axes=axes),)
+
+
+@flip_.def_lower
+def flip_lower(b: Any, index: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    return x([n - 1 + i * -1 if d in axes else i for d, (i, n) in enumerate(zip(index, x.shape))])
+
+
+def _concat_type(*types: TensorType, axis: int) -> TensorType:
+    shown = " and ".join(map(str, types))
+    if not types or any(t.ndim != types[0].ndim for t in types) or not 0 <= axis < types[0].ndim:
+        raise ValueError(f"concat: expected tensors of one number of dimensions above {axis}, got {shown}")
+    if any(t.dtype is not types[0].dtype for t in types):
+        raise TypeError(f"concat: expected tensors of one dtype, got {shown}")
+    rests = {t.shape[:axis] + t.shape[axis + 1 :] for t in types}
+    if len(rests) > 1:
+        raise ValueError(f"concat: shapes differ on other axes than {axis}, {shown}")
+    first = types[0].shape
+    return TensorType((*first[:axis], sum(t.shape[axis] for t in types), *first[axis + 1 :]), types[0].dtype)
+
+
+@define_op(infer=_concat_type, traits="view", name="concat")
+def concat_(*tensors: np.ndarray, axis: int) -> np.ndarray:
+    """The tensors one after another along `axis`."""
+    return np.concatenate(tensors, axis)
+
+
+@concat_.def_vjp
+def concat_vjp(ct: Tensor, y: Tensor, *tensors: Tensor, axis: int) -> Any:
+    sizes = [t.shape[axis] for t in tensors]
+    begins = [sum(sizes[:k]) for k in range(len(sizes))]
+    return tuple((lambda lo=lo, n=n: take_range(ct, axis, lo, n)) for lo, n in zip(begins, sizes))  # type: ignore[misc]
+
+
+@concat_.def_lower
+def concat_lower(b: Any, index: Any, *tensors: Any, axis: int) -> Any:
+    value = b.const(0, tensors[0].dtype)
+    begin = sum(t.shape[axis] for t in tensors)
+    for tensor in reversed(tensors):
+        begin -= tensor.shape[axis]
+        inner = [*index[:axis], index[axis] - begin, *index[axis + 1 :]]
+        value = b.inside([(inner[axis], 0, tensor.shape[axis])], lambda t=tensor, i=inner: t(i), value)
+    return value
+
+
+def take_range(x: Tensor, axis: int, begin: int, count: int, step: int = 1) -> Tensor:
+    """`count` slices of `x` along `axis`, from `begin` by `step`."""
+    lo = tuple(begin if d == axis else 0 for d in range(x.ndim))
+    shape = tuple(count if d == axis else n for d, n in enumerate(x.shape))
+    steps = tuple(step if d == axis else 1 for d in range(x.ndim))
+    return x if shape == x.shape and step == 1 else slice_(x, begin=lo, shape=shape, step=steps)
+
+
+# Functions: the same elements in another shape
+
+
+def reshape(input: Any, *shape: Any) -> Tensor:
+    """`input` in another shape.
+
+    Args:
+        input: tensor.
+        shape: ints, or one tuple of them; one of them may be -1, and is worked out.
+    Raises:
+        ValueError: the number of elements differs.
+    """
+    input = as_tensor("reshape", input)
+    wanted = as_ints("reshape", shape[0] if len(shape) == 1 else shape)
+    if wanted.count(-1) == 1:
+        rest = -prod(wanted)
+        if rest == 0 or input.size % rest:
+            raise located(ValueError(f"reshape: {input.type} has {input.size} elements, shape {wanted} cannot hold them"))
+        wanted = tuple(input.size // rest if n == -1 else n for n in wanted)
+    return input if wanted == input.shape else reshape_(input, shape=wanted)
+
+
+def expand_dims(input_x: Any, axis: int) -> Tensor:
+    """`input_x` with a new axis of extent 1 at `axis`."""
+    x = as_tensor("expand_dims", input_x)
+    if isinstance(axis, (tuple, list)):
+        for a in sorted(axis_of("expand_dims", a, x.ndim + len(axis)) for a in axis):
+            x = expand_dims(x, a)
+        return x
+    axis = axis_of("expand_dims", axis, x.ndim + 1)
+    return reshape_(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+def unsqueeze(input: Any, dim: int) -> Tensor:
+    """`input` with a new axis of extent 1 at `dim`."""
+    return expand_dims(input, dim)
+
+
+def squeeze(input: Any, axis: Axes | None = None) -> Tensor:
+    """`input` without its axes of extent 1: all of them, or those named.
+
+    Raises:
+        ValueError: a named axis has another extent.
+    """
+    x = as_tensor("squeeze", input)
+    named = axis is not None and axis != ()
+    axes = axes_of("squeeze", axis, x.ndim) if named else tuple(d for d, n in enumerate(x.shape) if n == 1)
+    for d in axes:
+        if x.shape[d] != 1:
+            raise located(ValueError(f"squeeze: axis {d} of {x.type} has extent {x.shape[d]}, not 1"))
+    shape = tuple(n for d, n in enumerate(x.shape) if d not in axes)
+    return x if shape == x.shape else reshape_(x, shape=shape)
+
+
+def flatten(input: Any, order: str = "C", *, start_dim: int = 1, end_dim: int = -1) -> Tensor:
+    """`input` with the axes `start_dim` to `end_dim` as one, in row-major (`"C"`) or column-major (`"F"`) order."""
+    x = as_tensor("flatten", input)
+    if order not in ("C", "F"):
+        raise located(ValueError(f"flatten: order must be 'C' or 'F', got {order!r}"))
+    if x.ndim == 0:
+        return reshape_(x, shape=(1,))
+    lo = axis_of("flatten", start_dim, max(x.ndim, 2) if start_dim == 1 else x.ndim)
+    hi = axis_of("flatten", end_dim, x.ndim)
+    if lo > hi:
+        if x.ndim == 1:
+            return x
+        raise located(ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}"))
+    if order == "F":
+        x = transpose_(x, perm=(*range(lo), *range(hi, lo - 1, -1), *range(hi + 1, x.ndim)))
+    return reshape(x, (*x.shape[:lo], prod(x.shape[lo : hi + 1]), *x.shape[hi + 1 :]))
+
+
+# Functions: other orders of the axes
+
+
+def transpose(input: Any, *dims: Any) -> Tensor:
+    """`input` with its axes in the order `dims` (ints, or one tuple of them)."""
+    x = as_tensor("transpose", input)
+    order = as_ints("transpose", dims[0] if len(dims) == 1 else dims, "dims")
+    perm = tuple(axis_of("transpose", d, x.ndim) for d in order)
+    return x if perm == tuple(range(x.ndim)) else transpose_(x, perm=perm)
+
+
+def permute(input: Any, *axis: Any) -> Tensor:
+    """`input` with its axes in the order `axis`."""
+    return transpose(input, *axis)
+
+
+def swapaxes(input: Any, axis0: int, axis1: int) -> Tensor:
+    """`input` with two axes exchanged."""
+    x = as_tensor("swapaxes", input)
+    a, b = axis_of("swapaxes", axis0, x.ndim), axis_of("swapaxes", axis1, x.ndim)
+    order = list(range(x.ndim))
+    order[a], order[b] = b, a
+    return transpose(x, order)
+
+
+def t(input: Any) -> Tensor:
+    """The transpose of a matrix; a vector or scalar as it is."""
+    x = as_tensor("t", input)
+    if x.ndim > 2:
+        raise located(ValueError(f"t: expected at most 2 dimensions, got {x.type}"))
+    return transpose(x, tuple(range(x.ndim))[::-1])
+
+
+def moveaxis(x: Any, source: Axes, destination: Axes) -> Tensor:
+    """`x` with the axes `source` at the places `destination`; the others keep their order."""
+    x = as_tensor("moveaxis", x)
+    sources = [axis_of("moveaxis", a, x.ndim) for a in as_ints("moveaxis", source, "source")]
+    places = [axis_of("moveaxis", a, x.ndim) for a in as_ints("moveaxis", destination, "destination")]
+    if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
+        raise located(ValueError(f"moveaxis: source {source} and destination {destination} do not match"))
+    order = [d for d in range(x.ndim) if d not in sources]
+    for place, d in sorted(zip(places, sources)):
+        order.insert(place, d)
+    return transpose(x, order)
+
+
+# Functions: repeating
+
+
+def broadcast_to(input: Any, *shape: Any) -> Tensor:
+    """`input` broadcast to `shape` (ints, or one tuple of them), where -1 keeps the axis' extent."""
+    x = as_tensor("broadcast_to", input)
+    wanted = list(as_ints("broadcast_to", shape[0] if len(shape) == 1 else shape))
+    lead = len(wanted) - x.ndim
+    for d, n in enumerate(wanted):
+        if n == -1:
+            if d < lead:
+                raise located(ValueError(f"broadcast_to: -1 in {tuple(wanted)} stands for a new axis of {x.type}"))
+            wanted[d] = x.shape[d - lead]
+    return broadcast(x, tuple(wanted))
+
+
+def tile(input: Any, dims: Axes) -> Tensor:
+    """`input` repeated `dims[d]` times along each axis d, as blocks."""
+    x = as_tensor("tile", input)
+    counts = as_ints("tile", dims, "dims")
+    if min(counts, default=0) < 0:
+        raise located(ValueError(f"tile: repeats must be >= 0, got {counts}"))
+    ndim = max(x.ndim, len(counts))
+    counts = (1,) * (ndim - len(counts)) + counts
+    shape = (1,) * (ndim - x.ndim) + x.shape
+    split_up = reshape(x, tuple(n for extent in shape for n in (1, extent)))
+    repeated = broadcast(split_up, tuple(n for pair in zip(counts, shape) for n in pair))
+    return reshape(repeated, tuple(c * n for c, n in zip(counts, shape)))
+
+
+def repeat_elements(x: Any, rep: int, axis: int = 0) -> Tensor:
+    """Every slice of `x` along `axis` repeated `rep` times, next to itself."""
+    x = as_tensor("repeat_elements", x)
+    axis = axis_of("repeat_elements", axis, x.ndim)
+    if isinstance(rep, bool) or not isinstance(rep, int) or rep < 0:
+        raise located(ValueError(f"repeat_elements: rep must be an int >= 0, got {rep!r}"))
+    repeated = broadcast(expand_dims(x, axis + 1), (*x.shape[: axis + 1], rep, *x.shape[axis + 1 :]))
+    return reshape(repeated, (*x.shape[:axis], x.shape[axis] * rep, *x.shape[axis + 1 :]))
+
+
+def repeat_interleave(input: Any, repeats: Any, axis: int | None = None) -> Tensor:
+    """Every slice of `input` along `axis` (of the flattened tensor for None) repeated next to itself.
+
+    Args:
+        repeats: how often, an int >= 0, or a list with one for each slice.
+    """
+    x = as_tensor("repeat_interleave", input)
+    if axis is None:
+        x, axis = reshape(x, (x.size,)), 0
+    counts = as_ints("repeat_interleave", repeats, "repeats")
+    if len(counts) == 1:
+        return repeat_elements(x, counts[0], axis)
+    axis = axis_of("repeat_interleave", axis, x.ndim)
+    if len(counts) != x.shape[axis] or min(counts) < 0:
+        raise located(ValueError(f"repeat_interleave: expected {x.shape[axis]} repeats >= 0, got {counts}"))
+    from graphc.ops.gather import gather  # which is written with this module
+
+    return gather(x, Tensor(np.repeat(np.arange(len(counts)), counts)), axis)
+
+
+def meshgrid(*inputs: Any, indexing: str = "xy") -> tuple[Tensor, ...]:
+    """Coordinate grids of the given vectors, as NumPy's `meshgrid`.
+
+    Args:
+        inputs: vectors (or scalars), or one tuple of them.
+        indexing: `"xy"` exchanges the first two axes of the grids, `"ij"` keeps the order of the inputs.
+    """
+    if len(inputs) == 1 and isinstance(inputs[0], (tuple, list)):
+        inputs = tuple(inputs[0])
+    if indexing not in ("xy", "ij"):
+        raise located(ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}"))
+    vectors = [as_tensor("meshgrid", x) for x in inputs]
+    for v in vectors:
+        if v.ndim > 1:
+            raise located(ValueError(f"meshgrid: expected vectors, got {v.type}"))
+    places = list(range(len(vectors)))
+    if indexing == "xy" and len(places) > 1:
+        places[:2] = [1, 0]
+    shape = tuple(vectors[places[d]].size for d in range(len(vectors)))
+    return tuple(
+        broadcast(reshape(v, tuple(v.size if d == place else 1 for d in range(len(shape)))), shape)
+        for v, place in zip(vectors, places)
+    )
+
+
+# Functions: joining and cutting
+
+
+def concat(tensors: Sequence[Any], axis: int = 0) -> Tensor:
+    """The tensors one after another along `axis`; their dtypes are promoted to one."""
+    found = _sequence("concat", tensors)
+    axis = axis_of("concat", axis, found[0].ndim)
+    return found[0] if len(found) == 1 else concat_(*found, axis=axis)
+
+
+def cat(tensors: Sequence[Any], axis: int = 0) -> Tensor:
+    """As `concat`."""
+    return concat(tensors, axis)
+
+
+def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
+    """The tensors, of one shape, along a new axis."""
+    found = _sequence("stack", tensors)
+    for x in found:
+        if x.shape != found[0].shape:
+            raise located(ValueError(f"stack: expected tensors of one shape, got {found[0].type} and {x.type}"))
+    return concat([expand_dims(x, axis) for x in found], axis)
+
+
+def _sequence(name: str, tensors: Any) -> list[Tensor]:
+    """At least one tensor, all of one dtype."""
+    if not isinstance(tensors, (tuple, list)) or not tensors:
+        raise located(TypeError(f"{name}: expected a tuple or list of at least one Tensor, got {tensors!r:.60}"))
+    found = [as_tensor(name, x) for x in tensors]
+    dtype = found[0].dtype
+    for x in found:
+        dtype = promote(dtype, x.dtype)
+    return [cast(x, dtype) for x in found]
+
+
+def split(tensor: Any, split_size_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
+    """`tensor` cut along `axis` into parts of a size (the last may be smaller), or of the sizes in a list."""
+    x = as_tensor("split", tensor)
+    axis = axis_of("split", axis, x.ndim)
+    extent = x.shape[axis]
+    if isinstance(split_size_or_sections, (tuple, list)):
+        sizes = as_ints("split", split_size_or_sections, "split_size_or_sections")
+        if sum(sizes) != extent or min(sizes, default=0) < 0:
+            raise located(ValueError(f"split: sizes {sizes} do not add up to axis {axis} of {x.type}"))
+    else:
+        (size,) = as_ints("split", split_size_or_sections, "split_size_or_sections")
+        if size < 1:
+            raise located(ValueError(f"split: the size must be >= 1, got {size}"))
+        sizes = tuple(min(size, extent - lo) for lo in range(0, extent, size)) or (0,)
+    begins = [sum(sizes[:k]) for k in range(len(sizes))]
+    return tuple(take_range(x, axis, lo, n) for lo, n in zip(begins, sizes))
+
+
+def split_evenly(x: Any, axis: int, parts: int) -> tuple[Tensor, ...]:
+    """`x` cut along `axis` into `parts` equal parts (what the class `Split` does)."""
+    x = as_tensor("split", x)
+    axis = axis_of("split", axis, x.ndim)
+    if parts < 1 or x.shape[axis] % parts:
+        raise located(ValueError(f"split: axis {axis} of {x.type} cannot be cut into {parts} equal parts"))
+    return split(x, max(x.shape[axis] // parts, 1), axis)
+
+
+def tensor_split(input: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
+    """`input` cut along `axis` into so many nearly equal parts, or before each index of a list."""
+    x = as_tensor("tensor_split", input)
+    axis = axis_of("tensor_split", axis, x.ndim)
+    extent = x.shape[axis]
+    if isinstance(indices_or_sections, (tuple, list)):
+        cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in as_ints("tensor_split", indices_or_sections)]
+        bounds = [0, *cuts, extent]
+    else:
+        (parts,) = as_ints("tensor_split", indices_or_sections, "indices_or_sections")
+        if parts < 1:
+            raise located(ValueError(f"tensor_split: expected at least 1 part, got {parts}"))
+        small, larger = divmod(extent, parts)
+        bounds = [k * small + min(k, larger) for k in range(parts + 1)]
+    return tuple(take_range(x, axis, lo, max(hi - lo, 0)) for lo, hi in pairwise(bounds))
+
+
+def chunk(input: Any, chunks: int, axis: int = 0) -> tuple[Tensor, ...]:
+    """`input` cut along `axis` into at most `chunks` parts of one size (the last may be smaller)."""
+    x = as_tensor("chunk", input)
+    axis = axis_of("chunk", axis, x.ndim)
+    if isinstance(chunks, bool) or not isinstance(chunks, int) or chunks < 1:
+        raise located(ValueError(f"chunk: chunks must be an int >= 1, got {chunks!r}"))
+    return split(x, max(-(-x.shape[axis] // chunks), 1), axis)
+
+
+def unstack(input_x: Any, axis: int = 0) -> tuple[Tensor, ...]:
+    """The slices of `input_x` along `axis`, without that axis."""
+    x = as_tensor("unstack", input_x)
+    axis = axis_of("unstack", axis, x.ndim)
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    return tuple(reshape_(take_range(x, axis, i, 1), shape=shape) for i in range(x.shape[axis]))
+
+
+def unbind(input: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """As `unstack`."""
+    return unstack(input, dim)
+
+
+def narrow(input: Any, axis: int, start: int, length: int) -> Tensor:
+    """`length` slices of `input` along `axis`, from `start`."""
+    x = as_tensor("narrow", input)
+    axis = axis_of("narrow", axis, x.ndim)
+    start = start + x.shape[axis] if start < 0 else start
+    return take_range(x, axis, start, length)
+
+
+def slice(input_x: Any, begin: Sequence[int], size: Sequence[int]) -> Tensor:
+    """The block of `input_x` that starts at `begin` and has the shape `size` (-1: to the end of the axis)."""
+    x = as_tensor("slice", input_x)
+    lo, counts = as_ints("slice", begin, "begin"), as_ints("slice", size, "size")
+    if not len(lo) == len(counts) == x.ndim:
+        raise located(ValueError(f"slice: expected begin and size for each axis of {x.type}, got {lo} and {counts}"))
+    counts = tuple(n - b if c == -1 else c for n, b, c in zip(x.shape, lo, counts))
+    return slice_(x, begin=lo, shape=counts, step=(1,) * x.ndim)
+
+
+# Functions: padding and turning
+
+
+def dilate(x: Any, steps: Sequence[int]) -> Tensor:
+    """`x` with `steps[d] - 1` zeros between neighbours along each axis d."""
+    x = as_tensor("dilate", x)
+    gaps = tuple(s - 1 for s in as_ints("dilate", steps, "steps"))
+    none = (0,) * x.ndim
+    return x if not any(gaps) else pad_(x, scalar(0, x.dtype), low=none, high=none, interior=gaps)
+
+
+def pad_constant(x: Any, low: Sequence[int], high: Sequence[int], value: float | int = 0) -> Tensor:
+    """`x` with `low[d]` elements of `value` before, and `high[d]` after, along each axis d; below 0 cuts off."""
+    x = as_tensor("pad", x)
+    if min((*low, *high), default=0) < 0:
+        begin = tuple(max(-lo, 0) for lo in low)
+        shape = tuple(n - lo - max(-hi, 0) for n, lo, hi in zip(x.shape, begin, high))
+        x = slice_(x, begin=begin, shape=shape, step=(1,) * x.ndim)
+        low, high = [max(lo, 0) for lo in low], [max(hi, 0) for hi in high]
+    if not any(low) and not any(high):
+        return x
+    return pad_(x, scalar(value, x.dtype), low=tuple(low), high=tuple(high), interior=(0,) * x.ndim)
+
+
+def pad(input_x: Any, padding: Any, mode: str = "constant", value: float | None = None) -> Tensor:
+    """`input_x` with elements added around it.
+
+    Args:
+        input_x: tensor.
+        padding: `(before, after)` for the last axis, then for the last but one, and so on: an even number of ints.
+        mode: `"constant"` (`value`, by default 0), `"reflect"` (mirrored without the edge), `"replicate"` (the edge),
+            `"circular"` (from the other end).
+        value: only with `"constant"`.
+    Raises:
+        ValueError: an unknown mode; more elements than there are to reflect or to wrap; below 0 but in constant mode.
+    """
+    x = as_tensor("pad", input_x)
+    amounts = as_ints("pad", padding, "padding")
+    if len(amounts) % 2 or len(amounts) > 2 * x.ndim:
+        raise located(ValueError(f"pad: padding must be pairs, at most one for each axis of {x.type}, got {amounts}"))
+    pairs = [(0, 0)] * (x.ndim - len(amounts) // 2) + list(zip(amounts[::2], amounts[1::2]))[::-1]
+    if mode == "constant":
+        return pad_constant(x, [lo for lo, _ in pairs], [hi for _, hi in pairs], 0 if value is None else value)
+    if mode not in ("reflect", "replicate", "circular"):
+        modes = "'constant', 'reflect', 'replicate' or 'circular'"
+        raise located(ValueError(f"pad: mode must be {modes}, got {mode!r}"))
+    if value is not None:
+        raise located(ValueError(f"pad: value is for mode 'constant' only, got {value!r} with {mode!r}"))
+    for axis, (lo, hi) in enumerate(pairs):
+        if lo or hi:
+            x = _pad_from_own(x, axis, lo, hi, mode)
+    return x
+
+
+def _pad_from_own(x: Tensor, axis: int, lo: int, hi: int, mode: str) -> Tensor:
+    n = x.shape[axis]
+    most = n - 1 if mode == "reflect" else n if mode == "circular" else lo + hi
+    if min(lo, hi) < 0 or max(lo, hi) > most or n == 0:
+        raise located(ValueError(f"pad: {mode} padding ({lo}, {hi}) does not fit axis {axis} of {x.type}"))
+    if mode == "reflect":
+        before = flip_(take_range(x, axis, 1, lo), axes=(axis,))
+        after = flip_(take_range(x, axis, n - 1 - hi, hi), axes=(axis,))
+    elif mode == "circular":
+        before, after = take_range(x, axis, n - lo, lo), take_range(x, axis, 0, hi)
+    else:
+        before = repeat_elements(take_range(x, axis, 0, 1), lo, axis)
+        after = repeat_elements(take_range(x, axis, n - 1, 1), hi, axis)
+    return concat([part for part in (before, x, after) if part.shape[axis]], axis)
+
+
+def flip(input: Any, dims: Axes) -> Tensor:
+    """`input` in the opposite order along `dims`."""
+    x = as_tensor("flip", input)
+    axes = axes_of("flip", as_ints("flip", dims, "dims"), x.ndim) if dims != () else ()
+    return flip_(x, axes=axes) if axes else x
+
+
+def roll(input: Any, shifts: Axes, dims: Axes | None = None) -> Tensor:
+    """`input` moved by `shifts` along `dims` (None: as a flat vector); what leaves one end comes in at the other."""
+    x = as_tensor("roll", input)
+    amounts = as_ints("roll", shifts, "shifts")
+    if dims is None:
+        if len(amounts) != 1:
+            raise located(ValueError(f"roll: dims=None takes one shift, got {amounts}"))
+        return reshape(roll(reshape(x, (x.size,)), amounts, 0), x.shape)
+    axes = as_ints("roll", dims, "dims")
+    if len(axes) != len(amounts):
+        raise located(ValueError(f"roll: expected one shift for each axis, got {amounts} and {axes}"))
+    for amount, a in zip(amounts, axes):
+        axis = axis_of("roll", a, x.ndim)
+        n = x.shape[axis]
+        cut = n - amount % n if n else 0
+        if 0 < cut < n:
+            x = concat([take_range(x, axis, cut, n - cut), take_range(x, axis, 0, cut)], axis)
+    return x
+
+
+def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of the matrices that `dim1` and `dim2` span, as a new last axis; `offset` > 0 lies above it."""
+    x = as_tensor("diagonal", input)
+    a, b = axis_of("diagonal", dim1, x.ndim), axis_of("diagonal", dim2, x.ndim)
+    if a == b:
+        raise located(ValueError(f"diagonal: dim1 and dim2 are both axis {a}"))
+    rest = [d for d in range(x.ndim) if d not in (a, b)]
+    x = transpose(x, (*rest, a, b))
+    rows, columns = x.shape[-2:]
+    count = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
+    flat = reshape(x, (*x.shape[:-2], rows * columns))
+    begin = offset if offset >= 0 else -offset * columns
+    return take_range(flat, flat.ndim - 1, begin if count else 0, count, columns + 1)
+
+
+def diag(input: Any) -> Tensor:
+    """The square matrix with the vector `input` on its diagonal, or the diagonal of the matrix `input`."""
+    x = as_tensor("diag", input)
+    if x.ndim == 2:
+        return diagonal(x)
+    if x.ndim != 1:
+        raise located(ValueError(f"diag: expected a vector or a matrix, got {x.type}"))
+    n = x.size
+    apart = pad_(x, scalar(0, x.dtype), low=(0,), high=(0,), interior=(n,)) if n > 1 else x
+    return reshape(apart, (n, n))
+
+
+def shape(input_x: Any) -> tuple[int, ...]:
+    """The shape as a tuple of ints."""
+    return as_tensor("shape", input_x).shape
+
+
+def rank(input_x: Any) -> int:
+    """The number of dimensions."""
+    return as_tensor("rank", input_x).ndim
+
+
+def size(input_x: Any) -> int:
+    """The number of elements."""
+    return as_tensor("size", input_x).size

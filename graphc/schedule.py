@@ -1,0 +1,172 @@
+"""The schedule: a graph cut into groups, one kernel each, in the order in which they run; and where values live.
+
+A `Group` computes some nodes and stores those of them that are read elsewhere. A `Layout` says at which address a
+stored value keeps the element at an index. A `MemoryPlan` gives every stored value a home: an input's own buffer, an
+output's, or an offset in the arena.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from graphc.index import Ix, IxLike
+from graphc.ir import Graph, Node
+
+LANES = 16
+"""How many images of a batch lie side by side in the batch-blocked layout; a vector of floats on the widest target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a tensor lies in memory.
+
+    Attributes:
+        shape: the tensor's.
+        blocked: row-major if not; otherwise `[N/16, ..., 16]`: sixteen entries of the first (batch) axis innermost, so
+            that a vector holds the same element of sixteen images and no other axis needs padding.
+    """
+
+    shape: tuple[int, ...]
+    blocked: bool = False
+
+    @property
+    def elements(self) -> int:
+        if not self.blocked:
+            return prod(self.shape)
+        return -(-self.shape[0] // LANES) * LANES * prod(self.shape[1:])
+
+    def address(self, index: Sequence[IxLike]) -> Ix:
+        """The offset, in elements, of the element at `index`."""
+        if not self.blocked:
+            return ravel(index, self.shape)
+        image = Ix.of(index[0])
+        block = ravel([image // LANES, *index[1:]], (-(-self.shape[0] // LANES), *self.shape[1:]))
+        return block * LANES + image % LANES
+
+    def __str__(self) -> str:
+        return f"[{self.shape[0]}/{LANES},{','.join(map(str, (*self.shape[1:], LANES)))}]" if self.blocked else "rows"
+
+
+def ravel(index: Sequence[IxLike], shape: Sequence[int]) -> Ix:
+    """The row-major position of `index` in an array of `shape`."""
+    position = Ix.of(0)
+    for i, extent in zip(index, shape, strict=True):
+        position = position * extent + Ix.of(i)
+    return position
+
+
+def unravel(position: IxLike, shape: Sequence[int]) -> list[Ix]:
+    """The index of the element at a row-major position."""
+    rest = Ix.of(position)
+    index: list[Ix] = []
+    for extent in reversed(shape[1:]):
+        index.append(rest % extent)
+        rest = rest // extent
+    return [rest, *reversed(index)] if shape else []
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Nodes computed together by one kernel.
+
+    Attributes:
+        nodes: operands first; nodes that are only an index (views, broadcasts) may belong to several groups.
+        stores: those that are written to memory, of one shape.
+        contraction: the node whose result the others are an epilogue of, where the group is tiled.
+        handmade: the name of the hand-made kernel, where it is one (of a single node).
+    """
+
+    nodes: tuple[Node, ...]
+    stores: tuple[Node, ...]
+    contraction: Node | None = None
+    handmade: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it computes, in a few words: the ops that are more than an index."""
+        words = [n.op for n in self.nodes if n.op not in ("broadcast_to", "reshape", "constant", "transpose")]
+        return "_".join(dict.fromkeys(words[-4:])) or self.nodes[-1].op
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """The groups of a graph in running order, and the layout of every stored value."""
+
+    graph: Graph
+    groups: tuple[Group, ...]
+    layouts: dict[Node, Layout]
+
+    def layout(self, node: Node) -> Layout:
+        return self.layouts.get(node) or Layout(node.shape)
+
+    def reads(self, group: Group) -> tuple[Node, ...]:
+        """The stored values and inputs that the group reads, in order of first use."""
+        own = set(group.nodes)
+        return tuple(dict.fromkeys(o for n in group.nodes for o in n.operands if o not in own and o.op != "constant"))
+
+    def __str__(self) -> str:
+        from graphc.irtext import node_names
+
+        names = node_names(self.graph)
+        lines = [f"schedule {self.graph.name} {{"]
+        for number, group in enumerate(self.groups):
+            kind = "tiled" if group.contraction else "handmade" if group.handmade else "loops"
+            computes = ", ".join(f"{names[n]} {n.op}" for n in group.nodes if n.op != "constant")
+            lines.append(f"  group {number} {kind} {group.name} {{")
+            lines.append(f"    computes {computes}")
+            lines.append(f"    reads    {', '.join(names[n] for n in self.reads(group)) or '-'}")
+            writes = ", ".join(f"{names[n]}: {n.type} {self.layout(n)}" for n in group.stores)
+            lines.append(f"    writes   {writes}")
+            lines.append("  }")
+        return "\n".join([*lines, "}"])
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a stored value lives.
+
+    Attributes:
+        kind: `arena` (at an offset in bytes), `input` (the buffer of the input at this position), `output` (the
+            buffer that the caller gives for the output at this position).
+        at: the offset or the position.
+    """
+
+    kind: str
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}+{self.at}" if self.kind == "arena" else f"{self.kind} {self.at}"
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryPlan:
+    """A home for every stored value.
+
+    Attributes:
+        homes: by node; inputs are their own.
+        arena_bytes: the size of the arena.
+        bound_bytes: the largest sum of sizes that are live at once: no plan can be smaller.
+        live: for every arena value the first and the last group that needs it.
+    """
+
+    homes: dict[Node, Home]
+    arena_bytes: int
+    bound_bytes: int
+    live: dict[Node, tuple[int, int]]
+
+    def text(self, schedule: Schedule) -> str:
+        """Peak, bound and who holds it; then every value with its offset and live range."""
+        from graphc.irtext import node_names
+
+        names = node_names(schedule.graph)
+        lines = [
+            f"memory {schedule.graph.name}: arena {self.arena_bytes} bytes, largest live set {self.bound_bytes} bytes"
+        ]
+        by_size = sorted(self.live, key=lambda n: (-schedule.layout(n).elements * n.dtype.itemsize, names[n]))
+        for node in by_size:
+            first, last = self.live[node]
+            size = schedule.layout(node).elements * node.dtype.itemsize
+            lines.append(f"  {names[node]:<12} {size:>10} bytes at {self.homes[node]}, live in groups {first}..{last}")
+        return "\n".join(lines)

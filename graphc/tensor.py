@@ -1,0 +1,452 @@
+"""`Tensor` and `Parameter`: values now, or stand-ins for values while a Cell is being traced.
+
+A Tensor is immutable to the program: ops return new ones. A Parameter owns one aligned buffer for life; assignment
+writes into it, so executables, eager code, optimizers and checkpoints share it without a copy.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.dtype import DType, dtype_of, float32
+from graphc.ir import Node, TensorType
+from graphc.op import TABLE
+
+if TYPE_CHECKING:
+    from graphc.trace import Trace
+
+ALIGNMENT = 64
+
+
+class TracedValueError(TypeError):
+    """The value of a tensor was asked for while it is only a stand-in in a graph being traced."""
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """An uninitialised C-contiguous array whose data starts at a multiple of 64 bytes."""
+    count = int(np.prod(shape, dtype=np.int64))
+    raw = np.empty(count * dtype.itemsize + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
+
+
+def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
+    """A contiguous array of one of graphc's dtypes: Python floats become float32, ints int64, arrays keep theirs."""
+    if isinstance(data, Tensor):
+        array = data.numpy_view()
+    elif isinstance(data, (np.ndarray, np.generic)):
+        array = np.asarray(data)
+    else:
+        if isinstance(data, (list, tuple)):
+            data = [d.numpy_view() if isinstance(d, Tensor) else d for d in data]
+        array = np.asarray(data)
+        if array.dtype == np.float64:
+            array = array.astype(np.float32)
+    if array.dtype == object or array.dtype.kind in "USMm":
+        raise TypeError(f"Tensor: expected numbers (array, list, scalar), got {type(data).__name__}: {data!r:.80}")
+    wanted = dtype.np if dtype else dtype_of(array.dtype).np
+    return np.ascontiguousarray(array, wanted).reshape(array.shape)
+
+
+class Tensor:
+    """An n-dimensional array, or a stand-in for one in a traced graph.
+
+    Args:
+        input_data: array, nested list, scalar or Tensor; copied.
+        dtype: element type; by default that of an array, float32 for Python floats, int64 for ints, bool for bools.
+        shape, init: instead of data, a shape and an initializer (`Tensor(shape=(2, 3), init="normal")`).
+    Raises:
+        TypeError: data that are no numbers, or of an element type graphc does not have.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_buffer", "_node", "_trace", "type")
+    __array_priority__ = 100  # ndarray * Tensor asks the Tensor
+    __hash__ = object.__hash__
+
+    type: TensorType
+
+    def __init__(
+        self, input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None
+    ) -> None:
+        wanted = dtype_of(dtype) if dtype is not None else None
+        if input_data is None:
+            if shape is None or init is None:
+                raise TypeError("Tensor: expected input_data, or both shape and init, got neither")
+            from graphc.initializer import initializer  # initializers make Tensors
+
+            input_data = initializer(init, shape, wanted or float32)
+        elif init is not None:
+            raise TypeError("Tensor: input_data and init exclude each other")
+        if isinstance(input_data, Tensor) and input_data._node is not None:
+            made = input_data if wanted in (None, input_data.dtype) else TABLE["cast"](input_data, dtype=wanted)
+            self._array, self._node, self._trace = None, made._node, made._trace
+            self._buffer, self.type = None, made.type
+            return
+        array = as_array(input_data, wanted)
+        if shape is not None and init is None and tuple(np.atleast_1d(shape)) != array.shape:
+            raise ValueError(f"Tensor: shape {shape} expected, got data of shape {array.shape}")
+        self._set_array(array.copy() if array is input_data or array.base is not None else array)
+
+    def _set_array(self, array: np.ndarray) -> None:
+        self._array: np.ndarray | None = array
+        self._buffer: Any = None
+        self._node: Node | None = None
+        self._trace: Trace | None = None
+        self.type = TensorType(array.shape, dtype_of(array.dtype))
+
+    @classmethod
+    def wrap(cls, array: np.ndarray) -> Tensor:
+        """A Tensor on `array` itself (C-contiguous, of one of graphc's dtypes), not on a copy."""
+        tensor = cls.__new__(cls)
+        tensor._set_array(array)
+        return tensor
+
+    @classmethod
+    def from_buffer(cls, buffer: Any, type_: TensorType) -> Tensor:
+        """A Tensor on raw memory that native code filled; the array over it is made when first asked for."""
+        tensor = cls.__new__(cls)
+        tensor._array, tensor._buffer, tensor._node, tensor._trace = None, buffer, None, None
+        tensor.type = type_
+        return tensor
+
+    @classmethod
+    def traced(cls, node: Node, trace: Trace) -> Tensor:
+        """The stand-in for what `node` will compute."""
+        tensor = cls.__new__(cls)
+        tensor._array, tensor._buffer, tensor._node, tensor._trace = None, None, node, trace
+        tensor.type = node.type
+        return tensor
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.type.ndim
+
+    @property
+    def size(self) -> int:
+        return self.type.size
+
+    @property
+    def itemsize(self) -> int:
+        return self.type.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.type.nbytes
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from one element to the next along each axis (tensors are C-contiguous)."""
+        return np.empty(0, self.dtype.np).reshape(0).strides if not self.shape else _strides(self.type)
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether this is a stand-in in a graph, without a value."""
+        return self._node is not None
+
+    # Its value
+
+    def numpy_view(self) -> np.ndarray:
+        """The array itself, not a copy: for graphc's own code, which does not write to it."""
+        if self._array is None:
+            if self._node is not None:
+                raise TracedValueError(
+                    f"Tensor: the value of {self.type} was asked for while it is being traced into a graph "
+                    f"(numpy, printing, float(), int()); made at {self._node.loc or 'an unknown place'}"
+                )
+            flat = np.frombuffer(self._buffer, self.dtype.np, self.size)
+            self._array = flat.reshape(self.shape)
+        return self._array
+
+    def address(self) -> int:
+        """Where the elements lie in memory: for native code, while the tensor lives."""
+        if self._array is None and self._node is None:
+            return ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
+        return int(self.numpy_view().__array_interface__["data"][0])
+
+    def asnumpy(self) -> np.ndarray:
+        """The value as a NumPy array of the caller's own."""
+        return self.numpy_view().copy()
+
+    numpy = asnumpy
+
+    def item(self, *index: int) -> float | int | bool:
+        """The one element (or the one at `index`) as a Python number."""
+        view = self.numpy_view()
+        if not index and view.size != 1:
+            raise ValueError(f"Tensor.item: expected one element or an index, got shape {self.shape}")
+        return view.item(*index)
+
+    def tolist(self) -> Any:
+        return self.numpy_view().tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.is_float:
+            raise TypeError(f"Tensor: an index must be an integer, got {self.type}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._node is not None:
+            from graphc.dispatch import user_location  # only on this error's path
+
+            raise TracedValueError(
+                f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.type} is being traced into a "
+                f"graph and has none; use ops.where / ops.select, or eager mode; {user_location()}"
+            )
+        return bool(self.item())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("Tensor: a scalar has no len()")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        view = self.numpy_view()
+        if dtype is not None and dtype != view.dtype:
+            return view.astype(dtype)
+        return view if copy is False else view.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tensor, (self.asnumpy(),)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return Tensor.wrap(self.asnumpy())
+
+    def __repr__(self) -> str:
+        from graphc.printing import tensor_repr
+
+        return tensor_repr(self)
+
+    def __str__(self) -> str:
+        if self._node is not None:
+            return repr(self)
+        return str(self.numpy_view())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    # Operators: the ops of the same name. The named methods (`x.sum()`, ...) are attached by graphc.ops.methods.
+
+    def __getitem__(self, index: Any) -> Tensor:
+        from graphc.ops.indexing import getitem
+
+        return getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        from graphc.ops.indexing import setitem
+
+        changed = setitem(self, index, value)
+        if isinstance(self, Parameter):
+            from graphc.dispatch import assign
+
+            assign(self, changed)
+        else:
+            self._array, self._buffer, self._node, self._trace = (
+                changed._array, changed._buffer, changed._node, changed._trace
+            )
+
+    def __neg__(self) -> Tensor:
+        return TABLE["neg"](self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return TABLE["abs"](self)
+
+    def __invert__(self) -> Tensor:
+        return TABLE["logical_not" if self.dtype.is_bool else "bitwise_not"](self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        from graphc.ops.linalg import matmul
+
+        return matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        from graphc.ops.linalg import matmul
+
+        return matmul(Tensor(other), self)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __floordiv__(self, other: Any) -> Tensor: ...
+        def __mod__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+
+
+def _strides(type_: TensorType) -> tuple[int, ...]:
+    strides, step = [], type_.dtype.itemsize
+    for extent in reversed(type_.shape):
+        strides.append(step)
+        step *= extent
+    return tuple(reversed(strides))
+
+
+def _operator(name: str, reflected: bool = False) -> Any:
+    def forward(self: Tensor, other: Any) -> Tensor:
+        return TABLE[name](self, other)
+
+    def backward(self: Tensor, other: Any) -> Tensor:
+        return TABLE[name](other, self)
+
+    return backward if reflected else forward
+
+
+_OPERATORS = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_div", "mod": "floor_mod",
+    "pow": "pow",
+}  # fmt: skip
+for _python, _op in _OPERATORS.items():
+    setattr(Tensor, f"__{_python}__", _operator(_op))
+    setattr(Tensor, f"__r{_python}__", _operator(_op, reflected=True))
+for _python, _op in {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+                     "eq": "equal", "ne": "not_equal"}.items():  # fmt: skip
+    setattr(Tensor, f"__{_python}__", _operator(_op))
+
+
+def _bitwise(name: str) -> Any:
+    def forward(self: Tensor, other: Any) -> Tensor:
+        return TABLE[f"{'logical' if self.dtype.is_bool else 'bitwise'}_{name}"](self, other)
+
+    return forward
+
+
+for _python in ("and", "or", "xor"):
+    setattr(Tensor, f"__{_python}__", _bitwise(_python))
+    setattr(Tensor, f"__r{_python}__", _bitwise(_python))
+
+
+class Parameter(Tensor):
+    """A named tensor that owns its buffer and that training changes.
+
+    Args:
+        default_input: initial value: anything `Tensor` takes.
+        name: its name; a Cell it is assigned to gives it its attribute path.
+        requires_grad: whether optimizers and `trainable_params` see it.
+    """
+
+    __slots__ = ("__dict__", "name", "requires_grad")
+
+    def __init__(self, default_input: Any, name: str | None = None, requires_grad: bool = True) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"Parameter: name must be a str, got {name!r}")
+        source = as_array(default_input)
+        owned = aligned_empty(source.shape, source.dtype)
+        owned[...] = source
+        self._set_array(owned)
+        self.name = name if name is not None else "Parameter"
+        self.requires_grad = requires_grad
+
+    def set_data(self, data: Any, slice_shape: bool = False) -> Parameter:
+        """Writes `data` (of the same shape; cast to this dtype) into the buffer."""
+        from graphc.dispatch import assign
+
+        if slice_shape:
+            raise ValueError("Parameter.set_data: slice_shape is for distributed slices, which graphc does not have")
+        assign(self, data if isinstance(data, Tensor) else Tensor(data))
+        return self
+
+    assign_value = set_data
+
+    @property
+    def data(self) -> Parameter:
+        return self
+
+    @property
+    def value_type(self) -> TensorType:
+        return self.type
+
+    def clone(self, init: Any = "same") -> Parameter:
+        """A new Parameter with the same value (or one made by the initializer `init`)."""
+        if isinstance(init, str) and init == "same":
+            return Parameter(self.asnumpy(), self.name, self.requires_grad)
+        from graphc.initializer import initializer
+
+        return Parameter(initializer(init, self.shape, self.dtype), self.name, self.requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        return memo.setdefault(id(self), Parameter(self.asnumpy(), self.name, self.requires_grad))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parameter, (self.asnumpy(), self.name, self.requires_grad)
+
+    def __repr__(self) -> str:
+        return (
+            f"Parameter (name={self.name}, shape={self.shape}, dtype={self.dtype}, "
+            f"requires_grad={self.requires_grad})"
+        )
+
+    __str__ = __repr__
+
+
+class ParameterTuple(tuple[Parameter, ...]):
+    """A tuple of Parameters, as `trainable_params()` and `weights=` use it."""
+
+    def __new__(cls, parameters: Any = ()) -> ParameterTuple:
+        items = list(parameters)
+        for item in items:
+            if not isinstance(item, Parameter):
+                raise TypeError(f"ParameterTuple: expected Parameters, got {type(item).__name__}")
+        return super().__new__(cls, items)
+
+    def clone(self, prefix: str, init: Any = "same") -> ParameterTuple:
+        """Clones of all, each named `prefix.name`."""
+        clones = [p.clone(init) for p in self]
+        for clone in clones:
+            clone.name = f"{prefix}.{clone.name}"
+        return ParameterTuple(clones)
+
+
+def tensor(input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None) -> Tensor:
+    """`Tensor(...)` as a function."""
+    return Tensor(input_data, dtype, shape, init)
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """A Tensor that shares the array's memory (a copy where it is not C-contiguous)."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: expected a numpy.ndarray, got {type(array).__name__}")
+    return Tensor.wrap(as_array(array))
+
+
+def is_tensor(obj: Any) -> bool:
+    return isinstance(obj, Tensor)

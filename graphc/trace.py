@@ -1,0 +1,261 @@
+"""Tracing: running a Python function on stand-ins, so that the ops it calls become a graph.
+
+What the function reads from outside becomes inputs of the graph: Parameters by name (their buffers are shared, never
+copied), other tensors as captured inputs, scalars as constants. What it assigns to Parameters becomes updates. What it
+does besides (setting attributes, appending to lists) cannot be in a graph and is an error.
+"""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import weakref
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphc.dispatch import located, state, user_location
+from graphc.ir import Graph, Location, Node, TensorType, constant_node, input_node
+from graphc.op import Op
+from graphc.tensor import Parameter, Tensor, TracedValueError
+
+if TYPE_CHECKING:
+    from graphc.nn.cell import Cell
+
+
+class TraceError(RuntimeError):
+    """The traced function did what a graph cannot hold."""
+
+
+class Trace:
+    """The graph being recorded in this thread."""
+
+    def __init__(self) -> None:
+        self.inputs: list[Node] = []
+        self.bound: list[Tensor] = []  # what stands behind each input: an argument's stand-in has no entry
+        self.forward: Node | None = None
+        self.visited: dict[Cell, int] = {}
+        self._names: set[str] = set()
+        self._current: dict[int, Node] = {}  # id of a tensor from outside -> the node that holds its value now
+        self._first: dict[int, Node] = {}  # id of a Parameter -> its input
+        self._written: dict[int, Parameter] = {}
+        self._alive: list[Tensor] = []
+        self._made: list[tuple[weakref.ref[Tensor], Location]] = []
+        self._containers: dict[int, tuple[Any, int, str]] = {}
+
+    # Recording
+
+    def record(self, op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
+        nodes = [self.node_of(operand, op.name) for operand in operands]
+        return self.stand_in(Node(op.name, nodes, attrs, type_, user_location(), self.forward))
+
+    def stand_in(self, node: Node) -> Tensor:
+        tensor = Tensor.traced(node, self)
+        self._made.append((weakref.ref(tensor), node.loc))
+        return tensor
+
+    def node_of(self, tensor: Tensor, reader: str) -> Node:
+        """The node that holds the tensor's value at this point of the program."""
+        if tensor._node is not None:
+            if tensor._trace is not self:
+                raise located(
+                    TracedValueError(
+                        f"{reader}: operand {tensor.type} belongs to another graph, whose tracing is over or is not "
+                        f"this one (it was made at {tensor._node.loc}); return it from the traced function instead"
+                    )
+                )
+            return tensor._node
+        node = self._current.get(id(tensor))
+        if node is None:
+            node = self._current[id(tensor)] = self._capture(tensor)
+            self._alive.append(tensor)  # an id is only a name while its tensor lives
+        return node
+
+    def _capture(self, tensor: Tensor) -> Node:
+        if not isinstance(tensor, Parameter):
+            if tensor.ndim == 0:
+                return constant_node(tensor.item(), tensor.dtype, user_location())
+            return self.add_input("const", tensor.type, tensor)
+        node = self._first[id(tensor)] = self.add_input(tensor.name, tensor.type, tensor)
+        return node
+
+    def write(self, target: Parameter, value: Tensor) -> None:
+        """Makes `value` what reads of `target` see from here on."""
+        node = self.node_of(value, "assign")
+        if id(target) not in self._first:
+            self._current[id(target)] = self._capture(target)
+        self._current[id(target)] = node
+        self._written[id(target)] = target
+
+    def add_input(self, name: str, type_: TensorType, bound: Tensor | None) -> Node:
+        unique, count = name, 0
+        while unique in self._names:
+            count += 1
+            unique = f"{name}.{count}"
+        self._names.add(unique)
+        node = input_node(unique, type_, user_location())
+        self.inputs.append(node)
+        if bound is not None:
+            self.bound.append(bound)
+        return node
+
+    # Side effects
+
+    def visit(self, cell: Cell) -> None:
+        """Notes that the graph depends on the cell as it is now."""
+        if cell not in self.visited:
+            self.visited[cell] = cell.version
+            self.watch(vars(cell), f"{type(cell).__name__}.")
+
+    def watch(self, variables: dict[str, Any], prefix: str) -> None:
+        """Remembers how long the lists, dicts and sets among the variables are."""
+        for name, value in variables.items():
+            if isinstance(value, (list, dict, set)) and not name.startswith("_"):
+                self._containers.setdefault(id(value), (value, len(value), prefix + name))
+
+    def check_pure(self, where: str) -> None:
+        """Raises if the function changed a container, or kept a stand-in, that was there before it ran.
+
+        Raises:
+            TraceError: names the container, or where the stand-in was made.
+        """
+        for container, length, name in self._containers.values():
+            if len(container) != length:
+                raise TraceError(
+                    f"trace: {name} had {length} items before {where} was traced and has {len(container)} now: "
+                    "a graph cannot hold that side effect; return the value instead"
+                )
+        leaked = [loc for ref, loc in self._made if ref() is not None]
+        if leaked:
+            gc.collect()
+            leaked = [loc for ref, loc in self._made if ref() is not None]
+        if leaked:
+            raise TraceError(
+                f"trace: {where} keeps a traced tensor made at {leaked[0]} (in an attribute, a list, a global?): "
+                "a graph cannot hold that side effect; return the value instead"
+            )
+
+    def updates(self) -> tuple[tuple[Node, Node], ...]:
+        pairs = ((self._first[key], self._current[key]) for key in self._written)
+        return tuple((target, value) for target, value in pairs if target is not value)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A function as a graph.
+
+    Attributes:
+        graph: its first `arguments` inputs are the function's tensors, the others are bound to `bound`.
+        rebuild: makes what the function returned from the graph's outputs.
+        visited: the Cells called, with the version each had.
+    """
+
+    graph: Graph
+    arguments: int
+    bound: tuple[Tensor, ...]
+    rebuild: Callable[[list[Tensor]], Any]
+    visited: tuple[tuple[weakref.ref[Cell], int], ...]
+
+    def still_valid(self) -> bool:
+        """Whether every Cell that was called still is as it was."""
+        return all((cell := ref()) is not None and cell.version == version for ref, version in self.visited)
+
+
+def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Traced:
+    """Records `function(*args, **kwargs)`, whose tensors are replaced by stand-ins.
+
+    Raises:
+        TraceError: the function had a side effect that a graph cannot hold.
+    """
+    recording = Trace()
+    names = _argument_names(function, args, kwargs)
+    leaves: list[Tensor] = []
+    key_rebuild = flatten((args, kwargs), leaves)[1]
+    stand_ins: list[Tensor] = []
+    for index, leaf in enumerate(leaves):
+        label = names[index] if index < len(names) else f"arg{index}"
+        stand_ins.append(recording.stand_in(recording.add_input(label, leaf.type, None)))
+    recording.watch(_outer_variables(function), "")
+    outer, state.trace = state.trace, recording
+    try:
+        inner_args, inner_kwargs = key_rebuild(stand_ins)
+        value = function(*inner_args, **inner_kwargs)
+        outputs: list[Tensor] = []
+        rebuild = flatten(value, outputs)[1]
+        out_nodes = tuple(recording.node_of(o, "return") for o in outputs)
+    finally:
+        state.trace = outer
+    arguments = len(leaves)
+    del stand_ins, inner_args, inner_kwargs, value, outputs
+    recording.check_pure(name)
+    graph = Graph(name, tuple(recording.inputs), out_nodes, recording.updates())
+    visited = tuple((weakref.ref(cell), version) for cell, version in recording.visited.items())
+    return Traced(graph, arguments, tuple(recording.bound), rebuild, visited)
+
+
+def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[Tensor]], Any]]:
+    """Takes the tensors out of nested tuples, lists and dicts.
+
+    Returns:
+        A key, equal for values of the same structure, types and non-tensor content; and a function that rebuilds the
+        structure around other tensors.
+    """
+    if isinstance(value, Tensor) and not isinstance(value, Parameter):
+        position = len(leaves)
+        leaves.append(value)
+        return value.type, lambda new: new[position]
+    if isinstance(value, (tuple, list)) and not isinstance(value, range):
+        parts = [flatten(item, leaves) for item in value]
+        makers = [maker for _, maker in parts]
+        kind = list if isinstance(value, list) else tuple
+        made = type(value)._make if hasattr(value, "_make") else kind
+        return (kind, *(key for key, _ in parts)), lambda new: made([maker(new) for maker in makers])
+    if isinstance(value, dict):
+        pairs = [(key, *flatten(item, leaves)) for key, item in value.items()]
+        return (dict, *((k, part) for k, part, _ in pairs)), lambda new: {k: maker(new) for k, _, maker in pairs}
+    try:
+        hash(value)
+        return (type(value), value), lambda new: value
+    except TypeError:
+        return (type(value), id(value)), lambda new: value
+
+
+def _argument_names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    """A name for each tensor among the arguments: the parameter's, numbered where it holds several."""
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):
+        return []
+    names: list[str] = []
+    for name, value in bound.items():
+        leaves: list[Tensor] = []
+        flatten(value, leaves)
+        names += [name] if isinstance(value, Tensor) else [f"{name}{i}" for i in range(len(leaves))]
+    return names
+
+
+def _outer_variables(function: Callable[..., Any]) -> dict[str, Any]:
+    """The closure's variables and the globals that a plain function reads."""
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    code = getattr(inner, "__code__", None)
+    if code is None:
+        return {}
+    variables = {name: inner.__globals__[name] for name in code.co_names if name in inner.__globals__}
+    for name, cell in zip(code.co_freevars, inner.__closure__ or (), strict=True):
+        try:
+            variables[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    return variables
+
+
+def tracing() -> bool:
+    """Whether a graph is being recorded in this thread."""
+    return state.trace is not None
+
+
+def iterate_leaves(value: Any) -> Iterator[Tensor]:
+    """The tensors within nested containers."""
+    leaves: list[Tensor] = []
+    flatten(value, leaves)
+    return iter(leaves)

@@ -1,0 +1,1 @@
+"""The compiler's passes: pure functions from IR to IR, each a module of its name. `graphc.compiler` is their order."""

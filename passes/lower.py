@@ -1,0 +1,285 @@
+"""Lowering: every group of the schedule becomes a loop nest, written by its ops' own lowerings.
+
+    before   group 0 loops { computes %0 tanh, %1 transpose; writes %1: f32[3,2] rows }
+    after    kernel tanh(x: f32[6], y: f32[6]) {
+               for i in 0..3 { for j in 0..2 vector { y[2*i+j] = tanh(x[i+3*j]) } }
+             }
+
+Reading an operand is calling it: what is stored becomes a load, anything else is written in place. Then variables whose
+quotients and remainders occur are split so that addresses become affine, and neighbouring loops that every address
+steps through as one are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from graphc.index import Gathered, Ix, IxLike, Quotient, Remainder, Var
+from graphc.ir import Node
+from graphc.loops import Buffer, Kernel, LoopBuilder, Reader, Store, TiledKernel, Value, all_values, unguarded
+from graphc.op import TABLE
+from graphc.schedule import LANES, Group, Layout, Schedule
+
+
+def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> list[Kernel | TiledKernel | None]:
+    """One kernel for each group; None for a hand-made one, which has its own code."""
+    return [None if g.handmade else _lower_group(schedule, g, buffers) for g in schedule.groups]
+
+
+def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer]) -> Kernel | TiledKernel:
+    b = LoopBuilder()
+    layout = next((schedule.layout(s) for s in group.stores if schedule.layout(s).blocked),
+                  schedule.layout(group.stores[0]))  # fmt: skip
+    loops, index = _domain(b, layout)
+    lowering = _Lowering(b, schedule, group, buffers)
+    tiled = None
+    if group.contraction is not None:
+        tiled, index = _tiled(b, lowering, group.contraction, loops, index)
+        if tiled is not None:
+            lowering.given = b.given("acc", group.contraction.dtype, frozenset(tiled.loops))
+            lowering.given_index = tuple(index)
+    stores = tuple(
+        Store(buffers[s], schedule.layout(s).address(index), lowering.value(s, index)) for s in group.stores
+    )
+    if tiled is not None:
+        assert lowering.given is not None
+        return replace(tiled, name=group.name, stores=stores, acc=lowering.given)
+    kernel = Kernel(group.name, loops, stores)
+    kernel = _join_loops(_split_loops(b, kernel))
+    return replace(kernel, vector=_vector_loop(kernel))
+
+
+def _domain(b: LoopBuilder, layout: Layout) -> tuple[tuple[Var, ...], list[Ix]]:
+    """Loops over a layout in the order of its memory, and the index of the element they stand at."""
+    if not layout.blocked:
+        loops = tuple(b.var("i", n) for n in layout.shape)
+        return loops, [Ix.of(v) for v in loops]
+    block, *rest = (b.var("i", n) for n in (layout.shape[0] // LANES, *layout.shape[1:]))
+    lane = b.var("lane", LANES)
+    return (block, *rest, lane), [Ix.of(block) * LANES + Ix.of(lane), *(Ix.of(v) for v in rest)]
+
+
+class _Lowering:
+    """Writes the members of one group: memoised by node, index and guard."""
+
+    def __init__(
+        self, b: LoopBuilder, schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer]
+    ) -> None:
+        self.b, self.schedule, self.buffers = b, schedule, buffers
+        self.members = set(group.nodes)
+        self.contraction = group.contraction
+        self.given: Value | None = None
+        self.given_index: tuple[Ix, ...] = ()
+        self._done: dict[tuple[Node, tuple[Ix, ...], Value | None], Value] = {}
+
+    def value(self, node: Node, index: Sequence[IxLike]) -> Value:
+        """The element of `node` at `index`."""
+        at = tuple(Ix.of(i) for i in index)
+        key = (node, at, self.b.guard)
+        if key not in self._done:
+            self._done[key] = self._write(node, at)
+        return self._done[key]
+
+    def _write(self, node: Node, at: tuple[Ix, ...]) -> Value:
+        if node.op == "constant":
+            return self.b.const(node.attrs["value"], node.dtype)
+        if node not in self.members:
+            return self.b.load(self.buffers[node], self.schedule.layout(node).address(at))
+        if node is self.contraction and self.given is not None:
+            assert at == self.given_index, "an epilogue reads its contraction at the index it stores"
+            return self.given
+        lowering = TABLE[node.op].lower
+        assert lowering is not None, f"op {node.op} has no lowering"
+        return lowering(self.b, list(at), *(self.reader(o) for o in node.operands), **node.attrs)
+
+    def forget(self) -> None:
+        """Drops what was written so far (a contraction's own loops, once it is tiled)."""
+        self._done.clear()
+
+    def reader(self, node: Node) -> Reader:
+        return Reader(node.shape, node.dtype, lambda index: self.value(node, index))
+
+
+# Contractions
+
+
+def _tiled(
+    b: LoopBuilder, lowering: _Lowering, node: Node, loops: tuple[Var, ...], index: list[Ix]
+) -> tuple[TiledKernel | None, list[Ix]]:
+    """The contraction in tiled form, if its operands are memory read at affine addresses; and the index it stores."""
+    with unguarded(b):
+        value = lowering.value(node, index)
+    lowering.forget()
+    if value.kind != "contract" or any(a.kind != "load" or a.args for a in value.args):
+        return None, index
+    summed, by_lanes = value.data
+    new, parts = _split_variables(b, _splits((*loops, *summed), [x.data[1] for x in value.args]))
+    if by_lanes:
+        if summed[0] in new or summed[0].extent % LANES:
+            return None, index
+        block, lane = b.var("k", summed[0].extent // LANES), b.var("lane", LANES)
+        new[summed[0]], parts[summed[0]] = Ix.of(block) * LANES + Ix.of(lane), (block,)
+    a, c = (x.substitute(new) for x in value.args)
+    outer = tuple(p for v in loops for p in parts.get(v, (v,)))
+    inner = tuple(p for v in summed for p in parts.get(v, (v,)))
+    index = [ix.substitute(new) for ix in index]
+    if by_lanes:
+        inner = (*inner, lane)
+        if any(x.data[1].coefficient(lane) != 1 for x in (a, c)):
+            return None, index
+    if any(x.data[1].coefficient(v) is None for x in (a, c) for v in (*outer, *inner)):
+        return None, index
+    choice = (lane, False) if by_lanes else _lane_choice(outer, a, c)
+    if choice is None:
+        return None, index
+    lanes, swap = choice
+    if swap:
+        a, c = c, a
+    return TiledKernel("", outer, inner, a, c, a, lanes, ()), index
+
+
+def _lane_choice(loops: Sequence[Var], a: Value, c: Value) -> tuple[Var, bool] | None:
+    """The variable to lie across the lanes, and whether the operands change sides so that it moves the second.
+
+    Its operand should be contiguous along it (otherwise it is packed), it should fill the vectors, and the innermost
+    loop comes first: there the result is contiguous too.
+    """
+    best: tuple[float, Var, bool] | None = None
+    for position, var in enumerate(loops):
+        in_a, in_c = a.data[1].coefficient(var), c.data[1].coefficient(var)
+        if bool(in_a) == bool(in_c) or var.extent == 1:
+            continue
+        vectors = -(-var.extent // LANES)
+        fill = var.extent / (vectors * LANES)
+        score = fill * (1.0 if (in_a or in_c) == 1 else 0.75) * (1.0 if position == len(loops) - 1 else 0.7)
+        if best is None or score > best[0]:
+            best = (score, var, bool(in_a))
+    if best is None:
+        var = next((v for v in reversed(loops) if not (a.data[1].coefficient(v) and c.data[1].coefficient(v))), None)
+        return None if var is None else (var, bool(a.data[1].coefficient(var)))
+    return best[1], best[2]
+
+
+# Loops
+
+
+def _addresses(kernel: Kernel) -> list[Ix]:
+    found = [s.address for s in kernel.stores]
+    for value in kernel.values():
+        if value.kind == "load":
+            found.append(value.data[1])
+        elif value.kind == "position":
+            found.append(value.data[0])
+    return found
+
+
+def _splits(variables: Iterable[Var], addresses: Iterable[Ix]) -> dict[Var, list[int]]:
+    """The variables whose quotients or remainders occur, with the steps at which to split them, largest first."""
+    wanted: dict[Var, set[int]] = {}
+
+    def visit(ix: Ix) -> None:
+        for atom, _ in ix.terms:
+            if isinstance(atom, (Quotient, Remainder)):
+                inner = atom.of
+                if len(inner.terms) == 1 and isinstance(inner.terms[0][0], Var) and not inner.const:
+                    var, step = inner.terms[0]
+                    if step == 1 and var.extent % atom.by == 0:
+                        wanted.setdefault(var, set()).add(atom.by)
+                visit(inner)
+
+    for address in addresses:
+        visit(address)
+    allowed = set(variables)
+    chains = {v: sorted(steps, reverse=True) for v, steps in wanted.items() if v in allowed}
+    return {v: s for v, s in chains.items() if all(x % y == 0 for x, y in zip(s, s[1:], strict=False))}
+
+
+def _split_variables(
+    b: LoopBuilder, splits: Mapping[Var, list[int]]
+) -> tuple[dict[Var, Ix], dict[Var, tuple[Var, ...]]]:
+    """For every variable its digits in a mixed radix, and the sum that stands for it."""
+    new: dict[Var, Ix] = {}
+    parts: dict[Var, tuple[Var, ...]] = {}
+    for var, steps in splits.items():
+        digits, total, above = [], Ix.of(0), var.extent
+        for step in [*steps, 1]:
+            digit = b.var(var.name.rstrip("0123456789"), above // step)
+            digits.append(digit)
+            total = total + Ix.of(digit) * step
+            above = step
+        new[var], parts[var] = total, tuple(digits)
+    return new, parts
+
+
+def _split_loops(b: LoopBuilder, kernel: Kernel) -> Kernel:
+    splits = _splits(kernel.loops, _addresses(kernel))
+    if not splits:
+        return kernel
+    new, parts = _split_variables(b, splits)
+    loops = tuple(p for v in kernel.loops for p in parts.get(v, (v,)))
+    return replace(kernel, loops=loops, stores=_substituted(b, kernel.stores, new))
+
+
+def _join_loops(kernel: Kernel) -> Kernel:
+    """Makes one loop of neighbours that every address steps through as one; drops loops that run once."""
+    b = kernel.stores[0].value.b
+    loops = list(kernel.loops)
+    once = {v: Ix.of(0) for v in loops if v.extent == 1}
+    stores = _substituted(b, kernel.stores, once) if once else kernel.stores
+    loops = [v for v in loops if v not in once]
+    position = len(loops) - 2
+    while position >= 0:
+        outer, inner = loops[position], loops[position + 1]
+        current = replace(kernel, stores=stores)
+        if all(_steps_as_one(ix, outer, inner) for ix in _addresses(current)):
+            both = b.var(outer.name.rstrip("0123456789"), outer.extent * inner.extent)
+            new = {outer: Ix.of(both) // inner.extent, inner: Ix.of(both) % inner.extent}
+            stores = _substituted(b, stores, new)
+            loops[position : position + 2] = [both]
+        position -= 1
+    return replace(kernel, loops=tuple(loops), stores=stores)
+
+
+def _steps_as_one(ix: Ix, outer: Var, inner: Var) -> bool:
+    far, near = ix.coefficient(outer), ix.coefficient(inner)
+    return far is not None and near is not None and far == near * inner.extent
+
+
+def _substituted(b: LoopBuilder, stores: Iterable[Store], new: Mapping[Var, Ix]) -> tuple[Store, ...]:
+    return tuple(Store(s.buffer, s.address.substitute(new), b.substitute(s.value, new)) for s in stores)
+
+
+def _vector_loop(kernel: Kernel) -> Var | None:
+    """The innermost loop, unless the reductions in it read along their own variable rather than along it."""
+    if not kernel.loops:
+        return None
+    inner = kernel.loops[-1]
+    if any(s.address.coefficient(inner) != 1 for s in kernel.stores):
+        return None
+    along = across = 0
+    for value in all_values([s.value for s in kernel.stores]):
+        if value.kind != "reduce" or inner not in value.deps:
+            continue
+        for load in all_values([value.args[0]]):
+            if load.kind == "load" and inner in load.deps and value.data[1] in load.deps:
+                along += load.data[1].coefficient(inner) in (0, 1)
+                across += load.data[1].coefficient(value.data[1]) == 1
+    return None if across > along else inner
+
+
+def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:
+    """The indices that the kernel reads from memory and checks."""
+    found: dict[Gathered, None] = {}
+
+    def visit(ix: Ix) -> None:
+        for atom, _ in ix.terms:
+            if isinstance(atom, Gathered):
+                found.setdefault(atom)
+            elif not isinstance(atom, Var):
+                visit(atom.of)
+
+    for value in kernel.values():
+        if value.kind in ("load", "position"):
+            visit(value.data[-1])
+    return list(found)

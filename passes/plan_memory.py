@@ -1,0 +1,126 @@
+"""Memory planning: every stored value gets a home.
+
+An update of an input is written into the input's own buffer when all its other readers have run; an output goes to the
+buffer the caller gives; everything else gets an offset in one arena, where values that are never live together share
+bytes. A value may take over the bytes of an operand that is read for the last time, at the very element that is
+written.
+
+    before   group 0 { reads %x; writes %0 }   group 1 { reads %0; writes %1 }   group 2 { reads %1; writes %2 }
+    after    %0 at arena+0, %1 at arena+0 (in place), %2: output 0
+"""
+
+from __future__ import annotations
+
+from graphc.ir import Node
+from graphc.op import TABLE
+from graphc.schedule import Group, Home, MemoryPlan, Schedule
+
+ALIGNMENT = 64
+
+
+def plan_memory(schedule: Schedule) -> MemoryPlan:
+    graph = schedule.graph
+    homes: dict[Node, Home] = {node: Home("input", i) for i, node in enumerate(graph.inputs)}
+    written = {s: at for at, g in enumerate(schedule.groups) for s in g.stores}
+    last_read: dict[Node, int] = {}
+    for at, group in enumerate(schedule.groups):
+        for node in schedule.reads(group):
+            last_read[node] = at
+    for position, node in enumerate(graph.outputs):
+        homes.setdefault(node, Home("output", position))
+    for target, value in graph.updates:
+        if value not in homes and _may_overwrite(schedule, target, value, written, last_read):
+            homes[value] = Home("input", graph.inputs.index(target))
+    live = {
+        node: (first, max(last_read.get(node, first), first)) for node, first in written.items() if node not in homes
+    }
+    for _, value in graph.updates:
+        if value in live:  # committed after the last group
+            live[value] = (live[value][0], len(schedule.groups))
+    offsets, size = _pack(schedule, live)
+    homes.update({node: Home("arena", offset) for node, offset in offsets.items()})
+    return MemoryPlan(homes, size, _largest_live_set(schedule, live), live)
+
+
+def _may_overwrite(
+    schedule: Schedule, target: Node, value: Node, written: dict[Node, int], last_read: dict[Node, int]
+) -> bool:
+    """Whether the group that computes the update may write straight into the input's buffer."""
+    at = written[value]
+    if last_read.get(target, -1) > at or schedule.layout(value).blocked or schedule.groups[at].handmade:
+        return False
+    if any(_checks(g) for g in schedule.groups[at:]):
+        return False
+    return reads_in_step(schedule.groups[at], target, value)
+
+
+def _checks(group: Group) -> bool:
+    return any("checks" in TABLE[n.op].traits for n in group.nodes if n.op not in ("input", "constant"))
+
+
+def reads_in_step(group: Group, read: Node, store: Node) -> bool:
+    """Whether the group reads `read` only at the element that it is about to store to `store`."""
+    if read.shape != store.shape:
+        return not any(read in n.operands for n in group.nodes)
+    aligned: set[Node] = set()
+    elsewhere: set[Node] = set()
+    inside = set(group.nodes)
+    stack = [(s, True) for s in group.stores]
+    while stack:
+        node, exact = stack.pop()
+        home = aligned if exact else elsewhere
+        if node in home:
+            continue
+        home.add(node)
+        if node in inside and node.op != "constant":
+            same = exact and "elementwise" in TABLE[node.op].traits
+            stack += [(o, same and o.shape == node.shape) for o in node.operands]
+    return read not in elsewhere
+
+
+def _bytes(schedule: Schedule, node: Node) -> int:
+    size = schedule.layout(node).elements * node.dtype.itemsize
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _largest_live_set(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> int:
+    steps = [0] * (len(schedule.groups) + 2)
+    for node, (first, last) in live.items():
+        steps[first] += _bytes(schedule, node)
+        steps[last + 1] -= _bytes(schedule, node)
+    largest = running = 0
+    for change in steps:
+        running += change
+        largest = max(largest, running)
+    return largest
+
+
+def _pack(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> tuple[dict[Node, int], int]:
+    """Offsets by best fit, the largest values first; values that live at once do not overlap.
+
+    A value whose last reader writes another one of its type in step with reading it counts as gone when that reader
+    starts, so that the reader may work in place.
+    """
+    order = sorted(live, key=lambda n: (-_bytes(schedule, n), live[n][0]))
+    placed: list[tuple[int, int, Node]] = []
+    offsets: dict[Node, int] = {}
+    size = 0
+    for node in order:
+        need = _bytes(schedule, node)
+        taken = sorted((start, end) for start, end, other in placed if _overlap(schedule, live, node, other))
+        best, at = None, 0
+        for start, end in taken:
+            gap = start - at
+            if gap >= need and (best is None or gap < best[0]):
+                best = (gap, at)
+            at = max(at, end)
+        offsets[node] = best[1] if best else at
+        placed.append((offsets[node], offsets[node] + need, node))
+        size = max(size, offsets[node] + need)
+    return offsets, size
+
+
+def _overlap(schedule: Schedule, live: dict[Node, tuple[int, int]], x: Node, y: Node) -> bool:
+    """Whether two values need their bytes at the same time."""
+    (x0, x1), (y0, y1) = live[x], live[y]
+    return x0 <= y1 and y0 <= x1

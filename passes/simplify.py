@@ -1,0 +1,114 @@
+"""Simplification: nodes that change nothing go. Every rule is exact, to the sign of zero and the payload of NaN.
+
+    before   %0 = transpose(%x, perm=(1, 0))   %1 = transpose(%0, perm=(1, 0))   %2 = mul(%1, 1.0)
+    after    %x
+
+What would change a floating-point result (x + 0.0, x * 0.0, reassociation) is not a simplification.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from graphc.ir import Graph, Node, constant_node, rewrite
+
+Rule = Callable[[Node], Node]
+
+
+def simplify(graph: Graph) -> Graph:
+    return rewrite(graph, _simplify)
+
+
+def _simplify(node: Node) -> Node:
+    for rule in RULES.get(node.op, ()):
+        node = rule(node)
+        if node.op not in RULES:
+            break
+    return node
+
+
+def _scalar(node: Node) -> float | int | bool | None:
+    """The number that every element of the node is, if it is known."""
+    while node.op in ("broadcast_to", "reshape"):
+        node = node.operands[0]
+    return node.attrs["value"] if node.op == "constant" else None
+
+
+def _is(node: Node, number: float) -> bool:
+    value = _scalar(node)
+    same_sign = value is not None and math.copysign(1, value) == math.copysign(1, number)
+    return value is not None and value == number and (same_sign or not node.dtype.is_float)
+
+
+def same_type_is_identity(node: Node) -> Node:
+    """A cast, reshape or broadcast to the type the operand already has."""
+    return node.operands[0] if node.operands[0].type == node.type else node
+
+
+def identity(node: Node) -> Node:
+    return node.operands[0]
+
+
+def view_of_view(node: Node) -> Node:
+    """reshape(reshape(x)) = reshape(x), and likewise for broadcasts of one rank."""
+    inner = node.operands[0]
+    if inner.op != node.op or (node.op == "broadcast_to" and len(inner.operands[0].shape) != len(node.shape)):
+        return node
+    return same_type_is_identity(node.with_operands((inner.operands[0],)))
+
+
+def double_transpose(node: Node) -> Node:
+    inner, perm = node.operands[0], node.attrs["perm"]
+    if perm == tuple(range(len(perm))):
+        return inner
+    if inner.op != "transpose":
+        return node
+    joined = tuple(inner.attrs["perm"][p] for p in perm)
+    if joined == tuple(range(len(joined))):
+        return inner.operands[0]
+    return Node("transpose", inner.operands, {"perm": joined}, node.type, node.loc, node.forward)
+
+
+def neutral_right(number: float) -> Rule:
+    def rule(node: Node) -> Node:
+        return node.operands[0] if _is(node.operands[1], number) else node
+
+    return rule
+
+
+def neutral_left(number: float) -> Rule:
+    def rule(node: Node) -> Node:
+        return node.operands[1] if _is(node.operands[0], number) else node
+
+    return rule
+
+
+def integer_sum(node: Node) -> Node:
+    """(x + c) + d = x + (c + d) for integers, which wrap."""
+    inner, last = node.operands
+    if node.dtype.is_float or inner.op != "add" or last.op != "constant" or inner.operands[1].op != "constant":
+        return node
+    joined = constant_node(last.attrs["value"] + inner.operands[1].attrs["value"], node.dtype, node.loc)
+    return node.with_operands((inner.operands[0], joined))
+
+
+def double_negation(node: Node) -> Node:
+    inner = node.operands[0]
+    return inner.operands[0] if inner.op == node.op else node
+
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "identity": (identity,),
+    "stop_gradient": (identity,),
+    "cast": (same_type_is_identity,),
+    "reshape": (same_type_is_identity, view_of_view),
+    "broadcast_to": (same_type_is_identity, view_of_view),
+    "transpose": (double_transpose,),
+    "mul": (neutral_right(1), neutral_left(1)),
+    "div": (neutral_right(1),),
+    "add": (neutral_right(-0.0), neutral_left(-0.0), integer_sum),
+    "sub": (neutral_right(0),),
+    "neg": (double_negation,),
+    "logical_not": (double_negation,),
+}

@@ -1,0 +1,589 @@
+"""Emission: a loop nest becomes the LLVM IR of one function, its vectors explicit.
+
+    define void @name(ptr %args, i64 %begin, i64 %end)
+
+`args` points to the addresses of the kernel's buffers, in the order of `slots`, and last to the status block.
+[begin, end) are units of work: iterations of the outermost loop. A value is written in the outermost loop in which all
+it depends on is known; a value that depends on the vector loop is a vector of sixteen elements, whatever the machine's
+width (LLVM splits or joins them), any other a scalar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from graphc.dtype import DType
+from graphc.index import Atom, Gathered, Ix, Quotient, Remainder, Var, variables_of
+from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value
+from graphc.runtime.functions import ELEMENT, cast, function, identity
+from graphc.runtime.llvmtext import Builder, Module, Val, const, const_vector, i64, mask, suffix_of, vector
+from graphc.schedule import LANES
+
+STATUS = "status"
+
+
+def slots(kernel: Kernel | TiledKernel) -> tuple[Buffer, ...]:
+    """The buffers whose addresses the kernel's arguments hold, in order."""
+    return tuple(dict.fromkeys((*kernel.reads, *kernel.writes)))
+
+
+def units(kernel: Kernel) -> int:
+    """How many units of work the kernel has: iterations of its outermost loop, or vectors of it."""
+    if not kernel.loops:
+        return 1
+    outer = kernel.loops[0]
+    return -(-outer.extent // LANES) if outer is kernel.vector else outer.extent
+
+
+def emit_loops(module: Module, name: str, kernel: Kernel) -> None:
+    """Writes the kernel as a function of the module."""
+    builder = module.function(name, [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
+    writer = Writer(builder, slots(kernel))
+    writer.nest(kernel, builder.args[1], builder.args[2])
+    builder.ret()
+
+
+class Writer:
+    """Writes values into a function: knows where the buffers are and what the loop variables hold."""
+
+    def __init__(self, b: Builder, buffers: Sequence[Buffer]) -> None:
+        self.b = b
+        args = b.args[0]
+        self.base = {buffer: b.load(b.gep(args, i, "ptr"), "ptr") for i, buffer in enumerate(buffers)}
+        self._status = (args, len(buffers))
+        self.vars: dict[Var, Val] = {}
+        self.lane_var: Var | None = None
+        self.width = LANES
+        self.active: Val | None = None  # lanes that count, where not all do
+        self._scopes: list[dict[object, Val]] = [{}]
+        self._checks = 0
+
+    # Scopes: what was written and still dominates
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        self._scopes.append({})
+        yield
+        self._scopes.pop()
+
+    def _known(self, key: object) -> Val | None:
+        for scope in reversed(self._scopes):
+            if key in scope:
+                return scope[key]
+        return None
+
+    @contextmanager
+    def across(self, var: Var, base: Val, active: int = LANES, width: int = LANES) -> Iterator[None]:
+        """Within, `var` runs over the lanes of a vector, from `base` in lane 0."""
+        outer = self.lane_var, self.active, self.width
+        self.lane_var, self.width = var, width
+        self.active = mask(active, width) if active < width else None
+        self.vars[var] = base
+        with self.scope():
+            yield
+        del self.vars[var]
+        self.lane_var, self.active, self.width = outer
+
+    @contextmanager
+    def at(self, var: Var, index: Val) -> Iterator[None]:
+        self.vars[var] = index
+        with self.scope():
+            yield
+        del self.vars[var]
+
+    def bind(self, value: Value, known: Val) -> None:
+        """Gives a value of kind `given` what it is here."""
+        self._scopes[-1][value] = known
+
+    # Loops
+
+    def nest(self, kernel: Kernel, begin: Val, end: Val) -> None:
+        self._loops(kernel, list(kernel.loops), begin, end)
+
+    def _loops(self, kernel: Kernel, loops: list[Var], begin: Val | None, end: Val | None) -> None:
+        self._prepare(kernel.stores)
+        if not loops:
+            self.store(kernel.stores)
+            return
+        var, rest = loops[0], loops[1:]
+        if var is not kernel.vector:
+            with self.b.loop(begin or i64(0), end or i64(var.extent)) as index, self.at(var, index):
+                self._loops(kernel, rest, None, None)
+            return
+        full, tail = var.extent // LANES * LANES, var.extent % LANES
+        if full:
+            first = self.b.mul(begin, LANES) if begin else i64(0)
+            last = self._least(self.b.mul(end, LANES), full) if end else i64(full)
+            with self.b.loop(first, last, LANES) as index, self.across(var, index):
+                self.store(kernel.stores)
+        if tail:
+            if end:
+                with self.b.when(self.b.icmp("eq", end, full // LANES + 1)):
+                    self._tail(kernel, var, full, tail)
+            else:
+                self._tail(kernel, var, full, tail)
+
+    def _tail(self, kernel: Kernel, var: Var, full: int, tail: int) -> None:
+        with self.across(var, i64(full), tail):
+            self.store(kernel.stores)
+
+    def _least(self, x: Val, bound: int) -> Val:
+        return self.b.intrinsic("smin", "i64", x, i64(bound))
+
+    def _prepare(self, stores: Sequence[Store]) -> None:
+        """Writes what does not depend on the loops still to be opened."""
+        for store in stores:
+            self._ahead(store.value)
+
+    def _ahead(self, value: Value) -> None:
+        if self._known(value) is not None:
+            return
+        if value.deps <= self.vars.keys():
+            if value.kind != "const":
+                self.value(value)
+            return
+        for arg in value.args:
+            self._ahead(arg)
+        if value.kind in ("load", "position"):
+            for atom, _ in value.data[-1].terms:
+                if isinstance(atom, Gathered):
+                    self._ahead(atom.value)
+
+    def store(self, stores: Sequence[Store]) -> None:
+        """Writes the stores at the index where the loops stand."""
+        values = [self.value(s.value) for s in stores]
+        for store, value in zip(stores, values, strict=True):
+            self._store(store, value)
+
+    def _store(self, store: Store, value: Val) -> None:
+        b, dtype = self.b, store.buffer.dtype
+        base = self.base[store.buffer]
+        if self.lane_var is None or not self._varies(store.address):
+            one = b.extract(value, 0) if value.lanes > 1 else value
+            b.store(to_memory(b, one, dtype), b.gep(base, self.scalar_index(store.address), ELEMENT[dtype.short]))
+            return
+        data = to_memory(b, self._spread(value), dtype)
+        if store.address.coefficient(self.lane_var) == 1:
+            address = b.gep(base, self.scalar_index(store.address), ELEMENT[dtype.short])
+            if self.active is None:
+                b.store(data, address)
+            else:
+                b.masked_store(data, address, self.active)
+            return
+        addresses = self._addresses(base, store.address, ELEMENT[dtype.short])
+        name = f"llvm.masked.scatter.{suffix_of(data.type)}.v{self.width}p0"
+        b.module.declare(name, "void", [data.type, addresses.type, "i32", vector("i1", self.width)])
+        lanes_on = self.active or mask(self.width, self.width)
+        b.do(
+            f"call void @{name}({data.type} {data.name}, {addresses.type} {addresses.name}, i32 "
+            f"{dtype.itemsize}, {lanes_on.type} {lanes_on.name})"
+        )
+
+    def _varies(self, address: Ix) -> bool:
+        return self.lane_var in address.variables
+
+    # Values
+
+    def value(self, value: Value) -> Val:
+        """The value at the index where the loops stand: a vector if it depends on the vector loop."""
+        known = self._known(value)
+        if known is None:
+            known = self._scopes[-1][value] = self._write(value)
+        return known
+
+    def is_vector(self, value: Value) -> bool:
+        return self.lane_var is not None and self.lane_var in value.deps
+
+    def _spread(self, x: Val) -> Val:
+        return x if x.lanes > 1 or self.lane_var is None else self.b.splat(x, self.width)
+
+    def _write(self, value: Value) -> Val:
+        if value.kind == "const":
+            return const(value.data[0], REGISTER[value.dtype.short])
+        if value.kind == "load":
+            return self._load(value)
+        if value.kind == "position":
+            return self.index(value.data[0], value)
+        if value.kind == "reduce":
+            return self._reduce(value)
+        if value.kind == "contract":
+            return self._contract(value)
+        if value.kind == "given":
+            raise AssertionError(f"emit: {value.data[0]} is not bound here")
+        args = [self.value(a) for a in value.args]
+        if self.is_vector(value):
+            args = [self._spread(a) for a in args]
+        if value.kind == "cast":
+            return cast(self.b, args[0], value.args[0].dtype, value.dtype)
+        operand = value.args[1].dtype if value.data[0] == "select" else value.args[0].dtype
+        return function(self.b, value.data[0], operand, args)
+
+    # Indices
+
+    def scalar_index(self, ix: Ix) -> Val:
+        """The index as an i64; in a vector context that of lane 0."""
+        known = self._known(ix)
+        if known is None:
+            total = i64(0)
+            for atom, coefficient in ix.terms:
+                total = self.b.add(total, self.b.mul(self._scalar_atom(atom), coefficient))
+            known = self._scopes[-1][ix] = self.b.add(total, ix.const)
+        return known
+
+    def _scalar_atom(self, atom: Atom) -> Val:
+        if isinstance(atom, Var):
+            return self.vars[atom]
+        if isinstance(atom, Gathered):
+            return self._gathered(atom)
+        assert isinstance(atom, (Quotient, Remainder))
+        inner = self.scalar_index(atom.of)
+        return self._divided(inner, atom)
+
+    def _divided(self, inner: Val, atom: Quotient | Remainder) -> Val:
+        """Floor quotient or remainder; an offset makes the dividend non-negative first."""
+        low = atom.of.bounds[0]
+        lift = -(low // atom.by) if low < 0 else 0
+        raised = self.b.add(inner, lift * atom.by) if lift else inner
+        if isinstance(atom, Remainder):
+            return self.b.int_op("urem", raised, atom.by)
+        quotient = self.b.int_op("udiv", raised, atom.by)
+        return self.b.add(quotient, -lift) if lift else quotient
+
+    def index(self, ix: Ix, value: Value) -> Val:
+        """The index as an i64: a vector of one for each lane where it depends on the vector loop."""
+        if not self.is_vector(value):
+            return self.scalar_index(ix)
+        return self._lanes_index(ix, "i64")
+
+    def _lanes_index(self, ix: Ix, element: str) -> Val:
+        """The index in each lane."""
+        key = (ix, element)
+        known = self._known(key)
+        if known is None:
+            b = self.b
+            fixed = Ix(tuple((a, c) for a, c in ix.terms if not self._moves(a)), ix.const)
+            total = b.splat(self._narrow(self.scalar_index(fixed), element), self.width)
+            for atom, coefficient in ix.terms:
+                if self._moves(atom):
+                    total = b.add(total, b.mul(self._lanes_atom(atom, element), coefficient))
+            known = self._scopes[-1][key] = total
+        return known
+
+    def _moves(self, atom: Atom) -> bool:
+        return self.lane_var in variables_of(atom)
+
+    def _lanes_atom(self, atom: Atom, element: str) -> Val:
+        b = self.b
+        if isinstance(atom, Var):
+            steps = const_vector(range(self.width), element)
+            return b.add(b.splat(self._narrow(self.vars[atom], element), self.width), steps)
+        if isinstance(atom, Gathered):
+            return self._narrow(self._gathered(atom), element)
+        assert isinstance(atom, (Quotient, Remainder))
+        return self._divided(self._lanes_index(atom.of, element), atom)
+
+    def _narrow(self, x: Val, element: str) -> Val:
+        return x if x.element == element else (
+            const(int(x.name), element) if x.literal and x.lanes == 1 else self.b.convert("trunc", x, element)
+        )
+
+    def _gathered(self, atom: Gathered) -> Val:
+        """An index from memory, checked; where it is out of range the error is noted and 0 is used."""
+        known = self._known(atom)
+        if known is not None:
+            return known
+        b = self.b
+        raw = self.value(atom.value)
+        bad = b.icmp("uge", raw, atom.extent)
+        guard = None if atom.guard is None else self.value(atom.guard)
+        if raw.lanes > 1:
+            guard = None if guard is None else self._spread(guard)
+            for lanes_on in (guard, self.active):
+                bad = bad if lanes_on is None else b.int_op("and", bad, lanes_on)
+        elif guard is not None and guard.lanes == 1:
+            bad = b.int_op("and", bad, guard)
+        elif guard is not None:
+            bad = b.int_op("and", b.splat(bad, self.width), guard)
+        self._report(atom, raw, bad)
+        zero = const(0, raw.type)
+        safe = b.select(bad if bad.lanes == raw.lanes else b.extract(bad, 0), zero, raw)
+        self._scopes[-1][atom] = safe
+        return safe
+
+    def _report(self, atom: Gathered, raw: Val, bad: Val) -> None:
+        b = self.b
+        number = self._checks
+        self._checks += 1
+        args, at = self._status
+        source = next((v for v in _loads(atom.value)), None)
+        if bad.lanes > 1:
+            bits = b.bitcast(bad, f"i{bad.lanes}")
+            some = b.icmp("ne", bits, 0)
+        else:
+            some = bad
+        with b.when(some):
+            if bad.lanes > 1:
+                narrow = b.emit(f"i{bad.lanes}", f"call i{bad.lanes} @llvm.cttz.i{bad.lanes}(i{bad.lanes} {bits.name}, i1 false)")
+                b.module.declare(f"llvm.cttz.i{bad.lanes}", f"i{bad.lanes}", [f"i{bad.lanes}", "i1"])
+                lane = b.convert("zext", narrow, "i64") if bad.lanes < 64 else narrow
+                found = b.extract(raw, lane) if raw.lanes > 1 else raw
+            else:
+                lane, found = i64(0), raw
+            position = i64(0)
+            if source is not None:
+                address = source.data[1]
+                with self.scope():
+                    position = self.scalar_index(address)
+                    step = address.coefficient(self.lane_var) if self.lane_var is not None else 0
+                    position = b.add(position, b.mul(lane, step or 0))
+            status = b.load(b.gep(args, at, "ptr"), "ptr")
+            b.call("graphc_index_error", "void", status, args, i64(number), position, found)
+
+    # Loads
+
+    def _load(self, value: Value) -> Val:
+        buffer, address = value.data
+        b, dtype = self.b, buffer.dtype
+        element = ELEMENT[dtype.short]
+        base = self.base[buffer]
+        guard = self.value(value.args[0]) if value.args else None
+        if not self.is_vector(value):
+            at = self.scalar_index(address)
+            if guard is not None:
+                at = b.select(guard, at, i64(0))
+            return from_memory(b, b.load(b.gep(base, at, element), element), dtype)
+        lanes_on = self.active
+        if guard is not None:
+            guard = self._spread(guard)
+            lanes_on = guard if lanes_on is None else b.int_op("and", guard, lanes_on)
+        type_ = vector(element, self.width)
+        if address.coefficient(self.lane_var) == 1:  # type: ignore[arg-type]  # a vector context has a variable
+            pointer = b.gep(base, self.scalar_index(address), element)
+            loaded = b.load(pointer, type_) if lanes_on is None else b.masked_load(pointer, type_, lanes_on)
+            return from_memory(b, loaded, dtype)
+        addresses = self._addresses(base, address, element)
+        on = lanes_on or mask(self.width, self.width)
+        name = f"llvm.masked.gather.{suffix_of(type_)}.v{self.width}p0"
+        b.module.declare(name, type_, [addresses.type, "i32", on.type, type_])
+        loaded = b.emit(
+            type_,
+            f"call {type_} @{name}({addresses.type} {addresses.name}, i32 {dtype.itemsize}, {on.type} {on.name}, "
+            f"{type_} zeroinitializer)",
+        )
+        return from_memory(b, loaded, dtype)
+
+    def _addresses(self, base: Val, address: Ix, element: str) -> Val:
+        low, high = address.bounds
+        index = self._lanes_index(address, "i32" if -(2**31) <= low and high < 2**31 and not _has_data(address) else "i64")
+        return self.b.emit(
+            f"<{self.width} x ptr>", f"getelementptr {element}, ptr {base.name}, {index.type} {index.name}"
+        )
+
+    # Reductions
+
+    def _reduce(self, value: Value) -> Val:
+        kind, var = value.data
+        for arg in value.args:
+            self._ahead(arg)
+        if var.extent == 0:
+            return identity(kind, value.dtype, 1)
+        if kind in ("argmax", "argmin"):
+            return self._extreme_position(value)
+        if self.is_vector(value):
+            return self._reduce_in_lanes(value)
+        return self._reduce_across(value)
+
+    def _combine(self, kind: str, dtype: DType, x: Val, y: Val) -> Val:
+        name = {"sum": "add", "prod": "mul", "any": "or", "all": "and"}.get(kind, kind)
+        return function(self.b, name, dtype, [x, y])
+
+    def _reduce_across(self, value: Value) -> Val:
+        """A reduction that no lane depends on: its own variable lies across the lanes."""
+        kind, var = value.data
+        body, b = value.args[0], self.b
+        start = identity(kind, value.dtype, LANES)
+        total = start
+        full, tail = var.extent // LANES * LANES, var.extent % LANES
+        if full:
+            with b.loop_carrying(0, full, [start], LANES) as (index, (running,), out):
+                with self.across(var, index):
+                    out[0] = self._combine(kind, value.dtype, running, self._spread(self.value(body)))
+            total = out[0]
+        if tail:
+            with self.across(var, i64(full), tail):
+                item = self._spread(self.value(body))
+                total = self._combine(kind, value.dtype, total, b.select(mask(tail, LANES), item, start))
+        return self._folded(kind, value.dtype, total)
+
+    def _folded(self, kind: str, dtype: DType, x: Val) -> Val:
+        width = x.lanes
+        while width > 1:
+            width //= 2
+            x = self._combine(kind, dtype, *self._halves(x, width))
+        return x
+
+    def _reduce_in_lanes(self, value: Value) -> Val:
+        """A reduction of its own in every lane."""
+        kind, var = value.data
+        start = identity(kind, value.dtype, self.width)
+        if kind not in ("sum", "prod") or not value.dtype.is_float:
+            return self._running(value, start)
+        if var.extent <= LANES and value.args[0].size * var.extent <= UNROLLED:
+            return self._fold_slots(kind, value.dtype, [
+                self._combine(kind, value.dtype, start, item) for item in self._each(value)
+            ])  # fmt: skip
+        return self._slots(value, start)
+
+    def _each(self, value: Value) -> Iterator[Val]:
+        _, var = value.data
+        for k in range(var.extent):
+            with self.at(var, i64(k)):
+                yield self._spread(self.value(value.args[0]))
+
+    def _running(self, value: Value, start: Val) -> Val:
+        """Where the order does not matter: one running result."""
+        kind, var = value.data
+        with self.b.loop_carrying(0, var.extent, [start]) as (index, (running,), out):
+            with self.at(var, index):
+                out[0] = self._combine(kind, value.dtype, running, self._spread(self.value(value.args[0])))
+        return out[0]
+
+    def _slots(self, value: Value, start: Val) -> Val:
+        """Sixteen partial results on the stack, one for each k mod 16."""
+        kind, var = value.data
+        b, used = self.b, min(var.extent, LANES)
+        stack = b.alloca(start.element, LANES * start.lanes)
+        for slot in range(used):
+            b.store(start, b.gep(stack, slot * start.lanes, start.element))
+        with b.loop(0, var.extent) as index, self.at(var, index):
+            item = self.value(value.args[0])
+            item = self._spread(item) if start.lanes > 1 else item
+            place = b.gep(stack, b.mul(b.int_op("and", index, LANES - 1), start.lanes), start.element)
+            b.store(self._combine(kind, value.dtype, b.load(place, start.type), item), place)
+        parts = [b.load(b.gep(stack, slot * start.lanes, start.element), start.type) for slot in range(used)]
+        return self._fold_slots(kind, value.dtype, parts)
+
+    def _fold_slots(self, kind: str, dtype: DType, parts: list[Val]) -> Val:
+        """Folds partial results by halves of sixteen; a missing one is neutral."""
+        slots: list[Val | None] = [*parts, *([None] * (LANES - len(parts)))]
+        while len(slots) > 1:
+            half = len(slots) // 2
+            slots = [
+                x if y is None or x is None else self._combine(kind, dtype, x, y)
+                for x, y in zip(slots[:half], slots[half:], strict=True)
+            ]
+        assert slots[0] is not None
+        return slots[0]
+
+    def _extreme_position(self, value: Value) -> Val:
+        """argmax and argmin: the first extreme, NaN before everything, as in NumPy."""
+        kind, var = value.data
+        body, b = value.args[0], self.b
+        width = self.width if self.is_vector(value) else LANES
+        best = identity("max" if kind == "argmax" else "min", body.dtype, width)
+        at = const(var.extent, vector("i64", width))
+
+        def keep(pair: tuple[Val, Val], item: Val, where: Val, on: Val | None = None) -> tuple[Val, Val]:
+            better = self._better(kind, body.dtype, item, where, *pair)
+            better = better if on is None else b.int_op("and", better, on)
+            return b.select(better, item, pair[0]), b.select(better, where, pair[1])
+
+        if self.is_vector(value):
+            with b.loop_carrying(0, var.extent, [best, at]) as (index, (x, i), out):
+                with self.at(var, index):
+                    out[:] = keep((x, i), self._spread(self.value(body)), b.splat(index, width))
+            return out[1]
+        full, tail = var.extent // LANES * LANES, var.extent % LANES
+        steps = const_vector(range(LANES), "i64")
+        pair = (best, at)
+        if full:
+            with b.loop_carrying(0, full, [best, at], LANES) as (index, (x, i), out):
+                with self.across(var, index):
+                    where = b.add(b.splat(index, LANES), steps)
+                    out[:] = keep((x, i), self._spread(self.value(body)), where)
+            pair = (out[0], out[1])
+        if tail:
+            with self.across(var, i64(full), tail):
+                where = b.add(const(full, steps.type), steps)
+                pair = keep(pair, self._spread(self.value(body)), where, mask(tail, LANES))
+        width = LANES
+        while width > 1:
+            width //= 2
+            (x, y), (i, j) = (self._halves(p, width) for p in pair)
+            pair = keep((x, i), y, j)
+        return pair[1]
+
+    def _halves(self, x: Val, width: int) -> tuple[Val, Val]:
+        """The lower and the upper `width` lanes of a vector of twice as many."""
+        if width == 1:
+            return self.b.extract(x, 0), self.b.extract(x, 1)
+        return self.b.shuffle(x, x, range(width)), self.b.shuffle(x, x, range(width, 2 * width))
+
+    def _better(self, kind: str, dtype: DType, x: Val, i: Val, best: Val, at: Val) -> Val:
+        b = self.b
+        ahead = function(b, "gt" if kind == "argmax" else "lt", dtype, [x, best])
+        equal = function(b, "eq", dtype, [x, best])
+        if dtype.is_float:
+            x_nan, best_nan = b.fcmp("uno", x, x), b.fcmp("uno", best, best)
+            only = b.int_op("and", x_nan, b.int_op("xor", best_nan, 1))
+            ahead = b.int_op("or", ahead, only)
+            equal = b.int_op("or", equal, b.int_op("and", x_nan, best_nan))
+        earlier = b.icmp("slt", i, at)
+        return b.int_op("or", ahead, b.int_op("and", equal, earlier))
+
+    # Contractions as plain loops: what the tiled kernels compute, for operands that no tile can read
+
+    def _contract(self, value: Value) -> Val:
+        variables, by_lanes = value.data
+        for arg in value.args:
+            self._ahead(arg)
+        width = self.width if self.is_vector(value) else 1
+        zero = identity("sum", value.dtype, width)
+        if not by_lanes:
+            return self._chain(value, list(variables), zero)
+        b, first = self.b, variables[0]
+        stack = b.alloca(zero.element, LANES * width)
+        used = min(first.extent, LANES)
+        for slot in range(used):
+            b.store(zero, b.gep(stack, slot * width, zero.element))
+        with b.loop(0, first.extent) as index, self.at(first, index):
+            place = b.gep(stack, b.mul(b.int_op("and", index, LANES - 1), width), zero.element)
+            b.store(self._chain(value, list(variables[1:]), b.load(place, zero.type)), place)
+        parts = [b.load(b.gep(stack, slot * width, zero.element), zero.type) for slot in range(used)]
+        return self._fold_slots("sum", value.dtype, parts)
+
+    def _chain(self, value: Value, variables: list[Var], start: Val) -> Val:
+        b = self.b
+        if not variables:
+            x, y = (self._spread(self.value(a)) if start.lanes > 1 else self.value(a) for a in value.args)
+            return b.fma(x, y, start) if value.dtype.is_float else b.add(b.mul(x, y), start)
+        var, rest = variables[0], variables[1:]
+        with b.loop_carrying(0, var.extent, [start]) as (index, (running,), out), self.at(var, index):
+            out[0] = self._chain(value, rest, running)
+        return out[0]
+
+
+UNROLLED = 160
+"""How many expression nodes a reduction's unrolled body may have."""
+
+REGISTER = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i1"}
+
+
+def to_memory(b: Builder, x: Val, dtype: DType) -> Val:
+    return b.convert("zext", x, "i8") if dtype.is_bool else x
+
+
+def from_memory(b: Builder, x: Val, dtype: DType) -> Val:
+    return b.icmp("ne", x, 0) if dtype.is_bool else x
+
+
+def _loads(value: Value) -> Iterator[Value]:
+    if value.kind == "load":
+        yield value
+    for arg in value.args:
+        yield from _loads(arg)
+
+
+def _has_data(ix: Ix) -> bool:
+    return any(isinstance(a, Gathered) or (not isinstance(a, Var) and _has_data(a.of)) for a, _ in ix.terms)

@@ -1,0 +1,215 @@
+"""What each elementwise function of the loop IR is in LLVM IR, for every dtype; casts; and neutral elements.
+
+Every case that data can reach has a defined result: casts to integers saturate, integer division by zero gives 0,
+shifts are masked, `max` and `min` pass NaN on, as the op's NumPy meaning says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from graphc.dtype import DType
+from graphc.runtime import vecmath
+from graphc.runtime.llvmtext import Builder, Val, const, vector
+
+ELEMENT = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i8"}
+"""The LLVM type of an element in memory; a bool is a byte there and an i1 in registers."""
+
+_FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+_INTEGER = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
+_ROUNDING = {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "roundeven"}
+_COMPARE = {"lt": "lt", "le": "le", "gt": "gt", "ge": "ge", "eq": "eq", "ne": "ne"}
+
+
+def function(b: Builder, name: str, dtype: DType, args: Sequence[Val]) -> Val:
+    """Applies a function of operands of `dtype` (for `select`: of its two values)."""
+    if name == "select":
+        return b.select(*args)
+    if name in _COMPARE:
+        return _compare(b, name, dtype, *args)
+    if name == "random_bits":
+        return _random_bits(b, *args)
+    return (_float if dtype.is_float else _integer)(b, name, dtype, list(args))
+
+
+def _compare(b: Builder, name: str, dtype: DType, x: Val, y: Val) -> Val:
+    if dtype.is_float:
+        return b.fcmp({"eq": "oeq", "ne": "une"}.get(name, f"o{name}"), x, y)
+    sign = "" if name in ("eq", "ne") else "u" if dtype.short in ("u8", "bool") else "s"
+    return b.icmp(sign + name, x, y)
+
+
+def _float(b: Builder, name: str, dtype: DType, args: list[Val]) -> Val:
+    x = args[0]
+    if name in _FLOAT:
+        return b._binary(_FLOAT[name], *args)
+    if name in ("max", "min"):
+        return _extreme(b, "ogt" if name == "max" else "olt", *args)
+    if name in _ROUNDING:
+        return b.intrinsic(_ROUNDING[name], x.type, x)
+    if name in _FLOAT_RULES:
+        return _FLOAT_RULES[name](b, *args)
+    return vecmath.FUNCTIONS[name](b, *args)
+
+
+def _extreme(b: Builder, predicate: str, x: Val, y: Val) -> Val:
+    """max or min; NaN if either is. A constant goes first: then one comparison passes the other's NaN on."""
+    if y.literal:
+        x, y = y, x
+    chosen = b.select(b.fcmp(predicate, x, y), x, y)
+    return chosen if x.literal else b.select(b.fcmp("uno", x, x), x, chosen)
+
+
+def _sign(b: Builder, x: Val) -> Val:
+    zero, one = const(0.0, x.type), const(1.0, x.type)
+    positive = b.select(b.fcmp("ogt", x, zero), one, x)
+    negative = b.select(b.fcmp("olt", x, zero), const(-1.0, x.type), positive)
+    return b.select(b.fcmp("oeq", x, zero), zero, negative)
+
+
+def _floor_mod(b: Builder, x: Val, y: Val) -> Val:
+    """NumPy's: the remainder with the sign of the divisor, zeros with the divisor's sign."""
+    rest = b.emit(x.type, f"frem {x.type} {x.name}, {y.name}")
+    zero = const(0.0, x.type)
+    other_sign = b._binary("xor", b.fcmp("olt", rest, zero), b.fcmp("olt", y, zero))
+    nonzero = b.fcmp("une", rest, zero)
+    moved = b.select(other_sign, b.fadd(rest, y), rest)
+    return b.select(nonzero, moved, b.intrinsic("copysign", x.type, zero, y))
+
+
+def _floor_div(b: Builder, x: Val, y: Val) -> Val:
+    """NumPy's: floor of the exact quotient of x - x % y and y; of x / y where y is zero."""
+    rest = b.emit(x.type, f"frem {x.type} {x.name}, {y.name}")
+    zero, one = const(0.0, x.type), const(1.0, x.type)
+    quotient = b.fdiv(b.fsub(x, rest), y)
+    other_sign = b._binary("xor", b.fcmp("olt", rest, zero), b.fcmp("olt", y, zero))
+    down = b._binary("and", other_sign, b.fcmp("une", rest, zero))
+    quotient = b.select(down, b.fsub(quotient, one), quotient)
+    floored = b.intrinsic("floor", x.type, quotient)
+    up = b.fcmp("ogt", b.fsub(quotient, floored), const(0.5, x.type))
+    floored = b.select(up, b.fadd(floored, one), floored)
+    signed_zero = b.intrinsic("copysign", x.type, zero, b.fdiv(x, y))
+    result = b.select(b.fcmp("une", quotient, zero), floored, signed_zero)
+    return b.select(b.fcmp("oeq", y, zero), b.fdiv(x, y), result)
+
+
+_FLOAT_RULES: dict[str, Callable[..., Val]] = {
+    "neg": lambda b, x: b.fneg(x),
+    "abs": lambda b, x: b.intrinsic("fabs", x.type, x),
+    "sqrt": lambda b, x: b.intrinsic("sqrt", x.type, x),
+    "rsqrt": lambda b, x: b.fdiv(const(1.0, x.type), b.intrinsic("sqrt", x.type, x)),
+    "copysign": lambda b, x, y: b.intrinsic("copysign", x.type, x, y),
+    "sign": _sign,
+    "isnan": lambda b, x: b.fcmp("uno", x, x),
+    "isinf": lambda b, x: b.fcmp("oeq", b.intrinsic("fabs", x.type, x), const(float("inf"), x.type)),
+    "isfinite": lambda b, x: b.fcmp("olt", b.intrinsic("fabs", x.type, x), const(float("inf"), x.type)),
+    "fmod": lambda b, x, y: b.emit(x.type, f"frem {x.type} {x.name}, {y.name}"),
+    "floor_mod": _floor_mod,
+    "floor_div": _floor_div,
+}
+
+
+def _integer(b: Builder, name: str, dtype: DType, args: list[Val]) -> Val:
+    x = args[0]
+    unsigned = dtype.short in ("u8", "bool")
+    if dtype.is_bool and name in ("add", "max", "mul", "min"):
+        name = "or" if name in ("add", "max") else "and"
+    if name in _INTEGER:
+        return b._binary(_INTEGER[name], *args)
+    if name in ("max", "min"):
+        return b.intrinsic(("u" if unsigned else "s") + name, x.type, *args)
+    if name == "neg":
+        return b.sub(const(0, x.type), x)
+    if name == "abs":
+        return x if unsigned else b.intrinsic("smax", x.type, x, b.sub(const(0, x.type), x))
+    if name == "not":
+        return b.int_op("xor", x, 1 if dtype.is_bool else -1)
+    if name == "sign":
+        one, zero = const(1, x.type), const(0, x.type)
+        up = b.intrinsic("umin" if unsigned else "smin", x.type, x, one)
+        return up if unsigned else b.intrinsic("smax", x.type, up, b.sub(zero, one))
+    if name in ("isnan", "isinf", "isfinite"):
+        return const(name == "isfinite", vector("i1", x.lanes))
+    if name in _ROUNDING:
+        return x
+    if name in ("shl", "shr"):
+        return _shift(b, name, unsigned, *args)
+    if name in ("floor_div", "floor_mod", "div", "fmod"):
+        return _divided(b, name, unsigned, *args)
+    raise AssertionError(f"functions: {name} of {dtype.short}")
+
+
+_BITS = {"i8": 8, "i32": 32, "i64": 64}
+
+
+def _shift(b: Builder, name: str, unsigned: bool, x: Val, by: Val) -> Val:
+    """A shift by as many bits as there are, or more, leaves no bits (or only the sign), as in NumPy."""
+    bits = _BITS[x.element]
+    inside = b.icmp("ult", by, bits)
+    right = "lshr" if unsigned else "ashr"
+    shifted = b._binary("shl" if name == "shl" else right, x, b.int_op("and", by, bits - 1))
+    gone = const(0, x.type) if name == "shl" or unsigned else b.int_op("ashr", x, bits - 1)
+    return b.select(inside, shifted, gone)
+
+
+def _divided(b: Builder, name: str, unsigned: bool, x: Val, y: Val) -> Val:
+    """Floor quotient and remainder; by zero 0, and the least integer by -1 itself, as NumPy has it."""
+    zero, one = const(0, x.type), const(1, x.type)
+    by_zero = b.icmp("eq", y, 0)
+    safe = b.select(by_zero, one, y)
+    if unsigned:
+        quotient, rest = b._binary("udiv", x, safe), b._binary("urem", x, safe)
+    else:
+        minus = b.icmp("eq", safe, -1)
+        safe = b.select(minus, one, safe)
+        quotient, rest = b._binary("sdiv", x, safe), b._binary("srem", x, safe)
+        if name != "fmod":
+            sign = b.icmp("slt", b._binary("xor", rest, safe), 0)
+            down = b._binary("and", b.icmp("ne", rest, 0), sign)
+            quotient = b.select(down, b.sub(quotient, one), quotient)
+            rest = b.select(down, b.add(rest, safe), rest)
+        quotient = b.select(minus, b.sub(zero, x), quotient)
+        rest = b.select(minus, zero, rest)
+    return b.select(by_zero, zero, quotient if name in ("floor_div", "div") else rest)
+
+
+def _random_bits(b: Builder, seed: Val, counter: Val, element: Val) -> Val:
+    """Word 0 of Philox4x32-10 of the low and high halves of the three."""
+    halves = [
+        (b.convert("trunc", v, "i32"), b.convert("trunc", b.int_op("lshr", v, 32), "i32"))
+        for v in (seed, counter, element)
+    ]
+    key, count, place = halves
+    return b.convert("zext", vecmath.philox4x32(b, key, (*place, *count))[0], "i64")
+
+
+def cast(b: Builder, x: Val, source: DType, target: DType) -> Val:
+    """The value in another dtype: to integers rounded towards zero and saturated, to bool whether it is not 0."""
+    if source is target:
+        return x
+    to = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i1"}[target.short]
+    if target.is_bool:
+        return b.fcmp("une", x, const(0.0, x.type)) if source.is_float else b.icmp("ne", x, 0)
+    if source.is_float and target.is_float:
+        return b.convert("fpext" if target.itemsize > source.itemsize else "fptrunc", x, to)
+    unsigned = source.short in ("u8", "bool")
+    if target.is_float:
+        return b.convert("uitofp" if unsigned else "sitofp", x, to)
+    if source.is_float:
+        return vecmath.saturating_fptosi(b, x, to) if target.short != "u8" else b.convert(
+            "trunc", vecmath.saturating_fptosi(b, x, "i64"), "i8"
+        )
+    if source.is_bool or target.itemsize > source.itemsize:
+        return b.convert("zext" if unsigned else "sext", x, to)
+    return b.convert("trunc", x, to)
+
+
+_LEAST = {"f32": float("-inf"), "f64": float("-inf"), "i32": -(2**31), "i64": -(2**63), "u8": 0, "bool": 0}
+_GREATEST = {"f32": float("inf"), "f64": float("inf"), "i32": 2**31 - 1, "i64": 2**63 - 1, "u8": 255, "bool": 1}
+
+
+def identity(kind: str, dtype: DType, lanes: int) -> Val:
+    """The neutral element of a reduction: +0.0 of a sum, 1 of a product, the least value of a maximum."""
+    element = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i1"}[dtype.short]
+    value = {"sum": 0, "prod": 1, "any": 0, "all": 1, "max": _LEAST[dtype.short], "min": _GREATEST[dtype.short]}[kind]
+    return const(value, vector(element, lanes))

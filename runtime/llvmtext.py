@@ -1,0 +1,394 @@
+"""LLVM IR written as text: one `Module` of functions, each written by a `Builder`.
+
+Text costs a fortieth of what llvmlite.ir's objects cost to make, and reads as what it is. A `Val` is an SSA name or a
+literal with its LLVM type; every builder method appends one instruction and returns its `Val`:
+
+    module = Module("demo")
+    b = module.function("axpy", [("ptr", "x"), ("ptr", "y"), ("float", "a")])
+    x, y, a = b.args
+    with b.loop(0, 1024, 16) as i:
+        xs = b.load(b.gep(x, i, "float"), "<16 x float>")
+        b.store(b.fmul(xs, b.splat(a, 16)), b.gep(y, i, "float"))
+    b.ret()
+    text = str(module)
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, Union
+
+
+class Val(NamedTuple):
+    """An SSA value or a literal: its text in an instruction, and its LLVM type."""
+
+    name: str
+    type: str
+
+    @property
+    def lanes(self) -> int:
+        """The number of vector lanes, 1 for a scalar."""
+        return lanes_of(self.type)
+
+    @property
+    def element(self) -> str:
+        """The scalar type: `float` for `<16 x float>` and for `float`."""
+        return element_of(self.type)
+
+    @property
+    def literal(self) -> bool:
+        """Whether the value is a constant written in place."""
+        return not self.name.startswith("%")
+
+
+Operand = Union[Val, int]
+
+
+def lanes_of(type_: str) -> int:
+    return int(type_[1 : type_.index(" ")]) if type_.startswith("<") else 1
+
+
+def element_of(type_: str) -> str:
+    return type_[type_.index("x ") + 2 : -1] if type_.startswith("<") else type_
+
+
+def vector(element: str, lanes: int) -> str:
+    """The LLVM type of `lanes` elements; the scalar type itself for one lane."""
+    return f"<{lanes} x {element}>" if lanes > 1 else element
+
+
+_SUFFIX = {"float": "f32", "double": "f64", "half": "f16"}
+SIZEOF = {"float": 4, "double": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "ptr": 8}
+
+
+def suffix_of(type_: str) -> str:
+    """The mangling of a type in an intrinsic's name: `v16f32`, `i64`."""
+    element = element_of(type_)
+    mangled = _SUFFIX.get(element, "p0" if element == "ptr" else element)
+    return f"v{lanes_of(type_)}{mangled}" if type_.startswith("<") else mangled
+
+
+def literal(value: float | int | bool, element: str) -> str:
+    """The exact text of a scalar constant (floats as their bits, so no digit is lost)."""
+    if element == "float":
+        as_single = struct.unpack("<f", struct.pack("<f", value))[0] if abs(value) < 3.5e38 else value
+        return "0x%016X" % struct.unpack("<Q", struct.pack("<d", as_single))[0]
+    if element == "double":
+        return "0x%016X" % struct.unpack("<Q", struct.pack("<d", value))[0]
+    if element == "i1":
+        return "true" if value else "false"
+    return str(int(value))
+
+
+def const(value: float | int | bool, type_: str) -> Val:
+    """A constant; of a vector type, the same in every lane."""
+    lanes = lanes_of(type_)
+    text = literal(value, element_of(type_))
+    if lanes == 1:
+        return Val(text, type_)
+    return Val(f"splat ({element_of(type_)} {text})", type_)
+
+
+def const_vector(values: Sequence[float | int | bool], element: str) -> Val:
+    """A vector constant with a value of its own in each lane."""
+    body = ", ".join(f"{element} {literal(v, element)}" for v in values)
+    return Val(f"<{body}>", vector(element, len(values)))
+
+
+def mask(active: int, lanes: int) -> Val:
+    """The `i1` vector whose first `active` lanes are true."""
+    return const_vector([lane < active for lane in range(lanes)], "i1")
+
+
+def i64(value: int) -> Val:
+    return Val(str(int(value)), "i64")
+
+
+class Module:
+    """A unit of compilation: functions, globals, and the declarations they turn out to need."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.functions: list[Builder] = []
+        self.globals: list[str] = []
+        self._declared: dict[str, str] = {}
+
+    def function(
+        self, name: str, args: Sequence[tuple[str, str]], ret: str = "void", *, internal: bool = False,
+        noalias: bool = False, attributes: str = "nounwind",
+    ) -> Builder:
+        """Starts a function; `args` are (type, name) pairs. `noalias` marks every pointer argument so."""
+        builder = Builder(self, name, args, ret, internal, noalias, attributes)
+        self.functions.append(builder)
+        return builder
+
+    def declare(self, name: str, ret: str, args: Sequence[str]) -> None:
+        self._declared.setdefault(name, f"declare {ret} @{name}({', '.join(args)})")
+
+    def constant_array(self, name: str, element: str, values: Sequence[float | int]) -> Val:
+        """A private read-only table; returns its address."""
+        body = ", ".join(f"{element} {literal(v, element)}" for v in values)
+        self.globals.append(f"@{name} = private unnamed_addr constant [{len(values)} x {element}] [{body}], align 64")
+        return Val(f"@{name}", "ptr")
+
+    def __str__(self) -> str:
+        bodies = [str(f) for f in self.functions]
+        defined = {f.name for f in self.functions}
+        declared = [text for name, text in self._declared.items() if name not in defined]
+        return "\n".join([f"; {self.name}", *self.globals, *declared, *bodies]) + "\n"
+
+
+class Builder:
+    """Writes one function, instruction by instruction, into its current block."""
+
+    def __init__(
+        self, module: Module, name: str, args: Sequence[tuple[str, str]], ret: str, internal: bool, noalias: bool,
+        attributes: str,
+    ) -> None:
+        self.module, self.name = module, name
+        self.args = [Val(f"%{n}", t) for t, n in args]
+        qualifier = {"ptr": "ptr noalias" if noalias else "ptr"}
+        signature = ", ".join(f"{qualifier.get(t, t)} %{n}" for t, n in args)
+        linkage = "internal " if internal else ""
+        self._head = f"define {linkage}{ret} @{name}({signature}) {attributes} {{"
+        self.lines: list[str] = ["entry:"]
+        self.block = "entry"
+        self._count = 0
+
+    def __str__(self) -> str:
+        return "\n".join([self._head, *self.lines, "}"])
+
+    # Names, blocks and raw instructions
+
+    def fresh(self, hint: str = "") -> str:
+        self._count += 1
+        return f"{hint}{self._count}" if hint else f"v{self._count}"
+
+    def emit(self, type_: str, text: str) -> Val:
+        """Appends `%new = text` and returns the new value, of type `type_`."""
+        name = f"%{self.fresh()}"
+        self.lines.append(f"  {name} = {text}")
+        return Val(name, type_)
+
+    def do(self, text: str) -> None:
+        """Appends an instruction without a result."""
+        self.lines.append(f"  {text}")
+
+    def start(self, label: str) -> None:
+        """Opens a block: what follows is written into it."""
+        self.lines.append(f"{label}:")
+        self.block = label
+
+    def branch(self, label: str) -> None:
+        self.do(f"br label %{label}")
+
+    def branch_if(self, cond: Val, then: str, otherwise: str) -> None:
+        self.do(f"br i1 {cond.name}, label %{then}, label %{otherwise}")
+
+    def ret(self, value: Val | None = None) -> None:
+        self.do(f"ret {value.type} {value.name}" if value else "ret void")
+
+    # Arithmetic
+
+    def _binary(self, op: str, x: Val, y: Val) -> Val:
+        return self.emit(x.type, f"{op} {x.type} {x.name}, {y.name}")
+
+    def fadd(self, x: Val, y: Val) -> Val:
+        return self._binary("fadd", x, y)
+
+    def fsub(self, x: Val, y: Val) -> Val:
+        return self._binary("fsub", x, y)
+
+    def fmul(self, x: Val, y: Val) -> Val:
+        return self._binary("fmul", x, y)
+
+    def fdiv(self, x: Val, y: Val) -> Val:
+        return self._binary("fdiv", x, y)
+
+    def fneg(self, x: Val) -> Val:
+        return self.emit(x.type, f"fneg {x.type} {x.name}")
+
+    def fma(self, x: Val, y: Val, z: Val) -> Val:
+        """x * y + z, rounded once."""
+        return self.intrinsic("fma", z.type, x, y, z)
+
+    def add(self, x: Val, y: Operand) -> Val:
+        y = self._like(y, x)
+        if x.literal and y.literal and x.type == "i64":
+            return i64(int(x.name) + int(y.name))
+        if y.name == "0":
+            return x
+        return y if x.name == "0" else self._binary("add", x, y)
+
+    def sub(self, x: Val, y: Operand) -> Val:
+        return self._binary("sub", x, self._like(y, x))
+
+    def mul(self, x: Val, y: Operand) -> Val:
+        y = self._like(y, x)
+        if x.literal and y.literal and x.type == "i64":
+            return i64(int(x.name) * int(y.name))
+        if y.name == "1":
+            return x
+        return y if x.name == "1" else self._binary("mul", x, y)
+
+    def int_op(self, op: str, x: Val, y: Operand) -> Val:
+        """Any two-operand integer instruction: and, or, xor, shl, lshr, ashr, sdiv, srem, udiv, urem."""
+        return self._binary(op, x, self._like(y, x))
+
+    def icmp(self, predicate: str, x: Val, y: Operand) -> Val:
+        y = self._like(y, x)
+        return self.emit(vector("i1", x.lanes), f"icmp {predicate} {x.type} {x.name}, {y.name}")
+
+    def fcmp(self, predicate: str, x: Val, y: Val) -> Val:
+        return self.emit(vector("i1", x.lanes), f"fcmp {predicate} {x.type} {x.name}, {y.name}")
+
+    def select(self, cond: Val, x: Val, y: Val) -> Val:
+        return self.emit(x.type, f"select {cond.type} {cond.name}, {x.type} {x.name}, {y.type} {y.name}")
+
+    def convert(self, op: str, x: Val, element: str) -> Val:
+        """A cast instruction (sitofp, fptosi, zext, sext, trunc, fpext, fptrunc, uitofp, bitcast), lane by lane."""
+        to = vector(element, x.lanes)
+        return self.emit(to, f"{op} {x.type} {x.name} to {to}")
+
+    def bitcast(self, x: Val, type_: str) -> Val:
+        return self.emit(type_, f"bitcast {x.type} {x.name} to {type_}")
+
+    def intrinsic(self, name: str, ret: str, *args: Val, suffix: str | None = None) -> Val:
+        """Calls `llvm.<name>.<suffix>`; the suffix is that of the result's type unless given."""
+        full = f"llvm.{name}.{suffix_of(ret) if suffix is None else suffix}"
+        return self.call(full, ret, *args)
+
+    def call(self, name: str, ret: str, *args: Val) -> Val:
+        self.module.declare(name, ret, [a.type for a in args])
+        text = f"call {ret} @{name}({', '.join(f'{a.type} {a.name}' for a in args)})"
+        if ret == "void":
+            self.do(text)
+            return Val("", "void")
+        return self.emit(ret, text)
+
+    # Vectors
+
+    def splat(self, x: Val, lanes: int) -> Val:
+        """The vector with `x` in every lane."""
+        if lanes == 1:
+            return x
+        type_ = vector(x.type, lanes)
+        if x.literal:
+            return Val(f"splat ({x.type} {x.name})", type_)
+        first = self.emit(type_, f"insertelement {type_} poison, {x.type} {x.name}, i64 0")
+        return self.shuffle(first, first, [0] * lanes)
+
+    def shuffle(self, x: Val, y: Val, lanes: Sequence[int]) -> Val:
+        index = ", ".join(f"i32 {lane}" for lane in lanes)
+        second = "poison" if y == x else y.name
+        return self.emit(
+            vector(x.element, len(lanes)),
+            f"shufflevector {x.type} {x.name}, {y.type} {second}, <{len(lanes)} x i32> <{index}>",
+        )
+
+    def extract(self, x: Val, lane: Operand) -> Val:
+        lane = self._like(lane, i64(0))
+        return self.emit(x.element, f"extractelement {x.type} {x.name}, i64 {lane.name}")
+
+    def insert(self, x: Val, item: Val, lane: Operand) -> Val:
+        lane = self._like(lane, i64(0))
+        return self.emit(x.type, f"insertelement {x.type} {x.name}, {item.type} {item.name}, i64 {lane.name}")
+
+    # Memory: `align` in bytes; the element's own size unless given
+
+    def gep(self, base: Val, index: Operand, element: str = "float") -> Val:
+        """The address `index` elements after `base`."""
+        if isinstance(index, int):
+            index = i64(index)
+        if index.name == "0":
+            return base
+        return self.emit("ptr", f"getelementptr {element}, ptr {base.name}, i64 {index.name}")
+
+    def load(self, address: Val, type_: str, align: int | None = None) -> Val:
+        return self.emit(type_, f"load {type_}, ptr {address.name}, align {align or SIZEOF[element_of(type_)]}")
+
+    def store(self, value: Val, address: Val, align: int | None = None) -> None:
+        self.do(f"store {value.type} {value.name}, ptr {address.name}, align {align or SIZEOF[value.element]}")
+
+    def masked_load(self, address: Val, type_: str, lanes_on: Val) -> Val:
+        """A vector load that reads only the lanes that are on; the others are zero."""
+        align = SIZEOF[element_of(type_)]
+        name = f"llvm.masked.load.{suffix_of(type_)}.p0"
+        self.module.declare(name, type_, ["ptr", "i32", lanes_on.type, type_])
+        return self.emit(
+            type_,
+            f"call {type_} @{name}(ptr {address.name}, i32 {align}, {lanes_on.type} {lanes_on.name}, "
+            f"{type_} zeroinitializer)",
+        )
+
+    def masked_store(self, value: Val, address: Val, lanes_on: Val) -> None:
+        align = SIZEOF[value.element]
+        name = f"llvm.masked.store.{suffix_of(value.type)}.p0"
+        self.module.declare(name, "void", [value.type, "ptr", "i32", lanes_on.type])
+        self.do(
+            f"call void @{name}({value.type} {value.name}, ptr {address.name}, i32 {align}, "
+            f"{lanes_on.type} {lanes_on.name})"
+        )
+
+    def alloca(self, element: str, count: int, align: int = 64) -> Val:
+        """`count` elements on the stack, for the life of the call; written into the entry block."""
+        name = f"%{self.fresh('stack')}"
+        self.lines.insert(1, f"  {name} = alloca {element}, i64 {count}, align {align}")
+        return Val(name, "ptr")
+
+    # Control flow
+
+    @contextmanager
+    def loop(self, start: Operand, stop: Operand, step: int = 1) -> Iterator[Val]:
+        """`for i in range(start, stop, step)`; yields `i` (i64). A loop known to be empty must not be asked for."""
+        with self.loop_carrying(start, stop, [], step) as (index, _, _):
+            yield index
+
+    @contextmanager
+    def loop_carrying(
+        self, start: Operand, stop: Operand, initial: Sequence[Val], step: int = 1
+    ) -> Iterator[tuple[Val, list[Val], list[Val]]]:
+        """A loop with carried values: yields (index, values at the top, a list).
+
+        The body must set the list (`out[:] = ...`) to the values at the bottom. After the loop the same list holds
+        the values that are carried out (the initial ones where the loop ran zero times).
+        """
+        lo, hi = self._like(start, i64(0)), self._like(stop, i64(0))
+        head, body, done = (self.fresh(p) for p in ("head", "body", "done"))
+        before = self.block
+        self.branch(head)
+        self.start(head)
+        index = Val(f"%{self.fresh('i')}", "i64")
+        at_phis = len(self.lines)
+        carried = [Val(f"%{self.fresh('c')}", v.type) for v in initial]
+        more = self.emit("i1", f"icmp slt i64 {index.name}, {hi.name}")
+        self.branch_if(more, body, done)
+        self.start(body)
+        out = list(carried)
+        yield index, carried, out
+        following = self.emit("i64", f"add nsw i64 {index.name}, {step}")
+        latch = self.block
+        self.branch(head)
+        phis = [f"  {index.name} = phi i64 [ {lo.name}, %{before} ], [ {following.name}, %{latch} ]"]
+        phis += [
+            f"  {c.name} = phi {c.type} [ {first.name}, %{before} ], [ {last.name}, %{latch} ]"
+            for c, first, last in zip(carried, initial, out, strict=True)
+        ]
+        self.lines[at_phis:at_phis] = phis
+        self.start(done)
+        out[:] = carried
+
+    @contextmanager
+    def when(self, cond: Val) -> Iterator[None]:
+        """Runs the body only if the scalar `cond` holds."""
+        then, done = self.fresh("then"), self.fresh("endif")
+        self.branch_if(cond, then, done)
+        self.start(then)
+        yield
+        self.branch(done)
+        self.start(done)
+
+    def _like(self, value: Operand, other: Val) -> Val:
+        return const(value, other.type) if isinstance(value, int) else value

@@ -1,0 +1,451 @@
+"""The worker pool: native threads that share the outer loop of a kernel.
+
+Compiled text calls
+
+    void graphc_parallel(ptr kernel, ptr args, i64 n)
+
+which calls `void kernel(ptr args, i64 begin, i64 end)` over 0..n, cut into one contiguous piece per thread. With T
+threads, P = min(T, n) pieces are made, none empty: piece t is [n*t/P, n*(t+1)/P). The caller computes piece 0.
+A call made while another is under way, from inside a kernel or from a second Python thread, runs on its own thread.
+
+The pool is IR, compiled like any other module. Workers are made at first need. A word that is waited for is watched
+for some microseconds and then slept on, by workers and by the joining thread alike, so that nothing spins for long on
+a core that another process needs. Calls and answers travel along a tree, so that no thread signals more than four.
+"""
+
+import ctypes
+import os
+import signal
+import time
+
+from graphc.runtime import jit
+from graphc.runtime.jit import Native
+from graphc.runtime.target import Target, available_cores, host
+
+MAX_THREADS = 256
+
+_SPIN_SECONDS = 25e-6  # a fork-join of two threads on one core costs about two of these
+_FANOUT = 4
+
+_threads: int | None = None  # None until someone asks or sets
+_pool: Native | None = None
+
+
+def num_threads() -> int:
+    """Threads that share a kernel, the calling one included.
+
+    The value of `set_num_threads`, else of the environment variable GRAPHC_NUM_THREADS, else the cores that this
+    process may run on.
+
+    Raises:
+        ValueError: GRAPHC_NUM_THREADS is not a whole number from 1 to 256.
+    """
+    global _threads
+    if _threads is None:
+        text = os.environ.get("GRAPHC_NUM_THREADS", "")
+        _threads = _checked(text, "GRAPHC_NUM_THREADS") if text else min(available_cores(), MAX_THREADS)
+    return _threads
+
+
+def set_num_threads(n: int) -> None:
+    """Let `n` threads share each kernel from the next call on. Results do not depend on it.
+
+    Raises:
+        TypeError: `n` is not an int.
+        ValueError: `n` is not from 1 to 256.
+    """
+    global _threads
+    if not isinstance(n, int) or isinstance(n, bool):
+        raise TypeError(f"set_num_threads: expected an int, got {type(n).__name__}")
+    with jit.lock:
+        _threads = _checked(n, "set_num_threads")
+        if _pool:
+            _configure(_pool)
+
+
+def address() -> int:
+    """The address of `graphc_parallel`, which stays valid to the end of the process."""
+    return _start().address("graphc_parallel")
+
+
+def _checked(value: int | str, where: str) -> int:
+    try:
+        n = int(value)
+    except ValueError:
+        n = 0
+    if not 1 <= n <= MAX_THREADS:
+        raise ValueError(f"{where}: expected a number of threads from 1 to {MAX_THREADS}, got {value}")
+    return n
+
+
+def _start() -> Native:
+    """The compiled pool."""
+    global _pool
+    with jit.lock:
+        if _pool is None:
+            names = ["graphc_parallel", "graphc_pool_configure", "graphc_pool_reset", "graphc_pool_spin"]
+            pool = jit.compile_text([pool_ir(host())], names)
+            pool.function("graphc_pool_reset", None)()
+            _configure(pool)
+            _pool = pool
+        return _pool
+
+
+def _configure(pool: Native) -> None:
+    configure = pool.function("graphc_pool_configure", None, ctypes.c_int64, ctypes.c_int32)
+    configure(num_threads(), _spins(pool))
+
+
+def _spins(pool: Native) -> int:
+    """How many looks at a word take _SPIN_SECONDS; cores differ tenfold in how long they pause."""
+    spin = pool.function("graphc_pool_spin", None, ctypes.c_int32)
+    looks, best = 1000, float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        spin(looks)
+        best = min(best, time.perf_counter() - start)
+    return max(100, min(int(looks * _SPIN_SECONDS / best), 100_000))
+
+
+def _reset_in_child() -> None:
+    """After fork(): the child has no workers, whatever the parent was doing."""
+    if _pool:
+        _pool.function("graphc_pool_reset", None)()
+
+
+def pool_ir(target: Target) -> str:
+    """The pool as an LLVM IR module for a POSIX system."""
+    return "\n".join((_POOL, _park_on_futex(target.futex) if target.futex else _PARK_ON_CONDITION, target.processor_ir))
+
+
+# Signals stay with the thread that Python handles them on, but for those that a fault raises in the worker itself.
+_FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP)
+
+_POOL = f"""\
+; What travels to a thread: call number, asleep, kernel, args, n, pieces, floating-point control. One cache line.
+%call = type {{ i32, i32, ptr, ptr, i64, i64, i32, [84 x i8] }}
+; What travels back: number of the call that is done, awaited.
+%answer = type {{ i32, i32, [120 x i8] }}
+
+@calls = internal global [{MAX_THREADS} x %call] zeroinitializer, align 128  ; to thread t; the caller is number 0
+@answers = internal global [{MAX_THREADS} x %answer] zeroinitializer, align 128
+@busy = internal global i32 0, align 128
+@workers = internal global i64 0, align 128
+@threads = internal global i64 1
+@spins = internal global i32 1
+
+declare i32 @pthread_create(ptr, ptr, ptr, ptr)
+declare i32 @pthread_detach(ptr)
+declare i32 @pthread_sigmask(i32, ptr, ptr)
+declare i32 @sigfillset(ptr)
+declare i32 @sigdelset(ptr, i32)
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+declare i64 @llvm.umin.i64(i64, i64)
+
+define void @graphc_parallel(ptr %kernel, ptr %args, i64 %n) nounwind {{
+entry:
+  %any = icmp sgt i64 %n, 0
+  br i1 %any, label %count, label %done
+count:
+  %threads = load atomic i64, ptr @threads monotonic, align 8
+  %wanted = call i64 @llvm.umin.i64(i64 %threads, i64 %n)
+  %several = icmp ugt i64 %wanted, 1
+  br i1 %several, label %try, label %alone
+try:
+  %taken = cmpxchg ptr @busy, i32 0, i32 1 acquire monotonic
+  %ours = extractvalue {{ i32, i1 }} %taken, 1
+  br i1 %ours, label %together, label %alone
+alone:
+  call void %kernel(ptr %args, i64 0, i64 %n)
+  br label %done
+together:
+  %pieces = call i64 @hire(i64 %wanted)
+  %control = call i32 @fp_control()
+  call void @share(i64 0, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control)
+  store atomic i32 0, ptr @busy release, align 4
+  br label %done
+done:
+  ret void
+}}
+
+; Make workers until there are %wanted threads with the caller, or the system refuses; how many there are to use.
+define internal i64 @hire(i64 %wanted) nounwind {{
+entry:
+  %thread = alloca ptr
+  %all = alloca [128 x i8], align 8
+  %before = alloca [128 x i8], align 8
+  %had = load i64, ptr @workers
+  %had_threads = add i64 %had, 1
+  %enough = icmp uge i64 %had_threads, %wanted
+  br i1 %enough, label %done, label %block
+block:
+  call i32 @sigfillset(ptr %all)
+{chr(10).join(f"  call i32 @sigdelset(ptr %all, i32 {int(fault)})" for fault in _FAULTS)}
+  call i32 @pthread_sigmask(i32 {int(signal.SIG_SETMASK)}, ptr %all, ptr %before)
+  br label %create
+create:
+  %t = phi i64 [ %had_threads, %block ], [ %next, %created ]
+  %number = inttoptr i64 %t to ptr
+  %error = call i32 @pthread_create(ptr %thread, ptr null, ptr @worker, ptr %number)
+  %refused = icmp ne i32 %error, 0
+  br i1 %refused, label %unblock, label %created
+created:
+  %handle = load ptr, ptr %thread
+  call i32 @pthread_detach(ptr %handle)
+  store i64 %t, ptr @workers
+  %next = add i64 %t, 1
+  %more = icmp ult i64 %next, %wanted
+  br i1 %more, label %create, label %unblock
+unblock:
+  call i32 @pthread_sigmask(i32 {int(signal.SIG_SETMASK)}, ptr %before, ptr null)
+  br label %done
+done:
+  %have = load i64, ptr @workers
+  %have_threads = add i64 %have, 1
+  %use = call i64 @llvm.umin.i64(i64 %have_threads, i64 %wanted)
+  ret i64 %use
+}}
+
+; Thread %t's part of a call: pass it to its children in the tree, compute its piece, wait for the children.
+define internal void @share(i64 %t, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control) nounwind {{
+entry:
+  %up = mul i64 %t, {_FANOUT}
+  %first = add i64 %up, 1
+  %past = add i64 %first, {_FANOUT}
+  %end = call i64 @llvm.umin.i64(i64 %past, i64 %pieces)
+  br label %calling
+calling:
+  %c = phi i64 [ %first, %entry ], [ %c_next, %call ]
+  %call_more = icmp ult i64 %c, %end
+  br i1 %call_more, label %call, label %compute
+call:
+  %number = getelementptr %call, ptr @calls, i64 %c, i32 0
+  %asleep = getelementptr %call, ptr @calls, i64 %c, i32 1
+  %c_kernel = getelementptr %call, ptr @calls, i64 %c, i32 2
+  %c_args = getelementptr %call, ptr @calls, i64 %c, i32 3
+  %c_n = getelementptr %call, ptr @calls, i64 %c, i32 4
+  %c_pieces = getelementptr %call, ptr @calls, i64 %c, i32 5
+  %c_control = getelementptr %call, ptr @calls, i64 %c, i32 6
+  store ptr %kernel, ptr %c_kernel
+  store ptr %args, ptr %c_args
+  store i64 %n, ptr %c_n
+  store i64 %pieces, ptr %c_pieces
+  store i32 %control, ptr %c_control
+  %last = load atomic i32, ptr %number monotonic, align 4
+  %this = add i32 %last, 1
+  call void @tell(ptr %number, ptr %asleep, i32 %this)
+  %c_next = add i64 %c, 1
+  br label %calling
+compute:
+  %t_next = add i64 %t, 1
+  %begin = call i64 @cut(i64 %n, i64 %t, i64 %pieces)
+  %stop = call i64 @cut(i64 %n, i64 %t_next, i64 %pieces)
+  call void %kernel(ptr %args, i64 %begin, i64 %stop)
+  br label %joining
+joining:
+  %j = phi i64 [ %first, %compute ], [ %j_next, %join ]
+  %join_more = icmp ult i64 %j, %end
+  br i1 %join_more, label %join, label %done
+join:
+  %called = getelementptr %call, ptr @calls, i64 %j, i32 0
+  %answer = getelementptr %answer, ptr @answers, i64 %j, i32 0
+  %awaited = getelementptr %answer, ptr @answers, i64 %j, i32 1
+  %awaiting = load atomic i32, ptr %called monotonic, align 4
+  %before = sub i32 %awaiting, 1
+  call i32 @watch(ptr %answer, ptr %awaited, i32 %before)
+  %j_next = add i64 %j, 1
+  br label %joining
+done:
+  ret void
+}}
+
+; n * t / pieces, without the overflow of the product.
+define internal i64 @cut(i64 %n, i64 %t, i64 %pieces) nounwind {{
+  %quotient = udiv i64 %n, %pieces
+  %remainder = urem i64 %n, %pieces
+  %whole = mul i64 %quotient, %t
+  %rest = mul i64 %remainder, %t
+  %part = udiv i64 %rest, %pieces
+  %at = add i64 %whole, %part
+  ret i64 %at
+}}
+
+define internal ptr @worker(ptr %t_as_ptr) nounwind {{
+entry:
+  %t = ptrtoint ptr %t_as_ptr to i64
+  %number = getelementptr %call, ptr @calls, i64 %t, i32 0
+  %asleep = getelementptr %call, ptr @calls, i64 %t, i32 1
+  %t_kernel = getelementptr %call, ptr @calls, i64 %t, i32 2
+  %t_args = getelementptr %call, ptr @calls, i64 %t, i32 3
+  %t_n = getelementptr %call, ptr @calls, i64 %t, i32 4
+  %t_pieces = getelementptr %call, ptr @calls, i64 %t, i32 5
+  %t_control = getelementptr %call, ptr @calls, i64 %t, i32 6
+  %answer = getelementptr %answer, ptr @answers, i64 %t, i32 0
+  %awaited = getelementptr %answer, ptr @answers, i64 %t, i32 1
+  br label %next
+next:
+  %last = phi i32 [ 0, %entry ], [ %this, %compute ]
+  %this = call i32 @watch(ptr %number, ptr %asleep, i32 %last)
+  %kernel = load ptr, ptr %t_kernel
+  %args = load ptr, ptr %t_args
+  %n = load i64, ptr %t_n
+  %pieces = load i64, ptr %t_pieces
+  %control = load i32, ptr %t_control
+  ; The caller's rounding and subnormals, or the result would depend on who computes a piece.
+  %own = call i32 @fp_control()
+  %same = icmp eq i32 %control, %own
+  br i1 %same, label %compute, label %adopt
+adopt:
+  call void @set_fp_control(i32 %control)
+  br label %compute
+compute:
+  call void @share(i64 %t, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control)
+  call void @tell(ptr %answer, ptr %awaited, i32 %this)
+  br label %next
+}}
+
+; Change a word and wake whoever sleeps on it. Either this sees %sleeping or the sleeper sees the new word.
+define internal void @tell(ptr %word, ptr %sleeping, i32 %value) nounwind {{
+entry:
+  store atomic i32 %value, ptr %word seq_cst, align 4
+  %flag = load atomic i32, ptr %sleeping seq_cst, align 4
+  %none = icmp eq i32 %flag, 0
+  br i1 %none, label %done, label %wake
+wake:
+  call void @unpark(ptr %word)
+  br label %done
+done:
+  ret void
+}}
+
+; Wait until a word is no longer %old; its new value.
+define internal i32 @watch(ptr %word, ptr %sleeping, i32 %old) nounwind {{
+entry:
+  %spins = load atomic i32, ptr @spins monotonic, align 4
+  br label %look
+look:
+  %looks = phi i32 [ 0, %entry ], [ %looks_next, %again ]
+  %value = load atomic i32, ptr %word acquire, align 4
+  %changed = icmp ne i32 %value, %old
+  br i1 %changed, label %done, label %again
+again:
+  call void @relax()
+  %looks_next = add i32 %looks, 1
+  %patient = icmp ult i32 %looks_next, %spins
+  br i1 %patient, label %look, label %tire
+tire:
+  store atomic i32 1, ptr %sleeping seq_cst, align 4
+  fence seq_cst
+  br label %sleep
+sleep:
+  call void @park(ptr %word, i32 %old)
+  %late = load atomic i32, ptr %word acquire, align 4
+  %woken = icmp ne i32 %late, %old
+  br i1 %woken, label %wake, label %sleep
+wake:
+  store atomic i32 0, ptr %sleeping monotonic, align 4
+  br label %done
+done:
+  %new = phi i32 [ %value, %look ], [ %late, %wake ]
+  ret i32 %new
+}}
+
+define void @graphc_pool_configure(i64 %threads, i32 %spins) nounwind {{
+  store atomic i32 %spins, ptr @spins monotonic, align 4
+  store atomic i64 %threads, ptr @threads monotonic, align 8
+  ret void
+}}
+
+; The state before the first call. Only while no thread is in the pool: at the start, and in a forked child.
+define void @graphc_pool_reset() nounwind {{
+  call void @llvm.memset.p0.i64(ptr @calls, i8 0, i64 {MAX_THREADS * 128}, i1 false)
+  call void @llvm.memset.p0.i64(ptr @answers, i8 0, i64 {MAX_THREADS * 128}, i1 false)
+  store i64 0, ptr @workers
+  store atomic i32 0, ptr @busy release, align 4
+  call void @renew_parking()
+  ret void
+}}
+
+; Look %spins times at a word that does not change, as @watch does; to be timed.
+define void @graphc_pool_spin(i32 %spins) nounwind {{
+entry:
+  br label %look
+look:
+  %looks = phi i32 [ 0, %entry ], [ %looks_next, %look ]
+  %value = load atomic i32, ptr @calls acquire, align 4
+  call void @relax()
+  %looks_next = add i32 %looks, 1
+  %more = icmp ult i32 %looks_next, %spins
+  br i1 %more, label %look, label %done
+done:
+  ret void
+}}
+"""
+
+
+def _park_on_futex(number: int) -> str:
+    """Sleeping on a word itself: the kernel compares it again before it lets the thread sleep."""
+    private_wait, private_wake = 128, 129
+    return f"""\
+declare i64 @syscall(i64, ...)
+
+define internal void @park(ptr %word, i32 %old) nounwind {{
+  call i64 (i64, ...) @syscall(i64 {number}, ptr %word, i32 {private_wait}, i32 %old, ptr null, ptr null, i32 0)
+  ret void
+}}
+
+define internal void @unpark(ptr %word) nounwind {{
+  call i64 (i64, ...) @syscall(i64 {number}, ptr %word, i32 {private_wake}, i32 1, ptr null, ptr null, i32 0)
+  ret void
+}}
+
+define internal void @renew_parking() nounwind {{
+  ret void
+}}
+"""
+
+
+# Sleeping on one condition variable for all words.
+_PARK_ON_CONDITION = """\
+@mutex = internal global [128 x i8] zeroinitializer, align 16
+@condition = internal global [128 x i8] zeroinitializer, align 16
+
+declare i32 @pthread_mutex_init(ptr, ptr)
+declare i32 @pthread_mutex_lock(ptr)
+declare i32 @pthread_mutex_unlock(ptr)
+declare i32 @pthread_cond_init(ptr, ptr)
+declare i32 @pthread_cond_wait(ptr, ptr)
+declare i32 @pthread_cond_broadcast(ptr)
+
+define internal void @park(ptr %word, i32 %old) nounwind {
+entry:
+  call i32 @pthread_mutex_lock(ptr @mutex)
+  %value = load atomic i32, ptr %word acquire, align 4
+  %changed = icmp ne i32 %value, %old
+  br i1 %changed, label %leave, label %wait
+wait:
+  call i32 @pthread_cond_wait(ptr @condition, ptr @mutex)
+  br label %leave
+leave:
+  call i32 @pthread_mutex_unlock(ptr @mutex)
+  ret void
+}
+
+define internal void @unpark(ptr %word) nounwind {
+  call i32 @pthread_mutex_lock(ptr @mutex)
+  call i32 @pthread_cond_broadcast(ptr @condition)
+  call i32 @pthread_mutex_unlock(ptr @mutex)
+  ret void
+}
+
+define internal void @renew_parking() nounwind {
+  call i32 @pthread_mutex_init(ptr @mutex, ptr null)
+  call i32 @pthread_cond_init(ptr @condition, ptr null)
+  ret void
+}
+"""
+
+jit.publish("graphc_parallel", address)
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_in_child)

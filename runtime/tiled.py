@@ -1,0 +1,62 @@
+"""Tiled kernels: a `TiledKernel` becomes a `Contraction` of strides, its stores the epilogue of every register tile."""
+
+from __future__ import annotations
+
+from graphc.index import Ix, Var
+from graphc.loops import TiledKernel
+from graphc.runtime.contraction import Contraction, Dim, units
+from graphc.runtime.contraction_emit import emit
+from graphc.runtime.emit import Writer, slots
+from graphc.runtime.functions import ELEMENT
+from graphc.runtime.llvmtext import Builder, Module, Val
+from graphc.runtime.target import Target
+
+
+def contraction_of(kernel: TiledKernel) -> Contraction:
+    """The kernel's sum as strides in its two operands."""
+    a, b = kernel.a.data[1], kernel.b.data[1]
+    batch: list[Dim] = []
+    rows: list[Dim] = []
+    columns: list[Dim] = []
+    for var in kernel.loops:
+        dim = _dim(var, a, b)
+        home = batch if bool(dim.a) == bool(dim.b) else rows if dim.a else columns
+        (columns if var is kernel.lanes else home).append(dim)
+    return Contraction(
+        tuple(batch), tuple(rows), tuple(columns), tuple(_dim(v, a, b) for v in kernel.summed),
+        kernel.lanes.name, ELEMENT[kernel.acc.dtype.short],
+    )  # fmt: skip
+
+
+def _dim(var: Var, a: Ix, b: Ix) -> Dim:
+    return Dim(var.name, var.extent, a.coefficient(var) or 0, b.coefficient(var) or 0)
+
+
+def tiled_units(kernel: TiledKernel, target: Target) -> int:
+    return units(contraction_of(kernel), target.lanes)
+
+
+def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -> None:
+    """Writes the kernel as a function of the module, of the same signature as loops have."""
+    builder = module.function(name, [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
+    writer = Writer(builder, slots(kernel))
+    element = ELEMENT[kernel.acc.dtype.short]
+    a, b = (
+        builder.gep(writer.base[operand.data[0]], operand.data[1].const, element) for operand in (kernel.a, kernel.b)
+    )
+
+    def finish(into: Builder, coords: dict[str, tuple[Val, int]], acc: Val, active: int) -> None:
+        at = {var: into.add(*coords[var.name]) for var in kernel.loops}
+        with writer.scope():
+            lanes = kernel.lanes if kernel.lanes in at else None
+            writer.vars = {var: index for var, index in at.items() if var is not lanes}
+            if lanes is None:
+                writer.bind(kernel.acc, acc)
+                writer.store(kernel.stores)
+                return
+            with writer.across(lanes, at[lanes], active, acc.lanes):
+                writer.bind(kernel.acc, acc)
+                writer.store(kernel.stores)
+
+    emit(builder, contraction_of(kernel), target.lanes, a, b, finish, builder.args[1], builder.args[2])
+    builder.ret()

@@ -1,0 +1,101 @@
+"""Error functions and the logarithm of the gamma function, of `Lanes`."""
+
+from __future__ import annotations
+
+import math
+
+from graphc.runtime.lanes import Lanes, at_most, horner, where
+from graphc.runtime.vecmath_exp import INF, NAN, SQRT_HALF, exp_nonpositive, log_of_split, split_positive, through_double
+from graphc.runtime.vecmath_tables import (
+    COS, ERF, ERFC, ERFC_NEAR, ERFINV_CENTRE, ERFINV_TAIL, LGAMMA, SIN, STIRLING,
+)
+
+
+def erf(x: Lanes) -> Lanes:
+    """Error function: odd polynomial for |x| < 1, 1 - erfc beyond."""
+    a, z = abs(x), x * x
+    near = x.fma(horner(z, ERF[x.element]), x)
+    if x.element == "float":
+        complement = horner(at_most(a, 3.93) - 2.46, ERFC_NEAR["float"])  # from 3.93 on, erf rounds to 1
+    else:
+        complement = _erfc_of_positive("double", a)[1]
+    return where(a < 1.0, near, (1.0 - complement).copysign(x))
+
+
+def _erfc_of_positive(accuracy: str, x: Lanes) -> tuple[Lanes, Lanes]:
+    """(exp(-x^2), erfc(x)) of doubles x >= 0."""
+    x = at_most(x, 10.3 if accuracy == "wide" else 28.0)  # where the result has become 0
+    square = x * x
+    gauss = exp_nonpositive(-square, accuracy)
+    if accuracy == "double":
+        gauss = gauss - gauss * x.fma(x, -square)
+    return gauss, gauss * (horner((x - 3.0) / (x + 3.0), ERFC[accuracy]) / x.fma(2.0, 1.0))
+
+
+@through_double
+def erfc(accuracy: str, x: Lanes) -> Lanes:
+    """Complementary error function 1 - erf(x), accurate where it is small."""
+    _, y = _erfc_of_positive(accuracy, abs(x))
+    return where(x < 0.0, 2.0 - y, y)
+
+
+@through_double
+def erfinv(accuracy: str, x: Lanes) -> Lanes:
+    """The y with erf(y) = x; inf at 1, nan beyond.
+
+    Polynomials in w = -log(1 - x^2) after M. B. Giles, "Approximating the erfinv function", GPU Computing Gems 2 (2011). For
+    doubles they only start one step of Halley's iteration, on whichever of erf and erfc is small.
+    """
+    a = abs(x)
+    m, k = split_positive("wide", (-x).fma(x, 1.0))
+    w = -log_of_split(m, k, "wide")
+    y = a * where(w < 5.0, horner(w, ERFINV_CENTRE["double"]), horner(w.sqrt() - 4.0, ERFINV_TAIL[accuracy]))
+    if accuracy == "double":
+        gauss, complement = _erfc_of_positive(accuracy, y)
+        excess = where(a < 0.8, y.fma(horner(y * y, ERF["double"]), y) - a, (1.0 - a) - complement)
+        step = excess * (0.5 * math.sqrt(math.pi)) / gauss
+        y = y - step / y.fma(step, 1.0)
+    y = where(a < 1.0, y, where(a.eq(1.0), x.like(INF), NAN))
+    return where(x.eq(0.0), x, y.copysign(x))
+
+
+@through_double
+def lgamma(accuracy: str, x: Lanes) -> Lanes:
+    """log |Gamma(x)|; inf at 0 and the negative integers.
+
+    Stirling's series from 7.5 on. Below, lgamma(2 + u) with |u| <= 1/2, and lgamma(t + 1) = lgamma(t) + log(t) from there. For
+    x < 0 the reflection Gamma(x) Gamma(-x) = -pi / (x sin(pi x)); relative accuracy is lost around its zeros.
+    """
+    a = abs(x)
+    n = a.rounded("roundeven")
+    u = a - n
+    product = x.like(1.0)
+    for factor in range(2, 7):
+        product = product * where(n > float(factor), u + float(factor), 1.0)
+    low, large = n < 1.5, a >= 7.5
+    product = where(low, where(n < 0.5, a * (a + 1.0), a), product)
+    u = where(n < 0.5, a, u)
+    log_product = _log(accuracy, where(large, a, product))
+    small_value = (u * horner(u, LGAMMA[accuracy])) + where(low, -log_product, log_product)
+    inverse = 1.0 / a
+    tail = inverse.fma(horner(inverse * inverse, STIRLING[accuracy]), 0.5 * math.log(2.0 * math.pi) - 0.5)
+    y = where(large, (a - 0.5).fma(log_product - 1.0, tail), small_value)
+
+    distance = abs(a - n)
+    reflected = -(_log(accuracy, a * (_sin_pi(accuracy, distance) * (1.0 / math.pi))) + y)
+    y = where(x < -(2.0**-60), where(distance.eq(0.0), INF, reflected), y)
+    return where(a.eq(0.0) | a.eq(INF), INF, y)
+
+
+def _log(accuracy: str, x: Lanes) -> Lanes:
+    """log of positive doubles."""
+    return log_of_split(*split_positive(accuracy, x), accuracy)
+
+
+def _sin_pi(accuracy: str, x: Lanes) -> Lanes:
+    """sin(pi x) for 0 <= x <= 1/2."""
+    far = x > 0.25
+    r = math.pi * where(far, 0.5 - x, x)
+    z = r * r
+    sine = (r * z).fma(horner(z, SIN[accuracy]), r)
+    return where(far, (z * z).fma(horner(z, COS[accuracy]), z.fma(-0.5, 1.0)), sine)
