@@ -205,9 +205,9 @@ FITS = [
     ),
     Fit("SINH", "wide", "double", 3, (0, 1), *SINH_FIT),
     Fit("SINH", "double", "double", 6, (0, 1), *SINH_FIT),
-    Fit("SIN", "wide", "double", 3, (0, 0.98**2), *SIN_FIT),
+    Fit("SIN", "wide", "double", 3, (0, 0.81**2), *SIN_FIT),
     Fit("SIN", "double", "double", 5, (0, 0.7855**2), *SIN_FIT),
-    Fit("COS", "wide", "double", 3, (0, 0.98**2), *COS_FIT),
+    Fit("COS", "wide", "double", 3, (0, 0.81**2), *COS_FIT),
     Fit("COS", "double", "double", 5, (0, 0.7855**2), *COS_FIT),
     Fit("ATAN", "wide", "double", 5, (0, TAN_PI_8**2), *ATAN_FIT),
     Fit("ATAN", "double", "double", 10, (0, TAN_PI_8**2), *ATAN_FIT),
@@ -227,10 +227,10 @@ FITS = [
     ),
     Fit("ERFINV_TAIL", "wide", "double", 10, (5**0.5 - 4, 16.7**0.5 - 4), *TAIL_FIT),
     Fit("ERFINV_TAIL", "double", "double", 12, (5**0.5 - 4, 37**0.5 - 4), *TAIL_FIT),
-    Fit("LGAMMA", "wide", "double", 10, (-0.5, 0.5), *LGAMMA_FIT),
-    Fit("LGAMMA", "double", "double", 20, (-0.5, 0.5), *LGAMMA_FIT),
-    Fit("STIRLING", "wide", "double", 2, (1e-12, 1 / 7.5**2), *STIRLING_FIT),
-    Fit("STIRLING", "double", "double", 6, (1e-12, 1 / 7.5**2), *STIRLING_FIT),
+    Fit("LGAMMA", "wide", "double", 11, (-0.75, 0.25), *LGAMMA_FIT),
+    Fit("LGAMMA", "double", "double", 21, (-0.75, 0.25), *LGAMMA_FIT),
+    Fit("STIRLING", "wide", "double", 2, (1e-12, 1 / 7.25**2), *STIRLING_FIT),
+    Fit("STIRLING", "double", "double", 6, (1e-12, 1 / 7.25**2), *STIRLING_FIT),
 ]
 
 
@@ -273,11 +273,11 @@ def print_constants() -> None:
     for at in range(0, len(digits), 100):
         print(f'    "{digits[at : at + 100]}"')
     print('    , 16\n)\nTWO_OVER_PI_BITS = 1280\n')
-    print("# (j, hi, lo): 2**j is congruent to hi + lo modulo pi / 2, with |hi + lo| at most pi / 4.")
-    print("POWERS_MOD_HALF_PI = (")
-    for power in (27, 54, 81):
-        half_pi = mpmath.pi / 2
-        residue = mpf(2) ** power - half_pi * mpmath.nint(mpf(2) ** power / half_pi)
+    print("# (j, hi, lo): 2**j is congruent to hi + lo modulo 2 pi. These j are 19 to 24 apart and their residues under 0.41.")
+    print("POWERS_MOD_TWO_PI = (")
+    for power in (20, 44, 67, 88):
+        turn = 2 * mpmath.pi
+        residue = mpf(2) ** power - turn * mpmath.nint(mpf(2) ** power / turn)
         print_tuple("", (power, *parts(residue, "double", 2)), "    ")
     print(")")
 

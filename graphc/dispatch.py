@@ -65,6 +65,8 @@ def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
     Raises:
         TypeError, ValueError: from the op's rule; the message gains the user's file and line.
     """
+    if op.defaults:
+        attrs = {**op.defaults, **attrs}
     try:
         if op.coerce is not None:
             operands = op.coerce(*operands)

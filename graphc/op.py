@@ -57,6 +57,7 @@ class Op:
         self.vjp: Callable[..., tuple[Any, ...]] | None = None
         self.lower: Callable[..., Any] | None = None
         self.kernel: Callable[..., Any] | None = None
+        self.defaults = dict(getattr(meaning, "__kwdefaults__", None) or {})  # a ufunc has none
         self.__doc__ = meaning.__doc__
         self.__name__ = name
 

@@ -91,7 +91,7 @@ def load_checkpoint(
     """
     _refuse_encryption("load_checkpoint", dec_key, dec_mode)
     if remove_redundancy:
-        raise ValueError("load_checkpoint: remove_redundancy is of distributed checkpoints, which graphc does not have")
+        raise ValueError("load_checkpoint: remove_redundancy is not supported: there is no distributed training")
     path = _existing(ckpt_file_name, format)
     wanted = _filter(filter_prefix, specify_prefix, choice_func)
     loaded = {name: _parameter(path, name, value) for name, value in _read(path, wanted, crc_check).items()}
@@ -108,7 +108,7 @@ def load_checkpoint(
 def load_param_into_net(
     net: Cell, parameter_dict: dict[str, Any], strict_load: bool = False, remove_redundancy: bool = False
 ) -> tuple[list[str], list[str]]:
-    """Gives a network's (or optimizer's) Parameters the values of those of the same name; all of them or, on error, none.
+    """Gives the Parameters of a network (or optimizer) the values of those of the same name; on error, to none of them.
 
     Args:
         net: the Cell.
@@ -129,9 +129,10 @@ def load_param_into_net(
     if not isinstance(net, Cell):
         raise TypeError(f"load_param_into_net: expected net to be a Cell, got {type(net).__name__}")
     if not isinstance(parameter_dict, dict):
-        raise TypeError(f"load_param_into_net: expected parameter_dict to be a dict, got {type(parameter_dict).__name__}")
+        got = type(parameter_dict).__name__
+        raise TypeError(f"load_param_into_net: expected parameter_dict to be a dict, got {got}")
     if remove_redundancy:
-        raise ValueError("load_param_into_net: remove_redundancy is of distributed checkpoints, which graphc does not have")
+        raise ValueError("load_param_into_net: remove_redundancy is not supported: there is no distributed training")
     for name, value in parameter_dict.items():
         if not isinstance(name, str) or not isinstance(value, (Parameter, str)):
             raise TypeError(
@@ -171,7 +172,8 @@ def _named_values(save_obj: Any) -> dict[str, Any]:
                 raise TypeError(f"save_checkpoint: expected a list of {{'name', 'data'}}, got an item {item!r:.80}")
         pairs = [(item["name"], item["data"]) for item in save_obj]
     else:
-        raise TypeError(f"save_checkpoint: expected save_obj to be a Cell, a dict or a list, got {type(save_obj).__name__}")
+        got = type(save_obj).__name__
+        raise TypeError(f"save_checkpoint: expected save_obj to be a Cell, a dict or a list, got {got}")
     values: dict[str, Any] = {}
     for name, value in pairs:
         if name in values:
@@ -192,7 +194,8 @@ def _stored(name: Any, value: Any) -> np.ndarray:
         return np.array(value)
     if isinstance(value, (Tensor, np.ndarray, np.generic, bool, int)):
         return as_array(value)
-    raise TypeError(f"save_checkpoint: expected {name!r} to be a Parameter, Tensor, number or str, got {type(value).__name__}")
+    got = type(value).__name__
+    raise TypeError(f"save_checkpoint: expected {name!r} to be a Parameter, Tensor, number or str, got {got}")
 
 
 # Files
@@ -249,7 +252,7 @@ def _parameter(path: str, name: str, value: np.ndarray | str) -> Parameter | str
     try:
         dtype_of(value.dtype)
     except TypeError as error:
-        raise ValueError(f"load_checkpoint: {name!r} in {path} has an element type graphc does not have: {error}") from None
+        raise ValueError(f"load_checkpoint: {name!r} in {path} is of no type graphc has: {error}") from None
     return Parameter(value, name)
 
 
@@ -259,7 +262,7 @@ def _checksum(arrays: dict[str, np.ndarray]) -> int:
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         crc = zlib.crc32(f"{name} {array.dtype} {arrays[name].shape}".encode(), crc)
-        crc = zlib.crc32(array.reshape(-1).view(np.uint8), crc)
+        crc = zlib.crc32(array.reshape(-1).view(np.uint8).data, crc)
     return crc
 
 

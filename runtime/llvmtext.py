@@ -154,11 +154,12 @@ class Builder:
         linkage = "internal " if internal else ""
         self._head = f"define {linkage}{ret} @{name}({signature}) {attributes} {{"
         self.lines: list[str] = ["entry:"]
+        self._stack: list[str] = []  # allocas, kept apart so that they do not move the lines of open loops
         self.block = "entry"
         self._count = 0
 
     def __str__(self) -> str:
-        return "\n".join([self._head, *self.lines, "}"])
+        return "\n".join([self._head, self.lines[0], *self._stack, *self.lines[1:], "}"])
 
     # Names, blocks and raw instructions
 
@@ -335,7 +336,7 @@ class Builder:
     def alloca(self, element: str, count: int, align: int = 64) -> Val:
         """`count` elements on the stack, for the life of the call; written into the entry block."""
         name = f"%{self.fresh('stack')}"
-        self.lines.insert(1, f"  {name} = alloca {element}, i64 {count}, align {align}")
+        self._stack.append(f"  {name} = alloca {element}, i64 {count}, align {align}")
         return Val(name, "ptr")
 
     # Control flow

@@ -90,7 +90,7 @@ def exp_nonpositive(x: Lanes, accuracy: str | None = None) -> Lanes:
 def exp2(x: Lanes) -> Lanes:
     """2**x."""
     fmt = x.format
-    bounded = at_least(at_most(x, fmt.bias + 2.0), -(fmt.bias + fmt.fraction + 2.0))
+    bounded = at_least(at_most(x, fmt.bias + 1.0), -(fmt.bias + fmt.fraction + 2.0))
     z = bounded + fmt.rounding
     f = bounded - (z - fmt.rounding)
     return _times_power_of_two(f * horner(f, EXP2[x.element]), z, x < 0.0)
@@ -127,7 +127,7 @@ def tanh(x: Lanes) -> Lanes:
 
 def _half_exp(x: Lanes, accuracy: str) -> Lanes:
     """e**x / 2 for doubles x >= 0: finite wherever cosh is."""
-    r, z = _reduce(at_most(x, 711.0), offset=x.format.bias - 2)
+    r, z = _reduce(at_most(x, 710.5), offset=x.format.bias - 2)
     quarter = _power_of_two(z)
     return 2.0 * _expm1_of_reduced(r, accuracy).fma(quarter, quarter)
 
@@ -267,7 +267,7 @@ def asinh(accuracy: str, x: Lanes) -> Lanes:
     """Inverse hyperbolic sine, as log(1 + t), t = |x| + x^2 / (1 + sqrt(1 + x^2)); log(2 |x|) for large |x|."""
     a = abs(x)
     square = a * a
-    large = a > 2.0**28
+    large = a > 2.0**60
     t = where(large, a, a + square / ((square + 1.0).sqrt() + 1.0))
     return log1p_double(accuracy, t, where(large, x.like(1.0), 0.0)).copysign(x)
 
@@ -276,7 +276,7 @@ def asinh(accuracy: str, x: Lanes) -> Lanes:
 def acosh(accuracy: str, x: Lanes) -> Lanes:
     """Inverse hyperbolic cosine, as log(1 + t + sqrt(2 t + t^2)), t = x - 1; log(2 x) for large x, nan below 1."""
     t = x - 1.0
-    large = x > 2.0**28
+    large = x > 2.0**60
     y = log1p_double(accuracy, where(large, x, t + (t * (t + 2.0)).sqrt()), where(large, x.like(1.0), 0.0))
     return where(x < 1.0, NAN, y)
 
@@ -331,13 +331,14 @@ def pow(accuracy: str, x: Lanes, y: Lanes) -> Lanes:
         power, low = _log2_pair(base)
     power = where(base.eq(0.0), -INF, where(base < INF, power, base))
     product = y * power
-    limit = 1000.0 if accuracy == "wide" else 1100.0  # the first is beyond any float, and 2**1000 is still a double
-    bounded = at_least(at_most(product, limit), -limit)
+    # Beyond these the result is inf or 0; 2**1000 is beyond any float and still a double.
+    lowest, highest = (-1000.0, 1000.0) if accuracy == "wide" else (-1080.0, 1024.0)
+    bounded = at_least(at_most(product, highest), lowest)
     z = bounded + x.format.rounding
     f = bounded - (z - x.format.rounding)
     if accuracy == "double":
         error = y.fma(low, y.fma(power, -product))
-        f = f + where(abs(product) < limit, error, 0.0)
+        f = f + where(product.eq(bounded), error, 0.0)
         magnitude = _times_power_of_two(f * horner(f, EXP2[accuracy]), z, product < 0.0)
     else:
         scale = _power_of_two(z + float(x.format.bias))
@@ -365,16 +366,18 @@ def cbrt(x: Lanes) -> Lanes:
     """Cube root, by Halley's iteration from a guess whose exponent is a third of x's."""
     fmt = x.format
     a = abs(x)
-    tiny = a < 2.0 ** (1 - fmt.bias)
-    scaled = where(tiny, a * 2.0 ** (3 * fmt.fraction), a)
-    # Bits read as an integer are a piecewise linear log2; a third of them, re-biased, is a cube root within 6 percent.
-    top = scaled.bits() if x.element == "float" else scaled.bits().shift_right_logical(32).convert("trunc", "i32")
-    unit = fmt.bias << (fmt.fraction if x.element == "float" else 20)
-    third = (top.convert("sitofp", "float") * (1.0 / 3.0) + unit * (2.0 / 3.0) * 0.99).convert("fptosi", "i32")
+    small = a < 1.0
+    scaled = a * where(small, a.like(8.0**fmt.fraction), 8.0**-fmt.fraction)  # neither subnormal nor near overflow
+    # Bits read as an integer are log2, piecewise linear, and biased; a third of that is near the root's, within 5 percent.
+    top, fraction = scaled.bits(), fmt.fraction
+    if x.element == "double":
+        top, fraction = top.shift_right_logical(32).convert("trunc", "i32"), fraction - 32
+    unbias = (fmt.bias * 2.0 / 3.0 - 0.037) * 2.0**fraction
+    third = (top.convert("sitofp", "float") * (1.0 / 3.0) + unbias).convert("fptosi", "i32")
     y = (third if x.element == "float" else third.convert("zext", "i64") << 32).from_bits()
     for _ in range(2 if x.element == "float" else 3):  # the error is cubed: 2**-4, 2**-13, 2**-40, ...
         y = _halley_step(y, scaled)
-    y = where(tiny, y * 2.0**-fmt.fraction, y).copysign(x)
+    y = (y * where(small, y.like(2.0**-fmt.fraction), 2.0**fmt.fraction)).copysign(x)
     return where((a < INF) & (a > 0.0), y, x)
 
 

@@ -35,8 +35,13 @@ def _erfc_of_positive(accuracy: str, x: Lanes) -> tuple[Lanes, Lanes]:
 @through_double
 def erfc(accuracy: str, x: Lanes) -> Lanes:
     """Complementary error function 1 - erf(x), accurate where it is small."""
-    _, y = _erfc_of_positive(accuracy, abs(x))
-    return where(x < 0.0, 2.0 - y, y)
+    a = abs(x)
+    _, y = _erfc_of_positive(accuracy, a)
+    y = where(x < 0.0, 2.0 - y, y)
+    if accuracy == "wide":
+        return y
+    near = x.fma(horner(x * x, ERF["double"]), x)
+    return where(a < 0.5, 1.0 - near, y)
 
 
 @through_double
@@ -63,25 +68,24 @@ def erfinv(accuracy: str, x: Lanes) -> Lanes:
 def lgamma(accuracy: str, x: Lanes) -> Lanes:
     """log |Gamma(x)|; inf at 0 and the negative integers.
 
-    Stirling's series from 7.5 on. Below, lgamma(2 + u) with |u| <= 1/2, and lgamma(t + 1) = lgamma(t) + log(t) from there. For
-    x < 0 the reflection Gamma(x) Gamma(-x) = -pi / (x sin(pi x)); relative accuracy is lost around its zeros.
+    Stirling's series from 7.25 on. Below, lgamma(2 + u) with -3/4 <= u < 1/4, and lgamma(t + 1) = lgamma(t) + log(t) from there.
+    For x < 0 the reflection Gamma(x) Gamma(-x) = -pi / (x sin(pi x)), whose zeros cost doubles relative accuracy.
     """
     a = abs(x)
-    n = a.rounded("roundeven")
-    u = a - n
+    n = (a + 0.75).rounded("floor")
+    low, lowest, large = n < 1.5, n < 0.5, a >= 7.25
+    u = where(lowest, a, a - n)
     product = x.like(1.0)
     for factor in range(2, 7):
         product = product * where(n > float(factor), u + float(factor), 1.0)
-    low, large = n < 1.5, a >= 7.5
-    product = where(low, where(n < 0.5, a * (a + 1.0), a), product)
-    u = where(n < 0.5, a, u)
+    product = where(low, where(lowest, a * (a + 1.0), a), product)
     log_product = _log(accuracy, where(large, a, product))
-    small_value = (u * horner(u, LGAMMA[accuracy])) + where(low, -log_product, log_product)
+    small_value = u * horner(u, LGAMMA[accuracy]) + where(low, -log_product, log_product)
     inverse = 1.0 / a
     tail = inverse.fma(horner(inverse * inverse, STIRLING[accuracy]), 0.5 * math.log(2.0 * math.pi) - 0.5)
     y = where(large, (a - 0.5).fma(log_product - 1.0, tail), small_value)
 
-    distance = abs(a - n)
+    distance = abs(a - a.rounded("roundeven"))
     reflected = -(_log(accuracy, a * (_sin_pi(accuracy, distance) * (1.0 / math.pi))) + y)
     y = where(x < -(2.0**-60), where(distance.eq(0.0), INF, reflected), y)
     return where(a.eq(0.0) | a.eq(INF), INF, y)

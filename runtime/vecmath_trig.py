@@ -13,14 +13,14 @@ from graphc.runtime.lanes import Lanes, gather, horner, where
 from graphc.runtime.llvmtext import Builder, Val
 from graphc.runtime.vecmath_exp import through_double
 from graphc.runtime.vecmath_tables import (
-    ASIN, ATAN, COS, HALF_PI, POWERS_MOD_HALF_PI, SIN, TWO_OVER_PI, TWO_OVER_PI_BITS,
+    ASIN, ATAN, COS, HALF_PI, POWERS_MOD_TWO_PI, SIN, TWO_OVER_PI, TWO_OVER_PI_BITS,
 )
 
 SIGN_BIT = 63
 
 
 class Angle(NamedTuple):
-    """x = n pi / 2 + r + low: n modulo 4 in the low bits of `quadrant`, r in [-0.98, 0.98], `low` what r leaves out."""
+    """x = n pi / 2 + r + low: n modulo 4 in the low bits of `quadrant`, |r| under 0.81, `low` what r leaves out."""
 
     quadrant: Lanes
     r: Lanes
@@ -30,12 +30,12 @@ class Angle(NamedTuple):
 def _reduce_float(x: Lanes) -> Angle:
     """Of doubles that were floats.
 
-    x = t 2**j with j one of 0, 27, 54, 81, chosen so that t < 2**50 and, if j > 0, t is an integer: then x is congruent to
-    t (2**j mod pi / 2), and from that product, exact as a sum of two, n pi / 2 is taken off in three steps. The
-    first cancels without error, and the others leave 2**-56, where no float comes within 2**-30 of a multiple of pi / 2.
+    x = t 2**j with j = 0 or one of a few, chosen so that |t| < 2**47 and, if j > 0, t is an integer: then x is congruent
+    to t (2**j mod 2 pi), and from that product, exact as a sum of two, n pi / 2 is taken off in two steps. The first
+    cancels without error; the rest leaves 2**-56, where no float comes within 2**-30 of a multiple of pi / 2.
     """
     t, unit, unit_low = x, x.like(1.0), x.like(0.0)
-    for j, residue, residue_low in POWERS_MOD_HALF_PI:
+    for j, residue, residue_low in POWERS_MOD_TWO_PI:
         large = abs(x) >= 2.0 ** (j + 23)
         t = where(large, x * 2.0**-j, t)
         unit, unit_low = where(large, residue, unit), where(large, residue_low, unit_low)

@@ -176,8 +176,11 @@ def resize(images: np.ndarray, height: int, width: int, inter: Inter) -> np.ndar
     columns, rows = _taps(images.shape[2], width, inter), _taps(images.shape[1], height, inter)
     if inter is Inter.NEAREST:
         return images[:, rows[0][:, 0]][:, :, columns[0][:, 0]]
-    work = images.astype(_work_dtype(images.dtype))
-    return saturate(_resample_axis(_resample_axis(work, 2, columns), 1, rows), images.dtype)
+    work = _work_dtype(images.dtype)
+    across = _resample_axis(images.astype(work), 2, columns)
+    if inter in (Inter.PILCUBIC, Inter.ANTIALIAS):
+        across = saturate(across, images.dtype).astype(work)  # Pillow stores what its first pass makes
+    return saturate(_resample_axis(across, 1, rows), images.dtype)
 
 
 def warp(

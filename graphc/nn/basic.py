@@ -379,7 +379,7 @@ def _mirrored(x: Tensor, axis: int, before: int, after: int, inset: int) -> Tens
 
 
 class _SpatialPad(Cell):
-    """Padding of the last dimensions; `padding` is an int, or (left, right, top, bottom, front, back) as far as needed."""
+    """Padding of the last `spatial` dimensions; `padding` is an int, or (left, right, top, bottom, front, back)."""
 
     spatial = 0
     mode = "constant"

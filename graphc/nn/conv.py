@@ -116,7 +116,7 @@ class Conv2d(_Conv):
     Args:
         in_channels, out_channels: channels of the input and of the result.
         kernel_size, stride, dilation: an int, or one for each spatial dimension.
-        pad_mode: 'same' (the result has the input's extents over the stride, rounded up), 'valid' (no padding) or 'pad'.
+        pad_mode: 'same' (the result has the input's extents over the stride, rounded up), 'valid' (none) or 'pad'.
         padding: with 'pad': an int, or (top, bottom, left, right).
         group: into how many groups, without connection, the channels are divided.
         has_bias: whether there is a `bias`.
@@ -141,7 +141,7 @@ class Conv2d(_Conv):
 
 
 class Conv3d(_Conv):
-    """Convolution of `[N, in_channels, D, H, W]`; see Conv2d. `padding` may be (head, tail, top, bottom, left, right)."""
+    """Convolution of `[N, in_channels, D, H, W]`; see Conv2d. 'pad' may have (head, tail, top, bottom, left, right)."""
 
     spatial, operation, data_format = 3, staticmethod(ops.conv3d), "NCDHW"
 

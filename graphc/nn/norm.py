@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 from graphc import ops
@@ -15,82 +15,83 @@ from graphc.nn.cell import Cell
 from graphc.tensor import Parameter, Tensor
 
 
-def _centred(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+def _centred(x: Tensor, axes: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
     """x less its mean over `axes`, that mean, and the biased variance; the last two keep their dimensions."""
-    mean = ops.mean(x, axes, True)
+    mean = ops.mean(x, tuple(axes), True)
     off = x - mean
-    return off, mean, ops.mean(off * off, axes, True)
+    return off, mean, ops.mean(off * off, tuple(axes), True)
 
 
-class _BatchNorm(Cell):
-    """Batch normalisation (Ioffe and Szegedy 2015) of `[N, C, *S]`, per channel.
+def _move(average: Parameter, now: Tensor, momentum: float) -> None:
+    """average = momentum * average + (1 - momentum) * now."""
+    now = ops.reshape(ops.stop_gradient(now), average.shape)
+    assign(average, average * momentum + now * (1.0 - momentum))
 
-    In training with mean and biased variance of the batch, whose moving averages are kept:
-    moving = momentum * moving + (1 - momentum) * of the batch (of the variance the unbiased one). In evaluation with those.
 
-    Args:
-        num_features: C.
-        eps: added to the variance.
-        momentum: share of the old moving average, in [0, 1].
-        affine: whether `gamma` and `beta` are trained.
-        gamma_init, beta_init, moving_mean_init, moving_var_init: initializers.
-        use_batch_statistics: True or False: batch or moving statistics always; None: as `training` says.
-        dtype: of the Parameters.
-    """
+class _ChannelNorm(Cell):
+    """What normalisations of `[N, C, *S]` with a `gamma` and a `beta` for each channel share."""
 
     ranks: tuple[int, ...] = ()
 
+    def _set_scale(self, channels: int, affine: bool, gamma_init: Any, beta_init: Any, dtype: Any) -> None:
+        check.boolean(type(self).__name__, "affine", affine)
+        self.gamma = Parameter(initializer(gamma_init, (channels,), dtype), "gamma", requires_grad=affine)
+        self.beta = Parameter(initializer(beta_init, (channels,), dtype), "beta", requires_grad=affine)
+
+    def _set_averages(self, channels: int, mean_init: Any, variance_init: Any, dtype: Any) -> None:
+        self.moving_mean = Parameter(initializer(mean_init, (channels,), dtype), "moving_mean", requires_grad=False)
+        self.moving_variance = Parameter(
+            initializer(variance_init, (channels,), dtype), "moving_variance", requires_grad=False
+        )
+
+    def _per_channel(self, parameter: Tensor, x: Tensor) -> Tensor:
+        return ops.reshape(parameter, (1, -1, *(1,) * (x.ndim - 2)))
+
+    def _scaled(self, x: Tensor, off: Tensor, variance: Tensor, eps: float) -> Tensor:
+        scale = ops.rsqrt(variance + eps) * self._per_channel(self.gamma, x)
+        return off * scale + self._per_channel(self.beta, x)
+
+    def _check(self, x: Tensor, channels: int) -> None:
+        where = type(self).__name__
+        if self.ranks and x.ndim not in self.ranks:
+            wanted = " or ".join(map(str, self.ranks))
+            raise ValueError(f"For '{where}', the input must have {wanted} dimensions, but got {x.type}.")
+        if x.ndim < 2 or x.shape[1] != channels:
+            raise ValueError(f"For '{where}', the input must be [N, {channels}, ...], but got {x.type}.")
+
+
+class _BatchNorm(_ChannelNorm):
     def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True, gamma_init: Any = "ones",
-        beta_init: Any = "zeros", moving_mean_init: Any = "zeros", moving_var_init: Any = "ones",
-        use_batch_statistics: bool | None = None, dtype: Any = float32,
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True,
+        gamma_init: Any = "ones", beta_init: Any = "zeros", moving_mean_init: Any = "zeros",
+        moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, dtype: Any = float32,
     ) -> None:
         super().__init__()
         where = type(self).__name__
         self.num_features = check.positive_int(where, "num_features", num_features)
         check.positive_float(where, "eps", eps)
         check.between(where, "momentum", momentum, 0.0, 1.0, "[]")
-        check.boolean(where, "affine", affine)
         if use_batch_statistics is not None:
             check.boolean(where, "use_batch_statistics", use_batch_statistics)
         self.eps, self.momentum, self.use_batch_statistics = eps, momentum, use_batch_statistics
-        dtype, shape = float_dtype(where, dtype), (num_features,)
-        self.moving_mean = Parameter(initializer(moving_mean_init, shape, dtype), "mean", requires_grad=False)
-        self.moving_variance = Parameter(initializer(moving_var_init, shape, dtype), "variance", requires_grad=False)
-        self.moving_mean.name, self.moving_variance.name = "moving_mean", "moving_variance"
-        self.gamma = Parameter(initializer(gamma_init, shape, dtype), "gamma", requires_grad=affine)
-        self.beta = Parameter(initializer(beta_init, shape, dtype), "beta", requires_grad=affine)
+        dtype = float_dtype(where, dtype)
+        self._set_averages(num_features, moving_mean_init, moving_var_init, dtype)
+        self._set_scale(num_features, affine, gamma_init, beta_init, dtype)
 
     def construct(self, x: Tensor) -> Tensor:
-        self._check(x)
-        shape = (1, self.num_features, *(1,) * (x.ndim - 2))
-        of_batch = self.training if self.use_batch_statistics is None else self.use_batch_statistics
-        if of_batch:
+        self._check(x, self.num_features)
+        if self.training if self.use_batch_statistics is None else self.use_batch_statistics:
             off, mean, variance = _centred(x, (0, *range(2, x.ndim)))
-            self._move(mean, variance, x.size // self.num_features)
+            count = x.size // self.num_features
+            if count < 2:
+                raise ValueError(
+                    f"For '{type(self).__name__}', batch statistics need more than one value per channel, got {x.type}."
+                )
+            _move(self.moving_mean, mean, self.momentum)
+            _move(self.moving_variance, variance * (count / (count - 1)), self.momentum)
         else:
-            off, variance = x - ops.reshape(self.moving_mean, shape), ops.reshape(self.moving_variance, shape)
-        scale = ops.rsqrt(variance + self.eps) * ops.reshape(self.gamma, shape)
-        return off * scale + ops.reshape(self.beta, shape)
-
-    def _move(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Moves the averages towards the statistics of a batch of `count` values a channel."""
-        if count < 2:
-            raise ValueError(
-                f"For '{type(self).__name__}', batch statistics need more than one value per channel, but got {count}."
-            )
-        share = 1.0 - self.momentum
-        mean, variance = ops.stop_gradient(mean), ops.stop_gradient(variance) * (count / (count - 1))
-        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            assign(moving, moving * self.momentum + ops.reshape(now, moving.shape) * share)
-
-    def _check(self, x: Tensor) -> None:
-        where = type(self).__name__
-        if self.ranks and x.ndim not in self.ranks:
-            wanted = " or ".join(map(str, self.ranks))
-            raise ValueError(f"For '{where}', the input must have {wanted} dimensions, but got {x.type}.")
-        if x.ndim < 2 or x.shape[1] != self.num_features:
-            raise ValueError(f"For '{where}', the input must be [N, {self.num_features}, ...], but got {x.type}.")
+            off, variance = x - self._per_channel(self.moving_mean, x), self._per_channel(self.moving_variance, x)
+        return self._scaled(x, off, variance, self.eps)
 
     def extend_repr(self) -> str:
         return (
@@ -100,4 +101,227 @@ class _BatchNorm(Cell):
 
 
 class BatchNorm1d(_BatchNorm):
-    __doc__ = (_BatchNorm.__doc__ or "").replace("`[N, C, *S]`", "`[N, C]` or `[N, C, L]`")
+    """Batch normalisation of `[N, C]` or `[N, C, L]`; see BatchNorm2d."""
+
+    ranks = (2, 3)
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True,
+        gamma_init: Any = "ones", beta_init: Any = "zeros", moving_mean_init: Any = "zeros",
+        moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, data_format: str = "NCHW",
+        dtype: Any = float32,
+    ) -> None:
+        if data_format != "NCHW":
+            raise check.unsupported("BatchNorm1d", "data_format", data_format, "'NCHW'")
+        super().__init__(
+            num_features, eps, momentum, affine, gamma_init, beta_init, moving_mean_init, moving_var_init,
+            use_batch_statistics, dtype,
+        )
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalisation (Ioffe and Szegedy 2015) of `[N, C, H, W]`, per channel.
+
+    In training with the batch's mean and biased variance, of which moving averages are kept (of the variance, as in
+    MindSpore and PyTorch, the unbiased one): moving = momentum * moving + (1 - momentum) * of the batch. In evaluation
+    with these.
+
+    Args:
+        num_features: C.
+        eps: added to the variance.
+        momentum: share of the old moving average, in [0, 1].
+        affine: whether `gamma` and `beta` are trained.
+        gamma_init, beta_init, moving_mean_init, moving_var_init: initializers of the four Parameters `[C]`.
+        use_batch_statistics: True or False: the batch's or the moving statistics always; None: as `training` says.
+        data_format: 'NCHW'.
+        dtype: of the Parameters.
+    """
+
+    ranks = (4,)
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True,
+        gamma_init: Any = "ones", beta_init: Any = "zeros", moving_mean_init: Any = "zeros",
+        moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, data_format: str = "NCHW",
+        dtype: Any = float32,
+    ) -> None:
+        if data_format != "NCHW":
+            raise check.unsupported("BatchNorm2d", "data_format", data_format, "'NCHW'")
+        super().__init__(
+            num_features, eps, momentum, affine, gamma_init, beta_init, moving_mean_init, moving_var_init,
+            use_batch_statistics, dtype,
+        )
+
+
+class BatchNorm3d(_BatchNorm):
+    """Batch normalisation of `[N, C, D, H, W]`; see BatchNorm2d."""
+
+    ranks = (5,)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation over all machines of a group: here there is one. See BatchNorm2d."""
+
+    ranks = (2, 4)
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True,
+        gamma_init: Any = "ones", beta_init: Any = "zeros", moving_mean_init: Any = "zeros",
+        moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, process_groups: Any = None,
+        dtype: Any = float32,
+    ) -> None:
+        if process_groups is not None:
+            raise check.unsupported("SyncBatchNorm", "process_groups", process_groups, "None")
+        super().__init__(
+            num_features, eps, momentum, affine, gamma_init, beta_init, moving_mean_init, moving_var_init,
+            use_batch_statistics, dtype,
+        )
+
+
+class _InstanceNorm(_ChannelNorm):
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True,
+        gamma_init: Any = "ones", beta_init: Any = "zeros", dtype: Any = float32,
+    ) -> None:
+        super().__init__()
+        where = type(self).__name__
+        self.num_features = check.positive_int(where, "num_features", num_features)
+        check.positive_float(where, "eps", eps)
+        check.between(where, "momentum", momentum, 0.0, 1.0, "[]")
+        self.eps, self.momentum = eps, momentum
+        dtype = float_dtype(where, dtype)
+        self._set_averages(num_features, "zeros", "ones", dtype)
+        self._set_scale(num_features, affine, gamma_init, beta_init, dtype)
+
+    def construct(self, x: Tensor) -> Tensor:
+        self._check(x, self.num_features)
+        off, mean, variance = _centred(x, range(2, x.ndim))
+        if self.training:
+            count = x.size // (x.shape[0] * x.shape[1])
+            unbiased = variance * (count / max(count - 1, 1))
+            _move(self.moving_mean, ops.mean(mean, 0), 1.0 - self.momentum)
+            _move(self.moving_variance, ops.mean(unbiased, 0), 1.0 - self.momentum)
+        return self._scaled(x, off, variance, self.eps)
+
+    def extend_repr(self) -> str:
+        return (
+            f"num_features={self.num_features}, eps={self.eps}, momentum={self.momentum}, gamma={self.gamma}, "
+            f"beta={self.beta}, moving_mean={self.moving_mean}, moving_variance={self.moving_variance}"
+        )
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Instance normalisation of `[N, C, L]`; see InstanceNorm2d."""
+
+    ranks = (3,)
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Normalisation of every channel of every image `[N, C, H, W]` by its own mean and variance (Ulyanov et al. 2016).
+
+    Args:
+        num_features: C.
+        eps: added to the variance.
+        momentum: share of the new statistics in the moving averages, which are kept in training and used nowhere here.
+        affine: whether `gamma` and `beta` are trained.
+        gamma_init, beta_init: their initializers.
+        dtype: of the Parameters.
+    """
+
+    ranks = (4,)
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Instance normalisation of `[N, C, D, H, W]`; see InstanceNorm2d."""
+
+    ranks = (5,)
+
+
+class GroupNorm(_ChannelNorm):
+    """Normalisation over groups of channels of each sample of `[N, C, *S]` (Wu and He 2018).
+
+    Args:
+        num_groups: into how many groups the channels are divided.
+        num_channels: C, a multiple of `num_groups`.
+        eps: added to the variance.
+        affine: whether `gamma` and `beta` are trained.
+        gamma_init, beta_init: their initializers.
+        dtype: of the Parameters.
+    """
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, gamma_init: Any = "ones",
+        beta_init: Any = "zeros", dtype: Any = float32,
+    ) -> None:
+        super().__init__()
+        self.num_groups = check.positive_int("GroupNorm", "num_groups", num_groups)
+        self.num_channels = check.positive_int("GroupNorm", "num_channels", num_channels)
+        if num_channels % num_groups:
+            raise ValueError(
+                f"For 'GroupNorm', the 'num_channels' must be divided by 'num_groups', "
+                f"but got 'num_channels': {num_channels}, 'num_groups': {num_groups}."
+            )
+        check.positive_float("GroupNorm", "eps", eps)
+        self.eps = eps
+        self._set_scale(num_channels, affine, gamma_init, beta_init, float_dtype("GroupNorm", dtype))
+
+    def construct(self, x: Tensor) -> Tensor:
+        self._check(x, self.num_channels)
+        groups = ops.reshape(x, (x.shape[0], self.num_groups, -1))
+        off, _, variance = _centred(groups, (2,))
+        y = ops.reshape(off * ops.rsqrt(variance + self.eps), x.shape)
+        return y * self._per_channel(self.gamma, x) + self._per_channel(self.beta, x)
+
+    def extend_repr(self) -> str:
+        return f"num_groups={self.num_groups}, num_channels={self.num_channels}"
+
+
+class LayerNorm(Cell):
+    """Normalisation over the last dimensions of each sample (Ba et al. 2016).
+
+    Args:
+        normalized_shape: shape of `gamma` and `beta`: the input's extents from `begin_params_axis` on.
+        begin_norm_axis: the first of the dimensions that mean and variance are taken over.
+        begin_params_axis: the first of the dimensions that `gamma` and `beta` have.
+        gamma_init, beta_init: their initializers.
+        epsilon: added to the variance.
+        dtype: of the Parameters.
+    """
+
+    def __init__(
+        self, normalized_shape: Any, begin_norm_axis: int = -1, begin_params_axis: int = -1, gamma_init: Any = "ones",
+        beta_init: Any = "zeros", epsilon: float = 1e-7, dtype: Any = float32,
+    ) -> None:
+        super().__init__()
+        if not isinstance(normalized_shape, (tuple, list)):
+            raise TypeError(
+                "For 'LayerNorm', the type of 'normalized_shape' must be tuple[int] or list[int], "
+                f"but got {normalized_shape!r} with type {type(normalized_shape).__name__}."
+            )
+        if not normalized_shape:
+            raise ValueError("For 'LayerNorm', the 'normalized_shape' must have at least one dimension.")
+        self.normalized_shape = tuple(normalized_shape)
+        self.begin_norm_axis, self.begin_params_axis = begin_norm_axis, begin_params_axis
+        check.positive_float("LayerNorm", "epsilon", epsilon)
+        self.epsilon = epsilon
+        dtype = float_dtype("LayerNorm", dtype)
+        self.gamma = Parameter(initializer(gamma_init, self.normalized_shape, dtype), "gamma")
+        self.beta = Parameter(initializer(beta_init, self.normalized_shape, dtype), "beta")
+
+    def construct(self, x: Tensor) -> Tensor:
+        for axis in (self.begin_norm_axis, self.begin_params_axis):
+            if not -x.ndim <= axis < x.ndim:
+                raise ValueError(f"For 'LayerNorm', the axis {axis} is out of range for {x.type}.")
+        if x.shape[self.begin_params_axis % x.ndim :] != self.normalized_shape:
+            raise ValueError(
+                f"For 'LayerNorm', the 'normalized_shape' {self.normalized_shape} must be the input's shape from axis "
+                f"{self.begin_params_axis} on, but got {x.type}."
+            )
+        off, _, variance = _centred(x, range(self.begin_norm_axis % x.ndim, x.ndim))
+        return off * ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
+
+    def extend_repr(self) -> str:
+        return (
+            f"normalized_shape={self.normalized_shape}, begin_norm_axis={self.begin_norm_axis}, "
+            f"begin_params_axis={self.begin_params_axis}, gamma{self.gamma}, beta={self.beta}"  # "gamma" without "="
+        )

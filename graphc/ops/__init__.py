@@ -1,3 +1,3 @@
 """The operations: `graphc.ops`, by MindSpore's names and arguments."""
 
-from graphc.ops import creation, elementwise, gather, reduce, scan, shape  # noqa: F401
+from graphc.ops import creation, elementwise, functions, gather, indexing, reduce, scan, shape  # noqa: F401

@@ -30,7 +30,7 @@ def _iota_type(*, shape: tuple[int, ...], axis: int, dtype: DType) -> TensorType
 def iota(*, shape: tuple[int, ...], axis: int, dtype: DType) -> np.ndarray:
     """The position along `axis` of every element: 0, 1, 2, ..."""
     along = np.arange(shape[axis]).astype(dtype.np)
-    return np.broadcast_to(along.reshape([-1 if d == axis else 1 for d in range(len(shape))]), shape)
+    return np.broadcast_to(along.reshape([-1 if d == axis else 1 for d, _ in enumerate(shape)]), shape)
 
 
 @iota.def_lower
@@ -65,7 +65,7 @@ def ones(shape: Any, dtype: Any = None) -> Tensor:
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
-    """`fill_value` (a number or a scalar Tensor) in a shape; without `dtype` in the number's own: float32, int64, bool."""
+    """`fill_value` (a number or a scalar Tensor) in a shape; without `dtype` in its own: float32, int64 or bool."""
     return _constant("full", size, fill_value, dtype)
 
 

@@ -402,7 +402,7 @@ def index_fill(x: Any, axis: int, index: Any, value: Any) -> Tensor:
 
 
 def unsorted_segment_sum(input_x: Any, segment_ids: Any, num_segments: int) -> Tensor:
-    """The sums of the slices of `input_x` that have the same number in `segment_ids`, for numbers below `num_segments`."""
+    """The sums of the slices of `input_x` that have the same number, below `num_segments`, in `segment_ids`."""
     x, ids = as_tensor("unsorted_segment_sum", input_x), as_tensor("unsorted_segment_sum", segment_ids)
     zeros = broadcast(scalar(0, x.dtype), (int(num_segments), *x.shape[ids.ndim :]))
     return scatter_add_(zeros, ids, x)

@@ -100,7 +100,7 @@ def matmul_lower(b: Any, index: Any, x: Any, y: Any, *, transpose_a: bool = Fals
     return b.sum(depth, lambda k: factors(k)[0] * factors(k)[1])
 
 
-def _matrices(name: str, x: Tensor, y: Tensor, transpose_b: bool = False) -> Tensor:
+def matrices(name: str, x: Tensor, y: Tensor, transpose_b: bool = False) -> Tensor:
     """The product of stacks of matrices whose batch dimensions broadcast."""
     attrs = {"transpose_b": True} if transpose_b else {}
     if y.ndim == 2 and x.ndim > 2:  # one matrix for the whole stack: its rows are the rows of one tall matrix
@@ -126,7 +126,7 @@ def matmul(input: Any, other: Any) -> Tensor:
         raise located(ValueError(f"matmul: expected at least one dimension, got {x.type} @ {y.type}"))
     rows = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
     columns = reshape(y, (*y.shape, 1)) if y.ndim == 1 else y
-    result = _matrices("matmul", rows, columns)
+    result = matrices("matmul", rows, columns)
     shape = result.shape[:-2] + result.shape[-2:-1] * (x.ndim > 1) + result.shape[-1:] * (y.ndim > 1)
     return result if shape == result.shape else reshape(result, shape)
 
@@ -149,7 +149,7 @@ def bmm(input_x: Any, mat2: Any) -> Tensor:
     x, y = same_dtype("bmm")(input_x, mat2)
     if x.ndim < 3 or y.ndim < 3:
         raise located(ValueError(f"bmm: expected at least 3 dimensions, got {x.type} and {y.type}"))
-    return _matrices("bmm", x, y)
+    return matrices("bmm", x, y)
 
 
 def mv(mat: Any, vec: Any) -> Tensor:

@@ -184,14 +184,14 @@ def sum_over(x: Tensor, axes: tuple[int, ...], keep: bool = False) -> Tensor:
 
 @prod_.def_vjp
 def prod_vjp(ct: Tensor, y: Tensor, x: Tensor, *, run: Run) -> Any:
-    """The cotangent times the product of all other elements: of those before and of those after, so zeros do no harm."""
+    """The cotangent times the products of the elements before and of those after, so that zeros do no harm."""
     lo, hi = run
     count = product(x.shape[lo:hi])
     flat = reshape_(x, shape=(*x.shape[:lo], count, *x.shape[hi:]))
-    one = full_like(take_range(flat, lo, 0, min(count, 1)), 1)
+    one = full_like(take_range(flat, lo, 0, 1 if count else 0), 1)
 
     def before(rows: Tensor) -> Tensor:
-        return concat([one, take_range(cumprod_(rows, axis=lo), lo, 0, max(count - 1, 0))], lo)
+        return concat([one, take_range(cumprod_(rows, axis=lo), lo, 0, count - 1 if count else 0)], lo)
 
     after = flip_(before(flip_(flat, axes=(lo,))), axes=(lo,))
     others = reshape_(before(flat) * after, shape=x.shape)
@@ -410,18 +410,20 @@ def median(input: Any, axis: int = -1, keepdims: bool = False) -> tuple[Tensor, 
 # Functions: norms
 
 
-def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def norm(
+    A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None,  # noqa: N803 (MindSpore's name)
+) -> Tensor:
     """The norm of vectors or matrices.
 
     Args:
         A: tensor.
-        ord: None (the 2-norm of all elements), for one axis a number p, `inf` or `-inf` or 0 (how many are not 0), for
+        ord: None (the 2-norm of all elements); for one axis a number p, `inf`, `-inf` or 0 (how many are not 0); for
             two axes `"fro"`, 1, -1, `inf` or `-inf` (greatest or smallest sum of absolute values of columns or rows).
-        dim: the axis of vectors, the two axes of matrices, or None: all elements, for an `ord` those of a vector or matrix.
+        dim: the axis of vectors, the two axes of matrices, or None: all axes.
         keepdim: leave the axes with extent 1.
         dtype: the dtype to compute in.
     Raises:
-        ValueError: a norm that needs singular values (2, -2, "nuc" of matrices), or an `ord` that does not fit the axes.
+        ValueError: an `ord` that does not fit the axes, or that needs singular values (2, -2, "nuc" of matrices).
     """
     x = as_tensor("norm", A)
     x = cast(x, to_dtype(dtype, to_float(x.dtype)))

@@ -1,4 +1,4 @@
-"""Running sums and products, and orders: what goes along an axis in sequence. Hand-made kernels compute the table's ops.
+"""Running sums and products, and orders: what goes along an axis in sequence; the table's ops have hand-made kernels.
 
 Sums and products run in the order of the axis, so their bits are defined. Orders are stable, and NaN counts as greater
 than every number.
@@ -154,7 +154,8 @@ def topk(
         x = reshape_(x, shape=(1,))
     axis = axis_of("topk", -1 if dim is None else dim, x.ndim)
     if isinstance(k, bool) or not isinstance(k, int) or not 0 <= k <= x.shape[axis]:
-        raise located(ValueError(f"topk: k must be an int from 0 to {x.shape[axis]} (axis {axis} of {x.type}), got {k!r}"))
+        limit = f"{x.shape[axis]} (axis {axis} of {x.type})"
+        raise located(ValueError(f"topk: k must be an int from 0 to {limit}, got {k!r}"))
     from graphc.ops.gather import gather_elements_
 
     order = take_range(argsort(x, axis, largest), axis, 0, k)

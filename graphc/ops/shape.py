@@ -356,7 +356,7 @@ def reshape(input: Any, *shape: Any) -> Tensor:
     if wanted.count(-1) == 1:
         rest = -prod(wanted)
         if rest == 0 or input.size % rest:
-            raise located(ValueError(f"reshape: {input.type} has {input.size} elements, shape {wanted} cannot hold them"))
+            raise located(ValueError(f"reshape: {input.type} has {input.size} elements, which do not fit {wanted}"))
         wanted = tuple(input.size // rest if n == -1 else n for n in wanted)
     return input if wanted == input.shape else reshape_(input, shape=wanted)
 

@@ -45,7 +45,7 @@ class CheckpointConfig:
         counts = {
             "save_checkpoint_steps": save_checkpoint_steps, "save_checkpoint_seconds": save_checkpoint_seconds,
             "keep_checkpoint_max": keep_checkpoint_max, "keep_checkpoint_per_n_minutes": keep_checkpoint_per_n_minutes,
-        }  # fmt: skip
+        }
         for name, value in counts.items():
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
                 raise ValueError(f"CheckpointConfig: {name} must be an int >= 0 or None, got {value!r}")

@@ -109,6 +109,11 @@ class Mean(Metric):
     def clear(self) -> None:
         self._sum, self._count = 0.0, 0
 
+    @property
+    def count(self) -> int:
+        """How much went into the mean since `clear`."""
+        return self._count
+
     def eval(self) -> float:
         if not self._count:
             raise self._nothing_yet()
@@ -153,7 +158,8 @@ class MSE(Mean):
 def _errors(metric: Metric, predicted: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, int]:
     """The errors in float64, and the number of samples."""
     if predicted.size != actual.size or not actual.ndim:
-        raise ValueError(f"{_name(metric)}.update: expected values of one shape, got {predicted.shape} and {actual.shape}")
+        got = f"{predicted.shape} and {actual.shape}"
+        raise ValueError(f"{_name(metric)}.update: expected values of one shape, got {got}")
     return actual.reshape(predicted.shape).astype(np.float64) - predicted, actual.shape[0]
 
 
@@ -201,7 +207,8 @@ class TopKCategoricalAccuracy(Mean):
     def update(self, *inputs: Any) -> None:
         predicted, actual = _checked_pair(self, *self._pair(inputs), "classification")
         if predicted.ndim != 2 or self.k > predicted.shape[1]:
-            raise ValueError(f"{_name(self)}.update: expected predictions [N, C] with C >= {self.k}, got {predicted.shape}")
+            wanted = f"[N, C] with C >= {self.k}"
+            raise ValueError(f"{_name(self)}.update: expected predictions {wanted}, got {predicted.shape}")
         best = np.argsort(-predicted, axis=1, kind="stable")[:, : self.k]
         self._sum += int((best == actual[:, None]).any(axis=1).sum())
         self._count += len(actual)
@@ -318,7 +325,8 @@ class ConfusionMatrix(Metric):
         if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
             raise ValueError(f"ConfusionMatrix: num_classes must be an int >= 1, got {num_classes!r}")
         if normalize not in ("no_norm", "target", "prediction", "all"):
-            raise ValueError(f"ConfusionMatrix: normalize must be no_norm, target, prediction or all, got {normalize!r}")
+            known = "no_norm, target, prediction or all"
+            raise ValueError(f"ConfusionMatrix: normalize must be {known}, got {normalize!r}")
         if not isinstance(threshold, float):
             raise TypeError(f"ConfusionMatrix: threshold must be a float, got {threshold!r}")
         self.num_classes, self.normalize, self.threshold = num_classes, normalize, threshold
@@ -351,7 +359,8 @@ class ConfusionMatrix(Metric):
             return matrix.copy()
         axis = {"target": 1, "prediction": 0, "all": None}[self.normalize]
         sums = np.broadcast_to(matrix.sum(axis=axis, keepdims=True), matrix.shape)
-        return np.divide(matrix, sums, out=np.zeros_like(matrix), where=sums > 0)
+        normalized: np.ndarray = np.divide(matrix, sums, out=np.zeros_like(matrix), where=sums > 0)
+        return normalized
 
 
 class Perplexity(Metric):
@@ -375,7 +384,8 @@ class Perplexity(Metric):
         """Args: probabilities [..., C], and labels [...]."""
         predicted, actual = self._pair(inputs)
         if not predicted.ndim or actual.size * predicted.shape[-1] != predicted.size:
-            raise ValueError(f"Perplexity.update: expected shapes [..., C] and [...], got {predicted.shape} and {actual.shape}")
+            got = f"{predicted.shape} and {actual.shape}"
+            raise ValueError(f"Perplexity.update: expected shapes [..., C] and [...], got {got}")
         labels = actual.reshape(-1)
         rows = predicted.reshape(len(labels), -1).astype(np.float64)
         if self.ignore_label is not None:
@@ -418,7 +428,8 @@ class ROC(Metric):
             raise ValueError(f"ROC.update: pos_label must be None with {classes} classes, got {self.pos_label}")
         wanted = actual.shape if classes == 1 else (*actual.shape[:1], classes, *actual.shape[1:])
         if predicted.shape != wanted:
-            raise ValueError(f"ROC.update: expected predictions of shape {wanted} for labels {actual.shape}, got {predicted.shape}")
+            got = f"{predicted.shape} for labels {actual.shape}"
+            raise ValueError(f"ROC.update: expected predictions of shape {wanted}, got {got}")
         scores = predicted.reshape(-1, 1) if classes == 1 else np.moveaxis(predicted, 1, -1).reshape(-1, classes)
         self._batches.append((scores.copy(), actual.ravel().copy()))
 
@@ -532,9 +543,8 @@ class RootMeanSquareDistance(Metric):
         if not isinstance(symmetric, bool):
             raise TypeError(f"RootMeanSquareDistance: symmetric must be a bool, got {symmetric!r}")
         if distance_metric not in ("euclidean", "chessboard", "taxicab"):
-            raise ValueError(
-                f"RootMeanSquareDistance: distance_metric must be euclidean, chessboard or taxicab, got {distance_metric!r}"
-            )
+            known = "euclidean, chessboard or taxicab"
+            raise ValueError(f"RootMeanSquareDistance: distance_metric must be {known}, got {distance_metric!r}")
         self.symmetric, self.distance_metric = symmetric, distance_metric
         self.clear()
 
@@ -543,7 +553,7 @@ class RootMeanSquareDistance(Metric):
 
     @rearrange_inputs
     def update(self, *inputs: Any) -> None:
-        """Args: predicted and actual image, of one shape, and the value that marks the region. It replaces an earlier one."""
+        """Args: two images of one shape, predicted and actual, and the value that marks the region; replaces earlier ones."""
         if len(inputs) != 3:
             raise ValueError(f"RootMeanSquareDistance.update: expected 3 inputs (images, label), got {len(inputs)}")
         (predicted, actual), label = self._pair(inputs[:2]), inputs[2]
@@ -608,10 +618,13 @@ def _checked_pair(
     what = f"{_name(metric)}.update"
     if eval_type == "multilabel":
         if predicted.shape != actual.shape or actual.ndim < 2:
-            raise ValueError(f"{what}: expected multilabel values [N, C, ...], got {predicted.shape} and {actual.shape}")
+            got = f"{predicted.shape} and {actual.shape}"
+            raise ValueError(f"{what}: expected multilabel values [N, C, ...], got {got}")
         if not all(np.isin(array, (0, 1)).all() for array in (predicted, actual)):
             raise ValueError(f"{what}: expected multilabel predictions and labels of zeros and ones")
-        return np.moveaxis(predicted, 1, -1).reshape(-1, actual.shape[1]), np.moveaxis(actual, 1, -1).reshape(-1, actual.shape[1])
+        classes = actual.shape[1]
+        predicted, actual = (np.moveaxis(array, 1, -1).reshape(-1, classes) for array in (predicted, actual))
+        return predicted, actual
     if actual.ndim == predicted.ndim and _is_one_hot(actual):
         actual = actual.argmax(axis=1)
     if predicted.ndim < 2 or actual.shape != (predicted.shape[0], *predicted.shape[2:]):
@@ -636,7 +649,8 @@ def _classes(metric: Metric, labels: np.ndarray, count: int) -> np.ndarray:
 
 
 def _one_hot(metric: Metric, labels: np.ndarray, count: int) -> np.ndarray:
-    return np.eye(count)[_classes(metric, labels, count)]
+    rows: np.ndarray = np.eye(count)[_classes(metric, labels, count)]
+    return rows
 
 
 # By name

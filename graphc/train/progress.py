@@ -39,7 +39,7 @@ class ProgressBar(Callback):
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}"), TextColumn("{task.fields[loss]}"), TimeElapsedColumn(),
-        )  # fmt: skip
+        )
         self._bar = Progress(*columns, console=self._console, auto_refresh=False)
         self._bar.start()
 

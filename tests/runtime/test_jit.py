@@ -29,6 +29,8 @@ def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "cache"))
     cache.clear()
     gc.collect()
+    with jit.lock:
+        jit._unload_retired()
 
 
 @pytest.fixture
@@ -81,8 +83,10 @@ def test_later_text_calls_earlier_library(generated):
     step = jit.compile_text([TWICE.format(name="step", callee="add_3")], ["step"])
     del kernel
     gc.collect()
-    assert call(step, "step", 0) == 6  # the step keeps its kernel in memory
-    assert len(generated) == 2
+    jit.compile_text([ADD.format(4)], ["add_4"])  # unloads what nobody needs
+    assert "add_3" in jit._exports
+    assert call(step, "step", 0) == 6
+    assert len(generated) == 3
 
 
 def test_same_text_is_compiled_once(generated):
@@ -148,6 +152,10 @@ def test_code_is_unloaded_with_its_last_user():
     del function
     gc.collect()
     assert "add_9" not in jit._exports
+    assert len(jit._retired) == 1
+    other = jit.compile_text([ADD.format(4)], ["add_4"])
+    assert len(jit._retired) == 0
+    assert call(other, "add_4", 1) == 5
 
 
 def test_hidden_functions_may_share_a_name():

@@ -1,0 +1,491 @@
+"""`Model`: trains, evaluates and runs a network, with the loop, the loss and the metrics taken care of.
+
+    model = Model(net, loss_fn=nn.CrossEntropyLoss(), optimizer=nn.Adam(net.trainable_params()), metrics={"acc"})
+    model.train(10, train_dataset, callbacks=[LossMonitor(100)])
+    print(model.eval(test_dataset))    # {'acc': 0.87}
+
+A training step is one Cell: forward, gradients and the optimizer's update. So in GRAPH_MODE it is one native function,
+compiled for each shape of batch (a last batch that is smaller is one more), and in PYNATIVE_MODE it runs op by op.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from graphc.gradients import value_and_grad
+from graphc.nn.cell import Cell
+from graphc.tensor import Tensor, from_numpy
+from graphc.train import progress
+from graphc.train.callbacks import CallbackList, CallbackParam, RunContext, loss_of, loss_printers
+from graphc.train.interrupt import Interruptible
+from graphc.train.metrics import Loss, Metric, get_metrics
+
+Columns = tuple[Tensor, ...]
+
+
+class NetworkWithLoss(Cell):
+    """A network and the loss of what it returns: `loss_fn(network(data), label)`."""
+
+    def __init__(self, network: Cell, loss_fn: Any) -> None:
+        super().__init__(auto_prefix=False)
+        self.network, self.loss_fn = network, loss_fn
+
+    def construct(self, data: Tensor, label: Tensor) -> Tensor:
+        loss: Tensor = self.loss_fn(self.network(data), label)
+        return loss
+
+
+class TrainingStep(Cell):
+    """One step: the loss of a batch, its gradients, and the update; returns the loss."""
+
+    def __init__(self, network: Cell, optimizer: Any) -> None:
+        super().__init__(auto_prefix=False)
+        self.network, self.optimizer = network, optimizer
+        self.loss_and_gradients = value_and_grad(network, None, weights=optimizer.parameters)
+
+    def construct(self, *columns: Tensor) -> Any:
+        loss, gradients = self.loss_and_gradients(*columns)
+        self.optimizer(gradients)
+        return loss
+
+
+class Evaluation(Cell):
+    """What metrics need of a batch: its loss and the network's outputs."""
+
+    def __init__(self, network: Cell, loss_fn: Any) -> None:
+        super().__init__(auto_prefix=False)
+        self.network, self.loss_fn = network, loss_fn
+
+    def construct(self, data: Tensor, label: Tensor) -> tuple[Tensor, Any]:
+        outputs = self.network(data)
+        return self.loss_fn(outputs, label), outputs
+
+
+class Model:
+    """A network with what is needed to train and evaluate it.
+
+    Args:
+        network: the Cell. Without `loss_fn` it returns the loss itself; without `optimizer` too, it is a whole training
+            step that contains its optimizer.
+        loss_fn: takes the network's outputs and the labels; datasets then have two columns.
+        optimizer: built from the network's Parameters.
+        metrics: what `eval` returns: a set or list of names, or a dict of name to Metric.
+        eval_network: evaluates in place of `network` and `loss_fn`; its outputs are given to the metrics.
+        eval_indexes: which of its outputs are the loss, the predictions and the labels: three ints. Without it every
+            metric gets all outputs.
+        amp_level, boost_level: only "O0": everything is computed in the types the program uses.
+        kwargs: MindSpore's `loss_scale_manager` and `boost_config_dict` can only be None, `keep_batchnorm_fp32` True.
+    Raises:
+        TypeError, ValueError: an argument is not as described.
+    """
+
+    def __init__(
+        self, network: Cell, loss_fn: Any = None, optimizer: Any = None, metrics: Any = None,
+        eval_network: Cell | None = None, eval_indexes: list[int] | None = None, amp_level: str = "O0",
+        boost_level: str = "O0", **kwargs: Any,
+    ) -> None:
+        _check_levels(amp_level, boost_level, kwargs)
+        for name, cell in (("network", network), ("eval_network", eval_network)):
+            if not isinstance(cell, Cell) and (cell is not None or name == "network"):
+                raise TypeError(f"Model: {name} must be a Cell, got {type(cell).__name__}")
+        if loss_fn is not None and not callable(loss_fn):
+            raise TypeError(f"Model: loss_fn must be a Cell or a function, got {type(loss_fn).__name__}")
+        if optimizer is not None and (not callable(optimizer) or not hasattr(optimizer, "parameters")):
+            raise TypeError(f"Model: optimizer must be an Optimizer, got {type(optimizer).__name__}")
+        self._network, self._loss_fn, self._optimizer = network, loss_fn, optimizer
+        self._metrics: dict[str, Metric] = get_metrics(metrics)
+        if self._metrics and loss_fn is None and eval_network is None:
+            raise ValueError("Model: metrics need a loss_fn or an eval_network, got neither")
+        self._eval_indexes = _checked_indexes(eval_indexes)
+        self._given_eval_network = eval_network
+        self._train_network: Cell | None = None
+        self._eval_network: Cell | None = eval_network
+
+    @property
+    def train_network(self) -> Cell:
+        """The Cell that makes one step.
+
+        Raises:
+            ValueError: there is no optimizer to make it with.
+        """
+        if self._train_network is None:
+            self._train_network = self._make_train_network()
+        return self._train_network
+
+    @property
+    def eval_network(self) -> Cell:
+        """The Cell that evaluates one batch.
+
+        Raises:
+            ValueError: there is neither a loss_fn nor an eval_network to make it with.
+        """
+        if self._eval_network is None:
+            if self._loss_fn is None:
+                raise ValueError("Model.eval: evaluating needs a loss_fn or an eval_network, got neither")
+            self._eval_network = Evaluation(self._network, self._loss_fn)
+        return self._eval_network
+
+    @property
+    def predict_network(self) -> Cell:
+        """The Cell that `predict` runs."""
+        return self._network
+
+    def _make_train_network(self) -> Cell:
+        network = self._network
+        if self._optimizer is not None:
+            with_loss = network if self._loss_fn is None else NetworkWithLoss(network, self._loss_fn)
+            return TrainingStep(with_loss, self._optimizer)
+        if self._loss_fn is not None:
+            raise ValueError("Model.train: training needs an optimizer, got loss_fn without one")
+        if not any(hasattr(cell, "global_step") for _, cell in network.cells_and_names()):
+            raise ValueError(
+                f"Model.train: training needs a loss_fn and an optimizer; got neither, and {type(network).__name__} "
+                "contains no optimizer of its own"
+            )
+        return network
+
+    # What users call
+
+    def train(
+        self, epoch: int, train_dataset: Any, callbacks: Any = None, dataset_sink_mode: bool = False,
+        sink_size: int = -1, initial_epoch: int = 0,
+    ) -> None:
+        """Trains for `epoch` passes over the data.
+
+        Args:
+            epoch: the number of the last epoch, counted from 1.
+            train_dataset: a `graphc.dataset` dataset, or anything with a length whose iterators give tuples of Tensors
+                or arrays: (data, label) with a `loss_fn`, otherwise the network's arguments.
+            callbacks: a Callback or a list of them. On a terminal, without one that prints, a progress bar is drawn.
+            dataset_sink_mode: accepted; data always reach the compiled step by pointer, and results do not differ.
+            sink_size: only -1 with `dataset_sink_mode`: an epoch is all of the dataset.
+            initial_epoch: epochs that an earlier run made: numbers go on from there, and so do a dataset's shuffles.
+        Raises:
+            ValueError: no optimizer, no loss, an empty dataset, a wrong number of columns.
+            KeyboardInterrupt: Ctrl-C, after the step under way and the callbacks' end hooks.
+        """
+        self._train(
+            "Model.train", epoch, train_dataset, None, 1, callbacks, dataset_sink_mode, sink_size, initial_epoch
+        )
+
+    def fit(
+        self, epoch: int, train_dataset: Any, valid_dataset: Any = None, valid_frequency: int | list[int] = 1,
+        callbacks: Any = None, dataset_sink_mode: bool = False, valid_dataset_sink_mode: bool = False,
+        sink_size: int = -1, initial_epoch: int = 0,
+    ) -> None:
+        """As `train`, with an evaluation after each epoch.
+
+        Args:
+            valid_dataset: what to evaluate on; callbacks find the metrics as `metrics`, and with the mean loss added
+                (`eval_loss`) as `eval_results`.
+            valid_frequency: evaluate after every so many epochs, or after those in a list.
+            epoch, train_dataset, callbacks, dataset_sink_mode, sink_size, initial_epoch: as of `train`.
+            valid_dataset_sink_mode: as `dataset_sink_mode`.
+        """
+        _check_bool("Model.fit", "valid_dataset_sink_mode", valid_dataset_sink_mode)
+        _check_frequency(valid_frequency)
+        self._train(
+            "Model.fit", epoch, train_dataset, valid_dataset, valid_frequency, callbacks, dataset_sink_mode, sink_size,
+            initial_epoch,
+        )
+
+    def eval(self, valid_dataset: Any, callbacks: Any = None, dataset_sink_mode: bool = False) -> dict[str, Any]:
+        """Evaluates the network.
+
+        Args:
+            valid_dataset, callbacks, dataset_sink_mode: as of `train`.
+        Returns:
+            The value of each metric, by its name.
+        Raises:
+            ValueError: no metrics, an empty dataset, a wrong number of columns.
+        """
+        _check_bool("Model.eval", "dataset_sink_mode", dataset_sink_mode)
+        if not self._metrics:
+            raise ValueError("Model.eval: there is nothing to compute; give metrics to Model(...)")
+        batches = _size("Model.eval", "valid_dataset", valid_dataset)
+        hooks = CallbackList(callbacks)
+        cb_params = CallbackParam(
+            mode="eval", network=self._network, eval_network=self.eval_network, loss_fn=self._loss_fn,
+            optimizer=self._optimizer, valid_dataset=valid_dataset, batch_num=batches, cur_step_num=0,
+            dataset_sink_mode=dataset_sink_mode, list_callback=hooks.callbacks, parallel_mode="stand_alone",
+            device_number=1,
+        )
+        with Interruptible() as interrupt, hooks:
+            self._evaluate("Model.eval", RunContext(cb_params), hooks, interrupt, within_fit=False)
+        metrics: dict[str, Any] = cb_params.metrics
+        return metrics
+
+    def predict(self, *predict_data: Any, backend: str | None = None, config: dict[str, Any] | None = None) -> Any:
+        """The network's outputs for some data, in evaluation mode.
+
+        Args:
+            predict_data: the network's arguments, as Tensors or arrays.
+            backend, config: only None: graphc has one backend.
+        """
+        if backend is not None or config is not None:
+            raise ValueError(f"Model.predict: backend and config must be None, got {backend!r} and {config!r}")
+        with _mode(self._network, training=False):
+            return self._network(*_tensors("Model.predict", predict_data))
+
+    def build(
+        self, train_dataset: Any = None, valid_dataset: Any = None, sink_size: int = -1, epoch: int = 1,
+        sink_mode: bool = True,
+    ) -> None:
+        """Compiles ahead, in GRAPH_MODE, for the first batch of each dataset, without training.
+
+        Args:
+            train_dataset, valid_dataset: what `train` and `eval` will be given.
+            sink_size, epoch, sink_mode: of MindSpore's data queues; they change nothing.
+        """
+        if train_dataset is not None:
+            _size("Model.build", "train_dataset", train_dataset)
+            self._compile(self.train_network, train_dataset, training=True)
+        if valid_dataset is not None:
+            _size("Model.build", "valid_dataset", valid_dataset)
+            self._compile(self.eval_network, valid_dataset, training=False)
+
+    # How they do it
+
+    def _train(
+        self, where: str, epoch: int, train_dataset: Any, valid_dataset: Any, valid_frequency: int | list[int],
+        callbacks: Any, dataset_sink_mode: bool, sink_size: int, initial_epoch: int,
+    ) -> None:
+        _check_epochs(where, epoch, initial_epoch)
+        _check_bool(where, "dataset_sink_mode", dataset_sink_mode)
+        if dataset_sink_mode and sink_size != -1:
+            raise ValueError(f"{where}: sink_size must be -1 (an epoch is all of the dataset), got {sink_size!r}")
+        train_network, batches = self.train_network, _size(where, "train_dataset", train_dataset)
+        if valid_dataset is not None:
+            _size(where, "valid_dataset", valid_dataset)
+            self.eval_network  # noqa: B018 (there must be one, before any step is made)
+        hooks = CallbackList(callbacks)
+        if progress.wanted() and not loss_printers(hooks.callbacks):
+            hooks.callbacks.append(progress.ProgressBar())
+        if initial_epoch and hasattr(train_dataset, "set_init_step"):
+            train_dataset.set_init_step(initial_epoch * batches)
+        cb_params = CallbackParam(
+            mode="train", network=self._network, train_network=train_network, loss_fn=self._loss_fn,
+            optimizer=self._optimizer, train_dataset=train_dataset, batch_num=batches, epoch_num=epoch,
+            cur_epoch_num=initial_epoch, cur_step_num=initial_epoch * batches, dataset_sink_mode=dataset_sink_mode,
+            list_callback=hooks.callbacks, parallel_mode="stand_alone", device_number=1,
+        )
+        context = RunContext(cb_params)
+        with Interruptible() as interrupt, hooks, _mode(train_network, training=True):
+            hooks.call("on_train_begin", context)
+            try:
+                for number in range(initial_epoch + 1, epoch + 1):
+                    cb_params.cur_epoch_num = number
+                    self._train_epoch(where, context, hooks, interrupt)
+                    if valid_dataset is not None and _is_due(number, valid_frequency):
+                        self._evaluate_in_fit(valid_dataset, context, hooks, interrupt)
+                    hooks.call("on_train_epoch_end", context)
+                    cb_params.pop("metrics", None)
+                    cb_params.pop("eval_results", None)
+                    if context.get_stop_requested():
+                        break
+            except KeyboardInterrupt:
+                hooks.call("on_train_end", context)
+                raise
+            hooks.call("on_train_end", context)
+
+    def _train_epoch(self, where: str, context: RunContext, hooks: CallbackList, interrupt: Interruptible) -> None:
+        cb_params = context.original_args()
+        step = cb_params.train_network
+        hooks.call("on_train_epoch_begin", context)
+        for columns in self._rows(where, step, cb_params.train_dataset, self._loss_fn is not None):
+            cb_params.cur_step_num += 1
+            cb_params.train_dataset_element = columns
+            hooks.call("on_train_step_begin", context)
+            cb_params.net_outputs = step(*columns)
+            hooks.call("on_train_step_end", context)
+            interrupt.check()
+            if context.get_stop_requested():
+                break
+
+    def _evaluate_in_fit(
+        self, valid_dataset: Any, context: RunContext, hooks: CallbackList, interrupt: Interruptible
+    ) -> None:
+        cb_params = context.original_args()
+        kept = {name: cb_params[name] for name in ("mode", "cur_step_num", "batch_num", "net_outputs")}
+        batches = _size("Model.fit", "valid_dataset", valid_dataset)
+        cb_params.update(
+            mode="eval", eval_network=self.eval_network, valid_dataset=valid_dataset, cur_step_num=0, batch_num=batches
+        )
+        self._evaluate("Model.fit", context, hooks, interrupt, within_fit=True)
+        cb_params.update(kept)
+
+    def _evaluate(
+        self, where: str, context: RunContext, hooks: CallbackList, interrupt: Interruptible, within_fit: bool
+    ) -> None:
+        """Runs the evaluation network over the data; leaves `metrics` and `eval_results`."""
+        cb_params = context.original_args()
+        network, own = cb_params.eval_network, self._given_eval_network is None
+        for metric in self._metrics.values():
+            metric.clear()
+        mean_loss = Loss()
+        hooks.call("on_eval_begin", context, within_fit)
+        with _mode(network, training=False):
+            hooks.call("on_eval_epoch_begin", context, within_fit)
+            for columns in self._rows(where, network, cb_params.valid_dataset, own):
+                cb_params.cur_step_num += 1
+                cb_params.eval_dataset_element = columns
+                hooks.call("on_eval_step_begin", context, within_fit)
+                outputs = network(*columns)
+                cb_params.net_outputs = outputs = (*outputs, columns[1]) if own else outputs
+                hooks.call("on_eval_step_end", context, within_fit)
+                self._update_metrics(outputs, mean_loss)
+                interrupt.check()
+                if context.get_stop_requested() and not within_fit:
+                    break
+            hooks.call("on_eval_epoch_end", context, within_fit)
+        cb_params.metrics = {name: _plain(metric.eval()) for name, metric in self._metrics.items()}
+        cb_params.eval_results = dict(cb_params.metrics)
+        if mean_loss.count:
+            cb_params.eval_results["eval_loss"] = mean_loss.eval()
+        hooks.call("on_eval_end", context, within_fit)
+
+    def _update_metrics(self, outputs: Any, mean_loss: Loss) -> None:
+        values = outputs if isinstance(outputs, tuple) else (outputs,)
+        indexes = [0, 1, 2] if self._given_eval_network is None else self._eval_indexes
+        if indexes is None:
+            for metric in self._metrics.values():
+                metric.update(*values)
+            return
+        if max(indexes) >= len(values):
+            raise ValueError(f"Model.eval: eval_indexes are {indexes}, the eval_network returns {len(values)} values")
+        loss, predicted, label = (values[i] for i in indexes)
+        mean_loss.update(Tensor(loss_of(loss)))
+        for metric in self._metrics.values():
+            if isinstance(metric, Loss):
+                metric.update(loss)
+            else:
+                metric.update(predicted, label)
+
+    def _rows(self, where: str, network: Cell, dataset: Any, labelled: bool) -> Iterator[Columns]:
+        """The batches of one epoch, the first of them checked against what `network` takes."""
+        count = 0
+        for row in dataset:
+            columns = _tensors(where, row if isinstance(row, (tuple, list)) else (row,))
+            if not count:
+                _check_columns(where, columns, network, labelled)
+            count += 1
+            yield columns
+        if not count:
+            raise ValueError(f"{where}: the dataset gave no batch in this epoch")
+
+    def _compile(self, network: Cell, dataset: Any, training: bool) -> None:
+        labelled = self._loss_fn is not None if training else self._given_eval_network is None
+        columns = next(self._rows("Model.build", network, dataset, labelled))
+        with _mode(network, training):
+            network.compile(*columns)
+
+
+@contextmanager
+def _mode(network: Cell, training: bool) -> Iterator[None]:
+    """Sets training or evaluation mode, and afterwards what it was in every Cell."""
+    before = [(cell, cell.training) for _, cell in network.cells_and_names()]
+    network.set_train(training)
+    try:
+        yield
+    finally:
+        for cell, mode in before:  # outer Cells first, so that inner ones that differed have the last word
+            if cell.training != mode:
+                cell.set_train(mode)
+
+
+def _tensors(where: str, values: Any) -> Columns:
+    """A row's values as Tensors; arrays share their memory."""
+    for value in values:
+        if not isinstance(value, (Tensor, np.ndarray)):
+            raise TypeError(f"{where}: expected Tensors or arrays as data, got {type(value).__name__}")
+    return tuple(from_numpy(value) if isinstance(value, np.ndarray) else value for value in values)
+
+
+def _plain(value: Any) -> Any:
+    """A metric's value as a Python number where it is one."""
+    if isinstance(value, Tensor):
+        value = value.numpy_view()
+    return value.item() if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0 else value
+
+
+# Checks
+
+
+def _size(where: str, name: str, dataset: Any) -> int:
+    """The number of batches of an epoch."""
+    if hasattr(dataset, "get_dataset_size"):
+        size = dataset.get_dataset_size()
+    elif hasattr(dataset, "__len__") and hasattr(dataset, "__iter__"):
+        size = len(dataset)
+    else:
+        got = type(dataset).__name__
+        raise TypeError(f"{where}: {name} must be a dataset, or have a length and give tuples, got {got}")
+    if size < 1:
+        raise ValueError(f"{where}: {name} is empty (0 batches; with drop_remainder, fewer samples than one batch?)")
+    return int(size)
+
+
+def _check_columns(where: str, columns: Columns, network: Cell, labelled: bool) -> None:
+    shapes = ", ".join(str(column.type) for column in columns)
+    if labelled:
+        if len(columns) != 2:
+            got = f"{len(columns)}: {shapes}"
+            raise ValueError(f"{where}: with a loss_fn, expected a dataset of 2 columns (data, label), got {got}")
+        return
+    inner = network.network if isinstance(network, TrainingStep) else network
+    signature = inspect.signature(inner.construct)
+    try:
+        signature.bind(*columns)
+    except TypeError:
+        raise ValueError(
+            f"{where}: the dataset has {len(columns)} columns ({shapes}), but {type(inner).__name__}.construct takes "
+            f"{signature}"
+        ) from None
+
+
+def _check_epochs(where: str, epoch: Any, initial_epoch: Any) -> None:
+    for name, value, least in (("epoch", epoch, 1), ("initial_epoch", initial_epoch, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{where}: {name} must be an int >= {least}, got {value!r}")
+    if initial_epoch >= epoch:
+        raise ValueError(f"{where}: initial_epoch ({initial_epoch}) must be less than epoch ({epoch})")
+
+
+def _check_frequency(frequency: Any) -> None:
+    numbers = frequency if isinstance(frequency, (list, tuple)) else [frequency]
+    if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in numbers):
+        raise ValueError(f"Model.fit: valid_frequency must be an int >= 1 or a list of them, got {frequency!r}")
+
+
+def _is_due(epoch: int, frequency: int | list[int]) -> bool:
+    return epoch % frequency == 0 if isinstance(frequency, int) else epoch in frequency
+
+
+def _check_bool(where: str, name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{where}: {name} must be a bool, got {value!r}")
+
+
+def _checked_indexes(indexes: Any) -> list[int] | None:
+    if indexes is None:
+        return None
+    if not isinstance(indexes, list) or len(indexes) != 3 or not all(isinstance(i, int) and i >= 0 for i in indexes):
+        raise ValueError(f"Model: eval_indexes must be three ints (loss, predictions, labels), got {indexes!r}")
+    return indexes
+
+
+def _check_levels(amp_level: str, boost_level: str, further: dict[str, Any]) -> None:
+    for name, level in (("amp_level", amp_level), ("boost_level", boost_level)):
+        if level != "O0":
+            raise ValueError(f"Model: {name} must be 'O0': nothing is computed in half precision, got {level!r}")
+    allowed = {"loss_scale_manager": None, "boost_config_dict": None, "keep_batchnorm_fp32": True}
+    for name, value in further.items():
+        if name not in allowed:
+            raise TypeError(f"Model: unknown argument {name!r}")
+        if value is not None and value is not allowed[name]:
+            raise ValueError(f"Model: {name} must be {allowed[name]}: there is no half precision, got {value!r}")
