@@ -15,6 +15,7 @@ from graphc import context
 from graphc.ir import Graph, Node, TensorType, input_node, verify
 from graphc.loops import Buffer
 from graphc.op import Op, infer_node
+from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
 from graphc.passes.cse import cse
 from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
@@ -96,14 +97,14 @@ def _kernels_text(schedule: Schedule, kernels: Sequence[Any]) -> str:
 _compiles = 0
 
 
-def compile_graph(graph: Graph, arguments: int, bound: Sequence[Tensor]) -> Executable:
-    """An executable of the graph: its first inputs are arguments of a call, the others these tensors."""
+def compile_graph(graph: Graph, bound: Sequence[Tensor]) -> Executable:
+    """An executable of the graph, its inputs that are no arguments bound to these tensors."""
     from graphc.runtime.executable import Executable
 
     program = compile_program(graph)
     if context.get_context("save_graphs"):
         _dump(graph)
-    return Executable(program, arguments, bound)
+    return Executable(program, bound)
 
 
 def _dump(graph: Graph) -> None:
@@ -130,7 +131,7 @@ def run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type
     if executable is None:
         inputs = tuple(input_node(f"x{i}", t) for i, t in enumerate(types))
         node = Node(op.name, inputs, attrs, type_)
-        executable = _single[key] = compile_graph(Graph(op.name, inputs, (node,)), len(inputs), ())
+        executable = _single[key] = compile_graph(Graph(op.name, inputs, (node,)), ())
     return executable(operands)[0]
 
 

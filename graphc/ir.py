@@ -12,7 +12,7 @@ and its updates: pairs (input, value) that say what the input's buffer holds aft
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -133,6 +133,8 @@ class Graph:
         inputs: `input` nodes, in the order in which they are bound.
         outputs: nodes whose values a run returns.
         updates: (input, value) pairs of equal type: what an input's buffer holds after the run.
+        arguments: how many of the inputs, from the first, are given anew for each run; the others (parameters,
+            captured tensors) keep their buffers. All, by default.
         nodes: every node that outputs and updates need, operands first (leaves are listed too).
     """
 
@@ -140,9 +142,12 @@ class Graph:
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
     updates: tuple[tuple[Node, Node], ...] = ()
+    arguments: int = -1
     nodes: tuple[Node, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.arguments < 0:
+            object.__setattr__(self, "arguments", len(self.inputs))
         roots = (*self.outputs, *(value for _, value in self.updates))
         object.__setattr__(self, "nodes", tuple(postorder(roots)))
 
@@ -196,7 +201,7 @@ def rewrite(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
         new[node] = replacement
     outputs = tuple(new[o] for o in graph.outputs)
     updates = tuple((target, new[value]) for target, value in graph.updates)
-    return Graph(graph.name, graph.inputs, outputs, updates)
+    return replace(graph, outputs=outputs, updates=updates)
 
 
 def verify(graph: Graph, infer: Callable[[Node], TensorType]) -> Graph:

@@ -1,6 +1,8 @@
 """The text form of a graph, printed and parsed: `str(parse(text)) == text`.
 
-    graph f(%x: f32[2,3]) {
+What a run is given stands before the semicolon, what keeps its buffer (parameters) after it.
+
+    graph f(%x: f32[2,3]; %net.bias: f32[3]) {
       %0: f32[2,3] = tanh(%x)  # net.act mnist.py:15
       return %0
     }
@@ -19,7 +21,9 @@ from graphc.ir import Graph, GraphError, Location, Node, TensorType, constant_no
 def graph_text(graph: Graph) -> str:
     """The graph as text, one node a line, numbered by position, comments aligned."""
     names = node_names(graph)
-    head = ", ".join(f"{names[n]}: {n.type}" for n in graph.inputs)
+    head = ", ".join(f"{names[n]}: {n.type}" for n in graph.inputs[: graph.arguments])
+    bound = ", ".join(f"{names[n]}: {n.type}" for n in graph.inputs[graph.arguments :])
+    head = f"{head}; {bound}" if bound else head
     rows: list[tuple[str, str]] = []
     body = [node for node in graph.nodes if node.op not in ("input", "constant")]
     wide = max((len(f"{names[n]}: {n.type}") for n in body), default=0)
@@ -80,7 +84,10 @@ def parse(text: str) -> Graph:
     if not head or lines[-1] != "}":
         raise GraphError(f"parse: expected 'graph name(inputs) {{' ... '}}', got {lines[0]!r} ... {lines[-1]!r}")
     values: dict[str, Node] = {}
-    inputs = [input_node(m["name"], _type(m)) for m in _INPUT.finditer(head["inputs"])]
+    given, _, bound = head["inputs"].partition(";")
+    inputs = [input_node(m["name"], _type(m)) for m in _INPUT.finditer(given)]
+    arguments = len(inputs)
+    inputs += [input_node(m["name"], _type(m)) for m in _INPUT.finditer(bound)]
     values.update((node.attrs["name"], node) for node in inputs)
     outputs: list[Node] = []
     updates: list[tuple[Node, Node]] = []
@@ -95,7 +102,7 @@ def parse(text: str) -> Graph:
         elif code:
             name, node = _node(code, comment.strip(), values)
             values[name] = node
-    return Graph(head["name"], tuple(inputs), tuple(outputs), tuple(updates))
+    return Graph(head["name"], tuple(inputs), tuple(outputs), tuple(updates), arguments)
 
 
 def _type(match: re.Match[str]) -> TensorType:

@@ -22,7 +22,7 @@ class Compiled:
 
         self.traced = traced
         self.structure = context.structure()
-        self.executable = compile_graph(traced.graph, traced.arguments, traced.bound)
+        self.executable = compile_graph(traced.graph, traced.bound)
 
     def still_valid(self) -> bool:
         if self.structure != context.structure():

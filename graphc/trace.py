@@ -145,13 +145,12 @@ class Traced:
     """A function as a graph.
 
     Attributes:
-        graph: its first `arguments` inputs are the function's tensors, the others are bound to `bound`.
+        graph: its arguments are the function's tensors, its other inputs are bound to `bound`.
         rebuild: makes what the function returned from the graph's outputs.
         visited: the Cells called, with the version each had.
     """
 
     graph: Graph
-    arguments: int
     bound: tuple[Tensor, ...]
     rebuild: Callable[[list[Tensor]], Any]
     visited: tuple[tuple[weakref.ref[Cell], int], ...]
@@ -188,9 +187,9 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     arguments = len(leaves)
     del stand_ins, inner_args, inner_kwargs, value, outputs
     recording.check_pure(name)
-    graph = Graph(name, tuple(recording.inputs), out_nodes, recording.updates())
+    graph = Graph(name, tuple(recording.inputs), out_nodes, recording.updates(), arguments)
     visited = tuple((weakref.ref(cell), version) for cell, version in recording.visited.items())
-    return Traced(graph, arguments, tuple(recording.bound), rebuild, visited)
+    return Traced(graph, tuple(recording.bound), rebuild, visited)
 
 
 def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[Tensor]], Any]]:

@@ -22,7 +22,7 @@ LEAVES = ("input", "constant")
 
 
 def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
-    stored = _stored(graph, layouts)
+    stored = _stored(graph)
     parts = [_Part.start(node) for node in graph.nodes if node in stored]
     _collect(graph, parts, stored)
     parts = _merge(parts, graph, layouts)
@@ -56,11 +56,10 @@ def base_of(node: Node) -> Node:
 # Step 1: what is stored, and who computes the rest
 
 
-def _stored(graph: Graph, layouts: dict[Node, Layout]) -> set[Node]:
+def _stored(graph: Graph) -> set[Node]:
     """The nodes whose values go to memory."""
     users = graph.users()
-    stored: set[Node] = set(layouts)
-    stored.update(n for n in (*graph.outputs, *(v for _, v in graph.updates)))
+    stored: set[Node] = {*graph.outputs, *(v for _, v in graph.updates)}
     for node in graph.nodes:
         if is_contraction(node):
             stored.add(node)

@@ -5,16 +5,17 @@ lanes of a vector (`[N/16, ..., 16]`) convolutions, dense layers, pooling and ev
 whatever the number of channels or features, and weights are read where they lie, as scalars.
 
     before   %0 = conv(%x, %w)   %1 = relu(%0)   return %1
-    after    %0 = identity(%x) blocked   %1 = conv(%0, %w) blocked   %2 = relu(%1) blocked   %3 = identity(%2)   return %3
+    after    %0 = copy(%x) blocked   %1 = conv(%0, %w) blocked   %2 = relu(%1) blocked   %3 = copy(%2)   return %3
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 from graphc.index import Ix, IxLike, Var
-from graphc.ir import Graph, Node, rewrite
+from graphc.ir import Graph, Node
 from graphc.loops import LoopBuilder, Reader, Value
 from graphc.op import TABLE
 from graphc.passes.fuse import LEAVES, base_of, handmade, is_contraction
@@ -25,7 +26,7 @@ MOST_IN_BATCHES = 0.8
 
 
 def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
-    """The graph, with copies into and out of the batch-blocked layout, and the values that have it."""
+    """The graph, with copies into and out of the batch-blocked layout, and the nodes that have it where they are stored."""
     size = _batch_size(graph)
     if size is None:
         return graph, {}
@@ -38,13 +39,8 @@ def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
         if node.op not in LEAVES and handmade(node):
             fixed.update((node, *node.operands))
     return graph, {
-        n: Layout(n.shape, True) for n in batched if n not in fixed and n.op not in LEAVES and _kept(n)
+        n: Layout(n.shape, True) for n in batched if n not in fixed and n.op not in LEAVES
     }
-
-
-def _kept(node: Node) -> bool:
-    """Whether the node, if it is stored, is more than a view of something stored."""
-    return "view" not in TABLE[node.op].traits
 
 
 def _batch_size(graph: Graph) -> int | None:
@@ -65,27 +61,23 @@ def _products(node: Node) -> int:
 
 
 def _batched(graph: Graph, size: int) -> set[Node]:
-    """The nodes whose first axis is the batch: element n depends only on entry n of batched operands."""
-    parameters = {target for target, _ in graph.updates}
-    found: set[Node] = set()
+    """The nodes whose first axis is the batch: entry n depends on entry n of batched operands, and on nothing else
+    that differs from entry to entry."""
+    found = {n for n in graph.inputs[: graph.arguments] if n.shape and n.shape[0] == size}
+    uniform: set[Node] = set()  # the same for every entry: broadcast constants, parameters, totals
     for node in graph.nodes:
-        if not node.shape or node.shape[0] != size or node.op == "constant":
+        if node.op in LEAVES or not node.shape or node.shape[0] != size:
             continue
-        if node.op == "input":
-            if node not in parameters and not node.attrs["name"].count("."):
-                found.add(node)
-            continue
-        reads, _ = _recorded(node)
-        operands = [(o, index) for o, index in reads if o in found]
-        if operands and all(_same_entry(index) for _, index in operands) and all(
-            o in found or not o.shape or o.shape[0] != size or _never_first(reads, o) for o in node.operands
-        ):
-            found.add(node)
+        moving = [(o, index) for o, index in _recorded(node)[0] if any(_mentions_first(i) for i in index)]
+        if not moving:
+            uniform.add(node)
+        elif all(o in uniform or (o in found and _same_entry(index)) for o, index in moving):
+            (found if any(o in found for o, _ in moving) else uniform).add(node)
     return found
 
 
-def _never_first(reads: list[tuple[Node, tuple[Ix, ...]]], operand: Node) -> bool:
-    return not any(_same_entry(index) for o, index in reads if o is operand)
+def _mentions_first(index: Ix) -> bool:
+    return any(var.name == _FIRST for var in index.variables)
 
 
 _FIRST = "first"
@@ -136,32 +128,21 @@ def _worth_it(graph: Graph, batched: set[Node]) -> bool:
 def _with_copies(graph: Graph, batched: set[Node]) -> tuple[Graph, set[Node]]:
     """Batched inputs that contractions read are copied in; batched outputs are copied out."""
     users = graph.users()
-    copies: dict[Node, Node] = {}
-    for node in graph.inputs:
-        if node in batched and any(_feeds_contraction(u, node, users) for u in users.get(node, ())):
-            copies[node] = Node("identity", (node,), {}, node.type, node.loc)
-    moved: dict[Node, Node] = {}
 
-    def rule(node: Node) -> Node:
-        return node.with_operands(copies.get(o, o) for o in node.operands)
+    def copy_of(node: Node) -> Node:
+        return Node("copy", (node,), {}, node.type, node.loc, node.forward)
 
-    renamed: dict[Node, Node] = {}
-    order = iter(graph.nodes)
-
-    def tracked(node: Node) -> Node:
-        original = next(n for n in order if n.op != "input")
-        new = rule(node)
-        renamed[original] = new
-        return new
-
-    graph = rewrite(graph, tracked)
-    batched = {renamed.get(n, n) for n in batched} | set(copies.values())
-    outputs = []
-    for node in graph.outputs:
-        if node in batched and node.op not in LEAVES:
-            node = moved.setdefault(node, Node("identity", (node,), {}, node.type, node.loc, node.forward))
-        outputs.append(node)
-    return Graph(graph.name, graph.inputs, tuple(outputs), graph.updates), batched - set(moved.values())
+    copied = [n for n in graph.inputs if n in batched and any(_feeds_contraction(u, n, users) for u in users.get(n, ()))]
+    new: dict[Node, Node] = {node: copy_of(node) for node in copied}
+    inside = set(new.values())
+    for node in graph.nodes:
+        if node.op != "input":
+            new[node] = node.with_operands(new.get(o, o) for o in node.operands)
+            if node in batched:
+                inside.add(new[node])
+    outputs = tuple(copy_of(new[o]) if new.get(o) in inside else new.get(o, o) for o in graph.outputs)
+    updates = tuple((target, new.get(value, value)) for target, value in graph.updates)
+    return replace(graph, outputs=outputs, updates=updates), inside
 
 
 def _feeds_contraction(user: Node, node: Node, users: dict[Node, list[Node]]) -> bool:

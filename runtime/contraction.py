@@ -18,11 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import product
-from math import prod
+from functools import cached_property, lru_cache
+from itertools import groupby, product
+from math import inf, prod
 
 from graphc.runtime.llvmtext import SIZEOF, Builder, Val
+from graphc.runtime.target import host
 
 PANEL_BYTES = 24 * 1024
 """The part of the first-level cache (32 KB or more) that a tile's panel of the vector operand may fill."""
@@ -63,6 +64,32 @@ class Dim:
 
 
 @dataclass(frozen=True)
+class Inside:
+    """A condition on the terms of a sum: 0 <= start + output_step * output + sum_step * summed < extent.
+
+    Terms that do not meet it are left out of the chain: so a convolution reads an operand as if it had a margin.
+    """
+
+    output: str
+    summed: str
+    output_step: int
+    sum_step: int
+    start: int
+    extent: int
+
+    def terms(self, output: int, count: int) -> range:
+        """The indices, of `count`, of the summed dim that exist at an output coordinate."""
+        found = [k for k in range(count) if 0 <= self.start + self.output_step * output + self.sum_step * k < self.extent]
+        return range(found[0], found[-1] + 1) if found else range(0)
+
+    @lru_cache(maxsize=256)  # noqa: B019 - frozen, and few
+    def everywhere(self, outputs: int, count: int) -> range:
+        """The output coordinates at which all terms exist."""
+        found = [x for x in range(outputs) if len(self.terms(x, count)) == count]
+        return range(found[0], found[-1] + 1) if found else range(0)
+
+
+@dataclass(frozen=True)
 class Contraction:
     """C[batch, m, n] = the sum over k of A * B.
 
@@ -74,6 +101,7 @@ class Contraction:
         lanes: the dim that lies across the vector.
         element: "float" or "double".
         lane_tail: (dim, valid): at the last index of that summed dim only `valid` lanes exist (lanes in k only).
+        inside: which terms exist, where that depends on the output's coordinates; not for the dim of the lanes.
         a_transform, b_transform: applied to every loaded value before it is multiplied.
     Raises:
         ValueError: the dims contradict each other.
@@ -86,6 +114,7 @@ class Contraction:
     lanes: str = ""
     element: str = "float"
     lane_tail: tuple[str, int] | None = None
+    inside: tuple[Inside, ...] = ()
     a_transform: Transform | None = None
     b_transform: Transform | None = None
 
@@ -116,6 +145,14 @@ class Contraction:
                     f"contraction: lane_tail {self.lane_tail} needs lanes in k, another summed dim, and a count >= 1"
                 )
 
+        for x in self.inside:
+            outputs, sums = [d.name for d in self.outputs], [d.name for d in self.k]
+            if x.output not in outputs or x.summed not in sums or self.lanes in (x.output, x.summed) or not x.sum_step:
+                raise ValueError(f"contraction: {x} does not relate an output dim to a summed one, neither the lanes'")
+        bounded = [name for x in self.inside for name in (x.output, x.summed)]
+        if len(set(bounded)) != len(bounded):
+            raise ValueError(f"contraction: at most one condition for each dim, got {', '.join(bounded)}")
+
     @property
     def outputs(self) -> tuple[Dim, ...]:
         return self.batch + self.m + self.n
@@ -133,11 +170,15 @@ class Contraction:
         """The summed dims a chain runs over: all but one that lies across the lanes."""
         return tuple(d for d in self.k if d.name != self.lanes)
 
+    def condition(self, dim: str) -> Inside | None:
+        """The condition on the terms that a dim, an output's or a summed one, takes part in."""
+        return next((x for x in self.inside if dim in (x.output, x.summed)), None)
+
     def merged(self) -> Contraction:
         """The same sum with the fewest `sums`: neighbours that step as one become one, those of extent 1 go."""
         if self.a_transform or self.b_transform:
             return self
-        fixed = {self.lane_tail[0]} if self.lane_tail else set()
+        fixed = {x.summed for x in self.inside} | ({self.lane_tail[0]} if self.lane_tail else set())
         sums: list[Dim] = []
         for d in self.sums:
             outer = sums[-1] if sums else None
@@ -175,27 +216,47 @@ class Axis:
     """An output dim cut into register tiles of up to `tile` elements; a unit of work takes `block` of them.
 
     `lanes` is the vector's length on the dim that lies across it, else 1. Tiles are whole vectors, and as equal as
-    can be: 64 by at most 14 is 13, 13, 13, 13, 12.
+    can be: 64 by at most 14 is 13, 13, 13, 13, 12. `whole` are the coordinates at which all terms of the sum exist; a
+    tile that is not among them is a group of its own, so that its terms are known when the kernel is written.
     """
 
     dim: Dim
     tile: int
     block: int = 1
     lanes: int = 1
+    whole: range | None = None
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        sizes = [self.small + self.lanes] * self.larger + [self.small] * (self.tiles - self.larger)
-        sizes[-1] -= -self.dim.extent % self.lanes
+        short = -self.dim.extent % self.lanes
+        sizes = [(self.small + self.lanes, self.larger), (self.small, self.tiles - self.larger)]
+        if short:
+            sizes = [*sizes[:1], (self.small, self.tiles - self.larger - 1), (self.small - short, 1)]
+            if self.larger == self.tiles:
+                raise AssertionError("the last tile is a smaller one")
         groups: list[Group] = []
-        start = 0
-        for index, size in enumerate(sizes):
-            if groups and groups[-1].size == size:
-                groups[-1] = replace(groups[-1], count=groups[-1].count + 1)
-            else:
-                groups.append(Group(index, 1, start, size))
-            start += size
+        first = start = 0
+        for size, count in sizes:
+            for some in self._alike(start, size, count):
+                groups.append(Group(first, some, start, size))
+                first, start = first + some, start + some * size
         return tuple(groups)
+
+    def _alike(self, start: int, size: int, count: int) -> Iterator[int]:
+        """Splits `count` tiles into runs of one kind: those inside `whole` together, every other one alone."""
+        if not self.whole_matters:
+            if count:
+                yield count
+            return
+        assert self.whole is not None
+        inner = [self.whole.start <= x and x + size <= self.whole.stop for x in range(start, start + size * count, size)]
+        for inside, run in groupby(inner):
+            yield from [len(list(run))] if inside else [1 for _ in run]
+
+    @property
+    def whole_matters(self) -> bool:
+        """Whether some terms do not exist somewhere, in a tile of several elements."""
+        return self.whole is not None and self.tile > 1
 
     @property
     def tiles(self) -> int:
@@ -282,23 +343,52 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     """Chooses the register tile, the blocks and the packing from the extents and strides alone."""
     lanes = max(1, target_lanes * 4 // SIZEOF[c.element])
     c = c.merged()
-    tile = min(_tiles(c, lanes, 16 if target_lanes == 8 else 32), key=lambda t: _cost(c, lanes, t))
-    axes = tuple(Axis(d, tile[d.name], 1, lanes if d.name == c.lanes else 1) for d in _loop_order(c))
-    window = _window(c, prod(tile.values()) // (1 if c.lanes_summed else lanes))
-    packed = frozenset() if c.lanes_summed else frozenset(x for x in "ab" if getattr(c.lane, x) not in (0, 1))
-    chosen = Plan(c, lanes, axes, window, packed=packed)
+    tile = min(_tiles(c, lanes, _registers(target_lanes)), key=lambda t: _cost(c, lanes, t))
+    vectors = {name: -(-size // lanes) if name == c.lanes else size for name, size in tile.items()}
+    chosen = Plan(c, lanes, _axes(c, lanes, tile), _window(c, vectors), packed=_packed(c))
     chosen = replace(chosen, axes=_blocks(chosen))
     return replace(chosen, cut=_cut(chosen))
 
 
-def _loop_order(c: Contraction) -> tuple[Dim, ...]:
-    """Batches outermost, then the dims of the vector operand, then those that reuse its panel."""
-    return c.batch + (c.n + c.m if any(d.name == c.lanes for d in c.n) or c.lanes_summed else c.m + c.n)
+def _registers(target_lanes: int) -> int:
+    """Vector registers of a machine; of one with other vectors than this one's, what is usual."""
+    machine = host()
+    return machine.registers if machine.lanes == target_lanes else 32 if target_lanes == 16 else 16
+
+
+def _axes(c: Contraction, lanes: int, tile: Mapping[str, int]) -> tuple[Axis, ...]:
+    """The output dims cut into tiles: batches outermost, then the vector operand's dims, then those that reuse it."""
+    last = c.m if _vector_operand(c) == "b" else c.n
+    axes = []
+    for d in c.batch + (c.n if last is c.m else c.m) + last:
+        condition = c.condition(d.name)
+        count = next((k.extent for k in c.sums if condition and k.name == condition.summed), 0)
+        whole = condition.everywhere(d.extent, count) if condition else None
+        axes.append(Axis(d, tile[d.name], 1, lanes if d.name == c.lanes else 1, whole))
+    return tuple(axes)
+
+
+def _vector_operand(c: Contraction) -> str:
+    """The operand that is read a vector at a time."""
+    return "b" if c.lane.b else "a"
+
+
+def _packed(c: Contraction) -> frozenset[str]:
+    """The operands that are packed: those whose vectors do not lie in memory, unless it has places that must not be read."""
+    if c.lanes_summed:
+        return frozenset()
+    dims = {d.name: d for d in c.outputs + c.k}
+    return frozenset(
+        x
+        for x in "ab"
+        if getattr(c.lane, x) not in (0, 1)
+        and not any(getattr(dims[i.output], x) and getattr(dims[i.summed], x) for i in c.inside)
+    )
 
 
 def _sizes(extent: int, most: int) -> list[int]:
     """The tile sizes worth trying: the balanced ones."""
-    return sorted({-(-extent // parts) for parts in range(-(-extent // most), extent + 1)}) if extent > 1 else [1]
+    return sorted({-(-extent // -(-extent // size)) for size in range(1, min(extent, most) + 1)})
 
 
 def _boxes(dims: tuple[Dim, ...], most: int) -> Iterator[dict[str, int]]:
@@ -323,8 +413,9 @@ def _tiles(c: Contraction, lanes: int, registers: int) -> Iterator[dict[str, int
             tile = {d.name: 1 for d in c.outputs} | rows | columns
             if not c.lanes_summed:
                 tile[c.lanes] = along * lanes
-            vectors_in = tile | ({} if c.lanes_summed else {c.lanes: along})
-            if prod(vectors_in.values()) < registers and parts * _step(c, vectors_in).registers <= registers:
+            cells = tile | ({} if c.lanes_summed else {c.lanes: along})
+            count = prod(cells.values())
+            if count == 1 or (count * parts < registers and _step(c, cells, parts).registers <= registers):
                 yield tile
 
 
@@ -355,52 +446,52 @@ class _Step:
     registers: float
 
 
-def _step(c: Contraction, tile: Mapping[str, float]) -> _Step:
+def _step(c: Contraction, tile: Mapping[str, float], parts: int = 1) -> _Step:
     """What the innermost loop does at each step, for a tile of vectors along the lanes.
 
     Of the operand with more vectors one lives at a time, the other is held whole; and so is one of which the next
     step reads a part again, which it then need not load.
     """
     fmas = prod(tile.values())
-    window = _window(c, fmas)
+    window = _window(c, tile)
     one = {x: _touched(c, x, tile, [1] * len(window)) for x in "ab"}
     many = {x: _touched(c, x, tile, window) / prod(w for d, w in zip(c.sums, window, strict=True)) for x in "ab"}
     reread = {x: many[x] < one[x] and all(w == 1 or getattr(d, x) for d, w in zip(c.sums, window, strict=True)) for x in "ab"}
     held = sum(one[x] if reread[x] or one[x] < one[y] or (one[x] == one[y] and x == "a") else 1 for x, y in ("ab", "ba"))
-    return _Step(fmas, many["a"] + many["b"], fmas + held + 1)
+    return _Step(fmas, many["a"] + many["b"], parts * fmas + held + 1)
 
 
 def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
     """Half cycles for all tiles: two fmas and two loads a cycle, a latency of four, and some work for each tile."""
-    axes = [Axis(d, tile[d.name], 1, lanes if d.name == c.lanes else 1) for d in c.outputs]
+    axes = _axes(c, lanes, tile)
     tiles = prod(axis.tiles for axis in axes)
     step = _step(c, {axis.dim.name: -(-axis.dim.extent // axis.lanes) / axis.tiles for axis in axes})
     far = sum(axis.tile > axis.lanes and max(abs(axis.dim.a), abs(axis.dim.b)) >= FAR for axis in axes)
     variants = prod(len(axis.groups) for axis in axes)
+    if variants > 12:
+        return inf
     each = _steps(c, lanes) * max(step.fmas + 0.3 * step.loads, 1.3 * step.loads, 8) + 2 * step.fmas + 16
     return tiles * each * (1 + 0.01 * variants + 0.02 * far)
 
 
-def _window(c: Contraction, cells: float) -> tuple[int, ...]:
-    """The innermost summed dims whole while the body stays short, then a part of the next."""
-    room = max(4, int(96 / cells))
+def _window(c: Contraction, tile: Mapping[str, float]) -> tuple[int, ...]:
+    """How much of the sums the innermost body holds: the inner dims whole while it stays short, then a part of the next.
+
+    What the lanes, or the terms that exist, depend on at run time stays outside.
+    """
+    room = max(4, int(96 / prod(tile.values())))
     window: list[int] = []
     for d in reversed(c.sums):
-        if c.lane_tail and d.name == c.lane_tail[0]:
+        condition = c.condition(d.name)
+        if (c.lane_tail and d.name == c.lane_tail[0]) or (condition and tile[condition.output] <= 1):
             room = 1
         if d.extent <= room * 3 // 2:
             size = d.extent
         else:
             size = next((u for u in (4, 5, 3, 2) if u <= room and d.extent % u == 0), min(4, room))
         window.insert(0, size)
-        room = room // size if size == d.extent else 1
-        room = max(room, 1)
+        room = max(1, room // size) if size == d.extent else 1
     return tuple(window)
-
-
-def _vector_operand(c: Contraction) -> str:
-    """The operand that is read a vector at a time."""
-    return "b" if c.lane.b else "a"
 
 
 def _steps(c: Contraction, lanes: int) -> int:
@@ -458,6 +549,7 @@ def _cut_to(c: Contraction, window: Sequence[int], steps: int) -> Cut | None:
         if inner * extent > steps:
             size = -(-extent // -(-extent * inner // steps))
             size = -(-size // window[level]) * window[level]
-            return Cut(level, size) if size < extent else Cut(level - 1, 1) if level else None
+            cut = Cut(level, size) if size < extent else Cut(level - 1, 1)
+            return cut if cut.level >= 0 and not any(c.condition(d.name) for d in c.sums[: cut.level + 1]) else None
         inner *= extent
     return None

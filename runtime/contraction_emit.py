@@ -15,7 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from graphc.runtime.contraction import LOGICAL_LANES, Axis, Contraction, Dim, Group, Plan, Transform, plan
+from graphc.runtime.contraction import (
+    LOGICAL_LANES,
+    Axis,
+    Contraction,
+    Dim,
+    Group,
+    Inside,
+    Plan,
+    Transform,
+    plan,
+)
 from graphc.runtime.llvmtext import Builder, Operand, Val, const, i64, mask, vector
 
 Finish = Callable[[Builder, dict[str, tuple[Val, int]], Val, int], None]
@@ -195,6 +205,8 @@ class _Kernel:
                 span = (self.most(lo, first) if first else lo, self.least(hi, last) if last < axis.tiles else hi)
             with self.loop(*span) as t:
                 x = self.b.add(self.b.mul(t, group.size), group.start - first * group.size)
+                if group.count == 1:
+                    x = i64(group.start)
                 self.over_tiles(axes[1:], self.at(place, axis.dim.name, x, group), finish_only)
 
     def over_elements(self, axes: Sequence[Axis], place: _Place, body: Callable[[_Place], None]) -> None:
@@ -226,20 +238,27 @@ class _Kernel:
     def stretches(self, span: Span, extent: int, step: int) -> Iterator[tuple[Operand, Operand, int]]:
         """Loops (start, stop, step) that cover a part of `range(extent)`: whole steps, then at most once the rest.
 
-        The span starts at a multiple of `step`, and ends at one or at the extent.
+        A span not known here starts at a multiple of `step`, and ends at one or at the extent.
         """
         lo, hi = span
+        if isinstance(lo, int) and isinstance(hi, int):
+            whole = lo + max(0, hi - lo) // step * step
+            if lo < whole:
+                yield lo, whole, step
+            if whole < hi:
+                yield whole, hi, hi - whole
+            return
         whole = extent // step * step
         if whole:
-            yield lo, whole if isinstance(hi, int) else hi if whole == extent else self.least(hi, whole), step
+            yield lo, hi if whole == extent else self.least(_value(hi), whole), step
         if whole < extent:
             yield whole, hi, extent - whole
 
     def least(self, x: Val, y: Operand) -> Val:
-        return self.b.intrinsic("smin", "i64", x, i64(y) if isinstance(y, int) else y)
+        return self.b.intrinsic("smin", "i64", x, _value(y))
 
     def most(self, x: Val, y: Operand) -> Val:
-        return self.b.intrinsic("smax", "i64", x, i64(y) if isinstance(y, int) else y)
+        return self.b.intrinsic("smax", "i64", x, _value(y))
 
     # Blocks of the sum
 
@@ -382,22 +401,71 @@ class _Kernel:
         if all(span == (0, w) for span, w in zip(spans, window[level:], strict=True)):
             return self.steps(place, cells, accs, window[level:])
         dim = sums[level]
-        for start, stop, step in self.stretches(spans[0], dim.extent, window[level]):
+        accs = list(accs)
+        for span, live in self.runs(dim, spans[0], place, cells):
+            some = [cells[n] for n in live]
 
-            def body(x: Val, accs: list[Val], step: int = step) -> list[Val]:
+            def body(x: Val, accs: list[Val], step: int, some: list[_Cell] = some) -> list[Val]:
                 here = self.at(place, dim.name, x)
                 self.enter(dim, x)
                 if window[level] == 1:
-                    return self.chains(level + 1, here, cells, accs)
-                return self.steps(here, cells, accs, (step, *window[level + 1 :]))
+                    return self.chains(level + 1, here, some, accs)
+                return self.steps(here, some, accs, (step, *window[level + 1 :]))
 
-            if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
-                accs = body(i64(start), accs)
-            else:
-                with self.b.loop_carrying(start, stop, accs, step) as (x, carried, out):
-                    out[:] = body(x, carried)
-                accs = out
+            for start, stop, step in self.stretches(span, dim.extent, window[level]):
+                out = [accs[n] for n in live]
+                if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
+                    out = body(i64(start), out, step)
+                else:
+                    with self.b.loop_carrying(start, stop, out, step) as (x, carried, out):
+                        out[:] = body(x, carried, step)
+                for n, acc in zip(live, out, strict=True):
+                    accs[n] = acc
         return accs
+
+    def runs(self, dim: Dim, span: Span, place: _Place, cells: list[_Cell]) -> Iterator[tuple[Span, list[int]]]:
+        """Ranges of a summed dim, each with the cells for which its terms exist."""
+        everyone = list(range(len(cells)))
+        condition = self.c.condition(dim.name)
+        if condition is None:
+            yield span, everyone
+            return
+        base = place.base[condition.output]
+        if base.literal:
+            terms = [
+                condition.terms(int(base.name) + cell.offsets.get(condition.output, 0), dim.extent) for cell in cells
+            ]
+            marks = sorted({mark for r in terms for mark in (r.start, r.stop)})
+            for lo, hi in zip(marks, marks[1:], strict=False):
+                live = [n for n in everyone if lo in terms[n]]
+                if live:
+                    yield (lo, hi), live
+        elif place.groups[condition.output].size == 1:
+            yield self.existing(condition, base, dim.extent), everyone
+        else:
+            yield span, everyone  # a tile of which no terms are missing
+
+    def existing(self, condition: Inside, output: Val, count: int) -> Span:
+        """The terms that exist at an output coordinate known at run time."""
+        b, step = self.b, abs(condition.sum_step)
+        x = b.add(b.mul(output, condition.output_step), condition.start)
+        before = b.mul(x, -1) if condition.sum_step > 0 else b.add(x, 1 - condition.extent)
+        after = b.sub(i64(condition.extent - 1), x) if condition.sum_step > 0 else x
+        lo, hi = self.most(b.add(before, step - 1), 0), self.most(b.add(after, step), 0)
+        if step > 1:
+            lo, hi = b.int_op("udiv", lo, step), b.int_op("udiv", hi, step)
+        return lo, self.least(hi, count)
+
+    def exists(self, place: _Place, cell: _Cell, step: Mapping[str, int]) -> bool:
+        """Whether a term of the unrolled body exists; where that is not known here, the loops around it saw to it."""
+        for condition in self.c.inside:
+            output, summed = place.base[condition.output], place.base.get(condition.summed, i64(0))
+            if condition.summed in step and output.literal and summed.literal:
+                x = int(output.name) + cell.offsets.get(condition.output, 0)
+                k = int(summed.name) + step[condition.summed]
+                if not 0 <= condition.start + condition.output_step * x + condition.sum_step * k < condition.extent:
+                    return False
+        return True
 
     def steps(self, place: _Place, cells: list[_Cell], accs: list[Val], window: Sequence[int]) -> list[Val]:
         """The unrolled indices of the innermost summed dims; what several steps read is loaded once."""
@@ -406,10 +474,14 @@ class _Kernel:
         accs = list(accs)
         offsets = [[side.offset(cell.offsets) for cell in cells] for side in place.sides[:2]]
         many = offsets[0] if len(set(offsets[0])) > len(set(offsets[1])) else offsets[1]
-        order = sorted(range(len(cells)), key=lambda n: many[n])  # of the operand with more vectors, one lives at a time
+        # Of the operand with more vectors one lives at a time, and so of each group of partial sums.
+        part = [cell.offsets[self.c.lanes] if self.c.lanes_summed else 0 for cell in cells]
+        order = sorted(range(len(cells)), key=lambda n: (part[n], many[n]))
         for index in product(*(range(w) for w in window)):
             step = dict(zip(names, index, strict=True))
             for n in order:
+                if not self.exists(place, cells[n], step):
+                    continue
                 x, y = (self.value(side, place, cells[n], step, loaded) for side in place.sides[:2])
                 accs[n] = self.b.fma(x, y, accs[n])
         return accs
@@ -487,6 +559,10 @@ class _Kernel:
             half = len(parts) // 2
             parts = [self.b.fadd(x, y) for x, y in zip(parts[:half], parts[half:], strict=True)]
         return parts[0]
+
+
+def _value(x: Operand) -> Val:
+    return i64(x) if isinstance(x, int) else x
 
 
 def _lane_sums(b: Builder, vectors: list[Val]) -> list[Val]:

@@ -254,7 +254,7 @@ def _may_fail(kernel: Kernel | TiledKernel | None, group: Group) -> bool:
 class Executable:
     """A program with its memory: call it with the arguments' tensors."""
 
-    def __init__(self, program: Program, arguments: int, bound: Sequence[Tensor]) -> None:
+    def __init__(self, program: Program, bound: Sequence[Tensor]) -> None:
         self.program, self.bound = program, tuple(bound)
         jit.publish("graphc_parallel", pool.address)
         self._native = jit.compile_text(program.texts(), [program.step_name])
@@ -265,7 +265,7 @@ class Executable:
         self._status = aligned_empty((STATUS_WORDS,), _WORD)
         self._status[:] = 0
         self._lock = threading.Lock()
-        self._arguments = arguments
+        self._arguments = program.schedule.graph.arguments
         self._fill_table()
 
     def _fill_table(self) -> None:

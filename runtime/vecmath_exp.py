@@ -16,7 +16,8 @@ from graphc.runtime.vecmath_tables import (
 )
 
 INF, NAN = math.inf, math.nan
-SQRT_HALF = math.sqrt(0.5)
+# The polynomial of "float" wants f = m - 1 within 1/3 of 0, the quotient f / (2 + f) of the others as near 0 either way.
+LOWEST_MANTISSA = {"float": 2.0 / 3.0, "wide": math.sqrt(0.5), "double": math.sqrt(0.5)}
 GUARD = 64  # exponents are kept this far from the subnormals until the last multiplication
 
 
@@ -150,30 +151,25 @@ def sinh(accuracy: str, x: Lanes) -> Lanes:
 # Logarithms
 
 
-def _split(x: Lanes, low: float) -> tuple[Lanes, Lanes, Lanes]:
-    """(m, k, exponent): positive x = m * 2**k with low <= m < 2 low; `exponent` is k as an integer, k a float.
-
-    Subnormal x is not understood: see `split_any`.
-    """
-    fmt = x.format
-    offset = x.bits() - float_bits(low, x.element)
-    exponent = offset >> fmt.fraction
+def _split_normal(x: Lanes, accuracy: str) -> tuple[Lanes, Lanes, Lanes]:
+    """(m, k, exponent) of positive x = m * 2**k, not subnormal; `exponent` is k as an integer."""
+    fmt, low = x.format, LOWEST_MANTISSA[accuracy]
+    exponent = x.bits() - float_bits(low, x.element) >> fmt.fraction
     m = (x.bits() - (exponent << fmt.fraction)).from_bits()
     # A small integer added to the bits of 1.5 * 2**fraction changes its last digits: an exact conversion on every machine.
-    return m, (exponent + float_bits(fmt.rounding, x.element)).from_bits() - fmt.rounding, exponent
+    k = (exponent + float_bits(fmt.rounding, x.element)).from_bits() - fmt.rounding
+    return m, k, exponent
 
 
-def split_any(x: Lanes, low: float) -> tuple[Lanes, Lanes]:
-    """(m, k) of `_split`, for subnormals too."""
+def split(x: Lanes, accuracy: str) -> tuple[Lanes, Lanes]:
+    """(f, k) of positive x = (1 + f) * 2**k, with 1 + f from LOWEST_MANTISSA to its double. Anything for other x."""
+    if accuracy == "wide":  # of a double that was a float: never subnormal
+        m, k, _ = _split_normal(x, accuracy)
+        return m - 1.0, k
     fmt = x.format
     tiny = x < 2.0 ** (1 - fmt.bias)
-    m, k, _ = _split(where(tiny, x * 2.0**fmt.fraction, x), low)
-    return m, k - where(tiny, x.like(float(fmt.fraction)), 0.0)
-
-
-def split_positive(accuracy: str, x: Lanes) -> tuple[Lanes, Lanes]:
-    """`_split` of doubles; those that were floats are never subnormal."""
-    return _split(x, SQRT_HALF)[:2] if accuracy == "wide" else split_any(x, SQRT_HALF)
+    m, k, _ = _split_normal(where(tiny, x * 2.0**fmt.fraction, x), accuracy)
+    return m - 1.0, k - where(tiny, x.like(float(fmt.fraction)), 0.0)
 
 
 def _log_specials(x: Lanes, y: Lanes) -> Lanes:
@@ -200,66 +196,58 @@ def _log_of_ratio(f: Lanes, accuracy: str) -> Lanes:
     return f - (half_square - rest)
 
 
-def log_of_split(m: Lanes, k: Lanes, accuracy: str) -> Lanes:
-    """log(m * 2**k) of doubles, with sqrt(1/2) <= m < sqrt(2)."""
-    ln2, ln2_low = LN2["double"]
+def log_of_split(f: Lanes, k: Lanes, accuracy: str) -> Lanes:
+    """log((1 + f) * 2**k) of what `split` gives."""
+    ln2, ln2_low = LN2[f.element]
+    if accuracy == "float":
+        square = f * f
+        tail = k.fma(ln2_low, f * square * horner(f, LOG["float"]))
+        return k.fma(ln2, f + square.fma(-0.5, tail))
     if accuracy == "wide":
-        return k.fma(ln2, _log_of_ratio(m - 1.0, accuracy))
-    f = m - 1.0
+        return k.fma(ln2, _log_of_ratio(f, accuracy))
     half_square, rest = _log_ratio_terms(f)
     return k.fma(ln2, f - (half_square - k.fma(ln2_low, rest)))
 
 
 def log(x: Lanes) -> Lanes:
     """Natural logarithm."""
-    if x.element == "double":
-        return _log_specials(x, log_of_split(*split_any(x, SQRT_HALF), "double"))
-    ln2, ln2_low = LN2["float"]
-    m, k = split_any(x, 2.0 / 3.0)
-    f = m - 1.0
-    square = f * f
-    tail = k.fma(ln2_low, f * square * horner(f, LOG["float"]))
-    return _log_specials(x, k.fma(ln2, f + square.fma(-0.5, tail)))
+    return _log_specials(x, log_of_split(*split(x, x.element), x.element))
 
 
 @through_double
 def log2(accuracy: str, x: Lanes) -> Lanes:
     """Base-2 logarithm; of a power of two, exact."""
-    m, k = split_positive(accuracy, x)
-    return _log_specials(x, _log_of_ratio(m - 1.0, accuracy).fma(LOG2_E["double"][0], k))
+    f, k = split(x, accuracy)
+    return _log_specials(x, _log_of_ratio(f, accuracy).fma(LOG2_E["double"][0], k))
 
 
 @through_double
 def log10(accuracy: str, x: Lanes) -> Lanes:
     """Base-10 logarithm."""
-    m, k = split_positive(accuracy, x)
+    f, k = split(x, accuracy)
     (log10_2, log10_2_low), log10_e = LOG10_2["double"], LOG10_E["double"][0]
-    return _log_specials(x, k.fma(log10_2, _log_of_ratio(m - 1.0, accuracy).fma(log10_e, k * log10_2_low)))
+    return _log_specials(x, k.fma(log10_2, _log_of_ratio(f, accuracy).fma(log10_e, k * log10_2_low)))
 
 
-def log1p_double(accuracy: str, x: Lanes, halvings: Lanes | None = None) -> Lanes:
-    """log(1 + x) of doubles, plus `halvings` times log 2.
+def _log1p(x: Lanes, accuracy: str, doublings: Lanes | None = None) -> Lanes:
+    """log(1 + x), plus `doublings` times log 2.
 
-    1 + x = u + c with u rounded and c its error; with u = m 2**k, 1 + f = m + c 2**-k is as exact as a double can be.
+    1 + x = u + c with u rounded and c its error; with u = m 2**k, f = m - 1 + c 2**-k loses nothing of a small x.
     """
+    fmt = x.format
     u = x + 1.0
     shifted = u - 1.0
     c = (1.0 - (u - shifted)) + (x - shifted)
-    m, k, exponent = _split(u, SQRT_HALF)
-    fmt = x.format
-    twice_inverse = ((fmt.bias + 1 - exponent) << fmt.fraction).from_bits()  # 2**(1 - k), and 0 where k is 1024
+    m, k, exponent = _split_normal(u, accuracy)
+    twice_inverse = ((fmt.bias + 1 - exponent) << fmt.fraction).from_bits()  # 2**(1 - k), and 0 for the greatest k
     f = (c * 0.5).fma(twice_inverse, m - 1.0)
-    if halvings is not None:
-        k = k + halvings
-    ln2, ln2_low = LN2["double"]
-    y = k.fma(ln2, k.fma(ln2_low, _log_of_ratio(f, accuracy)))
+    y = log_of_split(f, k if doublings is None else k + doublings, accuracy)
     return where(x < INF, where(x <= -1.0, where(x.eq(-1.0), x.like(-INF), NAN), y), x)
 
 
-@through_double
-def log1p(accuracy: str, x: Lanes) -> Lanes:
+def log1p(x: Lanes) -> Lanes:
     """log(1 + x), exact to the last bits also near x = 0."""
-    return where(abs(x) < 2.0**-54, x, log1p_double(accuracy, x))
+    return where(abs(x) < 2.0 ** -(x.format.fraction + 2), x, _log1p(x, x.element))
 
 
 @through_double
@@ -269,7 +257,7 @@ def asinh(accuracy: str, x: Lanes) -> Lanes:
     square = a * a
     large = a > 2.0**60
     t = where(large, a, a + square / ((square + 1.0).sqrt() + 1.0))
-    return log1p_double(accuracy, t, where(large, x.like(1.0), 0.0)).copysign(x)
+    return _log1p(t, accuracy, where(large, x.like(1.0), 0.0)).copysign(x)
 
 
 @through_double
@@ -277,7 +265,7 @@ def acosh(accuracy: str, x: Lanes) -> Lanes:
     """Inverse hyperbolic cosine, as log(1 + t + sqrt(2 t + t^2)), t = x - 1; log(2 x) for large x, nan below 1."""
     t = x - 1.0
     large = x > 2.0**60
-    y = log1p_double(accuracy, where(large, x, t + (t * (t + 2.0)).sqrt()), where(large, x.like(1.0), 0.0))
+    y = _log1p(where(large, x, t + (t * (t + 2.0)).sqrt()), accuracy, where(large, x.like(1.0), 0.0))
     return where(x < 1.0, NAN, y)
 
 
@@ -285,7 +273,7 @@ def acosh(accuracy: str, x: Lanes) -> Lanes:
 def atanh(accuracy: str, x: Lanes) -> Lanes:
     """Inverse hyperbolic tangent, as log(1 + 2 |x| / (1 - |x|)) / 2."""
     a = abs(x)
-    y = 0.5 * log1p_double(accuracy, (a + a) / (1.0 - a))
+    y = 0.5 * _log1p((a + a) / (1.0 - a), accuracy)
     return where(a < 2.0**-28, x, y.copysign(x))
 
 
@@ -294,11 +282,10 @@ def atanh(accuracy: str, x: Lanes) -> Lanes:
 
 def _log2_pair(x: Lanes) -> tuple[Lanes, Lanes]:
     """log2 of positive doubles as a sum of two, correct to about 2**-66."""
-    m, k = split_any(x, SQRT_HALF)
-    f = m - 1.0
-    d = m + 1.0
-    d_low = m - (d - 1.0)
-    s = f / d  # log(m) = 2 atanh((m - 1) / (m + 1)), and the quotient's error is known exactly
+    f, k = split(x, "double")
+    d = f + 2.0
+    d_low = f - (d - 2.0)
+    s = f / d  # log(1 + f) = 2 atanh(f / (2 + f)), and the quotient's error is known exactly
     s_low = (-s).fma(d_low, (-s).fma(d, f)) / d
     z = s * s
     z_low = s.fma(s, -z) + 2.0 * s * s_low
@@ -324,8 +311,8 @@ def pow(accuracy: str, x: Lanes, y: Lanes) -> Lanes:
     """x**y, as 2**(y log2 |x|) with the sign and the special cases of IEEE 754 (and NumPy)."""
     base = abs(x)
     if accuracy == "wide":
-        m, k = split_positive(accuracy, base)
-        power = _log_of_ratio(m - 1.0, accuracy).fma(LOG2_E["double"][0], k)
+        f, k = split(base, accuracy)
+        power = _log_of_ratio(f, accuracy).fma(LOG2_E["double"][0], k)
         low = power.like(0.0)
     else:
         power, low = _log2_pair(base)

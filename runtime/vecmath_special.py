@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from graphc.runtime.lanes import Lanes, at_most, horner, where
-from graphc.runtime.vecmath_exp import INF, NAN, SQRT_HALF, exp_nonpositive, log_of_split, split_positive, through_double
+from graphc.runtime.vecmath_exp import INF, NAN, exp_nonpositive, log_of_split, split, through_double
 from graphc.runtime.vecmath_tables import (
     COS, ERF, ERFC, ERFC_NEAR, ERFINV_CENTRE, ERFINV_TAIL, LGAMMA, SIN, STIRLING,
 )
@@ -52,8 +52,7 @@ def erfinv(accuracy: str, x: Lanes) -> Lanes:
     doubles they only start one step of Halley's iteration, on whichever of erf and erfc is small.
     """
     a = abs(x)
-    m, k = split_positive("wide", (-x).fma(x, 1.0))
-    w = -log_of_split(m, k, "wide")
+    w = -_log("wide", (-x).fma(x, 1.0))
     y = a * where(w < 5.0, horner(w, ERFINV_CENTRE["double"]), horner(w.sqrt() - 4.0, ERFINV_TAIL[accuracy]))
     if accuracy == "double":
         gauss, complement = _erfc_of_positive(accuracy, y)
@@ -93,7 +92,7 @@ def lgamma(accuracy: str, x: Lanes) -> Lanes:
 
 def _log(accuracy: str, x: Lanes) -> Lanes:
     """log of positive doubles."""
-    return log_of_split(*split_positive(accuracy, x), accuracy)
+    return log_of_split(*split(x, accuracy), accuracy)
 
 
 def _sin_pi(accuracy: str, x: Lanes) -> Lanes:

@@ -1,43 +1,30 @@
-"""Public functions that are one op of the table each, under MindSpore's names and argument names.
+"""Elementwise functions as users call them, under MindSpore's names and argument names.
 
-    ops.exp(input)      ops.add(input, other)      ops.where(condition, input, other)
+Most are one op of the table each; those that are several stand below. Dtypes promote and shapes broadcast.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
-from graphc.op import TABLE, Op
+import numpy as np
+
+from graphc.dispatch import located
+from graphc.dtype import bool_, float64
+from graphc.op import TABLE
+from graphc.ops.coerce import as_tensor, cast, full_like, to_float
+from graphc.ops.elementwise import pow as power
 from graphc.tensor import Tensor
 
-# argument names -> the functions that have them: their names, and {other names: op of the table}
-_SIGNATURES: dict[tuple[str, ...], tuple[str, dict[str, str]]] = {
-    ("input",): (
-        "abs acos acosh asin asinh atan atanh bitwise_not ceil cos cosh erf erfc erfinv exp exp2 expm1 floor isfinite "
-        "isinf isnan log log10 log1p log2 logical_not neg reciprocal rsqrt sigmoid sign sin sinh square tan tanh trunc",
-        {
-            "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh",
-            "arctan": "atan", "arctanh": "atanh", "negative": "neg",
-        },
-    ),
-    ("x",): ("identity sqrt", {}),
-    ("input", "other"): (
-        "add atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor equal floor_div floor_mod "
-        "fmod greater greater_equal less less_equal logical_and logical_or logical_xor maximum minimum mul not_equal sub",
-        {
-            "arctan2": "atan2", "eq": "equal", "floor_divide": "floor_div", "ge": "greater_equal", "gt": "greater",
-            "le": "less_equal", "lt": "less", "multiply": "mul", "ne": "not_equal", "remainder": "floor_mod",
-            "subtract": "sub", "true_divide": "div",
-        },
-    ),
-    ("condition", "input", "other"): ("select", {"where": "select"}),
-}  # fmt: skip
+Function = Callable[..., Tensor]
 
 
-def public(op: Op, names: tuple[str, ...], name: str) -> Callable[..., Tensor]:
+def _function(op_name: str, names: tuple[str, ...]) -> Function:
     """The op as a function whose arguments have names."""
+    op = TABLE[op_name]
     parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
     signature = inspect.Signature(parameters, return_annotation=Tensor)
 
@@ -46,17 +33,266 @@ def public(op: Op, names: tuple[str, ...], name: str) -> Callable[..., Tensor]:
             try:
                 args = signature.bind(*args, **kwargs).args
             except TypeError as error:
-                raise TypeError(f"{name}: {error}") from None
+                raise located(TypeError(f"{op_name}: {error}")) from None
         return op(*args)
 
-    function.__name__ = function.__qualname__ = name
+    function.__name__ = function.__qualname__ = op_name
     function.__doc__ = op.__doc__
     function.__signature__ = signature  # type: ignore[attr-defined]  # what help() and inspect show
     return function
 
 
-FUNCTIONS: dict[str, Callable[..., Tensor]] = {
-    name: public(TABLE[op], names, name)
-    for names, (own, others) in _SIGNATURES.items()
-    for name, op in {**{n: n for n in own.split()}, **others}.items()
-}
+def _functions(ops: str, *names: str) -> list[Function]:
+    return [_function(op, names) for op in ops.split()]
+
+
+# One op of the table each
+
+acos, acosh, asin, asinh, atan, atanh, cos, cosh, sin, sinh, tan, tanh = _functions(
+    "acos acosh asin asinh atan atanh cos cosh sin sinh tan tanh", "input"
+)
+erf, erfc, erfinv, exp, exp2, expm1, log, log10, log1p, log2, sigmoid = _functions(
+    "erf erfc erfinv exp exp2 expm1 log log10 log1p log2 sigmoid", "input"
+)
+abs, bitwise_not, ceil, floor, isfinite, isinf, isnan, logical_not, neg, reciprocal, rsqrt, sign, square, trunc = (
+    _functions(
+        "abs bitwise_not ceil floor isfinite isinf isnan logical_not neg reciprocal rsqrt sign square trunc", "input"
+    )
+)
+identity, sqrt = _functions("identity sqrt", "x")
+add, atan2, floor_div, floor_mod, fmod, maximum, minimum, mul, sub = _functions(
+    "add atan2 floor_div floor_mod fmod maximum minimum mul sub", "input", "other"
+)
+equal, greater, greater_equal, less, less_equal, not_equal = _functions(
+    "equal greater greater_equal less less_equal not_equal", "input", "other"
+)
+bitwise_and, bitwise_or, bitwise_xor, bitwise_left_shift, bitwise_right_shift = _functions(
+    "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift", "input", "other"
+)
+logical_and, logical_or, logical_xor = _functions("logical_and logical_or logical_xor", "input", "other")
+select, where = _functions("select select", "condition", "input", "other")
+
+absolute, negative, remainder, floor_divide, multiply, subtract = abs, neg, floor_mod, floor_div, mul, sub
+arccos, arccosh, arcsin, arcsinh, arctan, arctanh, arctan2 = acos, acosh, asin, asinh, atan, atanh, atan2
+eq, ne, lt, le, gt, ge = equal, not_equal, less, less_equal, greater, greater_equal
+
+
+# Arithmetic
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """The quotient; of integers in float32.
+
+    Args:
+        rounding_mode: None, `"floor"` (rounded down) or `"trunc"` (towards 0).
+    """
+    if rounding_mode is None:
+        return TABLE["div"](input, other)
+    if rounding_mode == "floor":
+        return floor_div(input, other)
+    if rounding_mode != "trunc":
+        raise located(ValueError(f"div: rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}"))
+    quotient = TABLE["div"](input, other)
+    whole = floor_div(input, other)
+    if whole.dtype.is_float:
+        return trunc(quotient)
+    inexact = not_equal(mul(whole, other), input)
+    return select(logical_and(inexact, less(whole, 0)), add(whole, 1), whole)
+
+
+def divide(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """As `div`."""
+    return div(input, other, rounding_mode=rounding_mode)
+
+
+def true_divide(dividend: Any, divisor: Any) -> Tensor:
+    """The quotient; of integers in float32."""
+    return div(dividend, divisor)
+
+
+def pow(input: Any, exponent: Any) -> Tensor:
+    """`input` to the power `exponent`.
+
+    The powers 0.5, 1, 2, 3, -0.5, -1 and -2, given as Python numbers, of floats are by definition the products,
+    reciprocals and square roots that they stand for. Powers of integers wrap.
+
+    Raises:
+        ValueError: integers to a negative Python int.
+    """
+    return power(input, exponent)
+
+
+def pows(input: Any, exponent: Any) -> Tensor:
+    """As `pow`."""
+    return power(input, exponent)
+
+
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """`input` to the power `exponent` in float64."""
+    return power(cast(as_tensor("float_power", input), float64), exponent)
+
+
+def round(input: Any, *, decimals: int = 0) -> Tensor:
+    """The nearest number with so many decimals; halves go to the even one."""
+    x = as_tensor("round", input)
+    if decimals == 0 or not x.dtype.is_float:
+        return TABLE["round"](x)
+    scale = 10.0 ** math.fabs(decimals)
+    scaled = mul(x, scale) if decimals > 0 else div(x, scale)
+    return div(TABLE["round"](scaled), scale) if decimals > 0 else mul(TABLE["round"](scaled), scale)
+
+
+def frac(x: Any) -> Tensor:
+    """The part after the point, with the sign of `x`."""
+    return sub(x, trunc(x))
+
+
+def addn(x: Any) -> Tensor:
+    """The sum of the tensors in a tuple or list, added from the left."""
+    if not isinstance(x, (tuple, list)) or not x:
+        raise located(TypeError(f"addn: expected a tuple or list of at least one Tensor, got {x!r:.60}"))
+    total = as_tensor("addn", x[0])
+    for term in x[1:]:
+        total = add(total, term)
+    return total
+
+
+def lerp(input: Any, end: Any, weight: Any) -> Tensor:
+    """`input + weight * (end - input)`."""
+    return add(input, mul(weight, sub(end, input)))
+
+
+def addcmul(input: Any, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
+    """`input + value * tensor1 * tensor2`."""
+    return add(input, mul(mul(tensor1, tensor2), value))
+
+
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
+    """`input + value * tensor1 / tensor2`."""
+    return add(input, mul(div(tensor1, tensor2), value))
+
+
+def hypot(input: Any, other: Any) -> Tensor:
+    """`sqrt(input**2 + other**2)`."""
+    return sqrt(add(square(input), square(other)))
+
+
+def deg2rad(x: Any) -> Tensor:
+    """Degrees to radians."""
+    return mul(x, math.pi / 180)
+
+
+def rad2deg(x: Any) -> Tensor:
+    """Radians to degrees."""
+    return mul(x, 180 / math.pi)
+
+
+# Logarithms
+
+
+def logaddexp(input: Any, other: Any) -> Tensor:
+    """`log(exp(input) + exp(other))`, without overflow."""
+    top, low = maximum(input, other), minimum(input, other)
+    apart = sub(low, top)
+    return select(isinf(top), top, add(top, log1p(exp(select(isnan(apart), apart, minimum(apart, 0))))))
+
+
+def xlogy(input: Any, other: Any) -> Tensor:
+    """`input * log(other)`, and 0 where `input` is 0 (unless `other` is NaN)."""
+    x, y = as_tensor("xlogy", input), as_tensor("xlogy", other)
+    nothing = logical_and(equal(x, 0), logical_not(isnan(y)))
+    return select(nothing, 0.0, mul(x, log(select(nothing, 1.0, y))))
+
+
+def logit(input: Any, eps: float | None = None) -> Tensor:
+    """`log(x / (1 - x))`; with `eps`, of `x` clipped to [eps, 1 - eps]."""
+    x = as_tensor("logit", input)
+    x = cast(x, to_float(x.dtype))
+    x = x if eps is None else clamp(x, eps, 1 - eps)
+    return log(div(x, sub(1.0, x)))
+
+
+def sinc(input: Any) -> Tensor:
+    """`sin(pi x) / (pi x)`, and 1 at 0."""
+    angle = mul(input, math.pi)
+    zero = equal(angle, 0)
+    safe = select(zero, 1.0, angle)
+    return select(zero, 1.0, div(sin(safe), safe))
+
+
+# Bounds
+
+
+def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
+    """`input` with what is below `min` set to it, and what is above `max` set to it; None is no bound.
+
+    The gradient passes where nothing is set, bounds included. NaN stays NaN.
+    """
+    x = as_tensor("clamp", input)
+    if min is None and max is None:
+        raise located(ValueError("clamp: expected at least one of min and max, got None for both"))
+    if min is not None:
+        x = select(less(x, min), min, x)
+    return x if max is None else select(greater(x, max), max, x)
+
+
+def clip(input: Any, min: Any = None, max: Any = None) -> Tensor:
+    """As `clamp`."""
+    return clamp(input, min, max)
+
+
+def clip_by_value(x: Any, clip_value_min: Any = None, clip_value_max: Any = None) -> Any:
+    """`clamp` of a tensor, or of each in a tuple or list."""
+    if isinstance(x, (tuple, list)):
+        return type(x)(clip_by_value(item, clip_value_min, clip_value_max) for item in x)
+    return clamp(x, clip_value_min, clip_value_max)
+
+
+def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """`input` with numbers in place of NaN (0) and of the infinities (the greatest and the smallest finite numbers)."""
+    x = as_tensor("nan_to_num", input)
+    if not x.dtype.is_float:
+        return x
+    limits = np.finfo(x.dtype.np)
+    x = select(isnan(x), nan or 0.0, x)
+    x = select(equal(x, math.inf), float(limits.max) if posinf is None else posinf, x)
+    return select(equal(x, -math.inf), float(limits.min) if neginf is None else neginf, x)
+
+
+def heaviside(input: Any, values: Any) -> Tensor:
+    """0 where `input` is negative, 1 where it is positive, `values` where it is 0."""
+    x = as_tensor("heaviside", input)
+    return select(equal(x, 0), values, cast(greater(x, 0), x.dtype))
+
+
+# Closeness
+
+
+def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """Whether `|input - other| <= atol + rtol * |other|`; equal infinities are close, NaNs with `equal_nan`."""
+    x, y = as_tensor("isclose", input), as_tensor("isclose", other)
+    near = logical_and(isfinite(y), less_equal(abs(sub(x, y)), add(mul(abs(y), rtol), atol)))
+    near = logical_or(near, equal(x, y))
+    return logical_or(near, logical_and(isnan(x), isnan(y))) if equal_nan else near
+
+
+def approximate_equal(x: Any, y: Any, tolerance: float = 1e-05) -> Tensor:
+    """Whether `|x - y| < tolerance`."""
+    return less(abs(sub(x, y)), tolerance)
+
+
+def signbit(input: Any) -> Tensor:
+    """Whether the sign of an element is negative (that of -0.0 is)."""
+    x = as_tensor("signbit", input)
+    return less(select(equal(x, 0), reciprocal(x), x), 0) if x.dtype.is_float else less(x, 0)
+
+
+def isreal(input: Any) -> Tensor:
+    """True for every element: no dtype is complex."""
+    x = as_tensor("isreal", input)
+    return full_like(cast(x, bool_), True)
+
+
+def is_floating_point(input: Any) -> bool:
+    """Whether the dtype is a float type."""
+    return as_tensor("is_floating_point", input).dtype.is_float

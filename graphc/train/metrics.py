@@ -553,7 +553,7 @@ class RootMeanSquareDistance(Metric):
 
     @rearrange_inputs
     def update(self, *inputs: Any) -> None:
-        """Args: two images of one shape, predicted and actual, and the value that marks the region; replaces earlier ones."""
+        """Args: predicted and actual image of one shape, and the value that marks the region. Replaces earlier ones."""
         if len(inputs) != 3:
             raise ValueError(f"RootMeanSquareDistance.update: expected 3 inputs (images, label), got {len(inputs)}")
         (predicted, actual), label = self._pair(inputs[:2]), inputs[2]

@@ -1,0 +1,392 @@
+"""Loss functions as Cells; the formulas are in `graphc.ops.loss`.
+
+`reduction` is 'mean', 'sum' or 'none' (the loss of each element or sample) throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from graphc import ops
+from graphc.nn import check
+from graphc.nn.cell import Cell
+from graphc.tensor import Tensor
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+class LossBase(Cell):
+    """The base of losses; a subclass's `construct` ends with `self.get_loss(losses, weights)`."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        if reduction not in REDUCTIONS:
+            raise ValueError(
+                f"For '{type(self).__name__}', the 'reduction' must be in ['mean', 'sum', 'none'], "
+                f"but got {reduction!r}."
+            )
+        self.reduction = reduction
+
+    def get_axis(self, x: Tensor) -> tuple[int, ...]:
+        """All axes of `x`."""
+        return tuple(range(x.ndim))
+
+    def get_loss(self, x: Tensor, weights: Any = 1.0) -> Tensor:
+        """The losses `x` times `weights`, reduced."""
+        x = x if isinstance(weights, float) and weights == 1.0 else x * weights
+        if self.reduction == "mean":
+            return ops.mean(x, self.get_axis(x))
+        return ops.sum(x, self.get_axis(x)) if self.reduction == "sum" else x
+
+
+# Of classes
+
+
+class CrossEntropyLoss(LossBase):
+    """The cross-entropy between logits and labels: log-softmax, then negative log-likelihood.
+
+    Called with logits `[C]`, `[N, C]` or `[N, C, *D]` and integer labels `[]`, `[N]` or `[N, *D]`, or class
+    probabilities of the shape of the logits.
+
+    Args:
+        weight: a weight for each class, `[C]`.
+        ignore_index: a label whose elements count as nothing.
+        label_smoothing: the part of the target, 0 to 1, that is spread evenly over all classes.
+    Raises:
+        IndexError: when it runs, a label that is neither in [0, C) nor `ignore_index`.
+    """
+
+    def __init__(
+        self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__(reduction)
+        self.weight, self.ignore_index = weight, ignore_index
+        self.label_smoothing = check.between("CrossEntropyLoss", "label_smoothing", label_smoothing, 0.0, 1.0, "[]")
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.cross_entropy(
+            logits, labels, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        )
+
+
+class NLLLoss(LossBase):
+    """The negative log-likelihood of labels under log-probabilities; arguments as in CrossEntropyLoss."""
+
+    def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.weight, self.ignore_index = weight, ignore_index
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.nll_loss(logits, labels, self.weight, self.ignore_index, self.reduction)
+
+
+class SoftmaxCrossEntropyWithLogits(LossBase):
+    """The cross-entropy between the softmax of logits `[N, C]` and the labels.
+
+    Args:
+        sparse: labels are integers `[N]`; otherwise class probabilities `[N, C]`.
+    """
+
+    def __init__(self, sparse: bool = False, reduction: str = "none") -> None:
+        super().__init__(reduction)
+        self.sparse = check.boolean("SoftmaxCrossEntropyWithLogits", "sparse", sparse)
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if logits.ndim != 2:
+            raise ValueError(f"For 'SoftmaxCrossEntropyWithLogits', the logits must be [N, C], but got {logits.type}.")
+        if not self.sparse:
+            return self.get_loss(ops.softmax_cross_entropy_with_logits(logits, labels))
+        if not labels.dtype.is_int:
+            raise TypeError(
+                f"For 'SoftmaxCrossEntropyWithLogits', with 'sparse' the labels must be integers, but got {labels.type}."
+            )
+        return ops.cross_entropy(logits, labels, reduction=self.reduction)
+
+
+class FocalLoss(LossBase):
+    """-(1 - p)^gamma * log(p) of the softmax p of logits `[N, C]` or `[N, C, H, W]` (Lin et al. 2017).
+
+    Called with integer labels `[N]`, `[N, H, W]` or these with an axis of extent 1 for C, or with one-hot labels of the
+    shape of the logits.
+
+    Args:
+        weight: a Tensor `[C]`.
+        gamma: at least 0.
+    """
+
+    def __init__(self, weight: Any = None, gamma: float = 2.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        if weight is not None and (not isinstance(weight, Tensor) or weight.ndim != 1):
+            raise TypeError(f"For 'FocalLoss', the 'weight' must be a Tensor of 1 dimension, but got {weight!r:.60}.")
+        self.weight, self.gamma = weight, check.non_negative_float("FocalLoss", "gamma", gamma)
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if logits.ndim < 2:
+            raise ValueError(f"For 'FocalLoss', the logits must be [N, C, ...], but got {logits.type}.")
+        rows = ops.moveaxis(logits, 1, -1)
+        classes = rows.shape[-1]
+        if labels.shape == logits.shape and classes > 1:
+            one_hot = ops.cast(ops.moveaxis(labels, 1, -1), rows.dtype)
+        else:
+            labels = ops.squeeze(labels, 1) if labels.ndim == logits.ndim and labels.shape[1] == 1 else labels
+            if labels.shape != rows.shape[:-1]:
+                raise ValueError(f"For 'FocalLoss', labels {labels.type} do not fit logits {logits.type}.")
+            one_hot = ops.one_hot(labels, classes, Tensor(1, rows.dtype), Tensor(0, rows.dtype), -1)
+        log_p = ops.log_softmax(rows, -1)
+        terms = log_p if self.weight is None else log_p * ops.cast(self.weight, rows.dtype)
+        losses = -ops.sum(ops.pow(1.0 - ops.exp(log_p), self.gamma) * terms * one_hot, -1)
+        return self.get_loss(losses)
+
+
+class MultiMarginLoss(LossBase):
+    """sum of max(0, margin - x[label] + x[i])^p over i != label, divided by C, of logits `[N, C]` and labels `[N]`.
+
+    Args:
+        p: 1 or 2.
+        margin: any number.
+        weight: a weight for each class.
+    """
+
+    def __init__(
+        self, p: int = 1, margin: float = 1.0, reduction: str = "mean", weight: Any = None
+    ) -> None:
+        super().__init__(reduction)
+        if p not in (1, 2):
+            raise ValueError(f"For 'MultiMarginLoss', the 'p' must be 1 or 2, but got {p!r}.")
+        self.p, self.margin, self.weight = p, check.number("MultiMarginLoss", "margin", margin), weight
+
+    def construct(self, x: Tensor, target: Tensor) -> Tensor:
+        if x.ndim != 2 or target.shape != x.shape[:1]:
+            raise ValueError(f"For 'MultiMarginLoss', expected [N, C] and [N], but got {x.type} and {target.type}.")
+        classes = x.shape[1]
+        one_hot = ops.one_hot(target, classes, Tensor(1, x.dtype), Tensor(0, x.dtype), -1)
+        own = ops.sum(x * one_hot, 1, True)
+        gap = ops.maximum(x - own + self.margin, 0.0)
+        losses = (gap if self.p == 1 else gap * gap) * (1.0 - one_hot)
+        if self.weight is not None:
+            losses = losses * ops.expand_dims(ops.gather(self.weight, target, 0), 1)
+        return self.get_loss(ops.sum(losses, 1) / classes)
+
+
+class MultiLabelSoftMarginLoss(LossBase):
+    """The mean over classes of the binary cross-entropy of logits `[N, C]` with labels 0 or 1 `[N, C]`."""
+
+    def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.weight = weight
+
+    def construct(self, x: Tensor, target: Tensor) -> Tensor:
+        losses = ops.binary_cross_entropy_with_logits(x, target, self.weight, None, "none")
+        return self.get_loss(ops.mean(losses, -1))
+
+
+# Of distances
+
+
+class L1Loss(LossBase):
+    """|logits - labels|."""
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.l1_loss(logits, labels, self.reduction)
+
+
+class MAELoss(LossBase):
+    """The mean absolute error; with reduction 'none' |logits - labels|."""
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.l1_loss(logits, labels, self.reduction)
+
+
+class MSELoss(LossBase):
+    """(logits - labels)^2."""
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.mse_loss(logits, labels, self.reduction)
+
+
+class RMSELoss(LossBase):
+    """The square root of the mean of (logits - labels)^2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.sqrt(ops.mse_loss(logits, labels))
+
+
+class SmoothL1Loss(LossBase):
+    """d^2 / (2 beta) where d = |logits - labels| < beta, else d - beta / 2 (Girshick 2015)."""
+
+    def __init__(self, beta: float = 1.0, reduction: str = "none") -> None:
+        super().__init__(reduction)
+        self.beta = check.non_negative_float("SmoothL1Loss", "beta", beta)
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.smooth_l1_loss(logits, labels, self.beta, self.reduction)
+
+
+class HuberLoss(LossBase):
+    """d^2 / 2 where d = |logits - labels| <= delta, else delta * (d - delta / 2)."""
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.delta = check.positive_float("HuberLoss", "delta", delta)
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.huber_loss(logits, labels, self.reduction, self.delta)
+
+
+class CosineEmbeddingLoss(LossBase):
+    """1 - cos(x1, x2) where the label is 1, max(0, cos(x1, x2) - margin) where it is -1; vectors along axis 1."""
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = check.between("CosineEmbeddingLoss", "margin", margin, -1.0, 1.0, "[]")
+
+    def construct(self, logits_x1: Tensor, logits_x2: Tensor, labels: Tensor) -> Tensor:
+        return ops.cosine_embedding_loss(logits_x1, logits_x2, labels, self.margin, self.reduction)
+
+
+class MarginRankingLoss(LossBase):
+    """max(0, -target * (input1 - input2) + margin)."""
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = check.number("MarginRankingLoss", "margin", margin)
+
+    def construct(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
+        return ops.margin_ranking_loss(input1, input2, target, self.margin, self.reduction)
+
+
+class HingeEmbeddingLoss(LossBase):
+    """x where the label is 1, max(0, margin - x) where it is -1."""
+
+    def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = check.number("HingeEmbeddingLoss", "margin", margin)
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.hinge_embedding_loss(logits, labels, self.margin, self.reduction)
+
+
+class TripletMarginLoss(LossBase):
+    """max(0, distance(x, positive) - distance(x, negative) + margin), of vectors along the last axis.
+
+    Args:
+        p: the norm of the distance.
+        swap: the distance between positive and negative counts where it is smaller than that of x and negative.
+        eps: added to each difference.
+    """
+
+    def __init__(
+        self, p: int = 2, swap: bool = False, eps: float = 1e-6, reduction: str = "mean", margin: float = 1.0
+    ) -> None:
+        super().__init__(reduction)
+        self.p = check.positive_int("TripletMarginLoss", "p", p)
+        self.swap = check.boolean("TripletMarginLoss", "swap", swap)
+        self.eps, self.margin = check.positive_float("TripletMarginLoss", "eps", eps), margin
+
+    def construct(self, x: Tensor, positive: Tensor, negative: Tensor, margin: Any = None) -> Tensor:
+        margin = self.margin if margin is None else margin
+        return ops.triplet_margin_loss(x, positive, negative, margin, self.p, self.eps, self.swap, self.reduction)
+
+
+class SoftMarginLoss(LossBase):
+    """log(1 + e^(-labels * logits)), of labels 1 and -1."""
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.soft_margin_loss(logits, labels, self.reduction)
+
+
+# Of probabilities
+
+
+class BCELoss(LossBase):
+    """The binary cross-entropy of probabilities and labels in [0, 1]; `weight` multiplies the losses."""
+
+    def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.weight = weight
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.binary_cross_entropy(logits, labels, self.weight, self.reduction)
+
+
+class BCEWithLogitsLoss(LossBase):
+    """The binary cross-entropy of the sigmoid of logits and labels in [0, 1].
+
+    Args:
+        weight: multiplies the losses.
+        pos_weight: multiplies the part of the losses that is for the label 1.
+    """
+
+    def __init__(self, reduction: str = "mean", weight: Any = None, pos_weight: Any = None) -> None:
+        super().__init__(reduction)
+        self.weight, self.pos_weight = weight, pos_weight
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.binary_cross_entropy_with_logits(logits, labels, self.weight, self.pos_weight, self.reduction)
+
+
+class KLDivLoss(LossBase):
+    """labels * (log(labels) - logits), of log-probabilities `logits`; reduction also 'batchmean'."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__("sum" if reduction == "batchmean" else reduction)
+        self.reduction = reduction
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return ops.kl_div(logits, labels, self.reduction)
+
+
+class PoissonNLLLoss(LossBase):
+    """e^x - target * x, or x - target * log(x + eps) without `log_input`.
+
+    Args:
+        log_input: the input is the logarithm of the expected count.
+        full: add Stirling's approximation of log(target!), target * log(target) - target + log(2 pi target) / 2,
+            where the target is above 1.
+    """
+
+    def __init__(
+        self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
+    ) -> None:
+        super().__init__(reduction)
+        self.log_input = check.boolean("PoissonNLLLoss", "log_input", log_input)
+        self.full = check.boolean("PoissonNLLLoss", "full", full)
+        self.eps = check.positive_float("PoissonNLLLoss", "eps", eps)
+
+    def construct(self, input: Tensor, target: Tensor) -> Tensor:
+        losses = ops.exp(input) - target * input if self.log_input else input - target * ops.log(input + self.eps)
+        if self.full:
+            large = ops.maximum(target, 1.0)
+            factorial = large * ops.log(large) - large + 0.5 * ops.log(2.0 * math.pi * large)
+            losses = losses + ops.where(target > 1, factorial, 0.0)
+        return self.get_loss(losses)
+
+
+class GaussianNLLLoss(LossBase):
+    """(log(var) + (logits - labels)^2 / var) / 2, with var at least `eps`; `full` adds log(2 pi) / 2."""
+
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.full = check.boolean("GaussianNLLLoss", "full", full)
+        self.eps = check.positive_float("GaussianNLLLoss", "eps", eps)
+
+    def construct(self, logits: Tensor, labels: Tensor, var: Tensor) -> Tensor:
+        return ops.gaussian_nll_loss(logits, labels, var, self.full, self.eps, self.reduction)
+
+
+class DiceLoss(LossBase):
+    """1 - 2 * sum(x * y) / (sum(x^2) + sum(y^2) + smooth) of predictions x and labels y of one shape."""
+
+    def __init__(self, smooth: float = 1e-5) -> None:
+        super().__init__()
+        self.smooth = check.positive_float("DiceLoss", "smooth", smooth)
+
+    def construct(self, logits: Tensor, label: Tensor) -> Tensor:
+        if logits.shape != label.shape:
+            raise ValueError(f"For 'DiceLoss', expected two tensors of one shape, but got {logits.type}, {label.type}.")
+        common = ops.sum(logits * label)
+        return 1.0 - 2.0 * common / (ops.sum(logits * logits) + ops.sum(label * label) + self.smooth)

@@ -1,0 +1,243 @@
+"""Pooling layers; `graphc.ops.pool` says how windows are placed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc import ops
+from graphc.nn import check
+from graphc.nn.cell import Cell
+from graphc.nn.conv import PAD_MODES
+from graphc.tensor import Tensor
+
+
+class _Pool(Cell):
+    """What poolings share: the window, its checks and printing."""
+
+    spatial = 0
+    data_format = ""
+
+    def _set_window(self, kernel_size: Any, stride: Any, pad_mode: str, padding: Any, ceil_mode: bool) -> None:
+        where = type(self).__name__
+        check.extents(where, "kernel_size", kernel_size, self.spatial)
+        check.extents(where, "stride", stride, self.spatial)
+        check.extents(where, "padding", padding, self.spatial, least=0)
+        mode = pad_mode.lower() if isinstance(pad_mode, str) else pad_mode
+        self.pad_mode = check.one_of(where, "pad_mode", mode, PAD_MODES)
+        if mode != "pad" and padding not in (0, (0,) * self.spatial):
+            raise ValueError(
+                f"For '{where}', the 'padding' must be zero when 'pad_mode' is '{mode}', but got {padding!r}."
+            )
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.ceil_mode = check.boolean(where, "ceil_mode", ceil_mode)
+
+    def _check_format(self, data_format: str) -> None:
+        if data_format != self.data_format:
+            raise check.unsupported(type(self).__name__, "data_format", data_format, f"'{self.data_format}'")
+
+    def extend_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, pad_mode={self.pad_mode.upper()}"
+
+
+class _MaxPool(_Pool):
+    operation: Callable[..., Any]
+
+    def _set_places(self, dilation: Any, return_indices: bool) -> None:
+        check.extents(type(self).__name__, "dilation", dilation, self.spatial)
+        self.dilation = dilation
+        self.return_indices = check.boolean(type(self).__name__, "return_indices", return_indices)
+
+    def construct(self, x: Tensor) -> Any:
+        return type(self).operation(
+            x, self.kernel_size, self.stride, self.padding, self.dilation, self.return_indices, self.ceil_mode,
+            self.pad_mode,
+        )
+
+
+class MaxPool1d(_MaxPool):
+    """The maximum of every window of `[N, C, L]`; see MaxPool2d."""
+
+    spatial, operation = 1, staticmethod(ops.max_pool1d)
+
+    def __init__(
+        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0, dilation: Any = 1,
+        return_indices: bool = False, ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
+        self._set_places(dilation, return_indices)
+
+
+class MaxPool2d(_MaxPool):
+    """The maximum of every window of images `[N, C, H, W]`.
+
+    Args:
+        kernel_size, stride, dilation: an int, or one for each spatial dimension.
+        pad_mode: 'valid' (none), 'same' (the result has the input's extents over the stride, rounded up) or 'pad'.
+        padding: with 'pad': an int, or (rows, columns); padding never is a maximum.
+        return_indices: also return where in `[H, W]` (row-major) each maximum was.
+        ceil_mode: keep a last window that is not whole.
+        data_format: 'NCHW'.
+    """
+
+    spatial, operation, data_format = 2, staticmethod(ops.max_pool2d), "NCHW"
+
+    def __init__(
+        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0, dilation: Any = 1,
+        return_indices: bool = False, ceil_mode: bool = False, data_format: str = "NCHW",
+    ) -> None:
+        super().__init__()
+        self._check_format(data_format)
+        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
+        self._set_places(dilation, return_indices)
+
+
+class MaxPool3d(_MaxPool):
+    """The maximum of every window of `[N, C, D, H, W]`; see MaxPool2d."""
+
+    spatial, operation = 3, staticmethod(ops.max_pool3d)
+
+    def __init__(
+        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0, dilation: Any = 1,
+        return_indices: bool = False, ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
+        self._set_places(dilation, return_indices)
+
+
+class _AvgPool(_Pool):
+    operation: Callable[..., Tensor]
+
+    def _set_divisor(self, count_include_pad: bool, divisor_override: int | None = None) -> None:
+        where = type(self).__name__
+        self.count_include_pad = check.boolean(where, "count_include_pad", count_include_pad)
+        if divisor_override is not None:
+            check.positive_int(where, "divisor_override", divisor_override)
+        self.divisor_override = divisor_override
+
+    def construct(self, x: Tensor) -> Tensor:
+        own = {} if self.spatial == 1 else {"divisor_override": self.divisor_override}
+        return type(self).operation(
+            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad,
+            pad_mode=self.pad_mode, **own,
+        )
+
+
+class AvgPool1d(_AvgPool):
+    """The mean of every window of `[N, C, L]`; see AvgPool2d."""
+
+    spatial, operation = 1, staticmethod(ops.avg_pool1d)
+
+    def __init__(
+        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
+        ceil_mode: bool = False, count_include_pad: bool = True,
+    ) -> None:
+        super().__init__()
+        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
+        self._set_divisor(count_include_pad)
+
+
+class AvgPool2d(_AvgPool):
+    """The mean of every window of images `[N, C, H, W]`.
+
+    Args:
+        kernel_size, stride, pad_mode, padding, ceil_mode, data_format: as in MaxPool2d.
+        count_include_pad: with 'pad': whether the mean counts padding, as zeros.
+        divisor_override: divide by this instead of by the number of elements.
+    """
+
+    spatial, operation, data_format = 2, staticmethod(ops.avg_pool2d), "NCHW"
+
+    def __init__(
+        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
+        ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
+        data_format: str = "NCHW",
+    ) -> None:
+        super().__init__()
+        self._check_format(data_format)
+        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
+        self._set_divisor(count_include_pad, divisor_override)
+
+
+class AvgPool3d(_AvgPool):
+    """The mean of every window of `[N, C, D, H, W]`; see AvgPool2d."""
+
+    spatial, operation = 3, staticmethod(ops.avg_pool3d)
+
+    def __init__(
+        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
+        ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
+    ) -> None:
+        super().__init__()
+        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
+        self._set_divisor(count_include_pad, divisor_override)
+
+
+class _AdaptiveAvgPool(Cell):
+    operation: Callable[..., Tensor]
+
+    def __init__(self, output_size: Any) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def construct(self, x: Tensor) -> Tensor:
+        return type(self).operation(x, self.output_size)
+
+    def extend_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveAvgPool1d(_AdaptiveAvgPool):
+    """Means of `output_size` windows of `[N, C, L]`."""
+
+    operation = staticmethod(ops.adaptive_avg_pool1d)
+
+
+class AdaptiveAvgPool2d(_AdaptiveAvgPool):
+    """Means of `output_size` windows (an int, or (rows, columns), None for the input's extent) of `[N, C, H, W]`."""
+
+    operation = staticmethod(ops.adaptive_avg_pool2d)
+
+
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
+    """Means of `output_size` windows of `[N, C, D, H, W]`."""
+
+    operation = staticmethod(ops.adaptive_avg_pool3d)
+
+
+class _AdaptiveMaxPool(Cell):
+    operation: Callable[..., Any]
+
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        super().__init__()
+        self.output_size = output_size
+        self.return_indices = check.boolean(type(self).__name__, "return_indices", return_indices)
+
+    def construct(self, x: Tensor) -> Any:
+        return type(self).operation(x, self.output_size, self.return_indices)
+
+    def extend_repr(self) -> str:
+        return f"output_size={self.output_size}, return_indices={self.return_indices}"
+
+
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+    """Maxima of `output_size` windows of `[N, C, L]`."""
+
+    operation = staticmethod(ops.adaptive_max_pool1d)
+
+    def __init__(self, output_size: Any) -> None:
+        super().__init__(output_size)
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+    """Maxima of `output_size` windows of `[N, C, H, W]`; with `return_indices` also where in `[H, W]` they were."""
+
+    operation = staticmethod(ops.adaptive_max_pool2d)
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+    """Maxima of `output_size` windows of `[N, C, D, H, W]`; with `return_indices` also where they were."""
+
+    operation = staticmethod(ops.adaptive_max_pool3d)

@@ -1,0 +1,247 @@
+"""What programs do around ops: assignment, order, mapping over structures, dispatch on types, printing, clipping gradients."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from graphc.dispatch import assign as assign_to
+from graphc.dispatch import located, state
+from graphc.dtype import DType, dtype_of
+from graphc.ops.coerce import as_tensor, cast
+from graphc.ops.elementwise import add, div, isfinite, minimum, mul, select, sqrt, sub
+from graphc.ops.functions import addn, greater
+from graphc.ops.reduce import norm, sum_over
+from graphc.ops.shape import stack
+from graphc.tensor import Parameter, Tensor
+
+# Assignment
+
+
+def assign(variable: Parameter, value: Any) -> Parameter:
+    """Makes `value` (of the same shape; cast to its dtype) what the Parameter holds from here on.
+
+    Raises:
+        TypeError: `variable` is no Parameter. ValueError: the shapes differ.
+    """
+    return assign_to(variable, as_tensor("assign", value))
+
+
+def assign_add(variable: Parameter, value: Any) -> Parameter:
+    """Adds `value` to what the Parameter holds."""
+    return assign_to(variable, add(variable, value))
+
+
+def assign_sub(variable: Parameter, value: Any) -> Parameter:
+    """Subtracts `value` from what the Parameter holds."""
+    return assign_to(variable, sub(variable, value))
+
+
+# Order and constants
+
+
+def depend(value: Any, expr: Any) -> Any:
+    """`value`; what `expr` computes happens anyway, since assignments keep the order of the program."""
+    return value
+
+
+def partial(*args: Any) -> Callable[..., Any]:
+    """The function `args[0]` with its first arguments given."""
+    return functools.partial(*args)
+
+
+def constexpr(
+    fn: Callable[..., Any] | None = None, get_instance: bool = True, name: str | None = None, reuse_result: bool = True,
+    check: bool = True,
+) -> Any:
+    """Marks a function that is computed while a graph is traced, as every Python function is: it stays as it is.
+
+    The options tell MindSpore's parser how to treat it; a trace needs none of them.
+    """
+    return fn if fn is not None else lambda function: function
+
+
+def make_range(*args: int) -> tuple[int, ...]:
+    """`tuple(range(*args))`."""
+    return tuple(range(*args))
+
+
+def tuple_len(x: Any) -> int:
+    """The length of a tuple or list."""
+    return len(x)
+
+
+def dtype(input: Any) -> DType:
+    """The element type of a tensor."""
+    return as_tensor("dtype", input).dtype
+
+
+def mixed_precision_cast(dst_dtype: Any, x: Any) -> Any:
+    """The float tensors in nested tuples, lists and dicts cast to a dtype; everything else as it is."""
+    wanted = dtype_of(dst_dtype)
+    return map_structure(lambda t: cast(t, wanted) if isinstance(t, Tensor) and t.dtype.is_float else t, x)
+
+
+def map_structure(function: Callable[[Any], Any], value: Any) -> Any:
+    """`function` of everything in nested tuples, lists and dicts."""
+    if isinstance(value, dict):
+        return {key: map_structure(function, item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return type(value)(map_structure(function, item) for item in value)
+    return function(value)
+
+
+# Mapping and dispatch
+
+
+class HyperMap:
+    """Applies a function to the leaves of tuples and lists of one structure: `HyperMap()(fn, xs, ys)`.
+
+    Args:
+        ops: the function, if it is not given with the call.
+        reverse: go through the items from the last to the first.
+    """
+
+    deep = True
+
+    def __init__(self, ops: Callable[..., Any] | None = None, reverse: bool = False) -> None:
+        if ops is not None and not callable(ops):
+            raise TypeError(f"{type(self).__name__}: ops must be callable, got {type(ops).__name__}")
+        self.ops, self.reverse = ops, bool(reverse)
+
+    def __call__(self, *args: Any) -> Any:
+        function, *columns = args if self.ops is None else (self.ops, *args)
+        if not callable(function) or not columns:
+            raise located(TypeError(f"{type(self).__name__}: expected a function and at least one tuple or list"))
+        return self._map(function, columns, top=True)
+
+    def _map(self, function: Callable[..., Any], columns: list[Any], top: bool) -> Any:
+        first = columns[0]
+        if not isinstance(first, (tuple, list)) or not (top or self.deep):
+            return function(*columns)
+        if any(not isinstance(c, (tuple, list)) or len(c) != len(first) for c in columns):
+            raise located(ValueError(f"{type(self).__name__}: the tuples differ in structure or length"))
+        rows = [list(row) for row in zip(*columns, strict=True)]
+        if self.reverse:
+            return type(first)(reversed([self._map(function, row, False) for row in reversed(rows)]))
+        return type(first)(self._map(function, row, False) for row in rows)
+
+
+class Map(HyperMap):
+    """Applies a function to the items of tuples and lists, which may be tuples themselves: one level of `HyperMap`."""
+
+    deep = False
+
+
+_TYPE_NAMES: dict[str, type | tuple[type, ...]] = {
+    "Tensor": Tensor, "Number": (int, float), "Bool": bool, "Int": int, "Float": float, "String": str,
+    "Tuple": tuple, "List": list, "Dict": dict, "Function": type(lambda: None), "None": type(None),
+}  # fmt: skip
+
+
+class MultitypeFuncGraph:
+    """A function with one implementation for each list of argument types.
+
+        scale = MultitypeFuncGraph("scale")
+
+        @scale.register("Tensor", "Tensor")
+        def _scale(factor, grad): ...
+
+    Args:
+        name: its name in errors.
+        read_value: accepted for Parameters as arguments; they are always passed themselves.
+    """
+
+    def __init__(self, name: str, read_value: bool = False) -> None:
+        self.name, self.read_value = name, read_value
+        self.entries: list[tuple[tuple[type | tuple[type, ...], ...], Callable[..., Any]]] = []
+
+    def register(self, *type_names: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Registers the decorated function for arguments of these types (names such as "Tensor", or types)."""
+        types = []
+        for name in type_names:
+            if not isinstance(name, type) and name not in _TYPE_NAMES:
+                raise TypeError(f"{self.name}: unknown type {name!r}; expected a type or one of {', '.join(_TYPE_NAMES)}")
+            types.append(name if isinstance(name, type) else _TYPE_NAMES[name])
+
+        def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+            self.entries.append((tuple(types), function))
+            return function
+
+        return enter
+
+    def __call__(self, *args: Any) -> Any:
+        for types, function in reversed(self.entries):
+            if len(types) == len(args) and all(_is(a, t) for a, t in zip(args, types, strict=True)):
+                return function(*args)
+        shown = ", ".join(type(a).__name__ for a in args)
+        raise located(TypeError(f"{self.name}: no implementation is registered for ({shown})"))
+
+
+def _is(value: Any, wanted: type | tuple[type, ...]) -> bool:
+    if isinstance(value, bool):
+        return wanted is bool
+    return isinstance(value, wanted)
+
+
+# Printing
+
+
+class Print:
+    """Prints its arguments, tensors with their values; for eager mode.
+
+    Raises:
+        RuntimeError: called while a graph is traced, which cannot hold the side effect.
+    """
+
+    def __call__(self, *args: Any) -> None:
+        if state.trace is not None:
+            raise located(
+                RuntimeError("Print: a graph cannot print; return the value and print it, or use eager mode")
+            )
+        sys.stdout.write("\n".join(str(a) for a in args) + "\n")
+
+    def __repr__(self) -> str:
+        return "Prim[Print]"
+
+
+def print_(*args: Any) -> None:
+    """As `Print`."""
+    Print()(*args)
+
+
+# Clipping of gradients
+
+
+def clip_by_global_norm(x: Any, clip_norm: float = 1.0, use_norm: Any = None) -> Any:
+    """Tensors scaled by `clip_norm / max(norm, clip_norm)`, where `norm` is the 2-norm of all of them together.
+
+    Args:
+        x: a tuple or list of tensors.
+        clip_norm: the greatest norm the result may have.
+        use_norm: only None; the norm is always computed.
+    """
+    if use_norm is not None:
+        raise located(ValueError("clip_by_global_norm: use_norm is not supported; it must be None"))
+    tensors = [as_tensor("clip_by_global_norm", t) for t in x]
+    total = sqrt(addn([sum_over(mul(t, t), tuple(range(t.ndim))) for t in tensors]))
+    above = select(greater(total, clip_norm), total, clip_norm)
+    return type(x)(div(mul(t, clip_norm), above) for t in tensors)
+
+
+def clip_by_norm(x: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Any:
+    """A tensor, or each in a tuple or list, scaled so that the norm of all together is at most `max_norm`.
+
+    Args:
+        norm_type: which norm (see `ops.norm` of a vector).
+        error_if_nonfinite: raise RuntimeError if the norm is not finite; eager mode only.
+    """
+    tensors = [as_tensor("clip_by_norm", t) for t in (x if isinstance(x, (tuple, list)) else (x,))]
+    total = norm(stack([norm(t.reshape(-1), norm_type, 0) for t in tensors]), norm_type, 0)
+    if error_if_nonfinite and not bool(isfinite(total)):
+        raise located(RuntimeError(f"clip_by_norm: the norm is {total.item()}"))
+    factor = minimum(div(max_norm, add(total, 1e-6)), 1.0)
+    scaled = [mul(t, factor) for t in tensors]
+    return type(x)(scaled) if isinstance(x, (tuple, list)) else scaled[0]

@@ -1,0 +1,5 @@
+"""What accompanies training."""
+
+from graphc.vision.engine.callback import LossMonitor
+
+__all__ = ["LossMonitor"]
