@@ -12,10 +12,10 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]
 from mpmath import mpf
 
 mpmath.mp.dps = 60
@@ -122,7 +122,7 @@ def scaled_erfc(t: mpf) -> mpf:
     return (1 + 2 * x) * mpmath.exp(x * x) * mpmath.erfc(x)
 
 
-@lru_cache(maxsize=None)
+@cache
 def erfinv_ratio(w: mpf) -> mpf:
     """erfinv(x) / x as a function of w = -log(1 - x^2), by Halley's iteration on erfc."""
     x = mpmath.sqrt(-mpmath.expm1(-w))
@@ -158,7 +158,9 @@ def on_root(function: Real) -> Real:
 
 EXP_FIT = (expm1_tail, lambda r: r**2 / abs(mpmath.expm1(r)), "exp(r) - 1 = r + r^2 P(r)")
 EXP2_FIT = (exp2_tail, lambda r: r / mpmath.power(2, r), "2^r = 1 + r P(r)")
-ATANH_FIT = (atanh_tail, on_root(lambda s: 2 * mpmath.atanh(s)), "log(1 + f) = s (2 + z P(z)), s = f / (2 + f), z = s^2")
+ATANH_FIT = (
+    atanh_tail, on_root(lambda s: 2 * mpmath.atanh(s)), "log(1 + f) = s (2 + z P(z)), s = f / (2 + f), z = s^2"
+)
 SIN_FIT = (sin_tail, on_root(mpmath.sin), "sin(r) = r + r z P(z), z = r^2")
 COS_FIT = (cos_tail, root(lambda r: r**4 / mpmath.cos(r)), "cos(r) = 1 - z / 2 + z^2 P(z), z = r^2")
 ATAN_FIT = (atan_tail, on_root(mpmath.atan), "atan(r) = r + r z P(z), z = r^2")
@@ -268,12 +270,12 @@ def print_constants() -> None:
         print("}")
     print("\n# floor(2 / pi * 2**1280), for the reduction of large angles.")
     with mpmath.workdps(420):
-        digits = "%x" % int(mpmath.floor(2 / mpmath.pi * mpf(2) ** 1280))
+        digits = f"{int(mpmath.floor(2 / mpmath.pi * mpf(2) ** 1280)):x}"
     print("TWO_OVER_PI = int(")
     for at in range(0, len(digits), 100):
         print(f'    "{digits[at : at + 100]}"')
     print('    , 16\n)\nTWO_OVER_PI_BITS = 1280\n')
-    print("# (j, hi, lo): 2**j is congruent to hi + lo modulo 2 pi. These j are 19 to 24 apart and their residues under 0.41.")
+    print("# (j, hi, lo): 2**j is congruent to hi + lo modulo 2 pi. These j are about 22 apart, the residues under 0.41.")
     print("POWERS_MOD_TWO_PI = (")
     for power in (20, 44, 67, 88):
         turn = 2 * mpmath.pi

@@ -114,9 +114,10 @@ def _tiled(
     if value.kind != "contract" or any(a.kind != "load" or a.args for a in value.args):
         return None, index
     summed, by_lanes = value.data
-    new, parts = _split_variables(b, _splits((*loops, *summed), [x.data[1] for x in value.args]))
+    splits = _splits((*loops, *summed[by_lanes:]), [x.data[1] for x in value.args])
+    new, parts = _split_variables(b, splits)
     if by_lanes:
-        if summed[0] in new or summed[0].extent % LANES:
+        if summed[0].extent % LANES:
             return None, index
         block, lane = b.var("k", summed[0].extent // LANES), b.var("lane", LANES)
         new[summed[0]], parts[summed[0]] = Ix.of(block) * LANES + Ix.of(lane), (block,)

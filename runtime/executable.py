@@ -42,6 +42,7 @@ class Code:
     text: str
     units: int
     work: int
+    flops: int
     buffers: tuple[Buffer, ...]
 
 
@@ -57,7 +58,8 @@ def emit(kernel: Kernel | TiledKernel | None, group: Group, buffers: dict[Node, 
         emit_loops(module, "kernel", kernel)
         count, work = units(kernel), _loop_work(kernel)
     name, text = _named(str(module), group.name)
-    return Code(name, text, count, work, slots(kernel))
+    flops = 2 * work if isinstance(kernel, TiledKernel) else work
+    return Code(name, text, count, work, flops, slots(kernel))
 
 
 def _named(text: str, hint: str) -> tuple[str, str]:
@@ -117,7 +119,7 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     b.ret()
     name, text = _named(str(module), group.name)
     count = made.units(types, node.type, node.attrs)
-    return Code(name, text, count, node.type.size * 16, tuple(buffers[n] for n in nodes))
+    return Code(name, text, count, node.type.size * 16, node.type.size, tuple(buffers[n] for n in nodes))
 
 
 def step_text(name: str, codes: Sequence[Code], checks: Sequence[bool], commits: Sequence[int]) -> str:
@@ -324,6 +326,10 @@ class Executable:
             if self._step(self._table_address, self._status_address):
                 self._raise()
         return [Tensor.from_buffer(b, t) for b, t in zip(buffers, self.program.outputs, strict=True)]
+
+    def arguments_of(self, kernel: int) -> int:
+        """The address of a kernel's arguments in the table."""
+        return self._table_address + 8 * self._starts[kernel]
 
     def _raise(self) -> None:
         args, check, position, value = (int(w) for w in self._status[2:6])

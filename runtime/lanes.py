@@ -47,7 +47,7 @@ class Lanes:
 
     @property
     def element(self) -> str:
-        return self.val.element
+        return str(self.val.element)
 
     @property
     def format(self) -> Format:

@@ -1,6 +1,6 @@
 """The transcendental functions of graphc, written into a kernel as explicit IEEE arithmetic.
 
-    y = FUNCTIONS["tanh"](b, x)          # or vecmath.tanh(b, x): `x` a float or double, scalar or vector, `y` like it
+    y = FUNCTIONS["tanh"](b, x)    # or vecmath.tanh(b, x); x is float or double, a scalar or a vector, and y is like it
 
 Branch-free and without a call: polynomials, bit operations and selects, so that the bits of a result depend on the operand
 alone, never on the lane count, the machine or its C library. Within 2 ulp of the true value for exp and log and 4
@@ -14,6 +14,11 @@ from collections.abc import Callable
 from graphc.runtime import vecmath_exp, vecmath_special, vecmath_trig
 from graphc.runtime.lanes import FORMATS, Lanes
 from graphc.runtime.llvmtext import Builder, Val
+from graphc.runtime.vecint import int_floor_div, int_mod, philox4x32, saturating_fptosi, shift_left, shift_right
+
+__all__ = [
+    "FUNCTIONS", "int_floor_div", "int_mod", "philox4x32", "saturating_fptosi", "shift_left", "shift_right",
+]
 
 Function = Callable[..., Val]
 
@@ -80,7 +85,7 @@ round = _on_values(_rounding("round", "roundeven", "The nearest integer, ties to
 FUNCTIONS: dict[str, Function] = {
     function.__name__: function
     for function in (
-        exp, exp2, expm1, log, log2, log10, log1p, sin, cos, tan, asin, acos, atan, atan2, sinh, cosh, tanh, asinh, acosh,
-        atanh, sigmoid, softplus, erf, erfc, erfinv, lgamma, pow, sqrt, rsqrt, cbrt, floor, ceil, trunc, round,
+        exp, exp2, expm1, log, log2, log10, log1p, sin, cos, tan, asin, acos, atan, atan2, sinh, cosh, tanh, asinh,
+        acosh, atanh, sigmoid, softplus, erf, erfc, erfinv, lgamma, pow, sqrt, rsqrt, cbrt, floor, ceil, trunc, round,
     )
 }

@@ -1,8 +1,8 @@
 """Exponentials, logarithms, powers and hyperbolic functions of `Lanes`.
 
-exp reduces x = n ln 2 + r with |r| <= ln 2 / 2 and scales exp(r) by 2**n; log splits x = m 2**k with m near 1. What networks
-use at every step (exp, expm1, log, tanh, sigmoid, softplus) stays in its own format; the rest takes float to
-double and back, where a short polynomial is enough and nothing can overflow on the way.
+exp reduces x = n ln 2 + r with |r| <= ln 2 / 2 and scales exp(r) by 2**n; log splits x = m 2**k with m near 1. What
+networks use at every step (exp, expm1, log, tanh, sigmoid, softplus) stays in its own format; the rest takes float
+to double and back, where a short polynomial is enough and nothing can overflow on the way.
 """
 
 from __future__ import annotations
@@ -12,7 +12,17 @@ from collections.abc import Callable
 
 from graphc.runtime.lanes import Lanes, at_least, at_most, float_bits, horner, where
 from graphc.runtime.vecmath_tables import (
-    ATANH, ATANH_TAIL, EXP, EXP2, LN2, LOG, LOG1P_UNIT, LOG2_E, LOG10_2, LOG10_E, SINH,
+    ATANH,
+    ATANH_TAIL,
+    EXP,
+    EXP2,
+    LN2,
+    LOG,
+    LOG1P_UNIT,
+    LOG2_E,
+    LOG10_2,
+    LOG10_E,
+    SINH,
 )
 
 INF, NAN = math.inf, math.nan
@@ -156,7 +166,7 @@ def _split_normal(x: Lanes, accuracy: str) -> tuple[Lanes, Lanes, Lanes]:
     fmt, low = x.format, LOWEST_MANTISSA[accuracy]
     exponent = x.bits() - float_bits(low, x.element) >> fmt.fraction
     m = (x.bits() - (exponent << fmt.fraction)).from_bits()
-    # A small integer added to the bits of 1.5 * 2**fraction changes its last digits: an exact conversion on every machine.
+    # A small integer added to the bits of 1.5 * 2**fraction changes its last digits: a conversion any machine has.
     k = (exponent + float_bits(fmt.rounding, x.element)).from_bits() - fmt.rounding
     return m, k, exponent
 
@@ -355,7 +365,7 @@ def cbrt(x: Lanes) -> Lanes:
     a = abs(x)
     small = a < 1.0
     scaled = a * where(small, a.like(8.0**fmt.fraction), 8.0**-fmt.fraction)  # neither subnormal nor near overflow
-    # Bits read as an integer are log2, piecewise linear, and biased; a third of that is near the root's, within 5 percent.
+    # Bits read as an integer are log2, biased and piecewise linear; a third of them gives the root within 5 percent.
     top, fraction = scaled.bits(), fmt.fraction
     if x.element == "double":
         top, fraction = top.shift_right_logical(32).convert("trunc", "i32"), fraction - 32

@@ -7,7 +7,15 @@ import math
 from graphc.runtime.lanes import Lanes, at_most, horner, where
 from graphc.runtime.vecmath_exp import INF, NAN, exp_nonpositive, log_of_split, split, through_double
 from graphc.runtime.vecmath_tables import (
-    COS, ERF, ERFC, ERFC_NEAR, ERFINV_CENTRE, ERFINV_TAIL, LGAMMA, SIN, STIRLING,
+    COS,
+    ERF,
+    ERFC,
+    ERFC_NEAR,
+    ERFINV_CENTRE,
+    ERFINV_TAIL,
+    LGAMMA,
+    SIN,
+    STIRLING,
 )
 
 
@@ -48,8 +56,8 @@ def erfc(accuracy: str, x: Lanes) -> Lanes:
 def erfinv(accuracy: str, x: Lanes) -> Lanes:
     """The y with erf(y) = x; inf at 1, nan beyond.
 
-    Polynomials in w = -log(1 - x^2) after M. B. Giles, "Approximating the erfinv function", GPU Computing Gems 2 (2011). For
-    doubles they only start one step of Halley's iteration, on whichever of erf and erfc is small.
+    Polynomials in w = -log(1 - x^2) after M. B. Giles, "Approximating the erfinv function", GPU Computing Gems 2
+    (2011). For doubles they only start one step of Halley's iteration, on whichever of erf and erfc is small.
     """
     a = abs(x)
     w = -_log("wide", (-x).fma(x, 1.0))
@@ -67,8 +75,9 @@ def erfinv(accuracy: str, x: Lanes) -> Lanes:
 def lgamma(accuracy: str, x: Lanes) -> Lanes:
     """log |Gamma(x)|; inf at 0 and the negative integers.
 
-    Stirling's series from 7.25 on. Below, lgamma(2 + u) with -3/4 <= u < 1/4, and lgamma(t + 1) = lgamma(t) + log(t) from there.
-    For x < 0 the reflection Gamma(x) Gamma(-x) = -pi / (x sin(pi x)), whose zeros cost doubles relative accuracy.
+    Stirling's series from 7.25 on. Below, lgamma(2 + u) with -3/4 <= u < 1/4, and from there lgamma(t + 1) =
+    lgamma(t) + log(t). For x < 0 the reflection Gamma(x) Gamma(-x) = -pi / (x sin(pi x)): doubles near a zero of
+    lgamma at negative x are accurate absolutely, not relatively.
     """
     a = abs(x)
     n = (a + 0.75).rounded("floor")

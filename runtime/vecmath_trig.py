@@ -1,7 +1,7 @@
 """Trigonometric functions of `Lanes` and their inverses, with exact reduction of every finite angle.
 
-sin, cos and tan write x = n pi / 2 + r with |r| about pi / 4 at most, whatever x is; nothing branches on its size. All of them
-take float to double and back.
+sin, cos and tan write x = n pi / 2 + r with |r| about pi / 4 at most, whatever x is; nothing branches on its size. All
+of them take float to double and back.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from graphc.runtime.lanes import Lanes, gather, horner, where
 from graphc.runtime.llvmtext import Builder, Val
 from graphc.runtime.vecmath_exp import through_double
 from graphc.runtime.vecmath_tables import (
-    ASIN, ATAN, COS, HALF_PI, POWERS_MOD_TWO_PI, SIN, TWO_OVER_PI, TWO_OVER_PI_BITS,
+    ASIN,
+    ATAN,
+    COS,
+    HALF_PI,
+    POWERS_MOD_TWO_PI,
+    SIN,
+    TWO_OVER_PI,
+    TWO_OVER_PI_BITS,
 )
 
 SIGN_BIT = 63
@@ -55,8 +62,8 @@ PARTS = 4
 def _reduction_table(b: Builder) -> Val:
     """The address of rows j = 0, 1, ... of 2 / pi * 2**(16 j) mod 4, each a sum of four doubles.
 
-    Payne and Hanek, "Radian reduction for trigonometric functions", SIGNUM Newsletter 18 (1983): of the product of 2 / pi and
-    t 2**(16 j), with t an integer, only these digits matter to the quadrant and the angle in it.
+    Payne and Hanek, "Radian reduction for trigonometric functions", SIGNUM Newsletter 18 (1983): of the product of
+    2 / pi and t 2**(16 j), with t an integer, only these digits matter to the quadrant and the angle in it.
     """
     name = "vecmath_two_over_pi"
     if not any(text.startswith(f"@{name} ") for text in b.module.globals):
@@ -165,7 +172,8 @@ def tan(accuracy: str, x: Lanes) -> Lanes:
 def _atan_of_ratio(accuracy: str, y: Lanes, x: Lanes) -> Lanes:
     """atan(y / x) in [0, pi / 2] of y, x >= 0, not both 0 or inf.
 
-    With q the smaller over the larger, atan(q) = pi / 4 + atan((q - 1) / (q + 1)) where q > tan(pi / 8): one division either way.
+    With q the smaller over the larger, atan(q) = pi / 4 + atan((q - 1) / (q + 1)) where q > tan(pi / 8): one
+    division either way.
     """
     swap = y > x
     small, large = where(swap, x, y), where(swap, y, x)

@@ -1,4 +1,4 @@
-"""What programs do around ops: assignment, order, mapping over structures, dispatch on types, printing, clipping gradients."""
+"""What programs do around ops: assignment, mapping over structures, dispatch on types, printing, clipping gradients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphc.ops.coerce import as_tensor, cast
 from graphc.ops.elementwise import add, div, isfinite, minimum, mul, select, sqrt, sub
 from graphc.ops.functions import addn, greater
 from graphc.ops.reduce import norm, sum_over
-from graphc.ops.shape import stack
+from graphc.ops.shape import reshape, stack
 from graphc.tensor import Parameter, Tensor
 
 # Assignment
@@ -163,7 +163,8 @@ class MultitypeFuncGraph:
         types = []
         for name in type_names:
             if not isinstance(name, type) and name not in _TYPE_NAMES:
-                raise TypeError(f"{self.name}: unknown type {name!r}; expected a type or one of {', '.join(_TYPE_NAMES)}")
+                known = ", ".join(_TYPE_NAMES)
+                raise TypeError(f"{self.name}: unknown type {name!r}; expected a type or one of {known}")
             types.append(name if isinstance(name, type) else _TYPE_NAMES[name])
 
         def enter(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -239,7 +240,7 @@ def clip_by_norm(x: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfi
         error_if_nonfinite: raise RuntimeError if the norm is not finite; eager mode only.
     """
     tensors = [as_tensor("clip_by_norm", t) for t in (x if isinstance(x, (tuple, list)) else (x,))]
-    total = norm(stack([norm(t.reshape(-1), norm_type, 0) for t in tensors]), norm_type, 0)
+    total = norm(stack([norm(reshape(t, -1), norm_type, 0) for t in tensors]), norm_type, 0)
     if error_if_nonfinite and not bool(isfinite(total)):
         raise located(RuntimeError(f"clip_by_norm: the norm is {total.item()}"))
     factor = minimum(div(max_norm, add(total, 1e-6)), 1.0)

@@ -248,7 +248,9 @@ def clip_by_value(x: Any, clip_value_min: Any = None, clip_value_max: Any = None
     return clamp(x, clip_value_min, clip_value_max)
 
 
-def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+def nan_to_num(
+    input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
     """`input` with numbers in place of NaN (0) and of the infinities (the greatest and the smallest finite numbers)."""
     x = as_tensor("nan_to_num", input)
     if not x.dtype.is_float:

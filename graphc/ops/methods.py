@@ -1,0 +1,329 @@
+"""The named methods of Tensor: `x.sum()`, `x.reshape(2, 3)`, `x.astype(...)`; attached when `graphc.ops` is imported.
+
+Most are the function of the same name with the tensor first. Those whose arguments differ from the function's, as
+MindSpore's methods do, are written out below the table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.dispatch import located
+from graphc.dtype import DType, bool_, dtype_of, float32, float64, int32, int64, uint8
+from graphc.ops import control, creation, functions, gather, linalg, reduce, scan
+from graphc.ops import composite as composites
+from graphc.ops.coerce import cast
+from graphc.ops.elementwise import pow as power
+from graphc.ops.elementwise import select, stop_gradient
+from graphc.tensor import Tensor
+
+_AS_FUNCTIONS: dict[Any, str] = {
+    functions: (
+        "abs absolute acos acosh add addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh "
+        "atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil "
+        "clamp clip cos cosh deg2rad div divide eq equal erf erfc erfinv exp expm1 float_power floor floor_divide fmod "
+        "frac ge greater greater_equal gt heaviside hypot isclose isfinite isinf isnan is_floating_point isreal le "
+        "lerp less less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor logit lt "
+        "maximum minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder round "
+        "rsqrt sigmoid sign signbit sin sinc sinh sqrt square sub subtract tan tanh true_divide trunc xlogy"
+    ),
+    reduce: "amax amin argmax argmin count_nonzero logsumexp median norm",
+    scan: "argsort cumprod cumsum sort top_k topk",
+    gather: (
+        "argwhere gather_elements gather_nd index_add index_fill index_select masked_fill masked_select nonzero "
+        "scatter take tril triu unique unsorted_segment_sum"
+    ),
+    linalg: "addmm baddbmm bmm dot inner matmul mm outer",
+    composites: "log_softmax softmax",
+}  # fmt: skip
+
+_SHAPE_FUNCTIONS = (
+    "broadcast_to chunk diag diagonal expand_dims flip moveaxis narrow permute repeat_interleave reshape roll split "
+    "squeeze swapaxes t tensor_split tile unbind unsqueeze"
+)
+
+
+# Types
+
+
+def astype(self: Tensor, dtype: Any, copy: bool = True) -> Tensor:
+    """The tensor in another element type; without `copy`, itself if it has that type."""
+    return cast(self, dtype_of(dtype))
+
+
+def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The tensor in the element type given (a dtype, or that of another tensor)."""
+    target = kwargs.get("dtype", args[0] if args else None)
+    if isinstance(target, Tensor):
+        target = target.dtype
+    if target is None or isinstance(target, str):
+        raise located(TypeError(f"Tensor.to: expected a dtype, got {target!r}; tensors live on the CPU"))
+    return cast(self, dtype_of(target))
+
+
+def _cast_method(dtype: DType) -> Any:
+    def method(self: Tensor) -> Tensor:
+        return cast(self, dtype)
+
+    method.__doc__ = f"The tensor in {dtype.name}."
+    return method
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """The tensor in the element type of another."""
+    return cast(self, other.dtype)
+
+
+# Shapes
+
+
+def transpose(self: Tensor, *axes: Any) -> Tensor:
+    """The axes in another order; reversed if none is given."""
+    from graphc.ops.shape import transpose as transposed
+
+    return transposed(self, *(axes or tuple(range(self.ndim))[::-1]))
+
+
+def flatten(self: Tensor, order: str = "C", *, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The axes `start_dim` to `end_dim` as one: by default all."""
+    from graphc.ops.shape import flatten as flat
+
+    return flat(self, order, start_dim=start_dim, end_dim=end_dim)
+
+
+def ravel(self: Tensor) -> Tensor:
+    """All elements as a vector."""
+    return self.reshape(-1)
+
+
+def view(self: Tensor, *shape: Any) -> Tensor:
+    """The tensor in another shape (ints, or a tuple of them; one may be -1)."""
+    return self.reshape(*shape)
+
+
+def view_as(self: Tensor, other: Tensor) -> Tensor:
+    """The tensor in the shape of another."""
+    return self.reshape(other.shape)
+
+
+def expand(self: Tensor, *size: Any) -> Tensor:
+    """The tensor broadcast to a shape, where -1 keeps an extent."""
+    return self.broadcast_to(*size)
+
+
+def expand_as(self: Tensor, other: Tensor) -> Tensor:
+    """The tensor broadcast to the shape of another."""
+    return self.broadcast_to(other.shape)
+
+
+def repeat(self: Tensor, *repeats: Any, axis: int | None = None) -> Tensor:
+    """The tensor repeated as blocks, `repeats[d]` times along axis d; with `axis`, every slice along it instead."""
+    from graphc.ops.shape import as_ints
+
+    if axis is not None:
+        return self.repeat_interleave(repeats[0], axis)
+    return self.tile(as_ints("Tensor.repeat", repeats[0] if len(repeats) == 1 else repeats, "repeats"))
+
+
+# Reductions, whose arguments come in NumPy's order (axis, dtype, keepdims) or in PyTorch's (dim, keepdim)
+
+
+def _axis_and_keep(name: str, axis: Any, second: Any, keepdims: Any, options: dict[str, Any]) -> tuple[Any, bool, Any]:
+    """The axis, whether to keep it, and the dtype, from whichever names and order the call used."""
+    dtype = options.pop("dtype", None)
+    if isinstance(second, bool):
+        keepdims = second
+    elif second is not None:
+        dtype = second
+    if "dim" in options:
+        axis = options.pop("dim")
+    for other in ("keepdim", "keep_dims"):
+        keepdims = options.pop(other, keepdims)
+    if options:
+        raise located(TypeError(f"Tensor.{name}: unexpected arguments {', '.join(sorted(options))}"))
+    return axis, bool(keepdims), dtype
+
+
+def sum(self: Tensor, axis: Any = None, dtype: Any = None, keepdims: bool = False, **options: Any) -> Tensor:
+    """The sum over the axes; also called as `sum(dim, keepdim, dtype=)`. Bools and integers are summed in int64."""
+    initial = options.pop("initial", None)
+    axis, keep, wanted = _axis_and_keep("sum", axis, dtype, keepdims, options)
+    total = reduce.sum(self, axis, keep, dtype=wanted)
+    return total if initial is None else functions.add(total, initial)
+
+
+def mean(self: Tensor, axis: Any = None, keep_dims: bool = False, **options: Any) -> Tensor:
+    """The mean over the axes; also called as `mean(dim, keepdim, dtype=)`."""
+    axis, keep, wanted = _axis_and_keep("mean", axis, None, keep_dims, options)
+    return reduce.mean(self if wanted is None else cast(self, dtype_of(wanted)), axis, keep)
+
+
+def prod(self: Tensor, axis: Any = None, keep_dims: bool = False, dtype: Any = None, **options: Any) -> Tensor:
+    """The product over the axes; also called as `prod(dim, keepdim, dtype=)`."""
+    axis, keep, _ = _axis_and_keep("prod", axis, None, keep_dims, options)
+    return reduce.prod(self, axis, keep, dtype)
+
+
+def any(self: Tensor, axis: Any = None, keep_dims: bool = False, **options: Any) -> Tensor:
+    """Whether any element over the axes is true."""
+    axis, keep, _ = _axis_and_keep("any", axis, None, keep_dims, options)
+    return reduce.any(self, axis, keep)
+
+
+def all(self: Tensor, axis: Any = None, keep_dims: bool = False, **options: Any) -> Tensor:
+    """Whether all elements over the axes are true."""
+    axis, keep, _ = _axis_and_keep("all", axis, None, keep_dims, options)
+    return reduce.all(self, axis, keep)
+
+
+def var(self: Tensor, axis: Any = None, ddof: int = 0, keepdims: bool = False, **options: Any) -> Tensor:
+    """The variance over the axes; the divisor is the count less `ddof` (also called `correction`)."""
+    ddof = options.pop("correction", ddof)
+    axis, keep, _ = _axis_and_keep("var", axis, None, keepdims, options)
+    return reduce.var(self, axis, ddof, keep)
+
+
+def std(self: Tensor, axis: Any = None, ddof: int = 0, keepdims: bool = False, **options: Any) -> Tensor:
+    """The standard deviation over the axes; the divisor is the count less `ddof` (also called `correction`)."""
+    ddof = options.pop("correction", ddof)
+    axis, keep, _ = _axis_and_keep("std", axis, None, keepdims, options)
+    return reduce.std(self, axis, ddof, keep)
+
+
+def max(
+    self: Tensor, axis: Any = None, keepdims: bool = False, *, initial: Any = None, where: Any = None,
+    return_indices: bool = False, **options: Any,
+) -> Any:
+    """The greatest element over the axes; `(values, indices)` if `return_indices`, or if the axis is given as `dim`."""
+    return _extreme("max", reduce.max, reduce.amax, self, axis, keepdims, initial, where, return_indices, options)
+
+
+def min(
+    self: Tensor, axis: Any = None, keepdims: bool = False, *, initial: Any = None, where: Any = None,
+    return_indices: bool = False, **options: Any,
+) -> Any:
+    """The smallest element over the axes; `(values, indices)` if `return_indices`, or if the axis is given as `dim`."""
+    return _extreme("min", reduce.min, reduce.amin, self, axis, keepdims, initial, where, return_indices, options)
+
+
+def _extreme(
+    name: str, with_index: Any, alone: Any, x: Tensor, axis: Any, keepdims: bool, initial: Any, where: Any,
+    return_indices: bool, options: dict[str, Any],
+) -> Any:
+    pair = return_indices or "dim" in options
+    axis, keep, _ = _axis_and_keep(name, axis, None, keepdims, options)
+    if pair and axis is not None:
+        return with_index(x, axis, keep, initial=initial, where=where)
+    return alone(x, axis, keep, initial=initial, where=where)
+
+
+def argmax_with_value(self: Tensor, axis: int = 0, keep_dims: bool = False) -> tuple[Tensor, Tensor]:
+    """The positions of the greatest elements along an axis, and these elements."""
+    return reduce.argmax_with_value(self, axis, keep_dims)
+
+
+def argmin_with_value(self: Tensor, axis: int = 0, keep_dims: bool = False) -> tuple[Tensor, Tensor]:
+    """The positions of the smallest elements along an axis, and these elements."""
+    return reduce.argmin_with_value(self, axis, keep_dims)
+
+
+# Choice and gathering
+
+
+def where(self: Tensor, condition: Any, y: Any) -> Tensor:
+    """The tensor where the condition holds, elsewhere `y`."""
+    return select(condition, self, y)
+
+
+def gather_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """`gather(input_indices, axis, batch_dims=0)`: slices along an axis; `gather(dim, index)`: element by element."""
+    if "dim" in kwargs or "index" in kwargs or (len(args) == 2 and isinstance(args[1], Tensor)):
+        return gather.gather_elements(self, *args, **kwargs)
+    return gather.gather(self, *args, **kwargs)
+
+
+# Making others, and copies
+
+
+def new_zeros(self: Tensor, size: Any, dtype: Any = None) -> Tensor:
+    """Zeros of a shape, in this dtype unless another is given."""
+    return creation.zeros(size, dtype or self.dtype)
+
+
+def new_ones(self: Tensor, size: Any, dtype: Any = None) -> Tensor:
+    """Ones of a shape, in this dtype unless another is given."""
+    return creation.ones(size, dtype or self.dtype)
+
+
+def new_full(self: Tensor, size: Any, fill_value: Any, dtype: Any = None) -> Tensor:
+    """A value in a shape, in this dtype unless another is given."""
+    return creation.full(size, fill_value, dtype=dtype or self.dtype)
+
+
+def copy(self: Tensor) -> Tensor:
+    """The same value as a tensor of its own; the gradient passes."""
+    return functions.identity(self)
+
+
+def itself(self: Tensor) -> Tensor:
+    """The tensor itself: it is always contiguous, initialised and on the CPU."""
+    return self
+
+
+def detach(self: Tensor) -> Tensor:
+    """The same value, as a constant to differentiation."""
+    return stop_gradient(self)
+
+
+def number_of_elements(self: Tensor) -> int:
+    """The number of elements."""
+    return self.size
+
+
+def number_of_dimensions(self: Tensor) -> int:
+    """The number of dimensions."""
+    return self.ndim
+
+
+def _transposed(self: Tensor) -> Tensor:
+    """The axes in reversed order."""
+    return transpose(self)
+
+
+def _matrix_transposed(self: Tensor) -> Tensor:
+    """The last two axes exchanged."""
+    return self.swapaxes(-1, -2)
+
+
+_OWN: dict[str, Any] = {
+    "astype": astype, "to": to, "type_as": type_as, "bool": _cast_method(bool_), "byte": _cast_method(uint8),
+    "int": _cast_method(int32), "long": _cast_method(int64), "float": _cast_method(float32),
+    "double": _cast_method(float64),
+    "transpose": transpose, "flatten": flatten, "ravel": ravel, "view": view, "view_as": view_as,
+    "reshape_as": view_as, "expand": expand, "expand_as": expand_as, "repeat": repeat,
+    "sum": sum, "mean": mean, "prod": prod, "any": any, "all": all, "var": var, "std": std, "max": max, "min": min,
+    "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
+    "where": where, "gather": gather_method,
+    "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
+    "copy": copy, "clone": copy, "contiguous": itself, "value": itself, "init_data": itself, "detach": detach,
+    "numel": number_of_elements, "nelement": number_of_elements,
+    "dim": number_of_dimensions, "ndimension": number_of_dimensions,
+    "T": property(_transposed), "mT": property(_matrix_transposed),
+    "__pow__": lambda self, exponent: power(self, exponent),
+}  # fmt: skip
+
+
+def attach() -> None:
+    """Gives Tensor its methods."""
+    from importlib import import_module
+
+    homes = {**_AS_FUNCTIONS, import_module("graphc.ops.shape"): _SHAPE_FUNCTIONS}
+    for home, names in homes.items():
+        for name in names.split():
+            setattr(Tensor, name, getattr(home, name))
+    for name, method in _OWN.items():
+        setattr(Tensor, name, method)
+
+
+attach()
+_ = control

@@ -1,0 +1,284 @@
+"""Kernels written by hand, for what one formula per element does badly: writes in sequence, running sums, sorting.
+
+`KERNELS` has them by the name that an op's `def_kernel` gives. Work comes in units that share nothing, so that any
+number of threads gives the same bits; within a unit the order is that of the op's NumPy meaning. Buffers are
+C-contiguous and do not overlap; a bool is a byte, 0 or 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from graphc.dtype import DType
+from graphc.ir import TensorType
+from graphc.runtime.llvmtext import Builder, Val, const, i64, vector
+
+Attrs = Mapping[str, Any]
+Fail = Callable[[Builder, Val, Val, Val, int], None]
+
+LANES = 16
+"""Elements of a vector here, of any type: LLVM cuts it into what the machine has."""
+
+BLOCK = 64
+"""Columns that one unit of work takes."""
+
+_ELEMENT = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i8"}
+
+
+@dataclass(frozen=True)
+class Handmade:
+    """A kernel.
+
+    Attributes:
+        emit: writes the work units [begin, end) into a function:
+            `(b, operands, result, types, type_, attrs, begin, end, fail)`, operands and result being addresses.
+            `fail(b, cond, position, value, bound)` notes an index error where `cond` holds.
+        units: `(types, type_, attrs)` to the number of work units.
+    """
+
+    emit: Callable[[Builder, list[Val], Val, list[TensorType], TensorType, Attrs, Val, Val, Fail], None]
+    units: Callable[[list[TensorType], TensorType, Attrs], int]
+
+
+# Blocks of columns
+
+
+def _blocks(columns: int) -> int:
+    return -(-columns // BLOCK)
+
+
+@contextmanager
+def _each(b: Builder, begin: Val, end: Val, blocks: int) -> Iterator[tuple[Val, Val]]:
+    """Over the units: (row, number of the block in it)."""
+    with b.loop(begin, end) as unit:
+        if blocks == 1:
+            yield unit, i64(0)
+        else:
+            yield b.int_op("sdiv", unit, blocks), b.int_op("srem", unit, blocks)
+
+
+def _on_columns(b: Builder, block: Val, columns: int, body: Callable[[Val, int], None]) -> None:
+    """`body(first column, how many)` for the block's columns: as vectors, and one by one what is left at the end."""
+    whole, rest = divmod(columns, BLOCK)
+    start = b.mul(block, BLOCK)
+    if whole:
+        with b.when(b.icmp("slt", block, whole)), b.loop(start, b.add(start, BLOCK), LANES) as column:
+            body(column, LANES)
+    if rest:
+        vectors = rest // LANES * LANES
+        with b.when(b.icmp("eq", block, whole)):
+            if vectors:
+                with b.loop(start, b.add(start, vectors), LANES) as column:
+                    body(column, LANES)
+            if rest > vectors:
+                with b.loop(b.add(start, vectors), b.add(start, rest)) as column:
+                    body(column, 1)
+
+
+# Scatter
+
+
+def _combine(kind: str, dtype: DType) -> Callable[[Builder, Val, Val], Val]:
+    """What becomes of an old value and an update."""
+    if kind == "set":
+        return lambda b, old, new: new
+    if dtype.is_bool:
+        return lambda b, old, new: b.int_op("or" if kind in ("add", "max") else "and", old, new)
+    if kind == "add":
+        return lambda b, old, new: b.fadd(old, new) if dtype.is_float else b.add(old, new)
+    if kind == "mul":
+        return lambda b, old, new: b.fmul(old, new) if dtype.is_float else b.mul(old, new)
+    beats = "gt" if kind == "max" else "lt"
+    if dtype.is_float:  # unordered: an old NaN stays, and a new one fails no comparison that would keep the old value
+
+        def extreme(b: Builder, old: Val, new: Val) -> Val:
+            keep = b.int_op("or", b.fcmp(f"o{beats}", old, new), b.fcmp("uno", old, old))
+            return b.select(keep, old, new)
+
+        return extreme
+    sign = "u" if dtype.short == "u8" else "s"
+    return lambda b, old, new: b.select(b.icmp(f"{sign}{beats}", old, new), old, new)
+
+
+def _scatter(kind: str) -> Handmade:
+    """`x` with each update combined into the row that its position names, in the order of the positions."""
+
+    def emit(
+        b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
+        begin: Val, end: Val, fail: Fail,
+    ) -> None:
+        x, positions, updates = operands
+        rows, columns, count = type_.shape[0], prod(type_.shape[1:]), types[1].size
+        element, index = _ELEMENT[type_.dtype.short], _ELEMENT[types[1].dtype.short]
+        combine = _combine(kind, type_.dtype)
+        if not type_.size and not count:
+            return
+
+        def copy_row(row: Val, block: Val) -> None:
+            def copy(column: Val, lanes: int) -> None:
+                at = b.add(b.mul(row, columns), column)
+                b.store(b.load(b.gep(x, at, element), vector(element, lanes)), b.gep(result, at, element))
+
+            _on_columns(b, block, columns, copy)
+
+        def update_row(number: Val, row: Val, block: Val) -> None:
+            def update(column: Val, lanes: int) -> None:
+                target = b.gep(result, b.add(b.mul(row, columns), column), element)
+                source = b.gep(updates, b.add(b.mul(number, columns), column), element)
+                old, new = b.load(target, vector(element, lanes)), b.load(source, vector(element, lanes))
+                b.store(combine(b, old, new), target)
+
+            _on_columns(b, block, columns, update)
+
+        with b.loop(begin, end) as block:
+            if rows:
+                with b.loop(0, rows) as row:
+                    copy_row(row, block)
+            if count:
+                with b.loop(0, count) as number:
+                    row = _widened(b, b.load(b.gep(positions, number, index), index), types[1].dtype)
+                    fail(b, b.icmp("uge", row, rows), number, row, rows)
+                    with b.when(b.icmp("ult", row, rows)):
+                        update_row(number, row, block)
+
+    return Handmade(emit, lambda types, type_, attrs: _blocks(max(prod(type_.shape[1:]), 1)))
+
+
+def _widened(b: Builder, value: Val, dtype: DType) -> Val:
+    """An integer as an i64."""
+    return value if dtype.itemsize == 8 else b.convert("zext" if dtype.short == "u8" else "sext", value, "i64")
+
+
+# Running sums and products
+
+
+def _around(shape: Sequence[int], axis: int) -> tuple[int, int, int]:
+    """Elements before, along and after an axis."""
+    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
+
+
+def _scan(kind: str) -> Handmade:
+    """Each element combined with all before it along the axis, one after the other."""
+
+    def emit(
+        b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
+        begin: Val, end: Val, fail: Fail,
+    ) -> None:
+        _, length, columns = _around(type_.shape, attrs["axis"])
+        if not type_.size:
+            return
+        element = _ELEMENT[type_.dtype.short]
+        combine = _combine(kind, type_.dtype)
+
+        def scan(row: Val, column: Val, lanes: int) -> None:
+            kept = vector(element, lanes)
+            first = b.add(b.mul(row, length * columns), column)
+            start = b.load(b.gep(operands[0], first, element), kept)
+            b.store(start, b.gep(result, first, element))
+            if length == 1:
+                return
+            with b.loop_carrying(1, length, [start]) as (step, (total,), after):
+                at = b.add(first, b.mul(step, columns))
+                total = combine(b, total, b.load(b.gep(operands[0], at, element), kept))
+                b.store(total, b.gep(result, at, element))
+                after[:] = [total]
+
+        with _each(b, begin, end, _blocks(columns)) as (row, block):
+            _on_columns(b, block, columns, lambda column, lanes: scan(row, column, lanes))
+
+    def units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> int:
+        rows, _, columns = _around(type_.shape, attrs["axis"])
+        return rows * _blocks(columns) if type_.size else 0
+
+    return Handmade(emit, units)
+
+
+# Sorting
+
+
+def _emit_argsort(
+    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
+    begin: Val, end: Val, fail: Fail,
+) -> None:
+    """A bottom-up merge sort of each row's positions.
+
+    The positions are sorted as i32, between the two halves of the row's own result of i64, and widened at the end; so
+    no other memory is needed.
+    """
+    length = type_.shape[-1]
+    if not type_.size:
+        return
+    element = _ELEMENT[types[0].dtype.short]
+    before = _order(types[0].dtype, attrs["descending"])
+    with b.loop(begin, end) as row:
+        start = b.mul(row, length)
+        keys, out = b.gep(operands[0], start, element), b.gep(result, start, "i64")
+        low, high = out, b.gep(out, length, "i32")
+        with b.loop(0, length) as i:
+            b.store(b.convert("trunc", i, "i32"), b.gep(low, i, "i32"))
+        width, source, target = 1, low, high
+        while width < length:
+            with b.loop(0, length, 2 * width) as first:
+                _merge(b, source, target, keys, element, before, first, width, length)
+            width, source, target = 2 * width, target, source
+        # widen from the end that keeps what is not yet read: upwards from the high half, downwards from the low one
+        with b.loop(0, length) as i:
+            at = i if source is high else b.sub(i64(length - 1), i)
+            b.store(b.convert("sext", b.load(b.gep(source, at, "i32"), "i32"), "i64"), b.gep(out, at, "i64"))
+
+
+def _merge(
+    b: Builder, source: Val, target: Val, keys: Val, element: str, before: Callable[[Builder, Val, Val], Val],
+    first: Val, width: int, length: int,
+) -> None:
+    """Two neighbouring runs of at most `width` positions, from `first` on, into one."""
+    least = b.intrinsic("smin", "i64", b.add(first, width), i64(length))
+    most = b.intrinsic("smin", "i64", b.add(first, 2 * width), i64(length))
+    with b.loop_carrying(first, most, [first, least]) as (to, (left, right), after):
+        # a run that is used up is read at its last place, and does not win
+        x = b.load(b.gep(source, b.intrinsic("smin", "i64", left, b.sub(least, 1)), "i32"), "i32")
+        y = b.load(b.gep(source, b.intrinsic("smin", "i64", right, b.sub(most, 1)), "i32"), "i32")
+        wins = before(b, _key(b, keys, y, element), _key(b, keys, x, element))
+        rest = b.icmp("slt", right, most)
+        used_up = b.icmp("sge", left, least)
+        take = b.int_op("or", used_up, b.int_op("and", rest, wins))
+        b.store(b.select(take, y, x), b.gep(target, to, "i32"))
+        step = b.convert("zext", take, "i64")
+        after[:] = [b.add(left, b.sub(const(1, "i64"), step)), b.add(right, step)]
+
+
+def _key(b: Builder, keys: Val, position: Val, element: str) -> Val:
+    return b.load(b.gep(keys, b.convert("sext", position, "i64"), element), element)
+
+
+def _order(dtype: DType, descending: bool) -> Callable[[Builder, Val, Val], Val]:
+    """Whether a key comes strictly before another; NaN is greater than every number."""
+
+    def less(b: Builder, x: Val, y: Val) -> Val:
+        if dtype.is_float:
+            number = b.fcmp("ord", x, x)
+            return b.int_op("or", b.fcmp("olt", x, y), b.int_op("and", number, b.fcmp("uno", y, y)))
+        return b.icmp("ult" if dtype.itemsize == 1 else "slt", x, y)
+
+    return (lambda b, x, y: less(b, y, x)) if descending else less
+
+
+def _argsort_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> int:
+    return prod(type_.shape[:-1]) if type_.size else 0
+
+
+KERNELS: dict[str, Handmade] = {
+    "scatter_add": _scatter("add"),
+    "scatter_mul": _scatter("mul"),
+    "scatter_max": _scatter("max"),
+    "scatter_min": _scatter("min"),
+    "scatter_set": _scatter("set"),
+    "cumsum": _scan("add"),
+    "cumprod": _scan("mul"),
+    "argsort": Handmade(_emit_argsort, _argsort_units),
+}
+"""The kernels, by the name that ops ask for."""
