@@ -275,7 +275,7 @@ def print_constants() -> None:
     for at in range(0, len(digits), 100):
         print(f'    "{digits[at : at + 100]}"')
     print('    , 16\n)\nTWO_OVER_PI_BITS = 1280\n')
-    print("# (j, hi, lo): 2**j is congruent to hi + lo modulo 2 pi. These j are about 22 apart, the residues under 0.41.")
+    print("# (j, hi, lo): 2**j is congruent to hi + lo modulo 2 pi; for these j, |hi| is under 0.41.")
     print("POWERS_MOD_TWO_PI = (")
     for power in (20, 44, 67, 88):
         turn = 2 * mpmath.pi
@@ -284,11 +284,18 @@ def print_constants() -> None:
     print(")")
 
 
+HEADER = '''\
+"""Coefficients of graphc.runtime.vecmath. Written by benchmarks/fit_vecmath.py; edit that instead.
+
+A table is chosen by the accuracy wanted: "float" and "double" results computed in their own format, "wide" for float
+results computed in double. Coefficients run from the constant term up; `worst` is the largest error of the rounded
+polynomial relative to the function, unless it says otherwise.
+"""
+'''
+
+
 def main() -> None:
-    print('"""Coefficients of graphc.runtime.vecmath. Written by benchmarks/fit_vecmath.py; edit that instead.')
-    print('\nA table is chosen by the accuracy wanted: "float" and "double" results computed in their own format, "wide" for')
-    print("float results computed in double. Coefficients run from the constant term up; `worst` is the largest error of the")
-    print('rounded polynomial relative to the function, unless it says otherwise.\n"""\n')
+    print(HEADER)
     print_constants()
     table = ""
     for fit in FITS:

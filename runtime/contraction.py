@@ -25,8 +25,8 @@ from math import inf, prod
 from graphc.runtime.llvmtext import SIZEOF, Builder, Val
 from graphc.runtime.target import host
 
-PANEL_BYTES = 24 * 1024
-"""The part of the first-level cache (32 KB or more) that a tile's panel of the vector operand may fill."""
+PANEL_BYTES = 64 * 1024
+"""The part of the second-level cache that a tile's panel of the vector operand may fill: 256 steps of four vectors."""
 
 FAR = 4096
 """Elements between neighbours of a tile from which each is a page of its own."""
@@ -426,20 +426,22 @@ def _touched(c: Contraction, operand: str, tile: Mapping[str, float], extents: S
     """
     touched = prod(tile[d.name] for d in c.outputs if getattr(d, operand))
     for d, extent in zip(c.sums, extents, strict=True):
-        step = abs(getattr(d, operand))
-        if step:
-            overlaps = [extent]
-            for t in c.outputs:
-                stride = abs(getattr(t, operand))
-                if stride and step % stride == 0 and step // stride < tile[t.name]:
-                    overlaps.append(1 + step // stride * (extent - 1) / tile[t.name])
-            touched *= min(overlaps)
+        if getattr(d, operand):
+            apart = _apart(c, operand, tile, d)
+            touched *= extent if apart is None else min(extent, 1 + apart * (extent - 1))
     return touched
+
+
+def _apart(c: Contraction, operand: str, tile: Mapping[str, float], d: Dim) -> float | None:
+    """By how much of a tile neighbouring indices of a summed dim move it; None where they share nothing."""
+    step, strides = abs(getattr(d, operand)), {t.name: abs(getattr(t, operand)) for t in c.outputs}
+    shares = [step // s / tile[name] for name, s in strides.items() if step and s and step % s == 0]
+    return min((share for share in shares if share < 1), default=None)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One step of the sum in a register tile: fmas, vectors loaded (on average), and registers held."""
+    """One step of the sum in a register tile: fmas, loads (a vector counts as two), and registers held."""
 
     fmas: float
     loads: float
@@ -458,7 +460,8 @@ def _step(c: Contraction, tile: Mapping[str, float], parts: int = 1) -> _Step:
     many = {x: _touched(c, x, tile, window) / prod(w for d, w in zip(c.sums, window, strict=True)) for x in "ab"}
     reread = {x: many[x] < one[x] and all(w == 1 or getattr(d, x) for d, w in zip(c.sums, window, strict=True)) for x in "ab"}
     held = sum(one[x] if reread[x] or one[x] < one[y] or (one[x] == one[y] and x == "a") else 1 for x, y in ("ab", "ba"))
-    return _Step(fmas, many["a"] + many["b"], parts * fmas + held + 1)
+    loads = sum(many[x] * (2 if getattr(c.lane, x) else 1) for x in "ab")
+    return _Step(fmas, loads, parts * fmas + held + 1)
 
 
 def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
@@ -470,7 +473,7 @@ def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
     variants = prod(len(axis.groups) for axis in axes)
     if variants > 12:
         return inf
-    each = _steps(c, lanes) * max(step.fmas + 0.3 * step.loads, 1.3 * step.loads, 8) + 2 * step.fmas + 16
+    each = _steps(c, lanes) * max(step.fmas + 0.3 * step.loads, 0.8 * step.loads, 8) + 2 * step.fmas + 16
     return tiles * each * (1 + 0.01 * variants + 0.02 * far)
 
 
@@ -479,18 +482,22 @@ def _window(c: Contraction, tile: Mapping[str, float]) -> tuple[int, ...]:
 
     What the lanes, or the terms that exist, depend on at run time stays outside.
     """
-    room = max(4, int(96 / prod(tile.values())))
+    cells = prod(tile.values())
     window: list[int] = []
     for d in reversed(c.sums):
         condition = c.condition(d.name)
-        if (c.lane_tail and d.name == c.lane_tail[0]) or (condition and tile[condition.output] <= 1):
+        slides = any(_apart(c, x, tile, d) is not None for x in "ab")
+        room = max(2, int((144 if slides else 64) / (cells * prod(window))))
+        if (
+            any(w < s.extent for w, s in zip(reversed(window), reversed(c.sums), strict=False))
+            or (c.lane_tail and d.name == c.lane_tail[0])
+            or (condition and tile[condition.output] <= 1)
+        ):
             room = 1
         if d.extent <= room * 3 // 2:
-            size = d.extent
+            window.insert(0, d.extent)
         else:
-            size = next((u for u in (4, 5, 3, 2) if u <= room and d.extent % u == 0), min(4, room))
-        window.insert(0, size)
-        room = max(1, room // size) if size == d.extent else 1
+            window.insert(0, next((u for u in (4, 5, 3, 2) if u <= room and d.extent % u == 0), min(4, room)))
     return tuple(window)
 
 
@@ -533,7 +540,7 @@ def _cut(chosen: Plan) -> Cut | None:
     panel = size * _touched(c, side, tile, [d.extent for d in c.sums])
     again = prod(axis.block for axis in chosen.axes if not getattr(axis.dim, side))
     steps = most = _steps(c, chosen.lanes)
-    if again > 1 and panel > PANEL_BYTES * 4 // 3:
+    if again > 1 and panel > PANEL_BYTES * 3 // 2:
         most = max(1, int(steps * PANEL_BYTES / panel))
     for operand in chosen.packed:
         panels = size * prod(axis.span for axis in chosen.axes if getattr(axis.dim, operand) or axis.lanes > 1)

@@ -429,7 +429,7 @@ class Writer:
         start = identity(kind, value.dtype, self.width)
         if kind not in ("sum", "prod") or not value.dtype.is_float:
             return self._running(value, start)
-        if var.extent <= LANES and value.args[0].size * var.extent <= UNROLLED:
+        if self._short(value):
             return self._fold_slots(kind, value.dtype, [
                 self._combine(kind, value.dtype, start, item) for item in self._each(value)
             ])  # fmt: skip
@@ -444,10 +444,19 @@ class Writer:
     def _running(self, value: Value, start: Val) -> Val:
         """Where the order does not matter: one running result."""
         kind, var = value.data
+        if self._short(value):
+            total = start
+            for item in self._each(value):
+                total = self._combine(kind, value.dtype, total, item)
+            return total
         with self.b.loop_carrying(0, var.extent, [start]) as (index, (running,), out):
             with self.at(var, index):
                 out[0] = self._combine(kind, value.dtype, running, self._spread(self.value(value.args[0])))
         return out[0]
+
+    def _short(self, value: Value) -> bool:
+        """Whether the reduction is written out instead of looped over."""
+        return value.data[1].extent <= LANES and value.args[0].size * value.data[1].extent <= UNROLLED
 
     def _slots(self, value: Value, start: Val) -> Val:
         """Sixteen partial results on the stack, one for each k mod 16."""
@@ -481,8 +490,9 @@ class Writer:
         kind, var = value.data
         body, b = value.args[0], self.b
         width = self.width if self.is_vector(value) else LANES
+        counter = "i32" if var.extent < 2**31 else "i64"
         best = identity("max" if kind == "argmax" else "min", body.dtype, width)
-        at = const(var.extent, vector("i64", width))
+        pair = (best, const(var.extent, vector(counter, width)))
 
         def keep(pair: tuple[Val, Val], item: Val, where: Val, on: Val | None = None) -> tuple[Val, Val]:
             better = self._better(kind, body.dtype, item, where, *pair)
@@ -490,29 +500,35 @@ class Writer:
             return b.select(better, item, pair[0]), b.select(better, where, pair[1])
 
         if self.is_vector(value):
-            with b.loop_carrying(0, var.extent, [best, at]) as (index, (x, i), out):
+            if self._short(value):
+                for k, item in enumerate(self._each(value)):
+                    pair = keep(pair, item, const(k, vector(counter, width))) if k else (item, const(0, pair[1].type))
+                return self._widened(pair[1])
+            with b.loop_carrying(0, var.extent, pair) as (index, (x, i), out):
                 with self.at(var, index):
-                    out[:] = keep((x, i), self._spread(self.value(body)), b.splat(index, width))
-            return out[1]
+                    where = b.splat(self._narrow(index, counter), width)
+                    out[:] = keep((x, i), self._spread(self.value(body)), where)
+            return self._widened(out[1])
         full, tail = var.extent // LANES * LANES, var.extent % LANES
-        steps = const_vector(range(LANES), "i64")
-        pair = (best, at)
+        steps = const_vector(range(LANES), counter)
         if full:
-            with b.loop_carrying(0, full, [best, at], LANES) as (index, (x, i), out):
+            with b.loop_carrying(0, full, pair, LANES) as (index, (x, i), out):
                 with self.across(var, index):
-                    where = b.add(b.splat(index, LANES), steps)
+                    where = b.add(b.splat(self._narrow(index, counter), LANES), steps)
                     out[:] = keep((x, i), self._spread(self.value(body)), where)
             pair = (out[0], out[1])
         if tail:
             with self.across(var, i64(full), tail):
                 where = b.add(const(full, steps.type), steps)
                 pair = keep(pair, self._spread(self.value(body)), where, mask(tail, LANES))
-        width = LANES
         while width > 1:
             width //= 2
             (x, y), (i, j) = (self._halves(p, width) for p in pair)
             pair = keep((x, i), y, j)
-        return pair[1]
+        return self._widened(pair[1])
+
+    def _widened(self, x: Val) -> Val:
+        return x if x.element == "i64" else self.b.convert("zext", x, "i64")
 
     def _halves(self, x: Val, width: int) -> tuple[Val, Val]:
         """The lower and the upper `width` lanes of a vector of twice as many."""

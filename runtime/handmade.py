@@ -83,25 +83,14 @@ def _on_columns(b: Builder, block: Val, columns: int, body: Callable[[Val, int],
 
 
 def _combine(kind: str, dtype: DType) -> Callable[[Builder, Val, Val], Val]:
-    """What becomes of an old value and an update."""
+    """What becomes of an old value and a new one; bools add and multiply as `or` and `and`."""
     if kind == "set":
         return lambda b, old, new: new
     if dtype.is_bool:
-        return lambda b, old, new: b.int_op("or" if kind in ("add", "max") else "and", old, new)
+        return lambda b, old, new: b.int_op("or" if kind == "add" else "and", old, new)
     if kind == "add":
         return lambda b, old, new: b.fadd(old, new) if dtype.is_float else b.add(old, new)
-    if kind == "mul":
-        return lambda b, old, new: b.fmul(old, new) if dtype.is_float else b.mul(old, new)
-    beats = "gt" if kind == "max" else "lt"
-    if dtype.is_float:  # unordered: an old NaN stays, and a new one fails no comparison that would keep the old value
-
-        def extreme(b: Builder, old: Val, new: Val) -> Val:
-            keep = b.int_op("or", b.fcmp(f"o{beats}", old, new), b.fcmp("uno", old, old))
-            return b.select(keep, old, new)
-
-        return extreme
-    sign = "u" if dtype.short == "u8" else "s"
-    return lambda b, old, new: b.select(b.icmp(f"{sign}{beats}", old, new), old, new)
+    return lambda b, old, new: b.fmul(old, new) if dtype.is_float else b.mul(old, new)
 
 
 def _scatter(kind: str) -> Handmade:
@@ -273,9 +262,6 @@ def _argsort_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> 
 
 KERNELS: dict[str, Handmade] = {
     "scatter_add": _scatter("add"),
-    "scatter_mul": _scatter("mul"),
-    "scatter_max": _scatter("max"),
-    "scatter_min": _scatter("min"),
     "scatter_set": _scatter("set"),
     "cumsum": _scan("add"),
     "cumprod": _scan("mul"),

@@ -12,6 +12,7 @@ of `compile_text`; it never reaches run time. Names shared between calls should 
 live libraries define one name, the younger is taken.
 """
 
+import atexit
 import contextlib
 import ctypes
 import functools
@@ -375,6 +376,23 @@ def _engine() -> Any:
 def _unload_retired() -> None:
     while _retired:
         _retired.popleft().close()
+
+
+def _leave_loaded() -> None:
+    """Before the interpreter takes its modules apart: what is loaded then stays, for it goes in no order that holds.
+
+    An image closed after its engine crashes, so each gets a reference that nothing ever drops.
+    """
+    with lock:
+        _unload_retired()
+        kept = [module.library.image for module in _modules.values()]
+        if _engine.cache_info().currsize:
+            kept.append(_engine())
+        for thing in kept:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+atexit.register(_leave_loaded)
 
 
 @functools.cache

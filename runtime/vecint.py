@@ -1,18 +1,18 @@
 """Integer arithmetic of kernels with every case defined, as NumPy defines it, and the random bits of Philox.
 
-LLVM leaves division by zero, INT_MIN / -1, shifts by the width or more and conversion of large floats undefined; data can
-reach them, so these functions do not.
+LLVM leaves division by zero, INT_MIN / -1, shifts by the width or more and conversion of large floats undefined. Data
+can reach them, so these functions do not.
 """
 
 from __future__ import annotations
 
-from graphc.runtime.lanes import BITS, Lanes, Number, where
+from graphc.runtime.lanes import BITS, Lanes, where
 from graphc.runtime.llvmtext import Builder, Val, suffix_of, vector
 
 from graphc.random_bits import PHILOX_MULTIPLIERS, PHILOX_ROUNDS, PHILOX_WEYL
 
-# A quotient of integers of so many bits, rounded in this format, still truncates to the integer quotient: it is off by at
-# most |x / y| 2**-24 (2**-53), and a quotient that is no integer is 1 / |y| or more away from one.
+# A quotient of integers of so many bits, rounded in this format, still truncates to the integer quotient: it is off by
+# at most |x / y| 2**-24 (2**-53), and a quotient that is no integer is 1 / |y| or more away from one.
 _DIVIDES_IN = {"i8": "float", "i16": "float", "i32": "double"}
 
 _Words = tuple[Val, Val, Val, Val]
@@ -85,17 +85,12 @@ def philox4x32(b: Builder, key: tuple[Val, Val], counter: _Words) -> _Words:
     Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
     `graphc.random_bits.philox4x32_numpy` computes the same.
     """
-    c0, c1, c2, c3 = (Lanes(b, word) for word in counter)
-    first, second = (Lanes(b, word) for word in key)
+    # Words live in the low halves of i64 lanes; what multiplications leave in the high halves is never looked at.
+    c0, c1, c2, c3 = (Lanes(b, word).convert("zext", "i64") for word in counter)
+    first, second = (Lanes(b, word).convert("zext", "i64") for word in key)
     for turn in range(PHILOX_ROUNDS):
-        k0, k1 = (k + turn * weyl for k, weyl in zip((first, second), PHILOX_WEYL, strict=True))
-        high0, low0 = _multiply(c0, PHILOX_MULTIPLIERS[0])
-        high2, low2 = _multiply(c2, PHILOX_MULTIPLIERS[1])
-        c0, c1, c2, c3 = high2 ^ c1 ^ k0, low2, high0 ^ c3 ^ k1, low0
-    return c0.val, c1.val, c2.val, c3.val
-
-
-def _multiply(x: Lanes, factor: Number) -> tuple[Lanes, Lanes]:
-    """The high and the low word of the unsigned 64-bit product."""
-    product = x.convert("zext", "i64") * factor
-    return product.shift_right_logical(32).convert("trunc", "i32"), product.convert("trunc", "i32")
+        k0, k1 = first + turn * PHILOX_WEYL[0], second + turn * PHILOX_WEYL[1]
+        p0, p2 = ((c & 0xFFFFFFFF) * factor for c, factor in zip((c0, c2), PHILOX_MULTIPLIERS, strict=True))
+        c0, c1, c2, c3 = p2.shift_right_logical(32) ^ c1 ^ k0, p2, p0.shift_right_logical(32) ^ c3 ^ k1, p0
+    w0, w1, w2, w3 = (c.convert("trunc", "i32").val for c in (c0, c1, c2, c3))
+    return w0, w1, w2, w3

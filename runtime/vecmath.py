@@ -1,10 +1,10 @@
 """The transcendental functions of graphc, written into a kernel as explicit IEEE arithmetic.
 
-    y = FUNCTIONS["tanh"](b, x)    # or vecmath.tanh(b, x); x is float or double, a scalar or a vector, and y is like it
+    y = FUNCTIONS["tanh"](b, x)  # or vecmath.tanh(b, x); x a float or double, scalar or vector, and y like it
 
-Branch-free and without a call: polynomials, bit operations and selects, so that the bits of a result depend on the operand
-alone, never on the lane count, the machine or its C library. Within 2 ulp of the true value for exp and log and 4
-for the others; special values are NumPy's.
+Branch-free: polynomials, bit operations and selects, so that the bits of a result depend on the operand alone, never on
+the lane count, the machine or its C library (which is called only for fma, on processors without it). Within 2 ulp of
+the true value for exp and log and 4 for the others; special values are NumPy's.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from collections.abc import Callable
 from graphc.runtime import vecmath_exp, vecmath_special, vecmath_trig
 from graphc.runtime.lanes import FORMATS, Lanes
 from graphc.runtime.llvmtext import Builder, Val
-from graphc.runtime.vecint import int_floor_div, int_mod, philox4x32, saturating_fptosi, shift_left, shift_right
-
-__all__ = [
-    "FUNCTIONS", "int_floor_div", "int_mod", "philox4x32", "saturating_fptosi", "shift_left", "shift_right",
-]
+from graphc.runtime.vecint import int_floor_div as int_floor_div
+from graphc.runtime.vecint import int_mod as int_mod
+from graphc.runtime.vecint import philox4x32 as philox4x32
+from graphc.runtime.vecint import saturating_fptosi as saturating_fptosi
+from graphc.runtime.vecint import shift_left as shift_left
+from graphc.runtime.vecint import shift_right as shift_right
 
 Function = Callable[..., Val]
 

@@ -26,7 +26,7 @@ from graphc.runtime.vecmath_tables import (
 )
 
 INF, NAN = math.inf, math.nan
-# The polynomial of "float" wants f = m - 1 within 1/3 of 0, the quotient f / (2 + f) of the others as near 0 either way.
+# The polynomial of "float" wants |m - 1| least, the others |m - 1| / (m + 1).
 LOWEST_MANTISSA = {"float": 2.0 / 3.0, "wide": math.sqrt(0.5), "double": math.sqrt(0.5)}
 GUARD = 64  # exponents are kept this far from the subnormals until the last multiplication
 
@@ -34,7 +34,7 @@ GUARD = 64  # exponents are kept this far from the subnormals until the last mul
 def through_double(body: Callable[..., Lanes]) -> Callable[..., Lanes]:
     """Makes `body(accuracy, *doubles)` a function of float or double lanes.
 
-    Float operands become doubles, `body` computes to the accuracy called "wide", and its result is rounded to float.
+    Float operands become doubles, `body` computes to the accuracy called "wide", its result is rounded to float.
     """
 
     def function(*operands: Lanes) -> Lanes:

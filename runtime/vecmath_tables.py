@@ -1,8 +1,8 @@
 """Coefficients of graphc.runtime.vecmath. Written by benchmarks/fit_vecmath.py; edit that instead.
 
-A table is chosen by the accuracy wanted: "float" and "double" results computed in their own format, "wide" for
-float results computed in double. Coefficients run from the constant term up; `worst` is the largest error of the
-rounded polynomial relative to the function, unless it says otherwise.
+A table is chosen by the accuracy wanted: "float" and "double" results computed in their own format, "wide" for float
+results computed in double. Coefficients run from the constant term up; `worst` is the largest error of the rounded
+polynomial relative to the function, unless it says otherwise.
 """
 
 # Constants as unevaluated sums: the nearest number of the format, then what is left.
@@ -37,7 +37,7 @@ TWO_OVER_PI = int(
 )
 TWO_OVER_PI_BITS = 1280
 
-# (j, hi, lo): 2**j is congruent to hi + lo modulo 2 pi. These j are 19 to 24 apart and their residues under 0.41.
+# (j, hi, lo): 2**j is congruent to hi + lo modulo 2 pi; for these j, |hi| is under 0.41.
 POWERS_MOD_TWO_PI = (
     (20, 0.3368260275312118, 2.1997728276913175e-17),
     (44, 0.4008153755084947, 2.0728621145807084e-17),

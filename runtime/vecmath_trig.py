@@ -37,9 +37,9 @@ class Angle(NamedTuple):
 def _reduce_float(x: Lanes) -> Angle:
     """Of doubles that were floats.
 
-    x = t 2**j with j = 0 or one of a few, chosen so that |t| < 2**47 and, if j > 0, t is an integer: then x is congruent
-    to t (2**j mod 2 pi), and from that product, exact as a sum of two, n pi / 2 is taken off in two steps. The first
-    cancels without error; the rest leaves 2**-56, where no float comes within 2**-30 of a multiple of pi / 2.
+    x = t 2**j with j = 0 or one of a few, chosen so that |t| < 2**47 and, if j > 0, t is an integer: then x is
+    congruent to t (2**j mod 2 pi), and from that product, exact as a sum of two, n pi / 2 is taken off in two steps.
+    The first cancels without error; the rest errs by 2**-56, and no float comes within 2**-30 of a multiple of pi / 2.
     """
     t, unit, unit_low = x, x.like(1.0), x.like(0.0)
     for j, residue, residue_low in POWERS_MOD_TWO_PI:

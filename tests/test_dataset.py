@@ -145,6 +145,8 @@ def test_generator_source_function_and_iterable_are_read_anew_each_epoch() -> No
 
 def test_generator_object_serves_one_epoch_and_says_so() -> None:
     dataset = ds.GeneratorDataset((i for i in range(3)), "n")
+    with pytest.raises(TypeError, match="size of a generator is unknown"):
+        dataset.get_dataset_size()
     assert first(dataset) == [0, 1, 2]
     with pytest.raises(RuntimeError, match="serves one epoch"):
         rows(dataset)
@@ -748,6 +750,11 @@ def test_shuffle_depends_on_rows_and_seed_only(size: int) -> None:
     assert whole == [list(range(60))] * 5
 
 
+def test_shuffle_may_push_out_any_row_of_the_buffer() -> None:
+    dataset = count_up(12).shuffle(4)
+    assert {first(dataset)[0] for _ in range(60)} == {0, 1, 2, 3}
+
+
 def test_concatenated_sources_stay_flat_in_a_shuffle_buffer() -> None:
     dataset = sum((ds.NumpySlicesDataset(np.arange(i * 50, i * 50 + 50), ["x"]) for i in range(1, 4)), count_up(50))
     assert sorted(first(dataset.shuffle(16))) == list(range(200))
@@ -844,6 +851,16 @@ def test_augmentation_depends_on_seed_and_place_only() -> None:
     for batch, workers, prefetch, ragged in ((5, 1, 0, False), (32, 3, 4, False), (7, 2, 1, True), (None, 4, 2, True)):
         found = augmented(batch, workers, prefetch, ragged)
         assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True)), (batch, workers, ragged)
+
+
+def test_augmentation_numbers_samples_through_the_epoch() -> None:
+    """Read one by one, or in portions of thousands: sample i draws the same."""
+    operation = transforms.RandomApply([lambda x: -x], 0.5)
+    expected = first(count_up(9000).map(operation))
+    assert first(ds.GeneratorDataset(lambda: iter(range(9000)), "x").map(operation)) == expected
+    flipped = np.array(expected) < 0
+    assert abs(flipped[:4000].sum() - 2000) < 160
+    assert not np.array_equal(flipped[:4000], flipped[4096:8096])
 
 
 def test_workers_run_side_by_side_and_in_order() -> None:
@@ -1155,7 +1172,7 @@ def test_random_compositions() -> None:
     for bad in (transforms.RandomChoice, transforms.RandomOrder, transforms.Compose, transforms.RandomApply):
         with pytest.raises(ValueError, match="empty"):
             bad([])
-    with pytest.raises(ValueError, match="prob: got 1.5"):
+    with pytest.raises(ValueError, match=r"prob: got 1\.5"):
         transforms.RandomApply(double, 1.5)
 
 

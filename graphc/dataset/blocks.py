@@ -6,7 +6,7 @@ else a list of n values. Everything in the pipeline that can work on whole array
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,6 @@ class Workers:
             self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="graphc-dataset")
         bounds = [count * i // workers for i in range(workers + 1)]
         futures = [self._pool.submit(function, slice(a, b)) for a, b in itertools.pairwise(bounds)]
-        wait(futures)
         return [concatenate(blocks) for blocks in zip(*(future.result() for future in futures), strict=True)]
 
     def close(self) -> None:

@@ -310,6 +310,8 @@ class GeneratorDataset(TableDataset):
     def _count(self) -> int:
         if self._any_order:
             return super()._count()
+        if inspect.isgenerator(self._source):  # counting would use it up
+            raise TypeError("GeneratorDataset: the size of a generator is unknown; pass the function that makes it")
         if hasattr(self._source, "__len__"):
             return min(len(self._source), self._limit or len(self._source))
         return Dataset._count(self)
@@ -546,4 +548,4 @@ def embedded_fashion_mnist() -> str:
 
         FashionMnistDataset(embedded_fashion_mnist(), usage="train")
     """
-    return str(package_files("graphc") / "data" / "fashion_mnist_mini")
+    return str(package_files("graphc.data") / "fashion_mnist_mini")

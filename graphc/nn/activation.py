@@ -57,10 +57,10 @@ class GELU(Cell):
 
 
 class FastGelu(Cell):
-    """x * sigmoid(1.702 * x), the cheaper approximation of GELU, in MindSpore's form that does not overflow."""
+    """x * sigmoid(1.702 * x), a cheaper approximation of GELU."""
 
     def construct(self, x: Tensor) -> Tensor:
-        return x * ops.sigmoid(x * 1.702)
+        return ops.fast_gelu(x)
 
 
 class SiLU(Cell):
@@ -109,7 +109,7 @@ class Tanhshrink(Cell):
     """x - tanh(x)."""
 
     def construct(self, x: Tensor) -> Tensor:
-        return x - ops.tanh(x)
+        return ops.tanhshrink(x)
 
 
 class SeLU(Cell):
@@ -205,7 +205,7 @@ class Softmin(Cell):
         self.axis = axis
 
     def construct(self, x: Tensor) -> Tensor:
-        return ops.softmax(-x, self.axis)
+        return ops.softmin(x, self.axis)
 
 
 class Softmax2d(Cell):
@@ -280,8 +280,7 @@ class GLU(Cell):
         self.axis = axis
 
     def construct(self, x: Tensor) -> Tensor:
-        first, second = ops.chunk(x, 2, self.axis)
-        return first * ops.sigmoid(second)
+        return ops.glu(x, self.axis)
 
 
 _ACTIVATIONS: dict[str, Callable[[], Cell]] = {

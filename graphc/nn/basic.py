@@ -259,9 +259,8 @@ class ClipByNorm(Cell):
         self.axis = axis
 
     def construct(self, x: Tensor, clip_norm: Any) -> Tensor:
-        squares = ops.sum(x * x, self.axis, True)
-        norm = ops.sqrt(squares)
-        return x * clip_norm / ops.maximum(norm, clip_norm)
+        norm = ops.sqrt(ops.sum(x * x, self.axis, True))
+        return x * (clip_norm / ops.maximum(norm, clip_norm))
 
 
 class MatMul(Cell):
@@ -301,9 +300,8 @@ class Moments(Cell):
         self.keep_dims = check.boolean("Moments", "keep_dims", False if keep_dims is None else keep_dims)
 
     def construct(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        mean = ops.mean(x, self.axis, True)
-        off = x - ops.stop_gradient(mean)
-        return ops.mean(x, self.axis, self.keep_dims), ops.mean(off * off, self.axis, self.keep_dims)
+        variance, mean = ops.var_mean(x, self.axis, 0, self.keep_dims)
+        return mean, variance
 
 
 class Roll(Cell):
@@ -481,14 +479,7 @@ class PixelShuffle(Cell):
         self.upscale_factor = check.positive_int("PixelShuffle", "upscale_factor", upscale_factor)
 
     def construct(self, x: Tensor) -> Tensor:
-        r = self.upscale_factor
-        if x.ndim < 3 or x.shape[-3] % (r * r):
-            raise ValueError(f"For 'PixelShuffle', the channels must be a multiple of {r * r}, but got {x.type}.")
-        *lead, channels, height, width = x.shape
-        x = ops.reshape(x, (*lead, channels // (r * r), r, r, height, width))
-        n = len(lead)
-        x = ops.transpose(x, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
-        return ops.reshape(x, (*lead, channels // (r * r), height * r, width * r))
+        return ops.pixel_shuffle(x, self.upscale_factor)
 
 
 class PixelUnshuffle(Cell):
@@ -499,14 +490,7 @@ class PixelUnshuffle(Cell):
         self.downscale_factor = check.positive_int("PixelUnshuffle", "downscale_factor", downscale_factor)
 
     def construct(self, x: Tensor) -> Tensor:
-        r = self.downscale_factor
-        if x.ndim < 3 or x.shape[-2] % r or x.shape[-1] % r:
-            raise ValueError(f"For 'PixelUnshuffle', height and width must be multiples of {r}, but got {x.type}.")
-        *lead, channels, height, width = x.shape
-        x = ops.reshape(x, (*lead, channels, height // r, r, width // r, r))
-        n = len(lead)
-        x = ops.transpose(x, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
-        return ops.reshape(x, (*lead, channels * r * r, height // r, width // r))
+        return ops.pixel_unshuffle(x, self.downscale_factor)
 
 
 class Upsample(Cell):

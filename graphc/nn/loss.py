@@ -99,19 +99,19 @@ class SoftmaxCrossEntropyWithLogits(LossBase):
             return self.get_loss(ops.softmax_cross_entropy_with_logits(logits, labels))
         if not labels.dtype.is_int:
             raise TypeError(
-                f"For 'SoftmaxCrossEntropyWithLogits', with 'sparse' the labels must be integers, but got {labels.type}."
+                f"For 'SoftmaxCrossEntropyWithLogits', labels must be integers with 'sparse', but got {labels.type}."
             )
         return ops.cross_entropy(logits, labels, reduction=self.reduction)
 
 
 class FocalLoss(LossBase):
-    """-(1 - p)^gamma * log(p) of the softmax p of logits `[N, C]` or `[N, C, H, W]` (Lin et al. 2017).
+    """-(1 - p)^gamma * log(p) of the softmax p of logits `[N, C]` or `[N, C, *D]` (Lin et al. 2017).
 
-    Called with integer labels `[N]`, `[N, H, W]` or these with an axis of extent 1 for C, or with one-hot labels of the
-    shape of the logits.
+    Called with integer labels `[N, 1]` or `[N, 1, *D]`, or with labels of the shape of the logits that say how much
+    each class counts. Before the reduction, losses are means over D: `[N]` for integer labels, else `[N, C]`.
 
     Args:
-        weight: a Tensor `[C]`.
+        weight: a Tensor `[C]` by which the classes count.
         gamma: at least 0.
     """
 
@@ -122,21 +122,20 @@ class FocalLoss(LossBase):
         self.weight, self.gamma = weight, check.non_negative_float("FocalLoss", "gamma", gamma)
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
-        if logits.ndim < 2:
-            raise ValueError(f"For 'FocalLoss', the logits must be [N, C, ...], but got {logits.type}.")
-        rows = ops.moveaxis(logits, 1, -1)
-        classes = rows.shape[-1]
-        if labels.shape == logits.shape and classes > 1:
-            one_hot = ops.cast(ops.moveaxis(labels, 1, -1), rows.dtype)
+        shape = logits.shape
+        if len(shape) < 2 or shape[1] < 2 or labels.shape not in (shape, (shape[0], 1, *shape[2:])):
+            raise ValueError(f"For 'FocalLoss', logits {logits.type} and labels {labels.type} do not fit.")
+        log_p = ops.log_softmax(ops.reshape(logits, (*shape[:2], -1)), 1)
+        labels = ops.reshape(labels, (*labels.shape[:2], -1))
+        weight = None if self.weight is None else ops.reshape(ops.cast(self.weight, log_p.dtype), (1, -1, 1))
+        if labels.shape[1] == 1:
+            one_hot = ops.one_hot(labels[:, 0], shape[1], Tensor(1, log_p.dtype), Tensor(0, log_p.dtype), 1)
+            weight = None if weight is None else ops.sum(one_hot * weight, 1)
+            log_p = ops.sum(one_hot * log_p, 1)
         else:
-            labels = ops.squeeze(labels, 1) if labels.ndim == logits.ndim and labels.shape[1] == 1 else labels
-            if labels.shape != rows.shape[:-1]:
-                raise ValueError(f"For 'FocalLoss', labels {labels.type} do not fit logits {logits.type}.")
-            one_hot = ops.one_hot(labels, classes, Tensor(1, rows.dtype), Tensor(0, rows.dtype), -1)
-        log_p = ops.log_softmax(rows, -1)
-        terms = log_p if self.weight is None else log_p * ops.cast(self.weight, rows.dtype)
-        losses = -ops.sum(ops.pow(1.0 - ops.exp(log_p), self.gamma) * terms * one_hot, -1)
-        return self.get_loss(losses)
+            weight = labels if weight is None else labels * weight
+        losses = -ops.pow(1.0 - ops.exp(log_p), self.gamma) * log_p
+        return self.get_loss(ops.mean(losses if weight is None else losses * weight, -1))
 
 
 class MultiMarginLoss(LossBase):

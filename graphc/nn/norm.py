@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from graphc import ops
@@ -12,20 +11,14 @@ from graphc.initializer import initializer
 from graphc.nn import check
 from graphc.nn.basic import float_dtype
 from graphc.nn.cell import Cell
+from graphc.ops.composite import moments, standardize
 from graphc.tensor import Parameter, Tensor
 
 
-def _centred(x: Tensor, axes: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-    """x less its mean over `axes`, that mean, and the biased variance; the last two keep their dimensions."""
-    mean = ops.mean(x, tuple(axes), True)
-    off = x - mean
-    return off, mean, ops.mean(off * off, tuple(axes), True)
-
-
-def _move(average: Parameter, now: Tensor, momentum: float) -> None:
-    """average = momentum * average + (1 - momentum) * now."""
+def _move(average: Parameter, now: Tensor, share: float) -> None:
+    """average = (1 - share) * average + share * now."""
     now = ops.reshape(ops.stop_gradient(now), average.shape)
-    assign(average, average * momentum + now * (1.0 - momentum))
+    assign(average, average * (1.0 - share) + now * share)
 
 
 class _ChannelNorm(Cell):
@@ -43,13 +36,6 @@ class _ChannelNorm(Cell):
         self.moving_variance = Parameter(
             initializer(variance_init, (channels,), dtype), "moving_variance", requires_grad=False
         )
-
-    def _per_channel(self, parameter: Tensor, x: Tensor) -> Tensor:
-        return ops.reshape(parameter, (1, -1, *(1,) * (x.ndim - 2)))
-
-    def _scaled(self, x: Tensor, off: Tensor, variance: Tensor, eps: float) -> Tensor:
-        scale = ops.rsqrt(variance + eps) * self._per_channel(self.gamma, x)
-        return off * scale + self._per_channel(self.beta, x)
 
     def _check(self, x: Tensor, channels: int) -> None:
         where = type(self).__name__
@@ -80,18 +66,10 @@ class _BatchNorm(_ChannelNorm):
 
     def construct(self, x: Tensor) -> Tensor:
         self._check(x, self.num_features)
-        if self.training if self.use_batch_statistics is None else self.use_batch_statistics:
-            off, mean, variance = _centred(x, (0, *range(2, x.ndim)))
-            count = x.size // self.num_features
-            if count < 2:
-                raise ValueError(
-                    f"For '{type(self).__name__}', batch statistics need more than one value per channel, got {x.type}."
-                )
-            _move(self.moving_mean, mean, self.momentum)
-            _move(self.moving_variance, variance * (count / (count - 1)), self.momentum)
-        else:
-            off, variance = x - self._per_channel(self.moving_mean, x), self._per_channel(self.moving_variance, x)
-        return self._scaled(x, off, variance, self.eps)
+        of_batch = self.training if self.use_batch_statistics is None else self.use_batch_statistics
+        return ops.batch_norm(
+            x, self.moving_mean, self.moving_variance, self.gamma, self.beta, of_batch, 1.0 - self.momentum, self.eps
+        )
 
     def extend_repr(self) -> str:
         return (
@@ -195,13 +173,12 @@ class _InstanceNorm(_ChannelNorm):
 
     def construct(self, x: Tensor) -> Tensor:
         self._check(x, self.num_features)
-        off, mean, variance = _centred(x, range(2, x.ndim))
         if self.training:
+            mean, variance = moments(x, tuple(range(2, x.ndim)))
             count = x.size // (x.shape[0] * x.shape[1])
-            unbiased = variance * (count / max(count - 1, 1))
-            _move(self.moving_mean, ops.mean(mean, 0), 1.0 - self.momentum)
-            _move(self.moving_variance, ops.mean(unbiased, 0), 1.0 - self.momentum)
-        return self._scaled(x, off, variance, self.eps)
+            _move(self.moving_mean, ops.mean(mean, 0), self.momentum)
+            _move(self.moving_variance, ops.mean(variance, 0) * (count / max(count - 1, 1)), self.momentum)
+        return ops.instance_norm(x, self.gamma, self.beta, self.eps)
 
     def extend_repr(self) -> str:
         return (
@@ -267,10 +244,7 @@ class GroupNorm(_ChannelNorm):
 
     def construct(self, x: Tensor) -> Tensor:
         self._check(x, self.num_channels)
-        groups = ops.reshape(x, (x.shape[0], self.num_groups, -1))
-        off, _, variance = _centred(groups, (2,))
-        y = ops.reshape(off * ops.rsqrt(variance + self.eps), x.shape)
-        return y * self._per_channel(self.gamma, x) + self._per_channel(self.beta, x)
+        return ops.group_norm(x, self.num_groups, self.gamma, self.beta, self.eps)
 
     def extend_repr(self) -> str:
         return f"num_groups={self.num_groups}, num_channels={self.num_channels}"
@@ -317,8 +291,8 @@ class LayerNorm(Cell):
                 f"For 'LayerNorm', the 'normalized_shape' {self.normalized_shape} must be the input's shape from axis "
                 f"{self.begin_params_axis} on, but got {x.type}."
             )
-        off, _, variance = _centred(x, range(self.begin_norm_axis % x.ndim, x.ndim))
-        return off * ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
+        y = standardize(x, tuple(range(self.begin_norm_axis % x.ndim, x.ndim)), self.epsilon)
+        return y * self.gamma + self.beta
 
     def extend_repr(self) -> str:
         return (

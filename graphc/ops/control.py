@@ -17,6 +17,13 @@ from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
 from graphc.tensor import Parameter, Tensor
 
+__all__ = [
+    "HyperMap", "Map", "MultitypeFuncGraph", "Print", "assign", "assign_add", "assign_sub", "clip_by_global_norm",
+    "clip_by_norm", "constexpr", "depend", "dtype", "make_range", "mixed_precision_cast", "partial", "print_",
+    "tuple_len",
+]  # fmt: skip
+
+
 # Assignment
 
 

@@ -19,6 +19,11 @@ from graphc.ops.elementwise import add, equal, mul
 from graphc.ops.shape import as_ints
 from graphc.tensor import Tensor
 
+__all__ = [
+    "arange", "eye", "fill", "fills", "full", "full_like", "linspace", "logspace", "ones", "ones_like", "range",
+    "scalar_to_tensor", "tuple_to_array", "zeros", "zeros_like",
+]  # fmt: skip
+
 
 def _iota_type(*, shape: tuple[int, ...], axis: int, dtype: DType) -> TensorType:
     if dtype.is_bool or not 0 <= axis < len(shape):

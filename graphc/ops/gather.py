@@ -33,6 +33,13 @@ from graphc.ops.elementwise import (
 from graphc.ops.shape import as_ints, axis_of, moveaxis, reshape, reshape_, transpose, unstack
 from graphc.tensor import Tensor, TracedValueError
 
+__all__ = [
+    "argwhere", "gather", "gather_d", "gather_elements", "gather_nd", "index_add", "index_fill", "index_select",
+    "masked_fill", "masked_select", "nonzero", "one_hot", "scatter", "scatter_nd", "take", "tensor_scatter_add",
+    "tensor_scatter_elements", "tensor_scatter_sub", "tensor_scatter_update", "tril", "triu", "unique",
+    "unsorted_segment_sum",
+]  # fmt: skip
+
 
 def check_positions(name: str, positions: np.ndarray, extent: int) -> None:
     """Raises IndexError for the first position outside [0, extent): what compiled kernels report, said by NumPy."""

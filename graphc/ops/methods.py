@@ -6,19 +6,20 @@ MindSpore's methods do, are written out below the table.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from graphc.dispatch import located
 from graphc.dtype import DType, bool_, dtype_of, float32, float64, int32, int64, uint8
-from graphc.ops import control, creation, functions, gather, linalg, reduce, scan
-from graphc.ops import composite as composites
+from graphc.ops import creation, functions, reduce
 from graphc.ops.coerce import cast
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
+from graphc.ops.gather import gather, gather_elements
 from graphc.tensor import Tensor
 
-_AS_FUNCTIONS: dict[Any, str] = {
-    functions: (
+_AS_FUNCTIONS = {  # module: its functions that are methods too
+    "functions": (
         "abs absolute acos acosh add addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh "
         "atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil "
         "clamp clip cos cosh deg2rad div divide eq equal erf erfc erfinv exp expm1 float_power floor floor_divide fmod "
@@ -27,20 +28,19 @@ _AS_FUNCTIONS: dict[Any, str] = {
         "maximum minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder round "
         "rsqrt sigmoid sign signbit sin sinc sinh sqrt square sub subtract tan tanh true_divide trunc xlogy"
     ),
-    reduce: "amax amin argmax argmin count_nonzero logsumexp median norm",
-    scan: "argsort cumprod cumsum sort top_k topk",
-    gather: (
+    "reduce": "amax amin argmax argmin count_nonzero logsumexp median norm",
+    "scan": "argsort cumprod cumsum sort top_k topk",
+    "gather": (
         "argwhere gather_elements gather_nd index_add index_fill index_select masked_fill masked_select nonzero "
         "scatter take tril triu unique unsorted_segment_sum"
     ),
-    linalg: "addmm baddbmm bmm dot inner matmul mm outer",
-    composites: "log_softmax softmax",
+    "linalg": "addmm baddbmm bmm dot inner matmul mm outer",
+    "composite": "log_softmax softmax",
+    "shape": (
+        "broadcast_to chunk diag diagonal expand_dims flip moveaxis narrow permute repeat_interleave reshape roll split "
+        "squeeze swapaxes t tensor_split tile unbind unsqueeze"
+    ),
 }  # fmt: skip
-
-_SHAPE_FUNCTIONS = (
-    "broadcast_to chunk diag diagonal expand_dims flip moveaxis narrow permute repeat_interleave reshape roll split "
-    "squeeze swapaxes t tensor_split tile unbind unsqueeze"
-)
 
 
 # Types
@@ -238,8 +238,8 @@ def where(self: Tensor, condition: Any, y: Any) -> Tensor:
 def gather_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """`gather(input_indices, axis, batch_dims=0)`: slices along an axis; `gather(dim, index)`: element by element."""
     if "dim" in kwargs or "index" in kwargs or (len(args) == 2 and isinstance(args[1], Tensor)):
-        return gather.gather_elements(self, *args, **kwargs)
-    return gather.gather(self, *args, **kwargs)
+        return gather_elements(self, *args, **kwargs)
+    return gather(self, *args, **kwargs)
 
 
 # Making others, and copies
@@ -315,15 +315,12 @@ _OWN: dict[str, Any] = {
 
 def attach() -> None:
     """Gives Tensor its methods."""
-    from importlib import import_module
-
-    homes = {**_AS_FUNCTIONS, import_module("graphc.ops.shape"): _SHAPE_FUNCTIONS}
-    for home, names in homes.items():
+    for home, names in _AS_FUNCTIONS.items():
+        module = import_module(f"graphc.ops.{home}")
         for name in names.split():
-            setattr(Tensor, name, getattr(home, name))
+            setattr(Tensor, name, getattr(module, name))
     for name, method in _OWN.items():
         setattr(Tensor, name, method)
 
 
 attach()
-_ = control

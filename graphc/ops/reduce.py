@@ -51,6 +51,12 @@ from graphc.ops.shape import (
 )
 from graphc.tensor import Tensor
 
+__all__ = [
+    "all", "amax", "amin", "any", "argmax", "argmax_with_value", "argmin", "argmin_with_value", "count_nonzero",
+    "logsumexp", "max", "mean", "median", "min", "norm", "prod", "reduce_mean", "reduce_sum", "std", "std_mean", "sum",
+    "var", "var_mean",
+]  # fmt: skip
+
 Run = tuple[int, int]
 
 

@@ -29,6 +29,10 @@ from graphc.ops.shape import (
 )
 from graphc.tensor import Tensor
 
+__all__ = [
+    "argsort", "cumprod", "cumsum", "searchsorted", "sort", "top_k", "topk",
+]  # fmt: skip
+
 
 def _scan_type(x: TensorType, *, axis: int) -> TensorType:
     if x.dtype.is_bool or not 0 <= axis < x.ndim:

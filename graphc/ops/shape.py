@@ -21,6 +21,13 @@ from graphc.op import TABLE, define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, scalar
 from graphc.tensor import Tensor
 
+__all__ = [
+    "broadcast_to", "cat", "chunk", "concat", "diag", "diagonal", "expand_dims", "flatten", "flip", "meshgrid",
+    "moveaxis", "narrow", "pad", "permute", "rank", "repeat_elements", "repeat_interleave", "reshape", "roll", "shape",
+    "size", "slice", "split", "squeeze", "stack", "swapaxes", "t", "tensor_split", "tile", "transpose", "unbind",
+    "unsqueeze", "unstack",
+]  # fmt: skip
+
 Axes = int | Sequence[int]
 
 

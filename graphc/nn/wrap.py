@@ -1,0 +1,248 @@
+"""Cells around a network: with its loss, for evaluation, and for whole training steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import ops
+from graphc.dispatch import assign
+from graphc.dtype import float32, int32
+from graphc.gradients import value_and_grad
+from graphc.nn import check
+from graphc.nn.cell import Cell
+from graphc.nn.optim import Optimizer
+from graphc.tensor import Parameter, ParameterTuple, Tensor
+
+
+class WithLossCell(Cell):
+    """The loss of a network: `construct(data, label)` is `loss_fn(backbone(data), label)`."""
+
+    def __init__(self, backbone: Cell, loss_fn: Any) -> None:
+        super().__init__(auto_prefix=False)
+        self._backbone, self._loss_fn = backbone, loss_fn
+
+    def construct(self, data: Any, label: Any) -> Any:
+        return self._loss_fn(self._backbone(data), label)
+
+    @property
+    def backbone_network(self) -> Cell:
+        """The network."""
+        return self._backbone
+
+
+class WithEvalCell(Cell):
+    """What metrics need: `construct(data, label)` returns the loss, what the network returned, and the label.
+
+    Args:
+        network: the network.
+        loss_fn: its loss, or None: then the loss is left out.
+        add_cast_fp32: cast the network's result to float32 for the loss.
+    """
+
+    def __init__(self, network: Cell, loss_fn: Any, add_cast_fp32: bool = False) -> None:
+        super().__init__(auto_prefix=False)
+        self._network, self._loss_fn = network, loss_fn
+        self.add_cast_fp32 = check.boolean("WithEvalCell", "add_cast_fp32", add_cast_fp32)
+
+    def construct(self, data: Any, label: Any) -> tuple[Any, ...]:
+        outputs = self._network(data)
+        if self._loss_fn is None:
+            return outputs, label
+        outputs = ops.cast(outputs, float32) if self.add_cast_fp32 else outputs
+        return self._loss_fn(outputs, label), outputs, label
+
+
+class ForwardValueAndGrad(Cell):
+    """What a network returns, and gradients.
+
+    Args:
+        network: a Cell or function that returns the loss.
+        weights: the Parameters to differentiate by, with `get_by_list`.
+        get_all: gradients of all inputs (otherwise, without `get_by_list`, of the first).
+        get_by_list: gradients of `weights`; with `get_all`, of both: (of inputs, of weights).
+        sens_param: the call's last argument is the cotangent of the loss.
+    """
+
+    def __init__(
+        self, network: Any, weights: Any = None, get_all: bool = False, get_by_list: bool = False,
+        sens_param: bool = False,
+    ) -> None:
+        super().__init__(auto_prefix=False)
+        where = "ForwardValueAndGrad"
+        if not callable(network):
+            raise TypeError(f"For '{where}', the 'network' must be a Cell or a function, but got {network!r}.")
+        for name, value in (("get_all", get_all), ("get_by_list", get_by_list), ("sens_param", sens_param)):
+            check.boolean(where, name, value)
+        if get_by_list and weights is None:
+            raise TypeError(f"For '{where}', 'get_by_list' needs the 'weights'.")
+        self.network = network
+        self.weights = None if weights is None else ParameterTuple(weights)
+        self.get_all, self.get_by_list, self.sens_param = get_all, get_by_list, sens_param
+
+    def construct(self, *inputs: Any) -> Any:
+        count = len(inputs) - self.sens_param
+        positions: Any = tuple(range(count)) if self.get_all else None if self.get_by_list else 0
+        weights = self.weights if self.get_by_list else None
+        return value_and_grad(self.network, positions, weights, sens_param=self.sens_param)(*inputs)
+
+
+class TrainOneStepCell(Cell):
+    """One training step: the loss, its gradients, the optimizer's update.
+
+    Args:
+        network: returns the loss.
+        optimizer: updates its `parameters`.
+        sens: what the gradients are scaled by (the optimizer's `loss_scale` scales back); 1 if None.
+        return_grad: return (loss, gradients by name) instead of the loss.
+    """
+
+    def __init__(self, network: Cell, optimizer: Any, sens: float | None = None, return_grad: bool = False) -> None:
+        super().__init__(auto_prefix=False)
+        if sens is not None:
+            check.number("TrainOneStepCell", "sens", sens)
+            if sens == 0:
+                raise ValueError("For 'TrainOneStepCell', the 'sens' must not be 0.")
+        self.network, self.optimizer = network, optimizer
+        self.weights = ParameterTuple(optimizer.parameters)
+        self.sens = 1.0 if sens is None else sens
+        self.return_grad = check.boolean("TrainOneStepCell", "return_grad", return_grad)
+        self.network.set_train()
+
+    def construct(self, *inputs: Any) -> Any:
+        loss, grads = self.value_and_grads(inputs, self.sens)
+        self.optimizer(grads)
+        if self.return_grad:
+            return loss, {weight.name: g for weight, g in zip(self.weights, grads, strict=True)}
+        return loss
+
+    def value_and_grads(self, inputs: tuple[Any, ...], sens: Any) -> tuple[Any, tuple[Tensor, ...]]:
+        """The loss, and the gradients of `sens` times the loss."""
+        if isinstance(sens, float | int) and sens == 1:
+            loss, grads = value_and_grad(self.network, None, self.weights)(*inputs)
+            return loss, grads
+
+        def scaled(*args: Any) -> tuple[Tensor, Any]:
+            loss = self.network(*args)
+            return loss * sens, loss
+
+        (_, loss), grads = value_and_grad(scaled, None, self.weights, has_aux=True)(*inputs)
+        return loss, grads
+
+
+class DynamicLossScaleUpdateCell(Cell):
+    """A loss scale that falls when gradients overflow, and rises when they have not for a while.
+
+    Args:
+        loss_scale_value: the scale at first, above 0.
+        scale_factor: above 0: what it is divided by on overflow (to at least 1) and multiplied by otherwise.
+        scale_window: after how many steps without overflow it rises.
+    """
+
+    def __init__(self, loss_scale_value: float, scale_factor: float, scale_window: int) -> None:
+        super().__init__(auto_prefix=False)
+        where = "DynamicLossScaleUpdateCell"
+        self.loss_scale_value = check.positive_float(where, "loss_scale_value", loss_scale_value)
+        self.scale_factor = check.positive_float(where, "scale_factor", scale_factor)
+        self.scale_window = check.positive_int(where, "scale_window", scale_window)
+        self.cur_iter = Parameter(Tensor(1, int32), "current_iterator_step", requires_grad=False)
+        self.last_overflow_iter = Parameter(Tensor(0, int32), "last_overflow_iterator_step", requires_grad=False)
+
+    def get_loss_scale(self) -> float:
+        """The scale at first."""
+        return self.loss_scale_value
+
+    def construct(self, loss_scale: Parameter, overflow: Tensor) -> Tensor:
+        """Moves `loss_scale`; returns `overflow`."""
+        smaller = ops.maximum(loss_scale / self.scale_factor, 1.0)
+        waited = self.cur_iter - self.last_overflow_iter >= self.scale_window
+        larger = ops.where(waited, loss_scale * self.scale_factor, loss_scale)
+        begin = ops.where(ops.logical_or(overflow, waited), self.cur_iter, self.last_overflow_iter)
+        assign(loss_scale, ops.where(overflow, smaller, larger))
+        assign(self.last_overflow_iter, begin)
+        assign(self.cur_iter, self.cur_iter + 1)
+        return overflow
+
+
+class FixedLossScaleUpdateCell(Cell):
+    """A loss scale that stays."""
+
+    def __init__(self, loss_scale_value: float) -> None:
+        super().__init__(auto_prefix=False)
+        self.loss_scale_value = check.positive_float("FixedLossScaleUpdateCell", "loss_scale_value", loss_scale_value)
+
+    def get_loss_scale(self) -> float:
+        """The scale."""
+        return self.loss_scale_value
+
+    def construct(self, loss_scale: Parameter, overflow: Tensor) -> Tensor:
+        """Returns `overflow`."""
+        return overflow
+
+
+class TrainOneStepWithLossScaleCell(TrainOneStepCell):
+    """A training step with loss scaling: where gradients overflow, nothing but the scale changes.
+
+    Called with the network's inputs; returns (loss, whether gradients overflowed, the scale of this step).
+
+    Args:
+        network: returns the loss.
+        optimizer: an Optimizer.
+        scale_sense: a Cell such as DynamicLossScaleUpdateCell, or the scale as a scalar Tensor.
+    """
+
+    def __init__(self, network: Cell, optimizer: Optimizer, scale_sense: Any) -> None:
+        super().__init__(network, optimizer)
+        where = "TrainOneStepWithLossScaleCell"
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"For '{where}', the 'optimizer' must be an Optimizer, but got {type(optimizer).__name__}.")
+        if isinstance(scale_sense, Cell):
+            self.loss_scaling_manager: Cell | None = scale_sense
+            value = Tensor(scale_sense.get_loss_scale(), float32)
+        elif isinstance(scale_sense, Tensor) and scale_sense.shape in ((), (1,)):
+            self.loss_scaling_manager = None
+            value = Tensor(scale_sense.asnumpy().reshape(()), float32)
+        else:
+            raise TypeError(f"For '{where}', the 'scale_sense' must be a Cell or a scalar Tensor, got {scale_sense!r}.")
+        self.scale_sense = Parameter(value, "scale_sense", requires_grad=False)
+
+    def set_sense_scale(self, sens: Tensor) -> None:
+        """Sets the scale, where it is not left to a Cell."""
+        if self.loss_scaling_manager is not None:
+            raise ValueError("set_sense_scale: the scale is left to a Cell, which sets it")
+        self.scale_sense.set_data(ops.reshape(sens, ()))
+
+    def construct(self, *inputs: Any) -> tuple[Any, Tensor, Tensor]:
+        scale = ops.identity(self.scale_sense)  # its value now: the Parameter may change below
+        loss, grads = self.value_and_grads(inputs, scale)
+        grads = tuple(g * (1.0 / scale) for g in grads)
+        finite = None
+        for g in grads:
+            all_finite = ops.all(ops.isfinite(g))
+            finite = all_finite if finite is None else ops.logical_and(finite, all_finite)
+        assert finite is not None
+        overflow = ops.logical_not(finite)
+        if self.loss_scaling_manager is not None:
+            self.loss_scaling_manager(self.scale_sense, overflow)
+        self._step_where(finite, grads)
+        return loss, overflow, scale
+
+    def _step_where(self, finite: Tensor, grads: tuple[Tensor, ...]) -> None:
+        """The optimizer's step, taken back where gradients are not finite."""
+        before = [(p, ops.identity(p)) for p in self.optimizer.get_parameters()]
+        self.optimizer(grads)
+        for parameter, old in before:
+            assign(parameter, ops.where(finite, parameter, old))
+
+
+class ParameterUpdate(Cell):
+    """Called with a Tensor of the Parameter's shape, assigns it; returns the Parameter."""
+
+    def __init__(self, param: Parameter) -> None:
+        super().__init__(auto_prefix=False)
+        if not isinstance(param, Parameter):
+            raise TypeError(f"For 'ParameterUpdate', the 'param' must be a Parameter, but got {type(param).__name__}.")
+        self._param = param
+
+    def construct(self, x: Tensor) -> Tensor:
+        assign(self._param, x)
+        return self._param

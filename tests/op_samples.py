@@ -1,0 +1,180 @@
+"""Operands for every op of the table: several shapes and dtypes, and the values at which ops go wrong.
+
+`SAMPLES[name]` is a list of `Sample`s. Each is checked for its type, its kernel and, where `smooth`, its derivative (by
+finite differences, so it lies away from kinks and poles).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphc.dtype import bool_, float32, float64, int32, int64, uint8
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call: operands, attributes, and whether the op is differentiable there."""
+
+    operands: tuple[np.ndarray, ...]
+    attrs: dict[str, Any] = field(default_factory=dict)
+    smooth: bool = False
+
+    def __str__(self) -> str:
+        types = ",".join(f"{o.dtype.name}{list(o.shape)}".replace(" ", "") for o in self.operands)
+        attrs = ",".join(f"{k}={v}" for k, v in self.attrs.items()).replace(" ", "")
+        return f"{types};{attrs}" if attrs else types
+
+
+SAMPLES: dict[str, list[Sample]] = {}
+_rng = np.random.default_rng(20240229)
+
+FLOATS, INTS = ("float32", "float64"), ("int32", "int64", "uint8")
+EDGES = [
+    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 1e-30, -1e-30, 1e-44, 3.0e38, -3.0e38, 8388608.5, 16777217.0, 88.0,
+    -88.0, 0.1, np.inf, -np.inf, np.nan,
+]  # fmt: skip
+INT_EDGES = [0, 1, -1, 2, -2, 3, 7, -7, 31, 32, 63, 64, 255, 2**31 - 1, -(2**31)]
+
+
+def normal(*shape: int, dtype: str = "float64") -> np.ndarray:
+    return _rng.normal(size=shape).astype(dtype)
+
+
+def whole(*shape: int, low: int = -5, high: int = 6, dtype: str = "int64") -> np.ndarray:
+    return _rng.integers(low, high, shape).astype(dtype)
+
+
+def truth(*shape: int) -> np.ndarray:
+    return _rng.random(shape) < 0.5
+
+
+def edges(dtype: str) -> np.ndarray:
+    values = EDGES if dtype.startswith("float") else INT_EDGES
+    with np.errstate(all="ignore"):
+        return np.array(values, np.float64 if dtype.startswith("float") else np.int64).astype(dtype)
+
+
+def pairs(dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Every edge value with every other."""
+    values = edges(dtype)
+    x, y = np.meshgrid(values, values, indexing="ij")
+    return x.copy(), y.copy()
+
+
+def add(names: str, *samples: Sample) -> None:
+    for name in names.split():
+        SAMPLES.setdefault(name, []).extend(samples)
+
+
+def sample(*operands: np.ndarray, smooth: bool = False, **attrs: Any) -> Sample:
+    return Sample(operands, attrs, smooth)
+
+
+# Elementwise: all the edge values, then smooth ones of an odd size (so that vector kernels have a rest)
+
+_DOMAINS = {
+    "log log2 log10 sqrt rsqrt reciprocal": (0.2, 3.0), "log1p": (-0.8, 3.0), "asin acos atanh erfinv": (-0.9, 0.9),
+    "acosh": (1.2, 4.0), "abs relu sign floor ceil round trunc": (0.1, 0.4),
+    "exp exp2 expm1 sin cos tan atan sinh cosh tanh asinh sigmoid softplus erf erfc square neg identity copy": (-1.4, 1.3),
+}  # fmt: skip
+for _names, (_low, _high) in _DOMAINS.items():
+    _smooth = np.linspace(_low, _high, 19)
+    _many = np.linspace(_low, _high, 1001).astype("float32")
+    _zeros = () if _names.startswith("log") else (sample(np.zeros((0, 3), "float32")),)
+    add(_names, sample(_smooth, smooth=True), sample(_many), *_zeros, sample(np.float64(_high).reshape(())))
+    add(_names, *(sample(edges(d)) for d in FLOATS))
+add("abs relu sign floor ceil round trunc", sample(-np.linspace(0.1, 0.4, 7), smooth=True))
+add("abs relu sign floor ceil round trunc square neg identity copy stop_gradient", *(sample(edges(d)) for d in INTS))
+add("identity copy stop_gradient logical_not bitwise_not", sample(truth(5, 3)))
+add("stop_gradient", sample(normal(3, 4)))
+add("bitwise_not", *(sample(edges(d)) for d in INTS))
+add("isnan isinf isfinite", *(sample(edges(d)) for d in (*FLOATS, *INTS)))
+
+_FLOAT_PAIRS = "add sub mul div floor_div floor_mod fmod maximum minimum"
+_COMPARISONS = "less less_equal greater greater_equal equal not_equal"
+add(f"{_FLOAT_PAIRS} atan2 {_COMPARISONS}", *(sample(*pairs(d)) for d in FLOATS))
+add(f"{_FLOAT_PAIRS} atan2", sample(np.linspace(0.6, 2.7, 15).reshape(3, 5), np.linspace(3.1, 1.3, 15).reshape(3, 5), smooth=True))
+add(f"add sub mul floor_div floor_mod maximum minimum {_COMPARISONS}", *(sample(*pairs(d)) for d in INTS))
+add("bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift", *(sample(*pairs(d)) for d in INTS))
+add("add mul maximum minimum logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor equal", sample(truth(4, 9), truth(4, 9)))
+add("pow", *(sample(*pairs(d)) for d in INTS), *(sample(*pairs(d)) for d in FLOATS))
+add("pow", sample(np.linspace(0.3, 2.0, 12), np.linspace(-1.5, 2.5, 12), smooth=True))
+add("pow", sample(whole(40, low=-9, high=9), whole(40, low=-3, high=40)))
+add("select", sample(truth(4, 5), normal(4, 5), normal(4, 5), smooth=True), sample(truth(3, 3), truth(3, 3), truth(3, 3)))
+add("select", sample(truth(37), whole(37, dtype="int32"), whole(37, dtype="int32")))
+
+_FAR = np.array([1e10, -1e10, 2.0**31, -(2.0**31), 2.0**63, -(2.0**63), 2.0**24 + 1, 255.5, 256.0, -0.9, -1.0, 254.9])
+for _to in (float32, float64, int32, int64, uint8, bool_):
+    add("cast", *(sample(edges(d), dtype=_to) for d in (*FLOATS, *INTS)), sample(truth(6), dtype=_to))
+    add("cast", sample(_FAR, dtype=_to), sample(_FAR.astype("float32"), dtype=_to))
+add("cast", sample(normal(3, 5), dtype=float64, smooth=True))
+
+# Data movement
+
+add("reshape", sample(normal(4, 6), shape=(2, 12), smooth=True), sample(normal(2, 3, 4), shape=(4, 3, 2), smooth=True))
+add("reshape", sample(normal(1), shape=()), sample(np.zeros((0, 4), "int32"), shape=(2, 0)), sample(truth(6), shape=(3, 1, 2)))
+add("transpose", sample(normal(3, 5), perm=(1, 0), smooth=True), sample(normal(2, 3, 4), perm=(2, 0, 1), smooth=True))
+add("transpose", sample(whole(17, 33, dtype="int32"), perm=(1, 0)), sample(normal(), perm=()))
+add("broadcast_to", sample(normal(3, 1), shape=(2, 3, 4), smooth=True), sample(normal(), shape=(5,), smooth=True))
+add("broadcast_to", sample(normal(1, 4, 1, dtype="float32"), shape=(3, 4, 5)), sample(truth(1), shape=(0,)))
+add("slice", sample(normal(5, 7), begin=(1, 0), shape=(2, 3), step=(2, 3), smooth=True))
+add("slice", sample(normal(5, 7), begin=(0, 2), shape=(5, 0), step=(1, 1)), sample(whole(9), begin=(8,), shape=(1,), step=(5,)))
+add("pad", sample(normal(3, 2), normal(), low=(1, 0), high=(2, 1), interior=(1, 2), smooth=True))
+add("pad", sample(whole(4), np.int64(9).reshape(()), low=(2,), high=(0,), interior=(0,)))
+add("pad", sample(np.zeros((0, 2), "float32"), np.float32(1).reshape(()), low=(1, 1), high=(1, 0), interior=(3, 0)))
+add("flip", sample(normal(3, 4, 2), axes=(0, 2), smooth=True), sample(whole(7), axes=(0,)), sample(truth(2, 3), axes=()))
+add("concat", sample(normal(2, 3), normal(2, 1), normal(2, 4), axis=1, smooth=True), sample(truth(2, 2), truth(3, 2), axis=0))
+add("concat", sample(whole(3, dtype="int32"), axis=0), sample(np.zeros((0, 2), "float32"), normal(2, 2, dtype="float32"), axis=0))
+add("iota", *(sample(shape=(3, 4), axis=a, dtype=d) for a in (0, 1) for d in (int64, float32)), sample(shape=(300,), axis=0, dtype=uint8))
+
+# Reductions: sizes below, at and above the sixteen partial results, over each kind of run
+
+for _name in "sum prod max min argmax argmin".split():
+    _smooth = _name in ("sum", "prod", "max", "min")
+    for _run in ((0, 1), (1, 2), (1, 3), (0, 3), (2, 2)):
+        add(_name, sample(normal(3, 4, 5), run=_run, smooth=_smooth))
+    add(_name, sample(normal(1000, dtype="float32"), run=(0, 1)), sample(normal(16, 33, dtype="float32"), run=(0, 1)))
+    add(_name, sample(np.array([[1.0, np.nan, 2.0], [np.inf, 1.0, -np.inf]], "float32"), run=(1, 2)))
+    add(_name, *(sample(whole(7, 19, low=0, high=4, dtype=d), run=(1, 2)) for d in INTS))
+add("sum prod", sample(np.zeros((0, 3), "float32"), run=(0, 1)), sample(np.array([2.0, 0.0, 3.0, 0.0, 1.0]), run=(0, 1), smooth=True))
+add("prod", sample(np.array([2.0, 0.0, 3.0]), run=(0, 1), smooth=True))
+add("max min argmax argmin", sample(truth(5, 6), run=(1, 2)), sample(np.zeros((0, 3), "float32"), run=(1, 2)))
+add("any all", *(sample(truth(4, 3, 20), run=r) for r in ((0, 1), (1, 3), (0, 3))), sample(np.zeros((3, 0), bool), run=(1, 2)))
+add("any all", sample(np.ones((3, 17), bool), run=(1, 2)), sample(np.zeros((3, 17), bool), run=(1, 2)))
+
+# Sequences
+
+_shuffled = np.array([[3.0, 1.0, 2.0, 1.0, np.nan, -np.inf, 0.0, -0.0, np.inf, 1.0]], "float32")
+for _name in ("cumsum", "cumprod"):
+    add(_name, sample(normal(3, 4, 2), axis=1, smooth=True), sample(normal(5), axis=0, smooth=True))
+    add(_name, sample(normal(40, 3, dtype="float32"), axis=0), *(sample(whole(4, 9, dtype=d, low=0), axis=1) for d in INTS))
+    add(_name, sample(np.zeros((0, 3), "float32"), axis=0), sample(_shuffled, axis=1))
+add("cumprod", sample(np.array([2.0, 0.0, 3.0, 0.5]), axis=0, smooth=True))
+for _down in (False, True):
+    add("argsort", sample(_shuffled, descending=_down), sample(normal(3, 50, dtype="float32"), descending=_down))
+    add("argsort", sample(normal(2, 3, 7), descending=_down), sample(truth(4, 9), descending=_down))
+    add("argsort", *(sample(whole(5, 33, dtype=d, low=0), descending=_down) for d in INTS))
+    add("argsort", sample(np.zeros((3, 0), "float32"), descending=_down), sample(normal(4, 1), descending=_down))
+
+# Positions
+
+add("gather", sample(normal(5, 3), whole(2, 4, low=0, high=5), axis=0, batch_dims=0, smooth=True))
+add("gather", sample(normal(2, 5, 3), whole(4, low=0, high=5, dtype="int32"), axis=1, batch_dims=0, smooth=True))
+add("gather", sample(normal(4, 3, 2), whole(6, low=0, high=4), whole(6, low=0, high=3), axis=0, batch_dims=0, smooth=True))
+add("gather", sample(normal(2, 4, 3, 2), whole(2, 5, low=0, high=4), axis=1, batch_dims=1, smooth=True))
+add("gather", sample(normal(2, 3, 4), whole(2, 5, low=0, high=4), axis=2, batch_dims=1, smooth=True))
+add("gather", sample(truth(7), np.array(3, "uint8"), axis=0, batch_dims=0), sample(whole(3, 2), np.zeros(0, "int64"), axis=0, batch_dims=0))
+add("gather_elements", sample(normal(4, 3), whole(2, 3, low=0, high=4), axis=0, smooth=True))
+add("gather_elements", sample(normal(2, 5, 3), whole(2, 4, 3, low=0, high=5, dtype="int32"), axis=1, smooth=True))
+for _name in ("scatter_add", "scatter_set"):
+    add(_name, sample(normal(5, 3), np.array([[1, 4], [1, 0]]), normal(2, 2, 3), smooth=True))
+    add(_name, sample(normal(6), np.array([5, 5, 5, 0], "int32"), normal(4), smooth=True))
+    add(_name, sample(normal(4, 9, dtype="float32"), whole(30, low=0, high=4), normal(30, 9, dtype="float32")))
+    add(_name, *(sample(whole(4, dtype=d, low=0), whole(9, low=0, high=4), whole(9, dtype=d, low=0)) for d in INTS))
+    add(_name, sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2)), sample(normal(3, 2), np.array(1), normal(2), smooth=True))
+_on, _off = np.float64(2.5).reshape(()), np.float64(-1).reshape(())
+add("one_hot", sample(whole(2, 3, low=0, high=4), _on, _off, depth=4, axis=2, smooth=True))
+add("one_hot", sample(whole(5, low=0, high=3, dtype="int32"), np.int32(1).reshape(()), np.int32(0).reshape(()), depth=3, axis=0))

@@ -1,0 +1,118 @@
+"""Hand-made kernels: each, run in two parts in either order, computes the meaning of the op that asks for it."""
+
+import ctypes
+
+import numpy as np
+import pytest
+
+import graphc.ops  # noqa: F401 (fills the table)
+from graphc.dtype import ALL, dtype_of, float32, float64, int32, int64, uint8
+from graphc.ir import TensorType
+from graphc.op import TABLE
+from graphc.runtime import jit
+from graphc.runtime.handmade import KERNELS
+from graphc.runtime.llvmtext import Module, i64
+
+NUMBERS = (float32, float64, int32, int64, uint8)
+
+
+def type_of(array):
+    return TensorType(array.shape, dtype_of(array.dtype))
+
+
+def run(name, *arrays, **attrs):
+    """The kernel's result, and what it reported: (position, value) pairs."""
+    op, kernel = TABLE[name], KERNELS[name]
+    types = [type_of(a) for a in arrays]
+    type_ = op.infer(*types, **attrs)
+    module = Module("test")
+    b = module.function("kernel", [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
+    args, begin, end = b.args
+    *operands, result, reports = (b.load(b.gep(args, i, "ptr"), "ptr") for i in range(len(arrays) + 2))
+
+    def fail(into, cond, position, value, bound):
+        with into.when(cond):  # reports[0] counts; then come the pairs
+            count = into.load(reports, "i64")
+            at = into.add(into.mul(count, 2), 1)
+            into.store(position, into.gep(reports, at, "i64"))
+            into.store(value, into.gep(reports, into.add(at, 1), "i64"))
+            into.store(into.add(count, i64(1)), reports)
+
+    kernel.emit(b, operands, result, types, type_, attrs, begin, end, fail)
+    b.ret()
+    native = jit.compile_text([str(module)], ["kernel"])
+    call = native.function("kernel", None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+    out = np.full(type_.shape, 77).astype(type_.dtype.np)
+    reported = np.zeros(64, np.int64)
+    table = np.array([a.ctypes.data for a in (*arrays, out, reported)], np.int64)
+    units = kernel.units(types, type_, attrs)
+    for part in ((units // 2, units), (0, units // 2)):
+        call(table.ctypes.data, *part)
+    pairs = [(int(p), int(v)) for p, v in reported[1 : 1 + 2 * reported[0]].reshape(-1, 2)]
+    return out, pairs
+
+
+def numbers(rng, shape, dtype, scale=30.0):
+    return np.ascontiguousarray((rng.normal(size=shape) * scale).astype(dtype.np))
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+def test_every_kernel_that_an_op_asks_for_is_there_and_is_asked_for():
+    assert {op.kernel for op in TABLE.values() if op.kernel} == set(KERNELS)
+
+
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+@pytest.mark.parametrize("dtype", NUMBERS, ids=str)
+def test_scans(name, dtype, rng):
+    whole = [((5,), 0), ((3, 7), 0), ((3, 7), 1), ((2, 9, 147), 1), ((1, 3, 64), 1)]
+    for shape, axis in [*whole, ((0, 4), 1), ((4, 0), 0)]:
+        x = numbers(rng, shape, dtype, 3.0)
+        result, _ = run(name, x, axis=axis)
+        np.testing.assert_array_equal(result, TABLE[name].meaning(x, axis=axis))
+
+
+def test_scan_carries_nan_on():
+    x = np.array([1, np.nan, 2, np.inf], np.float32)
+    np.testing.assert_array_equal(run("cumsum", x, axis=0)[0], np.array([1, np.nan, np.nan, np.nan], np.float32))
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("dtype", ALL, ids=str)
+def test_argsort(dtype, descending, rng):
+    for shape in [(1,), (2,), (5,), (3, 7), (2, 1000), (1, 1025), (2, 0), (0, 3)]:
+        x = numbers(rng, shape, dtype)
+        flat = x.reshape(-1)
+        flat[::3] = flat[:1]  # equal keys, so that stability shows
+        if dtype.is_float:
+            flat[1::5] = np.nan
+            flat[2::7] = -0.0
+            flat[4::9] = np.inf
+        result, _ = run("argsort", x, descending=descending)
+        np.testing.assert_array_equal(result, TABLE["argsort"].meaning(x, descending=descending))
+
+
+@pytest.mark.parametrize("name", ["scatter_add", "scatter_set"])
+@pytest.mark.parametrize("dtype", ALL, ids=str)
+@pytest.mark.parametrize("index", [int32, int64, uint8], ids=str)
+def test_scatter(name, dtype, index, rng):
+    for rows, rest, count in [(5, (), 7), (4, (3,), (2, 3)), (3, (147,), 9), (3, (64,), 4), (3, (2,), 0), (3, (0,), 2)]:
+        x = numbers(rng, (rows, *rest), dtype)
+        positions = rng.integers(0, rows, count).astype(index.np)
+        updates = numbers(rng, (*positions.shape, *rest), dtype)
+        result, reports = run(name, x, positions, updates)
+        np.testing.assert_array_equal(result, TABLE[name].meaning(x, positions, updates))
+        assert not reports
+
+
+@pytest.mark.parametrize("name", ["scatter_add", "scatter_set"])
+def test_scatter_reports_a_bad_position_and_writes_nothing_there(name):
+    x = np.zeros((3, 2), np.float32)
+    positions = np.array([1, 3, -1, 2], np.int32)
+    updates = np.arange(1, 9, dtype=np.float32).reshape(4, 2)
+    result, reports = run(name, x, positions, updates)
+    np.testing.assert_array_equal(result, np.array([[0, 0], [1, 2], [7, 8]], np.float32))
+    assert reports == [(1, 3), (2, -1)]

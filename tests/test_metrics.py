@@ -1,0 +1,253 @@
+"""Metrics, against values worked out by hand or printed by MindSpore 2.10."""
+
+import math
+
+import numpy as np
+import pytest
+
+from graphc.tensor import Tensor
+from graphc.train import metrics
+from graphc.train.metrics import get_metric_fn, get_metrics, names
+
+SCORES = Tensor(np.array([[0.2, 0.5], [0.3, 0.1], [0.9, 0.6]], np.float32))
+LABELS = Tensor(np.array([1, 0, 1], np.int32))
+SETS = Tensor(np.array([[0, 1, 1], [1, 0, 1], [0, 0, 1]]))
+TRUE_SETS = Tensor(np.array([[0, 1, 0], [1, 0, 1], [0, 0, 1]]))
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (metrics.Accuracy(), 2 / 3),
+        (metrics.Precision(), [0.5, 1.0]),
+        (metrics.Recall(), [1.0, 0.5]),
+        (metrics.F1(), [2 / 3, 2 / 3]),
+        (metrics.Fbeta(2), [5 / 6, 5 / 9]),
+        (metrics.Top1CategoricalAccuracy(), 2 / 3),
+        (metrics.TopKCategoricalAccuracy(2), 1.0),
+        (metrics.Perplexity(), (0.5 * 0.3 * 0.6) ** (-1 / 3)),
+        (metrics.Perplexity(0), (0.5 * 0.6) ** (-1 / 2)),
+        (metrics.ConfusionMatrix(2), [[1, 0], [1, 1]]),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, metrics.Metric) else "",
+)
+def test_classification(metric, expected):
+    np.testing.assert_allclose(metric(SCORES, LABELS), expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected", "average"),
+    [
+        (metrics.Precision("multilabel"), [0.5, 1.0, 1.0], 5 / 6),
+        (metrics.Recall("multilabel"), [1.0, 1.0, 1.0], 1.0),
+    ],
+)
+def test_multilabel(metric, expected, average):
+    metric.update(SETS, TRUE_SETS)
+    np.testing.assert_array_equal(metric.eval(), expected)
+    assert metric.eval(True) == pytest.approx(average, rel=1e-15)
+    metric.update(SETS, TRUE_SETS)
+    assert len(metric.eval()) == 6
+    assert metric.eval(True) == pytest.approx(average, rel=1e-15)
+
+
+def test_multilabel_accuracy_wants_every_label_right():
+    assert metrics.Accuracy("multilabel")(SETS, TRUE_SETS) == 2 / 3
+
+
+def test_one_hot_labels():
+    one_hot = np.eye(2)[[1, 0, 1]]
+    for metric in (metrics.Accuracy(), metrics.Top1CategoricalAccuracy()):
+        assert metric(SCORES, one_hot) == 2 / 3
+    np.testing.assert_array_equal(metrics.Recall()(SCORES, one_hot), [1.0, 0.5])
+
+
+def test_dense_predictions():
+    """Predictions [N, C, H]: every position counts."""
+    scores = np.zeros((2, 3, 4))
+    scores[:, 1] = 1
+    labels = np.array([[1, 1, 1, 0], [1, 2, 1, 1]])
+    assert metrics.Accuracy()(scores, labels) == 6 / 8
+    np.testing.assert_array_equal(metrics.Recall()(scores, labels), [0, 1, 0])
+
+
+def test_a_class_never_predicted_has_precision_0():
+    np.testing.assert_array_equal(metrics.Precision()(np.array([[1.0, 0.0]]), [1]), [0, 0])
+
+
+def test_errors_are_per_sample():
+    predicted, actual = Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([[0.0, 2.0], [3.0, 6.0]])
+    assert metrics.MAE()(predicted, actual) == 1.5
+    assert metrics.MSE()(predicted, actual) == 2.5
+
+
+def test_batches_accumulate_and_clear_forgets():
+    metric = metrics.Accuracy()
+    metric.update(SCORES, LABELS)
+    metric.update(SCORES, Tensor([0, 1, 1]))
+    assert metric.eval() == 2 / 6
+    metric.clear()
+    metric.update(SCORES, LABELS)
+    assert metric.eval() == 2 / 3
+
+
+def test_loss_is_the_mean_over_batches():
+    metric = metrics.Loss()
+    for loss in (Tensor(1.0), Tensor([2.0, 4.0])):
+        metric.update(loss)
+    assert metric.eval() == 2.0
+
+
+def test_top_k_of_equal_scores_takes_the_first():
+    metric = metrics.TopKCategoricalAccuracy(1)
+    assert metric(np.array([[0.5, 0.5]]), [0]) == 1
+    assert metric(np.array([[0.5, 0.5]]), [1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("normalize", "expected"),
+    [
+        ("no_norm", [[1, 0, 0], [0, 1, 0], [0, 1, 1]]),
+        ("target", [[1, 0, 0], [0, 1, 0], [0, 0.5, 0.5]]),
+        ("prediction", [[1, 0, 0], [0, 0.5, 0], [0, 0.5, 1]]),
+        ("all", [[0.25, 0, 0], [0, 0.25, 0], [0, 0.25, 0.25]]),
+    ],
+)
+def test_confusion_matrix(normalize, expected):
+    metric = metrics.ConfusionMatrix(3, normalize)
+    np.testing.assert_array_equal(metric(Tensor([0, 1, 1, 2]), Tensor([0, 1, 2, 2])), expected)
+
+
+def test_confusion_matrix_of_probabilities():
+    metric = metrics.ConfusionMatrix(2, threshold=0.6)
+    np.testing.assert_array_equal(metric(Tensor([0.2, 0.6, 0.5]), Tensor([0, 1, 1])), [[1, 0], [1, 1]])
+
+
+def test_cosine_similarity():
+    rows = np.array([[1, 3, 4, 7], [2, 4, 2, 5], [3, 1, 5, 8]])
+    similarity = metrics.CosineSimilarity()(rows)
+    np.testing.assert_allclose(similarity[0], [0, 0.94025615, 0.95162452], rtol=1e-8)
+    np.testing.assert_array_equal(similarity, similarity.T)
+    mean = metrics.CosineSimilarity("dot", "mean", zero_diagonal=False)(rows)
+    np.testing.assert_allclose(mean, [214 / 3, 166 / 3, 241 / 3], rtol=1e-15)
+
+
+@pytest.mark.parametrize(("distance", "expected"), [("euclidean", 1.0), ("chessboard", 2 / 3), ("taxicab", 5 / 3)])
+def test_root_mean_square_distance(distance, expected):
+    """The mean of the squared distances is `expected`."""
+    predicted = np.array([[3, 0, 1], [1, 3, 0], [1, 0, 2]])
+    actual = np.array([[0, 2, 1], [1, 2, 1], [0, 0, 1]])
+    metric = metrics.RootMeanSquareDistance(distance_metric=distance)
+    assert metric(predicted, actual, 0) == pytest.approx(math.sqrt(expected), rel=1e-12)
+    assert metric(predicted, np.zeros((3, 3)), 1) == math.inf
+
+
+def test_root_mean_square_distance_of_squares():
+    """A filled square has its border as surface; shifted by two, each point is at most two away."""
+    predicted, actual = np.zeros((9, 9), bool), np.zeros((9, 9), bool)
+    predicted[1:6, 1:6] = True
+    actual[1:6, 3:8] = True
+    metric = metrics.RootMeanSquareDistance(symmetric=True)
+    there, back = metric(predicted, actual, 1), metric(actual, predicted, 1)
+    assert there == back
+    assert 0 < there <= 2
+    assert metric(predicted, predicted, 1) == 0
+
+
+def test_roc_and_auc():
+    metric = metrics.ROC(pos_label=2)
+    false, true, thresholds = metric(np.array([3, 1, 4, 2]), np.array([0, 1, 2, 3]))
+    np.testing.assert_allclose(false, [0, 0, 1 / 3, 2 / 3, 1])
+    np.testing.assert_array_equal(true, [0, 1, 1, 1, 1])
+    np.testing.assert_array_equal(thresholds, [5, 4, 3, 2, 1])
+    assert metrics.auc(false, true) == 1.0
+    assert metrics.auc(false[::-1], true[::-1]) == 1.0
+
+
+def test_roc_of_classes_joins_batches():
+    scores = np.array([[0.28, 0.55], [0.10, 0.20], [0.20, 0.05], [0.05, 0.75]])
+    whole, halves = metrics.ROC(class_num=2), metrics.ROC(class_num=2)
+    whole.update(scores, [0, 1, 0, 1])
+    halves.update(scores[:2], [0, 1])
+    halves.update(scores[2:], [0, 1])
+    for one, other in zip(whole.eval(), halves.eval(), strict=True):
+        for c in range(2):
+            np.testing.assert_array_equal(one[c], other[c])
+    np.testing.assert_array_equal(whole.eval()[1][0], [0, 0.5, 1, 1, 1])
+
+
+def test_auc_sorts_when_asked():
+    x, y = np.array([0.0, 1.0, 0.5]), np.array([0.0, 1.0, 1.0])
+    assert metrics.auc(x, y, reorder=True) == 0.75
+    with pytest.raises(ValueError, match="rise or fall"):
+        metrics.auc(x, y)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: metrics.Accuracy("binary"), TypeError, "eval_type.*'binary'"),
+        (lambda: metrics.Accuracy()(SCORES), ValueError, "expected 2 inputs.*got 1"),
+        (lambda: metrics.Accuracy()(SCORES, Tensor([1, 0])), ValueError, r"\(3, 2\) and \(2,\)"),
+        (lambda: metrics.Accuracy()(1.0, 2), TypeError, "got float"),
+        (lambda: metrics.Accuracy("multilabel")(SCORES, SCORES), ValueError, "zeros and ones"),
+        (lambda: metrics.Accuracy().eval(), RuntimeError, "call update first"),
+        (lambda: metrics.Precision()(SCORES, Tensor([0, 2, 1])), ValueError, "classes 0 to 1, got 2"),
+        (lambda: metrics.ConfusionMatrix(2)(Tensor([0, 1]), Tensor([0, -1])), ValueError, "classes 0 to 1, got -1"),
+        (lambda: metrics.ConfusionMatrix(2, "rows"), ValueError, "normalize.*'rows'"),
+        (lambda: metrics.Top5CategoricalAccuracy()(SCORES, LABELS), ValueError, "C >= 5"),
+        (lambda: metrics.Fbeta(0), ValueError, "greater than 0"),
+        (lambda: metrics.Loss()(Tensor([[1.0]])), ValueError, "rank 0 or 1"),
+        (lambda: metrics.MAE()(Tensor([1.0]), Tensor([1.0, 2.0])), ValueError, "one shape"),
+        (lambda: metrics.CosineSimilarity()(np.zeros((2, 2))), ValueError, "zeros"),
+        (lambda: metrics.ROC()(np.array([0.1]), np.array([1])), ValueError, "no negative"),
+        (lambda: get_metric_fn("accuracies"), KeyError, "accuracies"),
+        (lambda: get_metrics({"acc": 3}), TypeError, "'acc': int"),
+        (lambda: get_metrics("acc"), TypeError, "expected names"),
+    ],
+)
+def test_wrong_input_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_classes_may_not_change_between_batches():
+    metric = metrics.Precision()
+    metric.update(SCORES, LABELS)
+    before = metric.eval().copy()
+    with pytest.raises(ValueError, match="2 classes so far, got 3"):
+        metric.update(np.eye(3), [0, 1, 2])
+    np.testing.assert_array_equal(metric.eval(), before)
+
+
+def test_metrics_by_name():
+    assert {"acc", "accuracy", "loss", "F1", "top_5_accuracy"} <= set(names())
+    for name in names():
+        arguments = {"topk": [1], "confusion_matrix": [2]}.get(name, [])
+        assert isinstance(get_metric_fn(name, *arguments), metrics.Metric)
+    found = get_metrics({"loss", "acc"})
+    assert list(found) == ["acc", "loss"]
+    assert isinstance(found["acc"], metrics.Accuracy)
+    assert list(get_metrics(["loss", "acc"])) == ["loss", "acc"]
+    assert get_metrics(None) == {}
+
+
+class _Largest(metrics.Metric):
+    def clear(self):
+        self.value = -math.inf
+
+    @metrics.rearrange_inputs
+    def update(self, *inputs):
+        self.value = max(self.value, float(self._convert_data(inputs[0]).max()))
+
+    def eval(self):
+        return self.value
+
+
+def test_a_metric_of_ones_own_with_indexes():
+    metric = _Largest().set_indexes([1])
+    assert metric(Tensor([5.0]), Tensor([2.0])) == 2.0
+    with pytest.raises(ValueError, match=r"indexes \[1\] choose from 1"):
+        metric.update(Tensor([5.0]))
+    with pytest.raises(ValueError, match="list of ints"):
+        metric.set_indexes((1,))
