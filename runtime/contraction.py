@@ -20,13 +20,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import groupby, product
-from math import inf, prod
+from math import inf, lcm, prod
 
 from graphc.runtime.llvmtext import SIZEOF, Builder, Val
 from graphc.runtime.target import host
 
 PANEL_BYTES = 64 * 1024
 """The part of the second-level cache that a tile's panel of the vector operand may fill: 256 steps of four vectors."""
+
+TURN = 4
+"""Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
 
 FAR = 4096
 """Elements between neighbours of a tile from which each is a page of its own."""
@@ -487,7 +490,7 @@ def _window(c: Contraction, tile: Mapping[str, float]) -> tuple[int, ...]:
     for d in reversed(c.sums):
         condition = c.condition(d.name)
         slides = any(_apart(c, x, tile, d) is not None for x in "ab")
-        room = max(2, int((144 if slides else 64) / (cells * prod(window))))
+        room = max(1 if window else 2, int((144 if slides else 64) / (cells * prod(window))))
         if (
             any(w < s.extent for w, s in zip(reversed(window), reversed(c.sums), strict=False))
             or (c.lane_tail and d.name == c.lane_tail[0])
@@ -555,7 +558,8 @@ def _cut_to(c: Contraction, window: Sequence[int], steps: int) -> Cut | None:
         extent = c.sums[level].extent
         if inner * extent > steps:
             size = -(-extent // -(-extent * inner // steps))
-            size = -(-size // window[level]) * window[level]
+            whole = lcm(window[level], TURN if level == len(c.sums) - 1 else 1)
+            size = -(-size // whole) * whole
             cut = Cut(level, size) if size < extent else Cut(level - 1, 1)
             return cut if cut.level >= 0 and not any(c.condition(d.name) for d in c.sums[: cut.level + 1]) else None
         inner *= extent

@@ -17,6 +17,7 @@ from itertools import product
 
 from graphc.runtime.contraction import (
     LOGICAL_LANES,
+    TURN,
     Axis,
     Contraction,
     Dim,
@@ -330,8 +331,8 @@ class _Kernel:
                 self.to_panel(place, {}, value)
                 return
             dim = self.c.sums[level]
-            turned = dim is self.c.sums[-1] and side.lane != 1 and side.strides[dim.name] == 1 and self.lanes >= 4
-            for start, stop, step in self.stretches(self.sum_span(level), dim.extent, 4 if turned else 1):
+            turned = dim is self.c.sums[-1] and side.lane != 1 and side.strides[dim.name] == 1 and self.lanes >= TURN
+            for start, stop, step in self.stretches(self.sum_span(level), dim.extent, TURN if turned else 1):
                 with self.loop(start, stop, step) as x:
                     here = self.at(place, dim.name, x)
                     if turned:
@@ -345,13 +346,13 @@ class _Kernel:
         return panel
 
     def copy_turned(self, place: _Place, dim: Dim, count: int, active: int) -> None:
-        """Copies `count` <= 4 steps of a summed dim that lies along memory: a transpose in registers."""
+        """Copies up to TURN steps of a summed dim that lies along memory: a transpose in registers."""
         b, source = self.b, place.sides[0]
-        four = vector(self.element, 4)
+        four = vector(self.element, TURN)
         rows = [const(0.0, four)] * self.lanes
         for lane in range(active):
             address = b.gep(source.address, lane * source.lane, self.element)
-            rows[lane] = b.load(address, four) if count == 4 else b.masked_load(address, four, mask(count, 4))
+            rows[lane] = b.load(address, four) if count == TURN else b.masked_load(address, four, mask(count, 4))
         for n, value in enumerate(_transposed(b, rows)[:count]):
             self.to_panel(place, {dim.name: n}, value)
 

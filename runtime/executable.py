@@ -311,21 +311,26 @@ class Executable:
             IndexError: an index read from data is out of range; parameters and other state are as before.
         """
         with self._lock:
-            table = self._table
-            for slots_, tensor in zip(self._argument_slots, leaves, strict=True):
-                address = tensor.address()
-                for slot in slots_:
-                    table[slot] = address
-            buffers = []
-            for slots_, size in zip(self._output_slots, self._output_bytes, strict=True):
-                buffer = bytearray(size)
-                address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-                for slot in slots_:
-                    table[slot] = address
-                buffers.append(buffer)
+            buffers = self.bind(leaves)
             if self._step(self._table_address, self._status_address):
                 self._raise()
         return [Tensor.from_buffer(b, t) for b, t in zip(buffers, self.program.outputs, strict=True)]
+
+    def bind(self, leaves: Sequence[Tensor]) -> list[bytearray]:
+        """Puts the addresses of the arguments, and of new memory for the outputs, into the table; returns the latter."""
+        table = self._table
+        for slots_, tensor in zip(self._argument_slots, leaves, strict=True):
+            address = tensor.address()
+            for slot in slots_:
+                table[slot] = address
+        buffers = []
+        for slots_, size in zip(self._output_slots, self._output_bytes, strict=True):
+            buffer = bytearray(size)
+            address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+            for slot in slots_:
+                table[slot] = address
+            buffers.append(buffer)
+        return buffers
 
     def arguments_of(self, kernel: int) -> int:
         """The address of a kernel's arguments in the table."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.runtime import jit
 from graphc.runtime.executable import Executable
+from graphc.tensor import Tensor
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,8 @@ class KernelTime:
     where: str
 
 
-def kernel_times(executable: Executable, rounds: int = 15) -> list[KernelTime]:
-    """Runs every kernel `rounds` times, on one thread, on what the last run left in memory.
+def kernel_times(executable: Executable, leaves: Sequence[Tensor], rounds: int = 15) -> list[KernelTime]:
+    """Runs every kernel `rounds` times, in order and on one thread, on these arguments.
 
     Kernels that update parameters change them: profile a copy of a network that is still needed.
     """
@@ -33,6 +35,7 @@ def kernel_times(executable: Executable, rounds: int = 15) -> list[KernelTime]:
     functions = [
         native.function(c.name, None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64) for c in program.codes
     ]
+    outputs = executable.bind(leaves)  # kernels write there: it must live as long as they run
     samples: list[list[float]] = [[] for _ in functions]
     for _ in range(rounds):
         for number, (function, code) in enumerate(zip(functions, program.codes, strict=True)):
@@ -40,6 +43,7 @@ def kernel_times(executable: Executable, rounds: int = 15) -> list[KernelTime]:
             start = time.perf_counter()
             function(args, 0, code.units)
             samples[number].append(time.perf_counter() - start)
+    del outputs
     found = []
     for number, (code, group) in enumerate(zip(program.codes, program.schedule.groups, strict=True)):
         nbytes = sum(b.nbytes for b in code.buffers)

@@ -706,6 +706,7 @@ def test_endless_repeat() -> None:
     assert (endless.get_repeat_count(), endless.batch(2).repeat(2).get_repeat_count()) == (-1, -1)
     assert first(endless.take(7)) == [0, 1, 2, 0, 1, 2, 0]
     assert endless.take(7).get_dataset_size() == 7
+    assert (endless.skip(4).get_dataset_size(), first(endless.skip(4).take(3))) == (3, [1, 2, 0])
     assert first(endless.batch(2).take(2)) == [[0, 1], [2, 0]]
     zipped = ds.zip((endless, count_up(5).rename("x", "y")))
     assert (zipped.get_dataset_size(), first(zipped)) == (5, [0, 1, 2, 0, 1])

@@ -677,12 +677,10 @@ class TakeDataset(Dataset):
         return stream if self._taken < 0 else _first_rows(stream, self._taken)
 
     def _count(self) -> int:
+        below = self._children[0].get_dataset_size()
         if self._taken < 0:
-            return self._children[0].get_dataset_size()
-        return self._taken if self._endless_below() else min(self._taken, self._children[0].get_dataset_size())
-
-    def _endless_below(self) -> bool:
-        return self._children[0]._endless and self._children[0].get_dataset_size() > 0
+            return below
+        return self._taken if self._children[0]._endless and below else min(self._taken, below)
 
     @property
     def _endless(self) -> bool:
@@ -715,7 +713,8 @@ class SkipDataset(Dataset):
         return skipped(self._children[0]._stream(epoch), self._skipped)
 
     def _count(self) -> int:
-        return max(0, self._children[0].get_dataset_size() - self._skipped)
+        below = self._children[0].get_dataset_size()
+        return below if self._endless else max(0, below - self._skipped)
 
 
 class SplitDataset(Dataset):
