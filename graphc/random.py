@@ -1,0 +1,112 @@
+"""The state that random numbers come from.
+
+A number is a function of (seed, counter, element): Philox of a state that is a Parameter, so that a compiled step reads and
+advances it as it does any other. Every random op takes the state as it is and adds 1 to its counter. The stream of a
+program is therefore the same in both modes, under any fusion, and after `set_rng_state`.
+
+    graphc.set_seed(42)
+    ops.rand(3)             # seed 42, counter 0
+    ops.rand(3)             # seed 42, counter 1
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from graphc.dispatch import assign, located
+from graphc.dtype import int64
+from graphc.tensor import Parameter, Tensor
+
+_seed: int | None = None
+_streams: dict[int, Parameter] = {}
+
+
+def _new_state(seed: int, name: str) -> Parameter:
+    return Parameter(np.array([seed, 0], np.int64), name=name, requires_grad=False)
+
+
+_state = _new_state(int.from_bytes(os.urandom(8), "little") >> 1, "random.state")
+
+
+def set_seed(seed: int) -> None:
+    """Starts the program's random streams anew: those of ops and of op seeds, of initializers and of datasets.
+
+    NumPy's and Python's global generators are seeded too, as in MindSpore. Until it is called the streams of ops and
+    initializers start from the system's entropy.
+
+    Args:
+        seed: int, 0 to 2**32 - 1.
+    Raises:
+        TypeError, ValueError: no such int; nothing is changed then.
+        RuntimeError: called while a graph is being traced.
+    """
+    from graphc import initializer  # both are built on this package's tensors
+    from graphc.dataset import config
+
+    _outside_a_trace("set_seed")
+    config.set_seed(seed)
+    initializer.restart()
+    global _seed
+    _seed = int(seed)
+    _state.numpy_view()[:] = (_seed, 0)
+    for own, stream in _streams.items():
+        stream.numpy_view()[:] = (own, 0)
+
+
+def _outside_a_trace(name: str) -> None:
+    from graphc.dispatch import state
+
+    if state.trace is not None:
+        raise located(RuntimeError(f"{name}: the state cannot be set within a graph being traced; set it before"))
+
+
+def get_seed() -> int | None:
+    """The seed that was set, or None."""
+    return _seed
+
+
+def get_rng_state() -> Tensor:
+    """A copy of the state: int64 [seed, counter]."""
+    _outside_a_trace("get_rng_state")
+    return Tensor(_state.asnumpy())
+
+
+def set_rng_state(state: Tensor) -> None:
+    """Continues from a state that `get_rng_state` gave.
+
+    Raises:
+        ValueError: it is no int64 [seed, counter].
+    """
+    _outside_a_trace("set_rng_state")
+    if not isinstance(state, Tensor) or state.dtype is not int64 or state.shape != (2,):
+        raise located(ValueError(f"set_rng_state: expected an int64 Tensor of shape (2,), got {state!r:.80}"))
+    np.copyto(_state.numpy_view(), state.numpy_view())
+
+
+def stream(seed: int | None) -> Parameter:
+    """The state that an op with this `seed=` draws from: the program's for None and 0, else the seed's own.
+
+    Raises:
+        TypeError, ValueError: no int >= 0.
+    """
+    if seed is None:
+        return _state
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise located(TypeError(f"random: seed must be an int or None, got {seed!r:.60}"))
+    own = seed.__index__()
+    if not 0 <= own < 2**63:
+        raise located(ValueError(f"random: seed must be in [0, 2**63), got {own}"))
+    if own == 0:
+        return _state
+    if own not in _streams:
+        _streams[own] = _new_state(own, f"random.state{own}")
+    return _streams[own]
+
+
+def advance(state: Parameter) -> None:
+    """Makes the next op that draws from `state` draw other numbers."""
+    from graphc.ops.creation import iota  # the ops of this package draw from here
+
+    assign(state, state + iota(shape=(2,), axis=0, dtype=int64))  # (seed, counter) + (0, 1)

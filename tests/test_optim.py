@@ -1,0 +1,593 @@
+"""Optimizers: update rules to the bit, learning rates, weight decay, groups, loss scale, modes and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import Parameter, Tensor, nn, ops
+from graphc.dispatch import assign
+
+F = np.float32
+SHAPES = ((3, 4), (4,), ())
+
+
+def f32(value: float) -> np.float32:
+    return F(value)
+
+
+def arrays(seed: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape).astype(F) for shape in SHAPES]
+
+
+def parameters(seed: int = 0) -> list[Parameter]:
+    return [Parameter(a, f"p{i}") for i, a in enumerate(arrays(seed))]
+
+
+def run_steps(optimizer: nn.Optimizer, steps: int = 4) -> list[np.ndarray]:
+    for step in range(steps):
+        optimizer(tuple(Tensor(g) for g in arrays(100 + step)))
+    return [p.asnumpy() for p in optimizer.parameters]
+
+
+# Each rule as a NumPy generator: given w, it is sent gradients and yields the new w, in float32 and in the same order of
+# operations, so the results must be equal to the bit: + - * / and sqrt are exact in IEEE arithmetic.
+
+Rule = Callable[[np.ndarray], Iterator[Any]]
+
+
+def sgd(lr: float, momentum: float = 0.0, dampening: float = 0.0, decay: float = 0.0, nesterov: bool = False) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        v, first = np.zeros_like(w), True
+        while True:
+            g = yield w
+            if decay:
+                g = g + w * f32(decay)
+            if momentum:
+                share = f32(1) - f32(dampening) * f32(not first)
+                v = v * f32(momentum) + (g * share if dampening else g)
+                g = g + v * f32(momentum) if nesterov else v
+            w, first = w - g * f32(lr), False
+
+    return rule
+
+
+def momentum_rule(lr: float, momentum: float, nesterov: bool = False, scale: float = 1.0) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        v = np.zeros_like(w)
+        while True:
+            g = yield w
+            g = g * f32(1 / scale) if scale != 1 else g
+            v = v * f32(momentum) + g
+            w = w - (g + v * f32(momentum) if nesterov else v) * f32(lr)
+
+    return rule
+
+
+def adam(lr: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, decay: float = 0.0, nesterov: bool = False,
+         amsgrad: bool = False) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        m = v = top = np.zeros_like(w)
+        p1 = p2 = f32(1)
+        while True:
+            g = yield w
+            g = g + w * f32(decay) if decay else g
+            p1, p2 = p1 * f32(b1), p2 * f32(b2)
+            correction = np.sqrt(f32(1) - p2) / (f32(1) - p1)
+            m = m + (g - m) * f32(1 - b1)
+            v = v + (g * g - v) * f32(1 - b2)
+            top = np.maximum(top, v)
+            up = m * f32(b1) + g * f32(1 - b1) if nesterov else m
+            w = w - up / (np.sqrt(top if amsgrad else v) + f32(eps)) * (f32(lr) * correction)
+
+    return rule
+
+
+def adam_weight_decay(lr: float, decay: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-6) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        m = v = np.zeros_like(w)
+        while True:
+            g = yield w
+            m = m * f32(b1) + g * f32(1 - b1)
+            v = v * f32(b2) + g * g * f32(1 - b2)
+            w = w - (m / (np.sqrt(v) + f32(eps)) + w * f32(decay)) * f32(lr)
+
+    return rule
+
+
+def ada_max(lr: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        m = v = np.zeros_like(w)
+        p1 = f32(1)
+        while True:
+            g = yield w
+            p1 = p1 * f32(b1)
+            m = m * f32(b1) + g * f32(1 - b1)
+            v = np.maximum(v * f32(b2), np.abs(g))
+            w = w - m / (v + f32(eps)) * (f32(lr) / (f32(1) - p1))
+
+    return rule
+
+
+def rms_prop(lr: float, decay: float = 0.9, momentum: float = 0.0, eps: float = 1e-10, centered: bool = False) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        s, a, u = np.ones_like(w), np.zeros_like(w), np.zeros_like(w)
+        while True:
+            g = yield w
+            s = s * f32(decay) + g * g * f32(1 - decay)
+            a = a * f32(decay) + g * f32(1 - decay)
+            d = s - a * a if centered else s
+            u = u * f32(momentum) + g * f32(lr) / np.sqrt(d + f32(eps))
+            w = w - u
+
+    return rule
+
+
+def adagrad(lr: float, accum: float = 0.1, update_slots: bool = True) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        s = np.full_like(w, accum)
+        while True:
+            g = yield w
+            s = s + g * g if update_slots else s
+            w = w - g * f32(lr) / np.sqrt(s)
+
+    return rule
+
+
+def adadelta(lr: float, rho: float = 0.9, eps: float = 1e-6) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        s = d = np.zeros_like(w)
+        while True:
+            g = yield w
+            s = s * f32(rho) + g * g * f32(1 - rho)
+            u = np.sqrt(d + f32(eps)) / np.sqrt(s + f32(eps)) * g
+            d = d * f32(rho) + u * u * f32(1 - rho)
+            w = w - u * f32(lr)
+
+    return rule
+
+
+def rprop(lr: float, minus: float = 0.5, plus: float = 1.2, low: float = 1e-6, high: float = 50.0) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        previous, size = np.zeros_like(w), np.full_like(w, lr)
+        while True:
+            g = yield w
+            agreement = g * previous
+            factor = np.where(agreement < 0, f32(minus), np.where(agreement > 0, f32(plus), f32(1)))
+            size = np.clip(size * factor, f32(low), f32(high))
+            previous = np.where(agreement < 0, f32(0), g)
+            w = w - np.sign(previous) * size
+
+    return rule
+
+
+RULES: dict[str, tuple[Callable[[Any], nn.Optimizer], Rule]] = {
+    "sgd": (lambda p: nn.SGD(p, 0.1), sgd(0.1)),
+    "sgd decay": (lambda p: nn.SGD(p, 0.1, weight_decay=0.02), sgd(0.1, decay=0.02)),
+    "sgd momentum": (lambda p: nn.SGD(p, 0.1, 0.9), sgd(0.1, 0.9)),
+    "sgd dampening": (lambda p: nn.SGD(p, 0.1, 0.9, dampening=0.3), sgd(0.1, 0.9, 0.3)),
+    "sgd nesterov": (lambda p: nn.SGD(p, 0.1, 0.9, nesterov=True, weight_decay=0.1), sgd(0.1, 0.9, 0, 0.1, True)),
+    "momentum": (lambda p: nn.Momentum(p, 0.1, 0.9), momentum_rule(0.1, 0.9)),
+    "momentum nesterov": (lambda p: nn.Momentum(p, 0.1, 0.9, use_nesterov=True), momentum_rule(0.1, 0.9, True)),
+    "momentum loss scale": (lambda p: nn.Momentum(p, 0.1, 0.9, loss_scale=8.0), momentum_rule(0.1, 0.9, scale=8.0)),
+    "adam": (lambda p: nn.Adam(p, 0.01), adam(0.01)),
+    "adam decay": (lambda p: nn.Adam(p, 0.01, 0.8, 0.95, 1e-6, weight_decay=0.1), adam(0.01, 0.8, 0.95, 1e-6, 0.1)),
+    "adam nesterov": (lambda p: nn.Adam(p, 0.01, use_nesterov=True), adam(0.01, nesterov=True)),
+    "adam amsgrad": (lambda p: nn.Adam(p, 0.01, beta2=0.5, use_amsgrad=True), adam(0.01, b2=0.5, amsgrad=True)),
+    "adam weight decay": (
+        lambda p: nn.AdamWeightDecay(p, 0.01, weight_decay=0.1), adam_weight_decay(0.01, 0.1)
+    ),
+    "adamax": (lambda p: nn.AdaMax(p, 0.01), ada_max(0.01)),
+    "rmsprop": (lambda p: nn.RMSProp(p, 0.01), rms_prop(0.01)),
+    "rmsprop momentum": (lambda p: nn.RMSProp(p, 0.01, 0.8, 0.5, 1e-5), rms_prop(0.01, 0.8, 0.5, 1e-5)),
+    "rmsprop centered": (lambda p: nn.RMSProp(p, 0.01, momentum=0.5, centered=True), rms_prop(0.01, 0.9, 0.5, 1e-10, True)),
+    "adagrad": (lambda p: nn.Adagrad(p, learning_rate=0.01), adagrad(0.01)),
+    "adagrad fixed": (lambda p: nn.Adagrad(p, 0.2, 0.01, update_slots=False), adagrad(0.01, 0.2, False)),
+    "adadelta": (lambda p: nn.Adadelta(p, 0.5), adadelta(0.5)),
+    "rprop": (lambda p: nn.Rprop(p, 0.1), rprop(0.1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_update_rule_to_the_bit(name: str) -> None:
+    make, rule = RULES[name]
+    found = run_steps(make(parameters()))
+    for i, start in enumerate(arrays(0)):
+        steps = rule(start)
+        next(steps)
+        wanted = start
+        for step in range(4):
+            wanted = steps.send(arrays(100 + step)[i])
+        assert found[i].dtype == F
+        np.testing.assert_array_equal(found[i], wanted)
+
+
+def test_asgd_follows_its_formula() -> None:
+    optimizer = nn.ASGD(parameters(), 0.1, lambd=0.01, alpha=0.75, t0=1.0)
+    found = run_steps(optimizer)
+    for i, start in enumerate(arrays(0)):
+        w, ax = start.astype(np.float64), np.zeros(start.shape)
+        for t in range(4):
+            eta = 0.1 / (1 + 0.01 * 0.1 * t) ** 0.75
+            w = w * (1 - 0.01 * eta) - eta * arrays(100 + t)[i]
+            ax = ax + (w - ax) / max(1.0, t - 1.0)
+        np.testing.assert_allclose(found[i], w, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(optimizer.ax[i].asnumpy(), ax, rtol=1e-5, atol=1e-6)
+
+
+def test_lamb_follows_its_formula() -> None:
+    found = run_steps(nn.Lamb(parameters(), 0.1, weight_decay=0.02))
+    for i, start in enumerate(arrays(0)):
+        w, m, v = start.astype(np.float64), np.zeros(start.shape), np.zeros(start.shape)
+        for t in range(1, 5):
+            g = arrays(99 + t)[i].astype(np.float64)
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+            r = m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-6) + 0.02 * w
+            w = w - 0.1 * np.linalg.norm(w) / np.linalg.norm(r) * r
+        np.testing.assert_allclose(found[i], w, rtol=2e-5, atol=1e-6)
+
+
+def test_lamb_leaves_the_step_alone_where_the_parameter_is_zero() -> None:
+    p = Parameter(np.zeros(3, F), "p")
+    nn.Lamb([p], 0.1)((Tensor(np.ones(3, F)),))
+    np.testing.assert_allclose(p.asnumpy(), -0.1, rtol=1e-5)
+
+
+# Learning rates
+
+
+def moved(optimizer: nn.Optimizer) -> float:
+    """How far a step with gradient 1 moves the (only, scalar) parameter of plain SGD: the learning rate."""
+    before = optimizer.parameters[0].asnumpy()
+    optimizer((Tensor(1.0),) * len(optimizer.parameters))
+    return float(before - optimizer.parameters[0].asnumpy())
+
+
+def one() -> list[Parameter]:
+    return [Parameter(np.zeros((), F), "w")]
+
+
+def test_learning_rate_list_gives_each_step_its_own_and_ends_with_an_error() -> None:
+    p = one()
+    optimizer = nn.SGD(p, [0.5, 0.25, 0.125])
+    start = p[0].asnumpy()
+    for rate in (0.5, 0.25, 0.125):
+        optimizer((Tensor(1.0),))
+        start = start - F(rate)
+        assert p[0].asnumpy() == start
+    before, step = p[0].asnumpy(), optimizer.global_step.asnumpy()
+    with pytest.raises(IndexError):
+        optimizer((Tensor(1.0),))
+    assert p[0].asnumpy() == before
+    assert optimizer.global_step.asnumpy() == step == 3
+
+
+@pytest.mark.parametrize("rates", [[0.5, 0.25], np.array([0.5, 0.25]), (0.5, 0.25), iter([0.5, 0.25]),
+                                   Tensor([0.5, 0.25])])  # fmt: skip
+def test_learning_rates_in_any_form(rates: Any) -> None:
+    optimizer = nn.SGD(one(), rates)
+    assert [moved(optimizer), moved(optimizer)] == [0.5, 0.25]
+
+
+def test_setting_the_learning_rate_compiles_nothing_again() -> None:
+    optimizer = nn.SGD(one(), 0.5)
+    assert moved(optimizer) == 0.5
+    compiled = list(optimizer._compiled.cache.values())
+    optimizer.learning_rate.set_data(0.25)
+    assert moved(optimizer) == 0.25
+    assign(optimizer.learning_rate, Tensor(0.125))
+    assert moved(optimizer) == 0.125
+    assert list(optimizer._compiled.cache.values()) == compiled
+    assert float(optimizer.get_lr()) == 0.125
+
+
+def test_a_given_parameter_is_the_learning_rate_itself() -> None:
+    rate = Parameter(Tensor(0.5), "rate")
+    optimizer = nn.SGD(one(), rate)
+    assert optimizer.learning_rate is rate
+    assert moved(optimizer) == 0.5
+
+
+def test_schedule_sees_the_step_from_zero() -> None:
+    class Halved(nn.LearningRateSchedule):
+        def construct(self, global_step: Tensor) -> Tensor:
+            return 1.0 / (ops.cast(global_step, graphc.float32) + 1.0)
+
+    optimizer = nn.SGD(one(), Halved())
+    assert [moved(optimizer) for _ in range(2)] == [1.0, 0.5]
+    assert optimizer.dynamic_lr
+    assert optimizer.global_step.asnumpy() == 2
+    assert float(optimizer.get_lr()) == pytest.approx(1 / 3)
+    assert optimizer.global_step.asnumpy() == 2  # asking changes nothing
+
+
+# Groups
+
+
+def test_groups_have_their_own_rate_decay_and_centralization() -> None:
+    a, b, c = parameters()
+    groups = [
+        {"params": [a], "lr": 0.5, "grad_centralization": True},
+        {"params": [b], "weight_decay": 0.25},
+        {"params": [c], "lr": [0.125, 0.0625]},
+    ]
+    optimizer = nn.SGD(groups, 0.25, weight_decay=0.5)
+    ga, gb, gc = arrays(100)
+    wa, wb, wc = arrays(0)
+    optimizer(tuple(map(Tensor, (ga, gb, gc))))
+    total = ga + wa * F(0.5)
+    np.testing.assert_allclose(a.asnumpy(), wa - (total - total.mean(1, keepdims=True)) * F(0.5), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(b.asnumpy(), wb - (gb + wb * F(0.25)) * F(0.25))
+    np.testing.assert_array_equal(c.asnumpy(), wc - (gc + wc * F(0.5)) * F(0.125))
+    assert optimizer.is_group and optimizer.is_group_lr and optimizer.dynamic_lr
+    assert [float(rate) for rate in optimizer.get_lr()] == [0.5, 0.25, 0.0625]
+
+
+def test_group_rates_by_parameter() -> None:
+    a, b, c = parameters()
+    optimizer = nn.Momentum([{"params": [a, b], "lr": 0.5}, {"params": [c]}], 0.25, 0.9)
+    assert [float(rate) for rate in optimizer.get_lr()] == [0.5, 0.5, 0.25]
+    assert float(optimizer.get_lr_parameter(b)) == 0.5
+    assert [float(rate) for rate in optimizer.get_lr_parameter([a, c])] == [0.5, 0.25]
+    optimizer.get_lr_parameter(a).set_data(1.0)
+    assert [float(rate) for rate in optimizer.get_lr()] == [1.0, 1.0, 0.25]
+    with pytest.raises(ValueError, match="x is not in optimizer"):
+        optimizer.get_lr_parameter(Parameter(1.0, "x"))
+
+
+def test_order_params_sets_the_order_of_gradients() -> None:
+    a, b, c = parameters()
+    optimizer = nn.SGD([{"params": [a], "lr": 0.5}, {"params": [b, c]}, {"order_params": [c, a, b]}], 0.25)
+    assert [p.name for p in optimizer.parameters] == ["p2", "p0", "p1"]
+    optimizer(tuple(Tensor(np.ones(p.shape, F)) for p in (c, a, b)))
+    np.testing.assert_array_equal(a.asnumpy(), arrays(0)[0] - F(0.5))
+    np.testing.assert_array_equal(c.asnumpy(), arrays(0)[2] - F(0.25))
+
+
+def test_weight_decay_spares_beta_and_gamma_unless_grouped() -> None:
+    def made() -> list[Parameter]:
+        return [Parameter(np.ones(2, F), name) for name in ("bn.gamma", "bn.beta", "fc.weight")]
+
+    zero = (Tensor(np.zeros(2, F)),) * 3
+    plain, grouped, sgd = made(), made(), made()
+    nn.Momentum(plain, 0.5, 0.0, weight_decay=0.5)(zero)
+    nn.Momentum([{"params": grouped}], 0.5, 0.0, weight_decay=0.5)(zero)
+    nn.SGD(sgd, 0.5, weight_decay=0.5)(zero)
+    assert [p.asnumpy()[0] for p in plain] == [1, 1, 0.75]
+    assert [p.asnumpy()[0] for p in grouped] == [0.75, 0.75, 0.75]
+    assert [p.asnumpy()[0] for p in sgd] == [0.75, 0.75, 0.75]
+
+
+def test_weight_decay_as_a_cell_of_the_step() -> None:
+    class Growing(nn.Cell):
+        def construct(self, step: Tensor) -> Tensor:
+            return ops.cast(step, graphc.float32) * 0.5
+
+    p = Parameter(np.ones((), F), "w")
+    optimizer = nn.Momentum([p], 0.5, 0.0, weight_decay=Growing())
+    optimizer((Tensor(0.0),))
+    assert p.asnumpy() == 1.0
+    optimizer((Tensor(0.0),))
+    assert p.asnumpy() == 0.75
+
+
+def test_loss_scale_divides_gradients_but_not_the_decay() -> None:
+    p = Parameter(np.ones((), F), "w")
+    nn.Momentum([p], 0.5, 0.0, weight_decay=0.5, loss_scale=4.0)((Tensor(4.0),))
+    assert p.asnumpy() == 1.0 - 0.5 * (1.0 + 0.5)
+
+
+# In and out of graphs
+
+
+@pytest.mark.parametrize("name", ["sgd nesterov", "momentum", "adam decay", "rmsprop centered"])
+def test_inside_a_compiled_step_the_bits_are_the_same(name: str) -> None:
+    alone, inside = (RULES[name][0](parameters()) for _ in range(2))
+    step = graphc.jit(lambda *grads: inside(grads))
+    for i in range(4):
+        grads = tuple(Tensor(g) for g in arrays(100 + i))
+        alone(grads)
+        step(*grads)
+    for p, q in zip(alone.get_parameters(), inside.get_parameters(), strict=True):
+        np.testing.assert_array_equal(p.asnumpy(), q.asnumpy())
+
+
+def test_own_optimizer_is_written_like_in_mindspore() -> None:
+    class Mine(nn.Optimizer):
+        def __init__(self, params: Any, learning_rate: Any, momentum: float = 0.9) -> None:
+            super().__init__(learning_rate, params)
+            self.momentum = Parameter(Tensor(momentum), name="momentum")
+            self.moments = self.parameters.clone(prefix="moments", init="zeros")
+
+        def construct(self, gradients: Any) -> Any:
+            lr = self.get_lr()
+            params = self.parameters
+            for i in range(len(params)):
+                ops.assign(self.moments[i], self.moments[i] * self.momentum + gradients[i])
+                ops.assign(params[i], params[i] - self.moments[i] * lr)
+            return params
+
+    wanted = run_steps(nn.Momentum(parameters(), 0.1, 0.9))
+    mine = Mine(parameters(), 0.1)
+    for a, b in zip(wanted, run_steps(mine), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert mine.global_step.asnumpy() == 4
+
+
+def test_state_has_names_and_is_not_trainable() -> None:
+    optimizer = nn.Adam(parameters())
+    names = [p.name for p in optimizer.get_parameters()]
+    assert names[:3] == ["p0", "p1", "p2"]
+    assert {"learning_rate", "global_step", "beta1_power", "beta2_power", "moment1.p0", "moment2.p2"} <= set(names)
+    assert [p.name for p in optimizer.trainable_params()] == ["p0", "p1", "p2"]
+    assert repr(optimizer) == "Adam()"
+
+
+def test_a_cell_that_holds_net_and_optimizer_keeps_the_networks_names() -> None:
+    class Both(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Dense(2, 2)
+            self.optimizer = nn.Momentum(self.net.trainable_params(), 0.1, 0.9)
+
+    names = [p.name for p in Both().get_parameters()]
+    assert names[:2] == ["net.weight", "net.bias"]
+    assert "optimizer.moments.net.weight" in names
+
+
+def test_state_resumes_to_the_bit() -> None:
+    whole = nn.Adam(parameters(), 0.01)
+    wanted = run_steps(whole, 4)
+    first = nn.Adam(parameters(), 0.01)
+    run_steps(first, 2)
+    saved = {name: p.asnumpy() for name, p in first.parameters_dict().items()}
+    second = nn.Adam(parameters(seed=7), 0.5)
+    for name, p in second.parameters_dict().items():
+        p.set_data(saved[name])
+    for step in (2, 3):
+        second(tuple(Tensor(g) for g in arrays(100 + step)))
+    for p, w in zip(second.parameters, wanted, strict=True):
+        np.testing.assert_array_equal(p.asnumpy(), w)
+
+
+# Errors
+
+
+def test_bad_gradients_raise_and_change_nothing() -> None:
+    optimizer = nn.Adam(parameters())
+    good = tuple(Tensor(g) for g in arrays(100))
+    before = [p.asnumpy() for p in optimizer.get_parameters()]
+    for bad, error, text in (
+        (good[:2], ValueError, "Adam: expected 3 gradients, got 2"),
+        ((good[0], good[0], good[2]), ValueError, r"p1 is f32\[4\], its gradient is f32\[3,4\]"),
+        ((good[0], None, good[2]), TypeError, "the gradient of p1 must be a Tensor, got NoneType"),
+        (good[0], TypeError, "gradients must be a tuple or list, got Tensor"),
+    ):
+        with pytest.raises(error, match=text):
+            optimizer(bad)
+    for p, value in zip(optimizer.get_parameters(), before, strict=True):
+        np.testing.assert_array_equal(p.asnumpy(), value)
+
+
+def test_empty_parameters() -> None:
+    with pytest.raises(ValueError, match="^For 'Optimizer', the argument parameters must not be empty.$"):
+        nn.Adam([], 0.1)
+
+
+P = Parameter(np.zeros(2, F), "p")
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: nn.SGD([P], -0.1), ValueError, "learning rate"),
+        (lambda: nn.SGD([P], [0.1, -0.1]), ValueError, "learning_rate"),
+        (lambda: nn.SGD([P], float("nan")), ValueError, "learning rate"),
+        (lambda: nn.SGD([P], []), ValueError, "must have 0 or 1 dimensions and not be empty"),
+        (lambda: nn.SGD([P], [[0.1]]), ValueError, "must have 0 or 1 dimensions"),
+        (lambda: nn.SGD([P], "fast"), TypeError, "LearningRateSchedule, but got str"),
+        (lambda: nn.SGD([P], None), TypeError, "LearningRateSchedule, but got NoneType"),
+        (lambda: nn.SGD([P, P], 0.1), RuntimeError, "the p parameter already exists"),
+        (lambda: nn.SGD(P, 0.1), TypeError, "must be an iterable"),
+        (lambda: nn.SGD([Tensor(1.0)], 0.1), TypeError, "all 'Parameter' or all 'dict', but got Tensor"),
+        (lambda: nn.SGD([Parameter(np.zeros(2, np.int64), "i")], 0.1), TypeError, "float Parameter"),
+        (lambda: nn.SGD([P], 0.1, weight_decay=-1.0), ValueError, "weight_decay"),
+        (lambda: nn.SGD([P], 0.1, loss_scale=0.0), ValueError, "loss_scale"),
+        (lambda: nn.SGD([P], 0.1, momentum=-1.0), ValueError, "momentum"),
+        (lambda: nn.SGD([P], 0.1, nesterov=True), ValueError, "if 'nesterov' is true"),
+        (lambda: nn.SGD([P], 0.1, 0.9, 0.1, nesterov=True), ValueError, "if 'nesterov' is true"),
+        (lambda: nn.Adam([P], beta1=1.0), ValueError, r"'beta1' must be in range of \(0.0, 1.0\)"),
+        (lambda: nn.Adam([P], eps=0.0), ValueError, "eps"),
+        (lambda: nn.Adam([P], use_offload=True), ValueError, "use_offload"),
+        (lambda: nn.Adam([P], lr=0.1), TypeError, "lr"),
+        (lambda: nn.Rprop([P], etas=(0.5, 0.9)), ValueError, "etaplus"),
+        (lambda: nn.Rprop([P], step_sizes=(2.0, 1.0)), ValueError, "max_step_sizes"),
+        (lambda: nn.SGD([{"params": []}], 0.1), ValueError, "must not be empty"),
+        (lambda: nn.SGD([{"lr": 0.1}], 0.1), KeyError, "must have 'params'"),
+        (lambda: nn.SGD([{"params": [P], "rate": 0.1}], 0.1), KeyError, "rate"),
+        (lambda: nn.SGD([{"params": [P]}, {"order_params": []}], 0.1), ValueError, "order_params"),
+        (lambda: nn.SGD([{"params": [P]}, {"order_params": [P], "lr": 1.0}], 0.1), ValueError, "alone"),
+    ],
+)  # fmt: skip
+def test_bad_arguments(make: Callable[[], Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        make()
+
+
+# Schedules
+
+
+STEPS = 12
+SCHEDULES: dict[str, tuple[Callable[[], nn.Cell], Callable[[int], float]]] = {
+    "exponential": (lambda: nn.ExponentialDecayLR(0.1, 0.9, 4), lambda t: 0.1 * 0.9 ** (t / 4)),
+    "exponential stair": (lambda: nn.ExponentialDecayLR(0.1, 0.9, 4, True), lambda t: 0.1 * 0.9 ** (t // 4)),
+    "natural": (lambda: nn.NaturalExpDecayLR(0.1, 0.9, 4), lambda t: 0.1 * np.exp(-0.9 * t)),
+    "natural stair": (lambda: nn.NaturalExpDecayLR(0.1, 0.9, 4, True), lambda t: 0.1 * np.exp(-0.9 * (t // 4 * 4))),
+    "inverse": (lambda: nn.InverseDecayLR(0.1, 0.5, 4), lambda t: 0.1 / (1 + 0.5 * t / 4)),
+    "inverse stair": (lambda: nn.InverseDecayLR(0.1, 0.5, 4, True), lambda t: 0.1 / (1 + 0.5 * (t // 4))),
+    "cosine": (lambda: nn.CosineDecayLR(0.01, 0.1, 4),
+               lambda t: 0.01 + 0.045 * (1 + np.cos(np.pi * min(t, 4) / 4))),
+    "polynomial": (lambda: nn.PolynomialDecayLR(0.1, 0.01, 4, 0.5),
+                   lambda t: 0.09 * (1 - min(t, 4) / 4) ** 0.5 + 0.01),
+    "polynomial update": (lambda: nn.PolynomialDecayLR(0.1, 0.01, 4, 2.0, True),
+                          lambda t: 0.09 * (1 - t / (4 * max(np.ceil(t / 4), 1))) ** 2 + 0.01),
+    "warm up": (lambda: nn.WarmUpLR(0.1, 5), lambda t: 0.1 * min(t, 5) / 5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedule_cells(name: str) -> None:
+    make, formula = SCHEDULES[name]
+    schedule = make()
+    found = [schedule(Tensor(t, graphc.int32)) for t in range(STEPS)]
+    assert all(rate.shape == () and rate.dtype is graphc.float32 for rate in found)
+    np.testing.assert_allclose([float(rate) for rate in found], [formula(t) for t in range(STEPS)], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedule_lists_are_the_cells_by_epoch(name: str) -> None:
+    kind, _, variant = name.partition(" ")
+    flag = bool(variant) and name != "warm up"
+    lists: dict[str, Callable[[], list[float]]] = {
+        "exponential": lambda: nn.exponential_decay_lr(0.1, 0.9, STEPS * 2, 2, 4, flag),
+        "natural": lambda: nn.natural_exp_decay_lr(0.1, 0.9, STEPS * 2, 2, 4, flag),
+        "inverse": lambda: nn.inverse_decay_lr(0.1, 0.5, STEPS * 2, 2, 4, flag),
+        "cosine": lambda: nn.cosine_decay_lr(0.01, 0.1, STEPS * 2, 2, 4),
+        "polynomial": lambda: nn.polynomial_decay_lr(0.1, 0.01, STEPS * 2, 2, 4, 2.0 if flag else 0.5, flag),
+        "warm": lambda: nn.warmup_lr(0.1, STEPS * 2, 2, 5),
+    }
+    formula = SCHEDULES[name][1]
+    np.testing.assert_allclose(lists[kind](), [formula(step // 2) for step in range(STEPS * 2)], rtol=1e-12)
+
+
+def test_piecewise_constant_lr() -> None:
+    assert nn.piecewise_constant_lr([2, 5, 10], [0.1, 0.05, 0.01]) == [0.1] * 2 + [0.05] * 3 + [0.01] * 5
+
+
+def test_warmup_of_no_epochs_is_constant() -> None:
+    assert nn.warmup_lr(0.1, 3, 1, 0) == [0.1] * 3
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: nn.piecewise_constant_lr([2, 1], [0.1, 0.2]), ValueError),
+        (lambda: nn.piecewise_constant_lr([2], [0.1, 0.2]), ValueError),
+        (lambda: nn.piecewise_constant_lr(2, [0.1]), TypeError),
+        (lambda: nn.cosine_decay_lr(0.1, 0.01, 3, 1, 1), ValueError),
+        (lambda: nn.exponential_decay_lr(0.1, 0.9, 0, 1, 1), ValueError),
+        (lambda: nn.CosineDecayLR(0.1, 0.1, 3), ValueError),
+        (lambda: nn.WarmUpLR(0.1, 0), ValueError),
+        (lambda: nn.WarmUpLR(0.1, 1.5), TypeError),
+        (lambda: nn.PolynomialDecayLR(0.1, 0.01, 4, 0.0), ValueError),
+        (lambda: nn.ExponentialDecayLR(0.1, 0.9, 4, 1), TypeError),
+    ],
+)
+def test_bad_schedules(make: Callable[[], Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        make()
