@@ -262,7 +262,7 @@ def print_constants() -> None:
         ("LOG2_E", 1 / mpmath.log(2), 2),
         ("LOG10_E", 1 / mpmath.log(10), 2),
         ("LOG10_2", mpmath.log(2, 10), 2),
-        ("HALF_PI", mpmath.pi / 2, 3),
+        ("HALF_PI", mpmath.pi / 2, 2),
     ):
         print(f"{name} = {{")
         for element in ("float", "double"):

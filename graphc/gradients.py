@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphc import context
 from graphc.autograd import differentiate
+from graphc.deferred import Updates, defer
 from graphc.dispatch import state
 from graphc.jit import Jitted
 from graphc.op import TABLE
 from graphc.tensor import Parameter, Tensor
+
+if TYPE_CHECKING:
+    from graphc.nn.optim import Optimizer
 
 
 class GradientFunction:
@@ -30,15 +34,28 @@ class GradientFunction:
             if not isinstance(weight, Parameter):
                 raise TypeError(f"grad: weights must be Parameters, got {type(weight).__name__}")
         self.__name__ = f"grad_{getattr(fn, '__name__', type(fn).__name__)}".replace("<lambda>", "lambda")
-        self._jitted = Jitted(self._differentiate, self.__name__)
+        self.jitted = Jitted(self.differentiate, self.__name__)
+        self._updates = Updates()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         nested = state.trace is not None or bool(state.tapes)
         if nested or context.get_context("mode") == context.PYNATIVE_MODE:
-            return self._differentiate(*args, **kwargs)
-        return self._jitted(*args, **kwargs)
+            return self.differentiate(*args, **kwargs)
+        return defer(self, args, kwargs)
 
-    def _differentiate(self, *args: Any, **kwargs: Any) -> Any:
+    def with_update(self, optimizer: Optimizer) -> Jitted:
+        """This function followed by the optimizer's step with its gradients, compiled as one."""
+        return self._updates.get(self, optimizer)
+
+    def weight_gradients(self, value: Any) -> Any:
+        """Of what a call returned, the gradients of the weights."""
+        grads = value[1] if self.with_value else value[0] if self.has_aux else value
+        if not self.wants_weights:
+            return ()
+        return grads if self.positions is None else grads[1]
+
+    def differentiate(self, *args: Any, **kwargs: Any) -> Any:
+        """The value and the gradients, op by op (or recorded)."""
         sens = None
         if self.sens_param:
             *rest, sens = args

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc import context
 from graphc.dispatch import state
-from graphc.tensor import Tensor, from_numpy
+from graphc.tensor import Tensor, from_numpy, settle
 from graphc.trace import Traced, flatten, trace
+
+if TYPE_CHECKING:
+    from graphc.runtime.executable import Executable
 
 
 class Compiled:
     """One signature of a jitted function: its trace and its executable."""
 
     def __init__(self, traced: Traced) -> None:
-        from graphc.compiler import compile_graph  # loads llvmlite's side of the house; only when needed
-
         self.traced = traced
         self.structure = context.structure()
-        self.executable = compile_graph(traced.graph, traced.bound)
+
+    @functools.cached_property
+    def executable(self) -> Executable:
+        """The native code, compiled when it is first needed."""
+        from graphc.compiler import compile_graph  # loads llvmlite's side of the house; only when needed
+
+        return compile_graph(self.traced.graph, self.traced.bound)
 
     def still_valid(self) -> bool:
         if self.structure != context.structure():
@@ -47,7 +54,9 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.trace is not None or state.tapes:
             return self.function(*args, **kwargs)  # part of a larger graph, or of a derivative
-        return self.compiled(args, kwargs)
+        settle()
+        entry, leaves = self.lookup(args, kwargs)
+        return entry(leaves)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method: one compiled function per instance."""
@@ -58,14 +67,15 @@ class Jitted:
             methods[self.name] = Jitted(self.function.__get__(instance), self.name)
         return methods[self.name]
 
-    def compiled(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def lookup(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, list[Tensor]]:
+        """What is compiled for arguments like these (traced now if need be), and the tensors among them."""
         args = tuple(from_numpy(a) if isinstance(a, np.ndarray) else a for a in args)
         leaves: list[Tensor] = []
         key = flatten((args, kwargs), leaves)[0] if kwargs or not _all_tensors(args) else _types(args, leaves)
         entry = self.cache.get(key)
         if entry is None or not entry.still_valid():
             entry = self.cache[key] = Compiled(trace(self.function, args, kwargs, self.name))
-        return entry(leaves)
+        return entry, leaves
 
 
 def _all_tensors(args: tuple[Any, ...]) -> bool:

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 
 ALIGNMENT = 64
 
+waiting: Any = None
+"""The call that has returned tensors without computing them yet (`graphc.deferred`), if any."""
+
+
+def settle() -> None:
+    """Runs the call that waits, if any: whatever looks at state or changes it comes after."""
+    global waiting
+    if waiting is not None:
+        call, waiting = waiting, None
+        call.run()
+
 
 class TracedValueError(TypeError):
     """The value of a tensor was asked for while it is only a stand-in in a graph being traced."""
@@ -63,7 +74,7 @@ class Tensor:
         TypeError: data that are no numbers, or of an element type graphc does not have.
     """
 
-    __slots__ = ("__weakref__", "_array", "_buffer", "_node", "_trace", "type")
+    __slots__ = ("__weakref__", "_array", "_buffer", "_node", "_promise", "_trace", "type")
     __array_priority__ = 100  # ndarray * Tensor asks the Tensor
     __hash__ = object.__hash__
 
@@ -84,7 +95,7 @@ class Tensor:
         if isinstance(input_data, Tensor) and input_data._node is not None:
             made = input_data if wanted in (None, input_data.dtype) else TABLE["cast"](input_data, dtype=wanted)
             self._array, self._node, self._trace = None, made._node, made._trace
-            self._buffer, self.type = None, made.type
+            self._buffer, self._promise, self.type = None, None, made.type
             return
         array = as_array(input_data, wanted)
         if shape is not None and init is None and tuple(np.atleast_1d(shape)) != array.shape:
@@ -94,6 +105,7 @@ class Tensor:
     def _set_array(self, array: np.ndarray) -> None:
         self._array: np.ndarray | None = array
         self._buffer: Any = None
+        self._promise: Any = None
         self._node: Node | None = None
         self._trace: Trace | None = None
         self.type = TensorType(array.shape, dtype_of(array.dtype))
@@ -110,14 +122,27 @@ class Tensor:
         """A Tensor on raw memory that native code filled; the array over it is made when first asked for."""
         tensor = cls.__new__(cls)
         tensor._array, tensor._buffer, tensor._node, tensor._trace = None, buffer, None, None
+        tensor._promise = None
         tensor.type = type_
         return tensor
+
+    @classmethod
+    def promised(cls, type_: TensorType, call: Any) -> Tensor:
+        """A Tensor whose value `call` will compute when it is asked for."""
+        tensor = cls.from_buffer(None, type_)
+        tensor._promise = call
+        return tensor
+
+    def keep(self, result: Tensor) -> None:
+        """Makes a promised tensor hold the result."""
+        self._array, self._buffer, self._promise = result._array, result._buffer, None
 
     @classmethod
     def traced(cls, node: Node, trace: Trace) -> Tensor:
         """The stand-in for what `node` will compute."""
         tensor = cls.__new__(cls)
         tensor._array, tensor._buffer, tensor._node, tensor._trace = None, None, node, trace
+        tensor._promise = None
         tensor.type = node.type
         return tensor
 
@@ -167,13 +192,19 @@ class Tensor:
                     f"Tensor: the value of {self.type} was asked for while it is being traced into a graph "
                     f"(numpy, printing, float(), int()); made at {self._node.loc or 'an unknown place'}"
                 )
+            self._fulfil()
             flat = np.frombuffer(self._buffer, self.dtype.np, self.size)
             self._array = flat.reshape(self.shape)
         return self._array
 
+    def _fulfil(self) -> None:
+        if self._promise is not None:
+            settle()
+
     def address(self) -> int:
         """Where the elements lie in memory: for native code, while the tensor lives."""
         if self._array is None and self._node is None:
+            self._fulfil()
             return ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
         return int(self.numpy_view().__array_interface__["data"][0])
 
@@ -266,6 +297,7 @@ class Tensor:
             self._array, self._buffer, self._node, self._trace = (
                 changed._array, changed._buffer, changed._node, changed._trace
             )
+            self._promise = changed._promise
 
     def __neg__(self) -> Tensor:
         return TABLE["neg"](self)
@@ -375,6 +407,10 @@ class Parameter(Tensor):
         self._set_array(owned)
         self.name = name if name is not None else "Parameter"
         self.requires_grad = requires_grad
+
+    def numpy_view(self) -> np.ndarray:
+        settle()
+        return super().numpy_view()
 
     def set_data(self, data: Any, slice_shape: bool = False) -> Parameter:
         """Writes `data` (of the same shape; cast to this dtype) into the buffer."""

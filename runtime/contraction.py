@@ -31,8 +31,8 @@ PANEL_BYTES = 64 * 1024
 TURN = 4
 """Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
 
-FAR = 4096
-"""Elements between neighbours of a tile from which each is a page of its own."""
+FAR = 2048
+"""Bytes between neighbours from which they meet in few sets of the cache."""
 
 BUFFER_BYTES = 128 * 1024
 """The most that the panels of one packed operand, or the accumulators that wait between blocks, may take."""
@@ -348,8 +348,7 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     c = c.merged()
     tile = min(_tiles(c, lanes, _registers(target_lanes)), key=lambda t: _cost(c, lanes, t))
     vectors = {name: -(-size // lanes) if name == c.lanes else size for name, size in tile.items()}
-    chosen = Plan(c, lanes, _axes(c, lanes, tile), _window(c, vectors), packed=_packed(c))
-    chosen = replace(chosen, axes=_blocks(chosen))
+    chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), _window(c, vectors)))
     return replace(chosen, cut=_cut(chosen))
 
 
@@ -374,19 +373,6 @@ def _axes(c: Contraction, lanes: int, tile: Mapping[str, int]) -> tuple[Axis, ..
 def _vector_operand(c: Contraction) -> str:
     """The operand that is read a vector at a time."""
     return "b" if c.lane.b else "a"
-
-
-def _packed(c: Contraction) -> frozenset[str]:
-    """The operands that are packed: those whose vectors do not lie in memory, unless it has places that must not be read."""
-    if c.lanes_summed:
-        return frozenset()
-    dims = {d.name: d for d in c.outputs + c.k}
-    return frozenset(
-        x
-        for x in "ab"
-        if getattr(c.lane, x) not in (0, 1)
-        and not any(getattr(dims[i.output], x) and getattr(dims[i.summed], x) for i in c.inside)
-    )
 
 
 def _sizes(extent: int, most: int) -> list[int]:
@@ -472,7 +458,7 @@ def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
     axes = _axes(c, lanes, tile)
     tiles = prod(axis.tiles for axis in axes)
     step = _step(c, {axis.dim.name: -(-axis.dim.extent // axis.lanes) / axis.tiles for axis in axes})
-    far = sum(axis.tile > axis.lanes and max(abs(axis.dim.a), abs(axis.dim.b)) >= FAR for axis in axes)
+    far = sum(axis.tile > axis.lanes and max(abs(axis.dim.a), abs(axis.dim.b)) >= 2 * FAR for axis in axes)
     variants = prod(len(axis.groups) for axis in axes)
     if variants > 12:
         return inf
@@ -509,24 +495,57 @@ def _steps(c: Contraction, lanes: int) -> int:
     return prod(d.extent for d in c.sums) * (-(-c.lane.extent // lanes) if c.lanes_summed else 1)
 
 
-def _blocks(chosen: Plan) -> tuple[Axis, ...]:
-    """How many tiles of each axis a unit takes: the innermost axes first, until a unit is worth its overhead.
+def _blocked(chosen: Plan) -> Plan:
+    """Says how many tiles of each axis a unit takes, and what it packs.
 
-    Where an operand is packed, more of the tiles that share its panel go into one unit.
+    The innermost axes grow first, until a unit is worth its overhead; those that move the scalar operand stop where a
+    block of it fills its share of the cache. Where panels are shared, a unit is larger.
     """
-    c = chosen.contraction
-    steps = _steps(c, chosen.lanes)
+    c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
+    scalar = "a" if _vector_operand(c) == "b" else "b"
+    must, may = ([x for x in "ab" if wants(c, x)] for wants in (_scattered, _far))
+    steps, extents = _steps(c, chosen.lanes), [d.extent for d in c.sums]
     total = steps * prod(-(-axis.dim.extent // axis.lanes) for axis in chosen.axes)
     enough = min(max(UNIT_WORK, total // UNITS), 64 * UNIT_WORK)
+    if must or may:
+        enough = max(enough, (32 if may else 8) * UNIT_WORK)
     axes = list(chosen.axes)
+    step = size * chosen.lanes * prod(axis.span for axis in axes if getattr(axis.dim, _vector_operand(c)))
+    kept = min(1.0, PANEL_BYTES / (step * steps))
     for n in reversed(range(len(axes))):
         axis = axes[n]
         spans = prod(x.span for x in axes)
-        shares = any(not getattr(axis.dim, operand) for operand in chosen.packed)
-        tiles = round((max(enough, 8 * UNIT_WORK) if shares else enough) / (spans * steps))
-        tiles = max(1, min(axis.tiles, tiles, axis.span * BUFFER_BYTES // (spans * chosen.lanes * SIZEOF[c.element])))
+        tiles = round(enough / (spans * steps))
+        tiles = min(tiles, axis.span * BUFFER_BYTES // (spans * chosen.lanes * size))
+        if getattr(axis.dim, scalar):
+            block = size * kept * _touched(c, scalar, {x.dim.name: x.span for x in axes}, extents)
+            tiles = min(tiles, int(BUFFER_BYTES / block))
+        tiles = max(1, min(axis.tiles, tiles))
         axes[n] = replace(axis, block=-(-axis.tiles // -(-axis.tiles // tiles)))
-    return tuple(axes)
+    packed = must + [x for x in may if prod(axis.block for axis in axes if not getattr(axis.dim, x)) >= 4]
+    return replace(chosen, axes=tuple(axes), packed=frozenset(packed))
+
+
+def _packable(c: Contraction, operand: str) -> bool:
+    """Whether a block of an operand may be copied: no part of it twice, and no place that must not be read."""
+    whole = {d.name: d.extent for d in c.outputs}
+    return not c.lanes_summed and all(_apart(c, operand, whole, d) is None for d in c.sums)
+
+
+def _scattered(c: Contraction, operand: str) -> bool:
+    """Whether an operand's vectors do not lie in memory, so that they are better gathered once."""
+    return getattr(c.lane, operand) not in (0, 1) and _packable(c, operand)
+
+
+def _far(c: Contraction, operand: str) -> bool:
+    """Whether an operand's steps lie so far apart that they crowd one another out of the cache, unless copied."""
+    steps = [abs(getattr(d, operand)) for d in c.sums if getattr(d, operand)]
+    if not steps or steps[-1] * SIZEOF[c.element] < FAR or not _packable(c, operand):
+        return False
+    if getattr(c.lane, operand):
+        return getattr(c.lane, operand) == 1
+    transform = c.a_transform if operand == "a" else c.b_transform
+    return transform is None and any(getattr(d, operand) == 1 for d in c.outputs)
 
 
 def _cut(chosen: Plan) -> Cut | None:
@@ -546,8 +565,9 @@ def _cut(chosen: Plan) -> Cut | None:
     if again > 1 and panel > PANEL_BYTES * 3 // 2:
         most = max(1, int(steps * PANEL_BYTES / panel))
     for operand in chosen.packed:
-        panels = size * prod(axis.span for axis in chosen.axes if getattr(axis.dim, operand) or axis.lanes > 1)
-        most = min(most, max(chosen.window[-1], BUFFER_BYTES // panels))
+        moved = [axis for axis in chosen.axes if getattr(axis.dim, operand)]
+        bytes_ = SIZEOF[c.element] * prod(axis.span * axis.lanes for axis in moved)
+        most = min(most, max(chosen.window[-1], BUFFER_BYTES // bytes_))
     return _cut_to(c, chosen.window, most) if most < steps else None
 
 

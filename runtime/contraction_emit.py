@@ -102,7 +102,7 @@ class _Kernel:
             _Side(name, address, {d.name: getattr(d, name) for d in c.outputs + c.k}, getattr(c.lane, name), transform)
             for name, address, transform in (("a", a, c.a_transform), ("b", bp, c.b_transform))
         )
-        self.panels = {name: self.stack(name, self.panel_dims(name)) for name in sorted(chosen.packed)}
+        self.panels = {side.name: self.panel(side) for side in self.operands if side.name in chosen.packed}
         self.partials = self.stack("partials", self.partial_dims()) if chosen.cut else None
         self.tiles: dict[str, Span] = {}
         self.block: Span = (0, 0)
@@ -111,27 +111,43 @@ class _Kernel:
 
     # Buffers on the stack
 
-    def stack(self, name: str, dims: Sequence[tuple[str, int]]) -> _Side:
-        """A buffer of vectors over some dims, outermost first; a dim's extent counts vectors along the lanes."""
-        size, strides = self.lanes, {self.c.lanes: 1}
-        for dim, extent in reversed(dims):
-            strides[dim] = size // self.lanes if dim == self.c.lanes else size
+    def stack(self, name: str, dims: Mapping[str, int], row: str = "", length: int = 0) -> _Side:
+        """A buffer over some dims, outermost first, of vectors along the lanes, of which an extent counts vectors.
+
+        Or of rows: of whole vectors for `length` elements along `row`.
+        """
+        size = -(-max(length, 1) // self.lanes) * self.lanes
+        strides = {row or self.c.lanes: 1}
+        for dim, extent in reversed(dims.items()):
+            strides[dim] = size // self.lanes if dim == self.c.lanes and not row else size
             size *= extent
-        return _Side(name, self.b.alloca(self.element, size), strides, 1, padded=True)
+        return _Side(name, self.b.alloca(self.element, size), strides, 0 if row else 1, padded=True)
 
-    def panel_dims(self, name: str) -> list[tuple[str, int]]:
-        """An operand's part in a block: each of its vectors along the lanes has its steps of the sum side by side."""
-        across = [x for x in self.plan.axes if x.dim.name == self.c.lanes]
-        own = [x for x in self.plan.axes if getattr(x.dim, name) and x not in across]
+    def panel(self, side: _Side) -> _Side:
+        """The buffer of an operand's part in a block.
+
+        Each of its vectors along the lanes has its steps of the sum side by side. Of an operand that is the same in all
+        lanes, the elements that are neighbours in memory stay so, in rows of whole vectors.
+        """
+        axes = {x.dim.name: x for x in self.plan.axes if side.strides[x.dim.name]}
+        own = {name: x.span for name, x in axes.items() if name != self.c.lanes}
         cut = self.plan.cut
-        sums = [(d.name, d.extent) for d in self.c.sums]
+        sums = {d.name: d.extent for d in self.c.sums}
         if cut:
-            sums = [(sums[cut.level][0], cut.size), *sums[cut.level + 1 :]]
-        return [(x.dim.name, x.span) for x in own + across] + sums
+            kept = self.c.sums[cut.level :]
+            sums = {d.name: cut.size if d is kept[0] else d.extent for d in kept}
+        if side.lane:
+            return self.stack(side.name, own | {self.c.lanes: axes[self.c.lanes].span} | sums)
+        row = self.row(side)
+        return self.stack(side.name, sums | {name: span for name, span in own.items() if name != row}, row, own[row])
 
-    def partial_dims(self) -> list[tuple[str, int]]:
+    def row(self, side: _Side) -> str:
+        """The output dim along which an operand that is the same in all lanes lies in memory."""
+        return next(d.name for d in self.c.outputs if side.strides[d.name] == 1)
+
+    def partial_dims(self) -> dict[str, int]:
         axes = sorted(self.plan.axes, key=lambda x: x.dim.name == self.c.lanes)
-        return [(x.dim.name, x.span) for x in axes] + ([(self.c.lanes, self.parts)] if self.c.lanes_summed else [])
+        return {x.dim.name: x.span for x in axes} | ({self.c.lanes: self.parts} if self.c.lanes_summed else {})
 
     def shifted(self, side: _Side, zero: Mapping[str, Val]) -> _Side:
         """A buffer addressed so that the coordinates `zero` fall on its first element."""
@@ -160,7 +176,7 @@ class _Kernel:
             if self.partials:
                 self.in_blocks(_Place((*self.operands, self.shifted(self.partials, corner))), corner)
             else:
-                self.over_tiles(self.plan.axes, _Place(self.packed(self.operands, corner)))
+                self.over_tiles(self.plan.axes, _Place(self.packed(self.operands, corner)), self.tile)
 
     def locate(self, u: Val) -> None:
         """Finds the unit's range of tiles along every axis; the innermost axis steps first."""
@@ -191,10 +207,10 @@ class _Kernel:
             start = self.b.add(start, self.b.mul(self.least(tile, axis.larger), axis.lanes))
         return start
 
-    def over_tiles(self, axes: Sequence[Axis], place: _Place, finish_only: bool = False) -> None:
+    def over_tiles(self, axes: Sequence[Axis], place: _Place, body: Callable[[_Place], None]) -> None:
         """Loops over the unit's tiles; each size of tile has a body of its own."""
         if not axes:
-            self.tile(place, finish_only)
+            body(place)
             return
         axis = axes[0]
         lo, hi = self.tiles[axis.dim.name]
@@ -208,7 +224,7 @@ class _Kernel:
                 x = self.b.add(self.b.mul(t, group.size), group.start - first * group.size)
                 if group.count == 1:
                     x = i64(group.start)
-                self.over_tiles(axes[1:], self.at(place, axis.dim.name, x, group), finish_only)
+                self.over_tiles(axes[1:], self.at(place, axis.dim.name, x, group), body)
 
     def over_elements(self, axes: Sequence[Axis], place: _Place, body: Callable[[_Place], None]) -> None:
         """Loops over the unit's elements along some axes."""
@@ -281,7 +297,7 @@ class _Kernel:
                 self.block = (x, end if dim.extent % size == 0 else self.least(end, dim.extent))
                 if size == dim.extent:
                     self.block = (0, size)
-                self.over_tiles(self.plan.axes, replace(place, sides=self.packed(place.sides, zero)))
+                self.over_tiles(self.plan.axes, replace(place, sides=self.packed(place.sides, zero)), self.tile)
 
         self.clear(self.partials)
         blocks(0, place, corner)
@@ -290,7 +306,7 @@ class _Kernel:
     def clear(self, partials: _Side) -> None:
         """Every waiting accumulator becomes +0.0."""
         size = self.lanes
-        for _, extent in self.partial_dims():
+        for extent in self.partial_dims().values():
             size *= extent
         with self.loop(0, size, self.lanes) as x:
             self.b.store(const(0.0, self.type), self.b.gep(partials.address, x, self.element))
@@ -298,7 +314,7 @@ class _Kernel:
     def finish_partials(self, place: _Place) -> None:
         """Finishes the accumulators that wait in memory."""
         if self.c.lanes_summed:
-            self.over_tiles(self.plan.axes, place, finish_only=True)
+            self.over_tiles(self.plan.axes, place, lambda place: self.tile(place, finish_only=True))
             return
 
         def finish(place: _Place, active: int) -> None:
@@ -320,30 +336,58 @@ class _Kernel:
         return tuple(self.pack(side, zero) if side.name in self.panels else side for side in sides)
 
     def pack(self, side: _Side, zero: dict[str, Val]) -> _Side:
-        """Copies an operand's part in this block to its panel, vectors along the lanes, and returns the panel."""
+        """Copies an operand's part in this block to its panel, and returns the panel."""
         panel = self.shifted(self.panels[side.name], zero)
-        own = [x for x in self.plan.axes if getattr(x.dim, side.name) and x.dim.name != self.c.lanes]
-        first = self.plan.cut.level if self.plan.cut else 0
-
-        def sums(level: int, place: _Place, active: int) -> None:
-            if level == len(self.c.sums):
-                value = self.lanes_loaded(place.sides[0], place.sides[0].address, active)
-                self.to_panel(place, {}, value)
-                return
-            dim = self.c.sums[level]
-            turned = dim is self.c.sums[-1] and side.lane != 1 and side.strides[dim.name] == 1 and self.lanes >= TURN
-            for start, stop, step in self.stretches(self.sum_span(level), dim.extent, TURN if turned else 1):
-                with self.loop(start, stop, step) as x:
-                    here = self.at(place, dim.name, x)
-                    if turned:
-                        self.copy_turned(here, dim, step, active)
-                    else:
-                        sums(level + 1, here, active)
-
-        self.over_elements(
-            own, _Place((side, panel)), lambda place: self.over_vectors(place, lambda at, active: sums(first, at, active))
-        )
+        place = _Place((side, panel))
+        row = "" if side.lane else self.row(side)
+        own = [x for x in self.plan.axes if side.strides[x.dim.name] and x.dim.name not in (row, self.c.lanes)]
+        if row:
+            self.over_steps(place, lambda at: self.over_elements(own, at, lambda at: self.copy_row(at, row)))
+        elif side.lane == 1:
+            self.over_steps(place, lambda at: self.over_elements(own, at, lambda at: self.over_vectors(at, self.copy)))
+        else:
+            self.over_elements(own, place, lambda at: self.over_vectors(at, self.copy_scattered))
         return panel
+
+    def over_steps(self, place: _Place, body: Callable[[_Place], None], level: int | None = None, last: int = 0) -> None:
+        """Loops over the block's indices of the summed dims, but for the `last` ones."""
+        level = level if level is not None else self.plan.cut.level if self.plan.cut else 0
+        if level >= len(self.c.sums) - last:
+            body(place)
+            return
+        with self.loop(*self.sum_span(level)) as x:
+            self.over_steps(self.at(place, self.c.sums[level].name, x), body, level + 1, last)
+
+    def copy(self, place: _Place, active: int) -> None:
+        self.to_panel(place, {}, self.lanes_loaded(place.sides[0], place.sides[0].address, active))
+
+    def copy_row(self, place: _Place, row: str) -> None:
+        """Copies the unit's elements of an operand that is the same in all lanes, tile by tile."""
+        axis = next(x for x in self.plan.axes if x.dim.name == row)
+
+        def tile(place: _Place) -> None:
+            size, (source, target) = place.groups[row].size, place.sides
+            for first in range(0, size, self.lanes):
+                on = mask(min(self.lanes, size - first), self.lanes)
+                value = self.b.masked_load(self.b.gep(source.address, first, self.element), self.type, on)
+                self.b.masked_store(value, self.b.gep(target.address, first, self.element), on)
+
+        self.over_tiles([axis], place, tile)
+
+    def copy_scattered(self, place: _Place, active: int) -> None:
+        """Copies one vector's steps, several at a time where they lie along memory."""
+        source, last = place.sides[0], len(self.c.sums) - 1
+        dim = self.c.sums[last] if self.c.sums else None
+        if dim is None or source.strides[dim.name] != 1 or self.lanes < TURN:
+            self.over_steps(place, lambda at: self.copy(at, active))
+            return
+
+        def turned(place: _Place) -> None:
+            for start, stop, step in self.stretches(self.sum_span(last), dim.extent, TURN):
+                with self.loop(start, stop, step) as x:
+                    self.copy_turned(self.at(place, dim.name, x), dim, step, active)
+
+        self.over_steps(place, turned, last=1)
 
     def copy_turned(self, place: _Place, dim: Dim, count: int, active: int) -> None:
         """Copies up to TURN steps of a summed dim that lies along memory: a transpose in registers."""
@@ -364,7 +408,7 @@ class _Kernel:
 
     # Tiles
 
-    def tile(self, place: _Place, finish_only: bool) -> None:
+    def tile(self, place: _Place, finish_only: bool = False) -> None:
         """One tile: its accumulators run through the sum, or a block of it, and are finished or put back."""
         b, cells = self.b, self.cells(place)
         accs = [const(0.0, self.type)] * len(cells)

@@ -107,6 +107,9 @@ class Writer:
             self.store(kernel.stores)
             return
         var, rest = loops[0], loops[1:]
+        if rest == [kernel.vector] and (crossing := _crossing(kernel, var, rest[0])):
+            self._blocks(kernel, var, rest[0], crossing, begin or i64(0), end or i64(var.extent))
+            return
         if var is not kernel.vector:
             with self.b.loop(begin or i64(0), end or i64(var.extent)) as index, self.at(var, index):
                 self._loops(kernel, rest, None, None)
@@ -123,6 +126,39 @@ class Writer:
                     self._tail(kernel, var, full, tail)
             else:
                 self._tail(kernel, var, full, tail)
+
+    def _blocks(
+        self, kernel: Kernel, outer: Var, inner: Var, crossing: list[Value], begin: Val, end: Val
+    ) -> None:
+        """The two innermost loops in blocks of 16 by 16: what lies along the outer one is loaded so, and transposed."""
+        b = self.b
+        blocked = b.int_op("and", b.sub(end, begin), -LANES)
+        middle = b.add(begin, blocked)
+        full, tail = inner.extent // LANES * LANES, inner.extent % LANES
+        with b.loop(begin, middle, LANES) as row:
+            with b.loop(0, full, LANES) as column:
+                turned = [self._turned(load, outer, row, inner, column) for load in crossing]
+                for j in range(LANES):
+                    with self.at(outer, b.add(row, j)), self.across(inner, column):
+                        for load, columns in zip(crossing, turned, strict=True):
+                            self.bind(load, from_memory(b, columns[j], load.dtype))
+                        self.store(kernel.stores)
+            if tail:
+                with b.loop(row, b.add(row, LANES)) as index, self.at(outer, index):
+                    self._tail(kernel, inner, full, tail)
+        with b.loop(middle, end) as index, self.at(outer, index):
+            self._loops(kernel, [inner], None, None)
+
+    def _turned(self, load: Value, outer: Var, row: Val, inner: Var, column: Val) -> list[Val]:
+        """For 16 steps of the outer variable the vector of 16 steps of the inner one."""
+        buffer, address = load.data
+        element = ELEMENT[buffer.dtype.short]
+        with self.at(outer, row), self.at(inner, column):
+            corner = self.b.gep(self.base[buffer], self.scalar_index(address), element)
+        step = address.coefficient(inner)
+        assert step is not None
+        type_ = vector(element, LANES)
+        return self.b.transpose([self.b.load(self.b.gep(corner, k * step, element), type_) for k in range(LANES)])
 
     def _tail(self, kernel: Kernel, var: Var, full: int, tail: int) -> None:
         with self.across(var, i64(full), tail):
@@ -578,6 +614,25 @@ class Writer:
         with b.loop_carrying(0, var.extent, [start]) as (index, (running,), out), self.at(var, index):
             out[0] = self._chain(value, rest, running)
         return out[0]
+
+
+CROSSING_SIZE = 12
+"""How many expression nodes the body of a loop that is blocked for transposition may have: it is written 16 times."""
+
+
+def _crossing(kernel: Kernel, outer: Var, inner: Var) -> list[Value]:
+    """The loads that step far along the inner loop and by one along the outer; none if blocks would not serve."""
+    if min(outer.extent, inner.extent) < LANES or sum(s.value.size for s in kernel.stores) > CROSSING_SIZE:
+        return []
+    found = []
+    for value in kernel.values():
+        if value.kind in ("reduce", "contract"):
+            return []
+        if value.kind == "load" and inner in value.deps and value.data[1].coefficient(inner) != 1:
+            if value.args or value.data[1].coefficient(inner) is None or value.data[1].coefficient(outer) != 1:
+                return []
+            found.append(value)
+    return found
 
 
 UNROLLED = 160

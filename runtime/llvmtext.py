@@ -289,6 +289,18 @@ class Builder:
             f"shufflevector {x.type} {x.name}, {y.type} {second}, <{len(lanes)} x i32> <{index}>",
         )
 
+    def transpose(self, rows: Sequence[Val]) -> list[Val]:
+        """The columns of as many rows as each has lanes (a power of two), by exchanging ever smaller blocks."""
+        out, step = list(rows), len(rows) // 2
+        while step:
+            for i in (i for i in range(len(out)) if not i & step):
+                upper = [lane if not lane & step else len(out) + lane - step for lane in range(len(out))]
+                lower = [lane + step if not lane & step else len(out) + lane for lane in range(len(out))]
+                x, y = out[i], out[i + step]
+                out[i], out[i + step] = self.shuffle(x, y, upper), self.shuffle(x, y, lower)
+            step //= 2
+        return out
+
     def extract(self, x: Val, lane: Operand) -> Val:
         lane = self._like(lane, i64(0))
         return self.emit(x.element, f"extractelement {x.type} {x.name}, i64 {lane.name}")

@@ -6,10 +6,9 @@ can reach them, so these functions do not.
 
 from __future__ import annotations
 
+from graphc.random_bits import PHILOX_MULTIPLIERS, PHILOX_ROUNDS, PHILOX_WEYL
 from graphc.runtime.lanes import BITS, Lanes, where
 from graphc.runtime.llvmtext import Builder, Val, suffix_of, vector
-
-from graphc.random_bits import PHILOX_MULTIPLIERS, PHILOX_ROUNDS, PHILOX_WEYL
 
 # A quotient of integers of so many bits, rounded in this format, still truncates to the integer quotient: it is off by
 # at most |x / y| 2**-24 (2**-53), and a quotient that is no integer is 1 / |y| or more away from one.

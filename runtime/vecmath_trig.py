@@ -51,7 +51,7 @@ def _reduce_float(x: Lanes) -> Angle:
     rounding = x.format.rounding
     z = product.fma(2.0 / math.pi, rounding)
     n = z - rounding
-    half_pi, half_pi_low, _ = HALF_PI["double"]
+    half_pi, half_pi_low = HALF_PI["double"]
     return Angle(z.bits(), n.fma(-half_pi_low, n.fma(-half_pi, product) + error), None)
 
 
@@ -71,15 +71,10 @@ def _reduction_table(b: Builder) -> Val:
         for j in range(1 + (2046 - 1075) // STEP):
             rest = (TWO_OVER_PI << STEP * j) % (4 << TWO_OVER_PI_BITS)
             for _ in range(PARTS):
-                entries.append(_nearest_double(rest))
+                entries.append(rest / (1 << TWO_OVER_PI_BITS))  # a division of integers rounds once
                 rest -= int(math.ldexp(entries[-1], 1000)) << TWO_OVER_PI_BITS - 1000
         return b.module.constant_array(name, "double", entries)
     return Val(f"@{name}", "ptr")
-
-
-def _nearest_double(scaled: int) -> float:
-    """scaled / 2**TWO_OVER_PI_BITS: Python's division of integers rounds once."""
-    return scaled / (1 << TWO_OVER_PI_BITS)
 
 
 def _two_sum(x: Lanes, y: Lanes) -> tuple[Lanes, Lanes]:
@@ -111,7 +106,7 @@ def _reduce_double(x: Lanes) -> Angle:
         high, lost = _two_sum(high, term)
         low = low + lost
     high, low = _two_sum(high, low)
-    half_pi, half_pi_low, _ = HALF_PI["double"]
+    half_pi, half_pi_low = HALF_PI["double"]
     r = high * half_pi
     return Angle(z.bits(), r, high.fma(half_pi, -r) + high.fma(half_pi_low, low * half_pi))
 
@@ -185,7 +180,7 @@ def _atan_of_ratio(accuracy: str, y: Lanes, x: Lanes) -> Lanes:
     z = t * t
     tail = (t * z) * horner(z, ATAN[accuracy])
     # The base angle as a sum of two: 0 or pi / 4, or pi / 2 minus it
-    half_pi, half_pi_low, _ = HALF_PI["double"]
+    half_pi, half_pi_low = HALF_PI["double"]
     turn = where(middle, t.like(0.5 * half_pi), 0.0)
     turn_low = where(middle, t.like(0.5 * half_pi_low), 0.0)
     t, tail = where(swap, -t, t), where(swap, -tail, tail)
@@ -227,7 +222,7 @@ def asin(accuracy: str, x: Lanes) -> Lanes:
     z = where(far, 0.5 * (1.0 - a), a * a)
     r = where(far, z.sqrt(), a)
     tail = _asin_tail(accuracy, r, z)
-    half_pi, half_pi_low, _ = HALF_PI["double"]
+    half_pi, half_pi_low = HALF_PI["double"]
     y = where(far, half_pi - (2.0 * r + (2.0 * tail - half_pi_low)), r + tail)
     return where(a < 2.0**-30, x, y.copysign(x))
 
@@ -240,7 +235,7 @@ def acos(accuracy: str, x: Lanes) -> Lanes:
     z = where(far, 0.5 * (1.0 - a), x * x)
     r = where(far, z.sqrt(), x)
     tail = _asin_tail(accuracy, r, z)
-    half_pi, half_pi_low, _ = HALF_PI["double"]
+    half_pi, half_pi_low = HALF_PI["double"]
     near = half_pi - (r + (tail - half_pi_low))
     positive = 2.0 * (r + tail)
     negative = 2.0 * (half_pi - (r + (tail - half_pi_low)))

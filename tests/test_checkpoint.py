@@ -117,7 +117,7 @@ def test_files_of_other_programs(tmp_path):
     save_file({"fc.weight": np.ones((4, 3), np.float32)}, tmp_path / "other.safetensors")
     assert load_checkpoint(tmp_path / "other.safetensors")["fc.weight"].shape == (4, 3)
     save_file({"half": np.ones(2, np.float16)}, tmp_path / "half.safetensors")
-    with pytest.raises(ValueError, match="'half' in .*half.safetensors is of no type graphc has"):
+    with pytest.raises(ValueError, match=r"'half' in .*half.safetensors is of no type graphc has"):
         load_checkpoint(tmp_path / "half.safetensors")
 
 
@@ -157,7 +157,7 @@ def test_other_widths_are_converted_unless_strict():
     wide = {"fc.weight": Parameter(np.full((4, 3), 0.5), "fc.weight"), "count": Parameter(np.int32(3), "count"),
             "fc.bias": Parameter(np.zeros(4, np.float32), "fc.bias")}
     net = Net()
-    with pytest.raises(RuntimeError, match="Int64.*Int32"):
+    with pytest.raises(RuntimeError, match=r"Int64.*Int32"):
         load_param_into_net(net, wide, strict_load=True)
     assert load_param_into_net(net, wide) == ([], [])
     assert net.fc.weight.asnumpy().dtype == np.float32
@@ -168,7 +168,7 @@ def test_other_widths_are_converted_unless_strict():
 def test_integers_that_do_not_fit_are_refused():
     net = Cell()
     net.small = Parameter(np.int32(1), "small")
-    with pytest.raises(RuntimeError, match="Int32.*Int64"):
+    with pytest.raises(RuntimeError, match=r"Int32.*Int64"):
         load_param_into_net(net, {"small": Parameter(np.int64(2**40), "small")})
     assert net.small.asnumpy() == 1
 
@@ -215,7 +215,7 @@ def test_damaged_files_are_named(file, damage):
     file.write_bytes(damage(file.read_bytes()))
     net = Net()
     before = values_of(net)
-    with pytest.raises(ValueError, match="net.ckpt is not a checkpoint, or is damaged"):
+    with pytest.raises(ValueError, match=r"net.ckpt is not a checkpoint, or is damaged"):
         load_checkpoint(file, net)
     assert_same(net, before)
 
@@ -223,12 +223,12 @@ def test_damaged_files_are_named(file, damage):
 def test_damaged_notes_are_named(tmp_path):
     for notes in ("{", "[1]", '"x"', "null"):
         save_file({"w": np.zeros(1, np.float32)}, tmp_path / "n.ckpt", {serialization.METADATA_KEY: notes})
-        with pytest.raises(ValueError, match="n.ckpt is not a checkpoint, or is damaged"):
+        with pytest.raises(ValueError, match=r"n.ckpt is not a checkpoint, or is damaged"):
             load_checkpoint(tmp_path / "n.ckpt")
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(ValueError, match="no file '.*none.ckpt'"):
+    with pytest.raises(ValueError, match=r"no file '.*none.ckpt'"):
         load_checkpoint(tmp_path / "none.ckpt")
 
 
@@ -240,7 +240,7 @@ def test_checksum_finds_a_flipped_bit(tmp_path):
     data[-3] ^= 4
     path.write_bytes(data)
     load_checkpoint(path)
-    with pytest.raises(ValueError, match="sum.ckpt is damaged: its checksum"):
+    with pytest.raises(ValueError, match=r"sum.ckpt is damaged: its checksum"):
         load_checkpoint(path, crc_check=True)
 
 
@@ -315,7 +315,7 @@ def test_an_interrupted_write_leaves_the_old_file(file, monkeypatch):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no folder '.*nowhere'"):
+    with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere'"):
         save_checkpoint(Net(), tmp_path / "nowhere" / "net.ckpt")
 
 
@@ -344,7 +344,7 @@ def test_what_cannot_be_done_is_said(tmp_path, call, error, message):
 def test_two_parameters_of_one_name(tmp_path):
     net = Net()
     net.count.name = "fc.bias"
-    with pytest.raises(ValueError, match="two Parameters are named 'fc.bias'"):
+    with pytest.raises(ValueError, match=r"two Parameters are named 'fc.bias'"):
         save_checkpoint(net, tmp_path / "x.ckpt")
 
 

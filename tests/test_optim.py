@@ -35,8 +35,8 @@ def run_steps(optimizer: nn.Optimizer, steps: int = 4) -> list[np.ndarray]:
     return [p.asnumpy() for p in optimizer.parameters]
 
 
-# Each rule as a NumPy generator: given w, it is sent gradients and yields the new w, in float32 and in the same order of
-# operations, so the results must be equal to the bit: + - * / and sqrt are exact in IEEE arithmetic.
+# Each rule as a NumPy generator: given w, it is sent gradients and yields the new w, in float32 and in the same order
+# of operations, so the results must be equal to the bit: + - * / and sqrt are exact in IEEE arithmetic.
 
 Rule = Callable[[np.ndarray], Iterator[Any]]
 
@@ -185,7 +185,9 @@ RULES: dict[str, tuple[Callable[[Any], nn.Optimizer], Rule]] = {
     "adamax": (lambda p: nn.AdaMax(p, 0.01), ada_max(0.01)),
     "rmsprop": (lambda p: nn.RMSProp(p, 0.01), rms_prop(0.01)),
     "rmsprop momentum": (lambda p: nn.RMSProp(p, 0.01, 0.8, 0.5, 1e-5), rms_prop(0.01, 0.8, 0.5, 1e-5)),
-    "rmsprop centered": (lambda p: nn.RMSProp(p, 0.01, momentum=0.5, centered=True), rms_prop(0.01, 0.9, 0.5, 1e-10, True)),
+    "rmsprop centered": (
+        lambda p: nn.RMSProp(p, 0.01, momentum=0.5, centered=True), rms_prop(0.01, 0.9, 0.5, 1e-10, True)
+    ),
     "adagrad": (lambda p: nn.Adagrad(p, learning_rate=0.01), adagrad(0.01)),
     "adagrad fixed": (lambda p: nn.Adagrad(p, 0.2, 0.01, update_slots=False), adagrad(0.01, 0.2, False)),
     "adadelta": (lambda p: nn.Adadelta(p, 0.5), adadelta(0.5)),
@@ -475,7 +477,7 @@ def test_bad_gradients_raise_and_change_nothing() -> None:
 
 
 def test_empty_parameters() -> None:
-    with pytest.raises(ValueError, match="^For 'Optimizer', the argument parameters must not be empty.$"):
+    with pytest.raises(ValueError, match=r"^For 'Optimizer', the argument parameters must not be empty\.$"):
         nn.Adam([], 0.1)
 
 

@@ -1,18 +1,16 @@
 """Datasets: MindSpore's `mindspore.dataset` in NumPy.
 
-import graphc.dataset as ds
-from graphc.dataset import transforms, vision
+    import graphc.dataset as ds
+    from graphc.dataset import transforms, vision
 
-data = ds.FashionMnistDataset(ds.embedded_fashion_mnist(), usage="train", shuffle=True)
-data = data.map([vision.Rescale(1 / 255, 0), vision.HWC2CHW()], "image").batch(32)
-for image, label in data.create_tuple_iterator(): ...
+    data = ds.FashionMnistDataset(ds.embedded_fashion_mnist(), usage="train", shuffle=True)
+    data = data.map([vision.Rescale(1 / 255, 0), vision.HWC2CHW()], "image").batch(32)
+    for image, label in data.create_tuple_iterator(): ...
 
-config      seed, threads, how far to work ahead
-rng         random numbers by position            samplers   which samples of a source
-blocks      columns of several samples            files      IDX and CIFAR readers
-rows        samples not yet read                  images     arithmetic on stacks of images
-epochs      one pass, its iterator                transforms, vision   operations for map
-core        Dataset and the pipeline steps        sources    where samples come from
+Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
+(samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
+(what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
+`sources`, and `images` for `vision`.
 """
 
 from graphc.dataset import config, transforms, vision

@@ -91,8 +91,11 @@ class Workers:
         futures = [self._pool.submit(function, slice(a, b)) for a, b in itertools.pairwise(bounds)]
         return [concatenate(blocks) for blocks in zip(*(future.result() for future in futures), strict=True)]
 
-    def close(self) -> None:
-        """End the threads; parts not yet begun are dropped."""
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the threads; portions not yet begun are dropped."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None

@@ -40,12 +40,11 @@ def stacked(block: Block, name: str) -> np.ndarray:
 class PerBatch:
     """Collate by a user's function."""
 
-    def __init__(self, function: Callable[..., Any], change: ColumnChange, columns: Sequence[str]) -> None:
+    def __init__(self, function: Callable[..., Any], change: ColumnChange) -> None:
         if not callable(function):
             raise TypeError(f"batch: got per_batch_map {function!r}, expected a function")
         self._function = function
         self._change = change
-        self._columns = columns
 
     def __call__(self, columns: list[Block], info: BatchInfo) -> list[np.ndarray]:
         results = self._function(*(values_of(columns[i]) for i in self._change.inputs), info)

@@ -3,8 +3,9 @@
     ds.config.set_seed(1)
     ds.config.set_num_parallel_workers(4)
 
-A pipeline reads them when an epoch starts. Everything random in it (samplers, `shuffle`, random transforms) follows
-from the seed, the epoch number and the position of the sample, so two programs with the same seed see the same data.
+The number of threads counts for operations added later, the rest for epochs that begin later. Everything random in a
+pipeline (samplers, `shuffle`, random transforms) follows from the seed, the epoch number and the position of the
+sample, so two programs with the same seed see the same data.
 """
 
 import random

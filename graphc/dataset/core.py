@@ -1,83 +1,66 @@
-"""`Dataset`, the pipeline users build, and its steps.
+"""`Dataset`: a pipeline as users build, iterate and ask it.
 
     dataset = NumpySlicesDataset({"data": x, "label": y}).map(normalize, "data").shuffle(1000).batch(32)
     for data, label in dataset.create_tuple_iterator(): ...
 
-Every method returns a new dataset that holds the one it was called on; nothing is read before an iterator asks. A step
-is a class with `_stream`, which turns the `Rows` of its children into its own, and `_count`, which says how many there
-will be.
+Every method returns a new dataset on top of the one it was called on; nothing is read before an iterator asks.
 """
 
 import itertools
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.dataset import config
-from graphc.dataset.blocks import Block, Workers, as_array, rows_of
+from graphc.dataset.blocks import Workers, rows_of
 from graphc.dataset.collate import PadAndStack, PerBatch, Stack
-from graphc.dataset.columns import ColumnChange, names_list, positions_of
+from graphc.dataset.columns import ColumnChange, positions_of
 from graphc.dataset.config import check_int
 from graphc.dataset.epochs import Epoch, Row, RowIterator, run_ahead
-from graphc.dataset.rng import Rng, fold, single
-from graphc.dataset.rows import BatchInfo, BatchRows, Collate, Feed, MappedRows, Rows, StoredRows, ZippedRows, shuffled
-from graphc.dataset.transforms import Chain, Operation
+from graphc.dataset.rows import BatchInfo
+from graphc.dataset.steps import (
+    BatchStep,
+    ConcatStep,
+    FilterStep,
+    MapStep,
+    ProjectStep,
+    RenameStep,
+    RepeatStep,
+    ShuffleStep,
+    SkipStep,
+    SplitStep,
+    Step,
+    TakeStep,
+    ZipStep,
+    skipped,
+)
+from graphc.dataset.transforms import Operation
 
 __all__ = ["BatchInfo", "Dataset", "zip_datasets"]
 
 
-class Dataset(ABC):
+class Dataset:
     """A stream of samples in named columns, read epoch by epoch.
 
     Args:
-        children: the datasets this one is made of.
-        columns: its column names.
+        step: the last step of its pipeline.
+        num_classes: number of classes of the source; None where it does not know.
+        class_indexing: from class name to label.
     """
 
-    _makes_samples = False  # whether running it costs more than moving indices: then a thread works ahead
-
-    def __init__(self, children: Sequence["Dataset"], columns: Sequence[str]) -> None:
-        twice = {name for name in columns if list(columns).count(name) > 1}
-        if twice:
-            raise ValueError(f"{self._name}: column names must differ, got {list(columns)}")
-        self._children = tuple(children)
-        self._columns = tuple(columns)
-        self._depth: int = 1 + max((child._depth for child in children), default=-1)
-        self._workers = 1
-        self._size: int | None = None
+    def __init__(
+        self, step: Step, num_classes: int | None = None, class_indexing: Mapping[str, int] | None = None
+    ) -> None:
+        self._step = step
+        self._num_classes = num_classes
+        self._class_indexing = dict(class_indexing or {})
         self._generation = config.seed_generation()
         self._epochs_begun = 0
         self._rows_to_skip = 0
 
-    @property
-    def _name(self) -> str:
-        return type(self).__name__
-
-    @abstractmethod
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        """The rows of one epoch, in portions of any size."""
-
-    def _count(self) -> int:
-        """The number of rows of an epoch; by running through one where no step knows better."""
-        workers = Workers(self._all_workers())
-        try:
-            return sum(len(rows) for rows in self._stream(Epoch.begin(0, workers)))
-        finally:
-            workers.close()
-
-    @property
-    def _endless(self) -> bool:
-        return any(child._endless for child in self._children)
-
-    def _all(self) -> Iterator["Dataset"]:
-        yield self
-        for child in self._children:
-            yield from child._all()
-
-    def _all_workers(self) -> int:
-        return max(dataset._workers for dataset in self._all())
+    def _then(self, step: Step) -> "Dataset":
+        return Dataset(step, self._num_classes, self._class_indexing)
 
     # Building pipelines
 
@@ -103,7 +86,8 @@ class Dataset(ABC):
                 which pass rows of any size. `cache`, `callbacks` and `offload` can only be left unset.
         """
         check_options("map", kwargs, {"python_multiprocessing", "max_rowsize", "cache", "callbacks", "offload"})
-        return MapDataset(self, operations, input_columns, output_columns, num_parallel_workers)
+        workers = check_workers("map", num_parallel_workers)
+        return self._then(MapStep(self._step, operations, input_columns, output_columns, workers))
 
     def batch(
         self,
@@ -127,18 +111,16 @@ class Dataset(ABC):
         own = {"per_batch_map", "input_columns", "output_columns"}
         check_options("batch", kwargs, own | {"python_multiprocessing", "max_rowsize"})
         check_workers("batch", num_parallel_workers)
-        function = kwargs.get("per_batch_map")
+        columns, function = self._step.columns, kwargs.get("per_batch_map")
         inputs, outputs = kwargs.get("input_columns"), kwargs.get("output_columns")
         if function is None:
             if inputs is not None or outputs is not None:
                 raise ValueError("batch: input_columns and output_columns belong to per_batch_map, which is not given")
-            return BatchDataset(self, batch_size, drop_remainder, self._columns, Stack(self._columns))
-        change = ColumnChange("batch", self._columns, self._columns if inputs is None else inputs, outputs)
-        dataset = BatchDataset(
-            self, batch_size, drop_remainder, change.names, PerBatch(function, change, self._columns)
-        )
-        dataset._makes_samples = True
-        return dataset
+            return self._then(BatchStep(self._step, batch_size, drop_remainder, columns, Stack(columns)))
+        change = ColumnChange("batch", columns, columns if inputs is None else inputs, outputs)
+        step = BatchStep(self._step, batch_size, drop_remainder, change.names, PerBatch(function, change))
+        step.makes_samples = True
+        return self._then(step)
 
     def padded_batch(
         self,
@@ -158,16 +140,16 @@ class Dataset(ABC):
                 all columns so.
         """
         check_workers("padded_batch", num_parallel_workers)
-        return BatchDataset(self, batch_size, drop_remainder, self._columns, PadAndStack(self._columns, pad_info))
+        collate = PadAndStack(self._step.columns, pad_info)
+        return self._then(BatchStep(self._step, batch_size, drop_remainder, self._step.columns, collate))
 
     def shuffle(self, buffer_size: int) -> "Dataset":
-        """Shuffle through a buffer of rows, anew each epoch. A buffer as large as the dataset gives every order the
-        same chance.
+        """Shuffle through a buffer of rows, anew each epoch.
 
         Args:
-            buffer_size: rows in the buffer, at least 1.
+            buffer_size: rows in the buffer, at least 1; as many as there are give every order the same chance.
         """
-        return ShuffleDataset(self, buffer_size)
+        return self._then(ShuffleStep(self._step, buffer_size))
 
     def repeat(self, count: int | None = None) -> "Dataset":
         """Go through the rows several times in one epoch; what is shuffled is shuffled anew each time.
@@ -175,7 +157,7 @@ class Dataset(ABC):
         Args:
             count: how often, at least 1; None or -1 for no end.
         """
-        return RepeatDataset(self, count)
+        return self._then(RepeatStep(self._step, count))
 
     def take(self, count: int = -1) -> "Dataset":
         """The first rows only.
@@ -183,32 +165,32 @@ class Dataset(ABC):
         Args:
             count: how many, at least 1; -1 for all.
         """
-        return TakeDataset(self, count)
+        return self._then(TakeStep(self._step, count))
 
     def skip(self, count: int) -> "Dataset":
         """All but the first `count` rows, which are not even made."""
-        return SkipDataset(self, count)
+        return self._then(SkipStep(self._step, count))
 
     def zip(self, datasets: "Dataset | tuple[Dataset, ...]") -> "Dataset":
         """The columns of this and other datasets side by side, for as long as all have rows."""
         others = (datasets,) if isinstance(datasets, Dataset) else tuple(datasets)
-        return ZipDataset((self, *others))
+        return zip_datasets((self, *others))
 
     def concat(self, datasets: "Dataset | Sequence[Dataset]") -> "Dataset":
         """The rows of this dataset, then those of others with the same columns; also written `+`."""
         others = (datasets,) if isinstance(datasets, Dataset) else tuple(datasets)
-        return ConcatDataset((self, *others))
+        return self._then(ConcatStep(_steps_of("concat", (self, *others))))
 
     def __add__(self, other: "Dataset") -> "Dataset":
         return self.concat(other)
 
     def project(self, columns: str | Sequence[str]) -> "Dataset":
         """These columns only, in this order."""
-        return ProjectDataset(self, columns)
+        return self._then(ProjectStep(self._step, columns))
 
     def rename(self, input_columns: str | Sequence[str], output_columns: str | Sequence[str]) -> "Dataset":
         """Other names for some columns."""
-        return RenameDataset(self, input_columns, output_columns)
+        return self._then(RenameStep(self._step, input_columns, output_columns))
 
     def filter(
         self,
@@ -223,7 +205,8 @@ class Dataset(ABC):
             input_columns: the columns it gets; None for all.
             num_parallel_workers: threads that share the rows; None for `config.get_num_parallel_workers()`.
         """
-        return FilterDataset(self, predicate, input_columns, num_parallel_workers)
+        workers = check_workers("filter", num_parallel_workers)
+        return self._then(FilterStep(self._step, predicate, input_columns, workers))
 
     def split(self, sizes: Sequence[int] | Sequence[float], randomize: bool = True) -> list["Dataset"]:
         """Divide the rows into datasets without overlap, the same way in every epoch.
@@ -237,7 +220,10 @@ class Dataset(ABC):
         """
         total = self.get_dataset_size()
         bounds = np.cumsum([0, *_split_sizes(sizes, total)]).tolist()
-        return [SplitDataset(self, start, stop, total, randomize) for start, stop in itertools.pairwise(bounds)]
+        return [
+            self._then(SplitStep(self._step, start, stop, total, randomize))
+            for start, stop in itertools.pairwise(bounds)
+        ]
 
     def apply(self, apply_func: Callable[["Dataset"], "Dataset"]) -> "Dataset":
         """`apply_func(self)`, so that a function that builds part of a pipeline can stand in a chain.
@@ -270,7 +256,7 @@ class Dataset(ABC):
         convert = _converter(output_numpy, do_copy)
         return RowIterator(
             self._next_epoch,
-            lambda row: dict(zip(self._columns, map(convert, row), strict=True)),
+            lambda row: dict(zip(self._step.columns, map(convert, row), strict=True)),
             check_epochs(num_epochs),
         )
 
@@ -290,7 +276,9 @@ class Dataset(ABC):
             do_copy: copy each array, so that it shares memory with nothing.
         """
         convert = _converter(output_numpy, do_copy)
-        chosen = positions_of("create_tuple_iterator", self._columns, self._columns if columns is None else columns)
+        chosen = positions_of(
+            "create_tuple_iterator", self._step.columns, self._step.columns if columns is None else columns
+        )
         return RowIterator(self._next_epoch, lambda row: [convert(row[i]) for i in chosen], check_epochs(num_epochs))
 
     def __iter__(self) -> RowIterator:
@@ -298,10 +286,10 @@ class Dataset(ABC):
         return self.create_tuple_iterator(num_epochs=1)
 
     def set_init_step(self, init_step: int) -> None:
-        """Let the next epoch be the one that row `init_step` (a batch, after `batch`) of training lies in, from that
-        row on.
+        """Go on after so many rows (batches, after `batch`), as if they had been consumed.
 
-        What follows is what an uninterrupted run sees, so call it when resuming one (after any `config.set_seed`).
+        The next epoch is the rest of the one that an interrupted run was in, in the same order and with the same draws.
+        Call it after any `config.set_seed`.
 
         Args:
             init_step: rows already consumed, over all epochs.
@@ -316,18 +304,15 @@ class Dataset(ABC):
         rows = self._rows_of_epoch(self._epochs_begun, self._rows_to_skip)
         self._epochs_begun, self._rows_to_skip = self._epochs_begun + 1, 0
         depth = config.get_prefetch_size()
-        if depth and any(dataset._makes_samples for dataset in self._all()):
+        if depth and any(step.makes_samples for step in self._step.all()):
             return run_ahead(rows, depth)
         return rows
 
     def _rows_of_epoch(self, number: int, skip: int = 0) -> Generator[Row, None, None]:
-        workers = Workers(self._all_workers())
-        try:
-            for rows in skipped(self._stream(Epoch.begin(number, workers)), skip):
+        with Workers(max(step.workers for step in self._step.all())) as workers:
+            for rows in skipped(self._step.stream(Epoch.begin(number, workers)), skip):
                 for piece in rows.pieces():
                     yield from rows_of(piece.columns())
-        finally:
-            workers.close()
 
     # Asking
 
@@ -336,24 +321,22 @@ class Dataset(ABC):
 
         Where only running can tell (`filter`, a generator), an epoch is run through once.
         """
-        if self._size is None:
-            self._size = self._count()
-        return self._size
+        return self._step.size
 
     def __len__(self) -> int:
         return self.get_dataset_size()
 
     def get_batch_size(self) -> int:
         """Rows per batch; 1 without `batch`, -1 where a function gives the batch size."""
-        return self._children[0].get_batch_size() if self._children else 1
+        return self._step.batch_size
 
     def get_repeat_count(self) -> int:
         """How often `repeat` goes through the rows in an epoch; -1 for no end."""
-        return self._children[0].get_repeat_count() if self._children else 1
+        return self._step.repeat_count
 
     def get_col_names(self) -> list[str]:
         """The column names, in order."""
-        return list(self._columns)
+        return list(self._step.columns)
 
     def output_shapes(self, estimate: bool = False) -> list[list[int | None]]:
         """The shape of each column, read off the first row.
@@ -382,16 +365,16 @@ class Dataset(ABC):
     def _first(self, rows: Iterator[Row]) -> Row:
         row = next(rows, None)
         if row is None:
-            raise ValueError(f"{self._name}: the dataset is empty, so its columns have no shape or type")
+            raise ValueError("the dataset is empty, so its columns have no shape or type")
         return row
 
     def num_classes(self) -> int | None:
         """The number of classes of the source; None where it does not know."""
-        return self._children[0].num_classes() if self._children else None
+        return self._num_classes
 
     def get_class_indexing(self) -> dict[str, int]:
         """From class name to label, where the source has class names; else empty."""
-        return self._children[0].get_class_indexing() if self._children else {}
+        return dict(self._class_indexing)
 
 
 def zip_datasets(datasets: tuple[Dataset, ...]) -> Dataset:
@@ -402,7 +385,16 @@ def zip_datasets(datasets: tuple[Dataset, ...]) -> Dataset:
     """
     if not isinstance(datasets, (tuple, list)):
         raise TypeError(f"zip: got {type(datasets).__name__}, expected a tuple of datasets")
-    return ZipDataset(tuple(datasets))
+    return Dataset(ZipStep(_steps_of("zip", datasets)), datasets[0]._num_classes, datasets[0]._class_indexing)
+
+
+def _steps_of(name: str, datasets: Sequence[Any]) -> list[Step]:
+    if not datasets:
+        raise ValueError(f"{name}: got no dataset")
+    for dataset in datasets:
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"{name}: got {type(dataset).__name__}, expected a dataset")
+    return [dataset._step for dataset in datasets]
 
 
 # Arguments
@@ -467,374 +459,3 @@ def _split_sizes(sizes: Sequence[int] | Sequence[float], total: int) -> list[int
     if min(counts) < 1:
         raise ValueError(f"split: {list(sizes)} of {total} rows gives parts of {counts}, each must have a row")
     return counts
-
-
-# Steps that make samples
-
-
-class MapDataset(Dataset):
-    """See `Dataset.map`."""
-
-    _makes_samples = True
-
-    def __init__(
-        self,
-        child: Dataset,
-        operations: Operation | Sequence[Operation],
-        input_columns: str | Sequence[str] | None,
-        output_columns: str | Sequence[str] | None,
-        num_parallel_workers: int | None,
-    ) -> None:
-        self._chain = Chain(operations)
-        self._change = ColumnChange(
-            "map", child._columns, child._columns[0] if input_columns is None else input_columns, output_columns
-        )
-        super().__init__([child], self._change.names)
-        self._workers = check_workers("map", num_parallel_workers)
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        step = _MapStep(self._chain, self._change, fold(epoch.draws, self._depth), epoch.workers, self._workers)
-        start = 0
-        for rows in self._children[0]._stream(epoch):
-            yield MappedRows(rows, step, np.arange(start, start + len(rows)))
-            start += len(rows)
-
-    def _count(self) -> int:
-        return self._children[0].get_dataset_size()
-
-
-class _MapStep:
-    """A map in one epoch: what is to be done to the columns of some samples."""
-
-    def __init__(self, chain: Chain, change: ColumnChange, key: int, workers: Workers, count: int) -> None:
-        self._chain = chain
-        self._change = change
-        self._key = key
-        self._workers = workers
-        self._count = count
-
-    def __call__(self, columns: list[Block], positions: np.ndarray) -> list[Block]:
-        inputs = [columns[i] for i in self._change.inputs]
-
-        def portion(part: slice) -> list[Block]:
-            return self._chain.blocks([column[part] for column in inputs], Rng(self._key, positions[part]))
-
-        return self._change(columns, self._workers.map_parts(portion, len(positions), self._count))
-
-
-class FilterDataset(Dataset):
-    """See `Dataset.filter`."""
-
-    _makes_samples = True
-
-    def __init__(
-        self,
-        child: Dataset,
-        predicate: Callable[..., Any],
-        input_columns: str | Sequence[str] | None,
-        num_parallel_workers: int | None,
-    ) -> None:
-        if not callable(predicate):
-            raise TypeError(f"filter: got predicate {predicate!r}, expected a function")
-        super().__init__([child], child._columns)
-        self._predicate = predicate
-        self._inputs = positions_of(
-            "filter", child._columns, child._columns if input_columns is None else input_columns
-        )
-        self._workers = check_workers("filter", num_parallel_workers)
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        for rows in self._children[0]._stream(epoch):
-            for piece in rows.pieces():
-                kept = self._kept(piece.columns(), epoch.workers)
-                if kept:
-                    yield StoredRows(kept)
-
-    def _kept(self, columns: list[Block], workers: Workers) -> list[Row]:
-        def portion(part: slice) -> list[Block]:
-            return [np.array([self._holds(row) for row in rows_of([columns[i][part] for i in self._inputs])])]
-
-        (holds,) = workers.map_parts(portion, len(columns[0]), self._workers)
-        return [row for row, keep in zip(rows_of(columns), holds, strict=True) if keep]
-
-    def _holds(self, row: Row) -> bool:
-        answer = as_array(self._predicate(*row), "filter: the predicate returned")
-        if answer.size != 1 or answer.dtype.kind not in "biu":
-            raise TypeError(f"filter: the predicate returned {answer.dtype} of shape {answer.shape}, expected a bool")
-        return bool(answer.item())
-
-
-# Batches
-
-
-class BatchDataset(Dataset):
-    """See `Dataset.batch`, `Dataset.padded_batch`."""
-
-    def __init__(
-        self,
-        child: Dataset,
-        batch_size: int | Callable[[BatchInfo], int],
-        drop_remainder: bool,
-        columns: Sequence[str],
-        collate: Collate,
-    ) -> None:
-        super().__init__([child], columns)
-        if not callable(batch_size):
-            check_int("batch_size", batch_size, 1)
-        if not isinstance(drop_remainder, bool):
-            raise TypeError(f"drop_remainder: got {drop_remainder!r}, expected a bool")
-        self._batch_size = batch_size
-        self._drop = drop_remainder
-        self._collate = collate
-
-    def _rows_in(self, info: BatchInfo) -> int:
-        if callable(self._batch_size):
-            return check_int("batch_size: the function's result", self._batch_size(info), 1)
-        return self._batch_size
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        feed = Feed(self._children[0]._stream(epoch))
-        for number in itertools.count():
-            info = BatchInfo(epoch.number, number)
-            size = self._rows_in(info)
-            rows = feed.take(size)
-            if rows is None or (self._drop and len(rows) < size):
-                return
-            yield BatchRows([(rows, info)], self._collate)
-
-    def _count(self) -> int:
-        left = self._children[0].get_dataset_size()
-        if not callable(self._batch_size):
-            return left // self._batch_size if self._drop else -(-left // self._batch_size)
-        for number in itertools.count():
-            if left <= 0:
-                break
-            left -= self._rows_in(BatchInfo(0, number))
-        return number - (self._drop and left < 0)
-
-    def get_batch_size(self) -> int:
-        return -1 if callable(self._batch_size) else self._batch_size
-
-
-# Steps that only say which rows
-
-
-class ShuffleDataset(Dataset):
-    """See `Dataset.shuffle`."""
-
-    def __init__(self, child: Dataset, buffer_size: int) -> None:
-        super().__init__([child], child._columns)
-        self._buffer_size = check_int("shuffle: buffer_size", buffer_size, 1)
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        return shuffled(self._children[0]._stream(epoch), self._buffer_size, single(fold(epoch.order, self._depth)))
-
-    def _count(self) -> int:
-        return self._children[0].get_dataset_size()
-
-
-class RepeatDataset(Dataset):
-    """See `Dataset.repeat`."""
-
-    def __init__(self, child: Dataset, count: int | None) -> None:
-        super().__init__([child], child._columns)
-        self._repeats = -1 if count is None else check_int("repeat: count", count, -1)
-        if self._repeats == 0:
-            raise ValueError("repeat: got count 0, expected at least 1, or None for no end")
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        for count in itertools.count() if self._repeats < 0 else range(self._repeats):
-            empty = True
-            for rows in self._children[0]._stream(epoch.repetition(self._depth, count)):
-                empty = empty and len(rows) == 0
-                yield rows
-            if empty:
-                return
-
-    def _count(self) -> int:
-        return self._children[0].get_dataset_size() * max(1, self._repeats)
-
-    @property
-    def _endless(self) -> bool:
-        return self._repeats < 0 or super()._endless
-
-    def get_repeat_count(self) -> int:
-        below = self._children[0].get_repeat_count()
-        return -1 if self._repeats < 0 or below < 0 else self._repeats * below
-
-
-class TakeDataset(Dataset):
-    """See `Dataset.take`."""
-
-    def __init__(self, child: Dataset, count: int) -> None:
-        super().__init__([child], child._columns)
-        self._taken = check_int("take: count", count, -1)
-        if count == 0:
-            raise ValueError("take: got count 0, expected at least 1, or -1 for all")
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        stream = self._children[0]._stream(epoch)
-        return stream if self._taken < 0 else _first_rows(stream, self._taken)
-
-    def _count(self) -> int:
-        below = self._children[0].get_dataset_size()
-        if self._taken < 0:
-            return below
-        return self._taken if self._children[0]._endless and below else min(self._taken, below)
-
-    @property
-    def _endless(self) -> bool:
-        return self._taken < 0 and super()._endless
-
-
-def _first_rows(stream: Iterable[Rows], count: int) -> Iterator[Rows]:
-    feed = Feed(stream)
-    while count and (rows := feed.some(count)) is not None:
-        count -= len(rows)
-        yield rows
-
-
-def skipped(stream: Iterable[Rows], count: int) -> Iterator[Rows]:
-    """The stream without its first `count` rows."""
-    for rows in stream:
-        if count < len(rows):
-            yield rows.take(slice(count, None)) if count else rows
-        count = max(0, count - len(rows))
-
-
-class SkipDataset(Dataset):
-    """See `Dataset.skip`."""
-
-    def __init__(self, child: Dataset, count: int) -> None:
-        super().__init__([child], child._columns)
-        self._skipped = check_int("skip: count", count, 0)
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        return skipped(self._children[0]._stream(epoch), self._skipped)
-
-    def _count(self) -> int:
-        below = self._children[0].get_dataset_size()
-        return below if self._endless else max(0, below - self._skipped)
-
-
-class SplitDataset(Dataset):
-    """One part of `Dataset.split`."""
-
-    def __init__(self, child: Dataset, start: int, stop: int, total: int, randomize: bool) -> None:
-        super().__init__([child], child._columns)
-        if not isinstance(randomize, bool):
-            raise TypeError(f"split: got randomize {randomize!r}, expected a bool")
-        self._start, self._stop, self._total = start, stop, total
-        self._randomize = randomize
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        epoch = epoch.ordered_once()
-        stream = self._children[0]._stream(epoch)
-        if self._randomize:
-            stream = shuffled(stream, self._total, single(fold(epoch.order, self._depth)))
-        return _first_rows(skipped(stream, self._start), self._stop - self._start)
-
-    def _count(self) -> int:
-        return self._stop - self._start
-
-    @property
-    def _endless(self) -> bool:
-        return False
-
-
-class ZipDataset(Dataset):
-    """See `Dataset.zip`."""
-
-    def __init__(self, datasets: Sequence[Dataset]) -> None:
-        _check_datasets("zip", datasets)
-        super().__init__(datasets, [name for dataset in datasets for name in dataset._columns])
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        first, *others = [Feed(dataset._stream(epoch)) for dataset in self._children]
-        while (rows := first.some(_PORTION)) is not None:
-            sides = [rows, *(feed.take(len(rows)) for feed in others)]
-            if any(side is None for side in sides):
-                return
-            shortest = slice(0, min(len(side) for side in sides if side is not None))
-            yield ZippedRows([side.take(shortest) for side in sides if side is not None])
-            if shortest.stop < len(rows):
-                return
-
-    def _count(self) -> int:
-        finite = [dataset for dataset in self._children if not dataset._endless]
-        return min(dataset.get_dataset_size() for dataset in finite or self._children)
-
-    @property
-    def _endless(self) -> bool:
-        return all(dataset._endless for dataset in self._children)
-
-
-_PORTION = (
-    4096  # how many rows to point at together: enough to spread the cost of a portion, few enough to start at once
-)
-
-
-class ConcatDataset(Dataset):
-    """See `Dataset.concat`."""
-
-    def __init__(self, datasets: Sequence[Dataset]) -> None:
-        _check_datasets("concat", datasets)
-        for dataset in datasets:
-            if dataset._columns != datasets[0]._columns:
-                raise ValueError(
-                    f"concat: columns differ, {list(datasets[0]._columns)} and {list(dataset._columns)}; rename or "
-                    "project them first"
-                )
-        super().__init__(datasets, datasets[0]._columns)
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        for number, dataset in enumerate(self._children):
-            yield from dataset._stream(epoch.branch(self._depth, number))
-
-    def _count(self) -> int:
-        return sum(dataset.get_dataset_size() for dataset in self._children)
-
-
-def _check_datasets(name: str, datasets: Sequence[Any]) -> None:
-    if not datasets:
-        raise ValueError(f"{name}: got no dataset")
-    for dataset in datasets:
-        if not isinstance(dataset, Dataset):
-            raise TypeError(f"{name}: got {type(dataset).__name__}, expected a dataset")
-
-
-class ProjectDataset(Dataset):
-    """See `Dataset.project`."""
-
-    def __init__(self, child: Dataset, columns: str | Sequence[str]) -> None:
-        self._chosen = positions_of("project", child._columns, columns)
-        super().__init__([child], names_list("project", columns))
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        def choose(columns: list[Block], positions: np.ndarray) -> list[Block]:
-            return [columns[i] for i in self._chosen]
-
-        for rows in self._children[0]._stream(epoch):
-            yield MappedRows(rows, choose, np.arange(len(rows)))
-
-    def _count(self) -> int:
-        return self._children[0].get_dataset_size()
-
-
-class RenameDataset(Dataset):
-    """See `Dataset.rename`."""
-
-    def __init__(self, child: Dataset, inputs: str | Sequence[str], outputs: str | Sequence[str]) -> None:
-        old, new = names_list("rename", inputs), names_list("rename", outputs)
-        if len(old) != len(new) or len(set(old)) != len(old):
-            raise ValueError(f"rename: got {old} and {new}, expected one new name for each of some columns")
-        names = list(child._columns)
-        for position, name in zip(positions_of("rename", child._columns, old), new, strict=True):
-            names[position] = name
-        super().__init__([child], names)
-
-    def _stream(self, epoch: Epoch) -> Iterator[Rows]:
-        return self._children[0]._stream(epoch)
-
-    def _count(self) -> int:
-        return self._children[0].get_dataset_size()

@@ -1,8 +1,7 @@
 """Random numbers by position: a hash of (key, sample, draw) instead of a generator with a state.
 
 A draw for sample 17 is the same number whether samples come one by one, as a batch, or from several threads. One `Rng`
-serves
-any number of samples at once and returns one row of draws per sample:
+serves any number of samples at once and returns one row of draws per sample:
 
     rng = Rng(key, np.arange(64))
     rng.uniform(0, 1)             # float64 [64]

@@ -1,11 +1,11 @@
 """Samples on their way through the pipeline, not yet read.
 
 A pipeline passes `Rows`: so many samples, *which* ones, and how to make them. Shuffling, taking, skipping, repeating
-and batching only
-rearrange the "which"; nothing is read or computed until `columns()` is called on what finally reaches the consumer:
+and batching only rearrange the "which"; nothing is read or computed until `columns()` is called on what finally reaches
+the consumer:
 
     source      SourceRows(table, indices)
-    map         MappedRows(rows, step, positions)
+    map         MappedRows(rows, work, positions)
     shuffle     rows.take(permutation)
     batch       BatchRows([rows.take(slice(0, 32))])   ->   columns(): one gather, one vectorised map, done
 
@@ -23,6 +23,8 @@ from graphc.dataset.blocks import Block, Workers, stack
 from graphc.dataset.rng import Rng
 
 Which = np.ndarray | slice
+
+PORTION = 4096  # rows to point at together: enough to spread the cost of a portion, few enough to begin at once
 
 
 class Rows(ABC):
@@ -137,18 +139,18 @@ class StoredRows(Rows):
         return StoredRows([sample for rows in (self, *others) for sample in rows._samples])
 
 
-class Step(Protocol):
+class Work(Protocol):
     """What one pipeline step does to the columns of samples, given their positions in its input."""
 
     def __call__(self, columns: list[Block], positions: np.ndarray) -> list[Block]: ...
 
 
 class MappedRows(Rows):
-    """Rows with a step yet to be applied. `positions` number the samples of the epoch, which random steps draw by."""
+    """Rows with work yet to be done. `positions` number the samples of the epoch, which random operations draw by."""
 
-    def __init__(self, rows: Rows, step: Step, positions: np.ndarray) -> None:
+    def __init__(self, rows: Rows, work: Work, positions: np.ndarray) -> None:
         self._rows = rows
-        self._step = step
+        self._work = work
         self._positions = positions
         self.grain = rows.grain
 
@@ -156,18 +158,18 @@ class MappedRows(Rows):
         return len(self._rows)
 
     def take(self, which: Which) -> "MappedRows":
-        return MappedRows(self._rows.take(which), self._step, self._positions[which])
+        return MappedRows(self._rows.take(which), self._work, self._positions[which])
 
     def columns(self) -> list[Block]:
-        return self._step(self._rows.columns(), self._positions)
+        return self._work(self._rows.columns(), self._positions)
 
     @property
     def origin(self) -> tuple[Any, ...]:
-        return MappedRows, id(self._step)
+        return MappedRows, id(self._work)
 
     def merged(self, others: Sequence["MappedRows"]) -> "MappedRows":
         positions = np.concatenate([self._positions, *(o._positions for o in others)])
-        return MappedRows(join([self._rows, *(o._rows for o in others)]), self._step, positions)
+        return MappedRows(join([self._rows, *(o._rows for o in others)]), self._work, positions)
 
 
 class ZippedRows(Rows):

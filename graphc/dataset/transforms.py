@@ -1,7 +1,6 @@
 """Operations for `Dataset.map`: the general ones, and what they and `vision` share.
 
-    dataset.map([vision.Rescale(1 / 255, 0), lambda x: x.ravel()], "image").map(transforms.TypeCast(graphc.int32),
-    "label")
+    dataset.map([vision.Rescale(1 / 255, 0), np.ravel], "image").map(transforms.TypeCast(graphc.int32), "label")
 
 Any callable can be mapped: it gets one sample's columns and returns an array, or a tuple of arrays for several
 columns. One that has a method `batched(rng, *columns)` is given whole columns instead, with a leading axis over the

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from graphc import ops
+from graphc.deferred import join
 from graphc.dispatch import assign, located, state
 from graphc.dtype import float32, int32
 from graphc.nn import check
@@ -138,6 +139,8 @@ class Optimizer(Cell):
         """
         if state.trace is not None or state.tapes:
             return self._run(*args, **kwargs)
+        if len(args) == 1 and not kwargs and join(self, args[0]):
+            return True
         return self._compiled(*args, **kwargs)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:

@@ -25,6 +25,14 @@ from graphc.ops.shape import (
 )
 from graphc.tensor import Tensor
 
+__all__ = [
+    "batch_norm", "cdist", "celu", "cosine_similarity", "elu", "embedding", "fast_gelu", "gelu", "glu", "group_norm",
+    "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "instance_norm", "l2_normalize", "layer_norm", "leaky_relu",
+    "log_softmax", "logsigmoid", "lrn", "mish", "pixel_shuffle", "pixel_unshuffle", "prelu", "relu6", "rms_norm",
+    "scaled_dot_product_attention", "selu", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign",
+    "tanhshrink", "threshold", "unfold",
+]  # fmt: skip
+
 
 def as_float(name: str, operand: Any) -> Tensor:
     """The operand as a float Tensor; integers and bools become float32."""
@@ -391,7 +399,8 @@ def lrn(
 ) -> Tensor:
     """Local response normalisation across channels (Krizhevsky et al. 2012).
 
-    Each element is divided by `(bias + alpha * s)^beta`, s the sum of squares over the channels at most `depth_radius` away.
+    Each element is divided by `(bias + alpha * s)^beta`, s the sum of squares over the channels at most `depth_radius`
+    away.
 
     Args:
         x: `[N, C, H, W]`.
@@ -422,7 +431,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
 
 
 def cdist(x1: Any, x2: Any, p: float = 2.0) -> Tensor:
-    """The distances, by norm `p`, of every row of `x1` `[..., P, M]` from every row of `x2` `[..., R, M]`: `[..., P, R]`."""
+    """The distances, by norm `p`, of the rows of `x1` `[..., P, M]` from those of `x2` `[..., R, M]`: `[..., P, R]`."""
     x, y = as_float("cdist", x1), as_float("cdist", x2)
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise located(ValueError(f"cdist: expected rows of one length, got {x.type} and {y.type}"))
@@ -447,7 +456,8 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor
     rows = gather_(table, indices, axis=0)
     if padding_idx is None:
         return rows
-    return select(expand_dims(equal(indices, axis_of("embedding", padding_idx, table.shape[0])), -1), stop_gradient(rows), rows)
+    padding = equal(indices, axis_of("embedding", padding_idx, table.shape[0]))
+    return select(expand_dims(padding, -1), stop_gradient(rows), rows)
 
 
 def scaled_dot_product_attention(

@@ -1,8 +1,8 @@
 """Convolutions over any number of spatial dimensions, closed under differentiation.
 
-The table holds `conv` (of an operand that is already padded) and `conv_grad_weight`. Each is linear in both operands, and
-their derivatives are one another: the gradient of the weights is `conv_grad_weight`, that of the input is a `conv` of the
-cotangent, spread by the stride and padded, with the flipped weights. The functions with MindSpore's arguments
+The table holds `conv` (of an operand that is already padded) and `conv_grad_weight`. Each is linear in both operands,
+and their derivatives are one another: the gradient of the weights is `conv_grad_weight`, that of the input is a `conv`
+of the cotangent, spread by the stride and padded, with the flipped weights. The functions with MindSpore's arguments
 (`conv2d`, ...) pad, convolve and add the bias.
 """
 
@@ -20,6 +20,10 @@ from graphc.ops.elementwise import add
 from graphc.ops.linalg import same_dtype
 from graphc.ops.shape import as_ints, dilate, flip, pad_constant, reshape, transpose
 from graphc.tensor import Tensor
+
+__all__ = [
+    "conv1d", "conv2d", "conv3d", "conv_transpose",
+]  # fmt: skip
 
 Ints = tuple[int, ...]
 
@@ -131,8 +135,8 @@ def conv_grad_weight(
 ) -> np.ndarray:
     """The gradient of `conv` with respect to its weights.
 
-    Each element is a sum over (N, *O): with at least 8 images and fewer than 16 channels in a group on either side, as 16
-    chains over n mod 16 and their fold (few channels leave the vector lanes to the images); otherwise as one chain.
+    Each element is a sum over (N, *O): with at least 8 images and fewer than 16 channels in a group on either side, as
+    16 chains over n mod 16 and their fold (few channels leave the vector lanes to the images); otherwise as one chain.
 
     Args:
         x: float `[N, Cin, *S]`, the convolution's input.
@@ -244,7 +248,8 @@ def margins(
     amounts = as_ints(name, padding, "padding")
     count = len(size)
     if len(amounts) not in (1, count, 2 * count) or min(amounts) < 0:
-        raise located(ValueError(f"{name}: padding must be an int >= 0, {count} or {2 * count} of them, got {padding!r}"))
+        counts = f"an int >= 0, {count} or {2 * count} of them"
+        raise located(ValueError(f"{name}: padding must be {counts}, got {padding!r}"))
     if mode != "pad" and any(amounts):
         raise located(ValueError(f"{name}: padding must be 0 with pad_mode {mode!r}, got {padding!r}"))
     if mode == "same":
@@ -274,7 +279,8 @@ def _check_operands(name: str, spatial: int, x: Tensor, w: Tensor) -> None:
     if not x.dtype.is_float:
         raise located(TypeError(f"{name}: expected float tensors, got {x.type} and {w.type}"))
     if x.ndim != spatial + 2 or w.ndim != spatial + 2:
-        raise located(ValueError(f"{name}: expected input and weight of {spatial + 2} dimensions, got {x.type} and {w.type}"))
+        got = f"{x.type} and {w.type}"
+        raise located(ValueError(f"{name}: expected input and weight of {spatial + 2} dimensions, got {got}"))
 
 
 def _biased(name: str, y: Tensor, bias: Any) -> Tensor:
@@ -337,8 +343,8 @@ def conv_transpose(
         weight: float `[Cin, Cout / groups, *K]`.
         bias: `[Cout]` or None.
         stride, dilation: an int, or one for each dimension.
-        pad_mode: `"valid"` (the result has (S - 1) * stride + max(span, stride) elements, span = dilation * (K - 1) + 1),
-            `"same"` (S * stride) or `"pad"` ((S - 1) * stride + span - before - after + output_padding).
+        pad_mode: with span = dilation * (K - 1) + 1: `"valid"` (the result has (S - 1) * stride + max(span, stride)
+            elements), `"same"` (S * stride) or `"pad"` ((S - 1) * stride + span - before - after + output_padding).
         padding: for `"pad"`: what the convolution in the other direction pads.
         output_padding: for `"pad"`: how many elements more the result has at the end.
     Returns:
@@ -364,7 +370,7 @@ def conv_transpose(
     mode = pad_mode.lower() if isinstance(pad_mode, str) else pad_mode
     if any(extra) and (mode != "pad" or any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True))):
         raise located(ValueError(
-            f"{name}: output_padding must be 0, or with pad_mode 'pad' less than stride or dilation, got {output_padding!r}"
+            f"{name}: output_padding must be 0, or with pad_mode 'pad' below stride or dilation, got {output_padding!r}"
         ))
     whole = tuple(n + (s if mode == "same" else max(k, s)) for n, k, s in zip(natural, spans, strides, strict=True))
     around = margins(name, whole, spans, strides, pad_mode, padding)
@@ -373,6 +379,6 @@ def conv_transpose(
             n + k - lo - hi + e for n, k, (lo, hi), e in zip(natural, spans, around, extra, strict=True)
         )
     if min(whole) < 1:
-        raise located(ValueError(f"{name}: the padding {padding!r} leaves nothing of the result, {x.type} with {w.type}"))
+        raise located(ValueError(f"{name}: padding {padding!r} leaves nothing of the result, {x.type} with {w.type}"))
     y = conv_grad_input(x, w, whole, strides, dilations, group, before=tuple(lo for lo, _ in around))
     return _biased(name, y, bias)

@@ -22,6 +22,11 @@ from graphc.ops.reduce import sum_over
 from graphc.ops.shape import axis_of, diagonal, reshape, transpose
 from graphc.tensor import Tensor
 
+__all__ = [
+    "addmm", "addmv", "addr", "baddbmm", "bmm", "dense", "dot", "einsum", "inner", "matmul", "mm", "mv", "outer",
+    "tensor_dot",
+]  # fmt: skip
+
 Axes = tuple[int, ...]
 
 
@@ -71,7 +76,9 @@ def matmul_(x: np.ndarray, y: np.ndarray, *, transpose_a: bool = False, transpos
 
 
 @matmul_.def_vjp
-def matmul_vjp(ct: Tensor, y: Tensor, a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> Any:
+def matmul_vjp(
+    ct: Tensor, y: Tensor, a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False
+) -> Any:
     def to_a() -> Tensor:
         if transpose_a:
             return matmul_(b, ct, transpose_a=transpose_b, transpose_b=True)
@@ -378,8 +385,8 @@ def _product(
 ) -> tuple[Labels, Tensor]:
     """The product of two operands, summed over the labels they share and nothing else needs."""
     shared = [label for label in x_labels if label in y_labels]
-    x = broadcast(x, tuple(extents[label] if label in shared else n for label, n in zip(x_labels, x.shape, strict=True)))
-    y = broadcast(y, tuple(extents[label] if label in shared else n for label, n in zip(y_labels, y.shape, strict=True)))
+    x = broadcast(x, tuple(extents[label] for label in x_labels))
+    y = broadcast(y, tuple(extents[label] for label in y_labels))
     batch = [label for label in shared if label in kept]
     sums = [label for label in shared if label not in kept]
     labels = (*batch, *(n for n in x_labels if n not in shared), *(n for n in y_labels if n not in shared))

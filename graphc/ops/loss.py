@@ -1,7 +1,7 @@
 """Losses: functions of predictions and targets, reduced to their mean or sum, or not at all.
 
-They are written with the other ops. What chooses the class that a label names is a pair of table ops, each the transpose
-of the other: `pick` reads one element of each row, checking the label, and `place` puts it back among zeros.
+They are written with the other ops. What chooses the class that a label names is a pair of table ops, each the
+transpose of the other: `pick` reads one element of each row, checking the label; `place` puts it back among zeros.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ from graphc.ops.gather import check_positions
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import expand_dims, moveaxis
 from graphc.tensor import Tensor
+
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
+    "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss",
+    "nll_loss", "smooth_l1_loss", "soft_margin_loss", "softmax_cross_entropy_with_logits", "triplet_margin_loss",
+]  # fmt: skip
 
 
 def _pick_type(x: TensorType, index: TensorType) -> TensorType:

@@ -1,9 +1,9 @@
 """Pooling over windows of any number of spatial dimensions, closed under differentiation.
 
 Two pairs of linear table ops are each other's transpose: `sum_pool` and `sum_pool_grad`; `max_pool_gather` and
-`max_pool_grad`, which move values between a window and the element of it that `max_pool_index` names. `max_pool` is the
-maximum itself. All take `[N, C, *S]` and the same attributes, one entry per spatial dimension: `kernel`, `stride`,
-`padding` as pairs (before, after), `dilation`. The functions with MindSpore's arguments (`max_pool2d`, ...) build on them.
+`max_pool_grad`, which move values between a window and the element of it that `max_pool_index` names. `max_pool` is
+the maximum itself. All take `[N, C, *S]` and the same attributes, one entry per spatial dimension: `kernel`, `stride`,
+`padding` as pairs (before, after), `dilation`. The functions with MindSpore's arguments (`max_pool2d`, ...) use them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,13 @@ from graphc.ops.conv import margins, per_dimension, windows
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import floor_div, floor_mod
 from graphc.ops.reduce import argmax_, max_, reduce_over, sum_over
-from graphc.ops.shape import as_ints, concat, expand_dims, reshape, squeeze, take_range, unravel
+from graphc.ops.shape import concat, expand_dims, reshape, squeeze, take_range, unravel
 from graphc.tensor import Tensor
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
+]  # fmt: skip
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -329,7 +334,7 @@ def _window(
 
 
 def _overhang(size: int, span: int, stride: int, low: int, high: int) -> int:
-    """How far a last window, begun but not whole, reaches beyond the padding; it must begin before the padding at the end."""
+    """How far a last window that is not whole reaches beyond the padding; it must begin before that of the end."""
     beyond = -(size + low + high - span) % stride
     begin = size + low + high + beyond - span
     return 0 if begin >= size + low else beyond
@@ -429,7 +434,7 @@ def _avg_pool(
 
 
 def _counts(x: Tensor, window: dict[str, Any], counted: list[tuple[int, int]]) -> Any:
-    """How many elements each window has, of the input and of the padding that is counted: a number if all have as many."""
+    """How many elements, of the input and of padding that is counted, each window has: a number if all have as many."""
     rest = tuple((lo - c, hi - d) for (lo, hi), (c, d) in zip(window["padding"], counted, strict=True))
     if not any(map(any, rest)):
         return prod(window["kernel"])
@@ -458,8 +463,8 @@ def avg_pool2d(
         input_x: `[N, C, H, W]` or `[C, H, W]`.
         kernel_size, padding, ceil_mode, pad_mode: as in `max_pool2d`.
         stride: the distance between windows.
-        count_include_pad: whether the mean counts padding, as zeros. Padding of `pad_mode="same"`, and what a last window
-            in `ceil_mode` lacks, are never counted.
+        count_include_pad: whether the mean counts padding, as zeros. Padding of `pad_mode="same"`, and what a last
+            window in `ceil_mode` lacks, are never counted.
         divisor_override: divide by this instead of by the number of elements (0 or None: do not).
     Returns:
         `[N, C, H', W']`, float.
@@ -494,7 +499,7 @@ def _adaptive_sizes(name: str, x: Tensor, output_size: Any, count: int) -> Ints:
 
 
 def _parts(size: int, count: int) -> list[tuple[int, int]]:
-    """The windows (begin, extent) that divide `size` elements as evenly as whole elements allow; they may overlap by one."""
+    """The windows (begin, extent) that divide `size` elements as evenly as can be; neighbours may share an element."""
     begins = [i * size // count for i in range(count)]
     return [(lo, -(-(i + 1) * size // count) - lo) for i, lo in enumerate(begins)]
 

@@ -14,15 +14,18 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import DType, dtype_of, float32, float64, int32, int64
+from graphc.dtype import DType, dtype_of, float32, int32, int64
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
+from graphc.ops.composite import softmax
+from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
-    bitwise_right_shift, erfinv, floor, greater_equal, less, less_equal, log, minimum, select, sign, stop_gradient,
+    abs_, bitwise_right_shift, equal, erfinv, greater_equal, less, less_equal, log, minimum, select, sign,
+    stop_gradient,
 )
 from graphc.ops.gather import gather_
-from graphc.ops.reduce import sum_over
+from graphc.ops.reduce import argmax_, sum_over
 from graphc.ops.scan import argsort_, cumsum_, topk
 from graphc.ops.shape import as_ints, axis_of, expand_dims, reshape
 from graphc.random import advance, stream
@@ -211,13 +214,12 @@ def standard_normal(shape: Any, seed: int | None = None) -> Tensor:
     return _draw_normal(_shape("standard_normal", shape), seed, float32)
 
 
-def _around(x: Tensor, *parameters: Tensor) -> Ints:
-    """The shape of numbers that are drawn as `x` and stretched by parameters that broadcast."""
-    return np.broadcast_shapes(x.shape, *(p.shape for p in parameters))
-
-
 def normal(shape: Any, mean: Any, stddev: Any, seed: int | None = None) -> Tensor:
-    """Normal float32 numbers of a mean and a standard deviation: numbers or Tensors, which broadcast against `shape`."""
+    """Normal float32 numbers.
+
+    Args:
+        mean, stddev: numbers or Tensors; they broadcast against `shape`.
+    """
     center, scale = as_tensor("normal", mean), as_tensor("normal", stddev)
     wanted = np.broadcast_shapes(_shape("normal", shape), center.shape, scale.shape)
     return _draw_normal(wanted, seed, float32) * cast(scale, float32) + cast(center, float32)
@@ -261,7 +263,7 @@ def uniform(shape: Any, minval: Any, maxval: Any, seed: int | None = None, dtype
 
 
 def _scaled(bits: Tensor, count: Any) -> Tensor:
-    """Integers in [0, count): the upper half of `bits * count`. One comes up more often than another by at most count / 2**32."""
+    """Integers in [0, count): the upper half of `bits * count`. Their chances differ by at most 2**-32."""
     return bitwise_right_shift(bits * count, 32)
 
 
@@ -289,7 +291,7 @@ def randint_like(input: Any, low: int, high: int, seed: int | None = None, *, dt
 
 
 def randperm(n: int, seed: int | None = 0, offset: int = 0, dtype: Any = int64) -> Tensor:
-    """The numbers 0 to n - 1 in a random order: that of n words of random bits (equal ones, as rare as n^2 / 2^33, by number).
+    """The numbers 0 to n - 1 in a random order: that of n words of random bits (equal words keep their order).
 
     Args:
         offset: must be 0; a stream is continued by drawing from it.
@@ -385,7 +387,7 @@ def rrelu(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3) -> Tensor:
 def standard_laplace(shape: Any, seed: int | None = None) -> Tensor:
     """Laplace float32 numbers of mean 0 and scale 1: `-sign(v) * log(1 - |v|)`, v uniform in (-1, 1)."""
     v = _draw(_shape("standard_laplace", shape), seed, float32) * 2.0 - (1.0 - 2.0**-24)
-    return -sign(v) * log(1.0 - abs(v))
+    return -sign(v) * log(1.0 - abs_(v))
 
 
 def laplace(shape: Any, mean: Any, lambda_param: Any, seed: int | None = None) -> Tensor:
@@ -397,8 +399,8 @@ def laplace(shape: Any, mean: Any, lambda_param: Any, seed: int | None = None) -
 
 def _gumbel(shape: Ints, seed: int | None, dtype: DType) -> Tensor:
     """Gumbel numbers `-log(-log(u))`, u uniform in (0, 1)."""
-    half_step = 2.0**-25 if dtype is float32 else 2.0**-54
-    return -log(-log(_draw(shape, seed, dtype) * (1 - 4 * half_step) + half_step))
+    least = 2.0**-25 if dtype is float32 else 2.0**-54
+    return -log(-log(_draw(shape, seed, dtype) * (1 - 4 * least) + least))
 
 
 def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Tensor:
@@ -407,8 +409,6 @@ def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int =
     Args:
         hard: return the one-hot vector of the greatest, with the derivative of the soft one.
     """
-    from graphc.ops.composite import softmax  # which uses dropout
-
     x = as_tensor("gumbel_softmax", logits)
     if not x.dtype.is_float or tau <= 0:
         raise located(ValueError(f"gumbel_softmax: expected float logits and tau > 0, got {x.type} and {tau!r}"))
@@ -416,19 +416,13 @@ def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int =
     soft = softmax((x + _gumbel(x.shape, None, x.dtype)) / tau, axis)
     if not hard:
         return soft
-    from graphc.ops.reduce import argmax_
-
     winner = expand_dims(argmax_(soft, run=(axis, axis + 1)), axis)
-    from graphc.ops.creation import iota
-
-    chosen = cast(iota(shape=x.shape, axis=axis, dtype=int64).equal(winner), x.dtype)
+    chosen = cast(equal(iota(shape=x.shape, axis=axis, dtype=int64), winner), x.dtype)
     return chosen - stop_gradient(soft) + soft
 
 
 def random_categorical(logits: Any, num_sample: int, seed: int | None = 0, dtype: Any = int64) -> Tensor:
     """Classes drawn with the probabilities `softmax(logits)`: `[N, num_sample]` from `[N, C]`."""
-    from graphc.ops.composite import softmax
-
     x = as_tensor("random_categorical", logits)
     if x.ndim != 2:
         raise located(ValueError(f"random_categorical: expected logits [N, C], got {x.type}"))

@@ -17,53 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from graphc.gradients import value_and_grad
+from graphc import context
+from graphc.jit import Compiled
 from graphc.nn.cell import Cell
+from graphc.nn.wrap import TrainOneStepCell, WithEvalCell, WithLossCell
 from graphc.tensor import Tensor, from_numpy
+from graphc.trace import trace
 from graphc.train import progress
 from graphc.train.callbacks import CallbackList, CallbackParam, RunContext, loss_of, loss_printers
 from graphc.train.interrupt import Interruptible
 from graphc.train.metrics import Loss, Metric, get_metrics
 
 Columns = tuple[Tensor, ...]
-
-
-class NetworkWithLoss(Cell):
-    """A network and the loss of what it returns: `loss_fn(network(data), label)`."""
-
-    def __init__(self, network: Cell, loss_fn: Any) -> None:
-        super().__init__(auto_prefix=False)
-        self.network, self.loss_fn = network, loss_fn
-
-    def construct(self, data: Tensor, label: Tensor) -> Tensor:
-        loss: Tensor = self.loss_fn(self.network(data), label)
-        return loss
-
-
-class TrainingStep(Cell):
-    """One step: the loss of a batch, its gradients, and the update; returns the loss."""
-
-    def __init__(self, network: Cell, optimizer: Any) -> None:
-        super().__init__(auto_prefix=False)
-        self.network, self.optimizer = network, optimizer
-        self.loss_and_gradients = value_and_grad(network, None, weights=optimizer.parameters)
-
-    def construct(self, *columns: Tensor) -> Any:
-        loss, gradients = self.loss_and_gradients(*columns)
-        self.optimizer(gradients)
-        return loss
-
-
-class Evaluation(Cell):
-    """What metrics need of a batch: its loss and the network's outputs."""
-
-    def __init__(self, network: Cell, loss_fn: Any) -> None:
-        super().__init__(auto_prefix=False)
-        self.network, self.loss_fn = network, loss_fn
-
-    def construct(self, data: Tensor, label: Tensor) -> tuple[Tensor, Any]:
-        outputs = self.network(data)
-        return self.loss_fn(outputs, label), outputs
 
 
 class Model:
@@ -127,7 +92,7 @@ class Model:
         if self._eval_network is None:
             if self._loss_fn is None:
                 raise ValueError("Model.eval: evaluating needs a loss_fn or an eval_network, got neither")
-            self._eval_network = Evaluation(self._network, self._loss_fn)
+            self._eval_network = WithEvalCell(self._network, self._loss_fn)
         return self._eval_network
 
     @property
@@ -138,8 +103,9 @@ class Model:
     def _make_train_network(self) -> Cell:
         network = self._network
         if self._optimizer is not None:
-            with_loss = network if self._loss_fn is None else NetworkWithLoss(network, self._loss_fn)
-            return TrainingStep(with_loss, self._optimizer)
+            with_loss = network if self._loss_fn is None else WithLossCell(network, self._loss_fn)
+            with _mode(network, training=True):  # which TrainOneStepCell sets and leaves so
+                return TrainOneStepCell(with_loss, self._optimizer)
         if self._loss_fn is not None:
             raise ValueError("Model.train: training needs an optimizer, got loss_fn without one")
         if not any(hasattr(cell, "global_step") for _, cell in network.cells_and_names()):
@@ -236,7 +202,7 @@ class Model:
         self, train_dataset: Any = None, valid_dataset: Any = None, sink_size: int = -1, epoch: int = 1,
         sink_mode: bool = True,
     ) -> None:
-        """Compiles ahead, in GRAPH_MODE, for the first batch of each dataset, without training.
+        """Compiles ahead, in GRAPH_MODE, for the first batch of each dataset; nothing is run.
 
         Args:
             train_dataset, valid_dataset: what `train` and `eval` will be given.
@@ -274,80 +240,79 @@ class Model:
             cur_epoch_num=initial_epoch, cur_step_num=initial_epoch * batches, dataset_sink_mode=dataset_sink_mode,
             list_callback=hooks.callbacks, parallel_mode="stand_alone", device_number=1,
         )
-        context = RunContext(cb_params)
+        run = RunContext(cb_params)
         with Interruptible() as interrupt, hooks, _mode(train_network, training=True):
-            hooks.call("on_train_begin", context)
+            hooks.call("on_train_begin", run)
             try:
                 for number in range(initial_epoch + 1, epoch + 1):
                     cb_params.cur_epoch_num = number
-                    self._train_epoch(where, context, hooks, interrupt)
+                    self._train_epoch(where, run, hooks, interrupt)
                     if valid_dataset is not None and _is_due(number, valid_frequency):
-                        self._evaluate_in_fit(valid_dataset, context, hooks, interrupt)
-                    hooks.call("on_train_epoch_end", context)
+                        self._evaluate_in_fit(valid_dataset, run, hooks, interrupt)
+                    hooks.call("on_train_epoch_end", run)
                     cb_params.pop("metrics", None)
                     cb_params.pop("eval_results", None)
-                    if context.get_stop_requested():
+                    if run.get_stop_requested():
                         break
             except KeyboardInterrupt:
-                hooks.call("on_train_end", context)
+                hooks.call("on_train_end", run)
                 raise
-            hooks.call("on_train_end", context)
+            hooks.call("on_train_end", run)
 
-    def _train_epoch(self, where: str, context: RunContext, hooks: CallbackList, interrupt: Interruptible) -> None:
-        cb_params = context.original_args()
+    def _train_epoch(self, where: str, run: RunContext, hooks: CallbackList, interrupt: Interruptible) -> None:
+        cb_params = run.original_args()
         step = cb_params.train_network
-        hooks.call("on_train_epoch_begin", context)
+        hooks.call("on_train_epoch_begin", run)
         for columns in self._rows(where, step, cb_params.train_dataset, self._loss_fn is not None):
             cb_params.cur_step_num += 1
             cb_params.train_dataset_element = columns
-            hooks.call("on_train_step_begin", context)
+            hooks.call("on_train_step_begin", run)
             cb_params.net_outputs = step(*columns)
-            hooks.call("on_train_step_end", context)
+            hooks.call("on_train_step_end", run)
             interrupt.check()
-            if context.get_stop_requested():
+            if run.get_stop_requested():
                 break
 
     def _evaluate_in_fit(
-        self, valid_dataset: Any, context: RunContext, hooks: CallbackList, interrupt: Interruptible
+        self, valid_dataset: Any, run: RunContext, hooks: CallbackList, interrupt: Interruptible
     ) -> None:
-        cb_params = context.original_args()
+        cb_params = run.original_args()
         kept = {name: cb_params[name] for name in ("mode", "cur_step_num", "batch_num", "net_outputs")}
         batches = _size("Model.fit", "valid_dataset", valid_dataset)
         cb_params.update(
             mode="eval", eval_network=self.eval_network, valid_dataset=valid_dataset, cur_step_num=0, batch_num=batches
         )
-        self._evaluate("Model.fit", context, hooks, interrupt, within_fit=True)
+        self._evaluate("Model.fit", run, hooks, interrupt, within_fit=True)
         cb_params.update(kept)
 
     def _evaluate(
-        self, where: str, context: RunContext, hooks: CallbackList, interrupt: Interruptible, within_fit: bool
+        self, where: str, run: RunContext, hooks: CallbackList, interrupt: Interruptible, within_fit: bool
     ) -> None:
         """Runs the evaluation network over the data; leaves `metrics` and `eval_results`."""
-        cb_params = context.original_args()
-        network, own = cb_params.eval_network, self._given_eval_network is None
+        cb_params = run.original_args()
+        network, labelled = cb_params.eval_network, self._given_eval_network is None
         for metric in self._metrics.values():
             metric.clear()
         mean_loss = Loss()
-        hooks.call("on_eval_begin", context, within_fit)
+        hooks.call("on_eval_begin", run, within_fit)
         with _mode(network, training=False):
-            hooks.call("on_eval_epoch_begin", context, within_fit)
-            for columns in self._rows(where, network, cb_params.valid_dataset, own):
+            hooks.call("on_eval_epoch_begin", run, within_fit)
+            for columns in self._rows(where, network, cb_params.valid_dataset, labelled):
                 cb_params.cur_step_num += 1
                 cb_params.eval_dataset_element = columns
-                hooks.call("on_eval_step_begin", context, within_fit)
-                outputs = network(*columns)
-                cb_params.net_outputs = outputs = (*outputs, columns[1]) if own else outputs
-                hooks.call("on_eval_step_end", context, within_fit)
-                self._update_metrics(outputs, mean_loss)
+                hooks.call("on_eval_step_begin", run, within_fit)
+                cb_params.net_outputs = network(*columns)
+                hooks.call("on_eval_step_end", run, within_fit)
+                self._update_metrics(cb_params.net_outputs, mean_loss)
                 interrupt.check()
-                if context.get_stop_requested() and not within_fit:
+                if run.get_stop_requested() and not within_fit:
                     break
-            hooks.call("on_eval_epoch_end", context, within_fit)
+            hooks.call("on_eval_epoch_end", run, within_fit)
         cb_params.metrics = {name: _plain(metric.eval()) for name, metric in self._metrics.items()}
         cb_params.eval_results = dict(cb_params.metrics)
         if mean_loss.count:
             cb_params.eval_results["eval_loss"] = mean_loss.eval()
-        hooks.call("on_eval_end", context, within_fit)
+        hooks.call("on_eval_end", run, within_fit)
 
     def _update_metrics(self, outputs: Any, mean_loss: Loss) -> None:
         values = outputs if isinstance(outputs, tuple) else (outputs,)
@@ -381,8 +346,9 @@ class Model:
     def _compile(self, network: Cell, dataset: Any, training: bool) -> None:
         labelled = self._loss_fn is not None if training else self._given_eval_network is None
         columns = next(self._rows("Model.build", network, dataset, labelled))
-        with _mode(network, training):
-            network.compile(*columns)
+        if context.get_context("mode") == context.GRAPH_MODE:
+            with _mode(network, training):
+                _prepare(network, columns)
 
 
 @contextmanager
@@ -396,6 +362,15 @@ def _mode(network: Cell, training: bool) -> Iterator[None]:
         for cell, mode in before:  # outer Cells first, so that inner ones that differed have the last word
             if cell.training != mode:
                 cell.set_train(mode)
+
+
+def _prepare(network: Cell, columns: Columns) -> None:
+    """Compiles a Cell for these arguments without running it."""
+    jitted = network._compiled
+    key = tuple(column.type for column in columns)
+    entry = jitted.cache.get(key)
+    if entry is None or not entry.still_valid():
+        jitted.cache[key] = Compiled(trace(jitted.function, columns, {}, jitted.name))
 
 
 def _tensors(where: str, values: Any) -> Columns:
@@ -437,7 +412,7 @@ def _check_columns(where: str, columns: Columns, network: Cell, labelled: bool) 
             got = f"{len(columns)}: {shapes}"
             raise ValueError(f"{where}: with a loss_fn, expected a dataset of 2 columns (data, label), got {got}")
         return
-    inner = network.network if isinstance(network, TrainingStep) else network
+    inner = network.network if isinstance(network, TrainOneStepCell) else network
     signature = inspect.signature(inner.construct)
     try:
         signature.bind(*columns)

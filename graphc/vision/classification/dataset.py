@@ -73,9 +73,9 @@ class Mnist:
 
     def run(self) -> ds.Dataset:
         """The dataset, with columns `image` and `label`."""
-        images = [transforms.TypeCast(float32), *([self.transform] if self.transform else self.default_transform())]
-        labels = [transforms.TypeCast(int32), *([self.target_transform] if self.target_transform else [])]
+        images = [self.transform] if self.transform else self.default_transform()
+        labels = [self.target_transform] if self.target_transform else []
         workers = self.num_parallel_workers
-        dataset = self.dataset.map(images, "image", num_parallel_workers=workers)
-        dataset = dataset.map(labels, "label", num_parallel_workers=workers)
+        dataset = self.dataset.map([transforms.TypeCast(float32), *images], "image", num_parallel_workers=workers)
+        dataset = dataset.map([transforms.TypeCast(int32), *labels], "label", num_parallel_workers=workers)
         return dataset.batch(self.batch_size, drop_remainder=True).repeat(self.repeat_num)

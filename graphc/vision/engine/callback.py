@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from graphc.train.callbacks import Callback, RunContext, loss_of, step_in_epoch
 
 __all__ = ["LossMonitor"]
@@ -74,10 +76,8 @@ class LossMonitor(Callback):
         )
 
     def _learning_rate(self, cb_params: Any) -> float:
-        given = self.lr_init
-        if given is None:
+        if self.lr_init is None:
             rate = cb_params.optimizer.get_lr()
             return float(rate[0] if isinstance(rate, tuple) else rate)
-        if isinstance(given, Sequence) or getattr(given, "ndim", 0):
-            return float(given[cb_params.cur_step_num - 1])  # type: ignore[index]
-        return float(given)  # type: ignore[arg-type]
+        rates = np.ravel(np.asarray(self.lr_init))
+        return float(rates[cb_params.cur_step_num - 1 if len(rates) > 1 else 0])

@@ -1,7 +1,107 @@
+"""The steps of a pipeline: how each makes its rows out of those of the steps before it.
+
+A step's `stream` turns the `Rows` of its children into its own for one epoch, and `count` says how many there will be.
+"""
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.dataset.blocks import Block, Workers, as_array, rows_of
+from graphc.dataset.columns import ColumnChange, names_list, positions_of
+from graphc.dataset.config import check_int
+from graphc.dataset.epochs import Epoch, Row
+from graphc.dataset.rng import Rng, fold, single
+from graphc.dataset.rows import (
+    PORTION,
+    BatchInfo,
+    BatchRows,
+    Collate,
+    Feed,
+    MappedRows,
+    Rows,
+    StoredRows,
+    ZippedRows,
+    shuffled,
+)
+from graphc.dataset.transforms import Chain, Operation
+
+
+class Step(ABC):
+    """A step of a pipeline.
+
+    Args:
+        children: the steps whose rows it uses.
+        columns: names of its columns.
+    """
+
+    makes_samples = False  # whether running it costs more than moving indices: then a thread works ahead
+    workers = 1  # threads it uses
+
+    def __init__(self, children: Sequence["Step"], columns: Sequence[str]) -> None:
+        if len(set(columns)) != len(columns):
+            raise ValueError(f"column names must differ, got {list(columns)}")
+        self.children = tuple(children)
+        self.columns = tuple(columns)
+        self.depth: int = 1 + max((child.depth for child in children), default=-1)
+        self._size: int | None = None
+
+    @abstractmethod
+    def stream(self, epoch: Epoch) -> Iterator[Rows]:
+        """The rows of one epoch, in portions of any size."""
+
+    def count(self) -> int:
+        """The number of rows of an epoch; by running through one where no step knows better."""
+        with Workers(max(step.workers for step in self.all())) as workers:
+            return sum(len(rows) for rows in self.stream(Epoch.begin(0, workers)))
+
+    @property
+    def size(self) -> int:
+        """The number of rows of an epoch, counted once."""
+        if self._size is None:
+            self._size = self.count()
+        return self._size
+
+    @property
+    def endless(self) -> bool:
+        """Whether an epoch never ends; `size` is then that of one round."""
+        return any(child.endless for child in self.children)
+
+    def all(self) -> Iterator["Step"]:
+        """This step and all it is built on."""
+        yield self
+        for child in self.children:
+            yield from child.all()
+
+    @property
+    def batch_size(self) -> int:
+        """Rows per batch; 1 without batches, -1 where a function decides."""
+        return self.children[0].batch_size if self.children else 1
+
+    @property
+    def repeat_count(self) -> int:
+        """How often an epoch goes through the rows; -1 for no end."""
+        return self.children[0].repeat_count if self.children else 1
+
+
+class OnOne(Step):
+    """A step on one child, with as many rows as this."""
+
+    def __init__(self, child: Step, columns: Sequence[str] | None = None) -> None:
+        super().__init__([child], child.columns if columns is None else columns)
+        self.child = child
+
+    def count(self) -> int:
+        return self.child.size
+
+
 # Steps that make samples
 
 
-class MapStep(Step):
+class MapStep(OnOne):
     """See `Dataset.map`."""
 
     makes_samples = True
@@ -18,18 +118,15 @@ class MapStep(Step):
         self._change = ColumnChange(
             "map", child.columns, child.columns[0] if input_columns is None else input_columns, output_columns
         )
-        super().__init__([child], self._change.names)
+        super().__init__(child, self._change.names)
         self.workers = workers
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
-        step = _MapWork(self._chain, self._change, fold(epoch.draws, self.depth), epoch.workers, self.workers)
+        work = _MapWork(self._chain, self._change, fold(epoch.draws, self.depth), epoch.workers, self.workers)
         start = 0
-        for rows in self.children[0].stream(epoch):
-            yield MappedRows(rows, step, np.arange(start, start + len(rows)))
+        for rows in self.child.stream(epoch):
+            yield MappedRows(rows, work, np.arange(start, start + len(rows)))
             start += len(rows)
-
-    def count(self) -> int:
-        return self.children[0].size
 
 
 class _MapWork:
@@ -67,9 +164,7 @@ class FilterStep(Step):
             raise TypeError(f"filter: got predicate {predicate!r}, expected a function")
         super().__init__([child], child.columns)
         self._predicate = predicate
-        self._inputs = positions_of(
-            "filter", child.columns, child.columns if input_columns is None else input_columns
-        )
+        self._inputs = positions_of("filter", child.columns, child.columns if input_columns is None else input_columns)
         self.workers = workers
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
@@ -96,7 +191,7 @@ class FilterStep(Step):
 # Batches
 
 
-class BatchStep(Step):
+class BatchStep(OnOne):
     """See `Dataset.batch`, `Dataset.padded_batch`."""
 
     def __init__(
@@ -107,7 +202,7 @@ class BatchStep(Step):
         columns: Sequence[str],
         collate: Collate,
     ) -> None:
-        super().__init__([child], columns)
+        super().__init__(child, columns)
         if not callable(batch_size):
             check_int("batch_size", batch_size, 1)
         if not isinstance(drop_remainder, bool):
@@ -122,7 +217,7 @@ class BatchStep(Step):
         return self._batch_size
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
-        feed = Feed(self.children[0].stream(epoch))
+        feed = Feed(self.child.stream(epoch))
         for number in itertools.count():
             info = BatchInfo(epoch.number, number)
             size = self._rows_in(info)
@@ -132,7 +227,7 @@ class BatchStep(Step):
             yield BatchRows([(rows, info)], self._collate)
 
     def count(self) -> int:
-        left = self.children[0].size
+        left = self.child.size
         if not callable(self._batch_size):
             return left // self._batch_size if self._drop else -(-left // self._batch_size)
         for number in itertools.count():
@@ -149,25 +244,22 @@ class BatchStep(Step):
 # Steps that only say which rows
 
 
-class ShuffleStep(Step):
+class ShuffleStep(OnOne):
     """See `Dataset.shuffle`."""
 
     def __init__(self, child: Step, buffer_size: int) -> None:
-        super().__init__([child], child.columns)
+        super().__init__(child)
         self._buffer_size = check_int("shuffle: buffer_size", buffer_size, 1)
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
-        return shuffled(self.children[0].stream(epoch), self._buffer_size, single(fold(epoch.order, self.depth)))
-
-    def count(self) -> int:
-        return self.children[0].size
+        return shuffled(self.child.stream(epoch), self._buffer_size, single(fold(epoch.order, self.depth)))
 
 
-class RepeatStep(Step):
+class RepeatStep(OnOne):
     """See `Dataset.repeat`."""
 
     def __init__(self, child: Step, count: int | None) -> None:
-        super().__init__([child], child.columns)
+        super().__init__(child)
         self._repeats = -1 if count is None else check_int("repeat: count", count, -1)
         if self._repeats == 0:
             raise ValueError("repeat: got count 0, expected at least 1, or None for no end")
@@ -175,14 +267,14 @@ class RepeatStep(Step):
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
         for count in itertools.count() if self._repeats < 0 else range(self._repeats):
             empty = True
-            for rows in self.children[0].stream(epoch.repetition(self.depth, count)):
+            for rows in self.child.stream(epoch.repetition(self.depth, count)):
                 empty = empty and len(rows) == 0
                 yield rows
             if empty:
                 return
 
     def count(self) -> int:
-        return self.children[0].size * max(1, self._repeats)
+        return self.child.size * max(1, self._repeats)
 
     @property
     def endless(self) -> bool:
@@ -190,28 +282,28 @@ class RepeatStep(Step):
 
     @property
     def repeat_count(self) -> int:
-        below = self.children[0].repeat_count
+        below = self.child.repeat_count
         return -1 if self._repeats < 0 or below < 0 else self._repeats * below
 
 
-class TakeStep(Step):
+class TakeStep(OnOne):
     """See `Dataset.take`."""
 
     def __init__(self, child: Step, count: int) -> None:
-        super().__init__([child], child.columns)
+        super().__init__(child)
         self._taken = check_int("take: count", count, -1)
         if count == 0:
             raise ValueError("take: got count 0, expected at least 1, or -1 for all")
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
-        stream = self.children[0].stream(epoch)
+        stream = self.child.stream(epoch)
         return stream if self._taken < 0 else _first_rows(stream, self._taken)
 
     def count(self) -> int:
-        below = self.children[0].size
+        below = self.child.size
         if self._taken < 0:
             return below
-        return self._taken if self.children[0].endless and below else min(self._taken, below)
+        return self._taken if self.child.endless and below else min(self._taken, below)
 
     @property
     def endless(self) -> bool:
@@ -233,26 +325,26 @@ def skipped(stream: Iterable[Rows], count: int) -> Iterator[Rows]:
         count = max(0, count - len(rows))
 
 
-class SkipStep(Step):
+class SkipStep(OnOne):
     """See `Dataset.skip`."""
 
     def __init__(self, child: Step, count: int) -> None:
-        super().__init__([child], child.columns)
+        super().__init__(child)
         self._skipped = check_int("skip: count", count, 0)
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
-        return skipped(self.children[0].stream(epoch), self._skipped)
+        return skipped(self.child.stream(epoch), self._skipped)
 
     def count(self) -> int:
-        below = self.children[0].size
+        below = self.child.size
         return below if self.endless else max(0, below - self._skipped)
 
 
-class SplitStep(Step):
+class SplitStep(OnOne):
     """One part of `Dataset.split`."""
 
     def __init__(self, child: Step, start: int, stop: int, total: int, randomize: bool) -> None:
-        super().__init__([child], child.columns)
+        super().__init__(child)
         if not isinstance(randomize, bool):
             raise TypeError(f"split: got randomize {randomize!r}, expected a bool")
         self._start, self._stop, self._total = start, stop, total
@@ -260,7 +352,7 @@ class SplitStep(Step):
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
         epoch = epoch.ordered_once()
-        stream = self.children[0].stream(epoch)
+        stream = self.child.stream(epoch)
         if self._randomize:
             stream = shuffled(stream, self._total, single(fold(epoch.order, self.depth)))
         return _first_rows(skipped(stream, self._start), self._stop - self._start)
@@ -276,13 +368,12 @@ class SplitStep(Step):
 class ZipStep(Step):
     """See `Dataset.zip`."""
 
-    def __init__(self, datasets: Sequence[Step]) -> None:
-        _check_datasets("zip", datasets)
-        super().__init__(datasets, [name for dataset in datasets for name in dataset.columns])
+    def __init__(self, children: Sequence[Step]) -> None:
+        super().__init__(children, [name for child in children for name in child.columns])
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
         first, *others = [Feed(child.stream(epoch)) for child in self.children]
-        while (rows := first.some(_PORTION)) is not None:
+        while (rows := first.some(PORTION)) is not None:
             sides = [rows, *(feed.take(len(rows)) for feed in others)]
             if any(side is None for side in sides):
                 return
@@ -300,23 +391,17 @@ class ZipStep(Step):
         return all(child.endless for child in self.children)
 
 
-_PORTION = (
-    4096  # how many rows to point at together: enough to spread the cost of a portion, few enough to start at once
-)
-
-
 class ConcatStep(Step):
     """See `Dataset.concat`."""
 
-    def __init__(self, datasets: Sequence[Step]) -> None:
-        _check_datasets("concat", datasets)
-        for dataset in datasets:
-            if dataset.columns != datasets[0].columns:
+    def __init__(self, children: Sequence[Step]) -> None:
+        columns = children[0].columns
+        for child in children:
+            if child.columns != columns:
                 raise ValueError(
-                    f"concat: columns differ, {list(datasets[0].columns)} and {list(dataset.columns)}; rename or "
-                    "project them first"
+                    f"concat: columns differ, {list(columns)} and {list(child.columns)}; rename or project them first"
                 )
-        super().__init__(datasets, datasets[0].columns)
+        super().__init__(children, columns)
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
         for number, child in enumerate(self.children):
@@ -326,33 +411,22 @@ class ConcatStep(Step):
         return sum(child.size for child in self.children)
 
 
-def _check_datasets(name: str, datasets: Sequence[Any]) -> None:
-    if not datasets:
-        raise ValueError(f"{name}: got no dataset")
-    for dataset in datasets:
-        if not isinstance(dataset, Dataset):
-            raise TypeError(f"{name}: got {type(dataset).__name__}, expected a dataset")
-
-
-class ProjectStep(Step):
+class ProjectStep(OnOne):
     """See `Dataset.project`."""
 
     def __init__(self, child: Step, columns: str | Sequence[str]) -> None:
         self._chosen = positions_of("project", child.columns, columns)
-        super().__init__([child], names_list("project", columns))
+        super().__init__(child, names_list("project", columns))
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
         def choose(columns: list[Block], positions: np.ndarray) -> list[Block]:
             return [columns[i] for i in self._chosen]
 
-        for rows in self.children[0].stream(epoch):
+        for rows in self.child.stream(epoch):
             yield MappedRows(rows, choose, np.arange(len(rows)))
 
-    def count(self) -> int:
-        return self.children[0].size
 
-
-class RenameStep(Step):
+class RenameStep(OnOne):
     """See `Dataset.rename`."""
 
     def __init__(self, child: Step, inputs: str | Sequence[str], outputs: str | Sequence[str]) -> None:
@@ -362,10 +436,7 @@ class RenameStep(Step):
         names = list(child.columns)
         for position, name in zip(positions_of("rename", child.columns, old), new, strict=True):
             names[position] = name
-        super().__init__([child], names)
+        super().__init__(child, names)
 
     def stream(self, epoch: Epoch) -> Iterator[Rows]:
-        return self.children[0].stream(epoch)
-
-    def count(self) -> int:
-        return self.children[0].size
+        return self.child.stream(epoch)

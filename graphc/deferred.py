@@ -1,0 +1,92 @@
+"""A step in one piece: in graph mode a gradient waits for the optimizer that uses it.
+
+A program in graph mode says `(loss, logits), grads = grad_fn(x, y)` and then `optimizer(grads)`. The first call returns
+tensors whose values are not computed yet. If the optimizer is the next to ask for the gradients, both are traced and
+compiled as one graph, in which updates are epilogues of the gradients' kernels. If anything else asks first (a value is
+read, a Parameter is looked at or written, other compiled code runs), the gradient function runs by itself.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from graphc import tensor as _tensor
+from graphc.tensor import Tensor
+
+if TYPE_CHECKING:
+    from graphc.gradients import GradientFunction
+    from graphc.jit import Jitted
+    from graphc.nn.optim import Optimizer
+
+
+class Deferred:
+    """A call of a gradient function that has not run.
+
+    Attributes:
+        value: what the call returned, around tensors without a value.
+    """
+
+    def __init__(self, gradient: GradientFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.gradient, self.args, self.kwargs = gradient, args, kwargs
+        self.compiled, self.leaves = gradient.jitted.lookup(args, kwargs)
+        self.placeholders = [Tensor.promised(o.type, self) for o in self.compiled.traced.graph.outputs]
+        self.value = self.compiled.traced.rebuild(self.placeholders)
+
+    def run(self) -> None:
+        """Computes the values, without an optimizer."""
+        self._finish(self.compiled.executable(self.leaves))
+
+    def run_with(self, optimizer: Optimizer) -> None:
+        """Computes the values and makes the optimizer's step, as one executable."""
+        compiled, leaves = self.gradient.with_update(optimizer).lookup(self.args, self.kwargs)
+        self._finish(compiled.executable(leaves))
+
+    def _finish(self, results: list[Tensor]) -> None:
+        for promised, result in zip(self.placeholders, results, strict=True):
+            promised.keep(result)
+
+
+def defer(gradient: GradientFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the gradient function returns, to be computed when it is asked for."""
+    _tensor.settle()
+    waiting = Deferred(gradient, args, kwargs)
+    _tensor.waiting = waiting
+    return waiting.value
+
+
+def join(optimizer: Optimizer, gradients: Any) -> bool:
+    """Runs a waiting gradient together with the optimizer's step, if these are its gradients, all and in order."""
+    waiting = _tensor.waiting
+    if not isinstance(waiting, Deferred) or not isinstance(gradients, (tuple, list)):
+        return False
+    own = waiting.gradient.weight_gradients(waiting.value)
+    if own is not gradients and (len(own) != len(gradients) or any(x is not y for x, y in zip(own, gradients, strict=True))):
+        return False
+    if not waiting.compiled.still_valid():
+        return False
+    _tensor.waiting = None
+    waiting.run_with(optimizer)
+    return True
+
+
+class Updates:
+    """The jitted functions that a gradient function and each optimizer make together."""
+
+    def __init__(self) -> None:
+        self._by_optimizer: weakref.WeakKeyDictionary[Optimizer, Jitted] = weakref.WeakKeyDictionary()
+
+    def get(self, gradient: GradientFunction, optimizer: Optimizer) -> Jitted:
+        from graphc.jit import Jitted
+
+        found = self._by_optimizer.get(optimizer)
+        if found is None:
+            chosen = weakref.proxy(optimizer)
+
+            def step(*args: Any, **kwargs: Any) -> Any:
+                value = gradient.differentiate(*args, **kwargs)
+                chosen(gradient.weight_gradients(value))
+                return value
+
+            found = self._by_optimizer[optimizer] = Jitted(step, f"{gradient.__name__}_step")
+        return found

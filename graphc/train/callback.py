@@ -1,0 +1,28 @@
+"""All callbacks under MindSpore's module name: `from graphc.train.callback import LossMonitor, ModelCheckpoint`."""
+
+from graphc.train.callbacks import (
+    Callback,
+    EarlyStopping,
+    History,
+    LambdaCallback,
+    LearningRateScheduler,
+    LossMonitor,
+    ReduceLROnPlateau,
+    RunContext,
+    TimeMonitor,
+)
+from graphc.train.checkpoint import CheckpointConfig, ModelCheckpoint
+
+__all__ = [
+    "Callback",
+    "CheckpointConfig",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "LossMonitor",
+    "ModelCheckpoint",
+    "ReduceLROnPlateau",
+    "RunContext",
+    "TimeMonitor",
+]
