@@ -34,6 +34,12 @@ TURN = 4
 FAR = 2048
 """Bytes between neighbours from which they meet in few sets of the cache."""
 
+PANEL_STEPS = 256
+"""The steps of the sum in a block where the scalar operand is packed too."""
+
+LINE = 64
+"""Bytes that a cache brings at once."""
+
 BUFFER_BYTES = 128 * 1024
 """The most that the panels of one packed operand, or the accumulators that wait between blocks, may take."""
 
@@ -498,32 +504,39 @@ def _steps(c: Contraction, lanes: int) -> int:
 def _blocked(chosen: Plan) -> Plan:
     """Says how many tiles of each axis a unit takes, and what it packs.
 
-    The innermost axes grow first, until a unit is worth its overhead; those that move the scalar operand stop where a
-    block of it fills its share of the cache. Where panels are shared, a unit is larger.
+    The innermost axes grow first, until a unit is worth its overhead. Where panels are shared, a unit is larger; where
+    that of the scalar operand is, the axes that move it stop when a block of it fills its share of the cache.
     """
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
-    scalar = "a" if _vector_operand(c) == "b" else "b"
-    must, may = ([x for x in "ab" if wants(c, x)] for wants in (_scattered, _far))
-    steps, extents = _steps(c, chosen.lanes), [d.extent for d in c.sums]
+    vectors, scalar = ("b", "a") if _vector_operand(c) == "b" else ("a", "b")
+    steps = _steps(c, chosen.lanes)
+    tile = prod(axis.span * axis.lanes for axis in chosen.axes if getattr(axis.dim, vectors)) * size
+    must = [x for x in "ab" if _scattered(c, x)]
+    again = {x: prod(axis.tiles for axis in chosen.axes if not getattr(axis.dim, x)) for x in "ab"}
+    pays = {vectors: tile <= 2 * LINE and again[vectors] >= 16, scalar: steps >= 2 * PANEL_STEPS and again[scalar] >= 4}
+    may = [x for x in "ab" if _far(c, x) and pays[x]]
+    kept = min(steps, PANEL_BYTES // tile, PANEL_STEPS if scalar in may else steps)
     total = steps * prod(-(-axis.dim.extent // axis.lanes) for axis in chosen.axes)
     enough = min(max(UNIT_WORK, total // UNITS), 64 * UNIT_WORK)
-    if must or may:
-        enough = max(enough, (32 if may else 8) * UNIT_WORK)
+    enough = max(enough, (32 if scalar in may else 8 if must or may else 0) * UNIT_WORK)
     axes = list(chosen.axes)
-    step = size * chosen.lanes * prod(axis.span for axis in axes if getattr(axis.dim, _vector_operand(c)))
-    kept = min(1.0, PANEL_BYTES / (step * steps))
     for n in reversed(range(len(axes))):
         axis = axes[n]
+
+        def room(operand: str, most: int) -> int:
+            """How many tiles of this axis a block of an operand can have in so many bytes."""
+            moved = [x.span * x.lanes for x in axes if x is not axis and getattr(x.dim, operand)]
+            return most // (prod(moved) * axis.small * kept * size)
+
         spans = prod(x.span for x in axes)
-        tiles = round(enough / (spans * steps))
-        tiles = min(tiles, axis.span * BUFFER_BYTES // (spans * chosen.lanes * size))
-        if getattr(axis.dim, scalar):
-            block = size * kept * _touched(c, scalar, {x.dim.name: x.span for x in axes}, extents)
-            tiles = min(tiles, int(BUFFER_BYTES / block))
+        tiles = min(round(enough / (spans * steps)), axis.span * BUFFER_BYTES // (spans * chosen.lanes * size))
+        if getattr(axis.dim, scalar) and scalar in may:
+            tiles = min(tiles, room(scalar, BUFFER_BYTES))
+        if getattr(axis.dim, vectors) and vectors in must + may:
+            tiles = min(tiles, room(vectors, 2 * BUFFER_BYTES))
         tiles = max(1, min(axis.tiles, tiles))
         axes[n] = replace(axis, block=-(-axis.tiles // -(-axis.tiles // tiles)))
-    packed = must + [x for x in may if prod(axis.block for axis in axes if not getattr(axis.dim, x)) >= 4]
-    return replace(chosen, axes=tuple(axes), packed=frozenset(packed))
+    return replace(chosen, axes=tuple(axes), packed=frozenset(must + may))
 
 
 def _packable(c: Contraction, operand: str) -> bool:
@@ -564,10 +577,12 @@ def _cut(chosen: Plan) -> Cut | None:
     steps = most = _steps(c, chosen.lanes)
     if again > 1 and panel > PANEL_BYTES * 3 // 2:
         most = max(1, int(steps * PANEL_BYTES / panel))
+    if any(getattr(c.lane, operand) == 0 for operand in chosen.packed):
+        most = min(most, PANEL_STEPS)
     for operand in chosen.packed:
         moved = [axis for axis in chosen.axes if getattr(axis.dim, operand)]
         bytes_ = SIZEOF[c.element] * prod(axis.span * axis.lanes for axis in moved)
-        most = min(most, max(chosen.window[-1], BUFFER_BYTES // bytes_))
+        most = min(most, max(chosen.window[-1], (BUFFER_BYTES if getattr(c.lane, operand) == 0 else 2 * BUFFER_BYTES) // bytes_))
     return _cut_to(c, chosen.window, most) if most < steps else None
 
 

@@ -27,7 +27,7 @@ from graphc.runtime.contraction import (
     Transform,
     plan,
 )
-from graphc.runtime.llvmtext import Builder, Operand, Val, const, i64, mask, vector
+from graphc.runtime.llvmtext import Builder, Operand, Val, const, const_vector, i64, mask, vector
 
 Finish = Callable[[Builder, dict[str, tuple[Val, int]], Val, int], None]
 """`finish(b, coords, acc, active)`: writes what becomes of one accumulator.
@@ -362,17 +362,14 @@ class _Kernel:
         self.to_panel(place, {}, self.lanes_loaded(place.sides[0], place.sides[0].address, active))
 
     def copy_row(self, place: _Place, row: str) -> None:
-        """Copies the unit's elements of an operand that is the same in all lanes, tile by tile."""
-        axis = next(x for x in self.plan.axes if x.dim.name == row)
-
-        def tile(place: _Place) -> None:
-            size, (source, target) = place.groups[row].size, place.sides
-            for first in range(0, size, self.lanes):
-                on = mask(min(self.lanes, size - first), self.lanes)
-                value = self.b.masked_load(self.b.gep(source.address, first, self.element), self.type, on)
-                self.b.masked_store(value, self.b.gep(target.address, first, self.element), on)
-
-        self.over_tiles([axis], place, tile)
+        """Copies the unit's elements of an operand that is the same in all lanes."""
+        b = self.b
+        lo, hi = self.elements(next(x for x in self.plan.axes if x.dim.name == row))
+        with self.loop(lo, hi, self.lanes) as x:
+            source, target = self.at(place, row, x).sides
+            left = b.splat(b.convert("trunc", b.sub(_value(hi), x), "i32"), self.lanes)
+            on = b.icmp("slt", const_vector(range(self.lanes), "i32"), left)
+            b.store(b.masked_load(source.address, self.type, on), target.address)  # rows are of whole vectors
 
     def copy_scattered(self, place: _Place, active: int) -> None:
         """Copies one vector's steps, several at a time where they lie along memory."""

@@ -70,7 +70,7 @@ def add(names: str, *samples: Sample) -> None:
 
 
 def sample(*operands: np.ndarray, smooth: bool = False, **attrs: Any) -> Sample:
-    return Sample(operands, attrs, smooth)
+    return Sample(tuple(np.asarray(o) for o in operands), attrs, smooth)
 
 
 # Elementwise: all the edge values, then smooth ones of an odd size (so that vector kernels have a rest)

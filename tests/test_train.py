@@ -347,6 +347,8 @@ def test_build_compiles_and_changes_nothing():
     before = weights_of(model.train_network)
     model.build(batches(), batches())
     assert_same(weights_of(model.train_network), before)
+    for network in (model.train_network, model.eval_network):
+        assert ["executable" in vars(entry) for entry in network._compiled.cache.values()] == [True]
     model.train(1, batches())
     expected = model_of()
     expected.train(1, batches())

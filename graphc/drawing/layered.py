@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 from graphc.drawing.picture import Picture
 
@@ -38,14 +39,16 @@ def place(picture: Picture) -> dict[str, Place]:
     return {key: (column - least, rows[key]) for key, column in columns.items()}
 
 
-def _rows(graph: Mapping[str, object]) -> dict[str, int]:
-    """The longest way from above to each box; what reads nothing stands just above its first reader."""
+def _rows(graph: Any) -> dict[str, int]:
+    """Below everything it reads (by the longest way), then as far down as its first reader lets each box sink."""
     import networkx as nx
 
-    rows = {key: row for row, keys in enumerate(nx.topological_generations(graph)) for key in keys}
-    for key, readers in graph.succ.items():  # type: ignore[attr-defined]
-        if not graph.pred[key] and readers:  # type: ignore[attr-defined]
-            rows[key] = min(rows[reader] for reader in readers) - 1
+    rows: dict[str, int] = {}
+    for row, keys in enumerate(generations := list(nx.topological_generations(graph))):
+        rows.update(dict.fromkeys(keys, row))
+    for keys in reversed(generations):
+        for key in keys:
+            rows[key] = min((rows[reader] for reader in graph.succ[key]), default=rows[key] + 1) - 1
     return rows
 
 

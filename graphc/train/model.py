@@ -18,11 +18,9 @@ from typing import Any
 import numpy as np
 
 from graphc import context
-from graphc.jit import Compiled
 from graphc.nn.cell import Cell
 from graphc.nn.wrap import TrainOneStepCell, WithEvalCell, WithLossCell
 from graphc.tensor import Tensor, from_numpy
-from graphc.trace import trace
 from graphc.train import progress
 from graphc.train.callbacks import CallbackList, CallbackParam, RunContext, loss_of, loss_printers
 from graphc.train.interrupt import Interruptible
@@ -348,7 +346,7 @@ class Model:
         columns = next(self._rows("Model.build", network, dataset, labelled))
         if context.get_context("mode") == context.GRAPH_MODE:
             with _mode(network, training):
-                _prepare(network, columns)
+                network._compiled.lookup(columns, {})[0].executable  # noqa: B018 (made when first asked for)
 
 
 @contextmanager
@@ -362,15 +360,6 @@ def _mode(network: Cell, training: bool) -> Iterator[None]:
         for cell, mode in before:  # outer Cells first, so that inner ones that differed have the last word
             if cell.training != mode:
                 cell.set_train(mode)
-
-
-def _prepare(network: Cell, columns: Columns) -> None:
-    """Compiles a Cell for these arguments without running it."""
-    jitted = network._compiled
-    key = tuple(column.type for column in columns)
-    entry = jitted.cache.get(key)
-    if entry is None or not entry.still_valid():
-        jitted.cache[key] = Compiled(trace(jitted.function, columns, {}, jitted.name))
 
 
 def _tensors(where: str, values: Any) -> Columns:
