@@ -360,7 +360,8 @@ class TiledKernel:
         loops: the output's variables; each goes to the batch, row (m) or column (n) side by which operand it moves.
         summed: the contraction's own variables, outermost first.
         a, b: the operands: a load each; `b` lies across the vector's lanes.
-        lanes: the variable across the lanes: one of b's columns, or the first summed one.
+        lanes: the variable across the lanes: one of b's columns, or the last summed one.
+        tail: of sums across the lanes: a summed variable, and how many lanes count at its last value.
     """
 
     name: str
@@ -371,6 +372,7 @@ class TiledKernel:
     acc: Value
     lanes: Var
     stores: tuple[Store, ...]
+    tail: tuple[Var, int] | None = None
 
     @property
     def reads(self) -> tuple[Buffer, ...]:

@@ -24,12 +24,19 @@ class Layout:
 
     Attributes:
         shape: the tensor's.
-        blocked: row-major if not; otherwise `[N/16, ..., 16]`: sixteen entries of the first (batch) axis innermost, so
-            that a vector holds the same element of sixteen images and no other axis needs padding.
+        blocked: `[N/16, ..., 16]`: sixteen entries of the first (batch) axis innermost, so that a vector holds the same
+            element of sixteen images and no other axis needs padding (the first is filled up to a multiple of 16).
+        order: otherwise the axes from the outermost to the innermost; row-major if empty.
     """
 
     shape: tuple[int, ...]
     blocked: bool = False
+    order: tuple[int, ...] = ()
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes from the outermost to the innermost, where the layout is not blocked."""
+        return self.order or tuple(range(len(self.shape)))
 
     @property
     def elements(self) -> int:
@@ -40,13 +47,15 @@ class Layout:
     def address(self, index: Sequence[IxLike]) -> Ix:
         """The offset, in elements, of the element at `index`."""
         if not self.blocked:
-            return ravel(index, self.shape)
+            return ravel([index[a] for a in self.axes], [self.shape[a] for a in self.axes])
         image = Ix.of(index[0])
         block = ravel([image // LANES, *index[1:]], (-(-self.shape[0] // LANES), *self.shape[1:]))
         return block * LANES + image % LANES
 
     def __str__(self) -> str:
-        return f"[{self.shape[0]}/{LANES},{','.join(map(str, (*self.shape[1:], LANES)))}]" if self.blocked else "rows"
+        if self.blocked:
+            return f"[{self.shape[0]}/{LANES},{','.join(map(str, (*self.shape[1:], LANES)))}]"
+        return f"axes {self.order}" if self.order else "rows"
 
 
 def ravel(index: Sequence[IxLike], shape: Sequence[int]) -> Ix:

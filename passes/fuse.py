@@ -227,8 +227,8 @@ def _fits(producer: _Part, consumer: _Part, layouts: dict[Node, Layout]) -> bool
     """Whether the consumer can run in the producer's loops, right where its operand is made."""
     if consumer.contraction or consumer.handmade or consumer.shape != producer.shape:
         return False
-    blocked = {layouts[s].blocked if s in layouts else False for s in (*producer.stores, *consumer.stores)}
-    if producer.contraction and len(blocked) > 1:
+    stores = (*producer.stores, *consumer.stores)
+    if len(producer.shape) > 1 and len({layouts.get(s, Layout(s.shape)) for s in stores}) > 1:
         return False
     if any("reduction" in TABLE[s.op].traits for s in consumer.stores):
         return False

@@ -26,21 +26,86 @@ MOST_IN_BATCHES = 0.8
 
 
 def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
-    """The graph, with copies into and out of the batch-blocked layout, and the nodes that have it where they are stored."""
+    """The graph with the copies that change layouts, and the layout of every node that is not row-major when stored."""
+    blocked = _blocked(graph)
+    users = graph.users()
+    layouts: dict[Node, Layout] = {}
+    copies: dict[tuple[Node, Layout], Node] = {}
+
+    def copy(node: Node, to: Layout) -> Node:
+        if (node, to) not in copies:
+            made = copies[node, to] = Node("copy", (node,), {}, node.type, node.loc, node.forward)
+            if to != Layout(node.shape):
+                layouts[made] = to
+        return copies[node, to]
+
+    new: dict[Node, Node] = {}
+    for node in graph.nodes:
+        if node.op == "input":
+            wide = node in blocked and any(_feeds_contraction(u, node, users) for u in users[node])
+            new[node] = copy(node, Layout(node.shape, True)) if wide else node
+            continue
+        operands = [new[o] for o in node.operands]
+        if is_contraction(node):
+            wanted = _wanted(node, node in blocked)
+            operands = [
+                copy(o, want) if want and layouts.get(o) != want else o for o, want in zip(operands, wanted, strict=True)
+            ]
+        new[node] = node.with_operands(operands)
+        if node in blocked:
+            layouts[new[node]] = Layout(node.shape, True)
+    outputs = tuple(copy(new[o], Layout(o.shape)) if o in blocked else new.get(o, o) for o in graph.outputs)
+    updates = tuple((target, new.get(value, value)) for target, value in graph.updates)
+    return replace(graph, outputs=outputs, updates=updates), layouts
+
+
+def _blocked(graph: Graph) -> set[Node]:
+    """The nodes to be stored with the batch in the lanes."""
     size = _batch_size(graph)
     if size is None:
-        return graph, {}
-    batched = _batched(graph, size)
+        return set()
+    batched, uniform = _batched(graph, size)
     if not _worth_it(graph, batched):
-        return graph, {}
-    graph, batched = _with_copies(graph, batched)
-    fixed = {*graph.outputs, *(v for _, v in graph.updates)}
+        return set()
+    users = graph.users()
+    for node in reversed(graph.nodes):  # what is made for a batch lies as the batch does
+        if node in uniform and users[node] and all(u in batched or u in uniform for u in users[node]):
+            batched.add(node)
+    rows = {v for _, v in graph.updates}
     for node in graph.nodes:
         if node.op not in LEAVES and handmade(node):
-            fixed.update((node, *node.operands))
-    return graph, {
-        n: Layout(n.shape, True) for n in batched if n not in fixed and n.op not in LEAVES
-    }
+            rows.update((node, *node.operands))
+    return batched - rows
+
+
+def _wanted(node: Node, blocked: bool) -> list[Layout | None]:
+    """For each operand of a contraction the layout that its kernel needs; None where any will do.
+
+    Sums over lanes read the batch across them. A gradient of weights reads one channel of an image after the other, so
+    channels come last.
+    """
+    reads, value = _recorded(node)
+    if value is not None and value.kind == "contract" and value.data[1]:
+        return [Layout(o.shape, True) for o in node.operands]
+    if blocked:
+        return [None] * len(node.operands)
+    return [_channels_last(o, [index for operand, index in reads if operand is o]) for o in node.operands]
+
+
+def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | None:
+    """The axis that an output variable steps along by itself, innermost; None for matrices, and where it is so already."""
+    if len(operand.shape) < 3 or len(indices) != 1 or operand.op == "input":
+        return None
+    own = [
+        axis for axis, ix in enumerate(indices[0])
+        if len(ix.terms) == 1 and isinstance(ix.terms[0][0], Var) and ix.terms[0][0].name.startswith(_OUTPUT)
+    ]  # fmt: skip
+    if not own or len(operand.shape) - 1 in own:
+        return None
+    last = max(own, key=lambda axis: operand.shape[axis])
+    if operand.shape[last] < LANES // 2:
+        return None
+    return Layout(operand.shape, False, (*(a for a in range(len(operand.shape)) if a != last), last))
 
 
 def _batch_size(graph: Graph) -> int | None:
@@ -56,13 +121,17 @@ def _batch_size(graph: Graph) -> int | None:
 
 def _products(node: Node) -> int:
     """The multiplications of a contraction."""
-    per_element = _recorded(node)[1]
-    return prod(node.shape) * max(per_element, 1)
+    value = _recorded(node)[1]
+    summed = prod(v.extent for v in value.data[0]) if value is not None and value.kind == "contract" else 1
+    return prod(node.shape) * summed
 
 
-def _batched(graph: Graph, size: int) -> set[Node]:
-    """The nodes whose first axis is the batch: entry n depends on entry n of batched operands, and on nothing else
-    that differs from entry to entry."""
+def _batched(graph: Graph, size: int) -> tuple[set[Node], set[Node]]:
+    """The nodes whose first axis is the batch, and those that are as long but made without it.
+
+    Entry n of a batched node depends on entry n of batched operands, and on nothing else that differs from entry to
+    entry.
+    """
     found = {n for n in graph.inputs[: graph.arguments] if n.shape and n.shape[0] == size}
     uniform: set[Node] = set()  # the same for every entry: broadcast constants, parameters, totals
     for node in graph.nodes:
@@ -73,14 +142,15 @@ def _batched(graph: Graph, size: int) -> set[Node]:
             uniform.add(node)
         elif all(o in uniform or (o in found and _same_entry(index)) for o, index in moving):
             (found if any(o in found for o, _ in moving) else uniform).add(node)
-    return found
+    return found, uniform
 
 
 def _mentions_first(index: Ix) -> bool:
     return any(var.name == _FIRST for var in index.variables)
 
 
-_FIRST = "first"
+_FIRST = "out0"
+_OUTPUT = "out"
 
 
 def _same_entry(index: Sequence[Ix]) -> bool:
@@ -92,11 +162,11 @@ def _same_entry(index: Sequence[Ix]) -> bool:
     )  # fmt: skip
 
 
-def _recorded(node: Node) -> tuple[list[tuple[Node, tuple[Ix, ...]]], int]:
-    """The indices at which the node's lowering reads its operands, and how many products its contraction sums."""
+def _recorded(node: Node) -> tuple[list[tuple[Node, tuple[Ix, ...]]], Value | None]:
+    """The indices at which the node's lowering reads its operands, and what it made of them."""
     lowering = TABLE[node.op].lower
     if lowering is None or handmade(node):
-        return [], 0
+        return [], None
     b = LoopBuilder()
     reads: list[tuple[Node, tuple[Ix, ...]]] = []
 
@@ -108,10 +178,9 @@ def _recorded(node: Node) -> tuple[list[tuple[Node, tuple[Ix, ...]]], int]:
 
         return Reader(operand.shape, operand.dtype, read)
 
-    index = [Ix.of(Var(_FIRST if d == 0 else f"i{d}", n)) for d, n in enumerate(node.shape)]
+    index = [Ix.of(Var(f"{_OUTPUT}{d}", n)) for d, n in enumerate(node.shape)]
     value = lowering(b, index, *(reader(o) for o in node.operands), **node.attrs)
-    summed = prod(v.extent for v in value.data[0]) if value.kind == "contract" else 0
-    return reads, summed
+    return reads, value
 
 
 def _worth_it(graph: Graph, batched: set[Node]) -> bool:
@@ -123,26 +192,6 @@ def _worth_it(graph: Graph, batched: set[Node]) -> bool:
             if node in batched or all(base_of(o) in batched or o in batched for o in node.operands):
                 inside += products
     return total > 0 and inside >= MOST_IN_BATCHES * total
-
-
-def _with_copies(graph: Graph, batched: set[Node]) -> tuple[Graph, set[Node]]:
-    """Batched inputs that contractions read are copied in; batched outputs are copied out."""
-    users = graph.users()
-
-    def copy_of(node: Node) -> Node:
-        return Node("copy", (node,), {}, node.type, node.loc, node.forward)
-
-    copied = [n for n in graph.inputs if n in batched and any(_feeds_contraction(u, n, users) for u in users.get(n, ()))]
-    new: dict[Node, Node] = {node: copy_of(node) for node in copied}
-    inside = set(new.values())
-    for node in graph.nodes:
-        if node.op != "input":
-            new[node] = node.with_operands(new.get(o, o) for o in node.operands)
-            if node in batched:
-                inside.add(new[node])
-    outputs = tuple(copy_of(new[o]) if new.get(o) in inside else new.get(o, o) for o in graph.outputs)
-    updates = tuple((target, new.get(value, value)) for target, value in graph.updates)
-    return replace(graph, outputs=outputs, updates=updates), inside
 
 
 def _feeds_contraction(user: Node, node: Node, users: dict[Node, list[Node]]) -> bool:

@@ -29,8 +29,8 @@ def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> list[Kernel | T
 
 def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer]) -> Kernel | TiledKernel:
     b = LoopBuilder()
-    layout = next((schedule.layout(s) for s in group.stores if schedule.layout(s).blocked),
-                  schedule.layout(group.stores[0]))  # fmt: skip
+    layouts = [schedule.layout(s) for s in group.stores]
+    layout = next((one for one in layouts if one.blocked or one.order), layouts[0])
     loops, index = _domain(b, layout)
     lowering = _Lowering(b, schedule, group, buffers)
     tiled = None
@@ -40,24 +40,34 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
             lowering.given = b.given("acc", group.contraction.dtype, frozenset(tiled.loops))
             lowering.given_index = tuple(index)
     stores = tuple(
-        Store(buffers[s], schedule.layout(s).address(index), lowering.value(s, index)) for s in group.stores
+        Store(buffers[s], schedule.layout(s).address(index), _filled(b, layout, lowering, s, index))
+        for s in group.stores
     )
     if tiled is not None:
         assert lowering.given is not None
         return replace(tiled, name=group.name, stores=stores, acc=lowering.given)
     kernel = Kernel(group.name, loops, stores)
     kernel = _join_loops(_split_loops(b, kernel))
-    return replace(kernel, vector=_vector_loop(kernel))
+    kernel = replace(kernel, vector=_vector_loop(kernel))
+    return _crossing_last(kernel)
 
 
 def _domain(b: LoopBuilder, layout: Layout) -> tuple[tuple[Var, ...], list[Ix]]:
     """Loops over a layout in the order of its memory, and the index of the element they stand at."""
     if not layout.blocked:
-        loops = tuple(b.var("i", n) for n in layout.shape)
-        return loops, [Ix.of(v) for v in loops]
-    block, *rest = (b.var("i", n) for n in (layout.shape[0] // LANES, *layout.shape[1:]))
+        by_axis = {axis: b.var("i", layout.shape[axis]) for axis in layout.axes}
+        return tuple(by_axis.values()), [Ix.of(by_axis[axis]) for axis in range(len(layout.shape))]
+    block, *rest = (b.var("i", n) for n in (-(-layout.shape[0] // LANES), *layout.shape[1:]))
     lane = b.var("lane", LANES)
     return (block, *rest, lane), [Ix.of(block) * LANES + Ix.of(lane), *(Ix.of(v) for v in rest)]
+
+
+def _filled(b: LoopBuilder, layout: Layout, lowering: _Lowering, node: Node, index: list[Ix]) -> Value:
+    """The element to store; zero in the entries that fill the last block of a batch up."""
+    entries = layout.shape[0] if layout.shape else 0
+    if not layout.blocked or entries % LANES == 0 or lowering.given is not None:
+        return lowering.value(node, index)
+    return b.inside([(index[0], 0, entries)], lambda: lowering.value(node, index), b.const(0, node.dtype))
 
 
 class _Lowering:
@@ -117,9 +127,7 @@ def _tiled(
     splits = _splits((*loops, *summed[by_lanes:]), [x.data[1] for x in value.args])
     new, parts = _split_variables(b, splits)
     if by_lanes:
-        if summed[0].extent % LANES:
-            return None, index
-        block, lane = b.var("k", summed[0].extent // LANES), b.var("lane", LANES)
+        block, lane = b.var("k", -(-summed[0].extent // LANES)), b.var("lane", LANES)
         new[summed[0]], parts[summed[0]] = Ix.of(block) * LANES + Ix.of(lane), (block,)
     a, c = (x.substitute(new) for x in value.args)
     outer = tuple(p for v in loops for p in parts.get(v, (v,)))
@@ -137,7 +145,8 @@ def _tiled(
     lanes, swap = choice
     if swap:
         a, c = c, a
-    return TiledKernel("", outer, inner, a, c, a, lanes, ()), index
+    tail = (inner[0], summed[0].extent % LANES or LANES) if by_lanes else None
+    return TiledKernel("", outer, inner, a, c, a, lanes, (), tail), index
 
 
 def _lane_choice(loops: Sequence[Var], a: Value, c: Value) -> tuple[Var, bool] | None:
@@ -267,6 +276,19 @@ def _vector_loop(kernel: Kernel) -> Var | None:
                 along += load.data[1].coefficient(inner) in (0, 1)
                 across += load.data[1].coefficient(value.data[1]) == 1
     return None if across > along else inner
+
+
+def _crossing_last(kernel: Kernel) -> Kernel:
+    """Puts the loop along which a load is contiguous that steps far along the vector next to it, to be transposed."""
+    inner = kernel.vector
+    if inner is None or len(kernel.loops) < 3:
+        return kernel
+    for value in kernel.values():
+        if value.kind == "load" and inner in value.deps and value.data[1].coefficient(inner) not in (None, 0, 1):
+            along = next((v for v in kernel.loops[:-1] if value.data[1].coefficient(v) == 1), None)
+            if along is not None:
+                return replace(kernel, loops=(*(v for v in kernel.loops[:-1] if v is not along), along, inner))
+    return kernel
 
 
 def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from graphc.ir import Graph, Node, constant_node, rewrite
 
 Rule = Callable[[Node], Node]
@@ -22,9 +24,10 @@ def simplify(graph: Graph) -> Graph:
 
 def _simplify(node: Node) -> Node:
     for rule in RULES.get(node.op, ()):
-        node = rule(node)
-        if node.op not in RULES:
-            break
+        simpler = rule(node)
+        if simpler.op != node.op:  # the rules left are about another op; what came out has been through its own
+            return simpler
+        node = simpler
     return node
 
 
@@ -89,7 +92,8 @@ def integer_sum(node: Node) -> Node:
     inner, last = node.operands
     if node.dtype.is_float or inner.op != "add" or last.op != "constant" or inner.operands[1].op != "constant":
         return node
-    joined = constant_node(last.attrs["value"] + inner.operands[1].attrs["value"], node.dtype, node.loc)
+    terms = [np.asarray(c.attrs["value"], node.dtype.np) for c in (inner.operands[1], last)]
+    joined = constant_node(np.add(*terms).item(), node.dtype, node.loc)
     return node.with_operands((inner.operands[0], joined))
 
 

@@ -169,22 +169,24 @@ class Writer:
 
     def _prepare(self, stores: Sequence[Store]) -> None:
         """Writes what does not depend on the loops still to be opened."""
-        for store in stores:
-            self._ahead(store.value)
+        self._ahead([store.value for store in stores])
 
-    def _ahead(self, value: Value) -> None:
-        if self._known(value) is not None:
-            return
-        if value.deps <= self.vars.keys():
-            if value.kind != "const":
-                self.value(value)
-            return
-        for arg in value.args:
-            self._ahead(arg)
-        if value.kind in ("load", "position"):
-            for atom, _ in value.data[-1].terms:
-                if isinstance(atom, Gathered):
-                    self._ahead(atom.value)
+    def _ahead(self, roots: Sequence[Value]) -> None:
+        seen: set[Value] = set()
+        stack = list(reversed(roots))
+        while stack:
+            value = stack.pop()
+            if value in seen or self._known(value) is not None:
+                continue
+            seen.add(value)
+            if value.deps <= self.vars.keys():
+                if value.kind != "const":
+                    self.value(value)
+                continue
+            inner = list(value.args)
+            if value.kind in ("load", "position"):
+                inner += [atom.value for atom, _ in value.data[-1].terms if isinstance(atom, Gathered)]
+            stack += reversed(inner)
 
     def store(self, stores: Sequence[Store]) -> None:
         """Writes the stores at the index where the loops stand."""
@@ -420,8 +422,7 @@ class Writer:
 
     def _reduce(self, value: Value) -> Val:
         kind, var = value.data
-        for arg in value.args:
-            self._ahead(arg)
+        self._ahead(value.args)
         if var.extent == 0:
             return identity(kind, value.dtype, 1)
         if kind in ("argmax", "argmin"):
@@ -588,8 +589,7 @@ class Writer:
 
     def _contract(self, value: Value) -> Val:
         variables, by_lanes = value.data
-        for arg in value.args:
-            self._ahead(arg)
+        self._ahead(value.args)
         width = self.width if self.is_vector(value) else 1
         zero = identity("sum", value.dtype, width)
         if not by_lanes:

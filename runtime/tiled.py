@@ -24,8 +24,14 @@ def contraction_of(kernel: TiledKernel) -> Contraction:
         (columns if var is kernel.lanes else home).append(dim)
     return Contraction(
         tuple(batch), tuple(rows), tuple(columns), tuple(_dim(v, a, b) for v in kernel.summed),
-        kernel.lanes.name, ELEMENT[kernel.acc.dtype.short],
+        kernel.lanes.name, ELEMENT[kernel.acc.dtype.short], _lane_tail(kernel),
     )  # fmt: skip
+
+
+def _lane_tail(kernel: TiledKernel) -> tuple[str, int] | None:
+    if kernel.tail is None or kernel.tail[1] == kernel.lanes.extent:
+        return None
+    return kernel.tail[0].name, kernel.tail[1]
 
 
 def _dim(var: Var, a: Ix, b: Ix) -> Dim:

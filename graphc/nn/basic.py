@@ -174,48 +174,35 @@ class Dropout(Cell):
 
 
 class _ChannelDropout(Cell):
-    """Dropout of whole channels of `[N, C, ...]`: the mask is drawn for `[N, C]`."""
-
-    spatial = 0
+    """What dropouts of whole channels share."""
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
         self.p = check.between(type(self).__name__, "p", p, 0.0, 1.0, "[]")
-
-    def construct(self, x: Tensor) -> Tensor:
-        lead = x.ndim - self.spatial
-        if lead not in (1, 2):
-            raise ValueError(
-                f"For '{type(self).__name__}', the input must have {self.spatial + 1} or {self.spatial + 2} "
-                f"dimensions, but got {x.type}."
-            )
-        if not self.training or self.p == 0:
-            return x
-        if self.p == 1:
-            return ops.zeros_like(x)
-        ones = ops.ones((*x.shape[:lead], *(1,) * self.spatial), x.dtype)
-        return x * ops.dropout(ones, self.p, True)
 
     def extend_repr(self) -> str:
         return f"p={self.p}"
 
 
 class Dropout1d(_ChannelDropout):
-    """Dropout of whole channels of `[N, C, L]` or `[C, L]`."""
+    """In training, dropout of whole channels of `[N, C, L]` or `[C, L]`."""
 
-    spatial = 1
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.dropout1d(x, self.p, self.training)
 
 
 class Dropout2d(_ChannelDropout):
-    """Dropout of whole channels of `[N, C, H, W]` or `[C, H, W]`."""
+    """In training, dropout of whole channels of `[N, C, H, W]` or `[C, H, W]`."""
 
-    spatial = 2
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.dropout2d(x, self.p, self.training)
 
 
 class Dropout3d(_ChannelDropout):
-    """Dropout of whole channels of `[N, C, D, H, W]` or `[C, D, H, W]`."""
+    """In training, dropout of whole channels of `[N, C, D, H, W]` or `[C, D, H, W]`."""
 
-    spatial = 3
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.dropout3d(x, self.p, self.training)
 
 
 class OneHot(Cell):

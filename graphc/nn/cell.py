@@ -82,6 +82,10 @@ class Cell:
                 return
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: everything but compiled code, which they make anew."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_jitted", "_jitted_methods")}
+
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._params, *self._cells})
 

@@ -289,6 +289,7 @@ from graphc.ops.pool import (
 from graphc.ops.pool import (
     max_pool3d as max_pool3d,
 )
+from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.scan import *
 from graphc.ops.shape import *

@@ -16,7 +16,7 @@ SECONDS_BETWEEN = 0.1
 
 
 class ProgressBar(Callback):
-    """Draws a bar for each epoch of training.
+    """Draws a bar for each epoch of training; that of a finished epoch stays as a line of text.
 
     Args:
         console: a `rich` Console to draw on; by default that of the standard output.
@@ -33,18 +33,16 @@ class ProgressBar(Callback):
     def __exit__(self, *error: Any) -> None:
         self._close()
 
-    def on_train_begin(self, run_context: RunContext) -> None:
+    def on_train_epoch_begin(self, run_context: RunContext) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+        cb_params = run_context.original_args()
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}"), TextColumn("{task.fields[loss]}"), TimeElapsedColumn(),
         )
         self._bar = Progress(*columns, console=self._console, auto_refresh=False)
         self._bar.start()
-
-    def on_train_epoch_begin(self, run_context: RunContext) -> None:
-        cb_params = run_context.original_args()
         name = f"Epoch {cb_params.cur_epoch_num}/{cb_params.epoch_num}"
         self._task = self._bar.add_task(name, total=cb_params.batch_num, speed="", loss="")
         self._began = self._drawn = time.monotonic()
@@ -56,6 +54,7 @@ class ProgressBar(Callback):
 
     def on_train_epoch_end(self, run_context: RunContext) -> None:
         self._draw(run_context.original_args(), time.monotonic())
+        self._close()
 
     def on_train_end(self, run_context: RunContext) -> None:
         self._close()

@@ -1,0 +1,82 @@
+"""The command line: `graphc train`, `dump`, `profile`, `doctor`, `bench`.
+
+Each command is a module with two functions: `arguments(parser)` says what it takes, `run(args)` does it and returns the
+exit code. What a user gets wrong is one line on the standard error and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from graphc.cli.errors import UsageError
+
+COMMANDS = {
+    "train": "train a network on images, and say how well it does",
+    "dump": "print or draw any stage of compiling a network's training step",
+    "profile": "time each kernel of a network's training step",
+    "doctor": "say what graphc finds on this machine, and try it",
+    "bench": "time the programs in benchmarks/ side by side with other frameworks",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, where argparse would print the usage too."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    whole = _Parser(prog="graphc", description="A graph-compiling deep-learning framework.")
+    whole.add_argument("--version", action="version", version=f"graphc {_version()}")
+    whole.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        _module(name).arguments(command)
+    return whole
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: its arguments; those of the process by default.
+    Returns:
+        The exit code: 0, 1 where a check failed, 2 for what the user got wrong, 130 after Ctrl-C.
+    """
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as done:  # --help, --version, or an error that is already printed
+        return int(done.code or 0)
+    try:
+        code: int = _module(args.command).run(args)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (UsageError, OSError, ValueError, TypeError, IndexError, RuntimeError) as error:
+        if args.debug:
+            raise
+        message = " ".join(str(error).split()) or type(error).__name__
+        print(f"graphc {args.command}: {message}", file=sys.stderr)
+        return 2
+
+
+def _module(command: str) -> Any:
+    return importlib.import_module(f"graphc.cli.{command}")
+
+
+def _version() -> str:
+    import graphc
+
+    return graphc.__version__

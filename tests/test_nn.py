@@ -1,0 +1,1162 @@
+"""Layers, losses and Cells against NumPy; printing, names, both modes, errors."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, nn, ops, set_context
+from graphc.random import set_seed
+
+F = np.float32
+
+
+@pytest.fixture(autouse=True)
+def eager_and_seeded() -> Iterator[None]:
+    set_context(mode=PYNATIVE_MODE)
+    set_seed(1)
+    yield
+    set_context(mode=PYNATIVE_MODE)
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(F)
+
+
+def run(cell: nn.Cell, *inputs: Any) -> Any:
+    """What the cell returns, as arrays; eager and compiled must agree to the bit (a stateful cell is run on copies)."""
+    tensors = [Tensor(x) if isinstance(x, np.ndarray) else x for x in inputs]
+    other = copy.deepcopy(cell)
+    eager = leaves(cell(*tensors))
+    set_context(mode=GRAPH_MODE)
+    compiled = leaves(other(*tensors))
+    set_context(mode=PYNATIVE_MODE)
+    assert len(eager) == len(compiled)
+    for a, b in zip(eager, compiled, strict=True):
+        np.testing.assert_array_equal(a, b)
+    return eager[0] if len(eager) == 1 else eager
+
+
+def leaves(value: Any) -> list[np.ndarray]:
+    return [a for v in value for a in leaves(v)] if isinstance(value, (tuple, list)) else [value.asnumpy()]
+
+
+def close(found: np.ndarray, wanted: Any, rtol: float = 2e-6, atol: float = 2e-6) -> None:
+    wanted = np.asarray(wanted)
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, rtol=rtol, atol=atol)
+
+
+# Dense and its kin
+
+
+def test_dense() -> None:
+    cell = nn.Dense(5, 3)
+    w, b = cell.weight.asnumpy(), cell.bias.asnumpy()
+    assert w.shape == (3, 5)
+    for x in (normal(4, 5), normal(2, 4, 5), normal(5)):
+        close(run(cell, x), x.astype(float) @ w.T.astype(float) + b)
+    close(run(nn.Dense(5, 3, 1.0, 0.5, activation="relu"), x), np.full(3, max(x.sum() + 0.5, 0)), 1e-5)
+    assert nn.Dense(5, 3, has_bias=False).bias is None
+
+
+def test_default_initial_values_are_within_their_bounds() -> None:
+    dense, conv = nn.Dense(100, 50), nn.Conv2d(4, 50, 5, has_bias=True)
+    for parameter in (dense.weight, dense.bias, conv.weight, conv.bias):
+        largest = np.abs(parameter.asnumpy()).max()
+        assert 0.09 * 0.9 < largest <= 0.1  # sqrt(3) * sqrt(2 / (1 + 5)) / sqrt(100) = 1 / sqrt(100)
+    assert dense.weight.dtype is graphc.float32
+    assert nn.Dense(2, 2, dtype=graphc.float64).bias.dtype is graphc.float64
+
+
+def test_bi_dense() -> None:
+    cell = nn.BiDense(5, 4, 3)
+    x, y = normal(6, 5), normal(6, 4, seed=1)
+    wanted = np.einsum("ni,oij,nj->no", x, cell.weight.asnumpy(), y, dtype=float) + cell.bias.asnumpy()
+    close(run(cell, x, y), wanted)
+
+
+# Convolution
+
+
+def convolved(x: np.ndarray, w: np.ndarray, stride: int, dilation: int, groups: int) -> np.ndarray:
+    n, _, h, width = x.shape
+    o, depth, kh, kw = w.shape
+    rows, columns = (h - dilation * (kh - 1) - 1) // stride + 1, (width - dilation * (kw - 1) - 1) // stride + 1
+    y = np.zeros((n, o, rows, columns))
+    for k in range(o):
+        lo = k // (o // groups) * depth
+        for i in range(rows):
+            for j in range(columns):
+                ends = i * stride + dilation * kh, j * stride + dilation * kw
+                part = x[:, lo : lo + depth, i * stride : ends[0] : dilation, j * stride : ends[1] : dilation]
+                y[:, k, i, j] = (part.astype(float) * w[k]).sum((1, 2, 3))
+    return y
+
+
+@pytest.mark.parametrize(
+    ("options", "pads", "stride", "dilation", "groups"),
+    [
+        ({"pad_mode": "valid"}, ((0, 0), (0, 0)), 1, 1, 1),
+        ({}, ((1, 1), (1, 1)), 1, 1, 1),
+        ({"stride": 2}, ((1, 1), (0, 1)), 2, 1, 1),
+        ({"pad_mode": "pad", "padding": 2, "dilation": 2, "group": 2}, ((2, 2), (2, 2)), 1, 2, 2),
+        ({"pad_mode": "pad", "padding": (1, 0, 2, 3), "has_bias": True}, ((1, 0), (2, 3)), 1, 1, 1),
+    ],
+)
+def test_conv2d(options: dict[str, Any], pads: Any, stride: int, dilation: int, groups: int) -> None:
+    cell = nn.Conv2d(4, 6, 3, **options)
+    x = normal(2, 4, 7, 6)
+    padded = np.pad(x, ((0, 0), (0, 0), *pads))
+    wanted = convolved(padded, cell.weight.asnumpy(), stride, dilation, groups)
+    if cell.bias is not None:
+        wanted += cell.bias.asnumpy()[:, None, None]
+    close(run(cell, x), wanted)
+
+
+def test_conv1d_and_conv3d_are_conv2d_along_fewer_or_more_axes() -> None:
+    line = nn.Conv1d(3, 4, 3, stride=2, pad_mode="pad", padding=1, has_bias=True)
+    flat = nn.Conv2d(3, 4, (1, 3), (1, 2), "pad", (0, 0, 1, 1), has_bias=True)
+    flat.weight.set_data(line.weight.asnumpy()[:, :, None])
+    flat.bias.set_data(line.bias)
+    x = normal(2, 3, 9)
+    close(run(line, x), run(flat, x[:, :, None])[:, :, 0])
+    volume = nn.Conv3d(3, 4, (1, 1, 3), (1, 1, 2), "pad", (0, 0, 0, 0, 1, 1), has_bias=True)
+    volume.weight.set_data(flat.weight.asnumpy()[:, :, None])
+    volume.bias.set_data(line.bias)
+    close(run(volume, x[:, :, None, None])[:, :, 0, 0], run(line, x))
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({"pad_mode": "valid"}, (11, 13)),
+        ({}, (10, 12)),
+        ({"pad_mode": "pad", "padding": 1, "output_padding": 1}, (10, 12)),
+        ({"pad_mode": "pad", "padding": (1, 0, 0, 1)}, (10, 12)),
+    ],
+)
+def test_conv2d_transpose_is_the_transpose_of_conv2d(options: dict[str, Any], size: tuple[int, int]) -> None:
+    cell = nn.Conv2dTranspose(4, 6, 3, stride=2, group=2, **options)
+    x, z = normal(2, 4, 5, 6), normal(2, 6, *size, seed=1)
+    y = run(cell, x)
+    assert y.shape == z.shape
+    options.pop("output_padding", None)
+    forward = nn.Conv2d(6, 4, 3, stride=2, group=2, weight_init=Tensor(cell.weight.asnumpy()), **options)
+    # <transpose(x), z> = <x, conv(z)>
+    np.testing.assert_allclose((y.astype(float) * z).sum(), (x.astype(float) * run(forward, z)).sum(), rtol=1e-4)
+
+
+def test_conv_transposes_of_other_ranks() -> None:
+    line = nn.Conv1dTranspose(3, 4, 3, stride=2, pad_mode="valid")
+    flat = nn.Conv2dTranspose(3, 4, (1, 3), (1, 2), "valid", weight_init=Tensor(line.weight.asnumpy()[:, :, None]))
+    volume = nn.Conv3dTranspose(
+        3, 4, (1, 1, 3), (1, 1, 2), "valid", weight_init=Tensor(line.weight.asnumpy()[:, :, None, None])
+    )
+    x = normal(2, 3, 5)
+    close(run(flat, x[:, :, None])[:, :, 0], run(line, x))
+    close(run(volume, x[:, :, None, None])[:, :, 0, 0], run(line, x))
+
+
+# Pooling
+
+
+def windows(x: np.ndarray, k: int, s: int) -> np.ndarray:
+    return np.lib.stride_tricks.sliding_window_view(x, (k, k), (-2, -1))[..., ::s, ::s, :, :]
+
+
+def test_max_pool2d() -> None:
+    x = normal(2, 3, 8, 7)
+    np.testing.assert_array_equal(run(nn.MaxPool2d(3, 2), x), windows(x, 3, 2).max((-2, -1)))
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    np.testing.assert_array_equal(
+        run(nn.MaxPool2d(3, 2, "pad", 1), x), windows(padded, 3, 2).max((-2, -1))
+    )
+    assert run(nn.MaxPool2d(3, 2, "same"), x).shape == (2, 3, 4, 4)
+    values, places = run(nn.MaxPool2d(2, 2, return_indices=True), x)
+    np.testing.assert_array_equal(np.take_along_axis(x.reshape(2, 3, -1), places.reshape(2, 3, -1), 2),
+                                  values.reshape(2, 3, -1))  # fmt: skip
+    assert run(nn.MaxPool2d(3, 2, ceil_mode=True), x).shape == (2, 3, 4, 3)
+
+
+def test_avg_pool2d() -> None:
+    x = normal(2, 3, 8, 7)
+    close(run(nn.AvgPool2d(3, 2), x), windows(x, 3, 2).mean((-2, -1)))
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    counts = windows(np.pad(np.ones((8, 7)), 1), 3, 2).sum((-2, -1))
+    sums = windows(padded, 3, 2).sum((-2, -1))
+    close(run(nn.AvgPool2d(3, 2, "pad", 1), x), sums / 9)
+    close(run(nn.AvgPool2d(3, 2, "pad", 1, count_include_pad=False), x), sums / counts)
+    close(run(nn.AvgPool2d(3, 2, "pad", 1, divisor_override=2), x), sums / 2)
+
+
+def test_pools_of_other_ranks_and_adaptive_pools() -> None:
+    x = normal(2, 3, 8)
+    np.testing.assert_array_equal(run(nn.MaxPool1d(2, 2), x), x.reshape(2, 3, 4, 2).max(-1))
+    close(run(nn.AvgPool1d(2, 2), x), x.reshape(2, 3, 4, 2).mean(-1))
+    v = normal(1, 2, 4, 4, 4)
+    blocks = v.reshape(1, 2, 2, 2, 2, 2, 2, 2)
+    np.testing.assert_array_equal(run(nn.MaxPool3d(2, 2), v), blocks.max((3, 5, 7)))
+    close(run(nn.AvgPool3d(2, 2), v), blocks.mean((3, 5, 7)))
+    image = normal(2, 3, 8, 6)
+    close(run(nn.AdaptiveAvgPool2d(1), image), image.mean((2, 3), keepdims=True))
+    close(run(nn.AdaptiveAvgPool2d((4, None)), image), image.reshape(2, 3, 4, 2, 6).mean(3))
+    np.testing.assert_array_equal(run(nn.AdaptiveMaxPool2d((4, 3)), image), image.reshape(2, 3, 4, 2, 3, 2).max((3, 5)))
+    close(run(nn.AdaptiveAvgPool1d(4), x), x.reshape(2, 3, 4, 2).mean(-1))
+
+
+# Normalisation
+
+
+def standard(x: np.ndarray, axes: tuple[int, ...], eps: float) -> np.ndarray:
+    x = x.astype(float)
+    return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps)
+
+
+def test_batch_norm_in_training_and_evaluation() -> None:
+    cell = nn.BatchNorm2d(3, gamma_init=Tensor([1.0, 2.0, 3.0]), beta_init=0.5)
+    x = normal(4, 3, 5, 6) * 2 + 1
+    gamma = np.array([1, 2, 3])[:, None, None]
+    close(run(cell, x), x / np.sqrt(1 + 1e-5) * gamma + 0.5)  # evaluation at first: mean 0, variance 1
+    cell.set_train()
+    close(run(cell, x), standard(x, (0, 2, 3), 1e-5) * gamma + 0.5, 1e-5, 1e-5)
+    mean, variance = x.mean((0, 2, 3), dtype=float), x.var((0, 2, 3), ddof=1, dtype=float)
+    close(cell.moving_mean.asnumpy(), 0.1 * mean)
+    close(cell.moving_variance.asnumpy(), 0.9 + 0.1 * variance)
+    cell.set_train(False)
+    kept = cell.moving_mean.asnumpy(), cell.moving_variance.asnumpy()
+    wanted = (x - kept[0][:, None, None]) / np.sqrt(kept[1][:, None, None] + 1e-5) * gamma + 0.5
+    close(run(cell, x), wanted, 1e-5)
+    np.testing.assert_array_equal(cell.moving_mean.asnumpy(), kept[0])
+
+
+def test_batch_norm_statistics_move_alike_in_both_modes() -> None:
+    results = []
+    for mode in (PYNATIVE_MODE, GRAPH_MODE):
+        cell = nn.BatchNorm1d(3, momentum=0.6).set_train()
+        set_context(mode=mode)
+        for step in range(3):
+            cell(Tensor(normal(5, 3, seed=step)))
+        results.append((cell.moving_mean.asnumpy(), cell.moving_variance.asnumpy()))
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+def test_batch_norm_options() -> None:
+    x = normal(4, 3)
+    always = nn.BatchNorm1d(3, use_batch_statistics=True)
+    close(run(always, x), standard(x, (0,), 1e-5), 1e-5, 1e-5)
+    never = nn.BatchNorm1d(3, use_batch_statistics=False).set_train()
+    close(run(never, x), x / np.sqrt(1 + 1e-5))
+    assert nn.BatchNorm1d(3, affine=False).trainable_params() == []
+    names = [p.name for p in nn.BatchNorm3d(2).get_parameters()]
+    assert names == ["moving_mean", "moving_variance", "gamma", "beta"]
+    assert [p.name for p in nn.BatchNorm2d(2).trainable_params()] == ["gamma", "beta"]
+    with pytest.raises(ValueError, match="more than one value per channel"):
+        nn.BatchNorm1d(3).set_train()(Tensor(normal(1, 3)))
+
+
+def test_layer_norm() -> None:
+    x = normal(4, 3, 5)
+    close(run(nn.LayerNorm((5,)), x), standard(x, (2,), 1e-7), 1e-5, 1e-5)
+    cell = nn.LayerNorm((3, 5), 1, 1, gamma_init=2.0, beta_init=1.0, epsilon=1e-3)
+    close(run(cell, x), standard(x, (1, 2), 1e-3) * 2 + 1, 1e-5, 1e-5)
+    mixed = nn.LayerNorm((5,), begin_norm_axis=1, gamma_init=Tensor(np.arange(5, dtype=F)))
+    close(run(mixed, x), standard(x, (1, 2), 1e-7) * np.arange(5), 1e-5, 1e-5)
+
+
+def test_group_and_instance_norm() -> None:
+    x = normal(2, 6, 4, 5)
+    grouped = standard(x.reshape(2, 3, 40), (2,), 1e-5).reshape(x.shape)
+    close(run(nn.GroupNorm(3, 6, gamma_init=2.0), x), grouped * 2, 1e-5, 1e-5)
+    close(run(nn.InstanceNorm2d(6, beta_init=1.0), x), standard(x, (2, 3), 1e-5) + 1, 1e-5, 1e-5)
+    close(run(nn.InstanceNorm1d(6), x[:, :, 0]), standard(x[:, :, 0], (2,), 1e-5), 1e-5, 1e-5)
+
+
+# Embedding, shapes, padding
+
+
+def test_embedding() -> None:
+    ids = np.array([[1, 2, 0], [4, 4, 1]], np.int32)
+    for one_hot in (False, True):
+        cell = nn.Embedding(5, 3, one_hot, padding_idx=2)
+        table = cell.embedding_table.asnumpy()
+        assert (table[2] == 0).all() and (table[1] != 0).all()
+        np.testing.assert_array_equal(run(cell, ids), table[ids])
+    given = nn.Embedding(2, 2, embedding_table=Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    np.testing.assert_array_equal(run(given, np.array([1])), [[3, 4]])
+    with pytest.raises(IndexError, match="5"):
+        cell(Tensor([5]))
+    limited = nn.EmbeddingLookup(5, 3, "ones", max_norm=1.0)
+    close(run(limited, np.array([0, 3])), np.full((2, 3), 1 / math.sqrt(3)))
+
+
+def test_shape_layers() -> None:
+    x = normal(2, 3, 4)
+    np.testing.assert_array_equal(run(nn.Flatten(), x), x.reshape(2, 12))
+    np.testing.assert_array_equal(run(nn.Flatten(0, 1), x), x.reshape(6, 4))
+    np.testing.assert_array_equal(run(nn.Unflatten(2, (2, 2)), x), x.reshape(2, 3, 2, 2))
+    np.testing.assert_array_equal(run(nn.Identity(1, b=2), x), x)
+    np.testing.assert_array_equal(run(nn.Roll(1, 0), x), np.roll(x, 1, 0))
+    np.testing.assert_array_equal(run(nn.Tril(), x), np.tril(x))
+    np.testing.assert_array_equal(run(nn.Triu(), x, 1), np.triu(x, 1))
+    np.testing.assert_array_equal(run(nn.OneHot(depth=3), np.array([[0], [2]])), np.eye(3)[[[0], [2]]])
+    np.testing.assert_array_equal(nn.Range(1, 8, 3)().asnumpy(), [1, 4, 7])
+    shuffled = run(nn.PixelShuffle(2), normal(1, 8, 3, 2))
+    assert shuffled.shape == (1, 2, 6, 4)
+    np.testing.assert_array_equal(run(nn.PixelUnshuffle(2), shuffled), normal(1, 8, 3, 2))
+
+
+@pytest.mark.parametrize(
+    ("cell", "pads", "options"),
+    [
+        (nn.Pad(((1, 2), (0, 3))), ((1, 2), (0, 3)), {"mode": "constant"}),
+        (nn.Pad(((1, 2), (0, 3)), "REFLECT"), ((1, 2), (0, 3)), {"mode": "reflect"}),
+        (nn.Pad(((1, 2), (0, 3)), "SYMMETRIC"), ((1, 2), (0, 3)), {"mode": "symmetric"}),
+        (nn.ConstantPad1d((1, 2), 0.5), ((0, 0), (1, 2)), {"constant_values": 0.5}),
+        (nn.ConstantPad2d(1, 0.5), ((1, 1), (1, 1)), {"constant_values": 0.5}),
+        (nn.ZeroPad2d((1, 2, 3, 0)), ((3, 0), (1, 2)), {}),
+    ],
+)
+def test_padding(cell: nn.Cell, pads: Any, options: dict[str, Any]) -> None:
+    x = normal(3, 4)
+    np.testing.assert_array_equal(run(cell, x), np.pad(x, pads, **options))
+
+
+def test_reflection_and_replication_pads() -> None:
+    x = normal(2, 3, 4)
+    pads = ((0, 0), (1, 2), (2, 1))
+    np.testing.assert_array_equal(run(nn.ReflectionPad2d((2, 1, 1, 2)), x), np.pad(x, pads, "reflect"))
+    np.testing.assert_array_equal(run(nn.ReplicationPad2d((2, 1, 1, 2)), x), np.pad(x, pads, "edge"))
+    np.testing.assert_array_equal(run(nn.ReflectionPad1d(2), x), np.pad(x, ((0, 0), (0, 0), (2, 2)), "reflect"))
+
+
+def test_norm_clip_moments_matmul() -> None:
+    x, y = normal(3, 4), normal(3, 5, seed=1)
+    close(run(nn.Norm(1), x), np.linalg.norm(x, axis=1))
+    close(run(nn.Norm(keep_dims=True), x), [[np.linalg.norm(x)]])
+    close(run(nn.ClipByNorm(), x, 0.5), x * 0.5 / np.linalg.norm(x))
+    np.testing.assert_array_equal(run(nn.ClipByNorm(), x, 1000.0), x)
+    close(run(nn.MatMul(transpose_x1=True), x, y), x.T @ y)
+    mean, variance = run(nn.Moments(0), x)
+    close(mean, x.mean(0))
+    close(variance, x.var(0))
+
+
+# Dropout
+
+
+@pytest.mark.parametrize(("cell", "share"), [(nn.Dropout(p=0.25), 0.25), (nn.Dropout(0.9), 0.1)])
+def test_dropout(cell: nn.Dropout, share: float) -> None:
+    x = normal(200, 50) + 10
+    np.testing.assert_array_equal(cell(Tensor(x)).asnumpy(), x)
+    cell.set_train()
+    y, again = cell(Tensor(x)).asnumpy(), cell(Tensor(x)).asnumpy()
+    zeros = y == 0
+    assert abs(zeros.mean() - share) < 5 * math.sqrt(share * (1 - share) / x.size)
+    np.testing.assert_allclose(y[~zeros], x[~zeros] / (1 - share), rtol=1e-6)
+    assert not np.array_equal(zeros, again == 0)
+    results = []
+    for mode in (PYNATIVE_MODE, GRAPH_MODE):
+        set_seed(3)
+        set_context(mode=mode)
+        results.append([cell(Tensor(x)).asnumpy() for _ in range(2)])
+    np.testing.assert_array_equal(results[0], results[1])
+    cell.set_train(False)
+
+
+def test_dropout_of_channels() -> None:
+    x = normal(20, 30, 4, 5) + 10
+    cell = nn.Dropout2d(0.5).set_train()
+    y = cell(Tensor(x)).asnumpy()
+    dropped = (y == 0).all((2, 3))
+    assert 0.4 < dropped.mean() < 0.6
+    np.testing.assert_allclose(y[~dropped], x[~dropped] * 2, rtol=1e-6)
+    np.testing.assert_array_equal(nn.Dropout2d(1.0).set_train()(Tensor(x)).asnumpy(), 0 * x)
+    assert nn.Dropout1d()(Tensor(x[:, :, 0])).shape == (20, 30, 5)
+
+
+# Activations
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def erf(x: np.ndarray) -> np.ndarray:
+    return np.vectorize(math.erf)(x)
+
+
+ACTIVATIONS: dict[str, tuple[Callable[[], nn.Cell], Callable[[np.ndarray], np.ndarray]]] = {
+    "ReLU": (nn.ReLU, lambda x: np.maximum(x, 0)),
+    "ReLU6": (nn.ReLU6, lambda x: np.clip(x, 0, 6)),
+    "Sigmoid": (nn.Sigmoid, sigmoid),
+    "Tanh": (nn.Tanh, np.tanh),
+    "GELU": (nn.GELU, lambda x: x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))),
+    "GELU exact": (lambda: nn.GELU(False), lambda x: x / 2 * (1 + erf(x / math.sqrt(2)))),
+    "FastGelu": (nn.FastGelu, lambda x: x * sigmoid(1.702 * x)),
+    "SiLU": (nn.SiLU, lambda x: x * sigmoid(x)),
+    "Mish": (nn.Mish, lambda x: x * np.tanh(np.log1p(np.exp(x)))),
+    "HSwish": (nn.HSwish, lambda x: x * np.clip(x + 3, 0, 6) / 6),
+    "HSigmoid": (nn.HSigmoid, lambda x: np.clip(x + 3, 0, 6) / 6),
+    "LogSigmoid": (nn.LogSigmoid, lambda x: np.log(sigmoid(x))),
+    "Softsign": (nn.Softsign, lambda x: x / (1 + np.abs(x))),
+    "Softplus": (nn.Softplus, lambda x: np.log1p(np.exp(x))),
+    "Tanhshrink": (nn.Tanhshrink, lambda x: x - np.tanh(x)),
+    "ELU": (lambda: nn.ELU(0.5), lambda x: np.where(x > 0, x, 0.5 * np.expm1(x))),
+    "CELU": (lambda: nn.CELU(2.0), lambda x: np.where(x > 0, x, 2 * np.expm1(x / 2))),
+    "SeLU": (nn.SeLU, lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x))),
+    "LeakyReLU": (nn.LeakyReLU, lambda x: np.where(x > 0, x, 0.2 * x)),
+    "PReLU": (lambda: nn.PReLU(4, [0.1, 0.2, 0.3, 0.4]),
+              lambda x: np.where(x > 0, x, x * np.array([0.1, 0.2, 0.3, 0.4]))),
+    "Softmax": (nn.Softmax, lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True)),
+    "Softmax 0": (lambda: nn.Softmax(0), lambda x: np.exp(x) / np.exp(x).sum(0)),
+    "LogSoftmax": (nn.LogSoftmax, lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True))),
+    "Softmin": (nn.Softmin, lambda x: np.exp(-x) / np.exp(-x).sum(-1, keepdims=True)),
+    "HShrink": (nn.HShrink, lambda x: np.where(np.abs(x) > 0.5, x, 0)),
+    "SoftShrink": (nn.SoftShrink, lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0)),
+    "Hardtanh": (lambda: nn.Hardtanh(-0.5, 2.0), lambda x: np.clip(x, -0.5, 2)),
+    "Threshold": (lambda: nn.Threshold(0.1, 20.0), lambda x: np.where(x > 0.1, x, 20)),
+    "GLU": (nn.GLU, lambda x: x[:, :2] * sigmoid(x[:, 2:])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations(name: str) -> None:
+    make, formula = ACTIVATIONS[name]
+    x = normal(5, 4) * 4
+    close(run(make(), x), formula(x.astype(float)), 5e-6, 1e-6)
+
+
+def test_get_activation() -> None:
+    assert nn.get_activation(None) is None
+    assert isinstance(nn.get_activation("leakyrelu"), nn.LeakyReLU)
+    with pytest.raises(ValueError, match=r"^For 'Dense', the 'name' must be in .*but got 'swish'"):
+        nn.Dense(2, 2, activation="swish")
+    with pytest.raises(TypeError, match="'activation' must be str or Cell"):
+        nn.Dense(2, 2, activation=3)
+
+
+# Recurrent layers
+
+
+def recurrence(kind: str, x: np.ndarray, h: np.ndarray, c: np.ndarray, weights: list[np.ndarray]) -> Any:
+    """One step in float64."""
+    w_ih, w_hh, b_ih, b_hh = (w.astype(float) for w in weights)
+    a, b = x @ w_ih.T + b_ih, h @ w_hh.T + b_hh
+    if kind == "RNN":
+        return np.tanh(a + b), c
+    if kind == "GRU":
+        (ar, az, an), (br, bz, bn) = np.split(a, 3, -1), np.split(b, 3, -1)
+        r, z = sigmoid(ar + br), sigmoid(az + bz)
+        return (1 - z) * np.tanh(an + r * bn) + z * h, c
+    i, f, g, o = np.split(a + b, 4, -1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_recurrent_cells(kind: str) -> None:
+    cell = getattr(nn, f"{kind}Cell")(3, 4)
+    x, h, c = normal(2, 3), normal(2, 4, seed=1), normal(2, 4, seed=2)
+    state = (Tensor(h), Tensor(c)) if kind == "LSTM" else Tensor(h)
+    found = run(cell, x, state)
+    wanted = recurrence(kind, x, h, c, [getattr(cell, name).asnumpy() for name in NAMES])
+    if kind == "LSTM":
+        close(found[0], wanted[0])
+        close(found[1], wanted[1])
+    else:
+        close(found, wanted[0])
+
+
+@pytest.mark.parametrize("lengths", [None, [2, 4, 3]])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_recurrent_layers(kind: str, bidirectional: bool, lengths: list[int] | None) -> None:
+    layers, time, batch, hidden = 2, 4, 3, 5
+    cell = getattr(nn, kind)(3, hidden, layers, bidirectional=bidirectional)
+    directions = 1 + bidirectional
+    x = normal(time, batch, 3)
+    h0, c0 = (normal(layers * directions, batch, hidden, seed=s) for s in (1, 2))
+    state = (Tensor(h0), Tensor(c0)) if kind == "LSTM" else Tensor(h0)
+    found = run(cell, x, state, None if lengths is None else Tensor(lengths))
+    inputs, finals = x.astype(float), []
+    ends = lengths or [time] * batch
+    for layer in range(layers):
+        sides = []
+        for direction in range(directions):
+            suffix = f"_l{layer}" + "_reverse" * direction
+            weights = [getattr(cell, name + suffix).asnumpy() for name in NAMES]
+            out = np.zeros((time, batch, hidden))
+            last = np.zeros((2, batch, hidden))
+            for n in range(batch):
+                h, c = (s[layer * directions + direction, n].astype(float) for s in (h0, c0))
+                order = range(ends[n])[::-1] if direction else range(ends[n])
+                for t in order:
+                    h, c = recurrence(kind, inputs[t, n], h, c, weights)
+                    out[t, n] = h
+                last[:, n] = h, c
+            sides.append(out)
+            finals.append(last)
+        inputs = np.concatenate(sides, -1)
+    close(found[0], inputs)
+    for i, state_part in enumerate(found[1:]):
+        close(state_part, np.stack([f[i] for f in finals]))
+
+
+def test_recurrent_options() -> None:
+    x = normal(3, 4, 2)
+    relu = nn.RNN(2, 3, nonlinearity="relu", batch_first=True, has_bias=False)
+    swapped = nn.RNN(2, 3, nonlinearity="relu", has_bias=False)
+    swapped.load_state_dict(relu.state_dict())
+    np.testing.assert_array_equal(run(relu, x)[0], run(swapped, x.swapaxes(0, 1))[0].swapaxes(0, 1))
+    assert (run(relu, x)[0] >= 0).all()
+    assert [p.name for p in nn.LSTM(2, 3, bidirectional=True, has_bias=False).get_parameters()] == [
+        "weight_ih_l0", "weight_hh_l0", "weight_ih_l0_reverse", "weight_hh_l0_reverse",
+    ]  # fmt: skip
+    dropping = nn.GRU(2, 3, 2, dropout=0.5)
+    assert np.array_equal(*(dropping(Tensor(x))[0].asnumpy() for _ in range(2)))
+    dropping.set_train()
+    assert not np.array_equal(*(dropping(Tensor(x))[0].asnumpy() for _ in range(2)))
+    with pytest.raises(ValueError, match=r"For 'LSTM', the 'hx' must be 2 Tensor\(s\) of shape \(1, 4, 3\)"):
+        nn.LSTM(2, 3)(Tensor(x), Tensor(normal(1, 4, 3)))
+    with pytest.raises(ValueError, match="the input must be"):
+        nn.LSTM(5, 3)(Tensor(x))
+
+
+# Attention
+
+
+def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, heads: int, mask: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Of projected `[N, L, E]` in float64."""
+    n, length, e = q.shape
+    q, k, v = (x.reshape(n, -1, heads, e // heads).transpose(0, 2, 1, 3) for x in (q, k, v))
+    scores = q @ k.swapaxes(2, 3) / math.sqrt(e // heads) + mask
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    return (weights @ v).transpose(0, 2, 1, 3).reshape(n, length, e), weights
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_multihead_attention(masked: bool) -> None:
+    cell = nn.MultiheadAttention(8, 2)
+    cell.in_proj_bias.set_data(normal(24, seed=9))
+    q, k = normal(3, 2, 8), normal(4, 2, 8, seed=1)
+    padding = np.array([[False, False, True, False], [False, True, True, False]])
+    causal = np.triu(np.ones((3, 4), bool), 2)
+    w, b = cell.in_proj_weight.asnumpy().astype(float), cell.in_proj_bias.asnumpy()
+    wq, wk, wv = np.split(w, 3)
+    bq, bk, bv = np.split(b, 3)
+    turned = [x.swapaxes(0, 1).astype(float) for x in (q, k, k)]
+    mask = np.where(padding[:, None, None] | causal, -np.inf, 0.0) if masked else 0.0
+    heads, weights = attention(turned[0] @ wq.T + bq, turned[1] @ wk.T + bk, turned[2] @ wv.T + bv, 2, mask)
+    wanted = (heads @ cell.out_proj.weight.asnumpy().T + cell.out_proj.bias.asnumpy()).swapaxes(0, 1)
+    masks = (Tensor(padding), True, Tensor(causal)) if masked else (None, True, None)
+    y, found = run(cell, q, k, k, *masks)
+    close(y, wanted, 1e-5, 1e-5)
+    close(found, weights.mean(1), 1e-5)
+    close(run(cell, q, k, k, *masks, False)[1], weights, 1e-5)
+    assert len(cell(Tensor(q), Tensor(q), Tensor(q), need_weights=False)) == 1
+    # a float mask is added; unbatched and batch_first inputs give the same
+    if masked:
+        added = np.where(causal, -np.inf, 0.0).astype(F)
+        np.testing.assert_array_equal(run(cell, q, k, k, masks[0], True, Tensor(added))[0], y)
+    else:
+        close(run(cell, q[:, 0], k[:, 0], k[:, 0])[0], wanted[:, 0], 1e-5, 1e-5)
+        cell.batch_first = True
+        close(run(cell, *(x.swapaxes(0, 1) for x in (q, k, k)))[0], wanted.swapaxes(0, 1), 1e-5, 1e-5)
+
+
+def test_self_attention_in_one_product_is_the_same() -> None:
+    cell, x = nn.MultiheadAttention(8, 2), normal(3, 2, 8)
+    same = Tensor(x)
+    np.testing.assert_array_equal(cell(same, same, same)[0].asnumpy(), run(cell, x, x.copy(), x.copy())[0])
+
+
+def test_attention_to_other_features_and_added_keys() -> None:
+    cell = nn.MultiheadAttention(8, 2, kdim=3, vdim=5, add_bias_kv=True, add_zero_attn=True, batch_first=True)
+    q, k, v = normal(2, 3, 8), normal(2, 4, 3, seed=1), normal(2, 4, 5, seed=2)
+    parts = [
+        x.astype(float) @ getattr(cell, f"{name}_proj_weight").asnumpy().T for name, x in zip("qkv", (q, k, v))
+    ]
+    for i, bias in ((1, cell.bias_k), (2, cell.bias_v)):
+        parts[i] = np.concatenate([parts[i], np.tile(bias.asnumpy(), (2, 1, 1)), np.zeros((2, 1, 8))], 1)
+    heads, weights = attention(*parts, 2, 0.0)
+    y, found = run(cell, q, k, v)
+    close(y, heads @ cell.out_proj.weight.asnumpy().T, 1e-5, 1e-5)
+    close(found, weights.mean(1), 1e-5)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_transformer_encoder_layer_is_its_parts(norm_first: bool) -> None:
+    cell = nn.TransformerEncoderLayer(8, 2, 16, 0.0, "gelu", norm_first=norm_first)
+    x = Tensor(normal(3, 2, 8))
+
+    def attend(x: Tensor) -> Tensor:
+        return cell.self_attn(x, x, x)[0]
+
+    def feed(x: Tensor) -> Tensor:
+        return cell.linear2(ops.gelu(cell.linear1(x), approximate="tanh"))
+
+    if norm_first:
+        y = x + attend(cell.norm1(x))
+        y = y + feed(cell.norm2(y))
+    else:
+        y = cell.norm1(x + attend(x))
+        y = cell.norm2(y + feed(y))
+    np.testing.assert_array_equal(run(cell, x.asnumpy()), y.asnumpy())
+
+
+def test_transformer() -> None:
+    net = nn.Transformer(8, 2, 2, 1, 16, 0.0)
+    src, tgt = normal(4, 3, 8), normal(5, 3, 8, seed=1)
+    y = run(net, src, tgt)
+    wanted = Tensor(src)
+    for layer in net.encoder.layers:
+        wanted = layer(wanted)
+    memory = net.encoder.norm(wanted)
+    wanted = net.decoder.norm(net.decoder.layers[0](Tensor(tgt), memory))
+    np.testing.assert_array_equal(y, wanted.asnumpy())
+    # with a causal mask the first output does not depend on later inputs
+    causal = Tensor(np.triu(np.ones((5, 5), bool), 1))
+    other = tgt.copy()
+    other[1:] += 1
+    firsts = [net(Tensor(src), Tensor(t), None, causal).asnumpy()[0] for t in (tgt, other)]
+    np.testing.assert_array_equal(firsts[0], firsts[1])
+    names = [p.name for p in net.get_parameters()]
+    assert len(names) == len(set(names))
+    assert "encoder.layers.1.self_attn.in_proj_weight" in names and "decoder.layers.0.norm3.beta" in names
+    net.check_names()
+
+
+# Losses
+
+LABELS = np.array([0, 2, 1, 2], np.int32)
+
+
+def log_softmax(x: np.ndarray) -> np.ndarray:
+    x = x.astype(float)
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+def picked(x: np.ndarray) -> np.ndarray:
+    return log_softmax(x)[np.arange(4), LABELS]
+
+
+def positive(seed: int = 1) -> np.ndarray:
+    return np.abs(normal(4, 3, seed=seed)) + F(0.1)
+
+
+def chances(seed: int = 1) -> np.ndarray:
+    p = positive(seed)
+    return p / p.sum(1, keepdims=True)
+
+
+X, Y = normal(4, 3), normal(4, 3, seed=1)
+WEIGHT = np.array([1.0, 2.0, 3.0])
+SIGNS = np.sign(Y)
+D = np.abs(X.astype(float) - Y)
+FACTORIAL = np.vectorize(lambda t: t * math.log(t) - t + 0.5 * math.log(2 * math.pi * t) if t > 1 else 0.0)
+
+LOSSES: dict[str, tuple[nn.Cell, tuple[np.ndarray, ...], Any]] = {
+    "L1": (nn.L1Loss(), (X, Y), D.mean()),
+    "L1 sum": (nn.L1Loss("sum"), (X, Y), D.sum()),
+    "L1 none": (nn.L1Loss("none"), (X, Y), D),
+    "MAE": (nn.MAELoss(), (X, Y), D.mean()),
+    "MSE": (nn.MSELoss(), (X, Y), (D**2).mean()),
+    "RMSE": (nn.RMSELoss(), (X, Y), math.sqrt((D**2).mean())),
+    "SmoothL1": (nn.SmoothL1Loss(0.5), (X, Y), np.where(D < 0.5, D**2, D - 0.25)),
+    "Huber": (nn.HuberLoss(delta=0.5), (X, Y), np.where(D <= 0.5, D**2 / 2, 0.5 * (D - 0.25)).mean()),
+    "CrossEntropy": (nn.CrossEntropyLoss(), (X, LABELS), -picked(X).mean()),
+    "CrossEntropy none": (nn.CrossEntropyLoss(reduction="none"), (X, LABELS), -picked(X)),
+    "CrossEntropy weight": (nn.CrossEntropyLoss(Tensor(WEIGHT.astype(F))), (X, LABELS),
+                            -(picked(X) * WEIGHT[LABELS]).sum() / WEIGHT[LABELS].sum()),
+    "CrossEntropy ignore": (nn.CrossEntropyLoss(ignore_index=2), (X, LABELS), -picked(X)[[0, 2]].mean()),
+    "CrossEntropy smoothing": (nn.CrossEntropyLoss(label_smoothing=0.3), (X, LABELS),
+                               -(0.7 * picked(X) + 0.3 * log_softmax(X).mean(1)).mean()),
+    "CrossEntropy chances": (nn.CrossEntropyLoss(), (X, chances()), -(log_softmax(X) * chances()).sum(1).mean()),
+    "NLL": (nn.NLLLoss(), (X, LABELS), -X[np.arange(4), LABELS].astype(float).mean()),
+    "NLL weight": (nn.NLLLoss(Tensor(WEIGHT.astype(F)), reduction="sum"), (X, LABELS),
+                   -(X[np.arange(4), LABELS] * WEIGHT[LABELS]).sum()),
+    "SoftmaxCrossEntropy": (nn.SoftmaxCrossEntropyWithLogits(), (X, chances()), -(log_softmax(X) * chances()).sum(1)),
+    "SoftmaxCrossEntropy sparse": (nn.SoftmaxCrossEntropyWithLogits(True), (X, LABELS), -picked(X)),
+    "SoftmaxCrossEntropy mean": (nn.SoftmaxCrossEntropyWithLogits(True, "mean"), (X, LABELS), -picked(X).mean()),
+    "BCE": (nn.BCELoss(), (chances(), chances(2)),
+            -(chances(2) * np.log(chances()) + (1 - chances(2)) * np.log(1 - chances())).mean()),
+    "BCE weight": (nn.BCELoss(Tensor(WEIGHT.astype(F)), "none"), (chances(), chances(2)),
+                   -(chances(2) * np.log(chances()) + (1 - chances(2)) * np.log(1 - chances())) * WEIGHT),
+    "BCE logits": (nn.BCEWithLogitsLoss(), (X, chances()),
+                   -(chances() * np.log(sigmoid(X)) + (1 - chances()) * np.log(1 - sigmoid(X))).mean()),
+    "BCE logits weights": (
+        nn.BCEWithLogitsLoss("sum", Tensor([0.5, 1.0, 2.0]), Tensor(WEIGHT.astype(F))), (X, chances()),
+        -((WEIGHT * chances() * np.log(sigmoid(X)) + (1 - chances()) * np.log(1 - sigmoid(X))) * [0.5, 1, 2]).sum()),
+    "KLDiv": (nn.KLDivLoss(), (X, chances()), (chances() * (np.log(chances()) - X)).mean()),
+    "KLDiv batchmean": (nn.KLDivLoss("batchmean"), (X, chances()), (chances() * (np.log(chances()) - X)).sum() / 4),
+    "CosineEmbedding": (
+        nn.CosineEmbeddingLoss(0.2), (X, Y, np.array([1, -1, 1, -1], np.int32)),
+        np.where([1, 0, 1, 0], 1 - (cos := (X * Y).sum(1) / np.linalg.norm(X, axis=1) / np.linalg.norm(Y, axis=1)),
+                 np.maximum(0, cos - 0.2)).mean()),
+    "MarginRanking": (nn.MarginRankingLoss(0.3), (X, Y, SIGNS), np.maximum(0, -SIGNS * (X - Y) + 0.3).mean()),
+    "HingeEmbedding": (nn.HingeEmbeddingLoss(), (X, SIGNS), np.where(SIGNS == 1, X, np.maximum(0, 1 - X)).mean()),
+    "SoftMargin": (nn.SoftMarginLoss(), (X, SIGNS), np.log1p(np.exp(-SIGNS * X)).mean()),
+    "TripletMargin": (
+        nn.TripletMarginLoss(margin=2.0), (X, Y, X[::-1].copy()),
+        np.maximum(0, np.linalg.norm(X - Y + 1e-6, axis=1) - np.linalg.norm(X - X[::-1] + 1e-6, axis=1) + 2).mean()),
+    "PoissonNLL": (nn.PoissonNLLLoss(), (X, positive()), (np.exp(X) - positive() * X).mean()),
+    "PoissonNLL full": (nn.PoissonNLLLoss(False, True, 1e-3, "none"), (positive(), positive(2) * 2),
+                        positive() - positive(2) * 2 * np.log(positive() + 1e-3) + FACTORIAL(positive(2) * 2.0)),
+    "GaussianNLL": (nn.GaussianNLLLoss(), (X, Y, positive()), 0.5 * (np.log(positive()) + D**2 / positive()).mean()),
+    "Dice": (nn.DiceLoss(), (chances(), chances(2)),
+             1 - 2 * (chances() * chances(2)).sum() / ((chances() ** 2).sum() + (chances(2) ** 2).sum() + 1e-5)),
+    "MultiMargin": (nn.MultiMarginLoss(2, 0.7), (X, LABELS), np.mean([
+        sum(max(0.0, 0.7 - X[n, t] + X[n, i]) ** 2 for i in range(3) if i != t) / 3 for n, t in enumerate(LABELS)])),
+    "MultiLabelSoftMargin": (
+        nn.MultiLabelSoftMarginLoss(), (X, np.float32(Y > 0)),
+        -((Y > 0) * np.log(sigmoid(X)) + (Y <= 0) * np.log(1 - sigmoid(X))).mean()),
+    "Focal": (nn.FocalLoss(gamma=1.5), (X, LABELS[:, None]), -((1 - np.exp(picked(X))) ** 1.5 * picked(X)).mean()),
+    "Focal one-hot": (nn.FocalLoss(), (X, np.eye(3, dtype=F)[LABELS]),
+                      -((1 - np.exp(picked(X))) ** 2 * picked(X)).sum() / 12),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name: str) -> None:
+    cell, inputs, wanted = LOSSES[name]
+    close(run(cell, *inputs), wanted, 5e-6)
+
+
+def test_losses_print_what_mindspore_manual_prints() -> None:
+    logits, labels = Tensor([[1, 2, 3], [2, 3, 4]], graphc.float32), Tensor([[0, 2, 5], [3, 1, 1]], graphc.float32)
+    assert str(nn.L1Loss()(logits, labels)) == "1.5"
+    triplet = [Tensor(v) for v in ([[0.3, 0.7], [0.5, 0.5]], [[0.4, 0.6], [0.4, 0.6]], [[0.2, 0.9], [0.3, 0.7]])]
+    assert float(nn.TripletMarginLoss()(*triplet)) == pytest.approx(0.8881968, abs=1e-6)
+    focal = nn.FocalLoss(Tensor([1, 2]))(Tensor([[0.8, 1.4], [0.5, 0.9], [1.2, 0.9]]), Tensor([[1], [1], [0]]))
+    assert float(focal) == pytest.approx(0.12516622, abs=1e-6)
+
+
+def test_cross_entropy_over_positions_and_bad_labels() -> None:
+    x, labels = normal(2, 3, 4), np.array([[0, 1, 2, 2], [1, 1, 0, 2]])
+    rows = log_softmax(x.swapaxes(1, 2)).reshape(8, 3)
+    close(run(nn.CrossEntropyLoss(), x, labels), -rows[np.arange(8), labels.ravel()].mean())
+    with pytest.raises(IndexError, match="3"):
+        nn.CrossEntropyLoss()(Tensor(X), Tensor([0, 1, 2, 3]))
+    with pytest.raises(TypeError, match="integers"):
+        nn.SoftmaxCrossEntropyWithLogits(sparse=True)(Tensor(X), Tensor(Y))
+
+
+def test_own_loss() -> None:
+    class Mine(nn.LossBase):
+        def construct(self, x: Tensor, y: Tensor) -> Tensor:
+            return self.get_loss(ops.abs(x - y), 2.0)
+
+    close(run(Mine(), X, Y), 2 * D.mean())
+    close(run(Mine("sum"), X, Y), 2 * D.sum(), 1e-5)
+    close(run(Mine("none"), X, Y), 2 * D)
+    with pytest.raises(ValueError, match="'reduction' must be in"):
+        Mine("average")
+
+
+# Containers
+
+
+def names(cell: nn.Cell) -> list[str]:
+    return [p.name for p in cell.get_parameters()]
+
+
+def test_sequential_cell() -> None:
+    first, second = nn.Dense(3, 2), nn.Dense(2, 2)
+    net = nn.SequentialCell(first, nn.ReLU(), second)
+    x = normal(4, 3)
+    np.testing.assert_array_equal(run(net, x), second(ops.relu(first(Tensor(x)))).asnumpy())
+    assert names(net) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert len(net) == 3 and net[0] is first and net[-1] is second and list(net)[2] is second
+    np.testing.assert_array_equal(net[:1](Tensor(x)).asnumpy(), first(Tensor(x)).asnumpy())
+    assert names(net[2:]) == ["2.weight", "2.bias"]
+    same = nn.SequentialCell([first, second])
+    assert len(same) == 2
+    named = nn.SequentialCell(OrderedDict(a=nn.Dense(3, 2), b=nn.ReLU()))
+    assert names(named) == ["a.weight", "a.bias"] and named.a is named[0]
+
+
+def test_sequential_cell_changes() -> None:
+    net = nn.SequentialCell(nn.Dense(1, 1), nn.Dense(1, 1))
+    a, b = net
+    c = nn.Dense(1, 1)
+    net.insert(1, c)
+    assert list(net) == [a, c, b]
+    assert names(net) == [f"{i}.{kind}" for i in range(3) for kind in ("weight", "bias")]
+    assert (c.weight.name, b.weight.name) == ("1.weight", "2.weight")
+    del net[0]
+    assert list(net) == [c, b] and names(net) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    net[0] = nn.ReLU()
+    net.append(a)
+    assert list(net)[1:] == [b, a] and isinstance(net[0], nn.ReLU)
+    with pytest.raises(IndexError, match="out of range"):
+        net[3]
+    with pytest.raises(TypeError, match="each cell must be a Cell"):
+        net.append(abs)
+    with pytest.raises(TypeError, match="each cell must be a Cell"):
+        nn.SequentialCell(3)
+
+
+def test_changing_a_sequential_cell_compiles_it_again() -> None:
+    net = nn.SequentialCell(nn.Dense(2, 2, 1.0, 0.0))
+    set_context(mode=GRAPH_MODE)
+    x = Tensor([[1.0, 2.0]])
+    np.testing.assert_array_equal(net(x).asnumpy(), [[3, 3]])
+    net.append(nn.Dense(2, 1, 1.0, 0.0))
+    np.testing.assert_array_equal(net(x).asnumpy(), [[6]])
+    net[0] = nn.Dense(2, 2, 2.0, 0.0)
+    np.testing.assert_array_equal(net(x).asnumpy(), [[12]])
+    del net[1]
+    np.testing.assert_array_equal(net(x).asnumpy(), [[6, 6]])
+
+
+def test_cell_list() -> None:
+    class Net(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = nn.CellList([nn.Dense(2, 2) for _ in range(2)])
+            self.blocks.append(nn.Dense(2, 1))
+            self.blocks.insert(0, nn.ReLU())
+
+        def construct(self, x: Tensor) -> Tensor:
+            for block in self.blocks:
+                x = block(x)
+            return x
+
+    net = Net()
+    assert run(net, normal(3, 2)).shape == (3, 1)
+    assert names(net)[::2] == ["blocks.1.weight", "blocks.2.weight", "blocks.3.weight"]
+    assert len(net.blocks + nn.CellList(nn.ReLU())) == 5
+    net.blocks.extend([nn.Tanh(), nn.Dense(1, 1)])
+    assert names(net)[-1] == "blocks.5.bias"
+    assert [type(c).__name__ for c in net.blocks[:2]] == ["ReLU", "Dense"]
+
+
+def test_cell_dict() -> None:
+    cells = nn.CellDict({"fc": nn.Dense(2, 2), "act": nn.ReLU()})
+    assert names(cells) == ["fc.weight", "fc.bias"]
+    assert list(cells) == ["fc", "act"] and "fc" in cells and len(cells) == 2
+    cells.update([("out", nn.Dense(2, 1))])
+    assert cells["out"].weight.name == "out.weight"
+    act = cells.pop("act")
+    assert isinstance(act, nn.ReLU) and list(cells.keys()) == ["fc", "out"]
+    del cells["fc"]
+    with pytest.raises(KeyError, match="no key 'fc'"):
+        cells["fc"]
+    with pytest.raises(KeyError, match="already has 'training'"):
+        cells["training"] = nn.ReLU()
+    with pytest.raises(KeyError, match="without dots"):
+        cells["a.b"] = nn.ReLU()
+    cells.clear()
+    assert len(cells) == 0
+
+
+# Cells
+
+
+class Shown(nn.Cell):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 6, 5, pad_mode="valid", weight_init="normal")
+        self.bn = nn.BatchNorm2d(6)
+        self.relu = nn.ReLU()
+        self.pool = nn.MaxPool2d(2, 2)
+        self.flat = nn.Flatten()
+        self.drop = nn.Dropout(p=0.5)
+        self.seq = nn.SequentialCell(nn.Dense(10, 4), nn.Tanh(), nn.Dense(4, 2, has_bias=False, activation="relu"))
+        self.lst = nn.CellList([nn.Dense(2, 2)])
+        self.emb = nn.Embedding(10, 4)
+        self.ln = nn.LayerNorm((4,))
+        self.sm = nn.Softmax()
+        self.gelu = nn.GELU()
+        self.avg = nn.AvgPool2d(2)
+
+
+def test_printing_is_mindspore() -> None:
+    def parameter(name: str, shape: str, grad: bool = True) -> str:
+        return f"Parameter (name={name}, shape={shape}, dtype=Float32, requires_grad={grad})"
+
+    assert repr(Shown()) == f"""Shown(
+  (conv): Conv2d(input_channels=1, output_channels=6, kernel_size=(5, 5), stride=(1, 1), pad_mode=valid, padding=0, \
+dilation=(1, 1), group=1, has_bias=False, weight_init=normal, bias_init=None, format=NCHW)
+  (bn): BatchNorm2d(num_features=6, eps=1e-05, momentum=0.9, gamma={parameter("bn.gamma", "(6,)")}, \
+beta={parameter("bn.beta", "(6,)")}, moving_mean={parameter("bn.moving_mean", "(6,)", False)}, \
+moving_variance={parameter("bn.moving_variance", "(6,)", False)})
+  (relu): ReLU()
+  (pool): MaxPool2d(kernel_size=2, stride=2, pad_mode=VALID)
+  (flat): Flatten()
+  (drop): Dropout(p=0.5)
+  (seq): SequentialCell(
+    (0): Dense(input_channels=10, output_channels=4, has_bias=True)
+    (1): Tanh()
+    (2): Dense(
+      input_channels=4, output_channels=2, activation=ReLU()
+      (activation): ReLU()
+    )
+  )
+  (lst): CellList(
+    (0): Dense(input_channels=2, output_channels=2, has_bias=True)
+  )
+  (emb): Embedding(vocab_size=10, embedding_size=4, use_one_hot=False, \
+embedding_table={parameter("emb.embedding_table", "(10, 4)")}, dtype=Float32, padding_idx=None)
+  (ln): LayerNorm(normalized_shape=(4,), begin_norm_axis=-1, begin_params_axis=-1, \
+gamma{parameter("ln.gamma", "(4,)")}, beta={parameter("ln.beta", "(4,)")})
+  (sm): Softmax()
+  (gelu): GELU()
+  (avg): AvgPool2d(kernel_size=2, stride=1, pad_mode=VALID)
+)"""
+    assert repr(nn.SoftmaxCrossEntropyWithLogits(sparse=True)) == "SoftmaxCrossEntropyWithLogits()"
+
+
+def test_names_follow_attribute_paths_also_of_what_comes_late() -> None:
+    net = Shown()
+    assert {"conv.weight", "seq.0.weight", "bn.gamma", "emb.embedding_table", "lst.0.bias"} <= set(names(net))
+    net.seq.late = nn.Dense(1, 1)
+    net.conv.extra = Parameter(np.zeros(2, F))
+    assert net.seq.late.weight.name == "seq.late.weight" and net.conv.extra.name == "conv.extra"
+    net.conv.weight = Parameter(np.zeros((6, 1, 5, 5), F))
+    assert net.conv.weight.name == "conv.weight"
+    assert names(net)[:2] == ["conv.weight", "conv.extra"]  # what takes the place of its like keeps its position
+    own = Parameter(np.zeros(2, F), name="own")
+    net.bn.own = own
+    assert own.name == "own"
+
+
+def test_set_train_reaches_inner_cells() -> None:
+    net = Shown()
+    assert not net.training and not net.seq[0].training
+    net.set_train()
+    assert all(cell.training for _, cell in net.cells_and_names())
+    net.set_train(False)
+    assert not net.drop.training
+
+
+def test_buffers_and_state_dict() -> None:
+    class Net(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Dense(2, 2)
+            self.fc.register_buffer("scale", Tensor([2.0]))
+            self.register_buffer("seen", None)
+            self.register_buffer("cache", Tensor([1.0]), persistent=False)
+
+        def construct(self, x: Tensor) -> Tensor:
+            return self.fc(x) * self.fc.scale
+
+    net = Net()
+    assert [name for name, _ in net.named_buffers()] == ["cache", "fc.scale"]
+    assert list(net.state_dict()) == ["fc.weight", "fc.bias", "fc.scale"]
+    assert net.get_buffer("fc.scale") is net.fc.scale
+    saved = {name: value.asnumpy() for name, value in net.state_dict().items()}
+    other = Net()
+    other.fc.scale = Tensor([5.0])
+    assert other.load_state_dict(saved) == ([], [])
+    x = normal(3, 2)
+    np.testing.assert_array_equal(run(other, x), run(net, x))
+    before = other.fc.bias.asnumpy()
+    for bad in ({}, {**saved, "more": np.zeros(1)}, {**saved, "fc.weight": np.zeros((3, 2), F), "fc.bias": before + 1}):
+        with pytest.raises(RuntimeError, match="load_state_dict"):
+            other.load_state_dict(bad)
+        np.testing.assert_array_equal(other.fc.bias.asnumpy(), before)
+    assert other.load_state_dict({"more": np.zeros(1), "fc.bias": before}, strict=False) == (
+        ["fc.weight", "fc.scale"], ["more"],
+    )  # fmt: skip
+    with pytest.raises(KeyError, match="already has 'weight'"):
+        net.fc.register_buffer("weight", Tensor([1.0]))
+
+
+def test_copies_and_pickles_are_independent_and_run() -> None:
+    net = nn.SequentialCell(nn.Dense(2, 2), nn.BatchNorm1d(2))
+    x = Tensor(normal(3, 2))
+    set_context(mode=GRAPH_MODE)
+    wanted = net(x).asnumpy()
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        np.testing.assert_array_equal(other(x).asnumpy(), wanted)
+        other[0].weight.set_data(Tensor(np.zeros((2, 2), F)))
+        assert names(other) == names(net)
+    np.testing.assert_array_equal(net(x).asnumpy(), wanted)
+
+
+def test_small_cell_methods() -> None:
+    net = Shown()
+    assert net.get_sub_cell("seq.0") is net.seq[0] and net.get_sub_cell("") is net
+    with pytest.raises(AttributeError, match="no cell 'none'"):
+        net.get_sub_cell("seq.none")
+    net.add_flags_recursive(fp16=True)
+    assert net.seq[0].get_flags() == {"fp16": True}
+    net.check_names()
+    net.fc = nn.Dense(2, 2)
+    net.fc.weight.name = "conv.weight"
+    with pytest.raises(ValueError, match=r"two Parameters of Shown are named 'conv\.weight'"):
+        net.check_names()
+    wide = nn.Dense(2, 1).to_float(graphc.float32)
+    assert wide(Tensor(np.ones((1, 2)))).dtype is graphc.float32
+    with pytest.raises(ValueError, match="dst_type must be float32"):
+        wide.to_float(graphc.float64)
+
+
+# Cells around networks
+
+
+class Quadratic(nn.Cell):
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = Parameter(Tensor([1.0, -2.0]))
+
+    def construct(self, x: Tensor) -> Tensor:
+        return (self.w * self.w * x).sum()
+
+
+@pytest.mark.parametrize("mode", [PYNATIVE_MODE, GRAPH_MODE])
+def test_train_one_step_cell(mode: int) -> None:
+    set_context(mode=mode)
+    net = Quadratic()
+    step = nn.TrainOneStepCell(net, nn.SGD(net.trainable_params(), 0.25))
+    assert net.training
+    assert float(step(Tensor([1.0, 1.0]))) == 5.0
+    np.testing.assert_array_equal(net.w.asnumpy(), [0.5, -1.0])
+    assert names(step)[0] == "w"
+    scaled = nn.TrainOneStepCell(net, nn.SGD(net.trainable_params(), 0.25, loss_scale=8.0), sens=8.0, return_grad=True)
+    loss, grads = scaled(Tensor([1.0, 1.0]))
+    assert float(loss) == 1.25
+    np.testing.assert_array_equal(grads["w"].asnumpy(), [8.0, -16.0])
+    np.testing.assert_array_equal(net.w.asnumpy(), [0.25, -0.5])
+
+
+@pytest.mark.parametrize("mode", [PYNATIVE_MODE, GRAPH_MODE])
+def test_with_loss_and_eval_cells(mode: int) -> None:
+    set_context(mode=mode)
+    net = nn.Dense(2, 3)
+    x, y = Tensor(normal(4, 2)), Tensor(normal(4, 3, seed=1))
+    loss = nn.WithLossCell(net, nn.MSELoss())(x, y)
+    assert float(loss) == float(nn.MSELoss()(net(x), y))
+    assert nn.WithLossCell(net, nn.MSELoss()).backbone_network is net
+    found = nn.WithEvalCell(net, nn.MSELoss())(x, y)
+    assert float(found[0]) == float(loss)
+    np.testing.assert_array_equal(found[1].asnumpy(), net(x).asnumpy())
+    assert len(nn.WithEvalCell(net, None)(x, y)) == 2
+    assert names(nn.WithLossCell(net, nn.MSELoss())) == ["weight", "bias"]
+
+
+@pytest.mark.parametrize("mode", [PYNATIVE_MODE, GRAPH_MODE])
+def test_forward_value_and_grad(mode: int) -> None:
+    set_context(mode=mode)
+    net, x = Quadratic(), Tensor([1.0, 3.0])
+    loss, grads = nn.ForwardValueAndGrad(net, net.trainable_params(), get_by_list=True)(x)
+    assert float(loss) == 13.0
+    np.testing.assert_array_equal(grads[0].asnumpy(), [2.0, -12.0])
+    _, (by_input, by_weight) = nn.ForwardValueAndGrad(net, net.trainable_params(), True, True)(x)
+    np.testing.assert_array_equal(by_input[0].asnumpy(), [1.0, 4.0])
+    np.testing.assert_array_equal(by_weight[0].asnumpy(), [2.0, -12.0])
+    _, scaled = nn.ForwardValueAndGrad(net, sens_param=True)(x, Tensor(2.0))
+    np.testing.assert_array_equal(scaled.asnumpy(), [2.0, 8.0])
+    with pytest.raises(TypeError, match="needs the 'weights'"):
+        nn.ForwardValueAndGrad(net, get_by_list=True)
+
+
+@pytest.mark.parametrize("mode", [PYNATIVE_MODE, GRAPH_MODE])
+def test_loss_scaling_skips_steps_that_overflow(mode: int) -> None:
+    set_context(mode=mode)
+    net = Quadratic()
+    optimizer = nn.Momentum(net.trainable_params(), 0.25, 0.5)
+    step = nn.TrainOneStepWithLossScaleCell(net, optimizer, nn.DynamicLossScaleUpdateCell(1024.0, 2.0, 2))
+    loss, overflow, scale = step(Tensor([1.0, 1.0]))
+    assert (float(loss), bool(overflow), float(scale)) == (5.0, False, 1024.0)
+    np.testing.assert_array_equal(net.w.asnumpy(), [0.5, -1.0])
+    state = [p.asnumpy() for p in optimizer.get_parameters()]
+    assert optimizer.global_step.asnumpy() == 1
+    _, overflow, _ = step(Tensor([3e38, 1.0]))  # 2 * 0.5 * 3e38 * 1024 is infinite
+    assert bool(overflow)
+    for p, value in zip(optimizer.get_parameters(), state, strict=True):
+        np.testing.assert_array_equal(p.asnumpy(), value)
+    assert float(step.scale_sense) == 512.0
+    scales = [float(step(Tensor([1.0, 1.0]))[2]) for _ in range(5)]
+    assert scales == [512.0, 512.0, 1024.0, 1024.0, 2048.0]
+
+
+def test_fixed_loss_scale() -> None:
+    net = Quadratic()
+    step = nn.TrainOneStepWithLossScaleCell(net, nn.SGD(net.trainable_params(), 0.25), Tensor(16.0))
+    assert float(step(Tensor([1.0, 1.0]))[2]) == 16.0
+    np.testing.assert_array_equal(net.w.asnumpy(), [0.5, -1.0])
+    step.set_sense_scale(Tensor(4.0))
+    assert float(step(Tensor([1.0, 1.0]))[2]) == 4.0
+    managed = nn.TrainOneStepWithLossScaleCell(
+        net, nn.SGD(net.trainable_params(), 0.25), nn.FixedLossScaleUpdateCell(4.0)
+    )
+    assert float(managed(Tensor([1.0, 1.0]))[2]) == 4.0
+    with pytest.raises(ValueError, match="left to a Cell"):
+        managed.set_sense_scale(Tensor(1.0))
+
+
+def test_parameter_update() -> None:
+    p = Parameter(Tensor([1.0, 2.0]), "p")
+    nn.ParameterUpdate(p)(Tensor([3.0, 4.0]))
+    np.testing.assert_array_equal(p.asnumpy(), [3, 4])
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: nn.Dense(-1, 3), ValueError,
+         r"^For 'Dense', the 'in_channels' must be int and must > 0, but got '-1' with type 'int'\.$"),
+        (lambda: nn.Dense(1.5, 3), TypeError, "with type 'float'"),
+        (lambda: nn.Dense(3, True), TypeError, "with type 'bool'"),
+        (lambda: nn.Dense(3, 4, Tensor([1.0])), ValueError, "shape"),
+        (lambda: nn.Dense(3, 4, dtype=graphc.int32), TypeError, "float32 or float64"),
+        (lambda: nn.Dense(3, 4)(Tensor(normal(2, 5))), ValueError, "5 features, weight .* takes 3"),
+        (lambda: nn.Conv2d(1, 2, 3, pad_mode="xx"), ValueError,
+         r"^For 'Conv2D', the 'pad_mode' must be str and must be in '\['valid', 'same', 'pad'\]', but got 'xx'\.$"),
+        (lambda: nn.Conv2d(1, 2, 0), ValueError, "'kernel_size' must be an int or a tuple of 2 ints, all >= 1"),
+        (lambda: nn.Conv2d(1, 2, (3, 3, 3)), ValueError, "tuple of 2 ints"),
+        (lambda: nn.Conv2d(1, 2, 3, padding=1), ValueError, "must be zero when 'pad_mode' is 'same'"),
+        (lambda: nn.Conv2d(1, 2, 3, pad_mode="pad", padding=(1, 1)), ValueError, "tuple of 4"),
+        (lambda: nn.Conv2d(3, 4, 3, group=2), ValueError, "'in_channels' must be divisible by attr 'group'"),
+        (lambda: nn.Conv2d(1, 2, 3, data_format="NHWC"), ValueError, "'data_format' must be 'NCHW', but got 'NHWC'"),
+        (lambda: nn.Conv2d(1, 2, 3)(Tensor(normal(2, 3, 5, 5))), ValueError, "channels"),
+        (lambda: nn.Conv2dTranspose(1, 2, 3, output_padding=1), ValueError, "'output_padding' must be zero"),
+        (lambda: nn.MaxPool2d(0), ValueError, "kernel_size"),
+        (lambda: nn.MaxPool2d(2, pad_mode="full"), ValueError, "pad_mode"),
+        (lambda: nn.MaxPool2d(2, padding=1), ValueError, "must be zero when"),
+        (lambda: nn.AvgPool2d(2, divisor_override=0), ValueError, "divisor_override"),
+        (lambda: nn.BatchNorm2d(0), ValueError, "num_features"),
+        (lambda: nn.BatchNorm2d(3, momentum=1.5), ValueError, "momentum"),
+        (lambda: nn.BatchNorm2d(3)(Tensor(normal(2, 4, 5, 5))), ValueError, r"must be \[N, 3, ...\]"),
+        (lambda: nn.BatchNorm2d(3)(Tensor(normal(2, 3))), ValueError, "must have 4 dimensions"),
+        (lambda: nn.SyncBatchNorm(3, process_groups=[[0]]), ValueError, "process_groups"),
+        (lambda: nn.LayerNorm(5), TypeError, "normalized_shape"),
+        (lambda: nn.LayerNorm((5,))(Tensor(normal(2, 4))), ValueError, "normalized_shape"),
+        (lambda: nn.GroupNorm(4, 6), ValueError, "num_channels"),
+        (lambda: nn.Dropout(p=1.0), ValueError, r"'p' must be in range of \[0.0, 1.0\)"),
+        (lambda: nn.Dropout(0.0), ValueError, "keep_prob"),
+        (lambda: nn.Embedding(3, 2, padding_idx=3), ValueError, "padding_idx"),
+        (lambda: nn.EmbeddingLookup(3, 2, slice_mode="table_row_slice"), ValueError, "slice_mode"),
+        (lambda: nn.Pad((1, 2)), ValueError, "pairs"),
+        (lambda: nn.Pad(((3, 0),), "REFLECT")(Tensor([1.0, 2.0])), ValueError, "too large"),
+        (lambda: nn.LSTM(3, 4, dropout=1.0), ValueError, "dropout"),
+        (lambda: nn.RNN(3, 4, nonlinearity="sigmoid"), ValueError, "nonlinearity"),
+        (lambda: nn.MultiheadAttention(8, 3), ValueError, "divisible"),
+        (lambda: nn.TransformerEncoderLayer(8, 2, activation="tanh"), ValueError, "activation"),
+        (lambda: nn.CrossEntropyLoss(label_smoothing=1.5), ValueError, "label_smoothing"),
+        (lambda: nn.HuberLoss(delta=0.0), ValueError, "delta"),
+        (lambda: nn.TrainOneStepCell(Quadratic(), None), AttributeError, "parameters"),
+    ],
+)  # fmt: skip
+def test_bad_arguments(make: Callable[[], Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        make()
