@@ -11,7 +11,7 @@ becomes an epilogue, of a contraction (bias, activation, the optimizer's update 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 from math import prod
 
 from graphc.ir import Graph, Node
@@ -20,10 +20,13 @@ from graphc.schedule import Group, Layout, Schedule
 
 LEAVES = ("input", "constant")
 
+DEEPEST = 64
+"""How many ops deep the expression of one kernel may be: what writes it recurses, and a Python stack has an end."""
+
 
 def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
     stored = _stored(graph)
-    parts = [_Part.start(node) for node in graph.nodes if node in stored]
+    parts = [_Part(node, stored[node]) for node in graph.nodes if node in stored]
     _collect(graph, parts, stored)
     parts = _merge(parts, graph, layouts)
     groups = _ordered(parts, graph)
@@ -56,8 +59,8 @@ def base_of(node: Node) -> Node:
 # Step 1: what is stored, and who computes the rest
 
 
-def _stored(graph: Graph) -> set[Node]:
-    """The nodes whose values go to memory."""
+def _stored(graph: Graph) -> dict[Node, int]:
+    """The nodes whose values go to memory, each with the depth of the expression that computes it."""
     users = graph.users()
     stored: set[Node] = {*graph.outputs, *(v for _, v in graph.updates)}
     for node in graph.nodes:
@@ -76,7 +79,12 @@ def _stored(graph: Graph) -> set[Node]:
         if node not in stored and not joins:
             stored.add(node)
         groups[node] = readers
-    return {n for n in stored if n.op not in LEAVES}
+    depth: dict[Node, int] = {}
+    for node in graph.nodes:
+        depth[node] = 1 + max((depth[o] for o in node.operands if o not in stored), default=0)
+        if depth[node] >= DEEPEST:
+            stored.add(node)
+    return {n: depth[n] for n in stored if n.op not in LEAVES}
 
 
 def _joins(node: Node, user: Node, users: dict[Node, list[Node]]) -> bool:
@@ -129,12 +137,10 @@ def _grows_inner(small: tuple[int, ...], wide: tuple[int, ...]) -> bool:
 class _Part:
     """A group being formed."""
 
-    def __init__(self, nodes: Iterable[Node], stores: Iterable[Node], contraction: Node | None) -> None:
-        self.nodes, self.stores, self.contraction = set(nodes), list(stores), contraction
-
-    @classmethod
-    def start(cls, node: Node) -> _Part:
-        return cls([node], [node], node if is_contraction(node) else None)
+    def __init__(self, node: Node, depth: int) -> None:
+        self.nodes, self.stores = {node}, [node]
+        self.contraction = node if is_contraction(node) else None
+        self.depths = {node: depth}  # of everything that it stores, or stored before it was merged
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -161,7 +167,7 @@ class _Part:
         return exact - elsewhere
 
 
-def _collect(graph: Graph, parts: list[_Part], stored: set[Node]) -> None:
+def _collect(graph: Graph, parts: list[_Part], stored: Container[Node]) -> None:
     """Gives every part the nodes that it computes on the way from memory to what it stores."""
     for part in parts:
         if part.handmade:
@@ -201,6 +207,7 @@ def _merge(parts: list[_Part], graph: Graph, layouts: dict[Node, Layout]) -> lis
             )
             if choice is None:
                 break
+            part.depths |= {s: d + _depth_below(part, choice) for s, d in choice.depths.items()}
             part.nodes |= choice.nodes
             part.stores = sorted({*part.stores, *choice.stores}, key=order.__getitem__)
             alive.discard(id(choice))
@@ -213,6 +220,11 @@ def _merge(parts: list[_Part], graph: Graph, layouts: dict[Node, Layout]) -> lis
 def _reads_any(part: _Part, nodes: list[Node]) -> bool:
     wanted = set(nodes)
     return any(o in wanted for n in part.nodes for o in n.operands)
+
+
+def _depth_below(producer: _Part, consumer: _Part) -> int:
+    """How deep what the consumer reads of the producer is."""
+    return max(d for s, d in producer.depths.items() if _reads_any(consumer, [s]))
 
 
 def _read_outside(
@@ -231,6 +243,8 @@ def _fits(producer: _Part, consumer: _Part, layouts: dict[Node, Layout]) -> bool
     if len(producer.shape) > 1 and len({layouts.get(s, Layout(s.shape)) for s in stores}) > 1:
         return False
     if any("reduction" in TABLE[s.op].traits for s in consumer.stores):
+        return False
+    if _depth_below(producer, consumer) + max(consumer.depths.values()) > DEEPEST:
         return False
     exact = consumer.aligned()
     read = {o for n in consumer.nodes for o in n.operands if o in producer.stores}

@@ -275,7 +275,8 @@ class Range(Cell):
         self.result = ops.arange(begin, end, delta)
 
     def construct(self) -> Tensor:
-        return self.result
+        result: Tensor = self.result
+        return result
 
 
 class Moments(Cell):

@@ -155,7 +155,8 @@ class CellDict(Cell):
     def __getitem__(self, key: str) -> Cell:
         if key not in self._cells:
             raise KeyError(f"For 'CellDict', there is no key {key!r}; keys are {list(self._cells)}.")
-        return self._cells[key]
+        cell: Cell = self._cells[key]
+        return cell
 
     def __setitem__(self, key: str, cell: Cell) -> None:
         if not isinstance(key, str) or not key or "." in key:

@@ -100,6 +100,9 @@ class Optimizer(Cell):
         self.grad_centralization_flags = tuple(centralized[i] for i in order)
         self.global_step = Parameter(Tensor(0, int32), "global_step", requires_grad=False)
 
+    learning_rate: Any
+    weight_decay: Any
+
     def _set_rates(self, rates: list[Parameter | LearningRateSchedule]) -> None:
         if not self.is_group_lr:
             self.learning_rate = rates[0]
@@ -714,7 +717,7 @@ class ASGD(Optimizer):
             eta = lr / ops.pow(lr * self.lambd * t + 1.0, self.alpha)
             new = w * (1.0 - eta * self.lambd) - g * eta
             assign(w, new)
-            assign(ax, ops.where(span == 1.0, new, ax + (new - ax) / span))
+            assign(ax, ops.where(ops.equal(span, 1.0), new, ax + (new - ax) / span))
         return True
 
 
@@ -747,7 +750,7 @@ class Rprop(Optimizer):
 
     def construct(self, gradients: Any) -> bool:
         gradients = self.prepared(gradients)
-        first = self.global_step == 0
+        first = ops.equal(self.global_step, 0)
         for i, (w, g, lr) in enumerate(zip(self.parameters, gradients, self.rates(), strict=True)):
             agreement = g * self.prev[i]
             turned = agreement < 0

@@ -147,7 +147,7 @@ class _Recurrent(Cell):
         for layer in range(num_layers):
             columns = input_size if layer == 0 else hidden_size * (1 + bidirectional)
             for suffix in self._directions():
-                shapes = {"weight_ih": (rows, columns), "weight_hh": (rows, hidden_size)}
+                shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, columns), "weight_hh": (rows, hidden_size)}
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if has_bias else {}
                 for name, shape in shapes.items():
                     full = f"{name}_l{layer}{suffix}"

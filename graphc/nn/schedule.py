@@ -126,7 +126,8 @@ def polynomial_decay_lr(
 
     def rate(epoch: int) -> float:
         span = decay_epoch * max(math.ceil(epoch / decay_epoch), 1) if update_decay_epoch else decay_epoch
-        return (learning_rate - end_learning_rate) * (1 - min(epoch, span) / span) ** power + end_learning_rate
+        share = math.pow(1 - min(epoch, span) / span, power)
+        return (learning_rate - end_learning_rate) * share + end_learning_rate
 
     return _by_epoch(where, total_step, step_per_epoch, rate)
 

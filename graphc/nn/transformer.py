@@ -130,6 +130,7 @@ class MultiheadAttention(Cell):
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         biases = (None,) * 3 if self.in_proj_bias is None else ops.chunk(self.in_proj_bias, 3, 0)
+        weights: tuple[Tensor, ...]
         if self.in_proj_weight is None:
             weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
         elif query is key and key is value:  # one product instead of three
@@ -163,7 +164,7 @@ def _added(mask: Tensor) -> Tensor:
     """A mask as what is added to the scores: minus infinity where a bool or integer mask is set."""
     if mask.dtype.is_float:
         return mask
-    return ops.where(mask if mask.dtype.is_bool else mask != 0, float("-inf"), 0.0)
+    return ops.where(mask if mask.dtype.is_bool else ops.not_equal(mask, 0), float("-inf"), 0.0)
 
 
 def _activation(where: str, activation: Any) -> Any:
@@ -193,11 +194,11 @@ class _Layer(Cell):
             setattr(self, f"dropout{i}", Dropout(p=dropout))
         self.activation = _activation(type(self).__name__, activation)
 
-    def _self_attention(self, x: Tensor, mask: Tensor | None, padding: Tensor | None) -> Tensor:
+    def _self_attention(self, x: Tensor, mask: Tensor | None, padding: Tensor | None) -> Any:
         y = self.self_attn(x, x, x, key_padding_mask=padding, need_weights=False, attn_mask=mask)[0]
         return self.dropout1(y)
 
-    def _feed_forward(self, x: Tensor) -> Tensor:
+    def _feed_forward(self, x: Tensor) -> Any:
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
 
@@ -228,7 +229,7 @@ class TransformerEncoderLayer(_Layer):
 
     def construct(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None
-    ) -> Tensor:
+    ) -> Any:
         x = src
         if self.norm_first:
             x = x + self._self_attention(self.norm1(x), src_mask, src_key_padding_mask)
@@ -254,8 +255,8 @@ class TransformerDecoderLayer(_Layer):
     def construct(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
         tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
-    ) -> Tensor:
-        def attend(x: Tensor) -> Tensor:
+    ) -> Any:
+        def attend(x: Tensor) -> Any:
             y = self.multihead_attn(
                 x, memory, memory, key_padding_mask=memory_key_padding_mask, need_weights=False, attn_mask=memory_mask
             )[0]
@@ -290,7 +291,7 @@ class TransformerEncoder(Cell):
 
     def construct(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None
-    ) -> Tensor:
+    ) -> Any:
         x = src
         for layer in self.layers:
             x = layer(x, src_mask, src_key_padding_mask)
@@ -309,7 +310,7 @@ class TransformerDecoder(Cell):
     def construct(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
         tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
-    ) -> Tensor:
+    ) -> Any:
         x = tgt
         for layer in self.layers:
             x = layer(x, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
@@ -337,12 +338,12 @@ class Transformer(Cell):
         shared = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, dtype)
         if custom_encoder is None:
             norm = LayerNorm((d_model,), epsilon=layer_norm_eps, dtype=dtype)
-            self.encoder = TransformerEncoder(TransformerEncoderLayer(*shared), num_encoder_layers, norm)
+            self.encoder: Cell = TransformerEncoder(TransformerEncoderLayer(*shared), num_encoder_layers, norm)
         else:
             self.encoder = custom_encoder
         if custom_decoder is None:
             norm = LayerNorm((d_model,), epsilon=layer_norm_eps, dtype=dtype)
-            self.decoder = TransformerDecoder(TransformerDecoderLayer(*shared), num_decoder_layers, norm)
+            self.decoder: Cell = TransformerDecoder(TransformerDecoderLayer(*shared), num_decoder_layers, norm)
         else:
             self.decoder = custom_decoder
         self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
@@ -354,7 +355,7 @@ class Transformer(Cell):
         self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None,
         memory_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
         tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
-    ) -> Tensor:
+    ) -> Any:
         axis = 0 if self.batch_first else 1
         if src.ndim == 3 and src.shape[axis] != tgt.shape[axis]:
             raise ValueError(f"For 'Transformer', src {src.type} and tgt {tgt.type} must have the same batch size.")

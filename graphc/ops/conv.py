@@ -17,7 +17,7 @@ from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import as_tensor
 from graphc.ops.elementwise import add
-from graphc.ops.linalg import same_dtype
+from graphc.ops.linalg import contract, same_dtype
 from graphc.ops.shape import as_ints, dilate, flip, pad_constant, reshape, transpose
 from graphc.tensor import Tensor
 
@@ -115,7 +115,7 @@ def conv_lower(b: Any, index: Any, x: Any, w: Any, *, stride: Ints, dilation: In
         at = [o * s + i * d for o, s, i, d in zip(out, stride, k, dilation, strict=True)]
         return x([n, first + ci, *at]), w([co, ci, *k])
 
-    return b.contract(tuple(w.shape[1:]), factors)
+    return contract(b, tuple(w.shape[1:]), factors, x.dtype)
 
 
 def _grad_weight_type(
@@ -177,7 +177,8 @@ def conv_grad_weight_lower(
         return x([n, first + ci, *at]), ct([n, co, *out])
 
     images = ct.shape[0]
-    return b.contract((images, *ct.shape[2:]), factors, lanes=images >= 8 and min(depth, width) < 16)
+    lanes = images >= 8 and min(depth, width) < 16
+    return contract(b, (images, *ct.shape[2:]), factors, x.dtype, lanes)
 
 
 def conv_grad_input(

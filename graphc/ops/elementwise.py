@@ -147,24 +147,20 @@ def cast(input: Any, dtype: Any) -> Tensor:
 
 def _arithmetic(
     name: str, meaning: Meaning, vjp: Callable[..., Any] | None, allowed: Callable[[DType], bool] = _any_dtype,
-    wanted: str = "", to: Callable[[DType], DType] = lambda dtype: dtype, on_bools: str = "",
+    wanted: str = "", to: Callable[[DType], DType] = lambda dtype: dtype,
 ) -> Op:
-    """A binary op of two numbers; on bools it is the logical op `on_bools`."""
+    """A binary op that the lowering's builder knows by the same name."""
     op = define_op(
         infer=_same(name, allowed, wanted), coerce=agree(name, to), traits="elementwise", name=name
     )(meaning)
     op.vjp = vjp
-
-    @op.def_lower
-    def lower(b: Any, index: Any, x: Any, y: Any) -> Any:
-        return b.fn(on_bools if on_bools and x.dtype.is_bool else name, x(index), y(index))
-
+    op.def_lower(lambda b, index, x, y: b.fn(name, x(index), y(index)))
     return op
 
 
-add = _arithmetic("add", np.add, lambda ct, z, x, y: (ct, ct), on_bools="or")
+add = _arithmetic("add", np.add, lambda ct, z, x, y: (ct, ct))
 sub = _arithmetic("sub", np.subtract, lambda ct, z, x, y: (ct, lambda: -ct), _is_number, "numbers (for bools use ^)")
-mul = _arithmetic("mul", np.multiply, lambda ct, z, x, y: (lambda: ct * y, lambda: ct * x), on_bools="and")
+mul = _arithmetic("mul", np.multiply, lambda ct, z, x, y: (lambda: ct * y, lambda: ct * x))
 div = _arithmetic(
     "div", np.true_divide, lambda ct, z, x, y: (lambda: ct / y, lambda: -(ct * (z / y))), _is_float, "floats", to_float
 )
@@ -271,22 +267,15 @@ logical_not, bitwise_not = _bitwise("not", np.invert, "not")
 
 
 def _exact_unary(
-    name: str, meaning: Meaning, vjp: Callable[..., Any] | None, doc: str, wanted: str = "numbers",
-    on_integers: str = "", to: Callable[[DType], DType] = lambda dtype: dtype, infer: Any = None,
+    name: str, meaning: Meaning, vjp: Callable[..., Any], doc: str, allowed: Callable[[DType], bool] = _is_number,
+    wanted: str = "numbers", to: Callable[[DType], DType] = lambda dtype: dtype,
 ) -> Op:
-    """A unary op whose lowering is the builder's function of its name; on integers `on_integers`, or themselves."""
-    allowed = _is_float if wanted == "floats" else _is_number
+    """A unary op that the lowering's builder knows by the same name."""
     op = define_op(
-        infer=infer or _same(name, allowed, wanted), coerce=agree(name, to), traits="elementwise", name=name
+        infer=_same(name, allowed, wanted), coerce=agree(name, to), traits="elementwise", name=name
     )(meaning)
     op.vjp, op.__doc__ = vjp, doc
-
-    @op.def_lower
-    def lower(b: Any, index: Any, x: Any) -> Any:
-        if x.dtype.is_float:
-            return b.fn(name, x(index))
-        return b.fn(on_integers, x(index)) if on_integers else x(index)
-
+    op.def_lower(lambda b, index, x: b.fn(name, x(index)))
     return op
 
 
@@ -295,15 +284,15 @@ def _no_slope(ct: Ct, y: Tensor, x: Tensor) -> Any:
 
 
 abs_ = _exact_unary(
-    "abs", np.abs, lambda ct, y, x: (ct * sign(x),), "The absolute value; its derivative at 0 is 0.", on_integers="abs"
+    "abs", np.abs, lambda ct, y, x: (ct * sign(x),), "The absolute value; its derivative at 0 is 0."
 )
-sign = _exact_unary("sign", np.sign, _no_slope, "-1, 0 or 1 by the sign of `x`; NaN stays NaN.", on_integers="sign")
+sign = _exact_unary("sign", np.sign, _no_slope, "-1, 0 or 1 by the sign of `x`; NaN stays NaN.")
 floor = _exact_unary("floor", np.floor, _no_slope, "The greatest integer not above `x`.")
 ceil = _exact_unary("ceil", np.ceil, _no_slope, "The smallest integer not below `x`.")
 round_ = _exact_unary("round", np.round, _no_slope, "The nearest integer; halves go to the even one.")
 trunc = _exact_unary("trunc", np.trunc, _no_slope, "The integer part, towards 0.")
 sqrt = _exact_unary(
-    "sqrt", np.sqrt, lambda ct, y, x: (ct / (y * 2.0),), "The square root.", wanted="floats", to=to_float
+    "sqrt", np.sqrt, lambda ct, y, x: (ct / (y * 2.0),), "The square root.", _is_float, "floats", to_float
 )
 
 
@@ -506,60 +495,14 @@ def atan2_lower(b: Any, index: Any, y: Any, x: Any) -> Any:
 # Division with remainder
 
 
-@define_op(infer=_same("floor_div", _is_number, "numbers"), coerce=agree("floor_div"), traits="elementwise")
-def floor_div(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The quotient rounded down: `floor(x / y)` of floats; of integers exact, and 0 where `y` is 0."""
-    return np.floor(x / y) if x.dtype.kind == "f" else np.floor_divide(x, y)
-
-
-@floor_div.def_vjp
-def floor_div_vjp(ct: Ct, z: Tensor, x: Tensor, y: Tensor) -> Any:
-    return lambda: full_like(ct, 0), lambda: full_like(ct, 0)
-
-
-@floor_div.def_lower
-def floor_div_lower(b: Any, index: Any, x: Any, y: Any) -> Any:
-    if x.dtype.is_float:
-        return b.fn("floor", x(index) / y(index))
-    return b.fn("floor_div", x(index), y(index))
-
-
-@define_op(infer=_same("floor_mod", _is_number, "numbers"), coerce=agree("floor_mod"), traits="elementwise")
-def floor_mod(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The remainder with the sign of `y` (Python's `%`); where `y` is 0: NaN for floats, 0 for integers."""
-    return np.remainder(x, y)
-
-
-@floor_mod.def_vjp
-def floor_mod_vjp(ct: Ct, z: Tensor, x: Tensor, y: Tensor) -> Any:
-    return ct, lambda: -(ct * floor(x / y))
-
-
-@floor_mod.def_lower
-def floor_mod_lower(b: Any, index: Any, x: Any, y: Any) -> Any:
-    if not x.dtype.is_float:
-        return b.fn("floor_mod", x(index), y(index))
-    divisor, zero = y(index), b.const(0, x.dtype)
-    rest = b.fn("fmod", x(index), divisor)
-    other_sign = b.fn("ne", b.fn("lt", rest, zero), b.fn("lt", divisor, zero))
-    moved = b.select(other_sign, rest + divisor, rest)
-    return b.select(b.fn("eq", rest, zero), b.fn("copysign", zero, divisor), moved)
-
-
-@define_op(infer=_same("fmod", _is_float, "floats"), coerce=agree("fmod", to_float), traits="elementwise")
-def fmod(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The remainder with the sign of `x` (C's `fmod`)."""
-    return np.fmod(x, y)
-
-
-@fmod.def_vjp
-def fmod_vjp(ct: Ct, z: Tensor, x: Tensor, y: Tensor) -> Any:
-    return ct, lambda: -(ct * trunc(x / y))
-
-
-@fmod.def_lower
-def fmod_lower(b: Any, index: Any, x: Any, y: Any) -> Any:
-    return b.fn("fmod", x(index), y(index))
+floor_div = _arithmetic("floor_div", np.floor_divide, None, _is_number, "numbers")
+floor_mod = _arithmetic(
+    "floor_mod", np.remainder, lambda ct, z, x, y: (ct, lambda: -(ct * floor(x / y))), _is_number, "numbers"
+)
+fmod = _arithmetic("fmod", np.fmod, lambda ct, z, x, y: (ct, lambda: -(ct * trunc(x / y))), _is_number, "numbers")
+floor_div.__doc__ = "The quotient rounded down; 0 where integers are divided by 0."
+floor_mod.__doc__ = "The remainder with the sign of `y` (Python's `%`); of a division by 0 NaN, or 0 for integers."
+fmod.__doc__ = "The remainder with the sign of `x` (C's `fmod`); of a division by 0 NaN, or 0 for integers."
 
 
 # Powers
@@ -641,40 +584,26 @@ def _shift(name: str, meaning: Meaning, fn: str) -> Op:
     op = define_op(
         infer=_same(name, lambda d: d.is_int, "integers"), coerce=agree(name), traits="elementwise", name=name
     )(meaning)
-    op.__doc__ = f"The bits of `x` shifted {name.split('_')[-2]} by `y`; by its width or more, all are shifted out."
-
-    @op.def_lower
-    def lower(b: Any, index: Any, x: Any, y: Any) -> Any:
-        value, count, zero = x(index), y(index), b.const(0, x.dtype)
-        inside = b.fn("lt", count, b.const(8 * x.dtype.itemsize, x.dtype))
-        out = zero
-        if x.dtype.itemsize > 1:  # signed: a negative count shifts everything out, to the right down to the sign
-            inside = b.fn("and", inside, b.fn("ge", count, zero))
-            if fn == "shr":
-                out = b.select(b.fn("lt", value, zero), b.const(-1, x.dtype), zero)
-        return b.select(inside, b.fn(fn, value, count), out)
-
+    op.def_lower(lambda b, index, x, y: b.fn(fn, x(index), y(index)))
     return op
 
 
 bitwise_left_shift = _shift("bitwise_left_shift", np.left_shift, "shl")
 bitwise_right_shift = _shift("bitwise_right_shift", np.right_shift, "shr")
+bitwise_left_shift.__doc__ = "The bits of `x` moved up by `y`; all are lost if `y` is negative or at least the width."
+bitwise_right_shift.__doc__ = "The bits of `x` moved down by `y`; only the sign stays if `y` is negative or beyond."
 
 
 # Kinds of floats
 
 
-def _float_test(name: str, meaning: Meaning, of_integers: bool, what: str) -> Op:
+def _float_test(name: str, meaning: Meaning, what: str) -> Op:
     op = define_op(infer=_to_bool(name), coerce=agree(name), traits="elementwise", name=name)(meaning)
     op.__doc__ = f"Whether an element is {what}: bool."
-
-    @op.def_lower
-    def lower(b: Any, index: Any, x: Any) -> Any:
-        return b.fn(name, x(index)) if x.dtype.is_float else b.const(of_integers, bool_)
-
+    op.def_lower(lambda b, index, x: b.fn(name, x(index)))
     return op
 
 
-isnan = _float_test("isnan", np.isnan, False, "NaN")
-isinf = _float_test("isinf", np.isinf, False, "plus or minus infinity")
-isfinite = _float_test("isfinite", np.isfinite, True, "neither infinite nor NaN")
+isnan = _float_test("isnan", np.isnan, "NaN")
+isinf = _float_test("isinf", np.isinf, "plus or minus infinity")
+isfinite = _float_test("isfinite", np.isfinite, "neither infinite nor NaN")

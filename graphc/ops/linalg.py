@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
+from graphc.dtype import DType
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, common_dtype
@@ -39,6 +40,11 @@ def same_dtype(name: str) -> Callable[..., tuple[Tensor, ...]]:
         return tuple(cast(t, dtype) for t in tensors)
 
     return coerce
+
+
+def contract(b: Any, extents: Axes, factors: Callable[..., Any], dtype: DType, lanes: bool = False) -> Any:
+    """The sum of the products of `factors(*k)` over all k; 0 where there are none."""
+    return b.const(0, dtype) if 0 in extents else b.contract(extents, factors, lanes=lanes)
 
 
 def _matmul_type(
@@ -103,7 +109,7 @@ def matmul_lower(b: Any, index: Any, x: Any, y: Any, *, transpose_a: bool = Fals
         return x(left), y(right)
 
     if x.dtype.is_float:
-        return b.contract((depth,), factors)
+        return contract(b, (depth,), factors, x.dtype)
     return b.sum(depth, lambda k: factors(k)[0] * factors(k)[1])
 
 

@@ -1,0 +1,245 @@
+"""The loops that a contraction's kernel is made of: over the tiles, elements and vectors of a unit, and over the sum.
+
+Operands, panels and waiting accumulators are all read as "address of a corner + constant": a `Side` is an address that
+counts from coordinate zero and a stride for each dim. A `Place` is how far the loops have come; entering one more loop
+moves every side's address along. A buffer on the stack is a side with strides of its own, whose address is shifted so
+that the same coordinates hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from graphc.runtime.contraction import Axis, Group, Plan
+from graphc.runtime.contraction_terms import Transform
+from graphc.runtime.llvmtext import Builder, Operand, Val, i64, mask, vector
+
+Span = tuple[Operand, Operand]
+"""A half-open range of indices."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Something in memory: where its element at coordinate zero is, and an element stride for each dim it has.
+
+    Args:
+        lane: the stride along the lanes: 0 for one element in all lanes, 1 for vectors in memory.
+        transform: what each loaded value goes through.
+        padded: whether lanes past the extent may be read and written.
+    """
+
+    name: str
+    address: Val
+    strides: Mapping[str, int]
+    lane: int
+    transform: Transform | None = None
+    padded: bool = False
+
+    def offset(self, coordinates: Mapping[str, int]) -> int:
+        return sum(self.strides.get(name, 0) * x for name, x in coordinates.items())
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far the loops have come: the sides' addresses there, the coordinates so far, and the tile's groups."""
+
+    sides: tuple[Side, ...]
+    base: dict[str, Val] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+
+    def coords(self, offsets: Mapping[str, int]) -> dict[str, tuple[Val, int]]:
+        return {name: (x, offsets.get(name, 0)) for name, x in self.base.items()}
+
+
+class Nest:
+    """Writes the loops of one planned contraction.
+
+    Attributes:
+        tiles: the present unit's range of tiles along each axis.
+        block: the present block's range of the summed dim that is cut.
+    """
+
+    def __init__(self, b: Builder, chosen: Plan) -> None:
+        self.b, self.plan, self.c = b, chosen, chosen.contraction
+        self.element, self.lanes = self.c.element, chosen.lanes
+        self.type = vector(self.element, self.lanes)
+        self.tiles: dict[str, Span] = {}
+        self.block: Span = (0, 0)
+
+    # Addresses
+
+    def stack(self, name: str, dims: Mapping[str, int], row: str = "", length: int = 0) -> Side:
+        """A buffer over some dims, outermost first, of vectors along the lanes; their own dim's extent counts vectors.
+
+        Or of rows: of whole vectors for `length` elements along `row`.
+        """
+        size = -(-max(length, 1) // self.lanes) * self.lanes
+        strides = {row or self.c.lanes: 1}
+        for dim, extent in reversed(dims.items()):
+            strides[dim] = size // self.lanes if dim == self.c.lanes and not row else size
+            size *= extent
+        return Side(name, self.b.alloca(self.element, size), strides, 0 if row else 1, padded=True)
+
+    def moved(self, side: Side, dim: str, coordinate: Val, sign: int = 1) -> Side:
+        stride = side.strides.get(dim, 0)
+        if not stride:
+            return side
+        return replace(side, address=self.address(side, self.b.mul(coordinate, sign * stride)))
+
+    def shifted(self, side: Side, zero: Mapping[str, Val]) -> Side:
+        """A buffer addressed so that the coordinates `zero` fall on its first element."""
+        for dim, coordinate in zero.items():
+            side = self.moved(side, dim, coordinate, -1)
+        return side
+
+    def at(self, place: Place, dim: str, coordinate: Val, group: Group | None = None) -> Place:
+        """A place with one more coordinate."""
+        groups = place.groups | {dim: group} if group else place.groups
+        return Place(tuple(self.moved(s, dim, coordinate) for s in place.sides), place.base | {dim: coordinate}, groups)
+
+    def address(self, side: Side, offset: Operand) -> Val:
+        return self.b.gep(side.address, offset, self.element)
+
+    def load_lanes(self, side: Side, offset: int, active: int, on: Val | None = None) -> Val:
+        """A vector along the lanes, +0.0 in those that do not exist: past `active`, or not `on`."""
+        b, address = self.b, self.address(side, offset)
+        if side.lane == 1:
+            if on is None and (active == self.lanes or side.padded):
+                return b.load(address, self.type)
+            return b.masked_load(address, self.type, on or mask(active, self.lanes))
+        value = Val("zeroinitializer", self.type)
+        for lane in range(active):
+            step = i64(lane * side.lane)
+            if on and not on.literal:  # a lane that does not exist reads lane 0
+                step = b.select(b.extract(on, lane), step, i64(0))
+            value = b.insert(value, b.load(b.gep(address, step, self.element), self.element), lane)
+        return value if on is None else b.select(on, value, Val("zeroinitializer", self.type))
+
+    # Loops
+
+    @contextmanager
+    def loop(self, lo: Operand, hi: Operand, step: int = 1) -> Iterator[Val]:
+        """A loop, or nothing but its index where it is known to run once."""
+        if isinstance(lo, int) and isinstance(hi, int) and 0 < hi - lo <= step:
+            yield i64(lo)
+        else:
+            with self.b.loop(lo, hi, step) as index:
+                yield index
+
+    def stretches(self, span: Span, extent: int, step: int) -> Iterator[tuple[Operand, Operand, int]]:
+        """Loops (start, stop, step) that cover a part of `range(extent)`: whole steps, then at most once the rest.
+
+        A span not known here starts at a multiple of `step`, and ends at one or at the extent.
+        """
+        lo, hi = span
+        if isinstance(lo, int) and isinstance(hi, int):
+            whole = lo + max(0, hi - lo) // step * step
+            if lo < whole:
+                yield lo, whole, step
+            if whole < hi:
+                yield whole, hi, hi - whole
+            return
+        whole = extent // step * step
+        if whole:
+            yield lo, hi if whole == extent else self.least(hi, whole), step
+        if whole < extent:
+            yield whole, hi, extent - whole
+
+    def least(self, x: Operand, y: Operand) -> Val:
+        return self.b.intrinsic("smin", "i64", value(x), value(y))
+
+    def most(self, x: Operand, y: Operand) -> Val:
+        return self.b.intrinsic("smax", "i64", value(x), value(y))
+
+    # The unit
+
+    def locate(self, u: Val) -> dict[str, Val]:
+        """Finds a unit's range of tiles along every axis, of which the innermost steps first; returns its corner."""
+        b, below = self.b, 1
+        for axis in reversed(self.plan.axes):
+            if axis.blocks == 1:
+                self.tiles[axis.dim.name] = (0, axis.tiles)
+                continue
+            index = b.int_op("udiv", u, below) if below > 1 else u
+            below *= axis.blocks
+            if below < self.plan.units:
+                index = b.int_op("urem", index, axis.blocks)
+            first = b.mul(index, axis.block)
+            last = b.add(first, axis.block)
+            self.tiles[axis.dim.name] = (first, last if axis.tiles % axis.block == 0 else self.least(last, axis.tiles))
+        return {axis.dim.name: value(self.elements(axis)[0]) for axis in self.plan.axes}
+
+    def elements(self, axis: Axis) -> Span:
+        """The unit's range of elements along an axis."""
+        lo, hi = self.tiles[axis.dim.name]
+        if isinstance(lo, int) or isinstance(hi, int):
+            return 0, axis.dim.extent
+        return self._start(axis, lo), self.least(self._start(axis, hi), axis.dim.extent)
+
+    def _start(self, axis: Axis, tile: Val) -> Val:
+        """The first element of a tile; one past the last tile, the extent in whole vectors."""
+        start = self.b.mul(tile, axis.small)
+        if axis.larger:
+            start = self.b.add(start, self.b.mul(self.least(tile, axis.larger), axis.lanes))
+        return start
+
+    def over_tiles(self, axes: Sequence[Axis], place: Place, body: Callable[[Place], None]) -> None:
+        """Loops over the unit's tiles; each size of tile has a body of its own."""
+        if not axes:
+            body(place)
+            return
+        axis = axes[0]
+        lo, hi = self.tiles[axis.dim.name]
+        for group in axis.groups:
+            first, last = group.first, group.first + group.count
+            if isinstance(lo, int) or isinstance(hi, int):
+                span: Span = (first, last)
+            else:
+                span = (self.most(lo, first) if first else lo, self.least(hi, last) if last < axis.tiles else hi)
+            with self.loop(*span) as t:
+                x = i64(group.start)
+                if group.count > 1:
+                    x = self.b.add(self.b.mul(t, group.size), group.start - first * group.size)
+                self.over_tiles(axes[1:], self.at(place, axis.dim.name, x, group), body)
+
+    def over_elements(self, axes: Sequence[Axis], place: Place, body: Callable[[Place], None]) -> None:
+        """Loops over the unit's elements along some axes."""
+        if not axes:
+            body(place)
+            return
+        with self.loop(*self.elements(axes[0])) as x:
+            self.over_elements(axes[1:], self.at(place, axes[0].dim.name, x), body)
+
+    def over_vectors(self, place: Place, body: Callable[[Place, int], None]) -> None:
+        """Loops over the unit's vectors along the lanes, each with the number of its lanes that exist."""
+        axis = self.plan.across
+        for start, stop, step in self.stretches(self.elements(axis), axis.dim.extent, self.lanes):
+            with self.loop(start, stop, step) as x:
+                body(self.at(place, axis.dim.name, x), step)
+
+    # The sum
+
+    @property
+    def first_level(self) -> int:
+        """The outermost summed dim that is inside a block."""
+        return self.plan.cut.level if self.plan.cut else 0
+
+    def sum_span(self, level: int) -> Span:
+        """The range of a summed dim in this block."""
+        if self.plan.cut and level == self.plan.cut.level:
+            return self.block
+        return 0, self.c.sums[level].extent
+
+    def over_steps(self, place: Place, body: Callable[[Place], None], level: int, stop: int) -> None:
+        """Loops over the block's indices of the summed dims from `level` up to `stop`."""
+        if level >= stop:
+            body(place)
+            return
+        with self.loop(*self.sum_span(level)) as x:
+            self.over_steps(self.at(place, self.c.sums[level].name, x), body, level + 1, stop)
+
+
+def value(x: Operand) -> Val:
+    return i64(x) if isinstance(x, int) else x

@@ -1,0 +1,198 @@
+"""What a contraction computes: dims with affine strides, and the order in which terms are added.
+
+Every matrix product and every pass of a convolution is a `Contraction`. The arithmetic belongs to this description
+alone, not to how it is run: each output element is one chain
+
+    acc = +0.0;  for k in the given nested order:  acc = fma(a, b, acc)
+
+Row-major `C[i, j] = sum_k A[i, k] * B[k, j]`, with operands M x K and K x N, is
+
+    Contraction(m=(Dim("i", M, a=K, b=0),), n=(Dim("j", N, a=0, b=1),), k=(Dim("k", K, a=1, b=N),), lanes="j")
+
+When `lanes` names a summed dim of extent L <= 16, each output element is sixteen such chains, one for each index of
+that dim (those past L are +0.0), folded by s[l] += s[l + 8], then + 4, + 2, + 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from graphc.runtime.llvmtext import Builder, Val
+
+LOGICAL_LANES = 16
+"""The number of partial sums when the lanes lie along a summed dim, whatever the machine's vectors hold."""
+
+Coords = Mapping[str, tuple[Val, int]]
+"""A dim's coordinate: an i64 value plus a constant."""
+
+Transform = Callable[[Builder, Coords, Val], Val]
+"""Maps a loaded operand, a scalar or a vector along the lanes, before it is multiplied.
+
+It is given the coordinates of the dims in scope, along the lanes that of lane 0.
+"""
+
+
+@dataclass(frozen=True)
+class Dim:
+    """One coordinate of a contraction: its extent, and its element strides in the operands (0: does not move it)."""
+
+    name: str
+    extent: int
+    a: int
+    b: int
+
+    def stride(self, operand: str) -> int:
+        return self.a if operand == "a" else self.b
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.extent}({self.a},{self.b})"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A condition on the terms of a sum: 0 <= start + output_step * output + sum_step * summed < extent.
+
+    Terms that do not meet it are left out of the chain and never read: a padded convolution needs no copy of its input
+    with a margin, and its gradient multiplies no zeros. Of a convolution with padding p, stride s and dilation d over H
+    rows, the output row `oh` meets the filter row `kh` if Inside("oh", "kh", s, d, -p, H).
+    """
+
+    output: str
+    summed: str
+    output_step: int
+    sum_step: int
+    start: int
+    extent: int
+
+    def holds(self, output: int, summed: int) -> bool:
+        return 0 <= self.start + self.output_step * output + self.sum_step * summed < self.extent
+
+    def terms(self, output: int, count: int) -> range:
+        """The indices, of `count`, of the summed dim that exist at an output coordinate."""
+        found = [k for k in range(count) if self.holds(output, k)]
+        return range(found[0], found[-1] + 1) if found else range(0)
+
+
+@lru_cache(maxsize=1024)
+def complete(condition: Inside, outputs: int, count: int) -> range:
+    """The output coordinates, of `outputs`, at which all `count` terms exist."""
+    found = [x for x in range(outputs) if condition.holds(x, 0) and condition.holds(x, count - 1)]
+    return range(found[0], found[-1] + 1) if found else range(0)
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """C[batch, m, n] = the sum over k of A * B.
+
+    Args:
+        batch: output dims that move both operands, or neither.
+        m: output dims that move A only.
+        n: output dims that move B only.
+        k: summed dims, outermost first; their nested order is the order of the sum.
+        lanes: the dim that lies across the vector.
+        element: "float" or "double".
+        lane_tail: (dim, valid): at the last index of that summed dim only `valid` lanes exist (lanes in k only).
+        inside: which terms exist, where that depends on the output's coordinates; not for the dim of the lanes.
+        a_transform, b_transform: applied to every loaded value before it is multiplied.
+    Raises:
+        ValueError: the dims contradict each other.
+    """
+
+    batch: tuple[Dim, ...] = ()
+    m: tuple[Dim, ...] = ()
+    n: tuple[Dim, ...] = ()
+    k: tuple[Dim, ...] = ()
+    lanes: str = ""
+    element: str = "float"
+    lane_tail: tuple[str, int] | None = None
+    inside: tuple[Inside, ...] = ()
+    a_transform: Transform | None = None
+    b_transform: Transform | None = None
+
+    def __post_init__(self) -> None:
+        names = [d.name for d in self.outputs + self.k]
+        if len(set(names)) != len(names):
+            raise ValueError(f"contraction: dims need different names, got {', '.join(names)}")
+        for d in self.outputs + self.k:
+            if d.extent < 1:
+                raise ValueError(f"contraction: dim {d.name} has extent {d.extent}, expected at least 1")
+        for d in [d for d in self.m if d.b] + [d for d in self.n if d.a]:
+            raise ValueError(f"contraction: dim {d} moves both operands, expected it in batch")
+        if self.lanes not in names:
+            raise ValueError(f"contraction: lanes {self.lanes!r} is not a dim, got {', '.join(names)}")
+        if self.element not in ("float", "double"):
+            raise ValueError(f"contraction: element must be float or double, got {self.element}")
+        if self.lanes_summed and self.lane.extent > LOGICAL_LANES:
+            raise ValueError(f"contraction: {self.lane} sums more than {LOGICAL_LANES} lanes")
+        if self.lane_tail is not None:
+            self._check_tail(*self.lane_tail)
+        self._check_inside([d.name for d in self.outputs], [d.name for d in self.k])
+
+    def _check_tail(self, name: str, valid: int) -> None:
+        if not self.lanes_summed or name not in [d.name for d in self.sums] or valid < 1:
+            raise ValueError(f"contraction: lane_tail {name, valid} needs summed lanes, a summed dim, a count >= 1")
+
+    def _check_inside(self, outputs: list[str], sums: list[str]) -> None:
+        for x in self.inside:
+            if x.output not in outputs or x.summed not in sums or self.lanes in (x.output, x.summed) or not x.sum_step:
+                raise ValueError(f"contraction: {x} does not relate an output dim to a summed one, neither the lanes'")
+        related = [name for x in self.inside for name in (x.output, x.summed)]
+        if len(set(related)) != len(related):
+            raise ValueError(f"contraction: at most one condition on each dim, got {', '.join(related)}")
+
+    @property
+    def outputs(self) -> tuple[Dim, ...]:
+        return self.batch + self.m + self.n
+
+    @property
+    def lane(self) -> Dim:
+        return next(d for d in self.outputs + self.k if d.name == self.lanes)
+
+    @property
+    def lanes_summed(self) -> bool:
+        return any(d.name == self.lanes for d in self.k)
+
+    @property
+    def sums(self) -> tuple[Dim, ...]:
+        """The summed dims a chain runs over: all but one that lies across the lanes."""
+        return tuple(d for d in self.k if d.name != self.lanes)
+
+    @property
+    def vectors(self) -> str:
+        """The operand that is read a vector at a time, "a" or "b"; b where both are."""
+        return "b" if self.lane.b else "a"
+
+    @property
+    def scalars(self) -> str:
+        """The other operand, as a rule the same in all lanes."""
+        return "a" if self.lane.b else "b"
+
+    def condition(self, dim: str) -> Inside | None:
+        """The condition on the terms that a dim, an output's or a summed one, takes part in."""
+        return next((x for x in self.inside if dim in (x.output, x.summed)), None)
+
+    def transform(self, operand: str) -> Transform | None:
+        return self.a_transform if operand == "a" else self.b_transform
+
+    def merged(self) -> Contraction:
+        """The same sum with the fewest `sums`: neighbours that step as one become one, those of extent 1 go."""
+        if self.a_transform or self.b_transform:
+            return self  # they are told every coordinate
+        fixed = {x.summed for x in self.inside} | ({self.lane_tail[0]} if self.lane_tail else set())
+        sums: list[Dim] = []
+        for d in self.sums:
+            if d.extent == 1 and d.name not in fixed:
+                continue
+            last = sums[-1] if sums else None
+            if last and not {last.name, d.name} & fixed and (last.a, last.b) == (d.a * d.extent, d.b * d.extent):
+                sums[-1] = Dim(f"{last.name}.{d.name}", last.extent * d.extent, d.a, d.b)
+            else:
+                sums.append(d)
+        return replace(self, k=(*sums, self.lane) if self.lanes_summed else tuple(sums))
+
+    def __str__(self) -> str:
+        groups = (("batch", self.batch), ("m", self.m), ("n", self.n), ("k", self.k))
+        dims = "  ".join(f"{name} {' '.join(map(str, dims))}" for name, dims in groups if dims)
+        return f"{self.element} {dims}  lanes {self.lanes}"
