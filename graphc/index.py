@@ -12,13 +12,14 @@ address of a reshaped, transposed or sliced element is again affine wherever it 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from math import gcd
 from typing import TYPE_CHECKING, Union
 
 if TYPE_CHECKING:
+    from graphc.ir import Node
     from graphc.loops import Value
 
 _serial = count()
@@ -60,12 +61,16 @@ class Remainder:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """An index that is data: `value`, checked at run time to lie in [0, extent); `guard` says where it counts."""
+    """An index that is data: `value`, checked at run time to lie in [0, extent).
+
+    `guard` says where it counts; `author` is the node whose lowering reads it, for the error.
+    """
 
     value: Value
     extent: int
     what: str
     guard: Value | None = None
+    author: Node | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"[{self.value}]"
@@ -199,7 +204,7 @@ def _substitute(atom: Atom, new: Mapping[Var, Ix]) -> Ix:
         return new[atom] if atom in new else Ix.of(atom)
     if isinstance(atom, Gathered):
         guard = atom.guard.substitute(new) if atom.guard is not None else None
-        return Ix.of(Gathered(atom.value.substitute(new), atom.extent, atom.what, guard))
+        return Ix.of(Gathered(atom.value.substitute(new), atom.extent, atom.what, guard, atom.author))
     inner = atom.of.substitute(new)
     return inner // atom.by if isinstance(atom, Quotient) else inner % atom.by
 

@@ -106,6 +106,7 @@ class LoopBuilder:
         self._values: dict[tuple[Any, ...], Value] = {}
         self._guards: list[Value] = []
         self._serial = 0
+        self.author: Node | None = None  # the node that is being written
 
     # Making values
 
@@ -183,7 +184,7 @@ class LoopBuilder:
         """An index read from memory, checked at run time to lie in [0, extent)."""
         from graphc.index import Gathered
 
-        return Ix.of(Gathered(self.cast(value, int64), extent, what, self.guard))
+        return Ix.of(Gathered(self.cast(value, int64), extent, what, self.guard, self.author))
 
     # Reductions
 
@@ -352,6 +353,22 @@ class Kernel:
         return "\n".join([*lines, "}"])
 
 
+@dataclass(frozen=True)
+class Condition:
+    """Which terms of a sum exist: 0 <= start + output_step * output + sum_step * summed < extent."""
+
+    output: Var
+    summed: Var
+    output_step: int
+    sum_step: int
+    start: int
+    extent: int
+
+    def __str__(self) -> str:
+        place = Ix.of(self.output) * self.output_step + Ix.of(self.summed) * self.sum_step + self.start
+        return f"0 <= {place} < {self.extent}"
+
+
 @dataclass(frozen=True, eq=False)
 class TiledKernel:
     """A contraction in register tiles, with stores (its epilogue) that read its result as the value `acc`.
@@ -362,6 +379,7 @@ class TiledKernel:
         a, b: the operands: a load each; `b` lies across the vector's lanes.
         lanes: the variable across the lanes: one of b's columns, or the last summed one.
         tail: of sums across the lanes: a summed variable, and how many lanes count at its last value.
+        inside: the terms that exist; others are left out of the sum (they would read beyond an operand's margin).
     """
 
     name: str
@@ -373,6 +391,7 @@ class TiledKernel:
     lanes: Var
     stores: tuple[Store, ...]
     tail: tuple[Var, int] | None = None
+    inside: tuple[Condition, ...] = ()
 
     @property
     def reads(self) -> tuple[Buffer, ...]:
@@ -396,7 +415,8 @@ class TiledKernel:
         return "\n".join([
             f"kernel {self.name}({names}) {{",
             f"  tile {loops} {{",
-            f"    acc = contract {summed} of ({self.a} * {self.b})",
+            f"    acc = contract {summed} of ({self.a} * {self.b})"
+            + "".join(f" where {condition}" for condition in self.inside),
             *(f"    {store}" for store in self.stores),
             "  }",
             "}",

@@ -25,7 +25,7 @@ DEEPEST = 64
 
 
 def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
-    stored = _stored(graph)
+    stored = _stored(graph, layouts)
     parts = [_Part(node, stored[node]) for node in graph.nodes if node in stored]
     _collect(graph, parts, stored)
     parts = _merge(parts, graph, layouts)
@@ -46,27 +46,39 @@ def handmade(node: Node) -> str | None:
     return None if node.op in LEAVES else TABLE[node.op].kernel  # type: ignore[return-value]
 
 
-def base_of(node: Node) -> Node:
-    """The node whose memory a view reads; the view itself if it shows several, or none."""
+def base_of(node: Node, margins: bool = False) -> Node:
+    """The node whose memory a view reads; the view itself if it shows several, or none.
+
+    With `margins`, views that surround an operand with zeros count: the reader leaves those terms out.
+    """
     seen = node
     while is_free(seen) and seen.op != "constant":
-        if len(seen.operands) != 1:
+        if len(seen.operands) != 1 and not (margins and _zero_margin(seen)):
             return node
         seen = seen.operands[0]
     return node if seen.op == "constant" else seen
 
 
+def _zero_margin(node: Node) -> bool:
+    """Whether the node surrounds its operand with zeros, along axes after the first, and puts none in between."""
+    if "margin" not in TABLE[node.op].traits or node.operands[1].op != "constant":
+        return False
+    attrs = node.attrs
+    return not (node.operands[1].attrs["value"] or any(attrs["interior"]) or attrs["low"][0] or attrs["high"][0])
+
+
 # Step 1: what is stored, and who computes the rest
 
 
-def _stored(graph: Graph) -> dict[Node, int]:
+def _stored(graph: Graph, layouts: dict[Node, Layout]) -> dict[Node, int]:
     """The nodes whose values go to memory, each with the depth of the expression that computes it."""
     users = graph.users()
     stored: set[Node] = {*graph.outputs, *(v for _, v in graph.updates)}
     for node in graph.nodes:
         if is_contraction(node):
             stored.add(node)
-            stored.update(base_of(o) for o in node.operands)
+            blocked = node in layouts and layouts[node].blocked
+            stored.update(base_of(o, margins=blocked) for o in node.operands)
         elif handmade(node):
             stored.add(node)
             stored.update(node.operands)

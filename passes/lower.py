@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from graphc.index import Gathered, Ix, IxLike, Quotient, Remainder, Var
 from graphc.ir import Node
-from graphc.loops import Buffer, Kernel, LoopBuilder, Reader, Store, TiledKernel, Value, all_values, unguarded
+from graphc.loops import Buffer, Condition, Kernel, LoopBuilder, Reader, Store, TiledKernel, Value, all_values, unguarded
 from graphc.op import TABLE
 from graphc.schedule import LANES, Group, Layout, Schedule
 
@@ -101,7 +101,10 @@ class _Lowering:
             return self.given
         lowering = TABLE[node.op].lower
         assert lowering is not None, f"op {node.op} has no lowering"
-        return lowering(self.b, list(at), *(self.reader(o) for o in node.operands), **node.attrs)
+        outer, self.b.author = self.b.author, node
+        value = lowering(self.b, list(at), *(self.reader(o) for o in node.operands), **node.attrs)
+        self.b.author = outer
+        return value
 
     def forget(self) -> None:
         """Drops what was written so far (a contraction's own loops, once it is tiled)."""
@@ -121,15 +124,18 @@ def _tiled(
     with unguarded(b):
         value = lowering.value(node, index)
     lowering.forget()
-    if value.kind != "contract" or any(a.kind != "load" or a.args for a in value.args):
+    if value.kind != "contract":
+        return None, index
+    operands = [_in_memory(x) for x in value.args]
+    if None in operands:
         return None, index
     summed, by_lanes = value.data
-    splits = _splits((*loops, *summed[by_lanes:]), [x.data[1] for x in value.args])
+    splits = _splits((*loops, *summed[by_lanes:]), [x.data[1] for x in operands])
     new, parts = _split_variables(b, splits)
     if by_lanes:
         block, lane = b.var("k", -(-summed[0].extent // LANES)), b.var("lane", LANES)
         new[summed[0]], parts[summed[0]] = Ix.of(block) * LANES + Ix.of(lane), (block,)
-    a, c = (x.substitute(new) for x in value.args)
+    a, c = (x.substitute(new) for x in operands)
     outer = tuple(p for v in loops for p in parts.get(v, (v,)))
     inner = tuple(p for v in summed for p in parts.get(v, (v,)))
     index = [ix.substitute(new) for ix in index]
@@ -140,13 +146,55 @@ def _tiled(
     if any(x.data[1].coefficient(v) is None for x in (a, c) for v in (*outer, *inner)):
         return None, index
     choice = (lane, False) if by_lanes else _lane_choice(outer, a, c)
-    if choice is None:
+    conditions = [_conditions(x.args[0], outer, inner) if x.args else () for x in (a, c)]
+    if choice is None or conditions[0] is None or conditions[1] is None:
         return None, index
     lanes, swap = choice
+    inside = (*conditions[0], *conditions[1])
+    if any(lanes in (x.output, x.summed) for x in inside):
+        return None, index
     if swap:
         a, c = c, a
     tail = (inner[0], summed[0].extent % LANES or LANES) if by_lanes else None
-    return TiledKernel("", outer, inner, a, c, a, lanes, (), tail), index
+    return TiledKernel("", outer, inner, a, c, a, lanes, (), tail, inside), index
+
+
+def _in_memory(value: Value) -> Value | None:
+    """The load that an operand of a contraction is, guarded if it is zero elsewhere; None if it is computed."""
+    if value.kind == "fn" and value.data[0] == "select":
+        cond, inside, outside = value.args
+        zero = outside.kind == "const" and outside.data[0] == 0
+        return inside if zero and inside.kind == "load" and inside.args == (cond,) else None
+    return value if value.kind == "load" and not value.args else None
+
+
+def _conditions(
+    guard: Value, loops: Sequence[Var], summed: Sequence[Var]
+) -> tuple[Condition, ...] | None:
+    """A guard as conditions between one output variable and one summed one; None where it is of another form."""
+    ranges: dict[Ix, tuple[int, int]] = {}
+    stack = [guard]
+    while stack:
+        value = stack.pop()
+        name = value.data[0] if value.kind == "fn" else ""
+        if name == "and":
+            stack += value.args
+        elif name in ("ge", "lt") and value.args[0].kind == "position" and value.args[1].kind == "const":
+            ix, bound = value.args[0].data[0], value.args[1].data[0]
+            least, most = ranges.get(ix, (ix.bounds[0], ix.bounds[1] + 1))
+            ranges[ix] = (max(least, bound), most) if name == "ge" else (least, min(most, bound))
+        else:
+            return None
+    found = []
+    for ix, (least, most) in ranges.items():
+        outputs = [(v, c) for v, c in ix.terms if v in loops]
+        sums = [(v, c) for v, c in ix.terms if v in summed]
+        if len(outputs) != 1 or len(sums) != 1 or len(ix.terms) != 2:
+            return None
+        (output, step), (total, by) = outputs[0], sums[0]
+        assert isinstance(output, Var) and isinstance(total, Var)
+        found.append(Condition(output, total, step, by, ix.const - least, most - least))
+    return tuple(found)
 
 
 def _lane_choice(loops: Sequence[Var], a: Value, c: Value) -> tuple[Var, bool] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.index import Ix, Var
 from graphc.loops import TiledKernel
-from graphc.runtime.contraction import Contraction, Dim, units
+from graphc.runtime.contraction import Contraction, Dim, Inside, units
 from graphc.runtime.contraction_emit import emit
 from graphc.runtime.emit import Writer, slots
 from graphc.runtime.functions import ELEMENT
@@ -25,6 +25,7 @@ def contraction_of(kernel: TiledKernel) -> Contraction:
     return Contraction(
         tuple(batch), tuple(rows), tuple(columns), tuple(_dim(v, a, b) for v in kernel.summed),
         kernel.lanes.name, ELEMENT[kernel.acc.dtype.short], _lane_tail(kernel),
+        tuple(Inside(c.output.name, c.summed.name, c.output_step, c.sum_step, c.start, c.extent) for c in kernel.inside),
     )  # fmt: skip
 
 

@@ -444,6 +444,40 @@ def test_get_activation() -> None:
         nn.Dense(2, 2, activation=3)
 
 
+# Combined layers and measures of images
+
+
+def test_layers_with_normalisation_and_activation() -> None:
+    cell = nn.Conv2dBnAct(3, 4, 3, has_bn=True, activation="leakyrelu", alpha=0.1).set_train()
+    x = normal(2, 3, 5, 5)
+    y = standard(run(cell.conv, x), (0, 2, 3), 1e-5)
+    close(run(cell, x), np.where(y > 0, y, 0.1 * y), 1e-4, 1e-4)
+    assert [name for name, _ in cell.cells_and_names()] == ["", "conv", "batchnorm", "activation"]
+    dense = nn.DenseBnAct(3, 4, activation="relu")
+    close(run(dense, x[0, :, :, 0].T), np.maximum(run(dense.dense, x[0, :, :, 0].T), 0))
+    with pytest.raises(ValueError, match="after_fake"):
+        nn.Conv2dBnAct(3, 4, 3, after_fake=False)
+
+
+def test_psnr_and_ssim() -> None:
+    a, b = (np.random.default_rng(s).random((2, 3, 14, 13)).astype(F) for s in (0, 1))
+    close(run(nn.PSNR(2.0), a, b), 10 * np.log10(4 / ((a - b).astype(float) ** 2).mean((1, 2, 3))), 1e-5)
+    close(run(nn.SSIM(), a, a), [1, 1], 1e-5)
+    distance = np.arange(5) - 2.0
+    line = np.exp(-(distance**2) / (2 * 1.5**2))
+    window = np.outer(line, line) / line.sum() ** 2
+
+    def blurred(x: np.ndarray) -> np.ndarray:
+        return (np.lib.stride_tricks.sliding_window_view(x.astype(float), (5, 5), (2, 3)) * window).sum((-2, -1))
+
+    ma, mb = blurred(a), blurred(b)
+    va, vb, cov = blurred(a * a) - ma**2, blurred(b * b) - mb**2, blurred(a * b) - ma * mb
+    wanted = (2 * ma * mb + 1e-4) * (2 * cov + 9e-4) / ((ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4))
+    close(run(nn.SSIM(filter_size=5), a, b), wanted.mean((1, 2, 3)), 1e-4)
+    with pytest.raises(ValueError, match="two float tensors"):
+        nn.SSIM()(Tensor(a), Tensor(a[:1]))
+
+
 # Recurrent layers
 
 

@@ -11,6 +11,8 @@ import pytest
 import graphc
 from graphc import Parameter, Tensor, nn, ops
 from graphc.dispatch import assign
+from graphc.experimental import optim
+from graphc.experimental.optim import lr_scheduler
 
 F = np.float32
 SHAPES = ((3, 4), (4,), ())
@@ -519,6 +521,150 @@ P = Parameter(np.zeros(2, F), "p")
 def test_bad_arguments(make: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+# The optimizers of graphc.experimental
+
+
+def experimental_adam(lr: float, decoupled: float = 0.0, decay: float = 0.0, amsgrad: bool = False,
+                      betas: tuple[float, float] = (0.9, 0.999)) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        w, m = w.astype(np.float64), np.zeros(w.shape)
+        v, top, t = m, m, 0
+        while True:
+            g, t = (yield w), t + 1
+            g = g + decay * w
+            m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * g * g
+            top = np.maximum(top, v)
+            root = np.sqrt((top if amsgrad else v) / (1 - betas[1] ** t)) + 1e-8
+            w = w * (1 - lr * decoupled) - lr * m / (1 - betas[0] ** t) / root
+
+    return rule
+
+
+def experimental_rms(lr: float, alpha: float, momentum: float, centered: bool) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        w, s = w.astype(np.float64), np.zeros(w.shape)
+        a, u = s, s
+        while True:
+            g = yield w
+            s, a = alpha * s + (1 - alpha) * g * g, alpha * a + (1 - alpha) * g
+            u = momentum * u + g / (np.sqrt(s - a * a if centered else s) + 1e-8)
+            w = w - lr * u
+
+    return rule
+
+
+def experimental_adagrad(lr: float, lr_decay: float, start: float) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        w, s, t = w.astype(np.float64), np.full(w.shape, start), 0
+        while True:
+            g = yield w
+            s = s + g * g
+            w, t = w - lr / (1 + t * lr_decay) * g / (np.sqrt(s) + 1e-10), t + 1
+
+    return rule
+
+
+EXPERIMENTAL: dict[str, tuple[Callable[[Any], nn.Optimizer], Rule]] = {
+    "sgd": (lambda p: optim.SGD(p, 0.1), sgd(0.1)),
+    "sgd dampening": (lambda p: optim.SGD(p, 0.1, 0.9, 0.3, 0.02), sgd(0.1, 0.9, 0.3, 0.02)),
+    "sgd nesterov": (lambda p: optim.SGD(p, 0.1, 0.9, nesterov=True), sgd(0.1, 0.9, nesterov=True)),
+    "adam": (lambda p: optim.Adam(p, 0.01, weight_decay=0.1), experimental_adam(0.01, decay=0.1)),
+    "adam amsgrad": (lambda p: optim.Adam(p, 0.01, (0.9, 0.5), amsgrad=True),
+                     experimental_adam(0.01, amsgrad=True, betas=(0.9, 0.5))),
+    "adamw": (lambda p: optim.AdamW(p, 0.01, weight_decay=0.1), experimental_adam(0.01, 0.1)),
+    "rmsprop": (lambda p: optim.RMSprop(p, 0.01, 0.9, momentum=0.5), experimental_rms(0.01, 0.9, 0.5, False)),
+    "rmsprop centered": (lambda p: optim.RMSprop(p, 0.01, centered=True), experimental_rms(0.01, 0.99, 0.0, True)),
+    "adagrad": (lambda p: optim.Adagrad(p, 0.1, 0.01, 0.0, 0.2), experimental_adagrad(0.1, 0.01, 0.2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPERIMENTAL)
+def test_experimental_rules(name: str) -> None:
+    make, rule = EXPERIMENTAL[name]
+    found = run_steps(make(parameters()))
+    for i, start in enumerate(arrays(0)):
+        steps = rule(start)
+        next(steps)
+        wanted = start
+        for step in range(4):
+            wanted = steps.send(arrays(100 + step)[i])
+        np.testing.assert_allclose(found[i], wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_experimental_groups_and_their_options() -> None:
+    a, b, c = parameters()
+    optimizer = optim.SGD([{"params": [a], "lr": 0.5}, {"params": [b, c], "weight_decay": 0.25}], lr=0.125)
+    ones = tuple(Tensor(np.ones(p.shape, F)) for p in (a, b, c))
+    optimizer(ones)
+    wa, wb, _ = arrays(0)
+    np.testing.assert_array_equal(a.asnumpy(), wa - F(0.5))
+    np.testing.assert_array_equal(b.asnumpy(), wb - (1 + wb * F(0.25)) * F(0.125))
+    optimizer.param_groups[0]["lr"] = 1.0
+    optimizer.param_groups[1]["weight_decay"] = 0.0
+    wa, wb = a.asnumpy(), b.asnumpy()
+    optimizer(ones)
+    np.testing.assert_array_equal(a.asnumpy(), wa - F(1))
+    np.testing.assert_array_equal(b.asnumpy(), wb - F(0.125))
+    with pytest.raises(KeyError, match="unknown option 'beta'"):
+        optimizer.param_groups[0]["beta"] = 1
+    with pytest.raises(KeyError, match="unknown options of a group"):
+        optim.Adam([{"params": [a], "momentum": 0.9}])
+    up = Parameter(np.zeros((), F), "up")
+    optim.SGD([up], 0.5, maximize=True)((Tensor(1.0),))
+    assert up.asnumpy() == 0.5
+
+
+def rates_of(make: Callable[[Any], Any], steps: int = 8) -> list[float]:
+    optimizer = optim.SGD(one(), 0.5)
+    scheduler = make(optimizer)
+    found = []
+    for _ in range(steps):
+        found.append(scheduler.get_last_lr()[0])
+        scheduler.step()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("make", "formula"),
+    [
+        (lambda o: lr_scheduler.StepLR(o, 3, 0.5), lambda t: 0.5 * 0.5 ** (t // 3)),
+        (lambda o: lr_scheduler.MultiStepLR(o, [2, 5], 0.5), lambda t: 0.5 * 0.5 ** ((t >= 2) + (t >= 5))),
+        (lambda o: lr_scheduler.ExponentialLR(o, 0.9), lambda t: 0.5 * 0.9**t),
+        (lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)), lambda t: 0.5 / (1 + t)),
+        (lambda o: lr_scheduler.LinearLR(o, 0.25, 1.0, 4), lambda t: 0.5 * (0.25 + 0.75 * min(t, 4) / 4)),
+        (lambda o: lr_scheduler.PolynomialLR(o, 6, 2.0), lambda t: 0.5 * (1 - min(t, 6) / 6) ** 2),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 5, 0.1), lambda t: 0.1 + 0.2 * (1 + np.cos(np.pi * t / 5))),
+        (lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.LinearLR(o, 0.5, 1.0, 4),
+                                                 lr_scheduler.ExponentialLR(o, 0.5)], [4]),
+         lambda t: 0.5 * (0.5 + 0.5 * t / 4) if t < 4 else 0.5 * 0.5 ** (t - 4)),
+    ],
+)  # fmt: skip
+def test_lr_schedulers(make: Callable[[Any], Any], formula: Callable[[int], float]) -> None:
+    np.testing.assert_allclose(rates_of(make), [formula(t) for t in range(8)], rtol=1e-6)
+
+
+def test_a_scheduler_drives_the_compiled_step() -> None:
+    optimizer = optim.SGD(one(), 0.5)
+    scheduler = lr_scheduler.StepLR(optimizer, 1, 0.5)
+    distances = []
+    for _ in range(3):
+        distances.append(moved(optimizer))
+        scheduler.step()
+    assert distances == [0.5, 0.25, 0.125]
+    with pytest.raises(TypeError, match="param_groups"):
+        lr_scheduler.StepLR(nn.SGD(one(), 0.5), 1)
+
+
+def test_reduce_on_plateau() -> None:
+    optimizer = optim.SGD(one(), 0.5)
+    scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1, cooldown=1, min_lr=0.1)
+    found = []
+    for measure in (1.0, 0.9, 0.95, 0.94, 0.93, 0.92, 0.91, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6):
+        scheduler.step(Tensor(measure))
+        found += scheduler.get_last_lr()
+    np.testing.assert_allclose(found, [0.5] * 3 + [0.25] * 3 + [0.125] * 4 + [0.1] * 3)
 
 
 # Schedules

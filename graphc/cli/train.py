@@ -15,6 +15,7 @@ from graphc.cli import data, recipes
 from graphc.cli.errors import UsageError
 from graphc.cli.options import model_arguments, whole
 from graphc.train.callbacks import Callback, RunContext, loss_of
+from graphc.train.progress import ProgressBar
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
         flush=True,
     )
     report = Report()
-    model.fit(args.epochs or recipe.epochs, train, test, callbacks=[report])
+    bar = [ProgressBar()] if sys.stdout.isatty() else []
+    model.fit(args.epochs or recipe.epochs, train, test, callbacks=[*bar, report])
     print(report.summary())
     if args.checkpoint:
         graphc.save_checkpoint(network, args.checkpoint)
@@ -71,7 +73,7 @@ def _check_checkpoint(path: str | None) -> None:
 
 
 class Report(Callback):
-    """Times steps and notes each epoch's loss and metric; prints them where no progress bar shows them."""
+    """Times steps; prints each epoch's mean loss, and the metric on the test data."""
 
     def __init__(self) -> None:
         self.steps: list[float] = []
@@ -95,14 +97,13 @@ class Report(Callback):
         self.seconds += seconds
         cb_params = run_context.original_args()
         self.metric = ", ".join(f"{name} {value:.4f}" for name, value in cb_params.metrics.items())
-        if not sys.stdout.isatty():
-            mean = statistics.fmean(loss_of(loss) or 0.0 for loss in self.losses)
-            epochs = cb_params.epoch_num
-            print(
-                f"epoch {cb_params.cur_epoch_num:{len(str(epochs))}}/{epochs}   mean loss {mean:.4f}   "
-                f"test {self.metric}   {seconds:.2f} s",
-                flush=True,
-            )
+        mean = statistics.fmean(loss_of(loss) or 0.0 for loss in self.losses)
+        epochs = cb_params.epoch_num
+        print(
+            f"epoch {cb_params.cur_epoch_num:{len(str(epochs))}}/{epochs}   mean loss {mean:.4f}   "
+            f"test {self.metric}   {seconds:.2f} s",
+            flush=True,
+        )
 
     def summary(self) -> str:
         """Time of all epochs with their evaluations, of the first step (which compiles) and of the others."""

@@ -66,6 +66,10 @@ from graphc.nn.basic import (
 from graphc.nn.cell import (
     Cell,
 )
+from graphc.nn.combined import (
+    Conv2dBnAct,
+    DenseBnAct,
+)
 from graphc.nn.containers import (
     CellDict,
     CellList,
@@ -82,6 +86,10 @@ from graphc.nn.conv import (
 from graphc.nn.embedding import (
     Embedding,
     EmbeddingLookup,
+)
+from graphc.nn.image import (
+    PSNR,
+    SSIM,
 )
 from graphc.nn.loss import (
     BCELoss,
@@ -199,8 +207,10 @@ __all__ = [
     "GLU",
     "GRU",
     "LSTM",
+    "PSNR",
     "RNN",
     "SGD",
+    "SSIM",
     "AdaMax",
     "Adadelta",
     "Adagrad",
@@ -231,6 +241,7 @@ __all__ = [
     "Conv1d",
     "Conv1dTranspose",
     "Conv2d",
+    "Conv2dBnAct",
     "Conv2dTranspose",
     "Conv3d",
     "Conv3dTranspose",
@@ -238,6 +249,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dense",
+    "DenseBnAct",
     "DiceLoss",
     "Dropout",
     "Dropout1d",

@@ -5,6 +5,11 @@ this one hold the op table, one family each.
 """
 # ruff: noqa: F403 (each module says in its `__all__` what users see)
 
+from __future__ import annotations
+
+import sys
+from typing import Any
+
 from graphc.gradients import (
     GradOperation as GradOperation,
 )
@@ -179,6 +184,9 @@ from graphc.ops.linalg import (
     bmm as bmm,
 )
 from graphc.ops.linalg import (
+    contract as contract,
+)
+from graphc.ops.linalg import (
     dense as dense,
 )
 from graphc.ops.linalg import (
@@ -289,7 +297,96 @@ from graphc.ops.pool import (
 from graphc.ops.pool import (
     max_pool3d as max_pool3d,
 )
-from graphc.ops.random import *
+from graphc.ops.primitives import PRIMITIVES
+from graphc.ops.primitives import Primitive as Primitive
+from graphc.ops.random import (
+    bernoulli as bernoulli,
+)
+from graphc.ops.random import (
+    dropout as dropout,
+)
+from graphc.ops.random import (
+    dropout1d as dropout1d,
+)
+from graphc.ops.random import (
+    dropout2d as dropout2d,
+)
+from graphc.ops.random import (
+    dropout3d as dropout3d,
+)
+from graphc.ops.random import (
+    gumbel_softmax as gumbel_softmax,
+)
+from graphc.ops.random import (
+    laplace as laplace,
+)
+from graphc.ops.random import (
+    multinomial as multinomial,
+)
+from graphc.ops.random import (
+    normal as normal,
+)
+from graphc.ops.random import (
+    rand as rand,
+)
+from graphc.ops.random import (
+    rand_like as rand_like,
+)
+from graphc.ops.random import (
+    randint as randint,
+)
+from graphc.ops.random import (
+    randint_like as randint_like,
+)
+from graphc.ops.random import (
+    randn as randn,
+)
+from graphc.ops.random import (
+    randn_like as randn_like,
+)
+from graphc.ops.random import (
+    random_categorical as random_categorical,
+)
+from graphc.ops.random import (
+    randperm as randperm,
+)
+from graphc.ops.random import (
+    rrelu as rrelu,
+)
+from graphc.ops.random import (
+    shuffle as shuffle,
+)
+from graphc.ops.random import (
+    standard_laplace as standard_laplace,
+)
+from graphc.ops.random import (
+    standard_normal as standard_normal,
+)
+from graphc.ops.random import (
+    truncated_normal as truncated_normal,
+)
+from graphc.ops.random import (
+    uniform as uniform,
+)
 from graphc.ops.reduce import *
+from graphc.ops.resize import (
+    interpolate as interpolate,
+)
+from graphc.ops.resize import (
+    upsample as upsample,
+)
 from graphc.ops.scan import *
 from graphc.ops.shape import *
+
+operations = functional = composite = sys.modules[__name__]  # MindSpore's older names of parts of this module
+
+
+def __getattr__(name: str) -> Any:
+    """The classes of `graphc.ops.primitives`, by name."""
+    if name in PRIMITIVES:
+        return PRIMITIVES[name]
+    raise AttributeError(f"module 'graphc.ops' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *PRIMITIVES})

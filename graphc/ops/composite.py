@@ -134,14 +134,14 @@ def gelu(input: Any, approximate: str = "none") -> Tensor:
 
 def fast_gelu(x: Any) -> Tensor:
     """`x * sigmoid(1.702 * x)`, an estimate of `gelu`."""
-    x = as_float("fast_gelu", x)
-    return x * sigmoid(x * 1.702)
+    value = as_float("fast_gelu", x)
+    return value * sigmoid(value * 1.702)
 
 
 def mish(x: Any) -> Tensor:
     """`x * tanh(log(1 + exp(x)))` (Misra 2019)."""
-    x = as_float("mish", x)
-    return x * tanh(softplus_(x))
+    value = as_float("mish", x)
+    return value * tanh(softplus_(value))
 
 
 def softplus(input: Any, beta: float = 1, threshold: float = 20) -> Tensor:
@@ -160,8 +160,8 @@ def logsigmoid(x: Any) -> Tensor:
 
 def softsign(x: Any) -> Tensor:
     """`x / (1 + |x|)`."""
-    x = as_float("softsign", x)
-    return x / (abs_(x) + 1.0)
+    value = as_float("softsign", x)
+    return value / (abs_(value) + 1.0)
 
 
 def leaky_relu(input: Any, alpha: float = 0.2) -> Tensor:
@@ -388,9 +388,9 @@ def batch_norm(
 
 def l2_normalize(x: Any, axis: Any = 0, epsilon: float = 1e-4) -> Tensor:
     """`x / sqrt(max(sum(x^2), epsilon))` along an axis (or several)."""
-    x = as_float("l2_normalize", x)
-    axes = axes_of("l2_normalize", axis, x.ndim)
-    return x * rsqrt(maximum(sum_over(square(x), axes, keep=True), epsilon))
+    value = as_float("l2_normalize", x)
+    axes = axes_of("l2_normalize", axis, value.ndim)
+    return value * rsqrt(maximum(sum_over(square(value), axes, keep=True), epsilon))
 
 
 def lrn(
@@ -407,14 +407,14 @@ def lrn(
     """
     if norm_region != "ACROSS_CHANNELS":
         raise located(ValueError(f"lrn: norm_region must be 'ACROSS_CHANNELS', got {norm_region!r}"))
-    x = as_float("lrn", x)
-    _check_channels("lrn", x)
-    n, c, *rest = x.shape
-    squares = reshape(square(x), (n, 1, c, prod(rest)))
+    value = as_float("lrn", x)
+    _check_channels("lrn", value)
+    n, c, *rest = value.shape
+    squares = reshape(square(value), (n, 1, c, prod(rest)))
     near = sum_pool(
         squares, kernel=(2 * depth_radius + 1, 1), stride=(1, 1), padding=((depth_radius,) * 2, (0, 0)), dilation=(1, 1)
     )
-    return x * pow_(reshape(near, x.shape) * alpha + bias, -beta)
+    return value * pow_(reshape(near, value.shape) * alpha + bias, -beta)
 
 
 # Similarity and attention

@@ -91,7 +91,7 @@ def conv(x: np.ndarray, w: np.ndarray, *, stride: Ints, dilation: Ints, groups: 
     view = view.reshape(x.shape[0], groups, -1, *view.shape[2:])
     weights = w.reshape(groups, -1, *w.shape[1:])
     result = np.einsum(f"agc{out}{kernel},gdc{kernel}->agd{out}", view, weights, optimize=True)
-    return result.reshape(x.shape[0], w.shape[0], *result.shape[3:])
+    return np.asarray(result.reshape(x.shape[0], w.shape[0], *result.shape[3:]))
 
 
 @conv.def_vjp
@@ -150,7 +150,7 @@ def conv_grad_weight(
     view = view.reshape(x.shape[0], groups, -1, *view.shape[2:])
     cts = ct.reshape(ct.shape[0], groups, -1, *ct.shape[2:])
     result = np.einsum(f"agc{out}{taps},agd{out}->gdc{taps}", view, cts, optimize=True)
-    return result.reshape(ct.shape[1], -1, *kernel)
+    return np.asarray(result.reshape(ct.shape[1], -1, *kernel))
 
 
 @conv_grad_weight.def_vjp

@@ -7,7 +7,7 @@ that one product.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any
 
@@ -78,7 +78,7 @@ def matmul_(x: np.ndarray, y: np.ndarray, *, transpose_a: bool = False, transpos
     """
     left = np.swapaxes(x, -1, -2) if transpose_a else x
     right = np.swapaxes(y, -1, -2) if transpose_b else y
-    return np.matmul(left, right)
+    return np.asarray(np.matmul(left, right))
 
 
 @matmul_.def_vjp
@@ -262,7 +262,7 @@ def tensor_dot(x1: Any, x2: Any, axes: int | Sequence[Any]) -> Tensor:
     if isinstance(axes, int):
         if not 0 <= axes <= min(x.ndim, y.ndim):
             raise located(ValueError(f"tensor_dot: axes={axes} for {x.type} and {y.type}"))
-        pair = (tuple(range(x.ndim - axes, x.ndim)), tuple(range(axes)))
+        pair: Sequence[Axes] = (tuple(range(x.ndim - axes, x.ndim)), tuple(range(axes)))
     else:
         if len(axes) != 2:
             raise located(ValueError(f"tensor_dot: axes must be an int or a pair of axes, got {axes!r}"))
@@ -289,6 +289,12 @@ def _contract(x: Tensor, y: Tensor, batch_x: Axes, sum_x: Axes, batch_y: Axes, s
     return reshape(matmul_(left, right), batch + rows + columns)
 
 
+Labels = tuple[str, ...]
+"""The name of each axis: a letter, or `...0`, `...1` for those an ellipsis stands for, counted from the right."""
+
+Term = tuple[Labels, Tensor]
+
+
 def einsum(equation: str, *operands: Any) -> Tensor:
     """The sum of products that a formula names, e.g. `einsum("bij,bjk->bik", x, y)`.
 
@@ -305,19 +311,15 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     tensors = same_dtype("einsum")(*operands)
-    terms, output = _parse(equation, tensors)
-    terms = [_diagonal(equation, labels, tensor) for labels, tensor in zip(terms, tensors, strict=True)]
+    named, output = _parse(equation, tensors)
+    terms = [_diagonal(equation, labels, tensor) for labels, tensor in zip(named, tensors, strict=True)]
     extents = _extents(equation, terms)
-    labels, result = _summed(*terms[0], kept={*output, *_all_labels(terms[1:])})
-    for position, (more, tensor) in enumerate(terms[1:], 2):
-        kept = {*output, *_all_labels(terms[position:])}
-        more, tensor = _summed(more, tensor, kept={*kept, *labels})
-        labels, result = _product(labels, result, more, tensor, kept, extents)
-    return transpose(result, tuple(labels.index(label) for label in output))
-
-
-Labels = tuple[str, ...]
-"""The name of each axis: a letter, or `...0`, `...1` for those an ellipsis stands for, counted from the right."""
+    result = _summed(terms[0], {*output, *_all_labels(t for t, _ in terms[1:])})
+    for position, term in enumerate(terms[1:], 2):
+        kept = {*output, *_all_labels(t for t, _ in terms[position:])}
+        result = _product(result, _summed(term, {*kept, *result[0]}), kept, extents)
+    labels, tensor = result
+    return transpose(tensor, tuple(labels.index(label) for label in output))
 
 
 def _parse(equation: str, tensors: Sequence[Tensor]) -> tuple[list[Labels], Labels]:
@@ -333,7 +335,7 @@ def _parse(equation: str, tensors: Sequence[Tensor]) -> tuple[list[Labels], Labe
         named = [x for term in terms for x in term if x[0] != "."]
         return terms, (*dots, *sorted(x for x in set(named) if named.count(x) == 1))
     output = _labels(equation, right, len(right.replace("...", "")) + ("..." in right) * len(dots))
-    if len(set(output)) != len(output) or not set(output) <= set(_all_labels([(t, None) for t in terms])):
+    if len(set(output)) != len(output) or not set(output) <= set(_all_labels(terms)):
         raise located(ValueError(f"einsum: the result of {equation!r} repeats a label, or has one that no operand has"))
     return terms, output
 
@@ -347,11 +349,11 @@ def _labels(equation: str, word: str, ndim: int) -> Labels:
     return (*before, *(f"...{i}" for i in reversed(range(hidden))), *after)
 
 
-def _all_labels(terms: Sequence[tuple[Labels, Any]]) -> Labels:
-    return tuple(label for labels, _ in terms for label in labels)
+def _all_labels(terms: Iterable[Labels]) -> Labels:
+    return tuple(label for labels in terms for label in labels)
 
 
-def _extents(equation: str, terms: Sequence[tuple[Labels, Tensor]]) -> dict[str, int]:
+def _extents(equation: str, terms: Sequence[Term]) -> dict[str, int]:
     """The extent of every label; operands of extent 1 broadcast."""
     extents: dict[str, int] = {}
     for labels, tensor in terms:
@@ -363,7 +365,7 @@ def _extents(equation: str, terms: Sequence[tuple[Labels, Tensor]]) -> dict[str,
     return extents
 
 
-def _diagonal(equation: str, labels: Labels, tensor: Tensor) -> tuple[Labels, Tensor]:
+def _diagonal(equation: str, labels: Labels, tensor: Tensor) -> Term:
     """The operand with each label once: two axes of one label become their diagonal, at the end."""
     for label in dict.fromkeys(x for x in labels if labels.count(x) > 1):
         while labels.count(label) > 1:
@@ -378,18 +380,18 @@ def _diagonal(equation: str, labels: Labels, tensor: Tensor) -> tuple[Labels, Te
     return labels, tensor
 
 
-def _summed(labels: Labels, tensor: Tensor, kept: set[str]) -> tuple[Labels, Tensor]:
+def _summed(term: Term, kept: set[str]) -> Term:
     """The operand summed over the labels that nothing else needs."""
+    labels, tensor = term
     axes = tuple(a for a, label in enumerate(labels) if label not in kept)
     if not axes:
-        return labels, tensor
+        return term
     return tuple(label for label in labels if label in kept), sum_over(tensor, axes)
 
 
-def _product(
-    x_labels: Labels, x: Tensor, y_labels: Labels, y: Tensor, kept: set[str], extents: dict[str, int]
-) -> tuple[Labels, Tensor]:
+def _product(x_term: Term, y_term: Term, kept: set[str], extents: dict[str, int]) -> Term:
     """The product of two operands, summed over the labels they share and nothing else needs."""
+    (x_labels, x), (y_labels, y) = x_term, y_term
     shared = [label for label in x_labels if label in y_labels]
     x = broadcast(x, tuple(extents[label] for label in x_labels))
     y = broadcast(y, tuple(extents[label] for label in y_labels))
@@ -397,7 +399,7 @@ def _product(
     sums = [label for label in shared if label not in kept]
     labels = (*batch, *(n for n in x_labels if n not in shared), *(n for n in y_labels if n not in shared))
     if sums:
-        axes = (tuple(names.index(n) for n in which) for names in (x_labels, y_labels) for which in (batch, sums))
+        axes = [tuple(names.index(n) for n in which) for names in (x_labels, y_labels) for which in (batch, sums)]
         return labels, _contract(x, y, *axes)
     return labels, mul(_spread(x_labels, x, labels), _spread(y_labels, y, labels))
 

@@ -37,8 +37,8 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "linalg": "addmm baddbmm bmm dot inner matmul mm outer",
     "composite": "log_softmax softmax",
     "shape": (
-        "broadcast_to chunk diag diagonal expand_dims flip moveaxis narrow permute repeat_interleave reshape roll split "
-        "squeeze swapaxes t tensor_split tile unbind unsqueeze"
+        "broadcast_to chunk diag diagonal expand_dims flip moveaxis narrow permute repeat_interleave reshape roll "
+        "split squeeze swapaxes t tensor_split tile unbind unsqueeze"
     ),
 }  # fmt: skip
 

@@ -167,7 +167,7 @@ def sum_pool(x: np.ndarray, *, kernel: Ints, stride: Ints, padding: Pairs, dilat
     Raises:
         ValueError: ranks do not agree, or the window is larger than the padded input.
     """
-    return _flat_windows(x, kernel, stride, padding, dilation, 0).sum(-1)
+    return np.asarray(_flat_windows(x, kernel, stride, padding, dilation, 0).sum(-1))
 
 
 @sum_pool.def_vjp
@@ -199,7 +199,8 @@ def _scattered(
     total = np.zeros((*ct.shape[:2], *(n + lo + hi for n, (lo, hi) in zip(size, padding, strict=True))), ct.dtype)
     for k, tap in enumerate(_taps(size, kernel, stride, padding, dilation)):
         total[tap] += part(k)
-    return total[(..., *(slice(lo, lo + n) for n, (lo, _) in zip(size, padding, strict=True)))]
+    inside = tuple(slice(lo, lo + n) for n, (lo, _) in zip(size, padding, strict=True))
+    return np.asarray(total[(slice(None), slice(None), *inside)])
 
 
 @sum_pool_grad.def_vjp
@@ -234,7 +235,7 @@ def max_pool(x: np.ndarray, *, kernel: Ints, stride: Ints, padding: Pairs, dilat
     Raises:
         ValueError: ranks do not agree, or the window is larger than the padded input.
     """
-    return _flat_windows(x, kernel, stride, padding, dilation, _lowest(x.dtype)).max(-1)
+    return np.asarray(_flat_windows(x, kernel, stride, padding, dilation, _lowest(x.dtype)).max(-1))
 
 
 @max_pool.def_vjp
@@ -251,7 +252,7 @@ def max_pool_lower(b: Any, index: Any, x: Any, *, kernel: Ints, **window: Any) -
 @define_op(infer=_pooled("max_pool_index", int32), exact=False, traits="reduction")
 def max_pool_index(x: np.ndarray, *, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> np.ndarray:
     """Where in its window (0 to prod(kernel) - 1, row-major) the first maximum, or the first NaN, stands: int32."""
-    return _flat_windows(x, kernel, stride, padding, dilation, _lowest(x.dtype)).argmax(-1)
+    return np.asarray(_flat_windows(x, kernel, stride, padding, dilation, _lowest(x.dtype)).argmax(-1))
 
 
 @max_pool_index.def_lower

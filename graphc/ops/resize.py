@@ -217,6 +217,7 @@ def _sizes(name: str, x: Tensor, size: Any, scale_factor: Any) -> tuple[tuple[in
     count = x.ndim - 2
     if (size is None) == (scale_factor is None):
         raise located(ValueError(f"{name}: expected either size or scale_factor, got {size!r} and {scale_factor!r}"))
+    scales: list[Fraction | None]
     if size is not None:
         sizes = as_ints(name, size, "size")
         sizes, scales = sizes * count if len(sizes) == 1 else sizes, [None] * count
@@ -224,8 +225,8 @@ def _sizes(name: str, x: Tensor, size: Any, scale_factor: Any) -> tuple[tuple[in
         factors = scale_factor if isinstance(scale_factor, (tuple, list)) else (scale_factor,) * count
         if any(isinstance(f, bool) or not isinstance(f, (int, float)) or f <= 0 for f in factors):
             raise located(ValueError(f"{name}: scale_factor must be > 0, got {scale_factor!r}"))
-        scales = [Fraction(f).limit_denominator(1_000_000) for f in factors]
-        sizes = tuple(int(n * f) for n, f in zip(x.shape[2:], scales))
+        ratios = [Fraction(f).limit_denominator(1_000_000) for f in factors]
+        sizes, scales = tuple(int(n * f) for n, f in zip(x.shape[2:], ratios)), [*ratios]
     if len(sizes) != count or min(sizes) < 1:
         given = size if size is not None else scale_factor
         raise located(ValueError(f"{name}: expected {count} extents >= 1 for {x.type}, got {given!r}"))

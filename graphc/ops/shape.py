@@ -238,7 +238,7 @@ def _pad_type(
     return TensorType(tuple(extents), x.dtype)
 
 
-@define_op(infer=_pad_type, traits="view", name="pad")
+@define_op(infer=_pad_type, traits="view margin", name="pad")
 def pad_(
     x: np.ndarray, value: np.ndarray, *, low: tuple[int, ...], high: tuple[int, ...], interior: tuple[int, ...]
 ) -> np.ndarray:

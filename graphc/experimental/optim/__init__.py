@@ -1,0 +1,6 @@
+"""Optimizers with `param_groups`, and `lr_scheduler`, which sets their learning rates from outside the graph."""
+
+from graphc.experimental.optim import lr_scheduler
+from graphc.experimental.optim.optimizer import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]

@@ -1,0 +1,82 @@
+"""Measures of how alike two batches of images are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphc import ops
+from graphc.dtype import DType
+from graphc.nn import check
+from graphc.nn.cell import Cell
+from graphc.tensor import Tensor
+
+
+def _check_images(where: str, img1: Tensor, img2: Tensor) -> None:
+    if img1.ndim != 4 or img1.shape != img2.shape or not img1.dtype.is_float or img1.dtype is not img2.dtype:
+        raise ValueError(
+            f"For '{where}', expected two float tensors [N, C, H, W] of one type, but got {img1.type}, {img2.type}."
+        )
+
+
+class PSNR(Cell):
+    """The peak signal-to-noise ratio of each image in decibels: 10 * log10(max_val^2 / mean squared difference).
+
+    Called with two batches `[N, C, H, W]`; returns `[N]`.
+
+    Args:
+        max_val: the range of the pixels' values.
+    """
+
+    def __init__(self, max_val: float = 1.0) -> None:
+        super().__init__()
+        self.max_val = check.positive_float("PSNR", "max_val", max_val)
+
+    def construct(self, img1: Tensor, img2: Tensor) -> Tensor:
+        _check_images("PSNR", img1, img2)
+        difference = img1 - img2
+        return 10.0 * ops.log10(self.max_val**2 / ops.mean(difference * difference, (1, 2, 3)))
+
+
+class SSIM(Cell):
+    """The structural similarity of each pair of images (Wang et al. 2004), at most 1.
+
+    Called with two batches `[N, C, H, W]`; returns `[N]`: means over channels and places of a Gaussian window.
+
+    Args:
+        max_val: the range of the pixels' values.
+        filter_size: extent of the window, at most H and W.
+        filter_sigma: the Gaussian's standard deviation in pixels.
+        k1, k2: the constants (k * max_val)^2 that keep quotients of small numbers steady.
+    """
+
+    def __init__(
+        self, max_val: float = 1.0, filter_size: int = 11, filter_sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03
+    ) -> None:
+        super().__init__()
+        self.max_val = check.positive_float("SSIM", "max_val", max_val)
+        self.filter_size = check.positive_int("SSIM", "filter_size", filter_size)
+        self.filter_sigma = check.positive_float("SSIM", "filter_sigma", filter_sigma)
+        self.c1 = (check.positive_float("SSIM", "k1", k1) * max_val) ** 2
+        self.c2 = (check.positive_float("SSIM", "k2", k2) * max_val) ** 2
+
+    def construct(self, img1: Tensor, img2: Tensor) -> Tensor:
+        _check_images("SSIM", img1, img2)
+        channels = img1.shape[1]
+        window = self._window(channels, img1.dtype)
+
+        def blurred(x: Tensor) -> Tensor:
+            return ops.conv2d(x, window, groups=channels)
+
+        mean1, mean2 = blurred(img1), blurred(img2)
+        product, squares = mean1 * mean2 * 2.0, mean1 * mean1 + mean2 * mean2
+        light = (product + self.c1) / (squares + self.c1)
+        covariance = blurred(img1 * img2) * 2.0 - product
+        variance = blurred(img1 * img1 + img2 * img2) - squares
+        return ops.mean(light * (covariance + self.c2) / (variance + self.c2), (1, 2, 3))
+
+    def _window(self, channels: int, dtype: DType) -> Tensor:
+        """The Gaussian for each channel, of sum 1: `[C, 1, K, K]`."""
+        distance = np.arange(self.filter_size) - (self.filter_size - 1) / 2
+        line = np.exp(-(distance**2) / (2 * self.filter_sigma**2))
+        plane = np.outer(line, line) / line.sum() ** 2
+        return Tensor(np.tile(plane, (channels, 1, 1, 1)), dtype)

@@ -1,0 +1,376 @@
+"""MindSpore's older classes: `ops.ReduceSum(keep_dims=True)(x, axis)`, `ops.Add()(x, y)`.
+
+Each is a row of a table: the class's name, its attributes with their defaults, and the function that a call runs, which
+is given the object and then the arguments. Rows without attributes name a function of `graphc.ops`, which is looked up
+when it is called.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from graphc.dispatch import located
+from graphc.dtype import float32, int32
+from graphc.ops import control
+from graphc.ops.coerce import as_tensor, cast, full_like
+from graphc.ops.shape import split_evenly
+from graphc.tensor import Parameter, Tensor
+
+
+class Primitive:
+    """An operation as an object: its attributes are set when it is made, its operands given when it is called.
+
+    Args:
+        name: what it is called when it is printed.
+    """
+
+    attributes: tuple[str, ...] = ()
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or type(self).__name__
+
+    def __call__(self, *args: Any) -> Any:
+        raise located(TypeError(f"{self.name}: a bare Primitive computes nothing"))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{a}={getattr(self, a)}" for a in self.attributes)
+        return f"Prim[{self.name}]<{shown}>" if shown else f"Prim[{self.name}]"
+
+
+def _function(name: str) -> Callable[..., Any]:
+    return getattr(import_module("graphc.ops"), name)  # type: ignore[no-any-return]
+
+
+def _primitive(name: str, attributes: dict[str, Any], call: Callable[..., Any]) -> type[Primitive]:
+    """The class of a row of the table. An attribute whose default is `_REQUIRED` must be given."""
+    parameters = [
+        inspect.Parameter(a, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=d) for a, d in attributes.items()
+    ]
+    signature = inspect.Signature(parameters)
+
+    def __init__(self: Primitive, *args: Any, **kwargs: Any) -> None:  # noqa: N807 (becomes a method)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise located(TypeError(f"{name}: {error}")) from None
+        bound.apply_defaults()
+        self.name = name
+        vars(self).update(bound.arguments)
+
+    def __call__(self: Primitive, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 (becomes a method)
+        return call(self, *args, **kwargs)
+
+    members = {
+        "__init__": __init__, "__call__": __call__, "__doc__": f"`{name}` of MindSpore's older API.",
+        "attributes": tuple(attributes), "__signature__": signature, "__module__": __name__,
+    }  # fmt: skip
+    return type(name, (Primitive,), members)
+
+
+_REQUIRED = inspect.Parameter.empty
+
+# Classes without attributes, and the function that each is
+
+_PLAIN = {
+    "Abs": "abs", "ACos": "acos", "Acosh": "acosh", "Add": "add", "AddN": "addn", "Asin": "asin", "Asinh": "asinh",
+    "Assign": "assign", "AssignAdd": "assign_add", "AssignSub": "assign_sub", "Atan": "atan", "Atan2": "atan2",
+    "Atanh": "atanh", "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor",
+    "Cast": "cast", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Depend": "depend", "Diag": "diag", "Div": "div",
+    "DType": "dtype", "Elu": "elu", "Equal": "equal", "Erf": "erf", "Erfc": "erfc", "Erfinv": "erfinv", "Exp": "exp",
+    "ExpandDims": "expand_dims", "Expm1": "expm1", "Eye": "eye", "Fill": "fill", "Flatten": "flatten", "Floor": "floor",
+    "FloorDiv": "floor_div", "FloorMod": "floor_mod", "GatherD": "gather_d", "GatherNd": "gather_nd",
+    "GatherV2": "gather", "GeLU": "gelu", "Greater": "greater", "GreaterEqual": "greater_equal",
+    "HSigmoid": "hardsigmoid", "HSwish": "hardswish", "Identity": "identity", "IsFinite": "isfinite", "IsInf": "isinf",
+    "IsNan": "isnan", "Less": "less", "LessEqual": "less_equal", "LinSpace": "linspace", "Log": "log", "Log1p": "log1p",
+    "LogicalAnd": "logical_and", "LogicalNot": "logical_not", "LogicalOr": "logical_or", "LogicalXor": "logical_xor",
+    "MaskedFill": "masked_fill", "MaskedSelect": "masked_select", "Maximum": "maximum", "Minimum": "minimum",
+    "Mish": "mish", "Mod": "fmod", "Mul": "mul", "Neg": "neg", "NotEqual": "not_equal", "Ones": "ones",
+    "OnesLike": "ones_like", "Partial": "partial", "Pow": "pow", "PReLU": "prelu", "Rank": "rank", "RealDiv": "div",
+    "Reciprocal": "reciprocal", "ReLU": "relu", "ReLU6": "relu6", "Reshape": "reshape", "Rint": "round",
+    "Rsqrt": "rsqrt", "ScalarToArray": "scalar_to_tensor", "ScalarToTensor": "scalar_to_tensor",
+    "ScatterNd": "scatter_nd",
+    "Select": "select", "SeLU": "selu", "Shape": "shape", "Sigmoid": "sigmoid", "Sign": "sign", "Sin": "sin",
+    "Sinh": "sinh", "Size": "size", "Slice": "slice", "Softplus": "softplus", "Softsign": "softsign", "Sqrt": "sqrt",
+    "Square": "square", "Sub": "sub", "Tan": "tan", "Tanh": "tanh", "TensorAdd": "add",
+    "TensorScatterAdd": "tensor_scatter_add", "TensorScatterUpdate": "tensor_scatter_update", "Tile": "tile",
+    "Transpose": "transpose", "Unique": "unique", "UnsortedSegmentSum": "unsorted_segment_sum",
+    "Xlogy": "xlogy", "Zeros": "zeros", "ZerosLike": "zeros_like",
+}  # fmt: skip
+
+
+def _plain_call(function_name: str) -> Callable[..., Any]:
+    def call(self: Primitive, *args: Any, **kwargs: Any) -> Any:
+        return _function(function_name)(*args, **kwargs)
+
+    return call
+
+
+# Classes with attributes: what a call does, given the object and the arguments
+
+
+def _reduce(function_name: str) -> Callable[..., Any]:
+    def call(self: Any, x: Any, axis: Any = ()) -> Tensor:
+        x = as_tensor(self.name, x)
+        if getattr(self, "skip_mode", False) and isinstance(axis, (tuple, list)) and not axis:
+            return x
+        options = {"dtype": x.dtype} if function_name == "sum" and not x.dtype.is_bool else {}
+        result: Tensor = _function(function_name)(x, axis, self.keep_dims, **options)
+        return result
+
+    return call
+
+
+def _arg_with_value(function_name: str) -> Callable[..., Any]:
+    def call(self: Any, input: Any) -> tuple[Tensor, Tensor]:
+        position, value = _function(function_name)(input, self.axis, self.keep_dims)
+        return cast(position, int32), value
+
+    return call
+
+
+def _arg(function_name: str) -> Callable[..., Any]:
+    def call(self: Any, input_x: Any) -> Tensor:
+        return cast(_function(function_name)(input_x, self.axis), self.output_type)
+
+    return call
+
+
+def _with_int32_positions(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return pair[0], cast(pair[1], int32)
+
+
+def _matmul(self: Any, x: Any, y: Any) -> Tensor:
+    x, y = as_tensor(self.name, x), as_tensor(self.name, y)
+    x = x.swapaxes(-1, -2) if self.transpose_a else x
+    y = y.swapaxes(-1, -2) if self.transpose_b else y
+    result: Tensor = _function("matmul")(x, y)
+    return result
+
+
+def _scan(function_name: str, neutral: int) -> Callable[..., Any]:
+    """Running sums or products; `exclusive` leaves out the element itself, `reverse` starts at the end."""
+
+    def call(self: Any, input: Any, axis: int) -> Tensor:
+        x = as_tensor(self.name, input)
+        x = x.flip(axis) if self.reverse else x
+        y: Tensor = _function(function_name)(x, axis, None if x.dtype.is_bool else x.dtype)
+        if self.exclusive and x.shape[axis]:
+            first = full_like(y.narrow(axis, 0, 1), neutral)
+            y = _function("concat")([first, y.narrow(axis, 0, x.shape[axis] - 1)], axis)
+        return y.flip(axis) if self.reverse else y
+
+    return call
+
+
+def _strided_slice(self: Any, input_x: Any, begin: Any, end: Any, strides: Any) -> Tensor:
+    """TensorFlow's rule: bit i of a mask is about part i of begin, end and strides."""
+    parts: list[Any] = []
+    for i, (lo, hi, step) in enumerate(zip(begin, end, strides, strict=True)):
+        bit = 1 << i
+        if self.ellipsis_mask & bit:
+            parts.append(Ellipsis)
+        elif self.new_axis_mask & bit:
+            parts.append(None)
+        elif self.shrink_axis_mask & bit:
+            parts.append(lo)
+        else:
+            parts.append(slice(None if self.begin_mask & bit else lo, None if self.end_mask & bit else hi, step))
+    return as_tensor(self.name, input_x)[tuple(parts)]
+
+
+def _pad(self: Any, x: Any) -> Tensor:
+    pairs = [n for pair in reversed(self.paddings) for n in pair]
+    result: Tensor = _function("pad")(x, pairs)
+    return result
+
+
+def _bias_add(self: Any, input_x: Any, bias: Any) -> Tensor:
+    _only(self, "data_format", "NCHW")
+    x, bias = as_tensor(self.name, input_x), as_tensor(self.name, bias)
+    return x + bias.reshape(-1, *(1,) * (x.ndim - 2))
+
+
+def _conv2d(self: Any, x: Any, weight: Any) -> Tensor:
+    _only(self, "data_format", "NCHW")
+    _only(self, "mode", 1)
+    result: Tensor = _function("conv2d")(
+        x, weight, None, self.stride, self.pad_mode, self.pad, self.dilation, self.group
+    )
+    if result.shape[1] != self.out_channel:
+        raise located(ValueError(f"Conv2D: out_channel is {self.out_channel}, the weight has {result.shape[1]}"))
+    return result
+
+
+def _pool(function_name: str) -> Callable[..., Any]:
+    def call(self: Any, x: Any) -> Tensor:
+        _only(self, "data_format", "NCHW")
+        result: Tensor = _function(function_name)(x, self.kernel_size, self.strides, pad_mode=self.pad_mode.lower())
+        return result
+
+    return call
+
+
+def _softmax_cross_entropy(self: Any, logits: Any, labels: Any) -> tuple[Tensor, Tensor]:
+    loss = _function("softmax_cross_entropy_with_logits")(logits, labels)
+    return loss, _function("softmax")(logits) - labels
+
+
+def _nll_loss(self: Any, logits: Any, labels: Any, weight: Any) -> tuple[Tensor, Tensor]:
+    loss = _function("nll_loss")(logits, labels, weight, self.ignore_index, self.reduction)
+    counted = _function("not_equal")(labels, self.ignore_index)
+    chosen = _function("gather")(weight, _function("select")(counted, labels, 0), 0)
+    return loss, _function("select")(counted, chosen, 0.0).sum()
+
+
+def _resize_nearest(self: Any, input_x: Any) -> Tensor:
+    _only(self, "align_corners", False)
+    _only(self, "half_pixel_centers", False)
+    result: Tensor = _function("interpolate")(input_x, self.size, mode="nearest")
+    return result
+
+
+def _resize_bilinear(self: Any, image: Any, size: Any) -> Tensor:
+    if not self.align_corners:
+        _only(self, "half_pixel_centers", True)
+    result: Tensor = _function("interpolate")(image, size, mode="bilinear", align_corners=self.align_corners)
+    return result
+
+
+def _only(self: Any, attribute: str, value: Any) -> None:
+    """Refuses an attribute's other values."""
+    if getattr(self, attribute) != value:
+        given = getattr(self, attribute)
+        raise located(ValueError(f"{self.name}: {attribute} must be {value!r}, got {given!r}"))
+
+
+def _scatter_nd_update(self: Any, input_x: Parameter, indices: Any, value: Any) -> Parameter:
+    return control.assign(input_x, _function("tensor_scatter_update")(input_x, indices, value))
+
+
+def _float_status(self: Any, x: Any) -> Tensor:
+    """`[1.]` if an element is infinite or NaN, `[0.]` if none is."""
+    finite = _function("all")(_function("isfinite")(x))
+    return cast(_function("logical_not")(finite), float32).reshape(1)
+
+
+def _unstack(self: Any, x: Any) -> tuple[Tensor, ...]:
+    parts: tuple[Tensor, ...] = _function("unstack")(x, self.axis)
+    if self.num is not None and self.num != len(parts):
+        raise located(ValueError(f"Unstack: num is {self.num}, but there are {len(parts)} slices"))
+    return parts
+
+
+def _seed(self: Any) -> int | None:
+    """The seed of a random class: its two numbers together, or the global one if both are 0."""
+    return (int(self.seed) << 32) + int(self.seed2) if self.seed or self.seed2 else None
+
+
+_KEEP: dict[str, Any] = {"keep_dims": False}
+_SEEDS: dict[str, Any] = {"seed": 0, "seed2": 0}
+_POOL: dict[str, Any] = {"kernel_size": 1, "strides": 1, "pad_mode": "valid", "data_format": "NCHW"}
+
+_WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
+    "AdaptiveAvgPool2D": (
+        {"output_size": _REQUIRED}, lambda p, x: _function("adaptive_avg_pool2d")(x, p.output_size)
+    ),
+    "ArgMaxWithValue": ({"axis": 0, **_KEEP}, _arg_with_value("argmax_with_value")),
+    "ArgMinWithValue": ({"axis": 0, **_KEEP}, _arg_with_value("argmin_with_value")),
+    "Argmax": ({"axis": -1, "output_type": int32}, _arg("argmax")),
+    "Argmin": ({"axis": -1, "output_type": int32}, _arg("argmin")),
+    "AvgPool": ({**_POOL, "pad_mode": "VALID"}, _pool("avg_pool2d")),
+    "BatchMatMul": ({"transpose_a": False, "transpose_b": False}, _matmul),
+    "BiasAdd": ({"data_format": "NCHW"}, _bias_add),
+    "BinaryCrossEntropy": (
+        {"reduction": "mean"},
+        lambda p, input, target, weight=None: _function("binary_cross_entropy")(input, target, weight, p.reduction),
+    ),
+    "BroadcastTo": ({"shape": _REQUIRED}, lambda p, input: _function("broadcast_to")(input, p.shape)),
+    "Concat": ({"axis": 0}, lambda p, tensors: _function("concat")(tensors, p.axis)),
+    "Conv2D": (
+        {
+            "out_channel": _REQUIRED, "kernel_size": _REQUIRED, "mode": 1, "pad_mode": "valid", "pad": 0, "stride": 1,
+            "dilation": 1, "group": 1, "data_format": "NCHW",
+        },
+        _conv2d,
+    ),
+    "CumProd": ({"exclusive": False, "reverse": False}, _scan("cumprod", 1)),
+    "CumSum": ({"exclusive": False, "reverse": False}, _scan("cumsum", 0)),
+    "Einsum": ({"equation": _REQUIRED}, lambda p, inputs: _function("einsum")(p.equation, *inputs)),
+    "FloatStatus": ({}, _float_status),
+    "Gather": (
+        {"batch_dims": 0},
+        lambda p, input_params, input_indices, axis: _function("gather")(
+            input_params, input_indices, axis, p.batch_dims
+        ),
+    ),
+    "L2Loss": ({}, lambda p, x: _function("square")(x).sum() / 2),
+    "L2Normalize": ({"axis": 0, "epsilon": 1e-4}, lambda p, x: _function("l2_normalize")(x, p.axis, p.epsilon)),
+    "LogSoftmax": ({"axis": -1}, lambda p, logits: _function("log_softmax")(logits, p.axis)),
+    "MatMul": ({"transpose_a": False, "transpose_b": False}, _matmul),
+    "MaxPool": (_POOL, _pool("max_pool2d")),
+    "Meshgrid": ({"indexing": "xy"}, lambda p, inputs: _function("meshgrid")(*inputs, indexing=p.indexing)),
+    "NLLLoss": ({"reduction": "mean", "ignore_index": -100}, _nll_loss),
+    "OneHot": (
+        {"axis": -1},
+        lambda p, indices, depth, on_value, off_value: _function("one_hot")(
+            indices, depth, on_value, off_value, p.axis
+        ),
+    ),
+    "Pad": ({"paddings": _REQUIRED}, _pad),
+    "ReduceAll": (_KEEP, _reduce("all")),
+    "ReduceAny": (_KEEP, _reduce("any")),
+    "ReduceMax": (_KEEP, _reduce("amax")),
+    "ReduceMean": (_KEEP, _reduce("mean")),
+    "ReduceMin": (_KEEP, _reduce("amin")),
+    "ReduceProd": (_KEEP, _reduce("prod")),
+    "ReduceSum": ({**_KEEP, "skip_mode": False}, _reduce("sum")),
+    "ResizeBilinearV2": ({"align_corners": False, "half_pixel_centers": False}, _resize_bilinear),
+    "ResizeNearestNeighbor": (
+        {"size": _REQUIRED, "align_corners": False, "half_pixel_centers": False}, _resize_nearest
+    ),
+    "ReverseSequence": (
+        {"seq_dim": _REQUIRED, "batch_dim": 0},
+        lambda p, x, seq_lengths: _function("reverse_sequence")(x, seq_lengths, p.seq_dim, p.batch_dim),
+    ),
+    "ReverseV2": ({"axis": _REQUIRED}, lambda p, input: _function("flip")(input, p.axis)),
+    "Round": ({}, lambda p, input, decimals=0: _function("round")(input, decimals=decimals)),
+    "ScatterNdUpdate": ({"use_locking": True}, _scatter_nd_update),
+    "SigmoidCrossEntropyWithLogits": (
+        {},
+        lambda p, predict, target: _function("binary_cross_entropy_with_logits")(predict, target, reduction="none"),
+    ),
+    "SmoothL1Loss": (
+        {"beta": 1.0, "reduction": "none"},
+        lambda p, prediction, target: _function("smooth_l1_loss")(prediction, target, p.beta, p.reduction),
+    ),
+    "Softmax": ({"axis": -1}, lambda p, input: _function("softmax")(input, p.axis)),
+    "SoftmaxCrossEntropyWithLogits": ({}, _softmax_cross_entropy),
+    "Sort": (
+        {"axis": -1, "descending": False},
+        lambda p, x: _with_int32_positions(_function("sort")(x, p.axis, p.descending)),
+    ),
+    "Split": ({"axis": 0, "output_num": 1}, lambda p, x: split_evenly(x, p.axis, p.output_num)),
+    "Squeeze": ({"axis": ()}, lambda p, input: _function("squeeze")(input, p.axis)),
+    "Stack": ({"axis": 0}, lambda p, x: _function("stack")(x, p.axis)),
+    "StandardNormal": (_SEEDS, lambda p, shape: _function("standard_normal")(shape, _seed(p))),
+    "StridedSlice": (
+        dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0),
+        _strided_slice,
+    ),
+    "TopK": ({"sorted": True}, lambda p, input, k: _with_int32_positions(_function("top_k")(input, k, p.sorted))),
+    "UniformInt": (
+        _SEEDS,
+        lambda p, shape, minval, maxval: _function("randint")(minval, maxval, shape, _seed(p), dtype=int32),
+    ),
+    "UniformReal": (_SEEDS, lambda p, shape: _function("rand")(*shape, seed=_seed(p))),
+    "Unstack": ({"axis": 0, "num": None}, _unstack),
+}  # fmt: skip
+
+
+PRIMITIVES: dict[str, type[Primitive]] = {
+    **{name: _primitive(name, {}, _plain_call(function)) for name, function in _PLAIN.items()},
+    **{name: _primitive(name, *row) for name, row in _WITH_ATTRIBUTES.items()},
+}
