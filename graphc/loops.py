@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphc.dtype import DType, bool_, int64
-from graphc.index import Ix, IxLike, Var
+from graphc.index import Gathered, Ix, IxLike, Var
+
+if TYPE_CHECKING:
+    from graphc.ir import Node
 
 
 class Buffer:
@@ -182,8 +185,6 @@ class LoopBuilder:
 
     def gathered(self, value: Value, extent: int, what: str = "index") -> Ix:
         """An index read from memory, checked at run time to lie in [0, extent)."""
-        from graphc.index import Gathered
-
         return Ix.of(Gathered(self.cast(value, int64), extent, what, self.guard, self.author))
 
     # Reductions
@@ -425,8 +426,6 @@ class TiledKernel:
 
 def all_values(roots: Iterator[Value] | Sequence[Value]) -> Iterator[Value]:
     """Every expression below the roots, operands first, each once."""
-    from graphc.index import Gathered
-
     seen: set[Value] = set()
 
     def visit(value: Value) -> Iterator[Value]:
@@ -451,6 +450,23 @@ def all_values(roots: Iterator[Value] | Sequence[Value]) -> Iterator[Value]:
 
     for root in roots:
         yield from visit(root)
+
+
+def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:
+    """The indices that the kernel reads from memory and checks."""
+    found: dict[Gathered, None] = {}
+
+    def visit(ix: Ix) -> None:
+        for atom, _ in ix.terms:
+            if isinstance(atom, Gathered):
+                found.setdefault(atom)
+            elif not isinstance(atom, Var):
+                visit(atom.of)
+
+    for value in kernel.values():
+        if value.kind in ("load", "position"):
+            visit(value.data[-1])
+    return list(found)
 
 
 @contextmanager

@@ -294,10 +294,20 @@ class Tensor:
 
             assign(self, changed)
         else:
-            self._array, self._buffer, self._node, self._trace = (
-                changed._array, changed._buffer, changed._node, changed._trace
-            )
-            self._promise = changed._promise
+            self._become(changed)
+
+    def _become(self, changed: Tensor) -> None:
+        """Makes this object stand for another value; what was noted of it before keeps the value it had."""
+        from graphc import context
+        from graphc.dispatch import state
+
+        before = Tensor.__new__(Tensor)
+        for target, source in ((before, self), (self, changed)):
+            target._array, target._buffer, target._promise = source._array, source._buffer, source._promise
+            target._node, target._trace, target.type = source._node, source._trace, source.type
+        for tape in state.tapes:
+            tape.rename({id(self): before, id(changed): self})
+        context.structure_changed()  # a trace may have captured the value that it had
 
     def __neg__(self) -> Tensor:
         return TABLE["neg"](self)

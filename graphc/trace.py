@@ -35,6 +35,7 @@ class Trace:
         self.bound: list[Tensor] = []  # what stands behind each input: an argument's stand-in has no entry
         self.forward: Node | None = None
         self.visited: dict[Cell, int] = {}
+        self.captured: list[tuple[Tensor, Any]] = []  # tensors from outside, each with the array it had
         self._names: set[str] = set()
         self._current: dict[int, Node] = {}  # id of a tensor from outside -> the node that holds its value now
         self._first: dict[int, Node] = {}  # id of a Parameter -> its input
@@ -75,7 +76,9 @@ class Trace:
         if not isinstance(tensor, Parameter):
             if tensor.ndim == 0:
                 return constant_node(tensor.item(), tensor.dtype, user_location())
-            return self.add_input("const", tensor.type, tensor)
+            held = Tensor.wrap(tensor.numpy_view())  # keeps the value though `tensor[i] = v` may give it another
+            self.captured.append((tensor, held.numpy_view()))
+            return self.add_input("const", tensor.type, held)
         node = self._first[id(tensor)] = self.add_input(tensor.name, tensor.type, tensor)
         return node
 
@@ -148,16 +151,19 @@ class Traced:
         graph: its arguments are the function's tensors, its other inputs are bound to `bound`.
         rebuild: makes what the function returned from the graph's outputs.
         visited: the Cells called, with the version each had.
+        captured: tensors from outside that are no arguments, with the array each had.
     """
 
     graph: Graph
     bound: tuple[Tensor, ...]
     rebuild: Callable[[list[Tensor]], Any]
     visited: tuple[tuple[weakref.ref[Cell], int], ...]
+    captured: tuple[tuple[Tensor, Any], ...]
 
     def still_valid(self) -> bool:
-        """Whether every Cell that was called still is as it was."""
-        return all((cell := ref()) is not None and cell.version == version for ref, version in self.visited)
+        """Whether every Cell that was called, and every tensor captured, still is as it was."""
+        cells = all((cell := ref()) is not None and cell.version == version for ref, version in self.visited)
+        return cells and all(tensor._array is array for tensor, array in self.captured)
 
 
 def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Traced:
@@ -189,7 +195,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     recording.check_pure(name)
     graph = Graph(name, tuple(recording.inputs), out_nodes, recording.updates(), arguments)
     visited = tuple((weakref.ref(cell), version) for cell, version in recording.visited.items())
-    return Traced(graph, tuple(recording.bound), rebuild, visited)
+    return Traced(graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured))
 
 
 def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[Tensor]], Any]]:

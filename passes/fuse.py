@@ -11,10 +11,13 @@ becomes an epilogue, of a contraction (bias, activation, the optimizer's update 
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container, Sequence
+from functools import partial
 from math import prod
 
+from graphc.index import Ix, IxLike, Var
 from graphc.ir import Graph, Node
+from graphc.loops import LoopBuilder, Reader, Value
 from graphc.op import TABLE
 from graphc.schedule import Group, Layout, Schedule
 
@@ -83,14 +86,21 @@ def _stored(graph: Graph, layouts: dict[Node, Layout]) -> dict[Node, int]:
             stored.add(node)
             stored.update(node.operands)
     groups: dict[Node, frozenset[Node]] = {}
+    in_step: set[Node] = set()  # computed once for each element of the one group that reads them
     for node in reversed(graph.nodes):
         if node.op in LEAVES:
             continue
         readers = frozenset(r for user in users[node] for r in ((user,) if user in stored else groups.get(user, ())))
-        joins = is_free(node) or (len(readers) == 1 and all(_joins(node, user, users) for user in users[node]))
-        if node not in stored and not joins:
-            stored.add(node)
         groups[node] = readers
+        if node in stored or is_free(node):
+            continue
+        root = next(iter(readers)) if len(readers) == 1 else None
+        if root is None or handmade(root) or is_contraction(root):
+            stored.add(node)
+        elif all(_elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
+            in_step.add(node)
+        elif not _computed_once(node, root, lambda n, one=readers: n not in stored and groups.get(n) == one):
+            stored.add(node)
     depth: dict[Node, int] = {}
     for node in graph.nodes:
         depth[node] = 1 + max((depth[o] for o in node.operands if o not in stored), default=0)
@@ -99,51 +109,51 @@ def _stored(graph: Graph, layouts: dict[Node, Layout]) -> dict[Node, int]:
     return {n: depth[n] for n in stored if n.op not in LEAVES}
 
 
-def _joins(node: Node, user: Node, users: dict[Node, list[Node]]) -> bool:
-    """Whether `node` may be computed where `user` reads it, without being computed over and over."""
-    if handmade(user) or is_contraction(user):
-        return is_free(node)
-    traits = TABLE[user.op].traits
-    if "reduction" in TABLE[node.op].traits:
-        return _hoistable(node, user, users)
-    if not traits & {"elementwise", "view", "reduction"}:
-        return False
-    if user.op == "broadcast_to" and prod(user.shape) > prod(node.shape) and prod(node.shape) > 1:
-        return _repeats_inner(node.shape, user.shape) and all(_joins(user, u, users) for u in users[user])
-    if is_free(user) and prod(user.shape) <= prod(node.shape):
-        return all(_joins(node, u, users) for u in users[user])
-    return True
+def _elementwise(user: Node, operand: Node) -> bool:
+    return "elementwise" in TABLE[user.op].traits and user.shape == operand.shape
 
 
-def _repeats_inner(shape: tuple[int, ...], wide: tuple[int, ...]) -> bool:
-    """Whether broadcasting repeats along the innermost axes only, so that outer loops compute each element once."""
-    padded = (1,) * (len(wide) - len(shape)) + shape
-    repeated = [small != big for small, big in zip(padded, wide, strict=True)]
-    return repeated == sorted(repeated)
+def _computed_once(node: Node, root: Node, inside: Callable[[Node], bool]) -> bool:
+    """Whether computing `node` where the group of `root` reads it takes no more than about computing it once.
+
+    A value is computed in the outermost loop in which its index is known. So the loops down to that one, over all the
+    indices at which it is read, must not run over many more elements than it has.
+    """
+    b = LoopBuilder()
+    loops = [b.var("i", n) for n in root.shape]
+    found: set[tuple[Ix, ...]] = set()
+    seen: dict[tuple[Node, tuple[Ix, ...]], Value] = {}
+
+    def value(member: Node, index: Sequence[IxLike]) -> Value:
+        at = tuple(Ix.of(i) for i in index)
+        if member is node:
+            found.add(at)
+        elif (member, at) in seen:
+            return seen[member, at]
+        elif member is root or (member.op not in LEAVES and (is_free(member) or inside(member))):
+            readers = (Reader(o.shape, o.dtype, partial(value, o)) for o in member.operands)
+            lower = TABLE[member.op].lower
+            assert lower is not None, f"op {member.op} has no lowering"
+            seen[member, at] = lower(b, list(at), *readers, **member.attrs)
+            return seen[member, at]
+        return b.given(f"{id(member)}{at}", member.dtype, frozenset().union(*(i.variables for i in at)))
+
+    value(root, [Ix.of(v) for v in loops])
+    return sum(_iterations(loops, at) for at in found) <= MOST_WORK * prod(node.shape)
 
 
-def _hoistable(node: Node, user: Node, users: dict[Node, list[Node]]) -> bool:
-    """A reduction may join loops whose outer part runs over what it keeps: the innermost axes were reduced."""
-    operand = node.operands[0].shape
-    kept = node.shape
-    inner = tuple(operand[: len(kept)]) == tuple(kept) or (
-        len(kept) == len(operand) and _repeats_inner(kept, operand)
-    )
-    if not inner:
-        return False
-    if user.op == "broadcast_to" or is_free(user):
-        if prod(user.shape) > prod(node.shape) and not _grows_inner(node.shape, user.shape):
-            return False
-        return all(_hoistable(node, u, users) if not _is_loop(u) else True for u in users[user])
-    return _is_loop(user) and "reduction" not in TABLE[user.op].traits
+def _iterations(loops: Sequence[Var], index: tuple[Ix, ...]) -> int:
+    """How often the loop runs in which the index is known; variables of reductions run innermost."""
+    needed: frozenset[Var] = frozenset().union(*(i.variables for i in index))
+    deepest = max((at for at, v in enumerate(loops) if v in needed), default=-1)
+    summed = [v for v in needed if v not in loops]
+    if summed:
+        deepest = len(loops) - 1
+    return prod(v.extent for v in (*loops[: deepest + 1], *summed))
 
 
-def _is_loop(node: Node) -> bool:
-    return bool(TABLE[node.op].traits & {"elementwise", "reduction"}) and not handmade(node)
-
-
-def _grows_inner(small: tuple[int, ...], wide: tuple[int, ...]) -> bool:
-    return _repeats_inner(small, wide) if len(small) == len(wide) else wide[: len(small)] == small
+MOST_WORK = 2
+"""How many times over a value may be computed instead of being stored."""
 
 
 class _Part:

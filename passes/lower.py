@@ -15,9 +15,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from graphc.index import Gathered, Ix, IxLike, Quotient, Remainder, Var
+from graphc.index import Ix, IxLike, Quotient, Remainder, Var
 from graphc.ir import Node
-from graphc.loops import Buffer, Condition, Kernel, LoopBuilder, Reader, Store, TiledKernel, Value, all_values, unguarded
+from graphc.loops import (
+    Buffer,
+    Condition,
+    Kernel,
+    LoopBuilder,
+    Reader,
+    Store,
+    TiledKernel,
+    Value,
+    all_values,
+    unguarded,
+)
 from graphc.op import TABLE
 from graphc.schedule import LANES, Group, Layout, Schedule
 
@@ -337,20 +348,3 @@ def _crossing_last(kernel: Kernel) -> Kernel:
             if along is not None:
                 return replace(kernel, loops=(*(v for v in kernel.loops[:-1] if v is not along), along, inner))
     return kernel
-
-
-def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:
-    """The indices that the kernel reads from memory and checks."""
-    found: dict[Gathered, None] = {}
-
-    def visit(ix: Ix) -> None:
-        for atom, _ in ix.terms:
-            if isinstance(atom, Gathered):
-                found.setdefault(atom)
-            elif not isinstance(atom, Var):
-                visit(atom.of)
-
-    for value in kernel.values():
-        if value.kind in ("load", "position"):
-            visit(value.data[-1])
-    return list(found)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby, product
 from math import inf, lcm, prod
 
@@ -149,6 +149,7 @@ class Plan:
         lanes: elements in a vector.
         axes: every output dim, in the order of the loops, outermost first.
         window: how many indices of each of `contraction.sums` the innermost loop's body holds.
+        streamed: the operand, "a" or "b", of which a step needs one vector at a time; the other is held in registers.
         cut: the sum's blocks, whose raw partial sums are kept between them; None where one block holds it all.
         packed: the operands ("a", "b") copied into panels before use.
     """
@@ -157,6 +158,7 @@ class Plan:
     lanes: int
     axes: tuple[Axis, ...]
     window: tuple[int, ...]
+    streamed: str
     cut: Cut | None = None
     packed: frozenset[str] = frozenset()
 
@@ -195,6 +197,7 @@ def units(c: Contraction, target_lanes: int) -> int:
     return plan(c, target_lanes).units
 
 
+@lru_cache(maxsize=64)
 def plan(c: Contraction, target_lanes: int) -> Plan:
     """Chooses the register tile, the units, the blocks and the packing.
 
@@ -203,8 +206,10 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     """
     lanes = max(1, target_lanes * SIZEOF["float"] // SIZEOF[c.element])
     c = c.merged()
-    tile = min(_tiles(c, lanes, _registers(target_lanes)), key=lambda tile: _cost(c, lanes, tile))
-    chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), _window(c, _vectors(c, lanes, tile))))
+    tile = _best_tile(c, lanes, _registers(target_lanes))
+    cells = _vectors(c, lanes, tile)
+    window = _window(c, cells)
+    chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), window, _streamed(c, cells, window)))
     return replace(chosen, cut=_cut(chosen))
 
 
@@ -232,8 +237,27 @@ def _steps(c: Contraction, lanes: int) -> int:
 # The register tile
 
 
+def _best_tile(c: Contraction, lanes: int, registers: int) -> dict[str, int]:
+    """The register tile of least cost among those that fit: elements of each output dim."""
+    tiles = sorted(_tiles(c, lanes, registers), key=lambda tile: -prod(tile.values()))
+    best, least = tiles[-1], inf
+    for tile in tiles:
+        cells = _vectors(c, lanes, tile)
+        if max(1, 8 / prod(cells.values())) * _work(c, lanes) < least:  # else its chains are too few to be best
+            step = _step(c, cells)
+            cost = _cost(c, lanes, tile, step) if step.registers <= registers else inf
+            if cost < least:
+                best, least = tile, cost
+    return best
+
+
+def _work(c: Contraction, lanes: int) -> int:
+    """All fmas, of a vector each."""
+    return _steps(c, lanes) * prod(-(-d.extent // lanes) if d.name == c.lanes else d.extent for d in c.outputs)
+
+
 def _tiles(c: Contraction, lanes: int, registers: int) -> Iterator[dict[str, int]]:
-    """Every register tile that fits: elements of each output dim."""
+    """The register tiles worth trying, down to a single vector."""
     m, n = (tuple(d for d in dims if d.name != c.lanes) for dims in (c.m, c.n))
     vectors = 1 if c.lanes_summed else -(-c.lane.extent // lanes)
     for along in _sizes(vectors, 8):
@@ -241,9 +265,7 @@ def _tiles(c: Contraction, lanes: int, registers: int) -> Iterator[dict[str, int
             tile = {d.name: 1 for d in c.outputs} | rows | columns
             if not c.lanes_summed:
                 tile[c.lanes] = along * lanes
-            cells = _vectors(c, lanes, tile)
-            count = prod(cells.values())
-            if count == 1 or (count < registers and _step(c, cells).registers <= registers):
+            if prod(_vectors(c, lanes, tile).values()) < registers:
                 yield tile
 
 
@@ -269,16 +291,17 @@ def _vectors(c: Contraction, lanes: int, tile: Mapping[str, int]) -> dict[str, i
     return {name: -(-size // lanes) if name == c.lanes else size for name, size in tile.items()}
 
 
-def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
+def _cost(c: Contraction, lanes: int, tile: Mapping[str, int], step: _Step) -> float:
     """Half cycles for all tiles: two fmas and two loads a cycle, a latency of four, and some work for each tile."""
     axes = _axes(c, lanes, tile)
     variants = prod(len(axis.groups) for axis in axes)
     if variants > MOST_VARIANTS:
         return inf
-    step = _step(c, {axis.dim.name: axis.vectors / axis.tiles for axis in axes})
+    fmas = prod(axis.vectors / axis.tiles for axis in axes)
     size = SIZEOF[c.element]
     far = sum(axis.tile > axis.lanes and size * max(abs(axis.dim.a), abs(axis.dim.b)) >= 8 * FAR for axis in axes)
-    each = _steps(c, lanes) * max(step.fmas + 0.3 * step.loads, 0.8 * step.loads, 8) + 2 * step.fmas + 16
+    loads = step.loads * fmas / step.fmas
+    each = _steps(c, lanes) * max(fmas + 0.3 * loads, 0.8 * loads, 8) + 2 * fmas + 16
     return prod(axis.tiles for axis in axes) * each * (1 + 0.01 * variants + 0.02 * far)
 
 
@@ -292,21 +315,25 @@ class _Step:
 
 
 def _step(c: Contraction, tile: Mapping[str, float]) -> _Step:
-    """What the innermost loop does at each step, for a tile of vectors along the lanes.
-
-    Of the operand with more vectors one lives at a time, the other is held whole; and so is one of which the next
-    step reads a part again, which it then need not load.
-    """
+    """What the innermost loop does at each step, for a tile of vectors along the lanes."""
     window = _window(c, tile)
     one = {x: _touched(c, x, tile, [1] * len(window)) for x in "ab"}
     each = {x: _touched(c, x, tile, window) / prod(window) for x in "ab"}
-    unrolled = [d for d, w in zip(c.sums, window, strict=True) if w > 1]
-    streamed = "a" if one["a"] > one["b"] else "b"
-    if any(_apart(c, streamed, tile, d) is not None for d in unrolled):
-        streamed = ""
+    streamed = _streamed(c, tile, window)
     held = sum(1 if x == streamed else one[x] for x in "ab")
     fmas = prod(tile.values())
     return _Step(fmas, sum(each[x] * (2 if c.lane.stride(x) else 1) for x in "ab"), fmas + held + 1)
+
+
+def _streamed(c: Contraction, tile: Mapping[str, float], window: Sequence[int]) -> str:
+    """The operand of which one vector lives at a time, while the other is held whole: the one with more vectors.
+
+    But one of which the next step reads a part again (neighbouring pixels under a filter) is held.
+    """
+    count = {x: prod(tile[d.name] for d in c.outputs if d.stride(x)) for x in "ab"}
+    unrolled = [d for d, w in zip(c.sums, window, strict=True) if w > 1]
+    slides = {x: any(_apart(c, x, tile, d) is not None for d in unrolled) for x in "ab"}
+    return max("ab", key=lambda x: (not slides[x], count[x]))
 
 
 def _touched(c: Contraction, operand: str, tile: Mapping[str, float], extents: Sequence[int]) -> float:
@@ -324,9 +351,8 @@ def _touched(c: Contraction, operand: str, tile: Mapping[str, float], extents: S
 
 def _apart(c: Contraction, operand: str, tile: Mapping[str, float], d: Dim) -> float | None:
     """By how much of a tile neighbouring indices of a summed dim move it; None where they share nothing."""
-    step, strides = abs(d.stride(operand)), {t.name: abs(t.stride(operand)) for t in c.outputs}
-    shares = [step // s / tile[name] for name, s in strides.items() if step and s and step % s == 0]
-    return min((share for share in shares if share < 1), default=None)
+    shares = [steps / tile[name] for name, steps in c.slides[operand, d.name] if steps < tile[name]]
+    return min(shares, default=None)
 
 
 def _window(c: Contraction, tile: Mapping[str, float]) -> tuple[int, ...]:
@@ -367,7 +393,7 @@ def _blocked(chosen: Plan) -> Plan:
     must = [x for x in "ab" if _scattered(c, x)]
     may = [x for x in "ab" if _far(c, x) and _pays(chosen, x, tile)]
     kept = min(chosen.steps, PANEL_BYTES // tile or 1, PANEL_STEPS if c.scalars in may else chosen.steps)
-    total = chosen.steps * prod(axis.vectors for axis in chosen.axes)
+    total = _work(c, chosen.lanes)
     enough = min(max(UNIT_WORK, total // UNITS), 64 * UNIT_WORK)
     enough = max(enough, (32 if c.scalars in may else 8 if must or may else 0) * UNIT_WORK)
     axes = list(chosen.axes)

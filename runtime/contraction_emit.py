@@ -191,9 +191,8 @@ class _Kernel:
         names = [d.name for d in self.c.sums[len(self.c.sums) - len(window) :]]
         loaded: dict[tuple[str, int], Val] = {}
         accs = list(accs)
-        offsets = [[side.offset(cell.offsets) for cell in cells] for side in place.sides[:2]]
-        many = max(offsets, key=lambda some: len(set(some)))  # of that operand, one vector lives at a time
-        order = sorted(range(len(cells)), key=lambda n: many[n])
+        streamed = place.sides["ab".index(self.plan.streamed)]
+        order = sorted(range(len(cells)), key=lambda n: streamed.offset(cells[n].offsets))
         for index in product(*(range(w) for w in window)):
             step = dict(zip(names, index, strict=True))
             for n in order:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from graphc.runtime.llvmtext import Builder, Val
 
@@ -142,19 +142,19 @@ class Contraction:
         if len(set(related)) != len(related):
             raise ValueError(f"contraction: at most one condition on each dim, got {', '.join(related)}")
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[Dim, ...]:
         return self.batch + self.m + self.n
 
-    @property
+    @cached_property
     def lane(self) -> Dim:
         return next(d for d in self.outputs + self.k if d.name == self.lanes)
 
-    @property
+    @cached_property
     def lanes_summed(self) -> bool:
         return any(d.name == self.lanes for d in self.k)
 
-    @property
+    @cached_property
     def sums(self) -> tuple[Dim, ...]:
         """The summed dims a chain runs over: all but one that lies across the lanes."""
         return tuple(d for d in self.k if d.name != self.lanes)
@@ -168,6 +168,22 @@ class Contraction:
     def scalars(self) -> str:
         """The other operand, as a rule the same in all lanes."""
         return "a" if self.lane.b else "b"
+
+    @cached_property
+    def slides(self) -> dict[tuple[str, str], tuple[tuple[str, int], ...]]:
+        """By (operand, summed dim): the output dims along which it moves the operand too, and by how many of theirs.
+
+        Neighbouring output pixels under a filter: what one index of the filter reads, the next reads one pixel further.
+        """
+        return {
+            (x, d.name): tuple(
+                (t.name, abs(d.stride(x) // t.stride(x)))
+                for t in self.outputs
+                if d.stride(x) and t.stride(x) and d.stride(x) % t.stride(x) == 0
+            )
+            for x in "ab"
+            for d in self.sums
+        }
 
     def condition(self, dim: str) -> Inside | None:
         """The condition on the terms that a dim, an output's or a summed one, takes part in."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from graphc.dtype import DType
 from graphc.index import Atom, Gathered, Ix, Quotient, Remainder, Var, variables_of
-from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value
+from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value, gathers
 from graphc.runtime.functions import ELEMENT, cast, function, identity
 from graphc.runtime.llvmtext import Builder, Module, Val, const, const_vector, i64, mask, suffix_of, vector
 from graphc.schedule import LANES
@@ -39,7 +39,7 @@ def units(kernel: Kernel) -> int:
 def emit_loops(module: Module, name: str, kernel: Kernel) -> None:
     """Writes the kernel as a function of the module."""
     builder = module.function(name, [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
-    writer = Writer(builder, slots(kernel))
+    writer = Writer(builder, kernel)
     writer.nest(kernel, builder.args[1], builder.args[2])
     builder.ret()
 
@@ -47,8 +47,9 @@ def emit_loops(module: Module, name: str, kernel: Kernel) -> None:
 class Writer:
     """Writes values into a function: knows where the buffers are and what the loop variables hold."""
 
-    def __init__(self, b: Builder, buffers: Sequence[Buffer]) -> None:
+    def __init__(self, b: Builder, kernel: Kernel | TiledKernel) -> None:
         self.b = b
+        buffers = slots(kernel)
         args = b.args[0]
         self.base = {buffer: b.load(b.gep(args, i, "ptr"), "ptr") for i, buffer in enumerate(buffers)}
         self._status = (args, len(buffers))
@@ -57,7 +58,7 @@ class Writer:
         self.width = LANES
         self.active: Val | None = None  # lanes that count, where not all do
         self._scopes: list[dict[object, Val]] = [{}]
-        self._checks = 0
+        self._checks = {gathered: number for number, gathered in enumerate(gathers(kernel))}
 
     # Scopes: what was written and still dominates
 
@@ -317,7 +318,7 @@ class Writer:
             steps = const_vector(range(self.width), element)
             return b.add(b.splat(self._narrow(self.vars[atom], element), self.width), steps)
         if isinstance(atom, Gathered):
-            return self._narrow(self._gathered(atom), element)
+            return self._narrow(self._spread(self._gathered(atom)), element)
         assert isinstance(atom, (Quotient, Remainder))
         return self._divided(self._lanes_index(atom.of, element), atom)
 
@@ -333,26 +334,20 @@ class Writer:
             return known
         b = self.b
         raw = self.value(atom.value)
-        bad = b.icmp("uge", raw, atom.extent)
         guard = None if atom.guard is None else self.value(atom.guard)
-        if raw.lanes > 1:
-            guard = None if guard is None else self._spread(guard)
-            for lanes_on in (guard, self.active):
-                bad = bad if lanes_on is None else b.int_op("and", bad, lanes_on)
-        elif guard is not None and guard.lanes == 1:
-            bad = b.int_op("and", bad, guard)
-        elif guard is not None:
-            bad = b.int_op("and", b.splat(bad, self.width), guard)
+        if guard is not None and guard.lanes > 1:
+            raw = self._spread(raw)
+        outside = b.icmp("uge", raw, atom.extent)
+        bad = outside
+        for lanes_on in (guard, self.active if raw.lanes > 1 else None):
+            if lanes_on is not None:
+                bad = b.int_op("and", bad, b.splat(lanes_on, raw.lanes) if lanes_on.lanes < raw.lanes else lanes_on)
         self._report(atom, raw, bad)
-        zero = const(0, raw.type)
-        safe = b.select(bad if bad.lanes == raw.lanes else b.extract(bad, 0), zero, raw)
-        self._scopes[-1][atom] = safe
+        safe = self._scopes[-1][atom] = b.select(outside, const(0, raw.type), raw)
         return safe
 
     def _report(self, atom: Gathered, raw: Val, bad: Val) -> None:
         b = self.b
-        number = self._checks
-        self._checks += 1
         args, at = self._status
         source = next((v for v in _loads(atom.value)), None)
         if bad.lanes > 1:
@@ -376,7 +371,7 @@ class Writer:
                     step = address.coefficient(self.lane_var) if self.lane_var is not None else 0
                     position = b.add(position, b.mul(lane, step or 0))
             status = b.load(b.gep(args, at, "ptr"), "ptr")
-            b.call("graphc_index_error", "void", status, args, i64(number), position, found)
+            b.call("graphc_index_error", "void", status, args, i64(self._checks[atom]), position, found)
 
     # Loads
 
@@ -413,7 +408,7 @@ class Writer:
 
     def _addresses(self, base: Val, address: Ix, element: str) -> Val:
         low, high = address.bounds
-        index = self._lanes_index(address, "i32" if -(2**31) <= low and high < 2**31 and not _has_data(address) else "i64")
+        index = self._lanes_index(address, "i32" if low >= -(2**31) and high < 2**31 and not _has_data(address) else "i64")
         return self.b.emit(
             f"<{self.width} x ptr>", f"getelementptr {element}, ptr {base.name}, {index.type} {index.name}"
         )
@@ -486,9 +481,8 @@ class Writer:
             for item in self._each(value):
                 total = self._combine(kind, value.dtype, total, item)
             return total
-        with self.b.loop_carrying(0, var.extent, [start]) as (index, (running,), out):
-            with self.at(var, index):
-                out[0] = self._combine(kind, value.dtype, running, self._spread(self.value(value.args[0])))
+        with self.b.loop_carrying(0, var.extent, [start]) as (index, (running,), out), self.at(var, index):
+            out[0] = self._combine(kind, value.dtype, running, self._spread(self.value(value.args[0])))
         return out[0]
 
     def _short(self, value: Value) -> bool:
@@ -541,18 +535,16 @@ class Writer:
                 for k, item in enumerate(self._each(value)):
                     pair = keep(pair, item, const(k, vector(counter, width))) if k else (item, const(0, pair[1].type))
                 return self._widened(pair[1])
-            with b.loop_carrying(0, var.extent, pair) as (index, (x, i), out):
-                with self.at(var, index):
-                    where = b.splat(self._narrow(index, counter), width)
-                    out[:] = keep((x, i), self._spread(self.value(body)), where)
+            with b.loop_carrying(0, var.extent, pair) as (index, (x, i), out), self.at(var, index):
+                where = b.splat(self._narrow(index, counter), width)
+                out[:] = keep((x, i), self._spread(self.value(body)), where)
             return self._widened(out[1])
         full, tail = var.extent // LANES * LANES, var.extent % LANES
         steps = const_vector(range(LANES), counter)
         if full:
-            with b.loop_carrying(0, full, pair, LANES) as (index, (x, i), out):
-                with self.across(var, index):
-                    where = b.add(b.splat(self._narrow(index, counter), LANES), steps)
-                    out[:] = keep((x, i), self._spread(self.value(body)), where)
+            with b.loop_carrying(0, full, pair, LANES) as (index, (x, i), out), self.across(var, index):
+                where = b.add(b.splat(self._narrow(index, counter), LANES), steps)
+                out[:] = keep((x, i), self._spread(self.value(body)), where)
             pair = (out[0], out[1])
         if tail:
             with self.across(var, i64(full), tail):

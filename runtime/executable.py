@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphc.ir import Node, TensorType
-from graphc.loops import Buffer, Kernel, TiledKernel
-from graphc.passes.lower import gathers
+from graphc.loops import Buffer, Kernel, TiledKernel, gathers
 from graphc.runtime import jit, pool
 from graphc.runtime.emit import emit_loops, slots, units
 from graphc.runtime.handmade import KERNELS
@@ -341,26 +340,10 @@ class Executable:
         self._status[:] = 0
         number = self._starts.index((args - self._table_address) // 8)
         group, kernel = self.program.schedule.groups[number], self.program.kernels[number]
-        node = _failing(group)
-        if kernel is None:
-            what, extent = "index", _handmade_bound(node)
-        else:
+        node = group.nodes[-1]
+        what, extent = "index", node.shape[0] if node.shape else 1
+        if kernel is not None:
             gathered = gathers(kernel)[check]
-            what, extent = gathered.what, gathered.extent
-        raise IndexError(
-            f"{node.op}: {what} out of range: {value} at position {position}, expected 0 <= {what} < {extent}; {node.loc}"
-        )
-
-
-def _failing(group: Group) -> Node:
-    from graphc.op import TABLE
-
-    checked = [n for n in group.nodes if n.op not in ("input", "constant") and "checks" in TABLE[n.op].traits]
-    return checked[0] if checked else group.nodes[-1]
-
-
-def _handmade_bound(node: Node) -> int:
-    made = KERNELS[node.op]
-    bound = getattr(made, "bound", None)
-    return bound([o.type for o in node.operands], node.type, node.attrs) if bound else node.shape[0]
-
+            node, what, extent = gathered.author or node, gathered.what, gathered.extent
+        where = f"; {node.loc}" if str(node.loc) else ""
+        raise IndexError(f"{node.op}: {what} {value} at position {position} is out of range [0, {extent}){where}")

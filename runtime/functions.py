@@ -195,10 +195,13 @@ def cast(b: Builder, x: Val, source: DType, target: DType) -> Val:
     unsigned = source.short in ("u8", "bool")
     if target.is_float:
         return b.convert("uitofp" if unsigned else "sitofp", x, to)
+    if source.is_float and target.short == "u8":
+        signed = vecmath.saturating_fptosi(b, x, "i32")
+        inside = b.intrinsic("smin", signed.type, b.intrinsic("smax", signed.type, signed, const(0, signed.type)),
+                             const(255, signed.type))  # fmt: skip
+        return b.convert("trunc", inside, to)
     if source.is_float:
-        return vecmath.saturating_fptosi(b, x, to) if target.short != "u8" else b.convert(
-            "trunc", vecmath.saturating_fptosi(b, x, "i64"), "i8"
-        )
+        return vecmath.saturating_fptosi(b, x, to)
     if source.is_bool or target.itemsize > source.itemsize:
         return b.convert("zext" if unsigned else "sext", x, to)
     return b.convert("trunc", x, to)

@@ -6,7 +6,7 @@ from graphc.index import Ix, Var
 from graphc.loops import TiledKernel
 from graphc.runtime.contraction import Contraction, Dim, Inside, units
 from graphc.runtime.contraction_emit import emit
-from graphc.runtime.emit import Writer, slots
+from graphc.runtime.emit import Writer
 from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Module, Val
 from graphc.runtime.target import Target
@@ -46,7 +46,7 @@ def tiled_units(kernel: TiledKernel, target: Target) -> int:
 def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -> None:
     """Writes the kernel as a function of the module, of the same signature as loops have."""
     builder = module.function(name, [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
-    writer = Writer(builder, slots(kernel))
+    writer = Writer(builder, kernel)
     element = ELEMENT[kernel.acc.dtype.short]
     a, b = (
         builder.gep(writer.base[operand.data[0]], operand.data[1].const, element) for operand in (kernel.a, kernel.b)

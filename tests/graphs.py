@@ -11,7 +11,6 @@ brought into shape (positions are reduced modulo the axis they index). All draws
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -27,12 +26,11 @@ LARGEST = 1500
 """The most elements a value has: many small tensors find more than few large ones."""
 
 
-@dataclass(frozen=True)
 class Made:
-    """A graph, and the seed of the values of its inputs."""
+    """A graph, and the seed of the values of its inputs; prints as the graph's text."""
 
-    graph: Graph
-    seed: int
+    def __init__(self, graph: Graph, seed: int) -> None:
+        self.graph, self.seed = graph, seed
 
     def arrays(self) -> list[np.ndarray]:
         """Values for the inputs: mostly of moderate size, some of them the numbers at which things go wrong."""

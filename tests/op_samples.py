@@ -93,17 +93,28 @@ add("stop_gradient", sample(normal(3, 4)))
 add("bitwise_not", *(sample(edges(d)) for d in INTS))
 add("isnan isinf isfinite", *(sample(edges(d)) for d in (*FLOATS, *INTS)))
 
-_FLOAT_PAIRS = "add sub mul div floor_div floor_mod fmod maximum minimum"
+_FLOAT_PAIRS = "add sub mul div floor_mod fmod maximum minimum"
 _COMPARISONS = "less less_equal greater greater_equal equal not_equal"
-add(f"{_FLOAT_PAIRS} atan2 {_COMPARISONS}", *(sample(*pairs(d)) for d in FLOATS))
-add(f"{_FLOAT_PAIRS} atan2", sample(np.linspace(0.6, 2.7, 15).reshape(3, 5), np.linspace(3.1, 1.3, 15).reshape(3, 5), smooth=True))
-add(f"add sub mul floor_div floor_mod maximum minimum {_COMPARISONS}", *(sample(*pairs(d)) for d in INTS))
+add(f"{_FLOAT_PAIRS} floor_div atan2 {_COMPARISONS}", *(sample(*pairs(d)) for d in FLOATS))
+add(
+    f"{_FLOAT_PAIRS} atan2",
+    sample(np.linspace(0.6, 2.7, 15).reshape(3, 5), np.linspace(3.1, 1.3, 15).reshape(3, 5), smooth=True),
+)
+add(f"add sub mul floor_div floor_mod fmod maximum minimum {_COMPARISONS}", *(sample(*pairs(d)) for d in INTS))
 add("bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift", *(sample(*pairs(d)) for d in INTS))
-add("add mul maximum minimum logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor equal", sample(truth(4, 9), truth(4, 9)))
+add(
+    "add mul maximum minimum logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor equal",
+    sample(truth(4, 9), truth(4, 9)),
+)
+add("floor_div", sample(np.linspace(0.6, 2.7, 15), np.linspace(3.1, 0.3, 15)))
 add("pow", *(sample(*pairs(d)) for d in INTS), *(sample(*pairs(d)) for d in FLOATS))
 add("pow", sample(np.linspace(0.3, 2.0, 12), np.linspace(-1.5, 2.5, 12), smooth=True))
 add("pow", sample(whole(40, low=-9, high=9), whole(40, low=-3, high=40)))
-add("select", sample(truth(4, 5), normal(4, 5), normal(4, 5), smooth=True), sample(truth(3, 3), truth(3, 3), truth(3, 3)))
+add(
+    "select",
+    sample(truth(4, 5), normal(4, 5), normal(4, 5), smooth=True),
+    sample(truth(3, 3), truth(3, 3), truth(3, 3)),
+)
 add("select", sample(truth(37), whole(37, dtype="int32"), whole(37, dtype="int32")))
 
 _FAR = np.array([1e10, -1e10, 2.0**31, -(2.0**31), 2.0**63, -(2.0**63), 2.0**24 + 1, 255.5, 256.0, -0.9, -1.0, 254.9])
@@ -115,34 +126,65 @@ add("cast", sample(normal(3, 5), dtype=float64, smooth=True))
 # Data movement
 
 add("reshape", sample(normal(4, 6), shape=(2, 12), smooth=True), sample(normal(2, 3, 4), shape=(4, 3, 2), smooth=True))
-add("reshape", sample(normal(1), shape=()), sample(np.zeros((0, 4), "int32"), shape=(2, 0)), sample(truth(6), shape=(3, 1, 2)))
+add(
+    "reshape",
+    sample(normal(1), shape=()),
+    sample(np.zeros((0, 4), "int32"), shape=(2, 0)),
+    sample(truth(6), shape=(3, 1, 2)),
+)
 add("transpose", sample(normal(3, 5), perm=(1, 0), smooth=True), sample(normal(2, 3, 4), perm=(2, 0, 1), smooth=True))
 add("transpose", sample(whole(17, 33, dtype="int32"), perm=(1, 0)), sample(normal(), perm=()))
 add("broadcast_to", sample(normal(3, 1), shape=(2, 3, 4), smooth=True), sample(normal(), shape=(5,), smooth=True))
 add("broadcast_to", sample(normal(1, 4, 1, dtype="float32"), shape=(3, 4, 5)), sample(truth(1), shape=(0,)))
 add("slice", sample(normal(5, 7), begin=(1, 0), shape=(2, 3), step=(2, 3), smooth=True))
-add("slice", sample(normal(5, 7), begin=(0, 2), shape=(5, 0), step=(1, 1)), sample(whole(9), begin=(8,), shape=(1,), step=(5,)))
+add(
+    "slice",
+    sample(normal(5, 7), begin=(0, 2), shape=(5, 0), step=(1, 1)),
+    sample(whole(9), begin=(8,), shape=(1,), step=(5,)),
+)
 add("pad", sample(normal(3, 2), normal(), low=(1, 0), high=(2, 1), interior=(1, 2), smooth=True))
 add("pad", sample(whole(4), np.int64(9).reshape(()), low=(2,), high=(0,), interior=(0,)))
 add("pad", sample(np.zeros((0, 2), "float32"), np.float32(1).reshape(()), low=(1, 1), high=(1, 0), interior=(3, 0)))
-add("flip", sample(normal(3, 4, 2), axes=(0, 2), smooth=True), sample(whole(7), axes=(0,)), sample(truth(2, 3), axes=()))
-add("concat", sample(normal(2, 3), normal(2, 1), normal(2, 4), axis=1, smooth=True), sample(truth(2, 2), truth(3, 2), axis=0))
-add("concat", sample(whole(3, dtype="int32"), axis=0), sample(np.zeros((0, 2), "float32"), normal(2, 2, dtype="float32"), axis=0))
-add("iota", *(sample(shape=(3, 4), axis=a, dtype=d) for a in (0, 1) for d in (int64, float32)), sample(shape=(300,), axis=0, dtype=uint8))
+add(
+    "flip", sample(normal(3, 4, 2), axes=(0, 2), smooth=True), sample(whole(7), axes=(0,)), sample(truth(2, 3), axes=())
+)
+add(
+    "concat",
+    sample(normal(2, 3), normal(2, 1), normal(2, 4), axis=1, smooth=True),
+    sample(truth(2, 2), truth(3, 2), axis=0),
+)
+add(
+    "concat",
+    sample(whole(3, dtype="int32"), axis=0),
+    sample(np.zeros((0, 2), "float32"), normal(2, 2, dtype="float32"), axis=0),
+)
+add(
+    "iota",
+    *(sample(shape=(3, 4), axis=a, dtype=d) for a in (0, 1) for d in (int64, float32)),
+    sample(shape=(300,), axis=0, dtype=uint8),
+)
 
 # Reductions: sizes below, at and above the sixteen partial results, over each kind of run
 
-for _name in "sum prod max min argmax argmin".split():
+for _name in ["sum", "prod", "max", "min", "argmax", "argmin"]:
     _smooth = _name in ("sum", "prod", "max", "min")
     for _run in ((0, 1), (1, 2), (1, 3), (0, 3), (2, 2)):
         add(_name, sample(normal(3, 4, 5), run=_run, smooth=_smooth))
     add(_name, sample(normal(1000, dtype="float32"), run=(0, 1)), sample(normal(16, 33, dtype="float32"), run=(0, 1)))
     add(_name, sample(np.array([[1.0, np.nan, 2.0], [np.inf, 1.0, -np.inf]], "float32"), run=(1, 2)))
     add(_name, *(sample(whole(7, 19, low=0, high=4, dtype=d), run=(1, 2)) for d in INTS))
-add("sum prod", sample(np.zeros((0, 3), "float32"), run=(0, 1)), sample(np.array([2.0, 0.0, 3.0, 0.0, 1.0]), run=(0, 1), smooth=True))
+add(
+    "sum prod",
+    sample(np.zeros((0, 3), "float32"), run=(0, 1)),
+    sample(np.array([2.0, 0.0, 3.0, 0.0, 1.0]), run=(0, 1), smooth=True),
+)
 add("prod", sample(np.array([2.0, 0.0, 3.0]), run=(0, 1), smooth=True))
 add("max min argmax argmin", sample(truth(5, 6), run=(1, 2)), sample(np.zeros((0, 3), "float32"), run=(1, 2)))
-add("any all", *(sample(truth(4, 3, 20), run=r) for r in ((0, 1), (1, 3), (0, 3))), sample(np.zeros((3, 0), bool), run=(1, 2)))
+add(
+    "any all",
+    *(sample(truth(4, 3, 20), run=r) for r in ((0, 1), (1, 3), (0, 3))),
+    sample(np.zeros((3, 0), bool), run=(1, 2)),
+)
 add("any all", sample(np.ones((3, 17), bool), run=(1, 2)), sample(np.zeros((3, 17), bool), run=(1, 2)))
 
 # Sequences
@@ -150,7 +192,11 @@ add("any all", sample(np.ones((3, 17), bool), run=(1, 2)), sample(np.zeros((3, 1
 _shuffled = np.array([[3.0, 1.0, 2.0, 1.0, np.nan, -np.inf, 0.0, -0.0, np.inf, 1.0]], "float32")
 for _name in ("cumsum", "cumprod"):
     add(_name, sample(normal(3, 4, 2), axis=1, smooth=True), sample(normal(5), axis=0, smooth=True))
-    add(_name, sample(normal(40, 3, dtype="float32"), axis=0), *(sample(whole(4, 9, dtype=d, low=0), axis=1) for d in INTS))
+    add(
+        _name,
+        sample(normal(40, 3, dtype="float32"), axis=0),
+        *(sample(whole(4, 9, dtype=d, low=0), axis=1) for d in INTS),
+    )
     add(_name, sample(np.zeros((0, 3), "float32"), axis=0), sample(_shuffled, axis=1))
 add("cumprod", sample(np.array([2.0, 0.0, 3.0, 0.5]), axis=0, smooth=True))
 for _down in (False, True):
@@ -163,10 +209,17 @@ for _down in (False, True):
 
 add("gather", sample(normal(5, 3), whole(2, 4, low=0, high=5), axis=0, batch_dims=0, smooth=True))
 add("gather", sample(normal(2, 5, 3), whole(4, low=0, high=5, dtype="int32"), axis=1, batch_dims=0, smooth=True))
-add("gather", sample(normal(4, 3, 2), whole(6, low=0, high=4), whole(6, low=0, high=3), axis=0, batch_dims=0, smooth=True))
+add(
+    "gather",
+    sample(normal(4, 3, 2), whole(6, low=0, high=4), whole(6, low=0, high=3), axis=0, batch_dims=0, smooth=True),
+)
 add("gather", sample(normal(2, 4, 3, 2), whole(2, 5, low=0, high=4), axis=1, batch_dims=1, smooth=True))
 add("gather", sample(normal(2, 3, 4), whole(2, 5, low=0, high=4), axis=2, batch_dims=1, smooth=True))
-add("gather", sample(truth(7), np.array(3, "uint8"), axis=0, batch_dims=0), sample(whole(3, 2), np.zeros(0, "int64"), axis=0, batch_dims=0))
+add(
+    "gather",
+    sample(truth(7), np.array(3, "uint8"), axis=0, batch_dims=0),
+    sample(whole(3, 2), np.zeros(0, "int64"), axis=0, batch_dims=0),
+)
 add("gather_elements", sample(normal(4, 3), whole(2, 3, low=0, high=4), axis=0, smooth=True))
 add("gather_elements", sample(normal(2, 5, 3), whole(2, 4, 3, low=0, high=5, dtype="int32"), axis=1, smooth=True))
 for _name in ("scatter_add", "scatter_set"):
@@ -174,12 +227,27 @@ for _name in ("scatter_add", "scatter_set"):
     add(_name, sample(normal(6), np.array([5, 5, 5, 0], "int32"), normal(4), smooth=True))
     add(_name, sample(normal(4, 9, dtype="float32"), whole(30, low=0, high=4), normal(30, 9, dtype="float32")))
     add(_name, *(sample(whole(4, dtype=d, low=0), whole(9, low=0, high=4), whole(9, dtype=d, low=0)) for d in INTS))
-    add(_name, sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2)), sample(normal(3, 2), np.array(1), normal(2), smooth=True))
+    add(
+        _name,
+        sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2)),
+        sample(normal(3, 2), np.array(1), normal(2), smooth=True),
+    )
 _on, _off = np.float64(2.5).reshape(()), np.float64(-1).reshape(())
 add("one_hot", sample(whole(2, 3, low=0, high=4), _on, _off, depth=4, axis=2, smooth=True))
-add("one_hot", sample(whole(5, low=0, high=3, dtype="int32"), np.int32(1).reshape(()), np.int32(0).reshape(()), depth=3, axis=0))
-add("pick", sample(normal(3, 4), whole(3, low=0, high=4), smooth=True), sample(normal(2, 3, 5, dtype="float32"), whole(2, 3, low=0, high=5, dtype="int32")))
-add("place", sample(normal(2, 3), np.array([[0, 3, 2], [3, 1, 1]]), extent=4, smooth=True), sample(normal(4, dtype="float32"), np.array([0, -1, 7, 2]), extent=3))
+add(
+    "one_hot",
+    sample(whole(5, low=0, high=3, dtype="int32"), np.int32(1).reshape(()), np.int32(0).reshape(()), depth=3, axis=0),
+)
+add(
+    "pick",
+    sample(normal(3, 4), whole(3, low=0, high=4), smooth=True),
+    sample(normal(2, 3, 5, dtype="float32"), whole(2, 3, low=0, high=5, dtype="int32")),
+)
+add(
+    "place",
+    sample(normal(2, 3), np.array([[0, 3, 2], [3, 1, 1]]), extent=4, smooth=True),
+    sample(normal(4, dtype="float32"), np.array([0, -1, 7, 2]), extent=3),
+)
 
 # Contractions
 
@@ -188,9 +256,14 @@ for _a, _b in ((False, False), (True, False), (False, True), (True, True)):
         _m, _n, _k = _shape
         _x, _y = ((_k, _m) if _a else (_m, _k)), ((_n, _k) if _b else (_k, _n))
         add("matmul", sample(normal(*_x), normal(*_y), transpose_a=_a, transpose_b=_b, smooth=_m == 2))
-        add("matmul", sample(normal(3, *_x, dtype="float32"), normal(3, *_y, dtype="float32"), transpose_a=_a, transpose_b=_b))
+        add(
+            "matmul",
+            sample(normal(3, *_x, dtype="float32"), normal(3, *_y, dtype="float32"), transpose_a=_a, transpose_b=_b),
+        )
 add("matmul", sample(whole(3, 4), whole(4, 2), transpose_a=False, transpose_b=False))
-add("matmul", sample(normal(2, 0, dtype="float32"), normal(0, 3, dtype="float32"), transpose_a=False, transpose_b=False))
+add(
+    "matmul", sample(normal(2, 0, dtype="float32"), normal(0, 3, dtype="float32"), transpose_a=False, transpose_b=False)
+)
 _CONVS = [
     ((2, 3, 5, 6), (4, 3, 2, 3), {"stride": (1, 2), "dilation": (2, 1), "groups": 1}),
     ((2, 4, 5), (6, 2, 3), {"stride": (2,), "dilation": (1,), "groups": 2}),
@@ -201,7 +274,8 @@ _CONVS = [
 for _x, _w, _attrs in _CONVS:
     _small = int(np.prod(_x)) < 200
     _out = [
-        (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(_x[2:], _w[2:], _attrs["stride"], _attrs["dilation"], strict=True)
+        (n - d * (k - 1) - 1) // s + 1
+        for n, k, s, d in zip(_x[2:], _w[2:], _attrs["stride"], _attrs["dilation"], strict=True)
     ]
     _dtype = "float64" if _small else "float32"
     add("conv", sample(normal(*_x, dtype=_dtype), normal(*_w, dtype=_dtype), smooth=_small, **_attrs))
@@ -228,4 +302,28 @@ for _size, _window in _WINDOWS:
     add("sum_pool_grad", sample(_ct, size=_size[2:], smooth=True, **_window))
     add("max_pool_grad", sample(_ct, _index, size=_size[2:], smooth=True, **_window))
     add("max_pool_gather", sample(_x, _index, smooth=True, **_window))
-add("max_pool", sample(np.array([[[1.0, np.nan, -np.inf, -np.inf]]], "float32"), kernel=(2,), stride=(2,), padding=((0, 0),), dilation=(1,)))
+add(
+    "max_pool",
+    sample(
+        np.array([[[1.0, np.nan, -np.inf, -np.inf]]], "float32"),
+        kernel=(2,),
+        stride=(2,),
+        padding=((0, 0),),
+        dilation=(1,),
+    ),
+)
+
+# Resizing: each kernel, growing and shrinking, with positions beyond both ends
+
+for _kernel in ("nearest", "linear", "cubic"):
+    for _in, _size, _start, _step, _den in ((5, 9, -3, 5, 9), (7, 3, 2, 7, 3), (4, 4, 0, 1, 1)):
+        _start = _start if _kernel != "nearest" else abs(_start)  # it reads at or before a position that has elements
+        _place = {"axis": 1, "start": _start, "step": _step, "den": _den, "kernel": _kernel}
+        add("resize", sample(normal(2, _in, 2), size=_size, smooth=True, **_place))
+        add("resize_grad", sample(normal(2, _size, 2), size=_in, smooth=True, **_place))
+
+# Random bits: of the first elements and counters, and of large ones
+
+for _state in ([0, 0], [1, 5], [-(2**63), 2**63 - 1], [2**40 + 3, 2**33]):
+    add("random_bits", sample(np.array(_state), shape=(3, 7)), sample(np.array(_state), shape=()))
+    add("random_uniform", *(sample(np.array(_state), shape=(5, 9), dtype=d) for d in (float32, float64)))

@@ -1,9 +1,9 @@
 """Every op of the table, by its own rules: type, kernel and derivative against its NumPy meaning.
 
-    infer    = the shape (and dtype) of what the meaning returns
-    kernel   = the meaning: to the bit where the op is exact, otherwise to a few units in the last place
-    eager    = the kernel, to the bit, either way
-    vjp      = finite differences of the meaning, in float64; and those of the vjp, once more
+infer    = the shape (and dtype) of what the meaning returns
+kernel   = the meaning: to the bit where the op is exact, otherwise to a few units in the last place
+eager    = the kernel, to the bit, either way
+vjp      = finite differences of the meaning, in float64; and those of the vjp, once more
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from graphc.jit import jit
 from graphc.op import TABLE, Op
 from graphc.tensor import Tensor
 
-CASES = [pytest.param(name, s, id=f"{name}-{k}-{s}") for name, samples in SAMPLES.items() for k, s in enumerate(samples)]
+CASES = [
+    pytest.param(name, s, id=f"{name}-{k}-{s}") for name, samples in SAMPLES.items() for k, s in enumerate(samples)
+]
 SMOOTH = [case for case in CASES if case.values[1].smooth]
 
 
@@ -182,9 +184,7 @@ def test_vjp_has_a_derivative_of_its_own(name: str, sample: Sample) -> None:
     tensors = [Tensor(o) for o in sample.operands]
     slopes = grad(mixed, tuple(positions))(*tensors)
     for k, slope in zip(positions, slopes, strict=True):
-        wanted = differences(
-            lambda *o: mixed(*(Tensor(a) for a in o)).item(), list(sample.operands), k, step=1e-5
-        )
+        wanted = differences(lambda *o: mixed(*(Tensor(a) for a in o)).item(), list(sample.operands), k, step=1e-5)
         np.testing.assert_allclose(slope.asnumpy(), wanted, rtol=1e-5, atol=1e-6)
 
 

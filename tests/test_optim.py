@@ -664,7 +664,7 @@ def test_reduce_on_plateau() -> None:
     for measure in (1.0, 0.9, 0.95, 0.94, 0.93, 0.92, 0.91, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6):
         scheduler.step(Tensor(measure))
         found += scheduler.get_last_lr()
-    np.testing.assert_allclose(found, [0.5] * 3 + [0.25] * 3 + [0.125] * 4 + [0.1] * 3)
+    np.testing.assert_allclose(found, [0.5] * 3 + [0.25] * 3 + [0.125] * 3 + [0.1] * 4)
 
 
 # Schedules

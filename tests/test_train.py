@@ -667,14 +667,21 @@ def test_what_a_checkpoint_holds(tmp_path):
 
 def test_a_resumed_run_is_the_run(tmp_path, mode):
     data = ds.NumpySlicesDataset(dict(zip("xy", arrays(), strict=True)), shuffle=True).batch(8)
-    whole = model_of()
-    ds.config.set_seed(5)
+
+    def dropping():
+        gc.set_seed(5)
+        net = Net()
+        net.dropping = True
+        return model_of(net)
+
+    whole = dropping()
     whole.train(4, data)
-    first, second = model_of(), model_of()
-    ds.config.set_seed(5)
-    first.train(2, data, callbacks=ModelCheckpoint("net", tmp_path))
-    load_param_into_net(second.train_network, load_checkpoint(tmp_path / "net-2_3.ckpt"))
-    ds.config.set_seed(5)
+    config = CheckpointConfig(append_info=["random_state"])
+    dropping().train(2, data, callbacks=ModelCheckpoint("net", tmp_path, config))
+    second = dropping()
+    saved = load_checkpoint(tmp_path / "net-2_3.ckpt")
+    load_param_into_net(second.train_network, saved)
+    gc.random.set_rng_state(saved["random_state"])
     epochs = []
     second.train(4, data, initial_epoch=2, callbacks=LambdaCallback(
         on_train_step_end=lambda c: epochs.append((c.original_args().cur_epoch_num, c.original_args().cur_step_num))))
@@ -717,7 +724,7 @@ def test_checkpoints_by_time(tmp_path, monkeypatch):
         (lambda: CheckpointConfig(0, 0, 0, 0), ValueError, "cannot all be 0"),
         (lambda: CheckpointConfig(-1), ValueError, "save_checkpoint_steps.*-1"),
         (lambda: CheckpointConfig(async_save=True), ValueError, "async_save"),
-        (lambda: CheckpointConfig(append_info=["lr"]), ValueError, "epoch_num and step_num and a dict, got 'lr'"),
+        (lambda: CheckpointConfig(append_info=["lr"]), ValueError, "random_state and dicts, got 'lr'"),
         (lambda: CheckpointConfig(saved_network=3), TypeError, "Cell, got int"),
     ],
 )

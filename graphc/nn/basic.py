@@ -247,7 +247,8 @@ class ClipByNorm(Cell):
 
     def construct(self, x: Tensor, clip_norm: Any) -> Tensor:
         norm = ops.sqrt(ops.sum(x * x, self.axis, True))
-        return x * (clip_norm / ops.maximum(norm, clip_norm))
+        factor: Tensor = clip_norm / ops.maximum(norm, clip_norm)
+        return x * factor
 
 
 class MatMul(Cell):

@@ -163,9 +163,6 @@ from graphc.ops.creation import *
 from graphc.ops.elementwise import (
     cast as cast,
 )
-from graphc.ops.elementwise import (
-    relu as relu,
-)
 from graphc.ops.functions import *
 from graphc.ops.gather import *
 from graphc.ops.linalg import (

@@ -75,9 +75,9 @@ def make_range(*args: int) -> tuple[int, ...]:
     return tuple(range(*args))
 
 
-def tuple_len(x: Any) -> int:
+def tuple_len(*args: Any) -> int:
     """The length of a tuple or list."""
-    return len(x)
+    return len(*args)
 
 
 def dtype(input: Any) -> DType:

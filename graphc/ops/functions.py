@@ -111,7 +111,7 @@ __all__ = [
     "pow",
     "pows",
     "rad2deg",
-    "reciprocal",
+    "reciprocal", "relu",
     "remainder",
     "round",
     "rsqrt",
@@ -336,6 +336,13 @@ def sinc(input: Any) -> Tensor:
 
 
 # Bounds
+
+
+def relu(input: Any, inplace: bool = False) -> Tensor:
+    """0 where `input` is negative, elsewhere `input`; its derivative at 0 is 0."""
+    if inplace:
+        raise located(ValueError("relu: inplace must be False; tensors do not change in place"))
+    return TABLE["relu"](input)
 
 
 def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:

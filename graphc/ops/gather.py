@@ -35,9 +35,9 @@ from graphc.tensor import Tensor, TracedValueError
 
 __all__ = [
     "argwhere", "gather", "gather_d", "gather_elements", "gather_nd", "index_add", "index_fill", "index_select",
-    "masked_fill", "masked_select", "nonzero", "one_hot", "reverse_sequence", "scatter", "scatter_nd", "take", "tensor_scatter_add",
-    "tensor_scatter_elements", "tensor_scatter_sub", "tensor_scatter_update", "tril", "triu", "unique",
-    "unsorted_segment_sum",
+    "masked_fill", "masked_select", "nonzero", "one_hot", "reverse_sequence", "scatter", "scatter_nd", "take",
+    "tensor_scatter_add", "tensor_scatter_elements", "tensor_scatter_sub", "tensor_scatter_update", "tril", "triu",
+    "unique", "unsorted_segment_sum",
 ]  # fmt: skip
 
 
@@ -490,7 +490,7 @@ def unique(input: Any) -> tuple[Tensor, Tensor]:
 
 
 def _one_hot_type(indices: TensorType, on: TensorType, off: TensorType, *, depth: int, axis: int) -> TensorType:
-    _check_integers("one_hot", "reverse_sequence", (indices,))
+    _check_integers("one_hot", (indices,))
     if on.shape or off != on:
         raise TypeError(f"one_hot: expected scalars of one dtype for on and off, got {on} and {off}")
     if depth < 0 or not 0 <= axis <= indices.ndim:
@@ -505,7 +505,7 @@ def one_hot_(indices: np.ndarray, on: np.ndarray, off: np.ndarray, *, depth: int
     Raises:
         IndexError: an index outside [0, depth).
     """
-    check_positions("one_hot", "reverse_sequence", indices, depth)
+    check_positions("one_hot", indices, depth)
     places = np.arange(depth).reshape(-1, *(1,) * (indices.ndim - axis))
     return np.where(np.expand_dims(indices, axis) == places, on, off)
 
@@ -537,10 +537,10 @@ def one_hot(indices: Any, depth: int, on_value: Any = 1, off_value: Any = 0, axi
     Raises:
         IndexError: an index out of range.
     """
-    x = as_tensor("one_hot", "reverse_sequence", indices)
-    dtype = common_dtype("one_hot", "reverse_sequence", (on_value, off_value))
-    on, off = (reshape(cast(as_tensor("one_hot", "reverse_sequence", v), dtype), ()) for v in (on_value, off_value))
-    return one_hot_(x, on, off, depth=as_ints("one_hot", "reverse_sequence", depth, "depth")[0], axis=axis_of("one_hot", "reverse_sequence", axis, x.ndim + 1))
+    x = as_tensor("one_hot", indices)
+    dtype = common_dtype("one_hot", (on_value, off_value))
+    on, off = (reshape(cast(as_tensor("one_hot", v), dtype), ()) for v in (on_value, off_value))
+    return one_hot_(x, on, off, depth=as_ints("one_hot", depth, "depth")[0], axis=axis_of("one_hot", axis, x.ndim + 1))
 
 
 def tril(input: Any, diagonal: int = 0) -> Tensor:

@@ -8,11 +8,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from graphc.random import get_rng_state
 from graphc.serialization import SUFFIXES, save_checkpoint
 from graphc.tensor import Tensor
 from graphc.train.callbacks import Callback, RunContext, step_in_epoch
 
-APPENDED = ("epoch_num", "step_num")
+APPENDED: dict[str, Callable[[Any], Any]] = {
+    "epoch_num": lambda cb_params: cb_params.cur_epoch_num,
+    "step_num": lambda cb_params: cb_params.cur_step_num,
+    "random_state": lambda cb_params: get_rng_state(),
+}
+"""What a checkpoint can hold besides Parameters: names for `append_info`, and their values at a point of a run."""
 
 
 class CheckpointConfig:
@@ -25,7 +31,8 @@ class CheckpointConfig:
         keep_checkpoint_per_n_minutes: keep one file of every so many minutes; only where `keep_checkpoint_max` is 0 or
             None. Where both are, the newest file is kept.
         saved_network: the Cell to save, instead of the network that is trained with its optimizer.
-        append_info: a list of "epoch_num", "step_num" and at most one dict of further names and values.
+        append_info: a list of "epoch_num", "step_num", "random_state" (for `set_rng_state`, so that a resumed run
+            draws the same numbers) and dicts of further names and values.
         exception_save: also save, as `..._breakpoint`, when training ends by an error or Ctrl-C.
         integrated_save, crc_check, format: as of `save_checkpoint`.
         async_save, enc_key, enc_mode, remove_redundancy: only at MindSpore's defaults.
@@ -91,9 +98,9 @@ def _appended(append_info: list[Any] | None) -> dict[str, Any]:
                     raise TypeError(f"CheckpointConfig: append_info cannot hold {name!r}: {type(value).__name__}")
             found |= item
         elif isinstance(item, str) and item in APPENDED:
-            found[item] = 0
+            found[item] = None  # known when it is saved
         else:
-            raise ValueError(f"CheckpointConfig: append_info holds {' and '.join(APPENDED)} and a dict, got {item!r}")
+            raise ValueError(f"CheckpointConfig: append_info holds {', '.join(APPENDED)} and dicts, got {item!r}")
     return found
 
 
@@ -167,10 +174,7 @@ class ModelCheckpoint(Callback):
     def _save(self, cb_params: Any, ending: str = "") -> None:
         config = self._config
         self._saved_step, self._saved_at = cb_params.cur_step_num, time.monotonic()
-        append = dict(config.append_dict)
-        for name, value in (("epoch_num", cb_params.cur_epoch_num), ("step_num", cb_params.cur_step_num)):
-            if name in append:
-                append[name] = value
+        append = {name: APPENDED[name](cb_params) if v is None else v for name, v in config.append_dict.items()}
         network = config.saved_network if config.saved_network is not None else cb_params.train_network
         path = self._path(cb_params, ending)
         save_checkpoint(
