@@ -139,6 +139,8 @@ def _computed_once(node: Node, root: Node, inside: Callable[[Node], bool]) -> bo
         return b.given(f"{id(member)}{at}", member.dtype, frozenset().union(*(i.variables for i in at)))
 
     value(root, [Ix.of(v) for v in loops])
+    if "reduction" in TABLE[node.op].traits and any(not i.variables <= {*loops} for at in found for i in at):
+        return False  # one reduction within another would run along two variables at once
     return sum(_iterations(loops, at) for at in found) <= MOST_WORK * prod(node.shape)
 
 

@@ -326,15 +326,16 @@ def _vector_loop(kernel: Kernel) -> Var | None:
     inner = kernel.loops[-1]
     if any(s.address.coefficient(inner) != 1 for s in kernel.stores):
         return None
-    along = across = 0
+    along = across = far = 0
     for value in all_values([s.value for s in kernel.stores]):
         if value.kind != "reduce" or inner not in value.deps:
             continue
         for load in all_values([value.args[0]]):
             if load.kind == "load" and inner in load.deps and value.data[1] in load.deps:
-                along += load.data[1].coefficient(inner) in (0, 1)
+                near = load.data[1].coefficient(inner) in (0, 1)
+                along, far = along + near, far + (not near)
                 across += load.data[1].coefficient(value.data[1]) == 1
-    return None if across > along else inner
+    return None if across > along or far > along else inner
 
 
 def _crossing_last(kernel: Kernel) -> Kernel:

@@ -244,8 +244,7 @@ def _best_tile(c: Contraction, lanes: int, registers: int) -> dict[str, int]:
     for tile in tiles:
         cells = _vectors(c, lanes, tile)
         if max(1, 8 / prod(cells.values())) * _work(c, lanes) < least:  # else its chains are too few to be best
-            step = _step(c, cells)
-            cost = _cost(c, lanes, tile, step) if step.registers <= registers else inf
+            cost = _cost(c, lanes, tile) if _step(c, cells).registers <= registers else inf
             if cost < least:
                 best, least = tile, cost
     return best
@@ -291,17 +290,16 @@ def _vectors(c: Contraction, lanes: int, tile: Mapping[str, int]) -> dict[str, i
     return {name: -(-size // lanes) if name == c.lanes else size for name, size in tile.items()}
 
 
-def _cost(c: Contraction, lanes: int, tile: Mapping[str, int], step: _Step) -> float:
+def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
     """Half cycles for all tiles: two fmas and two loads a cycle, a latency of four, and some work for each tile."""
     axes = _axes(c, lanes, tile)
     variants = prod(len(axis.groups) for axis in axes)
     if variants > MOST_VARIANTS:
         return inf
-    fmas = prod(axis.vectors / axis.tiles for axis in axes)
+    step = _step(c, {axis.dim.name: axis.vectors / axis.tiles for axis in axes})
     size = SIZEOF[c.element]
     far = sum(axis.tile > axis.lanes and size * max(abs(axis.dim.a), abs(axis.dim.b)) >= 8 * FAR for axis in axes)
-    loads = step.loads * fmas / step.fmas
-    each = _steps(c, lanes) * max(fmas + 0.3 * loads, 0.8 * loads, 8) + 2 * fmas + 16
+    each = _steps(c, lanes) * max(step.fmas + 0.3 * step.loads, 0.8 * step.loads, 8) + 2 * step.fmas + 16
     return prod(axis.tiles for axis in axes) * each * (1 + 0.01 * variants + 0.02 * far)
 
 

@@ -367,9 +367,11 @@ class Writer:
             if source is not None:
                 address = source.data[1]
                 with self.scope():
-                    position = self.scalar_index(address)
                     step = address.coefficient(self.lane_var) if self.lane_var is not None else 0
-                    position = b.add(position, b.mul(lane, step or 0))
+                    if step is None:
+                        position = b.extract(self._lanes_index(address, "i64"), lane)
+                    else:
+                        position = b.add(self.scalar_index(address), b.mul(lane, step))
             status = b.load(b.gep(args, at, "ptr"), "ptr")
             b.call("graphc_index_error", "void", status, args, i64(self._checks[atom]), position, found)
 

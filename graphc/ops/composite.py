@@ -12,8 +12,24 @@ from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, to_dt
 from graphc.ops.conv import margins, per_dimension
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import (
-    abs_, equal, erf, exp, expm1, greater, greater_equal, less, less_equal, log, maximum, pow_, rsqrt, select, sigmoid,
-    square, stop_gradient, tanh,
+    abs_,
+    equal,
+    erf,
+    exp,
+    expm1,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    log,
+    maximum,
+    pow_,
+    rsqrt,
+    select,
+    sigmoid,
+    square,
+    stop_gradient,
+    tanh,
 )
 from graphc.ops.elementwise import softplus as softplus_
 from graphc.ops.gather import gather_
@@ -21,7 +37,16 @@ from graphc.ops.linalg import matrices
 from graphc.ops.pool import sum_pool
 from graphc.ops.reduce import max_, norm, reduce_over, sum_over
 from graphc.ops.shape import (
-    as_ints, axes_of, axis_of, expand_dims, pad_constant, reshape, split_evenly, stack, take_range, transpose,
+    as_ints,
+    axes_of,
+    axis_of,
+    expand_dims,
+    pad_constant,
+    reshape,
+    split_evenly,
+    stack,
+    take_range,
+    transpose,
 )
 from graphc.tensor import Tensor
 

@@ -17,9 +17,22 @@ from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast
 from graphc.ops.composite import as_float, cosine_similarity, log_softmax, shifted
-from graphc.ops.elementwise import abs_, equal, exp, greater, less, log, maximum, minimum, not_equal, relu, select
+from graphc.ops.elementwise import (
+    abs_,
+    equal,
+    exp,
+    greater,
+    less,
+    log,
+    maximum,
+    minimum,
+    not_equal,
+    relu,
+    select,
+    square,
+    stop_gradient,
+)
 from graphc.ops.elementwise import softplus as softplus_
-from graphc.ops.elementwise import square, stop_gradient
 from graphc.ops.gather import check_positions
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import expand_dims, moveaxis
@@ -342,11 +355,13 @@ def binary_cross_entropy_with_logits(
     """
     x, y = as_float("binary_cross_entropy_with_logits", input), as_tensor("binary_cross_entropy_with_logits", target)
     positive = x >= 0.0
-    # -log(sigmoid(x)) as max(-x, 0) + log(1 + exp(-|x|)), each part with the slope from the right at 0
-    log_loss = select(positive, 0.0, -x) + softplus_(select(positive, -x, x))
+    # -log(sigmoid(x)) is max(-x, 0) + log(1 + exp(-|x|)): each part with its slope from the right at 0, and the first
+    # added to the linear part before the second, which is small where they cancel
+    first, second = select(positive, 0.0, -x), softplus_(select(positive, -x, x))
     if pos_weight is not None:
-        log_loss = log_loss * ((as_tensor("pos_weight", pos_weight) - 1.0) * y + 1.0)
-    loss = (1.0 - y) * x + log_loss
+        scale = (as_tensor("pos_weight", pos_weight) - 1.0) * y + 1.0
+        first, second = first * scale, second * scale
+    loss = (1.0 - y) * x + first + second
     loss = loss if weight is None else loss * weight
     return _reduced("binary_cross_entropy_with_logits", loss, reduction)
 

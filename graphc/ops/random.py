@@ -21,7 +21,17 @@ from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
 from graphc.ops.composite import softmax
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
-    abs_, bitwise_right_shift, equal, erfinv, greater_equal, less, less_equal, log, minimum, select, sign,
+    abs_,
+    bitwise_right_shift,
+    equal,
+    erfinv,
+    greater_equal,
+    less,
+    less_equal,
+    log,
+    minimum,
+    select,
+    sign,
     stop_gradient,
 )
 from graphc.ops.gather import gather_
