@@ -63,7 +63,8 @@ class Remainder:
 class Gathered:
     """An index that is data: `value`, checked at run time to lie in [0, extent).
 
-    `guard` says where it counts; `author` is the node whose lowering reads it, for the error.
+    `guard` says where it counts. For the error: `author` is the node whose lowering reads it, `position` its row-major
+    place in the tensor of indices.
     """
 
     value: Value
@@ -71,6 +72,7 @@ class Gathered:
     what: str
     guard: Value | None = None
     author: Node | None = field(default=None, compare=False)
+    position: Ix | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"[{self.value}]"
@@ -204,7 +206,8 @@ def _substitute(atom: Atom, new: Mapping[Var, Ix]) -> Ix:
         return new[atom] if atom in new else Ix.of(atom)
     if isinstance(atom, Gathered):
         guard = atom.guard.substitute(new) if atom.guard is not None else None
-        return Ix.of(Gathered(atom.value.substitute(new), atom.extent, atom.what, guard, atom.author))
+        position = atom.position.substitute(new) if atom.position is not None else None
+        return Ix.of(Gathered(atom.value.substitute(new), atom.extent, atom.what, guard, atom.author, position))
     inner = atom.of.substitute(new)
     return inner // atom.by if isinstance(atom, Quotient) else inner % atom.by
 

@@ -183,9 +183,13 @@ class LoopBuilder:
         """The condition under which values made now are used."""
         return self._guards[-1] if self._guards else None
 
-    def gathered(self, value: Value, extent: int, what: str = "index") -> Ix:
-        """An index read from memory, checked at run time to lie in [0, extent)."""
-        return Ix.of(Gathered(self.cast(value, int64), extent, what, self.guard, self.author))
+    def gathered(self, indices: Reader, at: Sequence[IxLike], extent: int, what: str = "index") -> Ix:
+        """An index read from memory, `indices(at)`, checked at run time to lie in [0, extent)."""
+        position = Ix.of(0)
+        for i, n in zip(at, indices.shape, strict=True):
+            position = position * n + Ix.of(i)
+        value = self.cast(indices(at), int64)
+        return Ix.of(Gathered(value, extent, what, self.guard, self.author, position))
 
     # Reductions
 

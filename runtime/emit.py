@@ -349,7 +349,6 @@ class Writer:
     def _report(self, atom: Gathered, raw: Val, bad: Val) -> None:
         b = self.b
         args, at = self._status
-        source = next((v for v in _loads(atom.value)), None)
         if bad.lanes > 1:
             bits = b.bitcast(bad, f"i{bad.lanes}")
             some = b.icmp("ne", bits, 0)
@@ -363,15 +362,13 @@ class Writer:
                 found = b.extract(raw, lane) if raw.lanes > 1 else raw
             else:
                 lane, found = i64(0), raw
-            position = i64(0)
-            if source is not None:
-                address = source.data[1]
-                with self.scope():
-                    step = address.coefficient(self.lane_var) if self.lane_var is not None else 0
-                    if step is None:
-                        position = b.extract(self._lanes_index(address, "i64"), lane)
-                    else:
-                        position = b.add(self.scalar_index(address), b.mul(lane, step))
+            place = atom.position or Ix.of(0)
+            place = place.substitute({v: Ix.of(0) for v in place.variables if v not in self.vars})  # checked before them
+            with self.scope():
+                if self.lane_var in place.variables:
+                    position = b.extract(self._lanes_index(place, "i64"), lane)
+                else:
+                    position = self.scalar_index(place)
             status = b.load(b.gep(args, at, "ptr"), "ptr")
             b.call("graphc_index_error", "void", status, args, i64(self._checks[atom]), position, found)
 
@@ -641,13 +638,6 @@ def to_memory(b: Builder, x: Val, dtype: DType) -> Val:
 
 def from_memory(b: Builder, x: Val, dtype: DType) -> Val:
     return b.icmp("ne", x, 0) if dtype.is_bool else x
-
-
-def _loads(value: Value) -> Iterator[Value]:
-    if value.kind == "load":
-        yield value
-    for arg in value.args:
-        yield from _loads(arg)
 
 
 def _has_data(ix: Ix) -> bool:

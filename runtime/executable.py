@@ -26,8 +26,11 @@ from graphc.tensor import Tensor, aligned_empty
 
 _BYTE, _WORD = np.dtype(np.uint8), np.dtype(np.int64)
 
-ENOUGH_WORK = 60_000
-"""Estimated operations of a kernel below which a second thread costs more than it gains."""
+KERNEL_NS, STEP_NS = 40_000, 1_000_000
+"""Estimated times below which a kernel, and a whole step, stay on one core: waking a parked worker takes some 50 us."""
+
+OPERATIONS_PER_NS, BYTES_PER_NS = 48, 15
+"""What one core is taken to do for these estimates: three vectors of sixteen per nanosecond, and main memory's rate."""
 
 STATUS_WORDS = 8
 """The status block, in i64: lock, whether an error is noted, the kernel's arguments, check, position, value."""
@@ -40,9 +43,13 @@ class Code:
     name: str
     text: str
     units: int
-    work: int
     flops: int
     buffers: tuple[Buffer, ...]
+
+    @property
+    def estimate(self) -> float:
+        """Nanoseconds on one core, roughly."""
+        return max(self.flops / 2 / OPERATIONS_PER_NS, sum(b.nbytes for b in self.buffers) / BYTES_PER_NS)
 
 
 def emit(kernel: Kernel | TiledKernel | None, group: Group, buffers: dict[Node, Buffer], target: Target) -> Code:
@@ -52,13 +59,12 @@ def emit(kernel: Kernel | TiledKernel | None, group: Group, buffers: dict[Node, 
         return _emit_handmade(group, buffers)
     if isinstance(kernel, TiledKernel):
         emit_tiled(module, "kernel", kernel, target)
-        count, work = tiled_units(kernel, target), _tiled_work(kernel)
+        count, flops = tiled_units(kernel, target), 2 * _tiled_work(kernel)
     else:
         emit_loops(module, "kernel", kernel)
-        count, work = units(kernel), _loop_work(kernel)
+        count, flops = units(kernel), _loop_work(kernel)
     name, text = _named(str(module), group.name)
-    flops = 2 * work if isinstance(kernel, TiledKernel) else work
-    return Code(name, text, count, work, flops, slots(kernel))
+    return Code(name, text, count, flops, slots(kernel))
 
 
 def _named(text: str, hint: str) -> tuple[str, str]:
@@ -118,7 +124,7 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     b.ret()
     name, text = _named(str(module), group.name)
     count = made.units(types, node.type, node.attrs)
-    return Code(name, text, count, node.type.size * 16, node.type.size, tuple(buffers[n] for n in nodes))
+    return Code(name, text, count, node.type.size * 16, tuple(buffers[n] for n in nodes))
 
 
 def step_text(name: str, codes: Sequence[Code], checks: Sequence[bool], commits: Sequence[int]) -> str:
@@ -130,10 +136,11 @@ def step_text(name: str, codes: Sequence[Code], checks: Sequence[bool], commits:
     module = Module(name)
     b = module.function(name, [("ptr", "table"), ("ptr", "status")], "i64")
     table, status = b.args
+    long_enough = sum(code.estimate for code in codes) >= STEP_NS
     at = 0
     for code, checked in zip(codes, checks, strict=True):
         args = b.gep(table, at, "ptr")
-        if code.units > 1 and code.work >= ENOUGH_WORK:
+        if code.units > 1 and code.estimate >= KERNEL_NS and long_enough:
             module.declare(code.name, "void", ["ptr", "i64", "i64"])
             b.call("graphc_parallel", "void", Val(f"@{code.name}", "ptr"), args, i64(code.units))
         elif code.units:

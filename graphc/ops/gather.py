@@ -133,7 +133,7 @@ def gather_vjp(ct: Tensor, y: Tensor, x: Tensor, *positions: Tensor, axis: int, 
 def gather_lower(b: Any, index: Any, x: Any, *positions: Any, axis: int, batch_dims: int = 0) -> Any:
     own = len(positions[0].shape) - batch_dims
     at = [*index[:batch_dims], *index[axis : axis + own]]
-    read = [b.gathered(p(at), x.shape[axis + k]) for k, p in enumerate(positions)]
+    read = [b.gathered(p, at, x.shape[axis + k]) for k, p in enumerate(positions)]
     return x([*index[:axis], *read, *index[axis + own :]])
 
 
@@ -187,7 +187,7 @@ def _element_positions(positions: Tensor, shape: tuple[int, ...], axis: int) -> 
 
 @gather_elements_.def_lower
 def gather_elements_lower(b: Any, index: Any, x: Any, positions: Any, *, axis: int) -> Any:
-    return x([*index[:axis], b.gathered(positions(index), x.shape[axis]), *index[axis + 1 :]])
+    return x([*index[:axis], b.gathered(positions, index, x.shape[axis]), *index[axis + 1 :]])
 
 
 # The table: scatter
@@ -523,7 +523,7 @@ def one_hot_vjp(ct: Tensor, y: Tensor, indices: Tensor, on: Tensor, off: Tensor,
 
 @one_hot_.def_lower
 def one_hot_lower(b: Any, index: Any, indices: Any, on: Any, off: Any, *, depth: int, axis: int) -> Any:
-    at = b.gathered(indices([*index[:axis], *index[axis + 1 :]]), depth)
+    at = b.gathered(indices, [*index[:axis], *index[axis + 1 :]], depth)
     return b.select(b.fn("eq", b.position(at), b.position(index[axis])), on([]), off([]))
 
 

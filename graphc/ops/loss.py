@@ -76,7 +76,7 @@ def pick_vjp(ct: Tensor, y: Tensor, x: Tensor, index: Tensor) -> Any:
 
 @pick.def_lower
 def pick_lower(b: Any, at: Any, x: Any, index: Any) -> Any:
-    return x([*at, b.gathered(index(at), x.shape[-1], "label")])
+    return x([*at, b.gathered(index, at, x.shape[-1], "label")])
 
 
 def _place_type(x: TensorType, index: TensorType, *, extent: int) -> TensorType:

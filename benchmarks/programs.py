@@ -1,0 +1,127 @@
+"""The training steps of the five programs, on graphc and on other frameworks, side by side.
+
+    python benchmarks/programs.py --threads 1 --torch-python /opt/torch/bin/python --json programs.json
+
+A step starts from NumPy arrays and ends when the parameters are updated. Every framework starts from the same weights
+and sees the same data; before timing, the losses of the first steps are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from harness import (
+    Contender,
+    Figure,
+    Report,
+    Workers,
+    WorkerError,
+    add_arguments,
+    cell,
+    contenders,
+    disagreements,
+    fastest_peer,
+    first_step,
+    interpreters,
+    number,
+    progress,
+    ratio,
+    thread_count,
+)
+from workloads import PROGRAMS, Workload
+
+
+def measure(
+    workloads: list[Workload], found: list[Contender], pythons: dict[str, str], threads: int, rounds: int,
+    report: Report,
+) -> tuple[dict[str, dict[str, Figure]], dict[str, dict[str, float]]]:
+    """The figures of each workload by contender, and who disagreed about its losses."""
+    figures, wrong = {}, {}
+    with Workers(found, pythons, threads, report.console.print) as workers:
+        for workload in workloads:
+            with progress(report.console, workload.label):
+                workers.open(workload, dropout=False)
+                wrong[workload.label] = disagreements(workers.losses())
+                if workload.model == "cnn":
+                    workers.open(workload)
+                figures[workload.label] = workers.measure(rounds)
+    return figures, wrong
+
+
+def print_steps(
+    report: Report, title: str, figures: dict[str, dict[str, Figure]], wrong: dict[str, dict[str, float]],
+    found: list[Contender],
+) -> None:
+    """The table of steps, then who disagreed about losses."""
+    names = [contender.name for contender in found]
+    rows = []
+    for label, measured in figures.items():
+        best = fastest_peer(measured)
+        ratios = [ratio(measured.get(name), best) for name in ("graphc graph", "graphc eager") if name in names]
+        rows.append([label, *(cell(measured.get(name)) for name in names), *ratios])
+    columns = ["ms per step", *names, "graph: fastest peer", "eager: fastest peer"]
+    report.table(title, columns[: 1 + len(names) + 2], rows, "~ noisy: interquartile range above 10 % of the median")
+    for label, differences in wrong.items():
+        for name, difference in differences.items():
+            report.console.print(f"[red]{label}: the losses of {name} differ by {difference:.2g}[/red]")
+    if not any(wrong.values()):
+        report.console.print("The losses of the first five steps agree to 1e-3 everywhere.")
+
+
+def print_first_steps(
+    report: Report, workloads: list[Workload], found: list[Contender], pythons: dict[str, str], threads: int
+) -> dict[str, Any]:
+    """The tables of times to the first step and of memory."""
+    names = [contender.name for contender in found]
+    results: dict[str, dict[str, dict[str, float]]] = {}
+    for workload in workloads:
+        results[workload.label] = {}
+        for contender in found:
+            with progress(report.console, f"first step: {workload.label}, {contender.name}"):
+                try:
+                    times = first_step(contender, pythons[contender.framework], workload, threads)
+                    results[workload.label][contender.name] = times
+                except WorkerError as error:
+                    report.console.print(str(error).splitlines()[0])
+    rows, memory = [], []
+    for label, by_name in results.items():
+        row, peaks = [label], [label]
+        for name in names:
+            times = by_name.get(name)
+            row.append("-" if not times else " / ".join(f"{times[k]:.2f}" for k in ("cold", "warm") if k in times))
+            peaks.append("-" if not times else number(times["peak"] / 2**20))
+        rows.append(row)
+        memory.append(peaks)
+    report.table("Time to the first step, s", ["s, cold / warm cache", *names], rows, "Without importing the framework.")
+    report.table("Memory of the process", ["MiB at most", *names], memory)
+    return results
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures, prints, and writes what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    parser.add_argument("--programs", default=",".join(PROGRAMS), help=f"some of {','.join(PROGRAMS)}")
+    parser.add_argument("--no-first", action="store_true", help="leave out times to the first step and memory")
+    args = parser.parse_args(argv)
+    unknown = set(args.programs.split(",")) - set(PROGRAMS)
+    if unknown:
+        parser.error(f"--programs: expected some of {', '.join(PROGRAMS)}, got {', '.join(sorted(unknown))}")
+
+    report, threads = Report(), thread_count(args)
+    workloads = [PROGRAMS[name] for name in args.programs.split(",")]
+    pythons = interpreters(args)
+    found = contenders(pythons)
+    figures, wrong = measure(workloads, found, pythons, threads, args.rounds, report)
+    cores = "one core, CPU time" if threads == 1 else f"{threads} cores, wall time"
+    print_steps(report, f"Training steps, {cores}", figures, wrong, found)
+    first = {} if args.no_first else print_first_steps(report, workloads, found, pythons, threads)
+    report.save(args, {
+        "threads": threads, "first_step": first, "loss_disagreements": wrong,
+        "steps": {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()},
+    })  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
