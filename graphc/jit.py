@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from graphc.runtime.executable import Executable
 
 
+KEPT = 4
+"""How many traces of one signature are kept, each valid for another state of the Cells it visits."""
+
+
 class Compiled:
     """One signature of a jitted function: its trace and its executable."""
 
@@ -49,6 +53,7 @@ class Jitted:
         self.function = function
         self.name = name or getattr(function, "__name__", type(function).__name__).strip("<>")
         self.cache: dict[Hashable, Compiled] = {}
+        self._earlier: dict[Hashable, list[Compiled]] = {}
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -74,8 +79,19 @@ class Jitted:
         key = flatten((args, kwargs), leaves)[0] if kwargs or not _all_tensors(args) else _types(args, leaves)
         entry = self.cache.get(key)
         if entry is None or not entry.still_valid():
-            entry = self.cache[key] = Compiled(trace(self.function, args, kwargs, self.name))
+            entry = self.cache[key] = self._earlier_one(key) or self._traced(key, args, kwargs)
         return entry, leaves
+
+    def _earlier_one(self, key: Hashable) -> Compiled | None:
+        """An entry that did not hold for a while and does again (a network back in training mode)."""
+        return next((entry for entry in self._earlier.get(key, ()) if entry.still_valid()), None)
+
+    def _traced(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
+        entry = Compiled(trace(self.function, args, kwargs, self.name))
+        kept = self._earlier.setdefault(key, [])
+        kept.insert(0, entry)
+        del kept[KEPT:]
+        return entry
 
 
 def _all_tensors(args: tuple[Any, ...]) -> bool:

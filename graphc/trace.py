@@ -34,7 +34,7 @@ class Trace:
         self.inputs: list[Node] = []
         self.bound: list[Tensor] = []  # what stands behind each input: an argument's stand-in has no entry
         self.forward: Node | None = None
-        self.visited: dict[Cell, int] = {}
+        self.visited: dict[Cell, tuple[int, bool]] = {}
         self.captured: list[tuple[Tensor, Any]] = []  # tensors from outside, each with the array it had
         self._names: set[str] = set()
         self._current: dict[int, Node] = {}  # id of a tensor from outside -> the node that holds its value now
@@ -107,7 +107,7 @@ class Trace:
     def visit(self, cell: Cell) -> None:
         """Notes that the graph depends on the cell as it is now."""
         if cell not in self.visited:
-            self.visited[cell] = cell.version
+            self.visited[cell] = cell.version, cell.training
             self.watch(vars(cell), f"{type(cell).__name__}.")
 
     def watch(self, variables: dict[str, Any], prefix: str) -> None:
@@ -150,19 +150,19 @@ class Traced:
     Attributes:
         graph: its arguments are the function's tensors, its other inputs are bound to `bound`.
         rebuild: makes what the function returned from the graph's outputs.
-        visited: the Cells called, with the version each had.
+        visited: the Cells called, with the version and the mode (training or not) each had.
         captured: tensors from outside that are no arguments, with the array each had.
     """
 
     graph: Graph
     bound: tuple[Tensor, ...]
     rebuild: Callable[[list[Tensor]], Any]
-    visited: tuple[tuple[weakref.ref[Cell], int], ...]
+    visited: tuple[tuple[weakref.ref[Cell], tuple[int, bool]], ...]
     captured: tuple[tuple[Tensor, Any], ...]
 
     def still_valid(self) -> bool:
         """Whether every Cell that was called, and every tensor captured, still is as it was."""
-        cells = all((cell := ref()) is not None and cell.version == version for ref, version in self.visited)
+        cells = all((cell := ref()) is not None and (cell.version, cell.training) == seen for ref, seen in self.visited)
         return cells and all(tensor._array is array for tensor, array in self.captured)
 
 
@@ -194,7 +194,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     del stand_ins, inner_args, inner_kwargs, value, outputs
     recording.check_pure(name)
     graph = Graph(name, tuple(recording.inputs), out_nodes, recording.updates(), arguments)
-    visited = tuple((weakref.ref(cell), version) for cell, version in recording.visited.items())
+    visited = tuple((weakref.ref(cell), seen) for cell, seen in recording.visited.items())
     return Traced(graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured))
 
 

@@ -209,7 +209,7 @@ class Cell:
         for _, cell in self.cells_and_names():
             if cell.training != mode:
                 cell.__dict__["training"] = mode
-                cell._changed()
+                context.structure_changed()
         return self
 
     def set_grad(self, requires_grad: bool = True) -> Cell:
