@@ -71,6 +71,7 @@ _HEAD = re.compile(r"graph (?P<name>\S+)\((?P<inputs>.*)\) \{")
 _TYPE = r"(?P<dtype>\w+)\[(?P<shape>[\d,]*)\]"
 _NODE = re.compile(rf"%(?P<name>\S+): {_TYPE} += (?P<op>\w+)\((?P<args>.*)\)$")
 _INPUT = re.compile(rf"%(?P<name>[^:]+): {_TYPE}")
+_FORWARD = "vjp of %"
 
 
 def parse(text: str) -> Graph:
@@ -91,6 +92,7 @@ def parse(text: str) -> Graph:
     values.update((node.attrs["name"], node) for node in inputs)
     outputs: list[Node] = []
     updates: list[tuple[Node, Node]] = []
+    derived: list[tuple[Node, str]] = []
     for line in lines[1:-1]:
         code, _, comment = line.partition("  # ")
         code = code.rstrip()
@@ -102,6 +104,10 @@ def parse(text: str) -> Graph:
         elif code:
             name, node = _node(code, comment.strip(), values)
             values[name] = node
+            if comment.startswith(_FORWARD):
+                derived.append((node, comment.strip().removeprefix(_FORWARD)))
+    for node, forward in derived:  # which may come after the nodes of its derivative
+        node.forward = values[forward]
     return Graph(head["name"], tuple(inputs), tuple(outputs), tuple(updates), arguments)
 
 
@@ -119,15 +125,11 @@ def _node(code: str, comment: str, values: dict[str, Node]) -> tuple[str, Node]:
     for word in _split(match["args"]):
         key = re.match(r"(\w+)=", word)
         if key:
-            attrs[key[1]] = eval(word[key.end() :], {"__builtins__": {}}, _ATTR_NAMES)  # noqa: S307 (names fixed below)
+            attrs[key[1]] = eval(word[key.end() :], {"__builtins__": {}}, _ATTR_NAMES)  # of the names below
         else:
             operands.append(_value(word, values))
-    forward, loc = None, Location()
-    if comment.startswith("vjp of %"):
-        forward = values[comment.removeprefix("vjp of %")]
-    elif comment:
-        loc = _location(comment)
-    return match["name"], Node(match["op"], operands, attrs, _type(match), loc, forward)
+    loc = _location(comment) if comment and not comment.startswith(_FORWARD) else Location()
+    return match["name"], Node(match["op"], operands, attrs, _type(match), loc)
 
 
 _ATTR_NAMES = {

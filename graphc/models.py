@@ -59,8 +59,9 @@ class CNN(nn.Cell):
 
 
 def _stage(inputs: int, outputs: int, dropout: float, batch_norm: bool) -> list[nn.Cell]:
+    convolution = nn.Conv2d(inputs, outputs, 5, pad_mode="valid")
     norm = [nn.BatchNorm2d(outputs)] if batch_norm else []
-    return [nn.Conv2d(inputs, outputs, 5, pad_mode="valid"), *norm, nn.ReLU(), nn.MaxPool2d(2, 2), nn.Dropout(p=dropout)]
+    return [convolution, *norm, nn.ReLU(), nn.MaxPool2d(2, 2), nn.Dropout(p=dropout)]
 
 
 class SimpleCNN(nn.Cell):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import re
 import weakref
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -91,10 +92,12 @@ class Trace:
         self._written[id(target)] = target
 
     def add_input(self, name: str, type_: TensorType, bound: Tensor | None) -> Node:
-        unique, count = name, 0
+        word = re.sub(r"[^\w.]", "_", name)  # a name of the graph's text, where a number means a node
+        word = f"_{word}" if not word or word.isdigit() else word
+        unique, count = word, 0
         while unique in self._names:
             count += 1
-            unique = f"{name}.{count}"
+            unique = f"{word}.{count}"
         self._names.add(unique)
         node = input_node(unique, type_, user_location())
         self.inputs.append(node)

@@ -3,7 +3,7 @@
 A `Plan` follows from extents, strides, vector length and registers. It decides speed only: what is computed, bit for
 bit, is the `Contraction`'s own. `print(plan(c, 16))` shows a row-major product of 512 x 512 as
 
-    40 units: j 8x64; i 82x6+4x5 in blocks of 18, sum k:512/2, in blocks of k:256
+    40 units: j 8x64 in blocks of 1; i 82x6+4x5 in blocks of 18, sum k:512/2, in blocks of k:256
 
 eight tiles of 64 columns times 82 of six rows and four of five; a unit has 18 of those; the sum runs in two blocks of
 256, two steps in the loop's body.

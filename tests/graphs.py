@@ -69,7 +69,8 @@ class Growing:
     # Draws
 
     def one_of(self, items: Any) -> Any:
-        return self.draw(st.sampled_from(tuple(items)))
+        """One of the items; of a string, one of its words."""
+        return self.draw(st.sampled_from(tuple(items.split() if isinstance(items, str) else items)))
 
     def number(self, low: int, high: int) -> int:
         return self.draw(st.integers(low, high))
@@ -139,12 +140,10 @@ def _numbers(t: TensorType) -> bool:
 
 # One function for each family: grows the graph by a node or two, or by none if nothing fits
 
-_UNARY = (
-    "neg abs sign floor sqrt square relu exp tanh sin sigmoid log1p erf softplus reciprocal rsqrt round identity".split()
-)
-_BINARY = "add sub mul div maximum minimum floor_mod atan2 pow".split()
-_BINARY_INT = "add sub mul floor_div floor_mod maximum minimum bitwise_and bitwise_xor bitwise_left_shift pow".split()
-_COMPARE = "less less_equal greater equal not_equal".split()
+_UNARY = "neg abs sign floor sqrt square relu exp tanh sin sigmoid log1p erf softplus reciprocal rsqrt round identity"
+_BINARY = "add sub mul div maximum minimum floor_mod atan2 pow"
+_BINARY_INT = "add sub mul floor_div floor_mod maximum minimum bitwise_and bitwise_xor bitwise_left_shift pow"
+_COMPARE = "less less_equal greater equal not_equal"
 
 
 def _unary(g: Growing) -> None:
@@ -154,7 +153,7 @@ def _unary(g: Growing) -> None:
 
 def _unary_int(g: Growing) -> None:
     if node := g.node(_integers):
-        g.apply(g.one_of("neg abs sign bitwise_not square".split()), node)
+        g.apply(g.one_of("neg abs sign bitwise_not square"), node)
 
 
 def _binary(g: Growing) -> None:
@@ -178,7 +177,7 @@ def _logic(g: Growing) -> None:
         if g.draw(st.booleans()):
             g.apply("logical_not", node)
         else:
-            g.apply(g.one_of(("logical_and", "logical_or", "logical_xor")), node, g.like(node))
+            g.apply(g.one_of("logical_and logical_or logical_xor"), node, g.like(node))
 
 
 def _select(g: Growing) -> None:
@@ -252,12 +251,12 @@ def _run(g: Growing, node: Node) -> tuple[int, int]:
 
 def _reduce(g: Growing) -> None:
     if node := g.node(lambda t: t.ndim > 0 and not t.dtype.is_bool):
-        g.apply(g.one_of("sum sum prod max min argmax argmin".split()), node, run=_run(g, node))
+        g.apply(g.one_of("sum sum prod max min argmax argmin"), node, run=_run(g, node))
 
 
 def _reduce_bool(g: Growing) -> None:
     if node := g.node(lambda t: t.ndim > 0 and t.dtype.is_bool):
-        g.apply(g.one_of(("any", "all", "max", "argmax")), node, run=_run(g, node))
+        g.apply(g.one_of("any all max argmax"), node, run=_run(g, node))
 
 
 def _softmax(g: Growing) -> None:
@@ -273,7 +272,7 @@ def _softmax(g: Growing) -> None:
 
 def _scan(g: Growing) -> None:
     if node := g.node(lambda t: t.ndim > 0 and not t.dtype.is_bool):
-        g.apply(g.one_of(("cumsum", "cumprod")), node, axis=g.number(0, len(node.shape) - 1))
+        g.apply(g.one_of("cumsum cumprod"), node, axis=g.number(0, len(node.shape) - 1))
 
 
 def _argsort(g: Growing) -> None:
@@ -301,7 +300,8 @@ def _conv(g: Growing) -> None:
         spatial = node.shape[2:]
         kernel = tuple(g.number(1, min(n, 3)) for n in spatial)
         stride = tuple(g.number(1, 2) for _ in spatial)
-        dilation = tuple(1 if k == 1 or n <= 2 * (k - 1) else g.number(1, 2) for n, k in zip(spatial, kernel, strict=True))
+        most = [1 if n <= 2 * (k - 1) else 2 for n, k in zip(spatial, kernel, strict=True)]
+        dilation = tuple(g.number(1, m) for m in most)
         weight = g.add_input(TensorType((g.one_of((1, 3, 5)), node.shape[1], *kernel), node.dtype))
         g.apply("conv", node, weight, stride=stride, dilation=dilation, groups=1)
 
@@ -312,7 +312,7 @@ def _pool(g: Growing) -> None:
         kernel = tuple(g.number(1, 2) for _ in spatial)
         padding = tuple((g.number(0, k - 1), g.number(0, k - 1)) for k in kernel)
         stride, dilation = tuple(g.number(1, 2) for _ in spatial), tuple(1 for _ in spatial)
-        op = g.one_of(("max_pool", "sum_pool", "max_pool_index"))
+        op = g.one_of("max_pool sum_pool max_pool_index")
         g.apply(op, node, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
 
 
@@ -335,7 +335,7 @@ def _scatter(g: Growing) -> None:
         assert target is not None
         index = g.positions(target.shape[0], lambda t: t.shape == updates.shape[:1])
         if index.shape:
-            g.apply(g.one_of(("scatter_add", "scatter_set")), target, index, updates)
+            g.apply(g.one_of("scatter_add scatter_set"), target, index, updates)
 
 
 def _one_hot(g: Growing) -> None:
@@ -385,7 +385,7 @@ def graphs(
     read = {o for node in g.grown for o in node.operands}
     ends = [node for node in g.grown if node not in read] or [g.nodes[-1]]
     extra = [g.one_of(g.nodes)] if g.draw(st.booleans()) else []
-    outputs = tuple([*ends[-4:], *extra])
+    outputs = (*ends[-4:], *extra)
     arguments = g.number(0, len(g.inputs))
     updates = []
     for target in g.inputs[arguments:]:

@@ -2,8 +2,8 @@
 
     outputs, updates = run(graph, [x, y, weight])        # arrays, one for every input
 
-The one thing that passes and compiled code are compared with. `exact_graph` says whether the meanings are defined to the
-bit, `assert_same` compares to the bit: values, the sign of zeros, NaN where NaN is.
+What passes and compiled code are compared with. `exact_graph` says whether the meanings are defined to the bit;
+`assert_same` compares to the bit: values, the sign of zeros, NaN where NaN is.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def test_links_lead_somewhere(page):
 def test_a_wrong_output_is_found():
     good = "```python\nprint(1)\nprint(2.5)\n```\n\n```text\n1\n2...\n```\n"
     run_page(good, "page.md")
-    with pytest.raises(AssertionError, match="page.md:7"):
+    with pytest.raises(AssertionError, match=r"page\.md:7"):
         run_page(good.replace("\n1\n2...", "\n1\n3..."), "page.md")
 
 

@@ -131,11 +131,11 @@ class _Page(HTMLParser):
         self.ids += [given["id"]] if "id" in given else []
         self.links += [given["href"]] if "href" in given and tag == "a" else []
         self.fetched += [given[key] for key in ("src", "href") if key in given and tag != "a"]
-        if tag not in ("meta", "rect", "path"):
+        if tag != "meta":
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
-        assert tag in ("rect", "path")
+        assert tag == "rect"
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag

@@ -272,6 +272,18 @@ case("interpolate linear", lambda x: resize.interpolate(x, 5, mode="linear", ali
 case("interpolate bilinear", lambda x: resize.interpolate(x, scale_factor=2, mode="bilinear"), lambda x: np.interp(np.arange(6) / 2 - 0.25, range(3), x[0, 0, 0]) * np.ones((1, 1, 2, 1)), N(1, 1, 1, 3))
 case("interpolate area", lambda x: resize.interpolate(x, 2, mode="area"), lambda x: naive_adaptive(x, (2,), np.mean), N(1, 2, 3))
 
+
+
+def sampled(x: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Bilinear, zeros outside, by the tent function of every element."""
+    h, w = x.shape[2:]
+    u, v = (grid[..., 0] + 1) * w / 2 - 0.5, (grid[..., 1] + 1) * h / 2 - 0.5
+    tent = lambda p, n: np.maximum(0, 1 - abs(p[..., None] - np.arange(n)))  # noqa: E731
+    return np.einsum("nchw,nijh,nijw->ncij", x, tent(v, h), tent(u, w))
+
+
+case("grid_sample", resize.grid_sample, sampled, N(2, 2, 3, 4), N(2, 2, 3, 2))
+
 # Losses
 
 LABELS = np.array([2, 0, 1, 2])

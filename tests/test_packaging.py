@@ -113,7 +113,7 @@ def test_installed_wheel_trains(wheel, tmp_path):
 
 
 def borrow_dependencies(site: Path) -> None:
-    """Makes the packages that this Python has importable there. Its `.pth` files, so the editable install, are not read."""
+    """Makes the packages of this Python importable there; its `.pth` files, so the editable install, are not read."""
     import numpy
 
     (site / "borrowed.pth").write_text(f"{Path(numpy.__file__).parent.parent}\n", encoding="utf-8")
@@ -137,11 +137,11 @@ def test_importing_graphc_loads_numpy_and_little_else():
 # Which way imports go
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("data", "dtype", "index", "ir", "irtext", "printing", "random_bits"),
+    ("context", "data", "dtype", "index", "ir", "irtext", "printing", "random_bits"),
     ("loops", "schedule"),
     ("dispatch", "op", "tensor"),
     ("dataset", "initializer", "random"),
-    ("autograd", "context", "trace"),
+    ("autograd", "trace"),
     ("deferred", "gradients", "jit"),
     ("ops",),
     ("passes",),

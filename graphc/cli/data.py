@@ -62,10 +62,13 @@ def _images(recipe: Recipe, folder: str, training: bool) -> ds.Dataset:
         raise UsageError(f"{recipe.name} takes images of {channels} channels, those in {folder} have {have[0]}")
     mean, std = COLOUR if colour else GRAY
     images = [
-        *_fitted(have[1:], (height, width)), vision.Rescale(1 / 255, 0.0), vision.Normalize(mean, std), vision.HWC2CHW(),
-    ]  # fmt: skip
-    source = source.map(images, "image").map(transforms.TypeCast(dtype.int32), "label")
-    return source.batch(recipe.batch_size, drop_remainder=training)
+        *_fitted(have[1:], (height, width)),
+        vision.Rescale(1 / 255, 0.0),
+        vision.Normalize(mean, std),
+        vision.HWC2CHW(),
+    ]
+    ready = source.map(images, "image").map(transforms.TypeCast(dtype.int32), "label")
+    return ready.batch(recipe.batch_size, drop_remainder=training)
 
 
 def is_cifar(folder: Path) -> bool:

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 
 import graphc
+from graphc import ops
+from graphc.context import get_context
+from graphc.jit import jit
 from graphc.tensor import Tensor
 
 PACKAGES = ("numpy", "llvmlite", "networkx", "safetensors", "rich", "pillow")
@@ -53,7 +56,7 @@ def _machine() -> Iterator[tuple[str, str]]:
     yield "caches", ", ".join(
         f"{level} {size >> 10:,} KiB" for level, size in (("L1", target.l1d), ("L2", target.l2), ("L3", target.l3))
     )
-    yield "threads", f"{graphc.get_context('runtime_num_threads')} of {target.cores} cores this process may use"
+    yield "threads", f"{get_context('runtime_num_threads')} of {target.cores} cores this process may use"
     for name in sorted(key for key in os.environ if key.startswith("GRAPHC_")):
         yield name, os.environ[name]
 
@@ -72,10 +75,11 @@ def _self_check() -> tuple[bool, str]:
     x = Tensor(np.linspace(-2, 2, 1000, dtype=np.float32))
 
     def function(x: Tensor) -> Tensor:
-        return (graphc.ops.exp(x) * x).sum()
+        total: Tensor = ops.sum(ops.exp(x) * x)
+        return total
 
     began = time.perf_counter()
-    compiled = graphc.jit(function)(x).asnumpy()
+    compiled = jit(function)(x).asnumpy()
     seconds = time.perf_counter() - began
     eager = function(x).asnumpy()
     expected = float((np.exp(x.asnumpy().astype(np.float64)) * x.asnumpy()).sum())

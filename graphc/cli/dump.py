@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     folder = Path(args.model)
     if folder.is_dir():
-        stages, sources = _written(folder), {}
+        stages, sources = _written(folder), dict[str, str]()
     else:
         stages, sources = _compiled(args)
     chosen = dict(stages if args.stage == "all" else _only(args.stage, stages))

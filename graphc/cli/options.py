@@ -57,5 +57,5 @@ def model_arguments(parser: argparse.ArgumentParser, what: str = "") -> None:
         "--input", type=shape, metavar="C,H,W", help="shape of one input, where FILE.py:NAME takes other than 1,28,28"
     )
     parser.add_argument("--lr", type=positive, metavar="RATE", help="learning rate (default: the model's own)")
-    parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=1, metavar="N", help="of weights, shuffles, dropout")
+    parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=1, metavar="N", help="of all random numbers")
     parser.add_argument("--threads", type=whole(1, 256), metavar="N", help="of native code (default: all cores)")

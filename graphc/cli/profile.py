@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import graphc
 from graphc.cli import recipes
 from graphc.cli.options import model_arguments, whole
+from graphc.context import get_context, set_context
+from graphc.random import set_seed
 
 if TYPE_CHECKING:
     from graphc.runtime.profile import KernelTime
@@ -30,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = recipes.find(args.model).changed(args.batch_size, args.input, args.lr)
     if args.threads:
-        graphc.set_context(runtime_num_threads=args.threads)
-    graphc.set_seed(args.seed)
+        set_context(runtime_num_threads=args.threads)
+    set_seed(args.seed)
     network = recipe.network()
     inputs, labels = recipe.example_batch(network)
     step = Jitted(recipe.step(network), f"{recipe.name}_step")
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     (compiled,) = step.cache.values()
     times = kernel_times(compiled.executable, (inputs, labels), args.rounds)
     _print_table(times)
-    threads = graphc.get_context("runtime_num_threads")
+    threads = get_context("runtime_num_threads")
     print(
         f"kernels one by one, one thread: {sum(t.seconds for t in times) * 1e3:.3f} ms\n"
         f"the step, {threads} thread{'s' * (threads > 1)}: {whole_step * 1e3:.3f} ms; the first one {first:.2f} s\n"
@@ -74,8 +75,8 @@ def _print_table(times: Sequence[KernelTime]) -> None:
     total = sum(t.seconds for t in times)
     for t in times:
         table.add_row(
-            str(t.number), t.name, f"{t.seconds * 1e6:.1f}", f"{100 * t.seconds / total:.1f}", f"{_rate(t.flops, t):.1f}",
-            f"{_rate(t.nbytes, t):.1f}", t.where,
+            str(t.number), t.name, f"{t.seconds * 1e6:.1f}", f"{100 * t.seconds / total:.1f}",
+            f"{_rate(t.flops, t):.1f}", f"{_rate(t.nbytes, t):.1f}", t.where,
         )  # fmt: skip
     console = Console()
     console = console if console.is_terminal else Console(width=140)

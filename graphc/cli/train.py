@@ -10,11 +10,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import graphc
 from graphc.cli import data, recipes
 from graphc.cli.errors import UsageError
 from graphc.cli.options import model_arguments, whole
+from graphc.context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context
+from graphc.random import set_seed
+from graphc.serialization import save_checkpoint
 from graphc.train.callbacks import Callback, RunContext, loss_of
+from graphc.train.model import Model
 from graphc.train.progress import ProgressBar
 
 
@@ -32,20 +35,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     recipe = recipes.find(args.model).changed(args.batch_size, args.input, args.lr)
     _check_checkpoint(args.checkpoint)
-    graphc.set_context(mode=graphc.GRAPH_MODE if args.mode == "graph" else graphc.PYNATIVE_MODE)
+    set_context(mode=GRAPH_MODE if args.mode == "graph" else PYNATIVE_MODE)
     if args.threads:
-        graphc.set_context(runtime_num_threads=args.threads)
+        set_context(runtime_num_threads=args.threads)
     if args.save_graphs:
-        graphc.set_context(save_graphs=True, save_graphs_path=args.save_graphs)
-    graphc.set_seed(args.seed)
+        set_context(save_graphs=True, save_graphs_path=args.save_graphs)
+    set_seed(args.seed)
 
     train, test, origin = data.datasets(recipe, args.data)
     network = recipe.network()
-    model = graphc.Model(
+    model = Model(
         network, recipe.loss(), recipe.optimizer(network.trainable_params(), recipe.lr),
         metrics={"accuracy" if recipe.classes else "mae"},
     )  # fmt: skip
-    threads = graphc.get_context("runtime_num_threads")
+    threads = get_context("runtime_num_threads")
     print(
         f"{recipe.name}: {sum(p.size for p in network.get_parameters()):,} parameters, {args.mode} mode, "
         f"{threads} thread{'s' * (threads > 1)}\ndata: {origin}",
@@ -56,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     model.fit(args.epochs or recipe.epochs, train, test, callbacks=[*bar, report])
     print(report.summary())
     if args.checkpoint:
-        graphc.save_checkpoint(network, args.checkpoint)
+        save_checkpoint(network, args.checkpoint)
         print(f"checkpoint: {args.checkpoint}")
     if args.save_graphs:
         print(_dumps(Path(args.save_graphs)))

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.dispatch import located
 from graphc.dtype import DType, bool_, dtype_of, float32, int32, int64, promote, uint8
 from graphc.op import TABLE
 from graphc.tensor import Tensor
@@ -157,6 +158,14 @@ def to_bool(dtype: DType) -> DType:
     return bool_
 
 
+def as_dtype(value: Any) -> DType:
+    """The dtype that an argument names; see `graphc.dtype.dtype_of`."""
+    try:
+        return dtype_of(value)
+    except TypeError as error:
+        raise located(error) from None
+
+
 def to_dtype(value: Any, default: DType) -> DType:
     """The dtype that an optional `dtype=` argument names."""
-    return default if value is None else dtype_of(value)
+    return default if value is None else as_dtype(value)

@@ -9,8 +9,8 @@ from typing import Any
 
 from graphc.dispatch import assign as assign_to
 from graphc.dispatch import located, state
-from graphc.dtype import DType, dtype_of
-from graphc.ops.coerce import as_tensor, cast
+from graphc.dtype import DType
+from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.elementwise import add, div, isfinite, minimum, mul, select, sqrt, sub
 from graphc.ops.functions import addn, greater
 from graphc.ops.reduce import norm, sum_over
@@ -87,7 +87,7 @@ def dtype(input: Any) -> DType:
 
 def mixed_precision_cast(dst_dtype: Any, x: Any) -> Any:
     """The float tensors in nested tuples, lists and dicts cast to a dtype; everything else as it is."""
-    wanted = dtype_of(dst_dtype)
+    wanted = as_dtype(dst_dtype)
     return map_structure(lambda t: cast(t, wanted) if isinstance(t, Tensor) and t.dtype.is_float else t, x)
 
 

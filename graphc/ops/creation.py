@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import DType, dtype_of, float32, int64
+from graphc.dtype import DType, float32, int64
 from graphc.ir import TensorType
 from graphc.op import define_op
-from graphc.ops.coerce import as_tensor, broadcast, cast, common_dtype, natural_dtype, scalar, to_dtype
+from graphc.ops.coerce import as_dtype, as_tensor, broadcast, cast, common_dtype, natural_dtype, scalar, to_dtype
 from graphc.ops.elementwise import add, equal, mul
 from graphc.ops.shape import as_ints
 from graphc.tensor import Tensor
@@ -76,7 +76,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
 
 def fill(type: Any, shape: Any, value: Any) -> Tensor:
     """`value` in a shape and a dtype."""
-    return _constant("fill", shape, value, dtype_of(type))
+    return _constant("fill", shape, value, as_dtype(type))
 
 
 def fills(x: Any, value: Any) -> Tensor:
@@ -185,7 +185,7 @@ def scalar_to_tensor(input_x: Any, dtype: Any = float32) -> Tensor:
     """A Python number as a scalar Tensor."""
     if type(input_x) not in (bool, int, float):
         raise located(TypeError(f"scalar_to_tensor: expected a number, got {type(input_x).__name__}"))
-    return scalar(input_x, dtype_of(dtype))
+    return scalar(input_x, as_dtype(dtype))
 
 
 def tuple_to_array(input_x: Any) -> Tensor:

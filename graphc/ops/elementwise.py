@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dtype import DType, bool_, dtype_of
+from graphc.dispatch import located
+from graphc.dtype import DType, bool_
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
-from graphc.ops.coerce import agree, as_tensor, broadcast_all, common_dtype, full_like, scalar, to_bool, to_float
+from graphc.ops.coerce import agree, as_dtype, as_tensor, broadcast_all, common_dtype, full_like, scalar, to_bool, to_float
 from graphc.ops.coerce import cast as cast_to
 from graphc.tensor import Tensor
 
@@ -139,7 +140,7 @@ def cast(input: Any, dtype: Any) -> Tensor:
     Raises:
         TypeError: no such dtype.
     """
-    return cast_to(as_tensor("cast", input), dtype_of(dtype))
+    return cast_to(as_tensor("cast", input), as_dtype(dtype))
 
 
 # Arithmetic: IEEE operations, whose NumPy result is exact
@@ -571,7 +572,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
             return _SHORT_POWERS[exponent](input)
         if input.dtype.is_int and isinstance(exponent, int):
             if exponent < 0:
-                raise ValueError(f"pow: integers to a negative power, {input.type} ** {exponent}; cast to a float type")
+                shown = f"{input.type} ** {exponent}"
+                raise located(ValueError(f"pow: integers to a negative power, {shown}; cast to a float type"))
             if exponent == 2:
                 return square(input)
     return pow_(input, exponent)

@@ -10,13 +10,15 @@ from importlib import import_module
 from typing import Any
 
 from graphc.dispatch import located
-from graphc.dtype import DType, bool_, dtype_of, float32, float64, int32, int64, uint8
+from graphc.dtype import DType, bool_, float32, float64, int32, int64, uint8
 from graphc.ops import creation, functions, reduce
-from graphc.ops.coerce import cast
+from graphc.ops.coerce import as_dtype, cast
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
 from graphc.ops.gather import gather, gather_elements
 from graphc.tensor import Tensor
+
+shapes = import_module("graphc.ops.shape")  # `graphc.ops.shape` itself is MindSpore's function of that name
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
     "functions": (
@@ -37,8 +39,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "linalg": "addmm baddbmm bmm dot inner matmul mm outer",
     "composite": "log_softmax softmax",
     "shape": (
-        "broadcast_to chunk diag diagonal expand_dims flip moveaxis narrow permute repeat_interleave reshape roll "
-        "split squeeze swapaxes t tensor_split tile unbind unsqueeze"
+        "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t tensor_split tile unbind unsqueeze"
     ),
 }  # fmt: skip
 
@@ -48,7 +49,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
 
 def astype(self: Tensor, dtype: Any, copy: bool = True) -> Tensor:
     """The tensor in another element type; without `copy`, itself if it has that type."""
-    return cast(self, dtype_of(dtype))
+    return cast(self, as_dtype(dtype))
 
 
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -58,7 +59,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         target = target.dtype
     if target is None or isinstance(target, str):
         raise located(TypeError(f"Tensor.to: expected a dtype, got {target!r}; tensors live on the CPU"))
-    return cast(self, dtype_of(target))
+    return cast(self, as_dtype(target))
 
 
 def _cast_method(dtype: DType) -> Any:
@@ -74,21 +75,31 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return cast(self, other.dtype)
 
 
-# Shapes
+# Shapes, whose extents or axes come as several ints or as one tuple
+
+
+def _one_tuple(ints: tuple[Any, ...]) -> Any:
+    return ints[0] if len(ints) == 1 else ints
+
+
+def reshape(self: Tensor, *shape: Any) -> Tensor:
+    """The tensor in another shape (ints, or a tuple of them; one may be -1)."""
+    return shapes.reshape(self, _one_tuple(shape))
+
+
+def broadcast_to(self: Tensor, *shape: Any) -> Tensor:
+    """The tensor broadcast to a shape, where -1 keeps an extent."""
+    return shapes.broadcast_to(self, _one_tuple(shape))
 
 
 def transpose(self: Tensor, *axes: Any) -> Tensor:
     """The axes in another order; reversed if none is given."""
-    from graphc.ops.shape import transpose as transposed
-
-    return transposed(self, *(axes or tuple(range(self.ndim))[::-1]))
+    return shapes.transpose(self, _one_tuple(axes) if axes else tuple(range(self.ndim))[::-1])
 
 
 def flatten(self: Tensor, order: str = "C", *, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes `start_dim` to `end_dim` as one: by default all."""
-    from graphc.ops.shape import flatten as flat
-
-    return flat(self, order, start_dim=start_dim, end_dim=end_dim)
+    return shapes.flatten(self, order, start_dim=start_dim, end_dim=end_dim)
 
 
 def ravel(self: Tensor) -> Tensor:
@@ -96,19 +107,9 @@ def ravel(self: Tensor) -> Tensor:
     return self.reshape(-1)
 
 
-def view(self: Tensor, *shape: Any) -> Tensor:
-    """The tensor in another shape (ints, or a tuple of them; one may be -1)."""
-    return self.reshape(*shape)
-
-
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """The tensor in the shape of another."""
     return self.reshape(other.shape)
-
-
-def expand(self: Tensor, *size: Any) -> Tensor:
-    """The tensor broadcast to a shape, where -1 keeps an extent."""
-    return self.broadcast_to(*size)
 
 
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
@@ -118,11 +119,9 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
 
 def repeat(self: Tensor, *repeats: Any, axis: int | None = None) -> Tensor:
     """The tensor repeated as blocks, `repeats[d]` times along axis d; with `axis`, every slice along it instead."""
-    from graphc.ops.shape import as_ints
-
     if axis is not None:
         return self.repeat_interleave(repeats[0], axis)
-    return self.tile(as_ints("Tensor.repeat", repeats[0] if len(repeats) == 1 else repeats, "repeats"))
+    return shapes.tile(self, _one_tuple(repeats))
 
 
 # Reductions, whose arguments come in NumPy's order (axis, dtype, keepdims) or in PyTorch's (dim, keepdim)
@@ -155,7 +154,7 @@ def sum(self: Tensor, axis: Any = None, dtype: Any = None, keepdims: bool = Fals
 def mean(self: Tensor, axis: Any = None, keep_dims: bool = False, **options: Any) -> Tensor:
     """The mean over the axes; also called as `mean(dim, keepdim, dtype=)`."""
     axis, keep, wanted = _axis_and_keep("mean", axis, None, keep_dims, options)
-    return reduce.mean(self if wanted is None else cast(self, dtype_of(wanted)), axis, keep)
+    return reduce.mean(self if wanted is None else cast(self, as_dtype(wanted)), axis, keep)
 
 
 def prod(self: Tensor, axis: Any = None, keep_dims: bool = False, dtype: Any = None, **options: Any) -> Tensor:
@@ -299,8 +298,9 @@ _OWN: dict[str, Any] = {
     "astype": astype, "to": to, "type_as": type_as, "bool": _cast_method(bool_), "byte": _cast_method(uint8),
     "int": _cast_method(int32), "long": _cast_method(int64), "float": _cast_method(float32),
     "double": _cast_method(float64),
-    "transpose": transpose, "flatten": flatten, "ravel": ravel, "view": view, "view_as": view_as,
-    "reshape_as": view_as, "expand": expand, "expand_as": expand_as, "repeat": repeat,
+    "reshape": reshape, "view": reshape, "view_as": view_as, "reshape_as": view_as, "ravel": ravel, "flatten": flatten,
+    "transpose": transpose, "permute": transpose, "broadcast_to": broadcast_to, "expand": broadcast_to,
+    "expand_as": expand_as, "repeat": repeat,
     "sum": sum, "mean": mean, "prod": prod, "any": any, "all": all, "var": var, "std": std, "max": max, "min": min,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
     "where": where, "gather": gather_method,

@@ -28,7 +28,6 @@ from graphc.ops.elementwise import (
     minimum,
     round_,
     select,
-    stop_gradient,
 )
 from graphc.ops.gather import gather_
 from graphc.ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -317,7 +316,7 @@ def grid_sample(
         input: float `[N, C, H, W]`.
         grid: float `[N, H', W', 2]`: positions (x, y), -1 to 1 from one edge of the image to the other.
         mode: `"bilinear"` or `"nearest"` (halves go to the even element).
-        padding_mode: what lies outside: `"zeros"`, `"border"` (the nearest element) or `"reflection"` (the mirror image).
+        padding_mode: what lies outside: `"zeros"`, `"border"` (the nearest element), `"reflection"` (the mirror image).
         align_corners: whether -1 and 1 are the centers of the elements at the edges, or else their outer edges.
     Returns:
         `[N, C, H', W']`.
@@ -342,7 +341,8 @@ def grid_sample(
     def read(i: Tensor, j: Tensor) -> Tensor:
         """The elements at whole row numbers i and column numbers j, 0 outside."""
         inside = logical_and(
-            logical_and(greater_equal(i, 0.0), less(i, float(h))), logical_and(greater_equal(j, 0.0), less(j, float(w)))
+            logical_and(greater_equal(i, 0.0), less(i, float(h))),
+            logical_and(greater_equal(j, 0.0), less(j, float(w))),
         )
         place = cast(select(inside, i * float(w) + j, 0.0), int64)
         return select(expand_dims(inside, -1), gather_(rows, place, axis=1, batch_dims=1), 0.0)
@@ -351,7 +351,7 @@ def grid_sample(
         total = read(round_(down), round_(across))
     else:
         top, left = floor(down), floor(across)
-        v, u = expand_dims(down - stop_gradient(top), -1), expand_dims(across - stop_gradient(left), -1)
+        v, u = expand_dims(down - top, -1), expand_dims(across - left, -1)
         total = (
             read(top, left) * ((1.0 - v) * (1.0 - u)) + read(top, left + 1.0) * ((1.0 - v) * u)
             + read(top + 1.0, left) * (v * (1.0 - u)) + read(top + 1.0, left + 1.0) * (v * u)

@@ -349,17 +349,17 @@ def take_range(x: Tensor, axis: int, begin: int, count: int, step: int = 1) -> T
 # Functions: the same elements in another shape
 
 
-def reshape(input: Any, *shape: Any) -> Tensor:
+def reshape(input: Any, shape: Any) -> Tensor:
     """`input` in another shape.
 
     Args:
         input: tensor.
-        shape: ints, or one tuple of them; one of them may be -1, and is worked out.
+        shape: an int or a tuple of ints; one of them may be -1, and is worked out.
     Raises:
         ValueError: the number of elements differs.
     """
     input = as_tensor("reshape", input)
-    wanted = as_ints("reshape", shape[0] if len(shape) == 1 else shape)
+    wanted = as_ints("reshape", shape)
     if wanted.count(-1) == 1:
         rest = -prod(wanted)
         if rest == 0 or input.size % rest:
@@ -421,17 +421,16 @@ def flatten(input: Any, order: str = "C", *, start_dim: int = 1, end_dim: int = 
 # Functions: other orders of the axes
 
 
-def transpose(input: Any, *dims: Any) -> Tensor:
-    """`input` with its axes in the order `dims` (ints, or one tuple of them)."""
+def transpose(input: Any, dims: Sequence[int]) -> Tensor:
+    """`input` with its axes in the order `dims`."""
     x = as_tensor("transpose", input)
-    order = as_ints("transpose", dims[0] if len(dims) == 1 else dims, "dims")
-    perm = tuple(axis_of("transpose", d, x.ndim) for d in order)
+    perm = tuple(axis_of("transpose", d, x.ndim) for d in as_ints("transpose", dims, "dims"))
     return x if perm == tuple(range(x.ndim)) else transpose_(x, perm=perm)
 
 
-def permute(input: Any, *axis: Any) -> Tensor:
+def permute(input: Any, axis: Sequence[int]) -> Tensor:
     """`input` with its axes in the order `axis`."""
-    return transpose(input, *axis)
+    return transpose(input, axis)
 
 
 def swapaxes(input: Any, axis0: int, axis1: int) -> Tensor:
@@ -467,10 +466,10 @@ def moveaxis(x: Any, source: Axes, destination: Axes) -> Tensor:
 # Functions: repeating
 
 
-def broadcast_to(input: Any, *shape: Any) -> Tensor:
-    """`input` broadcast to `shape` (ints, or one tuple of them), where -1 keeps the axis' extent."""
+def broadcast_to(input: Any, shape: Any) -> Tensor:
+    """`input` broadcast to `shape`, where -1 keeps an axis' extent."""
     x = as_tensor("broadcast_to", input)
-    wanted = list(as_ints("broadcast_to", shape[0] if len(shape) == 1 else shape))
+    wanted = list(as_ints("broadcast_to", shape))
     lead = len(wanted) - x.ndim
     for d, n in enumerate(wanted):
         if n == -1:

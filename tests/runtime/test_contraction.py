@@ -1,0 +1,588 @@
+"""Contractions: every kernel gives, bit for bit, the chain of fused multiply-adds that its description defines.
+
+The reference is a scalar loop nest in IR. Operands and results lie against pages that cannot be touched, first at their
+end, then at their beginning, so that a read or write outside is a crash.
+"""
+
+import ctypes
+import mmap
+import os
+import sys
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from graphc.runtime import contraction as planning
+from graphc.runtime import contraction_emit, jit
+from graphc.runtime.contraction import Contraction, Cut, Dim, Inside, plan, units
+from graphc.runtime.contraction_emit import emit
+from graphc.runtime.llvmtext import Module, const, i64, mask
+
+SIZES = (1, 2, 3, 7, 13, 17, 31, 33, 63, 65, 127, 129)
+LANES = (4, 8, 16)
+DTYPES = {"float": np.float32, "double": np.float64}
+SIGNATURE = (None, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_int64)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_cache(tmp_path_factory):
+    before = os.environ.get("GRAPHC_CACHE_DIR")
+    os.environ["GRAPHC_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["GRAPHC_CACHE_DIR"]
+    else:
+        os.environ["GRAPHC_CACHE_DIR"] = before
+
+
+# Cases
+
+
+@dataclass(frozen=True)
+class Case:
+    """A contraction, the elements of its operands, and where their coordinate zero is (it may lie before them)."""
+
+    c: Contraction
+    a: int
+    b: int
+    a_zero: int = 0
+    b_zero: int = 0
+
+
+def case(**dims):
+    """A case whose operands are just as large as the dims reach."""
+    c = Contraction(**dims)
+    reach = {x: 1 + sum((d.extent - 1) * d.stride(x) for d in c.outputs + c.k) for x in "ab"}
+    return Case(c, reach["a"], reach["b"])
+
+
+def matmul(m, n, k, a="N", b="N", lanes="j", **more):
+    """C[i, j] of operands stored by rows ("N") or by columns ("T")."""
+    rows, columns = (k, 1) if a == "N" else (1, m), (n, 1) if b == "N" else (1, k)
+    return case(
+        m=(Dim("i", m, rows[0], 0),), n=(Dim("j", n, 0, columns[1]),), k=(Dim("k", k, rows[1], columns[0]),),
+        lanes=lanes, **more,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution in batch-blocked layout, [N / 16, H, W, C, 16], or in [N, H, W, C]."""
+
+    n: int
+    ci: int
+    co: int
+    size: tuple[int, int]
+    kernel: tuple[int, int]
+    stride: int = 1
+    dilation: int = 1
+    pad: tuple[int, int] = (0, 0)
+    groups: int = 1
+    images: int = 16
+
+    @property
+    def out(self):
+        return tuple(
+            (h + 2 * p - (k - 1) * self.dilation - 1) // self.stride + 1
+            for h, k, p in zip(self.size, self.kernel, self.pad, strict=True)
+        )
+
+    def inside(self, rows, columns):
+        """The conditions that leave out the padding, for dims named so."""
+        if self.pad == (0, 0):
+            return ()
+        pairs = zip((rows, columns), self.pad, self.size, strict=True)
+        return tuple(Inside(o, k, *self.steps(o), -p, extent) for (o, k), p, extent in pairs)
+
+    def steps(self, output):
+        return (self.stride, self.dilation) if output.startswith("o") else (self.dilation, self.stride)
+
+    def forward(self):
+        (h, w), (oh, ow), (kh, kw), lanes = self.size, self.out, self.kernel, self.images
+        ci, co, pixel = self.ci // self.groups, self.co // self.groups, self.ci * lanes
+        c = Contraction(
+            batch=(Dim("g", self.groups, co * ci * kh * kw, ci * lanes),),
+            m=(Dim("co", co, ci * kh * kw, 0),),
+            n=(
+                Dim("nb", self.n, 0, h * w * pixel), Dim("oh", oh, 0, self.stride * w * pixel),
+                Dim("ow", ow, 0, self.stride * pixel), Dim("l", lanes, 0, 1),
+            ),
+            k=(
+                Dim("ci", ci, kh * kw, lanes), Dim("kh", kh, kw, self.dilation * w * pixel),
+                Dim("kw", kw, 1, self.dilation * pixel),
+            ),
+            lanes="l", inside=self.inside(("oh", "kh"), ("ow", "kw")),
+        )  # fmt: skip
+        origin = -(self.pad[0] * w + self.pad[1]) * pixel
+        return Case(c, self.co * ci * kh * kw, self.n * h * w * pixel, 0, origin)
+
+    def gradient_of_input(self):
+        """Stride 1: every tap reads the cotangent at a place that may lie outside it."""
+        (h, w), (oh, ow), (kh, kw), lanes = self.size, self.out, self.kernel, self.images
+        pixel, d = self.co * lanes, self.dilation
+        c = Contraction(
+            m=(Dim("ci", self.ci, kh * kw, 0),),
+            n=(Dim("nb", self.n, 0, oh * ow * pixel), Dim("ih", h, 0, ow * pixel), Dim("iw", w, 0, pixel),
+               Dim("l", lanes, 0, 1)),
+            k=(Dim("co", self.co, self.ci * kh * kw, lanes), Dim("kh", kh, kw, -d * ow * pixel),
+               Dim("kw", kw, 1, -d * pixel)),
+            lanes="l",
+            inside=(Inside("ih", "kh", 1, -d, self.pad[0], oh), Inside("iw", "kw", 1, -d, self.pad[1], ow)),
+        )  # fmt: skip
+        origin = (self.pad[0] * ow + self.pad[1]) * pixel
+        return Case(c, self.co * self.ci * kh * kw, self.n * oh * ow * pixel, 0, origin)
+
+    def gradient_of_weights(self, tail=None):
+        (h, w), (oh, ow), (kh, kw), lanes = self.size, self.out, self.kernel, self.images
+        x, y = self.ci * lanes, self.co * lanes
+        c = Contraction(
+            m=(Dim("co", self.co, lanes, 0),),
+            n=(
+                Dim("ci", self.ci, 0, lanes), Dim("kh", kh, 0, self.dilation * w * x),
+                Dim("kw", kw, 0, self.dilation * x),
+            ),
+            k=(
+                Dim("nb", self.n, oh * ow * y, h * w * x), Dim("oh", oh, ow * y, self.stride * w * x),
+                Dim("ow", ow, y, self.stride * x), Dim("l", lanes, 1, 1),
+            ),
+            lanes="l", lane_tail=("nb", tail) if tail else None, inside=self.inside(("kh", "oh"), ("kw", "ow")),
+        )  # fmt: skip
+        origin = -(self.pad[0] * w + self.pad[1]) * x
+        return Case(c, self.n * oh * ow * y, self.n * h * w * x, 0, origin)
+
+    def channels_last(self):
+        (h, w), (oh, ow), (kh, kw), s, d = self.size, self.out, self.kernel, self.stride, self.dilation
+        c = Contraction(
+            m=(Dim("n", self.n, h * w * self.ci, 0), Dim("oh", oh, s * w * self.ci, 0), Dim("ow", ow, s * self.ci, 0)),
+            n=(Dim("co", self.co, 0, 1),),
+            k=(
+                Dim("kh", kh, d * w * self.ci, kw * self.ci * self.co), Dim("kw", kw, d * self.ci, self.ci * self.co),
+                Dim("ci", self.ci, 1, self.co),
+            ),
+            lanes="co", inside=self.inside(("oh", "kh"), ("ow", "kw")),
+        )  # fmt: skip
+        origin = -(self.pad[0] * w + self.pad[1]) * self.ci
+        return Case(c, self.n * h * w * self.ci, kh * kw * self.ci * self.co, origin, 0)
+
+
+# Kernels
+
+
+def result_strides(c):
+    """Row-major over the output dims, the lanes' last."""
+    dims = sorted(c.outputs, key=lambda d: d.name == c.lanes)
+    strides, size = {}, 1
+    for d in reversed(dims):
+        strides[d.name] = size
+        size *= d.extent
+    return strides, size
+
+
+def storing(c, out):
+    """A `finish` that stores the accumulator at its coordinates."""
+    strides, _ = result_strides(c)
+
+    def finish(b, coords, acc, active):
+        index = i64(0)
+        for name, (base, constant) in coords.items():
+            index = b.add(index, b.mul(b.add(base, constant), strides[name]))
+        address = b.gep(out, index, c.element)
+        if active == acc.lanes:
+            b.store(acc, address)
+        else:
+            b.masked_store(acc, address, mask(active, acc.lanes))
+
+    return finish
+
+
+def kernel_text(name, c, lanes):
+    module = Module(name)
+    b = module.function(name, [("ptr", "a"), ("ptr", "b"), ("ptr", "c"), ("i64", "begin"), ("i64", "end")])
+    a, bp, out, begin, end = b.args
+    emit(b, c, lanes, a, bp, storing(c, out), begin, end)
+    b.ret()
+    return str(module)
+
+
+def reference_text(name, c):
+    """The definition, one scalar at a time."""
+    module = Module(name)
+    b = module.function(name, [("ptr", "a"), ("ptr", "b"), ("ptr", "c"), ("i64", "begin"), ("i64", "end")])
+    element, at = c.element, {}
+    strides, _ = result_strides(c)
+    partial = b.alloca(element, 16)
+
+    def outputs(dims, a, bp, out):
+        if not dims:
+            if not c.lanes_summed:
+                b.store(chain(c.sums, a, bp, const(0.0, element), None), out)
+                return
+            for lane in range(16):
+                b.store(const(0.0, element), b.gep(partial, lane, element))
+            with b.loop(0, c.lane.extent) as lane:
+                at[c.lanes] = lane
+                here = [b.gep(p, b.mul(lane, s), element) for p, s in ((a, c.lane.a), (bp, c.lane.b))]
+                b.store(chain(c.sums, *here, const(0.0, element), None), b.gep(partial, lane, element))
+            for half in (8, 4, 2, 1):
+                for lane in range(half):
+                    x, y = (b.gep(partial, lane + n, element) for n in (0, half))
+                    b.store(b.fadd(b.load(x, element), b.load(y, element)), x)
+            b.store(b.load(partial, element), out)
+            return
+        with b.loop(0, dims[0].extent) as x:
+            at[dims[0].name] = x
+            step = [b.gep(p, b.mul(x, s), element) for p, s in ((a, dims[0].a), (bp, dims[0].b))]
+            outputs(dims[1:], *step, b.gep(out, b.mul(x, strides[dims[0].name]), element))
+
+    def chain(dims, a, bp, acc, on):
+        if not dims:
+            return term(a, bp, acc, on)
+        with b.loop_carrying(0, dims[0].extent, [acc]) as (x, carried, out):
+            at[dims[0].name] = x
+            if c.lane_tail and c.lane_tail[0] == dims[0].name:
+                on = b.int_op("or", b.icmp("ne", x, dims[0].extent - 1), b.icmp("slt", at[c.lanes], c.lane_tail[1]))
+            step = [b.gep(p, b.mul(x, s), element) for p, s in ((a, dims[0].a), (bp, dims[0].b))]
+            out[:] = [chain(dims[1:], *step, carried[0], on)]
+        return out[0]
+
+    def term(a, bp, acc, on):
+        for x in c.inside:
+            place = b.add(b.mul(at[x.output], x.output_step), b.mul(at[x.summed], x.sum_step))
+            place = b.add(place, x.start)
+            holds = b.int_op("and", b.icmp("sge", place, 0), b.icmp("slt", place, x.extent))
+            on = b.int_op("and", on, holds) if on else holds
+        if on is None:
+            return b.fma(b.load(a, element), b.load(bp, element), acc)
+        before, then, done = b.block, b.fresh("exists"), b.fresh("next")
+        b.branch_if(on, then, done)
+        b.start(then)
+        more = b.fma(b.load(a, element), b.load(bp, element), acc)
+        b.branch(done)
+        b.start(done)
+        return b.emit(element, f"phi {element} [ {acc.name}, %{before} ], [ {more.name}, %{then} ]")
+
+    outputs(list(c.outputs), *b.args[:3])
+    b.ret()
+    return str(module)
+
+
+class Guarded:
+    """An array between two pages that cannot be touched, against the one at its end or at its beginning."""
+
+    def __init__(self, size, dtype, at_end):
+        page, itemsize = mmap.PAGESIZE, np.dtype(dtype).itemsize
+        room = -(-size * itemsize // page) * page
+        self.map = mmap.mmap(-1, room + 2 * page)
+        self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
+        if not sys.platform.startswith("win"):
+            libc = ctypes.CDLL(None)
+            for edge in (self.start, self.start + page + room):
+                assert libc.mprotect(ctypes.c_void_p(edge), page, 0) == 0
+        offset = page + (room - size * itemsize if at_end else 0)
+        self.array = np.frombuffer(self.map, dtype, size, offset)
+
+    def address(self, element=0):
+        return self.array.ctypes.data + element * self.array.itemsize
+
+
+def numbers(rng, size, dtype):
+    return rng.standard_normal(size).astype(dtype)
+
+
+def check(cases, lanes=LANES, fill=numbers):
+    """Every case, at every vector length, unit by unit in any order, is the reference to the bit."""
+    cases = list(cases)
+    texts = [reference_text(f"reference{n}", case.c) for n, case in enumerate(cases)]
+    texts += [kernel_text(f"kernel{n}_{wide}", case.c, wide) for n, case in enumerate(cases) for wide in lanes]
+    names = [f"reference{n}" for n in range(len(cases))]
+    names += [f"kernel{n}_{wide}" for n in range(len(cases)) for wide in lanes]
+    native = jit.compile_text(texts, names)
+    for n, some in enumerate(cases):
+        rng, dtype = np.random.default_rng(n), DTYPES[some.c.element]
+        size = result_strides(some.c)[1]
+        for at_end in (True, False):
+            a, b, out = (Guarded(count, dtype, at_end) for count in (some.a, some.b, size))
+            a.array[:], b.array[:] = fill(rng, some.a, dtype), fill(rng, some.b, dtype)
+            operands = a.address(some.a_zero), b.address(some.b_zero), out.address()
+            native.function(f"reference{n}", *SIGNATURE)(*operands, 0, 1)
+            expected = out.array.copy()
+            for wide in lanes:
+                run = native.function(f"kernel{n}_{wide}", *SIGNATURE)
+                out.array[:] = np.nan
+                order = rng.permutation(contraction_emit.plan(some.c, wide).units)
+                for u in order if at_end else [0]:
+                    run(*operands, u, u + 1 if at_end else len(order))
+                assert out.array.tobytes() == expected.tobytes(), f"{wide} lanes, {some.c}, {plan(some.c, wide)}"
+
+
+# Products of matrices
+
+
+@pytest.mark.parametrize("a", "NT")
+@pytest.mark.parametrize("b", "NT")
+def test_matrix_products_of_all_sizes(a, b):
+    turned = [(SIZES[n], SIZES[(5 * n + 3) % 12], SIZES[(7 * n + 1) % 12]) for n in range(12)]
+    check(matmul(*sizes, a, b) for sizes in turned)
+
+
+def test_lanes_along_either_operand_or_both():
+    check([
+        matmul(33, 5, 9, "T", "N", lanes="i"),
+        matmul(33, 5, 9, "N", "T", lanes="i"),
+        case(batch=(Dim("h", 3, 40, 40), Dim("c", 37, 1, 1)), k=(Dim("k", 7, 120, 120),), lanes="c"),
+        case(batch=(Dim("c", 37, 3, 1),), m=(Dim("i", 2, 1, 0),), k=(Dim("k", 5, 120, 37),), lanes="c"),
+    ])  # fmt: skip
+
+
+def test_batches_and_dims_that_move_nothing():
+    check([
+        case(
+            batch=(Dim("h", 3, 35, 77),), m=(Dim("i", 5, 7, 0),), n=(Dim("j", 11, 0, 1),), k=(Dim("k", 7, 1, 11),),
+            lanes="j",
+        ),
+        case(batch=(Dim("again", 2, 0, 0),), n=(Dim("j", 20, 0, 1),), k=(Dim("k", 3, 1, 20),), lanes="j"),
+        case(m=(Dim("i", 4, 1, 0),), n=(Dim("j", 20, 0, 1),), lanes="j"),
+        case(n=(Dim("j", 1, 0, 1),), k=(Dim("k", 33, 1, 1),), lanes="j"),
+    ])  # fmt: skip
+
+
+def test_double():
+    check([matmul(13, 33, 17, a, b, element="double") for a, b in product("NT", "NT")])
+    check([replace(x, c=replace(x.c, element="double")) for x in (summed(5, 3, 4, 16), summed(2, 3, 2, 11, 5))])
+
+
+def test_large_products_are_cut_and_packed():
+    check([matmul(130, 260, 700, "T", "T"), matmul(70, 2100, 530, "T", "N"), matmul(1100, 130, 600, "T", "N")])
+    packed = {plan(matmul(1100, 600, 600, a, b).c, lanes).packed for a, b, lanes in product("NT", "NT", LANES)}
+    assert packed >= {frozenset("ab"), frozenset("b")}
+
+
+def test_against_float64():
+    n = 150
+    some = matmul(n, n, n, "T", "T")
+    native = jit.compile_text([kernel_text("against", some.c, 16)], ["against"])
+    a, b = (np.random.default_rng(x).standard_normal((n, n)).astype(np.float32) for x in (1, 2))
+    out = np.empty((n, n), np.float32)
+    native.function("against", *SIGNATURE)(*(x.ctypes.data for x in (a, b, out)), 0, units(some.c, 16))
+    np.testing.assert_allclose(out, a.T.astype(np.float64) @ b.T, rtol=0, atol=n * 2.0**-24 * 30)
+
+
+# Lanes that are summed
+
+
+def summed(m, n, steps, lanes, tail=None):
+    return case(
+        m=(Dim("i", m, steps * lanes, 0),), n=(Dim("j", n, 0, steps * lanes),),
+        k=(Dim("kb", steps, lanes, lanes), Dim("l", lanes, 1, 1)), lanes="l", lane_tail=("kb", tail) if tail else None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 7, 13, 16])
+def test_summed_lanes(lanes):
+    check([summed(*sizes, lanes) for sizes in ((1, 1, 1), (3, 5, 4), (13, 17, 5), (1, 33, 2))])
+    check([summed(3, 5, steps, lanes, tail) for steps in (1, 4) for tail in {1, max(1, lanes // 2)}])
+
+
+def test_summed_lanes_of_operands_that_repeat_or_skip():
+    k = (Dim("kb", 3, 20, 16), Dim("l", 11, 0, 1))
+    strided = (Dim("kb", 3, 40, 16), Dim("l", 11, 3, 1))
+    m, n = (Dim("i", 3, 200, 0),), (Dim("j", 2, 0, 64),)
+    check([case(m=m, n=n, k=some, lanes="l", lane_tail=tail) for some in (k, strided) for tail in (None, ("kb", 4))])
+
+
+def test_a_lane_that_does_not_exist_leaves_a_negative_zero_alone():
+    """A chain that underflows ends in -0.0, which adding +0.0 would turn; a garbage lane would turn it to NaN."""
+    some = summed(2, 2, 2, 16, 4)
+
+    def fill(rng, size, dtype):
+        values = np.full(size, 1e-30, dtype) * np.where(np.arange(size) % 2, 1, -1).astype(dtype)
+        values.reshape(-1, 2, 16)[:, 1, 4:] = np.nan
+        return values
+
+    check([some], fill=fill)
+
+
+# Convolutions
+
+CONVS = [
+    Conv(2, 1, 6, (12, 12), (5, 5)),
+    Conv(1, 3, 5, (9, 11), (3, 3), stride=2),
+    Conv(1, 4, 6, (9, 9), (3, 3), dilation=2),
+    Conv(2, 3, 6, (9, 11), (5, 5), pad=(2, 2)),
+    Conv(1, 2, 5, (8, 9), (3, 3), stride=2, pad=(1, 1)),
+    Conv(1, 2, 3, (7, 7), (3, 3), dilation=2, pad=(2, 2)),
+    Conv(1, 2, 2, (3, 3), (5, 5), pad=(2, 2)),
+    Conv(1, 3, 4, (6, 31), (3, 7), stride=3, dilation=2, pad=(1, 6)),
+    Conv(1, 2, 3, (5, 6), (3, 2), images=7),
+]
+
+
+def test_convolution_forward():
+    check(conv.forward() for conv in CONVS)
+    groups = Conv(2, 4, 6, (7, 7), (3, 3), groups=2), Conv(1, 6, 6, (9, 9), (3, 3), pad=(1, 1), groups=6)
+    check(conv.forward() for conv in groups)
+
+
+def test_convolution_gradient_of_input():
+    check(conv.gradient_of_input() for conv in CONVS if conv.stride == 1)
+
+
+def test_convolution_gradient_of_weights():
+    check(conv.gradient_of_weights() for conv in CONVS)
+    check(conv.gradient_of_weights(tail=5) for conv in CONVS[:5])
+
+
+def test_convolution_channels_last():
+    check(conv.channels_last() for conv in CONVS)
+    check([Conv(1, 64, 70, (5, 9), (3, 3), pad=(1, 1)).channels_last()])
+
+
+def test_wide_sums_with_terms_left_out():
+    """A sum too long for one block, of which the filter's row and column decide what exists."""
+    check([Conv(1, 200, 33, (5, 5), (3, 3), pad=(1, 1)).channels_last()], lanes=(16,))
+
+
+# Plans
+
+
+def variations(c, lanes):
+    """Plans that the planner might have made."""
+    usual = plan(c, lanes)
+    yield replace(usual, axes=tuple(replace(axis, block=1) for axis in usual.axes))
+    yield replace(usual, axes=tuple(replace(axis, block=axis.tiles) for axis in usual.axes))
+    yield replace(usual, streamed="b" if usual.streamed == "a" else "a")
+    for level, d in enumerate(c.merged().sums):
+        if not c.lanes_summed and not any(c.condition(x.name) for x in c.sums[: level + 1]):
+            whole = 4 * usual.window[level]
+            yield replace(usual, cut=Cut(level, whole * max(1, d.extent // whole // 3)))
+
+
+def test_no_plan_changes_a_bit(monkeypatch):
+    conv = Conv(2, 5, 7, (6, 7), (3, 3))
+    cases = [matmul(29, 45, 70), matmul(29, 45, 71, "N", "T"), matmul(9, 40, 50, "T")]
+    cases += [conv.forward(), conv.channels_last()]
+    for some, lanes in product(cases, LANES):
+        for chosen in variations(some.c, lanes):
+            monkeypatch.setattr(contraction_emit, "plan", lambda *_, chosen=chosen: chosen)
+            check([some], lanes=(lanes,))
+
+
+def test_packed_panels_change_no_bit(monkeypatch):
+    monkeypatch.setattr(planning, "FAR", 64)
+    monkeypatch.setattr(planning, "PANEL_STEPS", 8)
+    monkeypatch.setattr(planning, "PANEL_BYTES", 2048)
+    planning.plan.cache_clear()
+    cases = [matmul(100, 200, 50, a, b) for a, b in product("NT", "NT")]
+    some = case(
+        m=(Dim("h", 3, 40, 0), Dim("i", 37, 1, 0)), n=(Dim("j", 300, 0, 1),),
+        k=(Dim("k", 5, 2400, 6000), Dim("kk", 20, 120, 300)), lanes="j",
+    )  # fmt: skip
+    cases.append(some)
+    packed = {plan(some.c, lanes).packed for some, lanes in product(cases, LANES)}
+    assert packed >= {frozenset("a"), frozenset("b"), frozenset("ab")}
+    check(cases)
+    planning.plan.cache_clear()
+
+
+def test_stack_stays_small():
+    shapes = [(64, 512, 784), (2048, 2048, 2048), (1, 5000, 5000), (5000, 1, 5000), (4096, 30, 8), (17, 100000, 3)]
+    cases = [matmul(*shape, a, b).c for shape in shapes for a, b in product("NT", "NT")]
+    cases += [Conv(4, 64, 128, (56, 56), (3, 3), pad=(1, 1)).channels_last().c]
+    for c, lanes in product(cases, LANES):
+        stack = [line for line in kernel_text("k", c, lanes).splitlines() if " alloca " in line]
+        assert sum(4 * int(line.split("i64 ")[1].split(",")[0]) for line in stack) <= 512 * 1024, plan(c, lanes)
+
+
+def test_plans_print():
+    assert str(plan(matmul(512, 512, 512).c, 16)) == (
+        "40 units: j 8x64 in blocks of 1; i 82x6+4x5 in blocks of 18, sum k:512/2, in blocks of k:256"
+    )
+    assert str(matmul(2, 3, 4).c) == "float m i:2(4,0)  n j:3(0,1)  k k:4(1,3)  lanes j"
+
+
+# Hooks
+
+
+def test_every_element_is_finished_once_with_its_coordinates():
+    conv, long_sum = Conv(2, 3, 5, (6, 9), (3, 3), pad=(1, 1)).forward(), matmul(37, 45, 600)
+    for c in (conv.c, long_sum.c, summed(7, 9, 3, 16).c):
+        strides, size = result_strides(c)
+        for lanes in LANES:
+            module = Module("count")
+            b = module.function("count", [("ptr", "a"), ("ptr", "b"), ("ptr", "c"), ("i64", "begin"), ("i64", "end")])
+            a, bp, out, begin, end = b.args
+
+            def finish(into, coords, acc, active, out=out, c=c, strides=strides):
+                for lane in range(active):
+                    index = i64(lane * strides.get(c.lanes, 0))
+                    for name, (base, constant) in coords.items():
+                        index = into.add(index, into.mul(into.add(base, constant), strides[name]))
+                    place = into.gep(out, index, "i32")
+                    into.store(into.add(into.load(place, "i32"), 1), place)
+
+            emit(b, c, lanes, a, bp, finish, begin, end)
+            b.ret()
+            counts = np.zeros(size, np.int32)
+            operand = np.zeros(100000, np.float32)
+            native = jit.compile_text([str(module)], ["count"])
+            middle = operand.ctypes.data + 4 * 5000
+            native.function("count", *SIGNATURE)(middle, middle, counts.ctypes.data, 0, units(c, lanes))
+            assert (counts == 1).all()
+
+
+@pytest.mark.parametrize("b_rows", "NT")
+def test_transforms_see_every_value_and_its_coordinates(b_rows):
+    """A is scaled by 1 + k, B by 1 + 2 k, before or after it is packed."""
+    m, n, k = 9, 37, 21
+    some = matmul(m, n, k, "N", b_rows)
+
+    def scaled(by):
+        def transform(b, coords, value):
+            base, constant = coords["k"]
+            factor = b.convert("sitofp", b.add(b.mul(b.add(base, constant), by), 1), "float")
+            return b.fmul(value, b.splat(factor, value.lanes))
+
+        return transform
+
+    c = replace(some.c, a_transform=scaled(1), b_transform=scaled(2))
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((m, k)).astype(np.float32), rng.standard_normal((k, n)).astype(np.float32)
+    steps = np.arange(k, dtype=np.float32)
+    scaled_a, scaled_b = a * (1 + steps), b * (1 + 2 * steps)[:, None]
+    stored = [np.ascontiguousarray(x if b_rows == "N" else x.T) for x in (b, scaled_b)]
+    texts = [kernel_text("plain", some.c, 16)] + [kernel_text(f"hooked{lanes}", c, lanes) for lanes in LANES]
+    native = jit.compile_text(texts, ["plain", *(f"hooked{lanes}" for lanes in LANES)])
+    expected, out = np.empty((m, n), np.float32), np.empty((m, n), np.float32)
+    run = native.function("plain", *SIGNATURE)
+    run(scaled_a.ctypes.data, stored[1].ctypes.data, expected.ctypes.data, 0, units(some.c, 16))
+    for lanes in LANES:
+        run = native.function(f"hooked{lanes}", *SIGNATURE)
+        run(a.ctypes.data, stored[0].ctypes.data, out.ctypes.data, 0, units(c, lanes))
+        assert (out == expected).all()
+
+
+# What is refused
+
+GOOD = {"m": (Dim("i", 2, 1, 0),), "n": (Dim("j", 2, 0, 1),), "k": (Dim("k", 2, 1, 1),), "lanes": "j"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"m": (Dim("j", 2, 1, 0),)}, "different names"),
+        ({"k": (Dim("k", 0, 1, 1),)}, "extent 0"),
+        ({"m": (Dim("i", 2, 1, 1),)}, "expected it in batch"),
+        ({"lanes": "x"}, "not a dim"),
+        ({"element": "half"}, "float or double"),
+        ({"k": (Dim("k", 17, 1, 1),), "lanes": "k"}, "more than 16"),
+        ({"lane_tail": ("k", 1)}, "lane_tail"),
+        ({"inside": (Inside("i", "j", 1, 1, 0, 2),)}, "does not relate"),
+        ({"inside": (Inside("i", "k", 1, 1, 0, 2), Inside("j", "k", 1, 1, 0, 2))}, "does not relate"),
+        ({"inside": (Inside("i", "k", 1, 1, 0, 2), Inside("i", "k", 1, 1, 0, 2))}, "at most one"),
+    ],
+)
+def test_contradictions_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Contraction(**{**GOOD, **wrong})

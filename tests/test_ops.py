@@ -1,0 +1,543 @@
+"""The functions of `graphc.ops`, the methods of Tensor and the older classes: NumPy's result, in both modes."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc.compiler
+from graphc import ops
+from graphc.dtype import bool_, float32, float64, int32, int64, uint8
+from graphc.gradients import grad
+from graphc.jit import jit
+from graphc.ops import operations as P
+from graphc.tensor import Parameter, Tensor, TracedValueError
+
+_rng = np.random.default_rng(3)
+A = _rng.normal(size=(3, 4, 5)).astype(np.float32)
+B = _rng.normal(size=(4, 1)).astype(np.float32)
+V = _rng.normal(size=7).astype(np.float32)
+M = _rng.normal(size=(4, 6)).astype(np.float32)
+N = _rng.integers(-9, 10, (3, 4))
+K = _rng.integers(0, 3, (2, 4))
+INF = float("inf")
+
+
+def check(function: Callable[..., Any], wanted: Any, *arrays: Any, exact: bool = True) -> None:
+    """`function` of tensors gives `wanted`, in eager mode and compiled, with the same bits."""
+    tensors = [Tensor(a) for a in arrays]
+    eager, compiled = function(*tensors), jit(function)(*tensors)
+    pairs = zip(eager, compiled, strict=True) if isinstance(eager, tuple) else [(eager, compiled)]
+    wanted = wanted if isinstance(eager, tuple) else (wanted,)
+    for (one, other), array in zip(pairs, wanted, strict=True):
+        assert one.type == other.type
+        np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
+        array = np.asarray(array)
+        assert one.shape == array.shape
+        if exact:
+            np.testing.assert_array_equal(one.asnumpy(), array)
+        else:
+            np.testing.assert_allclose(one.asnumpy(), array, rtol=2e-6, atol=2e-6)
+
+
+# Shapes
+
+SHAPES: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
+    ("reshape", lambda x: ops.reshape(x, (5, -1)), lambda x: x.reshape(5, -1), A),
+    ("reshape of a scalar", lambda x: ops.reshape(x, ()), lambda x: x.reshape(()), V[:1]),
+    ("squeeze", lambda x: ops.squeeze(x), lambda x: x.squeeze(), A[:, :1, None]),
+    ("squeeze one", lambda x: ops.squeeze(x, 1), lambda x: x.squeeze(1), A[:, :1, None]),
+    ("expand_dims", lambda x: ops.expand_dims(x, -2), lambda x: np.expand_dims(x, -2), A),
+    ("flatten", lambda x: ops.flatten(x), lambda x: x.reshape(3, 20), A),
+    ("flatten all", lambda x: ops.flatten(x, start_dim=0), lambda x: x.reshape(-1), A),
+    ("flatten F", lambda x: ops.flatten(x, "F", start_dim=0), lambda x: x.flatten("F"), A),
+    ("flatten vector", lambda x: ops.flatten(x), lambda x: x, V),
+    ("transpose", lambda x: ops.transpose(x, (2, 0, 1)), lambda x: x.transpose(2, 0, 1), A),
+    ("swapaxes", lambda x: ops.swapaxes(x, 0, -1), lambda x: x.swapaxes(0, -1), A),
+    ("moveaxis", lambda x: ops.moveaxis(x, (0, 2), (2, 1)), lambda x: np.moveaxis(x, (0, 2), (2, 1)), A),
+    ("t", lambda x: ops.t(x), lambda x: x.T, M),
+    ("broadcast_to", lambda x: ops.broadcast_to(x, (2, -1, 3)), lambda x: np.broadcast_to(x, (2, 4, 3)), B),
+    ("tile", lambda x: ops.tile(x, (2, 1, 3)), lambda x: np.tile(x, (2, 1, 3)), M),
+    ("tile short", lambda x: ops.tile(x, (2,)), lambda x: np.tile(x, 2), M),
+    ("repeat_elements", lambda x: ops.repeat_elements(x, 3, 1), lambda x: x.repeat(3, 1), M),
+    ("repeat_interleave", lambda x: ops.repeat_interleave(x, 2), lambda x: x.repeat(2), M),
+    ("repeat_interleave list", lambda x: ops.repeat_interleave(x, [2, 0, 1, 3], 0), lambda x: x.repeat([2, 0, 1, 3], 0), M),
+    ("concat", lambda x: ops.concat((x, x[:, :1]), -1), lambda x: np.concatenate((x, x[:, :1]), -1), M),
+    ("stack", lambda x: ops.stack([x, x * 2], 1), lambda x: np.stack([x, x * 2], 1), M),
+    ("split", lambda x: ops.split(x, 4, 1), lambda x: (x[:, :4], x[:, 4:]), M),
+    ("split sizes", lambda x: ops.split(x, [1, 3], 0), lambda x: (x[:1], x[1:]), M),
+    ("chunk", lambda x: ops.chunk(x, 4, 1), lambda x: (x[:, :2], x[:, 2:4], x[:, 4:]), M),
+    ("tensor_split", lambda x: ops.tensor_split(x, 4, 1), lambda x: tuple(np.array_split(x, 4, 1)), M),
+    ("tensor_split at", lambda x: ops.tensor_split(x, (2, 3), 1), lambda x: tuple(np.array_split(x, (2, 3), 1)), M),
+    ("unstack", lambda x: ops.unstack(x, 1), lambda x: tuple(x[:, i] for i in range(6)), M),
+    ("slice", lambda x: ops.slice(x, (1, 2), (2, -1)), lambda x: x[1:3, 2:], M),
+    ("narrow", lambda x: ops.narrow(x, 1, -3, 2), lambda x: x[:, 3:5], M),
+    ("pad", lambda x: ops.pad(x, (1, 2, 0, 3), value=7), lambda x: np.pad(x, ((0, 3), (1, 2)), constant_values=7), M),
+    ("pad -inf", lambda x: ops.pad(x, (1, 0), value=-INF), lambda x: np.pad(x, ((0, 0), (1, 0)), constant_values=-INF), M),
+    ("pad cut", lambda x: ops.pad(x, (-1, 2)), lambda x: np.pad(x[:, 1:], ((0, 0), (0, 2))), M),
+    ("pad reflect", lambda x: ops.pad(x, (3, 2), "reflect"), lambda x: np.pad(x, ((0, 0), (3, 2)), "reflect"), M),
+    ("pad replicate", lambda x: ops.pad(x, (1, 2, 1, 1), "replicate"), lambda x: np.pad(x, ((1, 1), (1, 2)), "edge"), M),
+    ("pad circular", lambda x: ops.pad(x, (6, 2), "circular"), lambda x: np.pad(x, ((0, 0), (6, 2)), "wrap"), M),
+    ("flip", lambda x: ops.flip(x, (0, -1)), lambda x: np.flip(x, (0, -1)), A),
+    ("roll", lambda x: ops.roll(x, (1, -2), (0, 1)), lambda x: np.roll(x, (1, -2), (0, 1)), M),
+    ("roll flat", lambda x: ops.roll(x, 9), lambda x: np.roll(x, 9), V),
+    ("diag", lambda x: ops.diag(x), lambda x: np.diag(x), V),
+    ("diag of a matrix", lambda x: ops.diag(x), lambda x: np.diag(x), M),
+    ("diagonal", lambda x: ops.diagonal(x, 1, 2, 0), lambda x: np.diagonal(x, 1, 2, 0), A),
+    ("diagonal below", lambda x: ops.diagonal(x, -2), lambda x: np.diagonal(x, -2), M),
+    ("tril", lambda x: ops.tril(x, 1), lambda x: np.tril(x, 1), A),
+    ("triu", lambda x: ops.triu(x, -1), lambda x: np.triu(x, -1), A),
+    ("meshgrid", lambda x: ops.meshgrid(x, x[:3]), lambda x: tuple(np.meshgrid(x, x[:3])), V),
+    ("meshgrid ij", lambda x: ops.meshgrid(x, x[:3], indexing="ij"), lambda x: tuple(np.meshgrid(x, x[:3], indexing="ij")), V),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, function, meaning, array", SHAPES, ids=[row[0] for row in SHAPES])
+def test_shapes(name: str, function: Any, meaning: Any, array: np.ndarray) -> None:
+    check(function, meaning(array), array)
+
+
+# Reductions
+
+REDUCTIONS: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
+    ("sum", lambda x: ops.sum(x), lambda x: x.sum(), A),
+    ("sum apart", lambda x: ops.sum(x, (0, -1), True), lambda x: x.sum((0, 2), keepdims=True), A),
+    ("sum of bools", lambda x: ops.sum(x > 0, 1), lambda x: (x > 0).sum(1), A),
+    ("sum of a scalar", lambda x: ops.sum(x[0]), lambda x: x[0], V),
+    ("mean", lambda x: ops.mean(x, 1, True), lambda x: x.mean(1, keepdims=True), A),
+    ("mean of integers", lambda x: ops.mean(x), lambda x: x.mean(), N),
+    ("prod", lambda x: ops.prod(x, 2), lambda x: x.prod(2), A),
+    ("var", lambda x: ops.var(x, 0, 1), lambda x: x.var(0, ddof=1), A),
+    ("std", lambda x: ops.std(x, (1, 2), keepdims=True), lambda x: x.std((1, 2), keepdims=True), A),
+    ("amax", lambda x: ops.amax(x, (0, 2)), lambda x: x.max((0, 2)), A),
+    ("amin", lambda x: ops.amin(x, 1, True, initial=-0.5), lambda x: x.min(1, keepdims=True, initial=-0.5), A),
+    ("amax where", lambda x: ops.amax(x, 1, initial=-9, where=x < 0), lambda x: x.max(1, initial=-9, where=x < 0), A),
+    ("max", lambda x: ops.max(x), lambda x: x.max(), A),
+    ("max pair", lambda x: ops.max(x, 1), lambda x: (x.max(1), x.argmax(1)), A),
+    ("min pair", lambda x: ops.min(x, -1, True), lambda x: (x.min(-1, keepdims=True), x.argmin(-1, keepdims=True)), A),
+    ("argmax", lambda x: ops.argmax(x), lambda x: x.argmax(), A),
+    ("argmax along", lambda x: ops.argmax(x, 1, True), lambda x: x.argmax(1, keepdims=True), A),
+    ("argmin", lambda x: ops.argmin(x, 0), lambda x: x.argmin(0), A),
+    ("any", lambda x: ops.any(x > 1, (0, 2)), lambda x: (x > 1).any((0, 2)), A),
+    ("all", lambda x: ops.all(x, 1, True), lambda x: x.all(1, keepdims=True), N),
+    ("logsumexp", lambda x: ops.logsumexp(x, (0, 2)), lambda x: np.log(np.exp(x).sum((0, 2))), A),
+    ("logsumexp of -inf", lambda x: ops.logsumexp(x, 0), lambda x: -INF, np.full(3, -INF, "float32")),
+    ("logsumexp large", lambda x: ops.logsumexp(x, 0, True), lambda x: [1000 + math.log(3)], np.full(3, 1000, "float32")),
+    ("count_nonzero", lambda x: ops.count_nonzero(x, 1), lambda x: np.count_nonzero(x, 1), N),
+    ("norm", lambda x: ops.norm(x), lambda x: np.linalg.norm(x.reshape(-1)), A),
+    ("norm 1", lambda x: ops.norm(x, 1, 2), lambda x: np.linalg.norm(x, 1, 2), A),
+    ("norm 3", lambda x: ops.norm(x, 3, 0, True), lambda x: np.linalg.norm(x, 3, 0, True), A),
+    ("norm inf", lambda x: ops.norm(x, INF, 1), lambda x: np.linalg.norm(x, INF, 1), A),
+    ("norm of matrices", lambda x: ops.norm(x, 1, (0, 2)), lambda x: np.linalg.norm(x, 1, (0, 2)), A),
+    ("norm of rows", lambda x: ops.norm(x, -INF, (2, 0)), lambda x: np.linalg.norm(x, -INF, (2, 0)), A),
+    ("norm fro", lambda x: ops.norm(x, "fro", (0, 1)), lambda x: np.linalg.norm(x, "fro", (0, 1)), A),
+    ("median", lambda x: ops.median(x, 1)[0], lambda x: np.sort(x, 1)[:, 1], A),
+    ("cumsum", lambda x: ops.cumsum(x, 1), lambda x: x.cumsum(1, dtype="float32"), A),
+    ("cumsum of int32", lambda x: ops.cumsum(x, 0), lambda x: x.cumsum(0), N.astype("int32")),
+    ("cumprod", lambda x: ops.cumprod(x, -1), lambda x: x.cumprod(-1), A),
+    ("sort", lambda x: ops.sort(x, 1)[0], lambda x: np.sort(x, 1), A),
+    ("argsort", lambda x: ops.argsort(x, 0, True), lambda x: np.argsort(-x, 0, kind="stable"), A),
+    ("topk", lambda x: ops.topk(x, 2, 1), lambda x: (-np.sort(-x, 1)[:, :2], np.argsort(-x, 1)[:, :2]), A),
+    ("topk smallest", lambda x: ops.topk(x, 3, largest=False)[0], lambda x: np.sort(x)[..., :3], A),
+    ("searchsorted", lambda x: ops.searchsorted(ops.sort(x)[0], x), lambda x: np.searchsorted(np.sort(x), x), V),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, function, meaning, array", REDUCTIONS, ids=[row[0] for row in REDUCTIONS])
+def test_reductions(name: str, function: Any, meaning: Any, array: np.ndarray) -> None:
+    check(function, meaning(array), array, exact=False)
+
+
+# Elementwise functions of several ops
+
+ELEMENTWISE: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
+    ("div trunc", lambda x: ops.div(x, -4, rounding_mode="trunc"), lambda x: np.trunc(x / -4).astype(int), N),
+    ("div floor", lambda x: ops.div(x, 0.7, rounding_mode="floor"), lambda x: x // np.float32(0.7), V),
+    ("round", lambda x: ops.round(x, decimals=2), lambda x: x.round(2), V),
+    ("round tens", lambda x: ops.round(x * 100, decimals=-1), lambda x: (x * 100).round(-1), V),
+    ("clamp", lambda x: ops.clamp(x, -0.5, 0.5), lambda x: x.clip(-0.5, 0.5), V),
+    ("clip", lambda x: ops.clip(x, max=0.5), lambda x: x.clip(max=0.5), V),
+    ("lerp", lambda x: ops.lerp(x, x * 2, 0.25), lambda x: x * 1.25, V),
+    ("addcmul", lambda x: ops.addcmul(x, x, x, 3), lambda x: x + 3 * x * x, V),
+    ("addcdiv", lambda x: ops.addcdiv(x, x, x + 9, 3), lambda x: x + 3 * x / (x + 9), V),
+    ("addn", lambda x: ops.addn([x, x, x]), lambda x: x + x + x, V),
+    ("hypot", lambda x: ops.hypot(x, 1.0), lambda x: np.hypot(x, 1), V),
+    ("logaddexp", lambda x: ops.logaddexp(x, 1.0), lambda x: np.logaddexp(x, 1), V),
+    ("logaddexp -inf", lambda x: ops.logaddexp(x, -INF), lambda x: x, np.array([-INF, 0, INF], "float32")),
+    ("xlogy", lambda x: ops.xlogy(x, x), lambda x: [0, 0, np.log(4.0)], np.array([0, 1, 2], "float32")),
+    ("logit", lambda x: ops.logit(x, 0.1), lambda x: np.log(1 / 9) * np.array([1, -1]), np.array([0, 1], "float32")),
+    ("sinc", lambda x: ops.sinc(x), lambda x: np.sinc(x), np.array([0, 0.5, 1.5], "float32")),
+    ("nan_to_num", lambda x: ops.nan_to_num(x, 5), np.nan_to_num, np.array([1, INF, -INF], "float32")),
+    ("heaviside", lambda x: ops.heaviside(x, 0.25), lambda x: np.heaviside(x, 0.25), np.array([-1, 0, 2], "float32")),
+    ("isclose", lambda x: ops.isclose(x, x + 1e-7), lambda x: np.isclose(x, x + np.float32(1e-7)), V),
+    ("signbit", lambda x: ops.signbit(x), np.signbit, np.array([-0.0, 0.0, -1, 1], "float32")),
+    ("pow 2", lambda x: x**2, lambda x: x * x, V), ("pow 3", lambda x: x**3, lambda x: x * x * x, V),
+    ("pow 0.5", lambda x: abs(x) ** 0.5, lambda x: np.sqrt(np.abs(x)), V),
+    ("rpow", lambda x: 2.0**x, lambda x: np.power(np.float32(2), x), V),
+    ("pow of integers", lambda x: x**5, lambda x: x**5, N),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, function, meaning, array", ELEMENTWISE, ids=[row[0] for row in ELEMENTWISE])
+def test_elementwise(name: str, function: Any, meaning: Any, array: np.ndarray) -> None:
+    check(function, meaning(array), array, exact=False)
+
+
+def test_eager_and_compiled_maxima_agree_on_zeros() -> None:
+    zeros = np.array([0.0, -0.0, 0.0, -0.0], np.float32)
+    for function in (lambda x: ops.maximum(x, 0.0), lambda x: ops.minimum(0.0, x), lambda x: ops.relu(x)):
+        eager, compiled = function(Tensor(zeros)).asnumpy(), jit(function)(Tensor(zeros)).asnumpy()
+        np.testing.assert_array_equal(np.signbit(eager), np.signbit(compiled))
+
+
+# Promotion
+
+
+@pytest.mark.parametrize(
+    "function, dtype",
+    [
+        (lambda t: t[float32] * 2.5, float32), (lambda t: t[float64] * 2.5, float64), (lambda t: 1 + t[float32], float32),
+        (lambda t: t[int32] + 1, int32), (lambda t: t[int64] + 1.5, float32), (lambda t: t[int32] + 2**40, int64),
+        (lambda t: t[uint8] + 1, uint8), (lambda t: t[uint8] + 300, int64), (lambda t: t[uint8] - t[int32], int32),
+        (lambda t: t[bool_] + 1, int64), (lambda t: t[bool_] * 0.5, float32), (lambda t: t[bool_] + t[bool_], bool_),
+        (lambda t: t[float32] + t[int64], float32), (lambda t: t[float32] + t[float64], float64),
+        (lambda t: t[int32] / t[int32], float32), (lambda t: t[int64] // 2, int64), (lambda t: ops.exp(t[int64]), float32),
+        (lambda t: t[float32] * np.float64(2), float32), (lambda t: np.ones(1, np.float64) * t[float32], float64),
+        (lambda t: t[float32] > 0, bool_), (lambda t: t[int64] == 1.5, bool_), (lambda t: ops.where(t[bool_], 1, 0.5), float32),
+        (lambda t: t[int32].sum(), int64), (lambda t: t[bool_].sum(), int64), (lambda t: t[int32].mean(), float32),
+        (lambda t: ~t[int32], int32), (lambda t: t[int64] & t[uint8], int64), (lambda t: t[bool_] & True, bool_),
+    ],
+)  # fmt: skip
+def test_promotion(function: Any, dtype: Any) -> None:
+    tensors = {d: Tensor(np.ones(1, d.np)) for d in (float32, float64, int32, int64, uint8, bool_)}
+    assert function(tensors).dtype is dtype
+
+
+def test_a_number_keeps_its_precision_beside_float64() -> None:
+    assert (Tensor(np.zeros(1)) + 0.1).item() == 0.1
+
+
+# Gathering and scattering
+
+GATHERS: list[tuple[str, Callable[..., Any], Callable[..., Any]]] = [
+    ("gather", lambda x, i: ops.gather(x, i, 1), lambda x, i: x[:, i]),
+    ("gather batch", lambda x, i: ops.gather(x[:2], i, 1, 1), lambda x, i: np.stack([x[b][i[b]] for b in range(2)])),
+    ("take", lambda x, i: ops.take(x, i), lambda x, i: x.reshape(-1)[i]),
+    ("take wrap", lambda x, i: ops.take(x, i - 7, 1, "wrap"), lambda x, i: x.take(i - 7, 1, mode="wrap")),
+    ("take clip", lambda x, i: ops.take(x, i * 9, 1, "clip"), lambda x, i: x.take(i * 9, 1, mode="clip")),
+    ("gather_nd", lambda x, i: ops.gather_nd(x, i[:, :2]), lambda x, i: x[i[:, 0], i[:, 1]]),
+    ("index_select", lambda x, i: ops.index_select(x, 2, i[0]), lambda x, i: x[:, :, i[0]]),
+    ("masked_fill", lambda x, i: ops.masked_fill(x, x > 0, 7), lambda x, i: np.where(x > 0, 7, x)),
+    ("one_hot", lambda x, i: ops.one_hot(i, 4, 2.0, -1.0), lambda x, i: np.where(np.eye(4)[i] > 0, 2, -1)),
+    ("one_hot first", lambda x, i: ops.one_hot(i, 3, axis=0), lambda x, i: np.moveaxis(np.eye(3)[i], -1, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, function, meaning", GATHERS, ids=[row[0] for row in GATHERS])
+def test_gathers(name: str, function: Any, meaning: Any) -> None:
+    check(function, meaning(A, K), A, K)
+
+
+def test_gather_elements_and_scatters() -> None:
+    index = np.array([[0, 2, 1, 0, -1, 3]])
+    check(lambda x, i: ops.gather_elements(x, 0, i), np.take_along_axis(M, index % 4, 0), M, index)
+    wanted = M.copy()
+    np.put_along_axis(wanted, index % 4, 5, 0)
+    check(lambda x, i: ops.tensor_scatter_elements(x, i, ops.full(i.shape, 5.0)), wanted, M, index)
+    added = M.copy()
+    np.add.at(added, (index % 4, np.arange(6)), 1)
+    check(lambda x, i: ops.tensor_scatter_elements(x, i, ops.ones(i.shape), reduction="add"), added, M, index)
+    rows = np.array([[1], [3], [1]])
+    add_rows = M.copy()
+    np.add.at(add_rows, rows[:, 0], M[:3])
+    check(lambda x, i: ops.tensor_scatter_add(x, i, x[:3]), add_rows, M, rows)
+    pairs = np.array([[1, 2], [3, -1], [1, 2]])
+    set_pairs = M.copy()
+    set_pairs[pairs[:, 0], pairs[:, 1]] = [1, 2, 3]
+    check(lambda x, i: ops.tensor_scatter_update(x, i, Tensor([1.0, 2.0, 3.0])), set_pairs, M, pairs)
+    check(lambda i: ops.scatter_nd(i, ops.ones(3), (5,)), [0, 2, 0, 1, 0], rows)
+    columns = M.copy()
+    np.add.at(columns.T, [0, 0, 5], np.ones((3, 4)))
+    check(lambda x: ops.index_add(x, Tensor([0, 0, 5]), ops.ones((4, 3)), 1), columns, M)
+    filled = M.copy()
+    filled[:, [1, 2]] = 9
+    check(lambda x: ops.index_fill(x, 1, Tensor([1, 2]), 9), filled, M)
+    check(lambda x: ops.unsorted_segment_sum(x, Tensor([1, 0, 1, 4]), 5), np.stack([M[1], M[0] + M[2], 0 * M[0], 0 * M[0], M[3]]), M)
+    turned = np.stack([M[0], M[1][[1, 0, 2, 3, 4, 5]], M[2][::-1], M[3]])
+    check(lambda x: ops.reverse_sequence(x, Tensor([1, 2, 6, 0]), 1), turned, M)
+
+
+@pytest.mark.parametrize("pairs", [[[4, 0]], [[0, 6]], [[0, -7]]])
+def test_each_position_of_several_is_checked_against_its_own_axis(pairs: Any) -> None:
+    update = ops.tensor_scatter_update
+    for run in (update, jit(update)):
+        with pytest.raises(IndexError, match="out of range"):
+            run(Tensor(M), Tensor(pairs), Tensor([1.0]))
+
+
+def test_results_whose_shape_depends_on_values() -> None:
+    x = np.array([[3, 0, 1], [3, 3, 0]])
+    np.testing.assert_array_equal(ops.nonzero(Tensor(x)).asnumpy(), np.argwhere(x))
+    for got, wanted in zip(ops.nonzero(Tensor(x), as_tuple=True), np.nonzero(x), strict=True):
+        np.testing.assert_array_equal(got.asnumpy(), wanted)
+    values, which = ops.unique(Tensor(x))
+    np.testing.assert_array_equal(values.asnumpy(), [3, 0, 1])
+    np.testing.assert_array_equal(values.asnumpy()[which.asnumpy()], x)
+    np.testing.assert_array_equal(ops.masked_select(Tensor(x), Tensor(x > 0)).asnumpy(), x[x > 0])
+    slope = grad(lambda t: (ops.masked_select(t, t > 0) * 2.0).sum())(Tensor(M))
+    np.testing.assert_array_equal(slope.asnumpy(), np.where(M > 0, 2, 0))
+    for function in (ops.nonzero, ops.unique, lambda t: ops.masked_select(t, t > 0)):
+        with pytest.raises(TracedValueError, match="shape depends on the values"):
+            jit(function)(Tensor(x))
+
+
+# Creation
+
+
+def test_creation() -> None:
+    check(lambda: ops.zeros((2, 3)), np.zeros((2, 3)))
+    check(lambda: ops.ones(4, int32), np.ones(4))
+    check(lambda: ops.full((2,), True), [True, True])
+    check(lambda: ops.fill(int64, (2, 2), 7), np.full((2, 2), 7))
+    check(lambda x: ops.full_like(x, 2, dtype=float64), np.full(A.shape, 2), A)
+    check(lambda x: ops.ones_like(x) + ops.zeros_like(x), np.ones(A.shape), A)
+    for args in ((5,), (2, 9, 3), (9, 2, -2), (0, 1, 0.25), (3, 3), (1.5, -2.0, -0.5)):
+        check(lambda args=args: ops.arange(*args), np.arange(*args))
+    check(lambda: ops.linspace(0, 1, 7), np.linspace(0, 1, 7, dtype=np.float32))
+    check(lambda: ops.eye(3, 5, int32), np.eye(3, 5))
+    assert ops.full((1,), 2).dtype is int64 and ops.full((1,), 2.0).dtype is float32
+    assert ops.arange(3).dtype is int64 and ops.arange(3.0).dtype is float32
+    assert ops.scalar_to_tensor(3).dtype is float32 and ops.tuple_to_array((1, 2)).dtype is int64
+
+
+# Gradients of what has a choice in it
+
+
+def test_gradients() -> None:
+    x = Tensor([-1.0, -0.5, 0.0, 0.5, 2.0])
+    np.testing.assert_array_equal(grad(lambda x: ops.clamp(x, -0.5, 0.5).sum())(x).asnumpy(), [0, 1, 1, 1, 0])
+    pair = Tensor([[1.0, 3.0, 3.0]])
+    np.testing.assert_array_equal(grad(lambda x: ops.max(x, 1)[0].sum())(pair).asnumpy(), [[0, 1, 0]])
+    np.testing.assert_array_equal(grad(lambda x: ops.amax(x, 1).sum())(pair).asnumpy(), [[0, 0.5, 0.5]])
+    np.testing.assert_array_equal(grad(lambda x: ops.norm(x))(Tensor([0.0, 0.0])).asnumpy(), [0, 0])
+    np.testing.assert_array_equal(grad(lambda x: ops.sort(x)[0][0] * 3)(Tensor([2.0, 1.0])).asnumpy(), [0, 3])
+    np.testing.assert_array_equal(grad(lambda x: (x * ops.stop_gradient(x)).sum())(x).asnumpy(), x.asnumpy())
+    deep = grad(lambda x: grad(lambda y: (y**3).sum())(x).sum())(x)
+    np.testing.assert_allclose(deep.asnumpy(), 6 * x.asnumpy(), rtol=1e-6)
+    slope = grad(lambda x: ops.logsumexp(x, 0))(Tensor([-INF, 0.0, 0.0]))
+    np.testing.assert_array_equal(slope.asnumpy(), [0, 0.5, 0.5])
+
+
+# Methods of Tensor
+
+
+def test_methods() -> None:
+    x = Tensor(A)
+    np.testing.assert_array_equal(x.T.asnumpy(), A.T)
+    np.testing.assert_array_equal(x.transpose(0, 2, 1).asnumpy(), x.mT.asnumpy())
+    np.testing.assert_array_equal(x.view(-1, 5).asnumpy(), A.reshape(-1, 5))
+    np.testing.assert_array_equal(x.reshape(5, 12).asnumpy(), A.reshape(5, 12))
+    np.testing.assert_array_equal(x.flatten().asnumpy(), A.ravel())
+    np.testing.assert_array_equal(x.repeat(2, 1, 1).asnumpy(), np.tile(A, (2, 1, 1)))
+    np.testing.assert_array_equal(x.expand_as(ops.ones((2, 3, 4, 5))).asnumpy(), np.broadcast_to(A, (2, 3, 4, 5)))
+    assert x.astype("int32").dtype is int32 and x.to(float64).dtype is float64 and x.long().dtype is int64
+    assert x.bool().dtype is bool_ and x.type_as(Tensor(N)).dtype is int64
+    assert x.numel() == 60 and x.dim() == x.ndimension() == 3
+    assert x.new_zeros((2,)).dtype is float32 and x.new_full((2,), 1, dtype=int32).dtype is int32
+    for got in (x.sum(1, keepdims=True), x.sum(dim=1, keepdim=True), x.sum(1, True), x.sum(axis=1, dtype=float32, keepdims=True)):
+        np.testing.assert_allclose(got.asnumpy(), A.sum(1, keepdims=True), rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(x.max(0).asnumpy(), A.max(0))
+    for values, places in (x.max(dim=0), x.max(0, return_indices=True)):
+        np.testing.assert_array_equal(values.asnumpy(), A.max(0))
+        np.testing.assert_array_equal(places.asnumpy(), A.argmax(0))
+    np.testing.assert_allclose(x.std(ddof=1).asnumpy(), A.std(ddof=1), rtol=1e-6)
+    np.testing.assert_array_equal(x.where(x > 0, 0.0).asnumpy(), np.where(A > 0, A, 0))
+    np.testing.assert_array_equal(x.gather(Tensor([1, 0]), 1).asnumpy(), A[:, [1, 0]])
+    np.testing.assert_array_equal((x**2).asnumpy(), A * A)
+    with pytest.raises(TypeError, match="unexpected arguments axes"):
+        x.sum(axes=1)
+
+
+# The older classes
+
+
+def test_classes() -> None:
+    x = Tensor(A)
+    np.testing.assert_array_equal(P.ReduceMax(keep_dims=True)(x, 1).asnumpy(), A.max(1, keepdims=True))
+    assert P.ReduceSum(skip_mode=True)(x, ()).shape == A.shape and P.ReduceSum()(x).shape == ()
+    assert P.ReduceSum()(Tensor(N.astype("int32"))).dtype is int32
+    np.testing.assert_array_equal(P.Concat(axis=1)((x, x)).asnumpy(), np.concatenate((A, A), 1))
+    np.testing.assert_array_equal(P.Transpose()(x, (1, 0, 2)).asnumpy(), A.transpose(1, 0, 2))
+    np.testing.assert_array_equal(P.Pad(((0, 0), (1, 0), (0, 2)))(x).asnumpy(), np.pad(A, ((0, 0), (1, 0), (0, 2))))
+    place, value = P.ArgMaxWithValue(axis=1)(x)
+    assert place.dtype is int32
+    np.testing.assert_array_equal(value.asnumpy(), A.max(1))
+    np.testing.assert_array_equal(P.StridedSlice()(x, (0, 3, 1), (3, 0, 5), (2, -1, 2)).asnumpy(), A[0:3:2, 3:0:-1, 1:5:2])
+    shrunk = P.StridedSlice(begin_mask=1, shrink_axis_mask=2, ellipsis_mask=4)(x, (2, 1, 0), (2, 2, 0), (1, 1, 1))
+    np.testing.assert_array_equal(shrunk.asnumpy(), A[:2, 1, ...])
+    np.testing.assert_array_equal(P.CumSum(exclusive=True)(Tensor([1.0, 2.0, 3.0]), 0).asnumpy(), [0, 1, 3])
+    np.testing.assert_array_equal(P.CumSum(True, True)(Tensor([1.0, 2.0, 3.0]), 0).asnumpy(), [5, 3, 0])
+    np.testing.assert_allclose(P.MatMul(transpose_b=True)(Tensor(M), Tensor(M)).asnumpy(), M @ M.T, rtol=1e-5, atol=1e-6)
+    assert [p.shape for p in P.Split(1, 2)(x)] == [(3, 2, 5)] * 2
+    np.testing.assert_array_equal(P.FloatStatus()(Tensor([1.0, INF])).asnumpy(), [1])
+    p = Parameter(np.zeros(3, np.float32), name="p")
+    P.ScatterNdUpdate()(p, Tensor([[1]]), Tensor([5.0]))
+    P.AssignAdd()(p, Tensor([1.0, 1.0, 1.0]))
+    np.testing.assert_array_equal(p.asnumpy(), [1, 6, 1])
+    with pytest.raises(TypeError, match="Pad: missing a required argument: 'paddings'"):
+        P.Pad()
+    with pytest.raises(ValueError, match="data_format must be 'NCHW', got 'NHWC'"):
+        P.MaxPool(data_format="NHWC")(ops.ones((1, 1, 2, 2)))
+
+
+@pytest.mark.parametrize(
+    "primitive, text",
+    [
+        (P.Add(), "Prim[Add]"), (P.ReduceSum(), "Prim[ReduceSum]<keep_dims=False, skip_mode=False>"),
+        (P.Softmax(1), "Prim[Softmax]<axis=1>"),
+        (P.Conv2D(2, 3), "Prim[Conv2D]<out_channel=2, kernel_size=3, mode=1, pad_mode=valid, pad=0, stride=1, dilation=1, group=1, data_format=NCHW>"),
+    ],
+)  # fmt: skip
+def test_classes_print(primitive: Any, text: str) -> None:
+    assert repr(primitive) == text
+
+
+def test_every_class_has_its_function() -> None:
+    from graphc.ops.primitives import _PLAIN, PRIMITIVES
+
+    for name in PRIMITIVES:
+        assert getattr(ops, name).__name__ == name
+    assert all(callable(getattr(ops, function)) for function in _PLAIN.values())
+    with pytest.raises(AttributeError, match="no attribute 'AllReduce'"):
+        ops.AllReduce  # noqa: B018
+
+
+# Names of arguments
+
+
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("add", "input other"), ("exp", "input"), ("sqrt", "x"), ("where", "condition input other"), ("pow", "input exponent"),
+        ("sum", "input dim keepdim dtype"), ("mean", "x axis keep_dims"), ("max", "input axis keepdims initial where"),
+        ("concat", "tensors axis"), ("transpose", "input dims"), ("split", "tensor split_size_or_sections axis"),
+        ("one_hot", "indices depth on_value off_value axis"), ("gather", "input_params input_indices axis batch_dims"),
+        ("pad", "input_x padding mode value"), ("topk", "input k dim largest sorted"), ("zeros", "size dtype"),
+        ("reshape", "input shape"), ("broadcast_to", "input shape"), ("tile", "input dims"), ("cast", "input dtype"),
+        ("norm", "A ord dim keepdim dtype"), ("clip_by_global_norm", "x clip_norm use_norm"),
+    ],
+)  # fmt: skip
+def test_argument_names_are_mindspores(name: str, arguments: str) -> None:
+    parameters = inspect.signature(getattr(ops, name)).parameters
+    assert list(parameters) == arguments.split()
+    assert all(p.kind is not p.VAR_POSITIONAL for p in parameters.values())
+
+
+def test_arguments_by_name() -> None:
+    np.testing.assert_array_equal(ops.add(input=Tensor([1.0]), other=2).asnumpy(), [3])
+    with pytest.raises(TypeError, match="add: missing a required argument: 'other'; test_ops.py"):
+        ops.add(Tensor([1.0]))
+
+
+# What is around ops
+
+
+def test_maps_and_dispatch() -> None:
+    double = ops.MultitypeFuncGraph("double")
+
+    @double.register("Tensor", "Number")
+    def _tensor(x: Tensor, factor: float) -> Tensor:
+        return x * factor
+
+    @double.register("Number", "Number")
+    def _number(x: float, factor: float) -> float:
+        return x * factor
+
+    nested = ops.HyperMap(double)((Tensor([1.0]), (2, Tensor([3.0]))), (2.0, (3.0, 4.0)))
+    assert nested[0].item() == 2 and nested[1][0] == 6 and nested[1][1].item() == 12
+    assert ops.Map()(lambda a, b: a + b, (1, (2,)), (3, (4,))) == (4, (2, 4))
+    assert ops.HyperMap()(ops.partial(lambda s, x: s * x, 2), [1, 2]) == [2, 4]
+    with pytest.raises(TypeError, match=r"double: no implementation is registered for \(str, float\)"):
+        double("a", 1.0)
+    with pytest.raises(ValueError, match="structure"):
+        ops.HyperMap(double)((1, 2), (1.0,))
+
+
+def test_clipping() -> None:
+    tensors = (Tensor([3.0, 0.0]), Tensor([[0.0, 4.0]]))
+    for got, wanted in zip(ops.clip_by_global_norm(tensors, 1.0), ([0.6, 0], [[0, 0.8]]), strict=True):
+        np.testing.assert_allclose(got.asnumpy(), wanted, rtol=1e-6)
+    for got, kept in zip(ops.clip_by_global_norm(tensors, 9.0), tensors, strict=True):
+        np.testing.assert_array_equal(got.asnumpy(), kept.asnumpy())
+    np.testing.assert_allclose(ops.clip_by_norm(Tensor([3.0, 4.0]), 1.0).asnumpy(), [0.6, 0.8], rtol=1e-6)
+    assert [t.asnumpy().tolist() for t in ops.clip_by_value(tensors, 1, 3)] == [[3, 1], [[1, 3]]]
+
+
+def test_assignment() -> None:
+    p = Parameter(np.ones(2, np.float32), name="p")
+    ops.assign_add(p, 2.0)
+    ops.assign_sub(p, Tensor([1.0, 0.0]))
+    np.testing.assert_array_equal(p.asnumpy(), [2, 3])
+    with pytest.raises(TypeError, match="expected a Parameter"):
+        ops.assign(Tensor([1.0]), Tensor([2.0]))
+    with pytest.raises(ValueError, match="shapes differ"):
+        ops.assign(p, Tensor([1.0]))
+    np.testing.assert_array_equal(p.asnumpy(), [2, 3])
+
+
+def test_print(capsys: pytest.CaptureFixture[str]) -> None:
+    ops.Print()("x is", Tensor([1.0, 2.0]))
+    assert capsys.readouterr().out == "x is\n[1. 2.]\n"
+    with pytest.raises(RuntimeError, match="a graph cannot print"):
+        jit(lambda x: (ops.print_(x), x)[1])(Tensor([1.0]))
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda: ops.add(Tensor([1.0, 2.0]), Tensor([1.0, 2.0, 3.0])), ValueError, r"add: shapes do not broadcast, f32\[2\] and f32\[3\] \(axis -1: 2 and 3\)"),
+        (lambda: ops.add("a", Tensor(1)), TypeError, "add: expected a Tensor or a number, got str 'a'"),
+        (lambda: ops.sub(Tensor(True), Tensor(True)), TypeError, "sub: expected numbers"),
+        (lambda: ops.bitwise_and(Tensor(1.0), 1), TypeError, "bitwise_and: expected integers or bools"),
+        (lambda: ops.reshape(Tensor(A), (7, -1)), ValueError, r"reshape: f32\[3,4,5\] has 60 elements"),
+        (lambda: ops.reshape(Tensor(A), (7, 2)), ValueError, r"shape \(7, 2\) has 14"),
+        (lambda: ops.transpose(Tensor(A), (0, 1)), ValueError, "no order of the 3 dimensions"),
+        (lambda: ops.squeeze(Tensor(A), 0), ValueError, "has extent 3, not 1"),
+        (lambda: ops.concat([]), TypeError, "at least one Tensor"),
+        (lambda: ops.concat([Tensor(A), Tensor(M)]), ValueError, "one number of dimensions"),
+        (lambda: ops.stack([Tensor(V), Tensor(M)]), ValueError, "one shape"),
+        (lambda: ops.split(Tensor(V), [3, 3]), ValueError, "do not add up"),
+        (lambda: ops.sum(Tensor(A), 3), ValueError, "axis 3 is out of range for 3 dimensions"),
+        (lambda: ops.sum(Tensor(A), (0, -3)), ValueError, "named twice"),
+        (lambda: ops.sum(Tensor(A), 1.0), TypeError, "must be an int"),
+        (lambda: ops.amax(ops.zeros((0, 3)), 0), ValueError, "no elements to choose from"),
+        (lambda: ops.amax(Tensor(V), where=Tensor(V > 0)), ValueError, "where needs initial"),
+        (lambda: ops.norm(Tensor(M), "nuc", (0, 1)), ValueError, "ord 'nuc' is not available"),
+        (lambda: ops.pad(Tensor(V), (1, 2, 3)), ValueError, "pairs"),
+        (lambda: ops.pad(Tensor(V), (7, 0), "reflect"), ValueError, "does not fit"),
+        (lambda: ops.pad(Tensor(V), (1, 1), "mirror"), ValueError, "mode must be"),
+        (lambda: ops.topk(Tensor(V), 8), ValueError, "k must be an int from 0 to 7"),
+        (lambda: ops.one_hot(Tensor([0.5]), 3), TypeError, "expected integer positions"),
+        (lambda: ops.one_hot(Tensor([0, 3]), 3), IndexError, r"one_hot: index 3 at position 1 is out of range \[0, 3\)"),
+        (lambda: ops.gather(Tensor(V), Tensor([-8]), 0), IndexError, r"gather: index -8 at position 0 is out of range"),
+        (lambda: ops.arange(0, 5, 0), ValueError, "step 0 does not lead"),
+        (lambda: ops.zeros((2, -1)), ValueError, "extents must be >= 0"),
+        (lambda: ops.cast(Tensor(V), "float16"), TypeError, "expected one of float32"),
+        (lambda: ops.clamp(Tensor(V)), ValueError, "at least one of min and max"),
+        (lambda: ops.div(Tensor(V), 2, rounding_mode="up"), ValueError, "rounding_mode must be"),
+        (lambda: Tensor(N) ** -1, ValueError, "negative power"),
+        (lambda: ops.relu(Tensor(V), inplace=True), ValueError, "inplace must be False"),
+    ],
+)  # fmt: skip
+def test_errors_say_what_got_expected_where(call: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text) as caught:
+        call()
+    assert "test_ops.py:" in str(caught.value)
