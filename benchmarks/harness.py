@@ -240,7 +240,8 @@ class Workers:
 
     def open_kernel(self, case: dict[str, Any]) -> dict[str, Any]:
         """Has every worker build a kernel's call; returns each one's digest of the result."""
-        return {name: answer["digest"] for name, answer in self._each_opens(lambda w: w.ask("open_kernel", **case)).items()}
+        answers = self._each_opens(lambda worker: worker.ask("open_kernel", **case))
+        return {name: answer["digest"] for name, answer in answers.items()}
 
     def _each_opens(self, ask: Any) -> dict[str, dict[str, Any]]:
         self._open, answers = {}, {}
@@ -445,7 +446,7 @@ class Report:
         console: where they are printed.
     """
 
-    console: Console = field(default_factory=Console)
+    console: Console = field(default_factory=lambda: Console(width=None if sys.stdout.isatty() else 180))
     markdown: list[str] = field(default_factory=list)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> None:

@@ -71,14 +71,14 @@ class ClippedTrainStep(nn.TrainOneStepCell):
 
 
 def make_dataset(path: str, usage: str, augment: bool, batch_size: int = 256) -> ds.Dataset:
-    """Batches of images float32 [N, 1, 28, 28] and labels int32 [N]."""
+    """Batches of images float32 [N, 1, 28, 28] and labels int32 [N]; in training only full ones."""
     dataset = ds.FashionMnistDataset(path, usage=usage, shuffle=usage == "train")
     if augment:
         moves = [vision.RandomRotation(5.0), vision.RandomHorizontalFlip(0.5), vision.RandomCrop(28, padding=1)]
         dataset = dataset.map(moves, "image", num_parallel_workers=2)
     scale = [vision.Rescale(1.0 / 255.0, 0), vision.Normalize(mean=(0.286,), std=(0.353,)), vision.HWC2CHW()]
     dataset = dataset.map(scale, "image").map(transforms.TypeCast(ms.int32), "label")
-    return dataset.batch(batch_size)
+    return dataset.batch(batch_size, drop_remainder=usage == "train")
 
 
 def make_optimizer(network: nn.Cell, steps: int) -> nn.Optimizer:

@@ -11,7 +11,7 @@ becomes an epilogue, of a contraction (bias, activation, the optimizer's update 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
 
@@ -19,9 +19,8 @@ from graphc.index import Ix, IxLike, Var
 from graphc.ir import Graph, Node
 from graphc.loops import LoopBuilder, Reader, Value
 from graphc.op import TABLE
+from graphc.passes.parts import LEAVES, Part, Web
 from graphc.schedule import Group, Layout, Schedule
-
-LEAVES = ("input", "constant")
 
 DEEPEST = 64
 """How many ops deep the expression of one kernel may be: what writes it recurses, and a Python stack has an end."""
@@ -29,11 +28,14 @@ DEEPEST = 64
 
 def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
     stored = _stored(graph, layouts)
-    parts = [_Part(node, stored[node]) for node in graph.nodes if node in stored]
-    _collect(graph, parts, stored)
-    parts = _merge(parts, graph, layouts)
-    groups = _ordered(parts, graph)
-    return Schedule(graph, tuple(groups), layouts)
+    parts = [Part(node, stored[node], is_contraction(node)) for node in graph.nodes if node in stored]
+    for part in parts:
+        operands = part.stores[0].operands
+        if not part.handmade:
+            part.collect(stored, [o for o in operands if is_free(o)] if part.contraction else operands)
+    web = Web(parts)
+    _merge(web, graph, layouts)
+    return Schedule(graph, tuple(_ordered(web, graph)), layouts)
 
 
 def is_free(node: Node) -> bool:
@@ -158,207 +160,83 @@ MOST_WORK = 2
 """How many times over a value may be computed instead of being stored."""
 
 
-class _Part:
-    """A group being formed."""
-
-    def __init__(self, node: Node, depth: int) -> None:
-        self.nodes, self.stores = {node}, [node]
-        self.contraction = node if is_contraction(node) else None
-        self.depths = {node: depth}  # of everything that it stores, or stored before it was merged
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.stores[0].shape
-
-    @property
-    def handmade(self) -> str | None:
-        return handmade(self.stores[0])
-
-    def aligned(self) -> set[Node]:
-        """Members computed at exactly the index that is stored; members also read elsewhere are not among them."""
-        elsewhere: set[Node] = set()
-        exact: set[Node] = set()
-        stack = [(s, True) for s in self.stores]
-        while stack:
-            node, at_index = stack.pop()
-            home = exact if at_index else elsewhere
-            if node in home:
-                continue
-            home.add(node)
-            if node in self.nodes:
-                same = at_index and node.op not in LEAVES and "elementwise" in TABLE[node.op].traits
-                stack += [(o, same and o.shape == node.shape) for o in node.operands]
-        return exact - elsewhere
-
-
-def _collect(graph: Graph, parts: list[_Part], stored: Container[Node]) -> None:
-    """Gives every part the nodes that it computes on the way from memory to what it stores."""
-    for part in parts:
-        if part.handmade:
-            continue
-        stack = [o for s in part.stores for o in s.operands]
-        if part.contraction:
-            stack = [o for o in stack if is_free(o)]
-        while stack:
-            node = stack.pop()
-            if node in stored or node.op == "input" or node in part.nodes:
-                continue
-            part.nodes.add(node)
-            stack += node.operands
-
-
 # Step 2: consumers become epilogues of their producers
 
 
-def _merge(parts: list[_Part], graph: Graph, layouts: dict[Node, Layout]) -> list[_Part]:
-    users = graph.users()
+def _merge(web: Web, graph: Graph, layouts: dict[Node, Layout]) -> None:
     kept = {*graph.outputs, *(v for _, v in graph.updates)}
-    home: dict[Node, _Part] = {s: p for p in parts for s in p.stores}
     order = {node: i for i, node in enumerate(graph.nodes)}
-    alive = set(map(id, parts))
-
-    def readers(part: _Part) -> list[_Part]:
-        found = [p for p in parts if id(p) in alive and p is not part and _reads_any(p, part.stores)]
-        return found
-
-    for part in reversed(parts):
-        if id(part) not in alive or part.handmade:
+    for part in reversed(list(web.parts)):
+        if part not in web.parts or part.handmade:
             continue
-        while True:
-            consumers = readers(part)
-            choice = next(
-                (c for c in consumers if _fits(part, c, layouts) and not _around(part, c, consumers, readers)), None
+        while choice := next((c for c in web.consumers(part) if _fits(web, part, c, layouts)), None):
+            depth = _depth_below(web, part, choice)
+            part.depths |= {s: d + depth for s, d in choice.depths.items()}
+            stores = {*part.stores, *choice.stores}
+            web.join(part, choice)
+            part.stores = sorted(
+                (s for s in stores if s in kept or any(p is not part for p in web.readers_of(s))), key=order.__getitem__
             )
-            if choice is None:
-                break
-            part.depths |= {s: d + _depth_below(part, choice) for s, d in choice.depths.items()}
-            part.nodes |= choice.nodes
-            part.stores = sorted({*part.stores, *choice.stores}, key=order.__getitem__)
-            alive.discard(id(choice))
-            for s in choice.stores:
-                home[s] = part
-            part.stores = [s for s in part.stores if s in kept or _read_outside(s, part, users, parts, alive)]
-    return [p for p in parts if id(p) in alive]
 
 
-def _reads_any(part: _Part, nodes: list[Node]) -> bool:
-    wanted = set(nodes)
-    return any(o in wanted for n in part.nodes for o in n.operands)
-
-
-def _depth_below(producer: _Part, consumer: _Part) -> int:
+def _depth_below(web: Web, producer: Part, consumer: Part) -> int:
     """How deep what the consumer reads of the producer is."""
-    return max(d for s, d in producer.depths.items() if _reads_any(consumer, [s]))
+    return max(d for s, d in producer.depths.items() if s in web.reads[consumer])
 
 
-def _read_outside(
-    node: Node, part: _Part, users: dict[Node, list[Node]], parts: list[_Part], alive: set[int]
-) -> bool:
-    return any(
-        user in p.nodes for user in users[node] for p in parts if id(p) in alive and p is not part
-    )
-
-
-def _fits(producer: _Part, consumer: _Part, layouts: dict[Node, Layout]) -> bool:
+def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout]) -> bool:
     """Whether the consumer can run in the producer's loops, right where its operand is made."""
     if consumer.contraction or consumer.handmade or consumer.shape != producer.shape:
+        return False
+    if any("reduction" in TABLE[s.op].traits for s in consumer.stores):
         return False
     stores = (*producer.stores, *consumer.stores)
     if len(producer.shape) > 1 and len({layouts.get(s, Layout(s.shape)) for s in stores}) > 1:
         return False
-    if any("reduction" in TABLE[s.op].traits for s in consumer.stores):
+    if _depth_below(web, producer, consumer) + max(consumer.depths.values()) > DEEPEST:
         return False
-    if _depth_below(producer, consumer) + max(consumer.depths.values()) > DEEPEST:
+    if not web.reads[consumer].intersection(producer.stores) <= consumer.aligned():
         return False
-    exact = consumer.aligned()
-    read = {o for n in consumer.nodes for o in n.operands if o in producer.stores}
-    return all(node in exact for node in read)
-
-
-def _around(producer: _Part, consumer: _Part, consumers: list[_Part], readers: object) -> bool:
-    """Whether the consumer also depends on the producer through a third group, which must run between them."""
-    stack, seen = [c for c in consumers if c is not consumer], set()
-    while stack:
-        part = stack.pop()
-        if part is consumer:
-            return True
-        if id(part) not in seen:
-            seen.add(id(part))
-            stack += readers(part)  # type: ignore[operator]  # the function of _merge
-    return False
+    return not web.joined_through(producer, consumer)
 
 
 # Order
 
 
-def _ordered(parts: list[_Part], graph: Graph) -> list[Group]:
+def _ordered(web: Web, graph: Graph) -> list[Group]:
     """The groups, each after those whose results it reads, otherwise in the order of the graph."""
     order = {node: i for i, node in enumerate(graph.nodes)}
-    home = {s: p for p in parts for s in p.stores}
+    before = _update_order(web, graph)
+    done: set[Part] = set()
+    groups: list[Group] = []
 
-    def finish(part: _Part) -> Group:
+    def finish(part: Part) -> Group:
         nodes = tuple(sorted(part.nodes, key=order.__getitem__))
         return Group(nodes, tuple(part.stores), part.contraction, part.handmade)
 
-    writers = _update_order(parts, graph, home)
-    done: set[int] = set()
-    groups: list[Group] = []
-
-    def place(part: _Part) -> None:
-        stack: list[tuple[_Part, bool]] = [(part, False)]
+    for first in sorted(web.parts, key=lambda p: order[p.stores[0]]):
+        stack = [(first, False)]
         while stack:
-            current, ready = stack.pop()
-            if id(current) in done:
+            part, ready = stack.pop()
+            if part in done:
                 continue
             if ready:
-                done.add(id(current))
-                groups.append(finish(current))
+                done.add(part)
+                groups.append(finish(part))
                 continue
-            stack.append((current, True))
-            needs = {id(home[o]): home[o] for n in current.nodes for o in n.operands if o in home}
-            needs.update({id(p): p for p in writers.get(id(current), ())})
-            needs.pop(id(current), None)
-            stack += [(p, False) for p in sorted(needs.values(), key=lambda p: -order[p.stores[0]])]
-
-    for part in sorted(parts, key=lambda p: order[p.stores[0]]):
-        place(part)
+            stack.append((part, True))
+            needs = {web.home[n] for n in web.reads[part] if n in web.home} | before.get(part, set())
+            stack += [(p, False) for p in sorted(needs - {part}, key=lambda p: -order[p.stores[0]])]
     return groups
 
 
-def _update_order(parts: list[_Part], graph: Graph, home: dict[Node, _Part]) -> dict[int, list[_Part]]:
+def _update_order(web: Web, graph: Graph) -> dict[Part, set[Part]]:
     """For parts that update an input: the parts that must run first: its other readers, and every check."""
-    before: dict[int, list[_Part]] = {}
-    depends = _dependencies(parts, home)
-    checks = [p for p in parts if any(n.op not in LEAVES and "checks" in TABLE[n.op].traits for n in p.nodes)]
+    before: dict[Part, set[Part]] = {}
+    checks = [p for p in web.parts if any(n.op not in LEAVES and "checks" in TABLE[n.op].traits for n in p.nodes)]
     for target, value in graph.updates:
-        writer = home.get(value)
-        if writer is None:
-            continue
-        first = [p for p in parts if p is not writer and any(target in n.operands for n in p.nodes)]
-        for part in [*first, *checks]:
-            if part is not writer and id(writer) not in depends[id(part)]:
-                before.setdefault(id(writer), []).append(part)
-                depends[id(writer)] |= depends[id(part)] | {id(part)}
-                for other in depends.values():
-                    if id(writer) in other:
-                        other |= depends[id(writer)]
+        writer = web.home.get(value)
+        if writer is not None:
+            first = {p for p in (*web.readers_of(target), *checks) if web.require(p, writer)}
+            before.setdefault(writer, set()).update(first)
     return before
-
-
-def _dependencies(parts: list[_Part], home: dict[Node, _Part]) -> dict[int, set[int]]:
-    """For every part the parts it needs, directly or not."""
-    direct = {id(p): {id(home[o]) for n in p.nodes for o in n.operands if o in home} - {id(p)} for p in parts}
-    closed: dict[int, set[int]] = {}
-    for start in direct:
-        stack = [(start, False)]
-        while stack:
-            key, ready = stack.pop()
-            if key in closed:
-                continue
-            if ready:
-                closed[key] = set(direct[key]).union(*(closed[d] for d in direct[key]))
-            else:
-                stack.append((key, True))
-                stack += [(d, False) for d in direct[key] if d not in closed]
-    return closed
-

@@ -383,8 +383,8 @@ def _window(c: Contraction, tile: Mapping[str, float]) -> tuple[int, ...]:
 def _blocked(chosen: Plan) -> Plan:
     """Says how many tiles of each axis a unit takes, and what it packs.
 
-    The innermost axes grow first, until a unit is worth its overhead. Where panels are shared, a unit is larger; where
-    that of the scalar operand is, the axes that move it stop when a block of it fills its share of the cache.
+    The innermost axes grow first, until a unit is worth its overhead. Those whose tiles share a panel grow further. Where
+    the scalar operand is packed, the axes that move it stop when a block of it fills its share of the cache.
     """
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
     tile = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(c.vectors))
@@ -392,12 +392,13 @@ def _blocked(chosen: Plan) -> Plan:
     may = [x for x in "ab" if _far(c, x) and _pays(chosen, x, tile)]
     kept = min(chosen.steps, PANEL_BYTES // tile or 1, PANEL_STEPS if c.scalars in may else chosen.steps)
     total = _work(c, chosen.lanes)
-    enough = min(max(UNIT_WORK, total // UNITS), 64 * UNIT_WORK)
-    enough = max(enough, (32 if c.scalars in may else 8 if must or may else 0) * UNIT_WORK)
+    usual = min(max(UNIT_WORK, total // UNITS), 64 * UNIT_WORK)
     axes = list(chosen.axes)
     for n in reversed(range(len(axes))):
         axis = axes[n]
         spans = prod(x.span for x in axes)
+        shares = any(not axis.dim.stride(operand) for operand in must + may)
+        enough = max(usual, (32 if c.scalars in may else 8) * UNIT_WORK) if shares else usual
         tiles = min(round(enough / (spans * chosen.steps)), axis.span * BUFFER_BYTES // (spans * chosen.lanes * size))
         for operand, most in ((c.scalars, BUFFER_BYTES), (c.vectors, 2 * BUFFER_BYTES)):
             if operand in must + may and axis.dim.stride(operand):

@@ -296,8 +296,8 @@ class _Kernel:
         while len(sums) > 1:
             pairs = zip(sums[: len(sums) // 2], sums[len(sums) // 2 :], strict=True)
             sums = [[b.fadd(x, y) for x, y in zip(*pair, strict=True)] for pair in pairs]
-        for first in range(0, len(cells), self.lanes):
-            b.store(lane_sums(b, sums[0][first : first + self.lanes]), b.gep(stage, first, element))
+        for n in range(0, len(cells), self.lanes):
+            b.store(lane_sums(b, sums[0][n : n + self.lanes]), b.gep(stage, n, element))
         self.finish_stage(place, stage)
 
     def tail_extent(self) -> int:

@@ -77,7 +77,7 @@ class Nest:
         """
         size = -(-max(length, 1) // self.lanes) * self.lanes
         strides = {row or self.c.lanes: 1}
-        for dim, extent in reversed(dims.items()):
+        for dim, extent in reversed(list(dims.items())):
             strides[dim] = size // self.lanes if dim == self.c.lanes and not row else size
             size *= extent
         return Side(name, self.b.alloca(self.element, size), strides, 0 if row else 1, padded=True)

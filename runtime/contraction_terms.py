@@ -30,7 +30,8 @@ Coords = Mapping[str, tuple[Val, int]]
 Transform = Callable[[Builder, Coords, Val], Val]
 """Maps a loaded operand, a scalar or a vector along the lanes, before it is multiplied.
 
-It is given the coordinates of the dims in scope, along the lanes that of lane 0.
+It is given the coordinates of the dims in scope, along the lanes that of lane 0; what it makes of an element must
+depend on the element alone, as it may be asked once where several terms read it.
 """
 
 

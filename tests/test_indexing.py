@@ -1,4 +1,4 @@
-"""`x[index]` and `x[index] = value`: NumPy's result for every kind of index, in both modes; gradients; errors at once."""
+"""`x[index]` and `x[index] = value`: NumPy's result for every kind of index, in both modes; gradients; errors."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import basic_indices
 
-import graphc.compiler
-import graphc.ops
 from graphc.gradients import grad
 from graphc.jit import jit
 from graphc.ops.indexing import getitem, setitem

@@ -68,8 +68,8 @@ def test_names_number_the_nodes_by_position() -> None:
 
 ATTRIBUTES = [
     0, -7, 2**40, True, False, None, 0.5, -0.0, 1e-30, float("inf"), float("-inf"), (), (1,), (1, 2, 3),
-    ((0, 1), (2, 3)), "same", "with, comma", 'with "quotes" and (brackets', "", (0.5, "a", None, (True,)), (float("inf"), -1),
-    *ALL, (float32, int64), slice(1, 2, None),
+    ((0, 1), (2, 3)), "same", "with, comma", 'with "quotes" and (brackets', "", (0.5, "a", None, (True,)),
+    (float("inf"), -1), *ALL, (float32, int64), slice(1, 2, None),
 ]  # fmt: skip
 
 

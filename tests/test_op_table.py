@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import op_samples
+import op_samples_nn
 import pytest
-from op_samples import SAMPLES, Sample
+from op_samples import Sample
 
 import graphc.compiler
 import graphc.ops
@@ -24,6 +25,7 @@ from graphc.jit import jit
 from graphc.op import TABLE, Op
 from graphc.tensor import Tensor
 
+SAMPLES = {**op_samples.SAMPLES, **op_samples_nn.SAMPLES}
 CASES = [
     pytest.param(name, s, id=f"{name}-{k}-{s}") for name, samples in SAMPLES.items() for k, s in enumerate(samples)
 ]

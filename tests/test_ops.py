@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import graphc.compiler
 from graphc import ops
 from graphc.dtype import bool_, float32, float64, int32, int64, uint8
 from graphc.gradients import grad
@@ -66,7 +65,12 @@ SHAPES: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
     ("tile short", lambda x: ops.tile(x, (2,)), lambda x: np.tile(x, 2), M),
     ("repeat_elements", lambda x: ops.repeat_elements(x, 3, 1), lambda x: x.repeat(3, 1), M),
     ("repeat_interleave", lambda x: ops.repeat_interleave(x, 2), lambda x: x.repeat(2), M),
-    ("repeat_interleave list", lambda x: ops.repeat_interleave(x, [2, 0, 1, 3], 0), lambda x: x.repeat([2, 0, 1, 3], 0), M),
+    (
+        "repeat_interleave list",
+        lambda x: ops.repeat_interleave(x, [2, 0, 1, 3], 0),
+        lambda x: x.repeat([2, 0, 1, 3], 0),
+        M,
+    ),
     ("concat", lambda x: ops.concat((x, x[:, :1]), -1), lambda x: np.concatenate((x, x[:, :1]), -1), M),
     ("stack", lambda x: ops.stack([x, x * 2], 1), lambda x: np.stack([x, x * 2], 1), M),
     ("split", lambda x: ops.split(x, 4, 1), lambda x: (x[:, :4], x[:, 4:]), M),
@@ -78,10 +82,20 @@ SHAPES: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
     ("slice", lambda x: ops.slice(x, (1, 2), (2, -1)), lambda x: x[1:3, 2:], M),
     ("narrow", lambda x: ops.narrow(x, 1, -3, 2), lambda x: x[:, 3:5], M),
     ("pad", lambda x: ops.pad(x, (1, 2, 0, 3), value=7), lambda x: np.pad(x, ((0, 3), (1, 2)), constant_values=7), M),
-    ("pad -inf", lambda x: ops.pad(x, (1, 0), value=-INF), lambda x: np.pad(x, ((0, 0), (1, 0)), constant_values=-INF), M),
+    (
+        "pad -inf",
+        lambda x: ops.pad(x, (1, 0), value=-INF),
+        lambda x: np.pad(x, ((0, 0), (1, 0)), constant_values=-INF),
+        M,
+    ),
     ("pad cut", lambda x: ops.pad(x, (-1, 2)), lambda x: np.pad(x[:, 1:], ((0, 0), (0, 2))), M),
     ("pad reflect", lambda x: ops.pad(x, (3, 2), "reflect"), lambda x: np.pad(x, ((0, 0), (3, 2)), "reflect"), M),
-    ("pad replicate", lambda x: ops.pad(x, (1, 2, 1, 1), "replicate"), lambda x: np.pad(x, ((1, 1), (1, 2)), "edge"), M),
+    (
+        "pad replicate",
+        lambda x: ops.pad(x, (1, 2, 1, 1), "replicate"),
+        lambda x: np.pad(x, ((1, 1), (1, 2)), "edge"),
+        M,
+    ),
     ("pad circular", lambda x: ops.pad(x, (6, 2), "circular"), lambda x: np.pad(x, ((0, 0), (6, 2)), "wrap"), M),
     ("flip", lambda x: ops.flip(x, (0, -1)), lambda x: np.flip(x, (0, -1)), A),
     ("roll", lambda x: ops.roll(x, (1, -2), (0, 1)), lambda x: np.roll(x, (1, -2), (0, 1)), M),
@@ -93,8 +107,13 @@ SHAPES: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
     ("tril", lambda x: ops.tril(x, 1), lambda x: np.tril(x, 1), A),
     ("triu", lambda x: ops.triu(x, -1), lambda x: np.triu(x, -1), A),
     ("meshgrid", lambda x: ops.meshgrid(x, x[:3]), lambda x: tuple(np.meshgrid(x, x[:3])), V),
-    ("meshgrid ij", lambda x: ops.meshgrid(x, x[:3], indexing="ij"), lambda x: tuple(np.meshgrid(x, x[:3], indexing="ij")), V),
-]  # fmt: skip
+    (
+        "meshgrid ij",
+        lambda x: ops.meshgrid(x, x[:3], indexing="ij"),
+        lambda x: tuple(np.meshgrid(x, x[:3], indexing="ij")),
+        V,
+    ),
+]
 
 
 @pytest.mark.parametrize("name, function, meaning, array", SHAPES, ids=[row[0] for row in SHAPES])
@@ -127,7 +146,12 @@ REDUCTIONS: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
     ("all", lambda x: ops.all(x, 1, True), lambda x: x.all(1, keepdims=True), N),
     ("logsumexp", lambda x: ops.logsumexp(x, (0, 2)), lambda x: np.log(np.exp(x).sum((0, 2))), A),
     ("logsumexp of -inf", lambda x: ops.logsumexp(x, 0), lambda x: -INF, np.full(3, -INF, "float32")),
-    ("logsumexp large", lambda x: ops.logsumexp(x, 0, True), lambda x: [1000 + math.log(3)], np.full(3, 1000, "float32")),
+    (
+        "logsumexp large",
+        lambda x: ops.logsumexp(x, 0, True),
+        lambda x: [1000 + math.log(3)],
+        np.full(3, 1000, "float32"),
+    ),
     ("count_nonzero", lambda x: ops.count_nonzero(x, 1), lambda x: np.count_nonzero(x, 1), N),
     ("norm", lambda x: ops.norm(x), lambda x: np.linalg.norm(x.reshape(-1)), A),
     ("norm 1", lambda x: ops.norm(x, 1, 2), lambda x: np.linalg.norm(x, 1, 2), A),
@@ -145,7 +169,7 @@ REDUCTIONS: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
     ("topk", lambda x: ops.topk(x, 2, 1), lambda x: (-np.sort(-x, 1)[:, :2], np.argsort(-x, 1)[:, :2]), A),
     ("topk smallest", lambda x: ops.topk(x, 3, largest=False)[0], lambda x: np.sort(x)[..., :3], A),
     ("searchsorted", lambda x: ops.searchsorted(ops.sort(x)[0], x), lambda x: np.searchsorted(np.sort(x), x), V),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name, function, meaning, array", REDUCTIONS, ids=[row[0] for row in REDUCTIONS])
@@ -176,11 +200,12 @@ ELEMENTWISE: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
     ("heaviside", lambda x: ops.heaviside(x, 0.25), lambda x: np.heaviside(x, 0.25), np.array([-1, 0, 2], "float32")),
     ("isclose", lambda x: ops.isclose(x, x + 1e-7), lambda x: np.isclose(x, x + np.float32(1e-7)), V),
     ("signbit", lambda x: ops.signbit(x), np.signbit, np.array([-0.0, 0.0, -1, 1], "float32")),
-    ("pow 2", lambda x: x**2, lambda x: x * x, V), ("pow 3", lambda x: x**3, lambda x: x * x * x, V),
+    ("pow 2", lambda x: x**2, lambda x: x * x, V),
+    ("pow 3", lambda x: x**3, lambda x: x * x * x, V),
     ("pow 0.5", lambda x: abs(x) ** 0.5, lambda x: np.sqrt(np.abs(x)), V),
     ("rpow", lambda x: 2.0**x, lambda x: np.power(np.float32(2), x), V),
     ("pow of integers", lambda x: x**5, lambda x: x**5, N),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name, function, meaning, array", ELEMENTWISE, ids=[row[0] for row in ELEMENTWISE])
@@ -201,18 +226,36 @@ def test_eager_and_compiled_maxima_agree_on_zeros() -> None:
 @pytest.mark.parametrize(
     "function, dtype",
     [
-        (lambda t: t[float32] * 2.5, float32), (lambda t: t[float64] * 2.5, float64), (lambda t: 1 + t[float32], float32),
-        (lambda t: t[int32] + 1, int32), (lambda t: t[int64] + 1.5, float32), (lambda t: t[int32] + 2**40, int64),
-        (lambda t: t[uint8] + 1, uint8), (lambda t: t[uint8] + 300, int64), (lambda t: t[uint8] - t[int32], int32),
-        (lambda t: t[bool_] + 1, int64), (lambda t: t[bool_] * 0.5, float32), (lambda t: t[bool_] + t[bool_], bool_),
-        (lambda t: t[float32] + t[int64], float32), (lambda t: t[float32] + t[float64], float64),
-        (lambda t: t[int32] / t[int32], float32), (lambda t: t[int64] // 2, int64), (lambda t: ops.exp(t[int64]), float32),
-        (lambda t: t[float32] * np.float64(2), float32), (lambda t: np.ones(1, np.float64) * t[float32], float64),
-        (lambda t: t[float32] > 0, bool_), (lambda t: t[int64] == 1.5, bool_), (lambda t: ops.where(t[bool_], 1, 0.5), float32),
-        (lambda t: t[int32].sum(), int64), (lambda t: t[bool_].sum(), int64), (lambda t: t[int32].mean(), float32),
-        (lambda t: ~t[int32], int32), (lambda t: t[int64] & t[uint8], int64), (lambda t: t[bool_] & True, bool_),
+        (lambda t: t[float32] * 2.5, float32),
+        (lambda t: t[float64] * 2.5, float64),
+        (lambda t: 1 + t[float32], float32),
+        (lambda t: t[int32] + 1, int32),
+        (lambda t: t[int64] + 1.5, float32),
+        (lambda t: t[int32] + 2**40, int64),
+        (lambda t: t[uint8] + 1, uint8),
+        (lambda t: t[uint8] + 300, int64),
+        (lambda t: t[uint8] - t[int32], int32),
+        (lambda t: t[bool_] + 1, int64),
+        (lambda t: t[bool_] * 0.5, float32),
+        (lambda t: t[bool_] + t[bool_], bool_),
+        (lambda t: t[float32] + t[int64], float32),
+        (lambda t: t[float32] + t[float64], float64),
+        (lambda t: t[int32] / t[int32], float32),
+        (lambda t: t[int64] // 2, int64),
+        (lambda t: ops.exp(t[int64]), float32),
+        (lambda t: t[float32] * np.float64(2), float32),
+        (lambda t: np.ones(1, np.float64) * t[float32], float64),
+        (lambda t: t[float32] > 0, bool_),
+        (lambda t: t[int64] == 1.5, bool_),
+        (lambda t: ops.where(t[bool_], 1, 0.5), float32),
+        (lambda t: t[int32].sum(), int64),
+        (lambda t: t[bool_].sum(), int64),
+        (lambda t: t[int32].mean(), float32),
+        (lambda t: ~t[int32], int32),
+        (lambda t: t[int64] & t[uint8], int64),
+        (lambda t: t[bool_] & True, bool_),
     ],
-)  # fmt: skip
+)
 def test_promotion(function: Any, dtype: Any) -> None:
     tensors = {d: Tensor(np.ones(1, d.np)) for d in (float32, float64, int32, int64, uint8, bool_)}
     assert function(tensors).dtype is dtype
@@ -235,7 +278,7 @@ GATHERS: list[tuple[str, Callable[..., Any], Callable[..., Any]]] = [
     ("masked_fill", lambda x, i: ops.masked_fill(x, x > 0, 7), lambda x, i: np.where(x > 0, 7, x)),
     ("one_hot", lambda x, i: ops.one_hot(i, 4, 2.0, -1.0), lambda x, i: np.where(np.eye(4)[i] > 0, 2, -1)),
     ("one_hot first", lambda x, i: ops.one_hot(i, 3, axis=0), lambda x, i: np.moveaxis(np.eye(3)[i], -1, 0)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name, function, meaning", GATHERS, ids=[row[0] for row in GATHERS])
@@ -267,7 +310,11 @@ def test_gather_elements_and_scatters() -> None:
     filled = M.copy()
     filled[:, [1, 2]] = 9
     check(lambda x: ops.index_fill(x, 1, Tensor([1, 2]), 9), filled, M)
-    check(lambda x: ops.unsorted_segment_sum(x, Tensor([1, 0, 1, 4]), 5), np.stack([M[1], M[0] + M[2], 0 * M[0], 0 * M[0], M[3]]), M)
+    check(
+        lambda x: ops.unsorted_segment_sum(x, Tensor([1, 0, 1, 4]), 5),
+        np.stack([M[1], M[0] + M[2], 0 * M[0], 0 * M[0], M[3]]),
+        M,
+    )
     turned = np.stack([M[0], M[1][[1, 0, 2, 3, 4, 5]], M[2][::-1], M[3]])
     check(lambda x: ops.reverse_sequence(x, Tensor([1, 2, 6, 0]), 1), turned, M)
 
@@ -349,7 +396,12 @@ def test_methods() -> None:
     assert x.bool().dtype is bool_ and x.type_as(Tensor(N)).dtype is int64
     assert x.numel() == 60 and x.dim() == x.ndimension() == 3
     assert x.new_zeros((2,)).dtype is float32 and x.new_full((2,), 1, dtype=int32).dtype is int32
-    for got in (x.sum(1, keepdims=True), x.sum(dim=1, keepdim=True), x.sum(1, True), x.sum(axis=1, dtype=float32, keepdims=True)):
+    for got in (
+        x.sum(1, keepdims=True),
+        x.sum(dim=1, keepdim=True),
+        x.sum(1, True),
+        x.sum(axis=1, dtype=float32, keepdims=True),
+    ):
         np.testing.assert_allclose(got.asnumpy(), A.sum(1, keepdims=True), rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(x.max(0).asnumpy(), A.max(0))
     for values, places in (x.max(dim=0), x.max(0, return_indices=True)):
@@ -377,12 +429,16 @@ def test_classes() -> None:
     place, value = P.ArgMaxWithValue(axis=1)(x)
     assert place.dtype is int32
     np.testing.assert_array_equal(value.asnumpy(), A.max(1))
-    np.testing.assert_array_equal(P.StridedSlice()(x, (0, 3, 1), (3, 0, 5), (2, -1, 2)).asnumpy(), A[0:3:2, 3:0:-1, 1:5:2])
+    np.testing.assert_array_equal(
+        P.StridedSlice()(x, (0, 3, 1), (3, 0, 5), (2, -1, 2)).asnumpy(), A[0:3:2, 3:0:-1, 1:5:2]
+    )
     shrunk = P.StridedSlice(begin_mask=1, shrink_axis_mask=2, ellipsis_mask=4)(x, (2, 1, 0), (2, 2, 0), (1, 1, 1))
     np.testing.assert_array_equal(shrunk.asnumpy(), A[:2, 1, ...])
     np.testing.assert_array_equal(P.CumSum(exclusive=True)(Tensor([1.0, 2.0, 3.0]), 0).asnumpy(), [0, 1, 3])
     np.testing.assert_array_equal(P.CumSum(True, True)(Tensor([1.0, 2.0, 3.0]), 0).asnumpy(), [5, 3, 0])
-    np.testing.assert_allclose(P.MatMul(transpose_b=True)(Tensor(M), Tensor(M)).asnumpy(), M @ M.T, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        P.MatMul(transpose_b=True)(Tensor(M), Tensor(M)).asnumpy(), M @ M.T, rtol=1e-5, atol=1e-6
+    )
     assert [p.shape for p in P.Split(1, 2)(x)] == [(3, 2, 5)] * 2
     np.testing.assert_array_equal(P.FloatStatus()(Tensor([1.0, INF])).asnumpy(), [1])
     p = Parameter(np.zeros(3, np.float32), name="p")
@@ -398,11 +454,16 @@ def test_classes() -> None:
 @pytest.mark.parametrize(
     "primitive, text",
     [
-        (P.Add(), "Prim[Add]"), (P.ReduceSum(), "Prim[ReduceSum]<keep_dims=False, skip_mode=False>"),
+        (P.Add(), "Prim[Add]"),
+        (P.ReduceSum(), "Prim[ReduceSum]<keep_dims=False, skip_mode=False>"),
         (P.Softmax(1), "Prim[Softmax]<axis=1>"),
-        (P.Conv2D(2, 3), "Prim[Conv2D]<out_channel=2, kernel_size=3, mode=1, pad_mode=valid, pad=0, stride=1, dilation=1, group=1, data_format=NCHW>"),
+        (
+            P.Conv2D(2, 3),
+            "Prim[Conv2D]<out_channel=2, kernel_size=3, mode=1, pad_mode=valid, pad=0, stride=1, dilation=1, group=1, "
+            "data_format=NCHW>",
+        ),
     ],
-)  # fmt: skip
+)
 def test_classes_print(primitive: Any, text: str) -> None:
     assert repr(primitive) == text
 
@@ -423,15 +484,30 @@ def test_every_class_has_its_function() -> None:
 @pytest.mark.parametrize(
     "name, arguments",
     [
-        ("add", "input other"), ("exp", "input"), ("sqrt", "x"), ("where", "condition input other"), ("pow", "input exponent"),
-        ("sum", "input dim keepdim dtype"), ("mean", "x axis keep_dims"), ("max", "input axis keepdims initial where"),
-        ("concat", "tensors axis"), ("transpose", "input dims"), ("split", "tensor split_size_or_sections axis"),
-        ("one_hot", "indices depth on_value off_value axis"), ("gather", "input_params input_indices axis batch_dims"),
-        ("pad", "input_x padding mode value"), ("topk", "input k dim largest sorted"), ("zeros", "size dtype"),
-        ("reshape", "input shape"), ("broadcast_to", "input shape"), ("tile", "input dims"), ("cast", "input dtype"),
-        ("norm", "A ord dim keepdim dtype"), ("clip_by_global_norm", "x clip_norm use_norm"),
+        ("add", "input other"),
+        ("exp", "input"),
+        ("sqrt", "x"),
+        ("where", "condition input other"),
+        ("pow", "input exponent"),
+        ("sum", "input dim keepdim dtype"),
+        ("mean", "x axis keep_dims"),
+        ("max", "input axis keepdims initial where"),
+        ("concat", "tensors axis"),
+        ("transpose", "input dims"),
+        ("split", "tensor split_size_or_sections axis"),
+        ("one_hot", "indices depth on_value off_value axis"),
+        ("gather", "input_params input_indices axis batch_dims"),
+        ("pad", "input_x padding mode value"),
+        ("topk", "input k dim largest sorted"),
+        ("zeros", "size dtype"),
+        ("reshape", "input shape"),
+        ("broadcast_to", "input shape"),
+        ("tile", "input dims"),
+        ("cast", "input dtype"),
+        ("norm", "A ord dim keepdim dtype"),
+        ("clip_by_global_norm", "x clip_norm use_norm"),
     ],
-)  # fmt: skip
+)
 def test_argument_names_are_mindspores(name: str, arguments: str) -> None:
     parameters = inspect.signature(getattr(ops, name)).parameters
     assert list(parameters) == arguments.split()
@@ -440,7 +516,7 @@ def test_argument_names_are_mindspores(name: str, arguments: str) -> None:
 
 def test_arguments_by_name() -> None:
     np.testing.assert_array_equal(ops.add(input=Tensor([1.0]), other=2).asnumpy(), [3])
-    with pytest.raises(TypeError, match="add: missing a required argument: 'other'; test_ops.py"):
+    with pytest.raises(TypeError, match=r"add: missing a required argument: .other.; test_ops\.py"):
         ops.add(Tensor([1.0]))
 
 
@@ -503,7 +579,11 @@ def test_print(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "call, error, text",
     [
-        (lambda: ops.add(Tensor([1.0, 2.0]), Tensor([1.0, 2.0, 3.0])), ValueError, r"add: shapes do not broadcast, f32\[2\] and f32\[3\] \(axis -1: 2 and 3\)"),
+        (
+            lambda: ops.add(Tensor([1.0, 2.0]), Tensor([1.0, 2.0, 3.0])),
+            ValueError,
+            r"add: shapes do not broadcast, f32\[2\] and f32\[3\] \(axis -1: 2 and 3\)",
+        ),
         (lambda: ops.add("a", Tensor(1)), TypeError, "add: expected a Tensor or a number, got str 'a'"),
         (lambda: ops.sub(Tensor(True), Tensor(True)), TypeError, "sub: expected numbers"),
         (lambda: ops.bitwise_and(Tensor(1.0), 1), TypeError, "bitwise_and: expected integers or bools"),
@@ -526,7 +606,11 @@ def test_print(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda: ops.pad(Tensor(V), (1, 1), "mirror"), ValueError, "mode must be"),
         (lambda: ops.topk(Tensor(V), 8), ValueError, "k must be an int from 0 to 7"),
         (lambda: ops.one_hot(Tensor([0.5]), 3), TypeError, "expected integer positions"),
-        (lambda: ops.one_hot(Tensor([0, 3]), 3), IndexError, r"one_hot: index 3 at position 1 is out of range \[0, 3\)"),
+        (
+            lambda: ops.one_hot(Tensor([0, 3]), 3),
+            IndexError,
+            r"one_hot: index 3 at position 1 is out of range \[0, 3\)",
+        ),
         (lambda: ops.gather(Tensor(V), Tensor([-8]), 0), IndexError, r"gather: index -8 at position 0 is out of range"),
         (lambda: ops.arange(0, 5, 0), ValueError, "step 0 does not lead"),
         (lambda: ops.zeros((2, -1)), ValueError, "extents must be >= 0"),
@@ -536,7 +620,7 @@ def test_print(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda: Tensor(N) ** -1, ValueError, "negative power"),
         (lambda: ops.relu(Tensor(V), inplace=True), ValueError, "inplace must be False"),
     ],
-)  # fmt: skip
+)
 def test_errors_say_what_got_expected_where(call: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text) as caught:
         call()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from tinygrad import Device, Tensor, TinyJit, nn
+from tinygrad import Context, Device, Tensor, TinyJit, nn
 from workloads import Workload, initial_values
 
 Layers = list[Any]
@@ -52,7 +52,6 @@ class Session:
 
     def __init__(self, workload: Workload, variant: str, threads: int, dropout: bool) -> None:
         Tensor.manual_seed(0)
-        Tensor.training = True
         off = {"dropout": 0.0} if workload.model == "cnn" and not dropout else {}
         layers = MODELS[workload.model](**workload.sizes, **off)
         parameters = [p for layer in layers if hasattr(layer, "weight") for p in (layer.weight, layer.bias)]
@@ -68,7 +67,8 @@ class Session:
         def train_step(x: Tensor, y: Tensor) -> Tensor:
             optimizer.zero_grad()
             out = x.sequential(layers)
-            loss = out.sparse_categorical_crossentropy(y) if workload.loss == "cross_entropy" else (out - y).square().mean()
+            classes = workload.loss == "cross_entropy"
+            loss = out.sparse_categorical_crossentropy(y) if classes else (out - y).square().mean()
             loss.backward()
             return loss.realize(*optimizer.schedule_step())
 
@@ -81,7 +81,7 @@ class Session:
 
     def step(self, x: np.ndarray, y: np.ndarray) -> None:
         """Makes one step from NumPy arrays."""
-        with Tensor.train():
+        with Context(TRAINING=1):
             self.loss = self.train_step(Tensor(x).realize(), Tensor(y).realize())
 
     def sync(self) -> float:

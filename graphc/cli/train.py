@@ -126,8 +126,13 @@ def _dumps(folder: Path) -> str:
         *(f"  {stage.name:24} {_lines(stage):>7,} lines" for stage in stages),
         "look at them:",
         f"  less {stages[0]}",
-        f"  graphc dump {step} --format html -o step.html     # every stage as a page for the browser, with drawings",
+        f"  {_program()} dump {step} --format html -o step.html    # a page for the browser, with drawings",
     ))  # fmt: skip
+
+
+def _program() -> str:
+    """What this command line was called by."""
+    return sys.argv[0] if os.path.basename(sys.argv[0]) == "graphc" else "graphc"
 
 
 def _updates(folder: Path) -> bool:
