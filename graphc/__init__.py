@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from graphc.context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context, set_device
@@ -35,3 +36,10 @@ from graphc.serialization import load_checkpoint, load_param_into_net, save_chec
 from graphc.train.model import Model  # noqa: E402
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Packages that are loaded when first named: `graphc.dataset`, `graphc.vision`, `graphc.experimental`."""
+    if name in ("dataset", "experimental", "vision"):
+        return importlib.import_module(f"graphc.{name}")
+    raise AttributeError(f"module 'graphc' has no attribute {name!r}")

@@ -80,7 +80,12 @@ class Value:
         return self.b.substitute(self, new)
 
     def __str__(self) -> str:
-        args = ", ".join(map(str, self.args))
+        return self.text({})
+
+    def text(self, names: Mapping[Value, str]) -> str:
+        """The expression, its parts that have a name by their name."""
+        parts = [names.get(a) or a.text(names) for a in self.args]
+        args = ", ".join(parts)
         if self.kind == "const":
             return f"{self.data[0]!r}"
         if self.kind == "load":
@@ -92,7 +97,7 @@ class Value:
             return f"{kind} {var} in 0..{var.extent} of ({args})"
         if self.kind == "contract":
             loops = ", ".join(f"{v} in 0..{v.extent}" for v in self.data[0])
-            return f"contract {loops} of ({self.args[0]} * {self.args[1]})"
+            return f"contract {loops} of ({parts[0]} * {parts[1]})"
         if self.kind == "given":
             return str(self.data[0])
         name = self.data[0] if self.kind == "fn" else self.dtype.short
@@ -237,6 +242,8 @@ class LoopBuilder:
         """
         variables = tuple(self.var("k", n) for n in extents)
         a, b = body(*(Ix.of(v) for v in variables))
+        if 0 in extents:
+            return self.const(0, a.dtype)
         return self.make("contract", a.dtype, (variables, lanes), (a, b))
 
     def random_bits(self, seed: Value, counter: Value, element: Value) -> Value:
@@ -247,16 +254,11 @@ class LoopBuilder:
 
     def substitute(self, value: Value, new: Mapping[Var, Ix]) -> Value:
         done: dict[Value, Value] = {}
+        for v in all_values([value]):
+            done[v] = self._rebuild(v, new, tuple(done[a] for a in v.args))
+        return done[value]
 
-        def visit(v: Value) -> Value:
-            if v not in done:
-                done[v] = self._rebuild(v, new, visit)
-            return done[v]
-
-        return visit(value)
-
-    def _rebuild(self, v: Value, new: Mapping[Var, Ix], visit: Callable[[Value], Value]) -> Value:
-        args = tuple(visit(a) for a in v.args)
+    def _rebuild(self, v: Value, new: Mapping[Var, Ix], args: tuple[Value, ...]) -> Value:
         data = v.data
         if v.kind == "load":
             data = (data[0], data[1].substitute(new))
@@ -352,7 +354,7 @@ class Kernel:
         for var in self.loops:
             lines.append(f"{indent}for {var} in 0..{var.extent}{' vector' if var is self.vector else ''} {{")
             indent += "  "
-        lines += [f"{indent}{store}" for store in self.stores]
+        lines += [f"{indent}{line}" for line in _store_lines(self.stores)]
         for depth in range(len(self.loops), 0, -1):
             lines.append("  " * depth + "}")
         return "\n".join([*lines, "}"])
@@ -422,38 +424,64 @@ class TiledKernel:
             f"  tile {loops} {{",
             f"    acc = contract {summed} of ({self.a} * {self.b})"
             + "".join(f" where {condition}" for condition in self.inside),
-            *(f"    {store}" for store in self.stores),
+            *(f"    {line}" for line in _store_lines(self.stores)),
             "  }",
             "}",
         ])  # fmt: skip
 
 
+def _store_lines(stores: Sequence[Store]) -> list[str]:
+    """The stores; where written out they would be long, with names for what is used several times."""
+    names: dict[Value, str] = {}
+    lines: list[str] = []
+    if sum(store.value.size for store in stores) > LONGEST:
+        uses: dict[Value, int] = {}
+        values = list(all_values([store.value for store in stores]))
+        for arg in (a for value in values for a in value.args):
+            uses[arg] = uses.get(arg, 0) + 1
+        for value in values:
+            if uses.get(value, 0) > 1 and value.args:
+                lines.append(f"t{len(names)} = {value.text(names)}")
+                names[value] = f"t{len(names)}"
+    return [*lines, *(f"{s.buffer}[{s.address}] = {names.get(s.value) or s.value.text(names)}" for s in stores)]
+
+
+LONGEST = 200
+"""How many values the text of a kernel's stores may have before those that are shared are named."""
+
+
 def all_values(roots: Iterator[Value] | Sequence[Value]) -> Iterator[Value]:
     """Every expression below the roots, operands first, each once."""
     seen: set[Value] = set()
-
-    def visit(value: Value) -> Iterator[Value]:
-        if value in seen:
-            return
-        seen.add(value)
-        for arg in value.args:
-            yield from visit(arg)
-        if value.kind in ("load", "position"):
-            for inner in gathered_values(value.data[-1]):
-                yield from visit(inner)
-        yield value
-
-    def gathered_values(ix: Ix) -> Iterator[Value]:
-        for atom, _ in ix.terms:
-            if isinstance(atom, Gathered):
-                yield atom.value
-                if atom.guard is not None:
-                    yield atom.guard
-            elif not isinstance(atom, Var):
-                yield from gathered_values(atom.of)
-
     for root in roots:
-        yield from visit(root)
+        stack = [(root, _inner(root))] if root not in seen else []  # a stack of its own: expressions may be deep
+        seen.add(root)
+        while stack:
+            value, rest = stack[-1]
+            inner = next((v for v in rest if v not in seen), None)
+            if inner is None:
+                stack.pop()
+                yield value
+            else:
+                seen.add(inner)
+                stack.append((inner, _inner(inner)))
+
+
+def _inner(value: Value) -> Iterator[Value]:
+    """What the value is made of: its operands, and the indices that it reads from memory."""
+    yield from value.args
+    if value.kind in ("load", "position"):
+        yield from _gathered_values(value.data[-1])
+
+
+def _gathered_values(ix: Ix) -> Iterator[Value]:
+    for atom, _ in ix.terms:
+        if isinstance(atom, Gathered):
+            yield atom.value
+            if atom.guard is not None:
+                yield atom.guard
+        elif not isinstance(atom, Var):
+            yield from _gathered_values(atom.of)
 
 
 def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:

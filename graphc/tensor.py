@@ -419,6 +419,15 @@ class Parameter(Tensor):
         self.requires_grad = requires_grad
 
     def numpy_view(self) -> np.ndarray:
+        from graphc.dispatch import located, state  # built on this module
+
+        if state.trace is not None:
+            raise located(
+                TracedValueError(
+                    f"Parameter: the value of {self.name} was asked for while a graph is traced (if, float(), numpy, "
+                    "printing); the graph would keep it forever. Use it in ops, or read it before"
+                )
+            )
         settle()
         return super().numpy_view()
 

@@ -7,6 +7,7 @@ does besides (setting attributes, appending to lists) cannot be in a graph and i
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import inspect
 import re
@@ -113,6 +114,14 @@ class Trace:
             self.visited[cell] = cell.version, cell.training
             self.watch(vars(cell), f"{type(cell).__name__}.")
 
+    def enter(self, function: Callable[..., Any]) -> None:
+        """Notes that the graph depends on what the function reads from outside: Cells as they are now, containers."""
+        variables = _outer_variables(function)
+        for value in (getattr(function, "__self__", None), *variables.values()):
+            if hasattr(type(value), "construct"):
+                self.visit(value)
+        self.watch(variables, "")
+
     def watch(self, variables: dict[str, Any], prefix: str) -> None:
         """Remembers how long the lists, dicts and sets among the variables are."""
         for name, value in variables.items():
@@ -183,9 +192,9 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     for index, leaf in enumerate(leaves):
         label = names[index] if index < len(names) else f"arg{index}"
         stand_ins.append(recording.stand_in(recording.add_input(label, leaf.type, None)))
-    recording.watch(_outer_variables(function), "")
     outer, state.trace = state.trace, recording
     try:
+        recording.enter(function)
         inner_args, inner_kwargs = key_rebuild(stand_ins)
         value = function(*inner_args, **inner_kwargs)
         outputs: list[Tensor] = []
@@ -221,11 +230,27 @@ def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[
     if isinstance(value, dict):
         pairs = [(key, *flatten(item, leaves)) for key, item in value.items()]
         return (dict, *((k, part) for k, part, _ in pairs)), lambda new: {k: maker(new) for k, _, maker in pairs}
-    try:
-        hash(value)
-        return (type(value), value), lambda new: value
-    except TypeError:
-        return (type(value), id(value)), lambda new: value
+    return _Content(value), lambda new: value
+
+
+class _Content:
+    """What is no tensor, as part of a key: equal if it is the same, or an immutable of the same type that prints alike."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value  # kept alive: another object at its address is not the same
+        self.key: Hashable = id(value)
+        if isinstance(value, float):
+            self.key = repr(value)  # tells 0.0 from -0.0, and NaN is like NaN
+        elif not isinstance(value, Parameter):
+            with contextlib.suppress(TypeError):
+                hash(value)
+                self.key = value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.key))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content) and type(self.value) is type(other.value) and bool(self.key == other.key)
 
 
 def _argument_names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:

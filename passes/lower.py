@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from graphc.index import Ix, IxLike, Quotient, Remainder, Var
 from graphc.ir import Node
@@ -40,6 +41,8 @@ def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> list[Kernel | T
 
 def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer]) -> Kernel | TiledKernel:
     b = LoopBuilder()
+    if 0 in group.stores[0].shape:
+        return Kernel(group.name, (b.var("i", 0),), ())
     layouts = [schedule.layout(s) for s in group.stores]
     layout = next((one for one in layouts if one.blocked or one.order), layouts[0])
     loops, index = _domain(b, layout)
@@ -261,7 +264,7 @@ def _splits(variables: Iterable[Var], addresses: Iterable[Ix]) -> dict[Var, list
         visit(address)
     allowed = set(variables)
     chains = {v: sorted(steps, reverse=True) for v, steps in wanted.items() if v in allowed}
-    return {v: s for v, s in chains.items() if all(x % y == 0 for x, y in zip(s, s[1:], strict=False))}
+    return {v: s for v, s in chains.items() if all(x % y == 0 for x, y in pairwise(s))}
 
 
 def _split_variables(

@@ -383,8 +383,8 @@ def _window(c: Contraction, tile: Mapping[str, float]) -> tuple[int, ...]:
 def _blocked(chosen: Plan) -> Plan:
     """Says how many tiles of each axis a unit takes, and what it packs.
 
-    The innermost axes grow first, until a unit is worth its overhead. Those whose tiles share a panel grow further. Where
-    the scalar operand is packed, the axes that move it stop when a block of it fills its share of the cache.
+    The innermost axes grow first, until a unit is worth its overhead; those whose tiles share a panel grow further.
+    Where the scalar operand is packed, the axes that move it stop when a block of it fills its share of the cache.
     """
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
     tile = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(c.vectors))

@@ -242,10 +242,10 @@ class _Kernel:
                 live = [n for n in everyone if lo in terms[n]]
                 if live:
                     yield (lo, hi), live
-        elif place.groups[condition.output].size == 1:
+        elif next(axis.tile for axis in self.plan.axes if axis.dim.name == condition.output) == 1:
             yield self.existing(condition, base, dim.extent), everyone
         else:
-            yield span, everyone  # tiles whose place is not known here are complete
+            yield span, everyone  # tiles of several elements whose place is not known here are complete
 
     def existing(self, condition: Inside, output: Val, count: int) -> Span:
         """The terms that exist at an output coordinate known at run time."""

@@ -227,9 +227,19 @@ class Writer:
     def value(self, value: Value) -> Val:
         """The value at the index where the loops stand: a vector if it depends on the vector loop."""
         known = self._known(value)
-        if known is None:
-            known = self._scopes[-1][value] = self._write(value)
-        return known
+        if known is not None:
+            return known
+        stack = [value]  # operands first; not by recursion, for expressions may be deep
+        while stack:
+            top = stack[-1]
+            missing = [a for a in top.args if self._known(a) is None] if top.kind in ("fn", "cast") else ()
+            if missing:
+                stack += reversed(missing)
+            else:
+                if self._known(top) is None:
+                    self._scopes[-1][top] = self._write(top)
+                stack.pop()
+        return self._scopes[-1][value]
 
     def is_vector(self, value: Value) -> bool:
         return self.lane_var is not None and self.lane_var in value.deps

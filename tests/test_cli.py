@@ -223,6 +223,19 @@ def test_doctor_fails_when_a_kernel_computes_wrongly(capsys, monkeypatch):
     assert "FAILED" in capsys.readouterr().out
 
 
+def test_bench_runs_a_script_of_the_checkout_with_its_arguments(capfd, monkeypatch, tmp_path):
+    monkeypatch.setattr(graphc, "__file__", str(tmp_path / "graphc" / "__init__.py"))
+    Path("benchmarks").mkdir()
+    for name in ("programs", "other"):
+        script = f'import sys\nif __name__ == "__main__":\n    print("{name}", *sys.argv[1:])\n    sys.exit(3)\n'
+        Path(f"benchmarks/{name}.py").write_text(script, encoding="utf-8")
+    assert main(["bench", "--rounds", "5"]) == 3
+    assert main(["bench", "other", "--threads", "1"]) == 3
+    assert capfd.readouterr().out.splitlines() == ["programs --rounds 5", "other --threads 1"]
+    assert main(["bench", "missing"]) == 2
+    assert "there is no benchmark 'missing': expected one of other, programs" in capfd.readouterr().err
+
+
 def test_bench_outside_a_checkout_says_so(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(graphc, "__file__", str(tmp_path / "graphc" / "__init__.py"))
     assert main(["bench"]) == 2

@@ -50,8 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 1 where a check failed, 2 for what the user got wrong, 130 after Ctrl-C.
     """
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["bench"] and given[1:2] not in (["-h"], ["--help"]):
+        given.insert(1, "--")  # what follows is the benchmark's own, options too
     try:
-        args = parser().parse_args(argv)
+        args = parser().parse_args(given)
     except SystemExit as done:  # --help, --version, or an error that is already printed
         return int(done.code or 0)
     try:

@@ -125,15 +125,15 @@ pre span:target{{background:#fef08a}}
 # Tabs: only the section of the address's anchor is open. Without scripts all of them are, one below the other.
 _SCRIPT = """
 const sections = [...document.querySelectorAll("section")], tabs = [...document.querySelectorAll("nav a")];
-function open() {
+function show() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1))) || sections[0];
   const shown = target.closest("section");
   sections.forEach(s => s.classList.toggle("closed", s !== shown));
   tabs.forEach(t => t.classList.toggle("open", t.hash === "#" + shown.id));
   if (target !== shown) target.scrollIntoView({block: "center"});
 }
-addEventListener("hashchange", open);
-open();
+addEventListener("hashchange", show);
+show();
 document.querySelectorAll("svg").forEach(svg => {
   const boxes = new Map([...svg.querySelectorAll("[data-box]")].map(b => [b.dataset.box, b]));
   const arrows = [...svg.querySelectorAll(".arrow")];

@@ -10,12 +10,12 @@ something; the ops themselves see operands of one shape and dtype.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
+from graphc.dispatch import located, state
 from graphc.dtype import DType, bool_, dtype_of, float32, int32, int64, promote, uint8
 from graphc.op import TABLE
 from graphc.tensor import Tensor
@@ -24,14 +24,33 @@ Coerce = Callable[..., tuple[Tensor, ...]]
 _INT_RANGES = {d: (int(np.iinfo(d.np).min), int(np.iinfo(d.np).max)) for d in (uint8, int32, int64)}
 
 
+def _element(value: float | int | bool, dtype: DType) -> np.ndarray:
+    try:
+        with np.errstate(over="ignore"):  # a float beyond the dtype is infinite there
+            return np.array(value, dtype.np)
+    except (OverflowError, ValueError):
+        raise located(ValueError(f"Tensor: the number {value} does not fit {dtype.name}")) from None
+
+
 def scalar(value: float | int | bool, dtype: DType) -> Tensor:
-    """The 0-d tensor of a Python number."""
-    return Tensor.wrap(np.array(value, dtype.np))
+    """The 0-d tensor of a Python number.
+
+    Raises:
+        ValueError: an integer dtype that cannot hold it.
+    """
+    return Tensor.wrap(_element(value, dtype))
+
+
+def filled(value: float | int | bool, dtype: DType, shape: tuple[int, ...]) -> Tensor:
+    """A Python number in every element: in a graph a broadcast scalar, in eager mode an array at once."""
+    if state.trace is None:
+        return Tensor.wrap(np.full(shape, _element(value, dtype)))
+    return broadcast(scalar(value, dtype), shape)
 
 
 def full_like(tensor: Tensor, value: float | int | bool) -> Tensor:
     """`value` in the type of `tensor`."""
-    return broadcast(scalar(value, tensor.dtype), tensor.shape)
+    return filled(value, tensor.dtype, tensor.shape)
 
 
 def cast(tensor: Tensor, dtype: DType) -> Tensor:
@@ -79,16 +98,16 @@ def dtype_beside(dtype: DType, number: float | int | bool) -> DType:
 
 def common_dtype(name: str, operands: tuple[Any, ...]) -> DType:
     """The dtype that tensors and Python numbers promote to together."""
-    numbers = [o for o in operands if isinstance(o, (bool, int, float)) and not isinstance(o, np.generic)]
     found: DType | None = None
+    numbers = []
     for operand in operands:
         if isinstance(operand, Tensor):
             found = operand.dtype if found is None else promote(found, operand.dtype)
-    if found is None:
-        found = natural_dtype(numbers.pop(0)) if numbers else bool_
+        else:
+            numbers.append(operand)
     for number in numbers:
-        found = dtype_beside(found, number)
-    return found
+        found = natural_dtype(number) if found is None else dtype_beside(found, number)
+    return found or bool_
 
 
 def broadcast_shape(name: str, shapes: list[tuple[int, ...]], types: str = "") -> tuple[int, ...]:
@@ -112,7 +131,7 @@ def broadcast_shape(name: str, shapes: list[tuple[int, ...]], types: str = "") -
 def broadcast_all(name: str, tensors: list[Tensor]) -> list[Tensor]:
     """The tensors in the one shape that all broadcast to."""
     shapes = [t.shape for t in tensors]
-    if all(s == shapes[0] for s in shapes):
+    if len(set(shapes)) < 2:
         return tensors
     shape = broadcast_shape(name, shapes, " and ".join(str(t.type) for t in tensors))
     return [broadcast(t, shape) for t in tensors]
@@ -132,15 +151,21 @@ def agree(name: str, to: Callable[[DType], DType] = lambda dtype: dtype) -> Coer
             type_ = first.type
             if to(type_.dtype) is type_.dtype and all(isinstance(o, Tensor) and o.type == type_ for o in operands):
                 return operands
-        operands = tuple(_plain(name, o) for o in operands)
-        dtype = to(common_dtype(name, operands))
-        tensors = [cast(o, dtype) if isinstance(o, Tensor) else scalar(o, dtype) for o in operands]
-        return tuple(broadcast_all(name, tensors))
+        operands = tuple(plain(name, o) for o in operands)
+        return tuple(together(name, to(common_dtype(name, operands)), operands))
 
     return coerce
 
 
-def _plain(name: str, operand: Any) -> Any:
+def together(name: str, dtype: DType, operands: Sequence[Any]) -> list[Tensor]:
+    """Tensors and Python numbers in one dtype and in the shape that they broadcast to."""
+    tensors = broadcast_all(name, [cast(o, dtype) for o in operands if isinstance(o, Tensor)])
+    shape = tensors[0].shape if tensors else ()
+    found = iter(tensors)
+    return [next(found) if isinstance(o, Tensor) else filled(o, dtype, shape) for o in operands]
+
+
+def plain(name: str, operand: Any) -> Any:
     """The operand as a Tensor, or as a Python number, whose dtype is still open."""
     if isinstance(operand, Tensor) or type(operand) in (bool, int, float):
         return operand

@@ -56,7 +56,8 @@ def depend(value: Any, expr: Any) -> Any:
 
 def partial(*args: Any) -> Callable[..., Any]:
     """The function `args[0]` with its first arguments given."""
-    return functools.partial(*args)
+    function, *given = args
+    return functools.partial(function, *given)
 
 
 def constexpr(

@@ -14,7 +14,17 @@ from graphc.dispatch import located
 from graphc.dtype import DType, float32, int64
 from graphc.ir import TensorType
 from graphc.op import define_op
-from graphc.ops.coerce import as_dtype, as_tensor, broadcast, cast, common_dtype, natural_dtype, scalar, to_dtype
+from graphc.ops.coerce import (
+    as_dtype,
+    as_tensor,
+    broadcast,
+    cast,
+    common_dtype,
+    filled,
+    natural_dtype,
+    scalar,
+    to_dtype,
+)
 from graphc.ops.elementwise import add, equal, mul
 from graphc.ops.shape import as_ints
 from graphc.tensor import Tensor
@@ -56,7 +66,7 @@ def _constant(name: str, shape: Any, value: Any, dtype: Any) -> Tensor:
         value = value.item()
     if type(value) not in (bool, int, float):
         raise located(TypeError(f"{name}: expected a number, got {type(value).__name__} {value!r:.60}"))
-    return broadcast(scalar(value, to_dtype(dtype, natural_dtype(value))), sizes)
+    return filled(value, to_dtype(dtype, natural_dtype(value)), sizes)
 
 
 def zeros(size: Any, dtype: Any = None) -> Tensor:

@@ -16,8 +16,19 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import DType, bool_
 from graphc.ir import TensorType
-from graphc.op import Op, define_op
-from graphc.ops.coerce import agree, as_dtype, as_tensor, broadcast_all, common_dtype, full_like, scalar, to_bool, to_float
+from graphc.op import TABLE, Op, define_op
+from graphc.ops.coerce import (
+    agree,
+    as_dtype,
+    as_tensor,
+    broadcast_all,
+    common_dtype,
+    full_like,
+    plain,
+    to_bool,
+    to_float,
+    together,
+)
 from graphc.ops.coerce import cast as cast_to
 from graphc.tensor import Tensor
 
@@ -199,10 +210,9 @@ def _select_type(condition: TensorType, x: TensorType, y: TensorType) -> TensorT
 
 
 def _agree_select(condition: Any, x: Any, y: Any) -> tuple[Tensor, ...]:
-    chosen = [o if type(o) in (bool, int, float) else as_tensor("select", o) for o in (x, y)]
-    dtype = common_dtype("select", tuple(chosen))
-    chosen = [cast_to(o, dtype) if isinstance(o, Tensor) else scalar(o, dtype) for o in chosen]
-    return tuple(broadcast_all("select", [cast_to(as_tensor("select", condition), bool_), *chosen]))
+    chosen = tuple(plain("select", o) for o in (x, y))
+    numbers = together("select", common_dtype("select", chosen), chosen)
+    return tuple(broadcast_all("select", [cast_to(as_tensor("select", condition), bool_), *numbers]))
 
 
 @define_op(infer=_select_type, coerce=_agree_select, traits="elementwise")
@@ -285,7 +295,7 @@ def _no_slope(ct: Ct, y: Tensor, x: Tensor) -> Any:
 
 
 abs_ = _exact_unary(
-    "abs", np.abs, lambda ct, y, x: (ct * sign(x),), "The absolute value; its derivative at 0 is 0."
+    "abs", np.abs, lambda ct, y, x: (ct * TABLE["sign"](x),), "The absolute value; its derivative at 0 is 0."
 )
 sign = _exact_unary("sign", np.sign, _no_slope, "-1, 0 or 1 by the sign of `x`; NaN stays NaN.")
 floor = _exact_unary("floor", np.floor, _no_slope, "The greatest integer not above `x`.")
@@ -427,6 +437,13 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 _LN2, _LN10, _ROOT_PI = math.log(2), math.log(10), math.sqrt(math.pi)
+
+exp: Op  # derivatives name functions that the table is still to make
+sin: Op
+cos: Op
+sinh: Op
+cosh: Op
+sigmoid: Op
 
 # name: (meaning, derivative times the cotangent, what it is)
 _REAL_FUNCTIONS: dict[str, tuple[Meaning, Callable[[Ct, Tensor, Tensor], Tensor], str]] = {

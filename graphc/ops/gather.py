@@ -163,7 +163,7 @@ def gather_elements_(x: np.ndarray, positions: np.ndarray, *, axis: int) -> np.n
         IndexError: a position outside the axis.
     """
     check_positions("gather_elements", positions, x.shape[axis])
-    index = list(np.indices(positions.shape, sparse=True))
+    index: list[Any] = list(np.indices(positions.shape, sparse=True))
     index[axis] = positions
     return x[tuple(index)]
 

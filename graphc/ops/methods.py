@@ -16,9 +16,12 @@ from graphc.ops.coerce import as_dtype, cast
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
 from graphc.ops.gather import gather, gather_elements
+from graphc.ops.shape import broadcast_to as broadcast_tensor
+from graphc.ops.shape import flatten as flatten_tensor
+from graphc.ops.shape import repeat_interleave, swapaxes, tile
+from graphc.ops.shape import reshape as reshape_tensor
+from graphc.ops.shape import transpose as transpose_tensor
 from graphc.tensor import Tensor
-
-shapes = import_module("graphc.ops.shape")  # `graphc.ops.shape` itself is MindSpore's function of that name
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
     "functions": (
@@ -39,7 +42,8 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "linalg": "addmm baddbmm bmm dot inner matmul mm outer",
     "composite": "log_softmax softmax",
     "shape": (
-        "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t tensor_split tile unbind unsqueeze"
+        "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
+        "tensor_split tile unbind unsqueeze"
     ),
 }  # fmt: skip
 
@@ -84,44 +88,44 @@ def _one_tuple(ints: tuple[Any, ...]) -> Any:
 
 def reshape(self: Tensor, *shape: Any) -> Tensor:
     """The tensor in another shape (ints, or a tuple of them; one may be -1)."""
-    return shapes.reshape(self, _one_tuple(shape))
+    return reshape_tensor(self, _one_tuple(shape))
 
 
 def broadcast_to(self: Tensor, *shape: Any) -> Tensor:
     """The tensor broadcast to a shape, where -1 keeps an extent."""
-    return shapes.broadcast_to(self, _one_tuple(shape))
+    return broadcast_tensor(self, _one_tuple(shape))
 
 
 def transpose(self: Tensor, *axes: Any) -> Tensor:
     """The axes in another order; reversed if none is given."""
-    return shapes.transpose(self, _one_tuple(axes) if axes else tuple(range(self.ndim))[::-1])
+    return transpose_tensor(self, _one_tuple(axes) if axes else tuple(range(self.ndim))[::-1])
 
 
 def flatten(self: Tensor, order: str = "C", *, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes `start_dim` to `end_dim` as one: by default all."""
-    return shapes.flatten(self, order, start_dim=start_dim, end_dim=end_dim)
+    return flatten_tensor(self, order, start_dim=start_dim, end_dim=end_dim)
 
 
 def ravel(self: Tensor) -> Tensor:
     """All elements as a vector."""
-    return self.reshape(-1)
+    return reshape_tensor(self, -1)
 
 
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """The tensor in the shape of another."""
-    return self.reshape(other.shape)
+    return reshape_tensor(self, other.shape)
 
 
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """The tensor broadcast to the shape of another."""
-    return self.broadcast_to(other.shape)
+    return broadcast_tensor(self, other.shape)
 
 
 def repeat(self: Tensor, *repeats: Any, axis: int | None = None) -> Tensor:
     """The tensor repeated as blocks, `repeats[d]` times along axis d; with `axis`, every slice along it instead."""
     if axis is not None:
-        return self.repeat_interleave(repeats[0], axis)
-    return shapes.tile(self, _one_tuple(repeats))
+        return repeat_interleave(self, repeats[0], axis)
+    return tile(self, _one_tuple(repeats))
 
 
 # Reductions, whose arguments come in NumPy's order (axis, dtype, keepdims) or in PyTorch's (dim, keepdim)
@@ -291,7 +295,7 @@ def _transposed(self: Tensor) -> Tensor:
 
 def _matrix_transposed(self: Tensor) -> Tensor:
     """The last two axes exchanged."""
-    return self.swapaxes(-1, -2)
+    return swapaxes(self, -1, -2)
 
 
 _OWN: dict[str, Any] = {

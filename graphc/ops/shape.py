@@ -61,7 +61,7 @@ def axis_of(name: str, axis: Any, ndim: int) -> int:
     """
     if isinstance(axis, bool) or not hasattr(axis, "__index__"):
         raise located(TypeError(f"{name}: an axis must be an int, got {axis!r:.60}"))
-    number = axis.__index__()
+    number: int = axis.__index__()
     if not -ndim <= number < ndim:
         raise located(ValueError(f"{name}: axis {number} is out of range for {ndim} dimensions"))
     return number % ndim

@@ -1,0 +1,21 @@
+"""`python benchmarks NAME ...`: programs (the default), networks, kernels or overhead, with that benchmark's arguments."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+NAMES = ("programs", "networks", "kernels", "overhead")
+
+
+def main() -> None:
+    """Runs the benchmark named first, or `programs`."""
+    arguments = sys.argv[1:]
+    name = arguments.pop(0) if arguments and arguments[0] in NAMES else NAMES[0]
+    if name not in NAMES[0] and arguments[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+    importlib.import_module(name).main(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Training steps of larger and other networks than the five programs, on graphc and on PyTorch, side by side.
+
+    python benchmarks/networks.py --torch-python /opt/torch/bin/python --networks resnet18,lstm --batches 1,32
+
+ResNet-18 for images of 32 x 32, a transformer's encoder, an LSTM, an autoencoder, and multilayer perceptrons of two
+widths, each at several batch sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from harness import Report, add_arguments, contenders, interpreters, thread_count
+from programs import measure, print_steps
+from workloads import networks
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures, prints, and writes what was asked for."""
+    names = tuple(dict.fromkeys(workload.model for workload in networks()))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    parser.add_argument("--networks", default=",".join(names), help=f"some of {','.join(names)}")
+    parser.add_argument("--batches", help="batch sizes (default: each network's own)")
+    parser.add_argument("--no-eager", action="store_true", help="leave out graphc's eager mode")
+    args = parser.parse_args(argv)
+    chosen = args.networks.split(",")
+    if not set(chosen) <= set(names):
+        parser.error(f"--networks: expected some of {', '.join(names)}, got {args.networks}")
+
+    report, threads, pythons = Report(), thread_count(args), interpreters(args)
+    found = [
+        contender for contender in contenders(pythons)
+        if contender.framework in ("graphc", "torch") and not (args.no_eager and contender.name == "graphc eager")
+    ]  # fmt: skip
+    batches = [int(batch) for batch in args.batches.split(",")] if args.batches else None
+    workloads = [workload for workload in networks(batches) if workload.model in chosen]
+    figures, wrong = measure(workloads, found, pythons, threads, args.rounds, report)
+    cores = "one core, CPU time" if threads == 1 else f"{threads} cores, wall time"
+    print_steps(report, f"Training steps of networks, {cores}", figures, wrong, found)
+    report.save(args, {
+        "threads": threads, "loss_disagreements": wrong,
+        "steps": {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()},
+    })  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""What a step costs besides its native code: Python's time, NumPy's allocations; and what importing graphc costs.
+
+    python benchmarks/overhead.py
+
+Python's time is that of a step called by a user, less that of its one native call: for LeNet and for a perceptron of
+200 layers, whose native code takes very different times but whose call should not. NumPy's allocations are counted by
+an allocator of our own that NumPy is told to use (NEP 49).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import graphc as ms
+import numpy as np
+from graphc import nn
+from harness import Report, number, quietest_core
+
+
+class Allocations:
+    """How often NumPy asked for memory for array data, and for how many bytes."""
+
+    def __init__(self) -> None:
+        self.count = self.nbytes = 0
+
+    def note(self, nbytes: int) -> None:
+        """Counts one."""
+        self.count += 1
+        self.nbytes += nbytes
+
+
+_MALLOC = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+_CALLOC = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
+_REALLOC = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+_FREE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+
+class _Handler(ctypes.Structure):
+    """PyDataMem_Handler of NumPy's C API."""
+
+    _fields_ = (
+        ("name", ctypes.c_char * 127), ("version", ctypes.c_uint8), ("context", ctypes.c_void_p), ("malloc", _MALLOC),
+        ("calloc", _CALLOC), ("realloc", _REALLOC), ("free", _FREE),
+    )  # fmt: skip
+
+
+_SET_HANDLER = 304  # the place of PyDataMem_SetHandler in NumPy's table of functions
+_kept: list[Any] = []  # arrays may outlive the counting, and free their memory through the handler they were made by
+
+
+@contextmanager
+def numpy_allocations() -> Iterator[Allocations]:
+    """Counts NumPy's allocations of array data within the block."""
+    counted, libc = Allocations(), ctypes.CDLL(None)
+    for name, types in (("malloc", (ctypes.c_size_t,)), ("calloc", (ctypes.c_size_t,) * 2),
+                        ("realloc", (ctypes.c_void_p, ctypes.c_size_t)), ("free", (ctypes.c_void_p,))):  # fmt: skip
+        getattr(libc, name).argtypes = types
+        getattr(libc, name).restype = ctypes.c_void_p
+
+    def malloc(context: int, size: int) -> int:
+        counted.note(size)
+        return int(libc.malloc(size))
+
+    def calloc(context: int, count: int, size: int) -> int:
+        counted.note(count * size)
+        return int(libc.calloc(count, size))
+
+    def realloc(context: int, old: int, size: int) -> int:
+        counted.note(size)
+        return int(libc.realloc(old, size))
+
+    handler = _Handler(
+        b"counting", 1, None, _MALLOC(malloc), _CALLOC(calloc), _REALLOC(realloc),
+        _FREE(lambda context, pointer, size: libc.free(pointer)),
+    )  # fmt: skip
+    api = ctypes.pythonapi
+    api.PyCapsule_New.restype = api.PyCapsule_GetPointer.restype = None
+    api.PyCapsule_New.restype, api.PyCapsule_New.argtypes = ctypes.py_object, (ctypes.c_void_p,) * 3
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
+    name = ctypes.c_char_p(b"mem_handler")
+    capsule = api.PyCapsule_New(ctypes.addressof(handler), ctypes.cast(name, ctypes.c_void_p), None)
+    _kept.extend((handler, name, capsule))
+    table = ctypes.cast(
+        api.PyCapsule_GetPointer(np._core._multiarray_umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p)
+    )
+    set_handler = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(table[_SET_HANDLER])
+    before = set_handler(capsule)
+    try:
+        yield counted
+    finally:
+        set_handler(before)
+
+
+# The steps measured
+
+
+class DeepMLP(nn.Cell):
+    """`layers` small dense layers: much Python to write, little native code to run."""
+
+    def __init__(self, layers: int, width: int = 16) -> None:
+        super().__init__()
+        cells: list[nn.Cell] = []
+        for _ in range(layers):
+            cells += [nn.Dense(width, width), nn.Tanh()]
+        self.layers = nn.SequentialCell(*cells)
+        self.head = nn.Dense(width, 10)
+
+    def construct(self, x: ms.Tensor) -> ms.Tensor:
+        """Args: [N, width]. Returns: [N, 10]."""
+        return self.head(self.layers(x))
+
+
+def lenet() -> nn.Cell:
+    """LeNet-5."""
+    from graphc.vision import LeNet5
+
+    return LeNet5()
+
+
+MODELS: dict[str, tuple[Callable[[], nn.Cell], tuple[int, ...]]] = {
+    "LeNet-5, batch 32": (lenet, (32, 1, 32, 32)),
+    "MLP of 2 layers of 16": (lambda: DeepMLP(2), (8, 16)),
+    "MLP of 20 layers of 16": (lambda: DeepMLP(20), (8, 16)),
+    "MLP of 200 layers of 16": (lambda: DeepMLP(200), (8, 16)),
+}
+
+
+def make_step(make: Callable[[], nn.Cell], shape: tuple[int, ...]) -> tuple[Any, tuple[np.ndarray, np.ndarray]]:
+    """A jitted training step, and a batch for it."""
+    network = make()
+    network.set_train()
+    loss_fn = nn.CrossEntropyLoss()
+    optimizer = nn.Momentum(network.trainable_params(), 1e-3, 0.9)
+    grad_fn = ms.value_and_grad(lambda x, y: loss_fn(network(x), y), None, optimizer.parameters)
+
+    def step(x: ms.Tensor, y: ms.Tensor) -> ms.Tensor:
+        loss, grads = grad_fn(x, y)
+        optimizer(grads)
+        return loss
+
+    rng = np.random.default_rng(0)
+    batch = rng.standard_normal(shape).astype(np.float32), rng.integers(0, 10, shape[0]).astype(np.int32)
+    return ms.jit(step), batch
+
+
+def seconds_each(call: Callable[[], Any], seconds: float = 0.02, samples: int = 25) -> float:
+    """The median CPU time of a call."""
+    count, times = 1, []
+    while True:
+        start = time.thread_time()
+        for _ in range(count):
+            call()
+        taken = time.thread_time() - start
+        if taken > seconds / 2:
+            break
+        count *= 2
+    for _ in range(samples):
+        start = time.thread_time()
+        for _ in range(count):
+            call()
+        times.append((time.thread_time() - start) / count)
+    return statistics.median(times)
+
+
+def measure_step(make: Callable[[], nn.Cell], shape: tuple[int, ...]) -> dict[str, float]:
+    """Microseconds of a step and of its native call, and what it allocates."""
+    step, (x, y) = make_step(make, shape)
+    step(x, y)
+    executable = next(iter(step.cache.values())).executable
+    outputs = executable.bind([ms.from_numpy(x), ms.from_numpy(y)])  # native code writes there
+    table, status = executable._table_address, executable._status_address
+    whole: list[float] = []
+    native: list[float] = []
+    for _ in range(5):  # in turn: so that a slow minute is slow for both
+        outputs = executable.bind([ms.from_numpy(x), ms.from_numpy(y)])
+        native.append(seconds_each(lambda: executable._step(table, status), samples=5))
+        whole.append(seconds_each(lambda: step(x, y), samples=5))
+    del outputs
+    with numpy_allocations() as counted:
+        for _ in range(100):
+            step(x, y)
+    tracemalloc.start()
+    step(x, y)
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    step(x, y)
+    peak = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    return {
+        "step_us": statistics.median(whole) * 1e6, "native_us": statistics.median(native) * 1e6,
+        "python_us": (statistics.median(whole) - statistics.median(native)) * 1e6,
+        "numpy_allocations": counted.count / 100, "python_peak_bytes": float(peak),
+    }  # fmt: skip
+
+
+def import_seconds(rounds: int) -> dict[str, float]:
+    """The median time of importing NumPy, and then graphc, in fresh processes."""
+    script = (
+        "import time; a = time.perf_counter(); import numpy; b = time.perf_counter(); import graphc; "
+        "c = time.perf_counter(); print(b - a, c - b)"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(rounds)
+    ]
+    times = [[float(run[i]) for run in runs] for i in (0, 1)]
+    return {"numpy": statistics.median(times[0]), "graphc_after_numpy": statistics.median(times[1])}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures, prints, and writes what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", metavar="FILE", help="write figures there")
+    parser.add_argument("--markdown", metavar="FILE", help="write the tables there, in Markdown")
+    args = parser.parse_args(argv)
+    os.sched_setaffinity(0, {quietest_core()})
+    ms.set_context(mode=ms.GRAPH_MODE, runtime_num_threads=1)
+
+    report = Report()
+    steps = {name: measure_step(make, shape) for name, (make, shape) in MODELS.items()}
+    rows = [
+        [name, *(number(f[k]) for k in ("step_us", "native_us", "python_us", "numpy_allocations", "python_peak_bytes"))]
+        for name, f in steps.items()
+    ]
+    columns = ["training step", "step, us", "native, us", "Python, us", "NumPy allocations", "Python memory, bytes"]
+    report.table("Overhead of a step in graph mode", columns, rows)
+    imports = import_seconds(rounds=7)
+    rows = [["numpy", f"{imports['numpy']:.3f}"], ["graphc, after numpy", f"{imports['graphc_after_numpy']:.3f}"]]
+    report.table("Importing", ["", "s"], rows)
+    report.save(args, {"steps": steps, "imports": imports})
+
+
+if __name__ == "__main__":
+    main()
