@@ -121,10 +121,18 @@ def differentiate(
     if sens is None:
         cts = [TABLE["broadcast_to"](Tensor(1, h.dtype), shape=h.shape) for h in heads]
     else:
-        cts = list(sens) if isinstance(sens, (tuple, list)) else [sens]
+        cts = _checked_sens(list(sens) if isinstance(sens, (tuple, list)) else [sens], heads)
     sources = given + list(weights)
     grads = sweep(tape, heads, cts, sources)
     return value, grads[: len(positions)], grads[len(positions) :]
+
+
+def _checked_sens(cts: list[Any], heads: list[Tensor]) -> list[Tensor]:
+    if [c.type if isinstance(c, Tensor) else None for c in cts] != [h.type for h in heads]:
+        got = ", ".join(str(c.type) if isinstance(c, Tensor) else type(c).__name__ for c in cts)
+        expected = ", ".join(str(h.type) for h in heads)
+        raise located(ValueError(f"grad: sens must have the type of the function's value, {expected}, got {got}"))
+    return cts
 
 
 def _heads(value: Any, has_aux: bool) -> list[Tensor]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from graphc import context
 from graphc.autograd import differentiate
 from graphc.deferred import Updates, defer
-from graphc.dispatch import state
+from graphc.dispatch import located, state
 from graphc.jit import Jitted
 from graphc.op import TABLE
 from graphc.tensor import Parameter, Tensor
+from graphc.trace import with_tensors
 
 if TYPE_CHECKING:
     from graphc.nn.optim import Optimizer
@@ -38,6 +39,7 @@ class GradientFunction:
         self._updates = Updates()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = with_tensors((args, kwargs))
         nested = state.trace is not None or bool(state.tapes)
         if nested or context.get_context("mode") == context.PYNATIVE_MODE:
             return self.differentiate(*args, **kwargs)
@@ -58,11 +60,12 @@ class GradientFunction:
         """The value and the gradients, op by op (or recorded)."""
         sens = None
         if self.sens_param:
-            *rest, sens = args
-            args = tuple(rest)
+            if not args:
+                raise located(TypeError("grad: sens_param needs the cotangent of the value as the last argument"))
+            *args, sens = args  # type: ignore[assignment]
         function = (lambda *inner: self.fn(*inner, **kwargs)) if kwargs else self.fn
         value, inputs, weights = differentiate(
-            function, args, self.positions or (), self.weights, self.has_aux, sens
+            function, tuple(args), self.positions or (), self.weights, self.has_aux, sens
         )
         by_input: Any = inputs[0] if self.single_position else tuple(inputs)
         by_weight: Any = weights[0] if self.single_weight else tuple(weights)

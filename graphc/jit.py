@@ -6,12 +6,10 @@ import functools
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from graphc import context
 from graphc.dispatch import state
-from graphc.tensor import Tensor, from_numpy, settle
-from graphc.trace import Traced, flatten, trace
+from graphc.tensor import Tensor, settle
+from graphc.trace import Traced, flatten, trace, with_tensors
 
 if TYPE_CHECKING:
     from graphc.runtime.executable import Executable
@@ -74,9 +72,12 @@ class Jitted:
 
     def lookup(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, list[Tensor]]:
         """What is compiled for arguments like these (traced now if need be), and the tensors among them."""
-        args = tuple(from_numpy(a) if isinstance(a, np.ndarray) else a for a in args)
         leaves: list[Tensor] = []
-        key = flatten((args, kwargs), leaves)[0] if kwargs or not _all_tensors(args) else _types(args, leaves)
+        if kwargs or not _all_tensors(args):
+            args, kwargs = with_tensors((args, kwargs))
+            key = flatten((args, kwargs), leaves)[0]
+        else:
+            key = _types(args, leaves)
         entry = self.cache.get(key)
         if entry is None or not entry.still_valid():
             entry = self.cache[key] = self._earlier_one(key) or self._traced(key, args, kwargs)

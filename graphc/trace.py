@@ -16,10 +16,12 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphc.dispatch import located, state, user_location
 from graphc.ir import Graph, Location, Node, TensorType, constant_node, input_node
 from graphc.op import Op
-from graphc.tensor import Parameter, Tensor, TracedValueError
+from graphc.tensor import Parameter, Tensor, TracedValueError, from_numpy
 
 if TYPE_CHECKING:
     from graphc.nn.cell import Cell
@@ -233,6 +235,18 @@ def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[
     return _Content(value), lambda new: value
 
 
+def with_tensors(value: Any) -> Any:
+    """The nested tuples, lists and dicts with Tensors (on the same memory) in the place of NumPy arrays."""
+    if isinstance(value, np.ndarray):
+        return from_numpy(value)
+    if isinstance(value, (tuple, list)):
+        items = [with_tensors(item) for item in value]
+        return value._make(items) if hasattr(value, "_make") else items if isinstance(value, list) else tuple(items)
+    if isinstance(value, dict):
+        return {key: with_tensors(item) for key, item in value.items()}
+    return value
+
+
 class _Content:
     """What is no tensor, as part of a key: equal if it is the same, or an immutable of the same type that prints alike."""
 
@@ -255,8 +269,10 @@ class _Content:
 
 def _argument_names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
     """A name for each tensor among the arguments: the parameter's, numbered where it holds several."""
+    owner = getattr(function, "__self__", function)
+    described = getattr(owner, "construct", None) or getattr(owner, "fn", None) or function
     try:
-        bound = inspect.signature(function).bind(*args, **kwargs).arguments
+        bound = inspect.signature(getattr(described, "construct", described)).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
         return []
     names: list[str] = []

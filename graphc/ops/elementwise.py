@@ -185,7 +185,7 @@ div.__doc__ = "The quotient `x / y`; of integers in float32."
 @define_op(infer=_same("neg", _is_number, "numbers"), coerce=agree("neg"), traits="elementwise")
 def neg(x: np.ndarray) -> np.ndarray:
     """The negative `-x` (integers wrap)."""
-    return np.negative(x)
+    return -x
 
 
 @neg.def_vjp
@@ -310,7 +310,7 @@ sqrt = _exact_unary(
 @define_op(infer=_same("rsqrt", _is_float, "floats"), coerce=agree("rsqrt", to_float), traits="elementwise")
 def rsqrt(x: np.ndarray) -> np.ndarray:
     """`1 / sqrt(x)`, each of the two operations rounded."""
-    return x.dtype.type(1) / np.sqrt(x)
+    return np.asarray(1 / np.sqrt(x))
 
 
 @rsqrt.def_vjp
@@ -326,7 +326,7 @@ def rsqrt_lower(b: Any, index: Any, x: Any) -> Any:
 @define_op(infer=_same("reciprocal", _is_float, "floats"), coerce=agree("reciprocal", to_float), traits="elementwise")
 def reciprocal(x: np.ndarray) -> np.ndarray:
     """`1 / x`."""
-    return x.dtype.type(1) / x
+    return np.asarray(1 / x)
 
 
 @reciprocal.def_vjp
@@ -342,7 +342,7 @@ def reciprocal_lower(b: Any, index: Any, x: Any) -> Any:
 @define_op(infer=_same("square", _is_number, "numbers"), coerce=agree("square"), traits="elementwise")
 def square(x: np.ndarray) -> np.ndarray:
     """`x * x`."""
-    return x * x
+    return np.asarray(x * x)
 
 
 @square.def_vjp
@@ -433,7 +433,7 @@ def _erfinv(p: float) -> float:
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+    return np.asarray(np.where(x >= 0, 1.0, small) / (1 + small))
 
 
 _LN2, _LN10, _ROOT_PI = math.log(2), math.log(10), math.sqrt(math.pi)
@@ -496,7 +496,7 @@ def _real_function(name: str, meaning: Meaning, slope: Callable[[Ct, Tensor, Ten
 )
 def atan2(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The angle of the point (x, y), in [-pi, pi]."""
-    return np.arctan2(y, x)
+    return np.asarray(np.arctan2(y, x))
 
 
 @atan2.def_vjp
@@ -535,7 +535,7 @@ def pow_(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Of integers the product wraps, and a negative power is the exact one rounded towards 0: that of 1 and -1, else 0.
     """
     if x.dtype.kind == "f":
-        return np.power(x, y)
+        return np.asarray(np.power(x, y))
     whole = np.power(x, np.maximum(y, 0))
     inverse = np.where(x == 1, 1, np.where((x != -1) | (y == 0), 0, np.where(y % 2 == 0, 1, -1)))
     return np.where(y < 0, inverse, whole).astype(x.dtype) if x.dtype.kind == "i" else whole

@@ -165,7 +165,7 @@ def gather_elements_(x: np.ndarray, positions: np.ndarray, *, axis: int) -> np.n
     check_positions("gather_elements", positions, x.shape[axis])
     index: list[Any] = list(np.indices(positions.shape, sparse=True))
     index[axis] = positions
-    return x[tuple(index)]
+    return np.asarray(x[tuple(index)])
 
 
 @gather_elements_.def_vjp
@@ -470,7 +470,8 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
 
 def argwhere(input: Any) -> Tensor:
     """The positions of the elements that are not 0: int64 `[count, ndim]`; eager mode only."""
-    return nonzero(input)
+    found: Tensor = nonzero(input)
+    return found
 
 
 def unique(input: Any) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from graphc.dispatch import located
 from graphc.dtype import float32, int32
 from graphc.ops import control
 from graphc.ops.coerce import as_tensor, cast, full_like
-from graphc.ops.shape import split_evenly
+from graphc.ops.shape import reshape, split_evenly
 from graphc.tensor import Parameter, Tensor
 
 
@@ -113,11 +113,11 @@ def _plain_call(function_name: str) -> Callable[..., Any]:
 
 def _reduce(function_name: str) -> Callable[..., Any]:
     def call(self: Any, x: Any, axis: Any = ()) -> Tensor:
-        x = as_tensor(self.name, x)
+        operand = as_tensor(self.name, x)
         if getattr(self, "skip_mode", False) and isinstance(axis, (tuple, list)) and not axis:
-            return x
-        options = {"dtype": x.dtype} if function_name == "sum" and not x.dtype.is_bool else {}
-        result: Tensor = _function(function_name)(x, axis, self.keep_dims, **options)
+            return operand
+        options = {"dtype": operand.dtype} if function_name == "sum" and not operand.dtype.is_bool else {}
+        result: Tensor = _function(function_name)(operand, axis, self.keep_dims, **options)
         return result
 
     return call
@@ -189,8 +189,8 @@ def _pad(self: Any, x: Any) -> Tensor:
 
 def _bias_add(self: Any, input_x: Any, bias: Any) -> Tensor:
     _only(self, "data_format", "NCHW")
-    x, bias = as_tensor(self.name, input_x), as_tensor(self.name, bias)
-    return x + bias.reshape(-1, *(1,) * (x.ndim - 2))
+    x = as_tensor(self.name, input_x)
+    return x + reshape(as_tensor(self.name, bias), (-1, *(1,) * (x.ndim - 2)))
 
 
 def _conv2d(self: Any, x: Any, weight: Any) -> Tensor:
@@ -253,7 +253,7 @@ def _scatter_nd_update(self: Any, input_x: Parameter, indices: Any, value: Any) 
 def _float_status(self: Any, x: Any) -> Tensor:
     """`[1.]` if an element is infinite or NaN, `[0.]` if none is."""
     finite = _function("all")(_function("isfinite")(x))
-    return cast(_function("logical_not")(finite), float32).reshape(1)
+    return reshape(cast(_function("logical_not")(finite), float32), 1)
 
 
 def _unstack(self: Any, x: Any) -> tuple[Tensor, ...]:

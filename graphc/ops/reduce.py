@@ -90,7 +90,7 @@ def _reduction(
     name: str, meaning: Callable[..., Any], infer: Callable[..., TensorType], exact: bool, what: str
 ) -> Op:
     def over_run(x: np.ndarray, *, run: Run) -> np.ndarray:
-        return meaning(_merged(x, run))
+        return np.asarray(meaning(_merged(x, run)))
 
     op = define_op(infer=infer, exact=exact, traits="reduction", name=name)(over_run)
     op.__doc__ = f"{what} the axes lo to hi - 1, `run = (lo, hi)`, which the result does not have."
@@ -231,9 +231,10 @@ def _wide(dtype: DType) -> DType:
 
 def mean(x: Any, axis: Any = None, keep_dims: bool = False) -> Tensor:
     """The mean over the axes: the sum divided by how many; of bools and integers in float32."""
-    x = as_tensor("mean", x)
-    axes = axes_of("mean", axis, x.ndim)
-    return sum_over(cast(x, to_float(x.dtype)), axes, keep_dims) / product(x.shape[a] for a in axes)
+    operand = as_tensor("mean", x)
+    axes = axes_of("mean", axis, operand.ndim)
+    total = sum_over(cast(operand, to_float(operand.dtype)), axes, keep_dims)
+    return total / product(operand.shape[a] for a in axes)
 
 
 def reduce_sum(x: Any, axis: Any = ()) -> Tensor:

@@ -98,7 +98,7 @@ def argsort_(x: np.ndarray, *, descending: bool) -> np.ndarray:
     if not descending:
         return np.argsort(x, -1, kind="stable")
     backwards = np.argsort(np.flip(x, -1), -1, kind="stable")  # stable from the other end: so it is after the flip
-    return x.shape[-1] - 1 - np.flip(backwards, -1)
+    return np.asarray(x.shape[-1] - 1 - np.flip(backwards, -1))
 
 
 argsort_.def_kernel("argsort")

@@ -680,15 +680,15 @@ def dilate(x: Any, steps: Sequence[int]) -> Tensor:
 
 def pad_constant(x: Any, low: Sequence[int], high: Sequence[int], value: float | int = 0) -> Tensor:
     """`x` with `low[d]` elements of `value` before, and `high[d]` after, along each axis d; below 0 cuts off."""
-    x = as_tensor("pad", x)
+    inner = as_tensor("pad", x)
     if min((*low, *high), default=0) < 0:
         begin = tuple(max(-lo, 0) for lo in low)
-        shape = tuple(n - lo - max(-hi, 0) for n, lo, hi in zip(x.shape, begin, high))
-        x = slice_(x, begin=begin, shape=shape, step=(1,) * x.ndim)
+        shape = tuple(n - lo - max(-hi, 0) for n, lo, hi in zip(inner.shape, begin, high))
+        inner = slice_(inner, begin=begin, shape=shape, step=(1,) * inner.ndim)
         low, high = [max(lo, 0) for lo in low], [max(hi, 0) for hi in high]
     if not any(low) and not any(high):
-        return x
-    return pad_(x, scalar(value, x.dtype), low=tuple(low), high=tuple(high), interior=(0,) * x.ndim)
+        return inner
+    return pad_(inner, scalar(value, inner.dtype), low=tuple(low), high=tuple(high), interior=(0,) * inner.ndim)
 
 
 def pad(input_x: Any, padding: Any, mode: str = "constant", value: float | None = None) -> Tensor:
