@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,13 +51,23 @@ _HOMES = tuple(
 )
 
 
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_NETWORKS = (f"{_PACKAGE}models.py", f"{_PACKAGE}vision{os.sep}")  # ready-made ones read as a user's own
+_COMMANDS = f"{_PACKAGE}cli{os.sep}"  # behind these there is no user's file
+
+
 def user_location() -> Location:
     """The innermost line outside graphc's own files, and the path of the Cell being called."""
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_HOMES):
-        frame = frame.f_back  # type: ignore[assignment]  # the outermost frame has None
+    frame: FrameType | None = sys._getframe(1)
     scope = state.scopes[-1] if state.scopes else ""
-    return Location(scope, frame.f_code.co_filename, frame.f_lineno) if frame else Location(scope)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_HOMES) or file.startswith(_NETWORKS):
+            return Location(scope, file, frame.f_lineno)
+        if file.startswith(_COMMANDS):
+            break
+        frame = frame.f_back
+    return Location(scope)
 
 
 def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:

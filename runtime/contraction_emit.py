@@ -162,7 +162,8 @@ class _Kernel:
         """Runs the summed dims from `level` on; returns the accumulators after them."""
         sums, window = self.c.sums, self.plan.window
         spans = [self.nest.sum_span(n) for n in range(level, len(sums))]
-        if all(span == (0, w) for span, w in zip(spans, window[level:], strict=True)):
+        whole = all(span == (0, w) for span, w in zip(spans, window[level:], strict=True))
+        if whole and all(self.known(d, place) for d in sums[level:]):
             return self.steps(place, cells, accs, window[level:])
         dim, accs = sums[level], list(accs)
         for span, live in self.runs(dim, spans[0], place, cells):
@@ -234,7 +235,9 @@ class _Kernel:
             yield span, everyone
             return
         base = place.base[condition.output]
-        if base.literal:
+        if not self.known(dim, place):
+            yield self.existing(condition, base, dim.extent), everyone
+        elif base.literal:
             at = [int(base.name) + cell.offsets.get(condition.output, 0) for cell in cells]
             terms = [condition.terms(x, dim.extent) for x in at]
             marks = sorted({mark for r in terms for mark in (r.start, r.stop)})
@@ -242,10 +245,18 @@ class _Kernel:
                 live = [n for n in everyone if lo in terms[n]]
                 if live:
                     yield (lo, hi), live
-        elif next(axis.tile for axis in self.plan.axes if axis.dim.name == condition.output) == 1:
-            yield self.existing(condition, base, dim.extent), everyone
         else:
-            yield span, everyone  # tiles of several elements whose place is not known here are complete
+            yield span, everyone
+
+    def known(self, dim: Dim, place: Place) -> bool:
+        """Whether it is known here which terms of a summed dim exist.
+
+        Where the output's coordinate is not, tiles of several elements are complete.
+        """
+        condition = self.c.condition(dim.name)
+        if condition is None or place.base[condition.output].literal:
+            return True
+        return next(axis.tile for axis in self.plan.axes if axis.dim.name == condition.output) > 1
 
     def existing(self, condition: Inside, output: Val, count: int) -> Span:
         """The terms that exist at an output coordinate known at run time."""

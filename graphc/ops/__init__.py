@@ -367,6 +367,9 @@ from graphc.ops.random import (
 )
 from graphc.ops.reduce import *
 from graphc.ops.resize import (
+    grid_sample as grid_sample,
+)
+from graphc.ops.resize import (
     interpolate as interpolate,
 )
 from graphc.ops.resize import (

@@ -213,6 +213,14 @@ def _pool(function_name: str) -> Callable[..., Any]:
     return call
 
 
+def _max_pool3d(self: Any, x: Any) -> Tensor:
+    _only(self, "data_format", "NCDHW")
+    result: Tensor = _function("max_pool3d")(
+        x, self.kernel_size, self.strides, self.pad_list, 1, False, bool(self.ceil_mode), self.pad_mode.lower()
+    )
+    return result
+
+
 def _softmax_cross_entropy(self: Any, logits: Any, labels: Any) -> tuple[Tensor, Tensor]:
     loss = _function("softmax_cross_entropy_with_logits")(logits, labels)
     return loss, _function("softmax")(logits) - labels
@@ -263,9 +271,17 @@ def _unstack(self: Any, x: Any) -> tuple[Tensor, ...]:
     return parts
 
 
-def _seed(self: Any) -> int | None:
+def _seed(high: int, low: int) -> int | None:
     """The seed of a random class: its two numbers together, or the global one if both are 0."""
-    return (int(self.seed) << 32) + int(self.seed2) if self.seed or self.seed2 else None
+    return (int(high) << 32) + int(low) if high or low else None
+
+
+def _dropout(self: Any, x: Any) -> tuple[Tensor, Tensor]:
+    """The result and the mask: 1 where an element is kept."""
+    operand = as_tensor(self.name, x)
+    scale: Tensor = _function("dropout")(full_like(operand, 1), 1 - self.keep_prob, seed=_seed(self.Seed0, self.Seed1))
+    kept = _function("not_equal")(scale, 0)
+    return _function("select")(kept, operand * scale, 0), cast(kept, operand.dtype)
 
 
 _KEEP: dict[str, Any] = {"keep_dims": False}
@@ -298,6 +314,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     ),
     "CumProd": ({"exclusive": False, "reverse": False}, _scan("cumprod", 1)),
     "CumSum": ({"exclusive": False, "reverse": False}, _scan("cumsum", 0)),
+    "Dropout": ({"keep_prob": 0.5, "Seed0": 0, "Seed1": 0}, _dropout),
     "Einsum": ({"equation": _REQUIRED}, lambda p, inputs: _function("einsum")(p.equation, *inputs)),
     "FloatStatus": ({}, _float_status),
     "Gather": (
@@ -311,6 +328,13 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "LogSoftmax": ({"axis": -1}, lambda p, logits: _function("log_softmax")(logits, p.axis)),
     "MatMul": ({"transpose_a": False, "transpose_b": False}, _matmul),
     "MaxPool": (_POOL, _pool("max_pool2d")),
+    "MaxPool3D": (
+        {
+            "kernel_size": 1, "strides": 1, "pad_mode": "VALID", "pad_list": 0, "ceil_mode": None,
+            "data_format": "NCDHW",
+        },
+        _max_pool3d,
+    ),
     "Meshgrid": ({"indexing": "xy"}, lambda p, inputs: _function("meshgrid")(*inputs, indexing=p.indexing)),
     "NLLLoss": ({"reduction": "mean", "ignore_index": -100}, _nll_loss),
     "OneHot": (
@@ -355,7 +379,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "Split": ({"axis": 0, "output_num": 1}, lambda p, x: split_evenly(x, p.axis, p.output_num)),
     "Squeeze": ({"axis": ()}, lambda p, input: _function("squeeze")(input, p.axis)),
     "Stack": ({"axis": 0}, lambda p, x: _function("stack")(x, p.axis)),
-    "StandardNormal": (_SEEDS, lambda p, shape: _function("standard_normal")(shape, _seed(p))),
+    "StandardNormal": (_SEEDS, lambda p, shape: _function("standard_normal")(shape, _seed(p.seed, p.seed2))),
     "StridedSlice": (
         dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0),
         _strided_slice,
@@ -363,9 +387,9 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "TopK": ({"sorted": True}, lambda p, input, k: _with_int32_positions(_function("top_k")(input, k, p.sorted))),
     "UniformInt": (
         _SEEDS,
-        lambda p, shape, minval, maxval: _function("randint")(minval, maxval, shape, _seed(p), dtype=int32),
+        lambda p, shape, minval, maxval: _function("randint")(minval, maxval, shape, _seed(p.seed, p.seed2), dtype=int32),
     ),
-    "UniformReal": (_SEEDS, lambda p, shape: _function("rand")(*shape, seed=_seed(p))),
+    "UniformReal": (_SEEDS, lambda p, shape: _function("rand")(*shape, seed=_seed(p.seed, p.seed2))),
     "Unstack": ({"axis": 0, "num": None}, _unstack),
 }  # fmt: skip
 
