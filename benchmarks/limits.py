@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from graphc.runtime import jit
 from graphc.runtime.target import host
 from graphc.tensor import aligned_empty

@@ -21,10 +21,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import graphc as ms
 import numpy as np
-from graphc import nn
 from harness import Report, number, quietest_core
+
+import graphc as ms
+from graphc import nn
 
 
 class Allocations:

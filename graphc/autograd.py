@@ -56,8 +56,8 @@ def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources:
         if entry.op.vjp is not None and any(id(o) in wanted for o in entry.operands):
             wanted.add(id(entry.result))
     found: dict[int, Tensor] = {}
-    for output, ct in zip(outputs, cts, strict=True):
-        _accumulate(found, output, ct)
+    for output, given in zip(outputs, cts, strict=True):
+        _accumulate(found, output, given)
     for entry in reversed(tape.entries):
         ct = found.get(id(entry.result))
         if ct is None or id(entry.result) not in wanted:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from graphc import tensor as _tensor
+import graphc.tensor as _tensor
 from graphc.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -61,9 +61,8 @@ def join(optimizer: Optimizer, gradients: Any) -> bool:
     if not isinstance(waiting, Deferred) or not isinstance(gradients, (tuple, list)):
         return False
     own = waiting.gradient.weight_gradients(waiting.value)
-    if own is not gradients and (len(own) != len(gradients) or any(x is not y for x, y in zip(own, gradients, strict=True))):
-        return False
-    if not waiting.compiled.still_valid():
+    same = own is gradients or (len(own) == len(gradients) and all(x is y for x, y in zip(own, gradients)))
+    if not same or not waiting.compiled.still_valid():
         return False
     _tensor.waiting = None
     waiting.run_with(optimizer)

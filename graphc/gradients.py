@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphc import context
@@ -167,8 +167,7 @@ def vjp(fn: Callable[..., Any], *inputs: Tensor, weights: Any = None, has_aux: b
 
     def pullback(*sens: Tensor) -> Any:
         grads = pull(*inputs, sens[0] if len(sens) == 1 else sens)
-        grads = grads[0] if has_aux else grads
-        return grads
+        return grads[0] if has_aux else grads
 
     return value, pullback
 
@@ -189,7 +188,7 @@ def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> t
     def dotted(u: Tensor) -> Tensor:
         grads = first(*points, u)
         grads = grads[0] if has_aux else grads
-        total = None
+        total: Tensor | None = None
         for g, d in zip(grads, directions, strict=True):
             term = (g * d).sum()
             total = term if total is None else total + term
@@ -200,7 +199,9 @@ def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> t
     return value, tangent
 
 
-def jacrev(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
+def jacrev(
+    fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """The Jacobian, one row (one cotangent) at a time: `[*value.shape, *input.shape]` for each position."""
     from graphc.ops.shape import reshape, stack
 
@@ -209,16 +210,17 @@ def jacrev(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has
     def jacobian(*args: Tensor) -> Any:
         value = fn(*args)
         head = value[0] if has_aux else value
+
+        def gather(items: Sequence[Tensor]) -> Tensor:
+            return reshape(stack(items), (*head.shape, *items[0].shape))
+
         rows = []
         for i in range(head.size):
             basis = [0.0] * head.size
             basis[i] = 1.0
             row = pull(*args, Tensor(basis, head.dtype).reshape(head.shape))
             rows.append(row[0] if has_aux else row)
-        def gather(items: list[Tensor]) -> Tensor:
-            return reshape(stack(items), (*head.shape, *items[0].shape))
-
-        result = gather(rows) if isinstance(grad_position, int) else tuple(map(gather, map(list, zip(*rows, strict=True))))
+        result = gather(rows) if isinstance(grad_position, int) else tuple(map(gather, zip(*rows, strict=True)))
         return (result, value[1:]) if has_aux else result
 
     return jacobian

@@ -78,7 +78,7 @@ class Gathered:
         return f"[{self.value}]"
 
 
-Atom = Union[Var, Quotient, Remainder, Gathered]
+Atom = Var | Quotient | Remainder | Gathered
 IxLike = Union["Ix", int]
 
 
@@ -96,7 +96,7 @@ class Ix:
         self._hash = hash((terms, const))
 
     @staticmethod
-    def of(value: IxLike | Var) -> Ix:
+    def of(value: IxLike | Atom) -> Ix:
         if isinstance(value, Ix):
             return value
         if isinstance(value, int):

@@ -70,7 +70,7 @@ class Node:
     `forward` is the node whose derivative this one helps to compute, if any.
     """
 
-    __slots__ = ("attrs", "forward", "loc", "op", "operands", "type", "__weakref__")
+    __slots__ = ("__weakref__", "attrs", "forward", "loc", "op", "operands", "type")
 
     def __init__(
         self,

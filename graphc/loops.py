@@ -58,7 +58,7 @@ class Value:
         deps: frozenset[Var],
     ) -> None:
         self.b, self.kind, self.dtype, self.data, self.args, self.deps = b, kind, dtype, data, args, deps
-        self.size = 1 + sum(a.size for a in args)
+        self.size: int = 1 + sum(a.size for a in args)
 
     def __add__(self, other: Value) -> Value:
         return self.b.fn("add", self, other)
@@ -119,7 +119,8 @@ class LoopBuilder:
     # Making values
 
     def make(self, kind: str, dtype: DType, data: tuple[Any, ...], args: tuple[Value, ...] = ()) -> Value:
-        key = (kind, dtype.short, tuple(id(d) if isinstance(d, (Buffer, Var)) else _exact(d) for d in data), tuple(map(id, args)))
+        content = tuple(id(d) if isinstance(d, (Buffer, Var)) else _exact(d) for d in data)
+        key = (kind, dtype.short, content, tuple(map(id, args)))
         found = self._values.get(key)
         if found is None:
             found = self._values[key] = Value(self, kind, dtype, data, args, _dependencies(kind, data, args))
@@ -279,11 +280,11 @@ def _exact(datum: Any) -> Any:
 def _dependencies(kind: str, data: tuple[Any, ...], args: tuple[Value, ...]) -> frozenset[Var]:
     deps: frozenset[Var] = frozenset().union(*(a.deps for a in args))
     if kind == "load":
-        return deps | data[1].variables
+        return deps.union(data[1].variables)
     if kind == "position":
-        return deps | data[0].variables
+        return deps.union(data[0].variables)
     if kind == "given":
-        return deps | data[1]
+        return deps.union(data[1])
     if kind == "reduce":
         return deps - {data[1]}
     if kind == "contract":

@@ -45,8 +45,8 @@ class Op:
         lower: `(b, index, *readers, **attrs)` to the element of the result at `index`.
         kernel: the name of a hand-made kernel for what loops over elements do badly.
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
-            `view` (data movement only), `margin` (a view that
-            surrounds its first operand with its second), `reduction`, `contraction`, `random`, `checks` (may raise at run time).
+            `view` (data movement only), `margin` (a view that surrounds its first operand with its second),
+            `reduction`, `contraction`, `random`, `checks` (may raise at run time).
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Op:
         self.coerce, self.traits = coerce, traits
         self.vjp: Callable[..., tuple[Any, ...]] | None = None
         self.lower: Callable[..., Any] | None = None
-        self.kernel: Callable[..., Any] | None = None
+        self.kernel: str | None = None
         self.defaults = dict(getattr(meaning, "__kwdefaults__", None) or {})  # a ufunc has none
         self.__doc__ = meaning.__doc__
         self.__name__ = name
@@ -70,9 +70,9 @@ class Op:
         self.lower = function
         return function
 
-    def def_kernel(self, function: Function) -> Function:
-        self.kernel = function
-        return function
+    def def_kernel(self, name: str) -> str:
+        self.kernel = name
+        return name
 
     def __call__(self, *operands: Any, **attrs: Any) -> Tensor:
         from graphc.dispatch import apply  # dispatch needs the table; the table's ops call dispatch

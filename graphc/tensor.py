@@ -55,7 +55,7 @@ def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
         if isinstance(data, (list, tuple)):
             data = [d.numpy_view() if isinstance(d, Tensor) else d for d in data]
         array = np.asarray(data)
-        if array.dtype == np.float64:
+        if array.dtype == np.float64 and dtype is None:
             array = array.astype(np.float32)
     if array.dtype == object or array.dtype.kind in "USMm":
         raise TypeError(f"Tensor: expected numbers (array, list, scalar), got {type(data).__name__}: {data!r:.80}")
@@ -79,6 +79,11 @@ class Tensor:
     __hash__ = object.__hash__
 
     type: TensorType
+    _array: np.ndarray | None
+    _buffer: Any
+    _promise: Any
+    _node: Node | None
+    _trace: Trace | None
 
     def __init__(
         self, input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None
@@ -103,11 +108,9 @@ class Tensor:
         self._set_array(array.copy() if array is input_data or array.base is not None else array)
 
     def _set_array(self, array: np.ndarray) -> None:
-        self._array: np.ndarray | None = array
-        self._buffer: Any = None
-        self._promise: Any = None
-        self._node: Node | None = None
-        self._trace: Trace | None = None
+        self._array = array
+        self._buffer, self._promise = None, None
+        self._node, self._trace = None, None
         self.type = TensorType(array.shape, dtype_of(array.dtype))
 
     @classmethod
@@ -219,7 +222,8 @@ class Tensor:
         view = self.numpy_view()
         if not index and view.size != 1:
             raise ValueError(f"Tensor.item: expected one element or an index, got shape {self.shape}")
-        return view.item(*index)
+        element: float | int | bool = view.item(*index)
+        return element
 
     def tolist(self) -> Any:
         return self.numpy_view().tolist()
@@ -302,12 +306,17 @@ class Tensor:
         from graphc.dispatch import state
 
         before = Tensor.__new__(Tensor)
-        for target, source in ((before, self), (self, changed)):
-            target._array, target._buffer, target._promise = source._array, source._buffer, source._promise
-            target._node, target._trace, target.type = source._node, source._trace, source.type
+        before._take(self)
+        self._take(changed)
         for tape in state.tapes:
             tape.rename({id(self): before, id(changed): self})
+        if state.trace is not None and before._node is None:
+            state.trace.overwritten(self, before)
         context.structure_changed()  # a trace may have captured the value that it had
+
+    def _take(self, source: Tensor) -> None:
+        self._array, self._buffer, self._promise = source._array, source._buffer, source._promise
+        self._node, self._trace, self.type = source._node, source._trace, source.type
 
     def __neg__(self) -> Tensor:
         return TABLE["neg"](self)
@@ -459,7 +468,8 @@ class Parameter(Tensor):
         return Parameter(initializer(init, self.shape, self.dtype), self.name, self.requires_grad)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        return memo.setdefault(id(self), Parameter(self.asnumpy(), self.name, self.requires_grad))
+        copied = memo[id(self)] = Parameter(self.asnumpy(), self.name, self.requires_grad)
+        return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Parameter, (self.asnumpy(), self.name, self.requires_grad)

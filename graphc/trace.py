@@ -39,7 +39,7 @@ class Trace:
         self.bound: list[Tensor] = []  # what stands behind each input: an argument's stand-in has no entry
         self.forward: Node | None = None
         self.visited: dict[Cell, tuple[int, bool]] = {}
-        self.captured: list[tuple[Tensor, Any]] = []  # tensors from outside, each with the array it had
+        self.captured: list[tuple[weakref.ref[Tensor], Any]] = []  # tensors that are no arguments, and their arrays
         self._names: set[str] = set()
         self._current: dict[int, Node] = {}  # id of a tensor from outside -> the node that holds its value now
         self._first: dict[int, Node] = {}  # id of a Parameter -> its input
@@ -47,6 +47,7 @@ class Trace:
         self._alive: list[Tensor] = []
         self._made: list[tuple[weakref.ref[Tensor], Location]] = []
         self._containers: dict[int, tuple[Any, int, str]] = {}
+        self._overwritten: list[tuple[weakref.ref[Tensor], Tensor, Location]] = []
 
     # Recording
 
@@ -79,9 +80,10 @@ class Trace:
     def _capture(self, tensor: Tensor) -> Node:
         if not isinstance(tensor, Parameter):
             if tensor.ndim == 0:
+                self.captured.append((weakref.ref(tensor), tensor.numpy_view()))
                 return constant_node(tensor.item(), tensor.dtype, user_location())
             held = Tensor.wrap(tensor.numpy_view())  # keeps the value though `tensor[i] = v` may give it another
-            self.captured.append((tensor, held.numpy_view()))
+            self.captured.append((weakref.ref(tensor), held.numpy_view()))
             return self.add_input("const", tensor.type, held)
         node = self._first[id(tensor)] = self.add_input(tensor.name, tensor.type, tensor)
         return node
@@ -130,12 +132,29 @@ class Trace:
             if isinstance(value, (list, dict, set)) and not name.startswith("_"):
                 self._containers.setdefault(id(value), (value, len(value), prefix + name))
 
+    def overwritten(self, tensor: Tensor, before: Tensor) -> None:
+        """Notes that `tensor[i] = v` made a stand-in of a tensor that had the value `before`."""
+        self._overwritten.append((weakref.ref(tensor), before, user_location()))
+
+    def restore(self) -> list[Location]:
+        """Gives overwritten tensors that still live their values back; returns where they were overwritten."""
+        self._alive.clear()
+        found = [(tensor, before, loc) for ref, before, loc in self._overwritten if (tensor := ref()) is not None]
+        for tensor, before, _ in reversed(found):
+            tensor._take(before)
+        return [loc for _, _, loc in found]
+
     def check_pure(self, where: str) -> None:
-        """Raises if the function changed a container, or kept a stand-in, that was there before it ran.
+        """Raises if the function kept a stand-in, or changed a tensor or a container that was there before it ran.
 
         Raises:
             TraceError: names the container, or where the stand-in was made.
         """
+        if places := self.restore():  # tensors that the function itself made are gone by now
+            raise TraceError(
+                f"trace: {where} assigns to elements of a tensor from outside at {places[0]}: a graph cannot hold that "
+                "side effect; use a Parameter, or return the value instead"
+            )
         for container, length, name in self._containers.values():
             if len(container) != length:
                 raise TraceError(
@@ -172,12 +191,12 @@ class Traced:
     bound: tuple[Tensor, ...]
     rebuild: Callable[[list[Tensor]], Any]
     visited: tuple[tuple[weakref.ref[Cell], tuple[int, bool]], ...]
-    captured: tuple[tuple[Tensor, Any], ...]
+    captured: tuple[tuple[weakref.ref[Tensor], Any], ...]
 
     def still_valid(self) -> bool:
         """Whether every Cell that was called, and every tensor captured, still is as it was."""
         cells = all((cell := ref()) is not None and (cell.version, cell.training) == seen for ref, seen in self.visited)
-        return cells and all(tensor._array is array for tensor, array in self.captured)
+        return cells and all((tensor := ref()) is None or tensor._array is array for ref, array in self.captured)
 
 
 def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Traced:
@@ -202,6 +221,9 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         outputs: list[Tensor] = []
         rebuild = flatten(value, outputs)[1]
         out_nodes = tuple(recording.node_of(o, "return") for o in outputs)
+    except BaseException:
+        recording.restore()
+        raise
     finally:
         state.trace = outer
     arguments = len(leaves)
@@ -248,7 +270,7 @@ def with_tensors(value: Any) -> Any:
 
 
 class _Content:
-    """What is no tensor, as part of a key: equal if it is the same, or an immutable of the same type that prints alike."""
+    """What is no tensor, as part of a key: equal to itself, and to hashable values of its type that are equal to it."""
 
     def __init__(self, value: Any) -> None:
         self.value = value  # kept alive: another object at its address is not the same

@@ -48,7 +48,7 @@ def is_contraction(node: Node) -> bool:
 
 
 def handmade(node: Node) -> str | None:
-    return None if node.op in LEAVES else TABLE[node.op].kernel  # type: ignore[return-value]
+    return None if node.op in LEAVES else TABLE[node.op].kernel
 
 
 def base_of(node: Node, margins: bool = False) -> Node:

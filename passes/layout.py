@@ -18,7 +18,8 @@ from graphc.index import Ix, IxLike, Var
 from graphc.ir import Graph, Node
 from graphc.loops import LoopBuilder, Reader, Value
 from graphc.op import TABLE
-from graphc.passes.fuse import LEAVES, base_of, handmade, is_contraction
+from graphc.passes.fuse import base_of, handmade, is_contraction
+from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES, Layout
 
 MOST_IN_BATCHES = 0.8
@@ -48,9 +49,8 @@ def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
         operands = [new[o] for o in node.operands]
         if is_contraction(node):
             wanted = _wanted(node, node in blocked)
-            operands = [
-                copy(o, want) if want and layouts.get(o) != want else o for o, want in zip(operands, wanted, strict=True)
-            ]
+            pairs = zip(operands, wanted, strict=True)
+            operands = [copy(o, want) if want and layouts.get(o) != want else o for o, want in pairs]
         new[node] = node.with_operands(operands)
         if node in blocked:
             layouts[new[node]] = Layout(node.shape, True)
@@ -93,7 +93,7 @@ def _wanted(node: Node, blocked: bool) -> list[Layout | None]:
 
 
 def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | None:
-    """The axis that an output variable steps along by itself, innermost; None for matrices, and where it is so already."""
+    """The axis that an output variable steps along by itself, innermost; None for matrices, and where it is already."""
     if len(operand.shape) < 3 or len(indices) != 1 or operand.op == "input":
         return None
     own = [

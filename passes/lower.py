@@ -116,7 +116,7 @@ class _Lowering:
         lowering = TABLE[node.op].lower
         assert lowering is not None, f"op {node.op} has no lowering"
         outer, self.b.author = self.b.author, node
-        value = lowering(self.b, list(at), *(self.reader(o) for o in node.operands), **node.attrs)
+        value: Value = lowering(self.b, list(at), *(self.reader(o) for o in node.operands), **node.attrs)
         self.b.author = outer
         return value
 
@@ -140,8 +140,8 @@ def _tiled(
     lowering.forget()
     if value.kind != "contract":
         return None, index
-    operands = [_in_memory(x) for x in value.args]
-    if None in operands:
+    operands = [load for x in value.args if (load := _in_memory(x)) is not None]
+    if len(operands) < len(value.args):
         return None, index
     summed, by_lanes = value.data
     splits = _splits((*loops, *summed[by_lanes:]), [x.data[1] for x in operands])
@@ -228,8 +228,8 @@ def _lane_choice(loops: Sequence[Var], a: Value, c: Value) -> tuple[Var, bool] |
         if best is None or score > best[0]:
             best = (score, var, bool(in_a))
     if best is None:
-        var = next((v for v in reversed(loops) if not (a.data[1].coefficient(v) and c.data[1].coefficient(v))), None)
-        return None if var is None else (var, bool(a.data[1].coefficient(var)))
+        spare = next((v for v in reversed(loops) if not (a.data[1].coefficient(v) and c.data[1].coefficient(v))), None)
+        return None if spare is None else (spare, bool(a.data[1].coefficient(spare)))
     return best[1], best[2]
 
 
@@ -254,9 +254,9 @@ def _splits(variables: Iterable[Var], addresses: Iterable[Ix]) -> dict[Var, list
         for atom, _ in ix.terms:
             if isinstance(atom, (Quotient, Remainder)):
                 inner = atom.of
-                if len(inner.terms) == 1 and isinstance(inner.terms[0][0], Var) and not inner.const:
+                if len(inner.terms) == 1 and not inner.const:
                     var, step = inner.terms[0]
-                    if step == 1 and var.extent % atom.by == 0:
+                    if isinstance(var, Var) and step == 1 and var.extent % atom.by == 0:
                         wanted.setdefault(var, set()).add(atom.by)
                 visit(inner)
 

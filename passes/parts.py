@@ -33,7 +33,7 @@ class Part:
     @property
     def handmade(self) -> str | None:
         node = self.stores[0]
-        return None if node.op in LEAVES else TABLE[node.op].kernel  # type: ignore[return-value]
+        return None if node.op in LEAVES else TABLE[node.op].kernel
 
     def collect(self, stored: Container[Node], starts: Iterable[Node]) -> None:
         """Adds the nodes that it computes on the way from memory to `starts`."""

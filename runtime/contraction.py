@@ -366,13 +366,14 @@ def _window(c: Contraction, tile: Mapping[str, float]) -> tuple[int, ...]:
         condition = c.condition(d.name)
         slides = any(_apart(c, x, tile, d) is not None for x in "ab")
         room = max(1 if window else 2, int((144 if slides else 64) / (cells * prod(window))))
-        if not whole or (c.lane_tail and d.name == c.lane_tail[0]) or (condition and tile[condition.output] <= 1):
+        varies = bool(c.lane_tail and d.name == c.lane_tail[0]) or bool(condition and tile[condition.output] <= 1)
+        if varies or not whole:
             room = 1
         if d.extent <= room * 3 // 2:
             size = d.extent
         else:
             size = next((u for u in (4, 5, 3, 2) if u <= room and d.extent % u == 0), min(4, room))
-        whole = whole and size == d.extent
+        whole = whole and size == d.extent and not varies
         window.insert(0, size)
     return tuple(window)
 

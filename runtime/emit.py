@@ -359,21 +359,23 @@ class Writer:
     def _report(self, atom: Gathered, raw: Val, bad: Val) -> None:
         b = self.b
         args, at = self._status
+        word = f"i{bad.lanes}"  # all its lanes as one integer
         if bad.lanes > 1:
-            bits = b.bitcast(bad, f"i{bad.lanes}")
+            bits = b.bitcast(bad, word)
             some = b.icmp("ne", bits, 0)
         else:
             some = bad
         with b.when(some):
             if bad.lanes > 1:
-                narrow = b.emit(f"i{bad.lanes}", f"call i{bad.lanes} @llvm.cttz.i{bad.lanes}(i{bad.lanes} {bits.name}, i1 false)")
-                b.module.declare(f"llvm.cttz.i{bad.lanes}", f"i{bad.lanes}", [f"i{bad.lanes}", "i1"])
+                narrow = b.emit(word, f"call {word} @llvm.cttz.{word}({word} {bits.name}, i1 false)")
+                b.module.declare(f"llvm.cttz.{word}", word, [word, "i1"])
                 lane = b.convert("zext", narrow, "i64") if bad.lanes < 64 else narrow
                 found = b.extract(raw, lane) if raw.lanes > 1 else raw
             else:
                 lane, found = i64(0), raw
             place = atom.position or Ix.of(0)
-            place = place.substitute({v: Ix.of(0) for v in place.variables if v not in self.vars})  # checked before them
+            unset = {v: Ix.of(0) for v in place.variables if v not in self.vars}  # checked before their loops
+            place = place.substitute(unset)
             with self.scope():
                 if self.lane_var in place.variables:
                     position = b.extract(self._lanes_index(place, "i64"), lane)
@@ -417,7 +419,8 @@ class Writer:
 
     def _addresses(self, base: Val, address: Ix, element: str) -> Val:
         low, high = address.bounds
-        index = self._lanes_index(address, "i32" if low >= -(2**31) and high < 2**31 and not _has_data(address) else "i64")
+        small = low >= -(2**31) and high < 2**31 and not _has_data(address)
+        index = self._lanes_index(address, "i32" if small else "i64")
         return self.b.emit(
             f"<{self.width} x ptr>", f"getelementptr {element}, ptr {base.name}, {index.type} {index.name}"
         )
@@ -447,9 +450,8 @@ class Writer:
         total = start
         full, tail = var.extent // LANES * LANES, var.extent % LANES
         if full:
-            with b.loop_carrying(0, full, [start], LANES) as (index, (running,), out):
-                with self.across(var, index):
-                    out[0] = self._combine(kind, value.dtype, running, self._spread(self.value(body)))
+            with b.loop_carrying(0, full, [start], LANES) as (index, (running,), out), self.across(var, index):
+                out[0] = self._combine(kind, value.dtype, running, self._spread(self.value(body)))
             total = out[0]
         if tail:
             with self.across(var, i64(full), tail):
@@ -466,7 +468,7 @@ class Writer:
 
     def _reduce_in_lanes(self, value: Value) -> Val:
         """A reduction of its own in every lane."""
-        kind, var = value.data
+        kind, _ = value.data
         start = identity(kind, value.dtype, self.width)
         if kind not in ("sum", "prod") or not value.dtype.is_float:
             return self._running(value, start)
@@ -496,7 +498,8 @@ class Writer:
 
     def _short(self, value: Value) -> bool:
         """Whether the reduction is written out instead of looped over."""
-        return value.data[1].extent <= LANES and value.args[0].size * value.data[1].extent <= UNROLLED
+        var: Var = value.data[1]
+        return var.extent <= LANES and value.args[0].size * var.extent <= UNROLLED
 
     def _slots(self, value: Value, start: Val) -> Val:
         """Sixteen partial results on the stack, one for each k mod 16."""

@@ -10,6 +10,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -85,7 +86,7 @@ def _cost(value: object, depth: int = 0) -> int:
     from graphc.loops import Value
 
     assert isinstance(value, Value)
-    own = 1 if value.kind in ("load", "const", "position") else 8 if value.kind == "fn" and value.data[0] in _SLOW else 1
+    own = 8 if value.kind == "fn" and value.data[0] in _SLOW else 1
     inner = sum(_cost(a, depth + 1) for a in value.args) if depth < 12 else value.size
     if value.kind == "reduce":
         return int(inner * value.data[1].extent)
@@ -99,9 +100,14 @@ _SLOW = {"exp", "log", "tanh", "sigmoid", "erf", "pow", "sin", "cos", "random_bi
 
 
 def _tiled_work(kernel: TiledKernel) -> int:
-    count = 1
-    for var in (*kernel.loops, *kernel.summed):
-        count *= var.extent
+    """The products that the kernel sums; terms that are left out do not count."""
+    count = prod(var.extent for var in (*kernel.loops, *kernel.summed))
+    for c in kernel.inside:
+        there = sum(
+            0 <= c.start + c.output_step * x + c.sum_step * k < c.extent
+            for x in range(c.output.extent) for k in range(c.summed.extent)
+        )  # fmt: skip
+        count = count * there // (c.output.extent * c.summed.extent)
     return count
 
 

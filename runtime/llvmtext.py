@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 
 class Val(NamedTuple):
@@ -43,7 +43,7 @@ class Val(NamedTuple):
         return not self.name.startswith("%")
 
 
-Operand = Union[Val, int]
+Operand = Val | int
 
 
 def lanes_of(type_: str) -> int:
@@ -74,9 +74,9 @@ def literal(value: float | int | bool, element: str) -> str:
     """The exact text of a scalar constant (floats as their bits, so no digit is lost)."""
     if element == "float":
         as_single = struct.unpack("<f", struct.pack("<f", value))[0] if abs(value) < 3.5e38 else value
-        return "0x%016X" % struct.unpack("<Q", struct.pack("<d", as_single))[0]
+        return f"0x{struct.unpack('<Q', struct.pack('<d', as_single))[0]:016X}"
     if element == "double":
-        return "0x%016X" % struct.unpack("<Q", struct.pack("<d", value))[0]
+        return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
     if element == "i1":
         return "true" if value else "false"
     return str(int(value))

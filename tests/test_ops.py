@@ -440,6 +440,9 @@ def test_classes() -> None:
         P.MatMul(transpose_b=True)(Tensor(M), Tensor(M)).asnumpy(), M @ M.T, rtol=1e-5, atol=1e-6
     )
     assert [p.shape for p in P.Split(1, 2)(x)] == [(3, 2, 5)] * 2
+    kept, mask = P.Dropout(keep_prob=0.25)(x)
+    np.testing.assert_array_equal(kept.asnumpy(), A * 4 * mask.asnumpy())
+    assert P.MaxPool3D(2, 2)(ops.ones((1, 1, 4, 4, 4))).shape == (1, 1, 2, 2, 2)
     np.testing.assert_array_equal(P.FloatStatus()(Tensor([1.0, INF])).asnumpy(), [1])
     p = Parameter(np.zeros(3, np.float32), name="p")
     P.ScatterNdUpdate()(p, Tensor([[1]]), Tensor([5.0]))

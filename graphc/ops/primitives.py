@@ -387,7 +387,9 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "TopK": ({"sorted": True}, lambda p, input, k: _with_int32_positions(_function("top_k")(input, k, p.sorted))),
     "UniformInt": (
         _SEEDS,
-        lambda p, shape, minval, maxval: _function("randint")(minval, maxval, shape, _seed(p.seed, p.seed2), dtype=int32),
+        lambda p, shape, minval, maxval: _function("randint")(
+            minval, maxval, shape, _seed(p.seed, p.seed2), dtype=int32
+        ),
     ),
     "UniformReal": (_SEEDS, lambda p, shape: _function("rand")(*shape, seed=_seed(p.seed, p.seed2))),
     "Unstack": ({"axis": 0, "num": None}, _unstack),
