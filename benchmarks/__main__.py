@@ -1,4 +1,4 @@
-"""`python benchmarks NAME ...`: programs (the default), networks, kernels or overhead, with that benchmark's arguments."""
+"""`python benchmarks NAME ...`: programs (the default), networks, kernels or overhead, with its own arguments."""
 
 from __future__ import annotations
 

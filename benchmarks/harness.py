@@ -145,7 +145,7 @@ class Worker:
         options = {
             "framework": contender.framework, "variant": contender.variant, "cpus": list(cpus), "threads": threads
         }
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the worker)
         self._process = subprocess.Popen(
             [python, str(HERE / "worker.py"), json.dumps(options)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._errors, text=True, env={**os.environ, **(environment or {})},

@@ -62,8 +62,9 @@ def matmuls() -> list[Case]:
         for first in "NT":
             for second in "NT":
                 a, b = (m, k) if first == "N" else (k, m), (k, n) if second == "N" else (n, k)
-                ours = [name if how == "N" else f"ops.transpose({name}, (1, 0))" for name, how in zip("ab", first + second)]
-                theirs = [name if how == "N" else f"{name}.T" for name, how in zip("ab", first + second)]
+                operands = tuple(zip("ab", first + second))
+                ours = [name if how == "N" else f"ops.transpose({name}, (1, 0))" for name, how in operands]
+                theirs = [name if how == "N" else f"{name}.T" for name, how in operands]
                 found.append(Case(
                     "matmul", f"{m} x {n} x {k} {first}{second}", {"a": a, "b": b}, f"ops.matmul({ours[0]}, {ours[1]})",
                     f"{theirs[0]} @ {theirs[1]}", floats(a, b, (m, n)), 2 * m * n * k,
@@ -174,7 +175,9 @@ def reductions() -> list[Case]:
 def movements() -> list[Case]:
     """Transposes, gathers, and pooling's like."""
     found = []
-    for shape, axes in (((512, 512), (1, 0)), ((4096, 1024), (1, 0)), ((32, 64, 32, 32), (0, 2, 3, 1)), ((64, 128, 8, 64), (0, 2, 1, 3))):
+    for shape, axes in (
+        ((512, 512), (1, 0)), ((4096, 1024), (1, 0)), ((32, 64, 32, 32), (0, 2, 3, 1)), ((64, 128, 8, 64), (0, 2, 1, 3))
+    ):  # fmt: skip
         size = " x ".join(map(str, shape))
         found.append(Case(
             "movement", f"transpose {size} to {axes}", {"x": shape}, f"ops.transpose(x, {axes})",

@@ -61,15 +61,17 @@ def measure_limits(seconds: float = 0.05) -> Limits:
     """Measures them, each over several samples of `seconds`."""
     target = host()
     names = ["fma", *KINDS]
-    native = jit.compile_text([_fma_ir(target.lanes, target.registers), *(_traffic_ir(k, target.lanes) for k in KINDS)], names)
+    texts = [_fma_ir(target.lanes, target.registers), *(_traffic_ir(k, target.lanes) for k in KINDS)]
+    native = jit.compile_text(texts, names)
     numbers = aligned_empty((4 * target.lanes,), np.dtype(np.float32))
     numbers[:] = 1e-3
     fma = native.function("fma", None, ctypes.c_int64, ctypes.c_void_p)
     chains = _chains(target.registers)
     flops = chains * UNROLLED * target.lanes * 2 / _seconds_each(lambda n: fma(n, numbers.ctypes.data), seconds)
 
-    sizes = {"L1": target.l1d * 3 // 4, "L2": target.l2 // 2, "L3": target.l3 // 4, "DRAM": 4 * max(target.l3, 32 << 20)}
-    arrays = [aligned_empty((sizes["DRAM"] // 4,), np.dtype(np.float32)) for _ in range(3)]
+    largest = 4 * max(target.l3, 32 << 20)
+    sizes = {"L1": target.l1d * 3 // 4, "L2": target.l2 // 2, "L3": target.l3 // 4, "DRAM": largest}
+    arrays = [aligned_empty((largest // 4,), np.dtype(np.float32)) for _ in range(3)]
     for array in arrays:
         array[:] = 1.0
     speeds: dict[str, dict[str, float]] = {}

@@ -93,7 +93,9 @@ def print_first_steps(
             peaks.append("-" if not times else number(times["peak"] / 2**20))
         rows.append(row)
         memory.append(peaks)
-    report.table("Time to the first step, s", ["s, cold / warm cache", *names], rows, "Without importing the framework.")
+    report.table(
+        "Time to the first step, s", ["s, cold / warm cache", *names], rows, "Without importing the framework."
+    )
     report.table("Memory of the process", ["MiB at most", *names], memory)
     return results
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphc import context
-
 from graphc.ir import Graph, Node, TensorType, input_node, verify
 from graphc.loops import Buffer
 from graphc.op import Op, infer_node
@@ -36,11 +35,10 @@ GRAPH_PASSES = (simplify, cse, fold, own_outputs)
 
 def compile_program(graph: Graph) -> Program:
     """Every stage in order; returns the last one's result."""
-    program = None
-    for _, _, program in _stages(graph):
-        pass
-    assert program is not None
-    return program  # type: ignore[no-any-return]
+    program: Program
+    for _, _, result in _stages(graph):
+        program = result
+    return program
 
 
 def stage_texts(graph: Graph) -> Iterator[tuple[str, str]]:

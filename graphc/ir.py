@@ -104,12 +104,12 @@ class Node:
         attrs = tuple(sorted((k, repr(v)) for k, v in self.attrs.items()))
         return (self.op, tuple(map(id, self.operands)), attrs, self.type)
 
-    def with_operands(self, operands: Iterable[Node]) -> Node:
+    def with_operands(self, operands: Iterable[Node], forward: Node | None = None) -> Node:
         """The same operation on other operands of the same types; itself if they are the same."""
-        operands = tuple(operands)
-        if all(a is b for a, b in zip(operands, self.operands, strict=True)):
+        operands, forward = tuple(operands), forward or self.forward
+        if forward is self.forward and all(a is b for a, b in zip(operands, self.operands, strict=True)):
             return self
-        return Node(self.op, operands, self.attrs, self.type, self.loc, self.forward)
+        return Node(self.op, operands, self.attrs, self.type, self.loc, forward)
 
     def __repr__(self) -> str:
         return f"<{self.op}: {self.type}>"
@@ -194,7 +194,8 @@ def rewrite(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
         if node.op == "input":
             new[node] = node
             continue
-        rebuilt = node.with_operands(new[o] for o in node.operands)
+        forward = new.get(node.forward, node.forward) if node.forward else None
+        rebuilt = node.with_operands((new[o] for o in node.operands), forward)
         replacement = rule(rebuilt)
         if replacement.type != node.type:
             raise GraphError(f"rewrite: {node.op} of type {node.type} replaced by {replacement!r}")

@@ -11,7 +11,7 @@ becomes an epilogue, of a contraction (bias, activation, the optimizer's update 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from math import prod
 
@@ -101,7 +101,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout]) -> dict[Node, int]:
             stored.add(node)
         elif all(_elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
             in_step.add(node)
-        elif not _computed_once(node, root, lambda n, one=readers: n not in stored and groups.get(n) == one):
+        elif not _computed_once(node, root, groups, stored):
             stored.add(node)
     depth: dict[Node, int] = {}
     for node in graph.nodes:
@@ -115,7 +115,9 @@ def _elementwise(user: Node, operand: Node) -> bool:
     return "elementwise" in TABLE[user.op].traits and user.shape == operand.shape
 
 
-def _computed_once(node: Node, root: Node, inside: Callable[[Node], bool]) -> bool:
+def _computed_once(
+    node: Node, root: Node, groups: Mapping[Node, frozenset[Node]], stored: Collection[Node]
+) -> bool:
     """Whether computing `node` where the group of `root` reads it takes no more than about computing it once.
 
     A value is computed in the outermost loop in which its index is known. So the loops down to that one, over all the
@@ -125,6 +127,9 @@ def _computed_once(node: Node, root: Node, inside: Callable[[Node], bool]) -> bo
     loops = [b.var("i", n) for n in root.shape]
     found: set[tuple[Ix, ...]] = set()
     seen: dict[tuple[Node, tuple[Ix, ...]], Value] = {}
+
+    def inside(member: Node) -> bool:
+        return member not in stored and groups.get(member) == groups[node]
 
     def value(member: Node, index: Sequence[IxLike]) -> Value:
         at = tuple(Ix.of(i) for i in index)

@@ -329,7 +329,7 @@ class Executable:
         return [Tensor.from_buffer(b, t) for b, t in zip(buffers, self.program.outputs, strict=True)]
 
     def bind(self, leaves: Sequence[Tensor]) -> list[bytearray]:
-        """Puts the addresses of the arguments, and of new memory for the outputs, into the table; returns the latter."""
+        """Puts the addresses of the arguments and of new memory for the outputs into the table; returns the latter."""
         table = self._table
         for slots_, tensor in zip(self._argument_slots, leaves, strict=True):
             address = tensor.address()

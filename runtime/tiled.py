@@ -25,7 +25,9 @@ def contraction_of(kernel: TiledKernel) -> Contraction:
     return Contraction(
         tuple(batch), tuple(rows), tuple(columns), tuple(_dim(v, a, b) for v in kernel.summed),
         kernel.lanes.name, ELEMENT[kernel.acc.dtype.short], _lane_tail(kernel),
-        tuple(Inside(c.output.name, c.summed.name, c.output_step, c.sum_step, c.start, c.extent) for c in kernel.inside),
+        tuple(
+            Inside(c.output.name, c.summed.name, c.output_step, c.sum_step, c.start, c.extent) for c in kernel.inside
+        ),
     )  # fmt: skip
 
 

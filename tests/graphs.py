@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from reference import input_arrays
 
 from graphc.dtype import ALL, DType, bool_, float32, float64, int32, int64
 from graphc.ir import Graph, Node, TensorType, constant_node, input_node, verify
@@ -33,28 +34,11 @@ class Made:
         self.graph, self.seed = graph, seed
 
     def arrays(self) -> list[np.ndarray]:
-        """Values for the inputs: mostly of moderate size, some of them the numbers at which things go wrong."""
-        rng = np.random.default_rng(self.seed)
-        return [_values(rng, node.type) for node in self.graph.inputs]
+        """Values for the inputs."""
+        return input_arrays(self.graph, self.seed)
 
     def __repr__(self) -> str:
         return f"seed {self.seed}\n{self.graph}"
-
-
-EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, 2.5, 1e-30, 3e38, np.inf, -np.inf, np.nan)
-
-
-def _values(rng: np.random.Generator, type_: TensorType) -> np.ndarray:
-    if type_.dtype.is_bool:
-        return rng.random(type_.shape) < 0.5
-    if type_.dtype.is_int:
-        low = 0 if type_.dtype.np.kind == "u" else -9
-        return rng.integers(low, 10, type_.shape).astype(type_.dtype.np)
-    array = rng.normal(size=type_.shape)
-    if rng.random() < 0.3:
-        array = np.where(rng.random(type_.shape) < 0.1, rng.choice(EDGES, type_.shape), array)
-    with np.errstate(all="ignore"):
-        return array.astype(type_.dtype.np)
 
 
 class Growing:

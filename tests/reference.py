@@ -8,12 +8,15 @@ What passes and compiled code are compared with. `exact_graph` says whether the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from textwrap import dedent
 
 import numpy as np
 
-from graphc.ir import Graph, Node
-from graphc.op import TABLE
+import graphc.compiler  # noqa: F401 (fills the op table; the passes have one of their own)
+from graphc.ir import Graph, Node, TensorType, verify
+from graphc.irtext import parse
+from graphc.op import TABLE, infer_node
 
 Arrays = list[np.ndarray]
 
@@ -56,3 +59,44 @@ def assert_same_run(
     assert got[1].keys() == wanted[1].keys()
     for name, array in wanted[1].items():
         assert_same(got[1][name], array, f"update of {name}")
+
+
+def assert_rewrites(graph_pass: Callable[[Graph], Graph], before: str, after: str) -> None:
+    """The pass makes of the one text the other, leaves the graph it is given as it was, and both compute the same."""
+    graph = verify(parse(dedent(before)), infer_node)
+    text = str(graph)
+    changed = verify(graph_pass(graph), infer_node)
+    assert str(changed) == dedent(after).strip()
+    assert str(graph) == text
+    assert_same_graphs(changed, graph)
+
+
+def assert_same_graphs(changed: Graph, graph: Graph, seeds: Sequence[int] = (0, 1, 2)) -> None:
+    """The graphs have the same inputs, and compute the same from them."""
+    assert changed.inputs == graph.inputs and changed.arguments == graph.arguments
+    for seed in seeds:
+        arrays = input_arrays(graph, seed)
+        assert_same_run(run(changed, arrays), run(graph, arrays))
+
+
+EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, 2.5, 1e-30, 3e38, np.inf, -np.inf, np.nan)
+"""The floats at which things go wrong."""
+
+
+def input_arrays(graph: Graph, seed: int) -> Arrays:
+    """Values for the inputs: mostly of moderate size, some of them edges."""
+    rng = np.random.default_rng(seed)
+    return [_values(rng, node.type) for node in graph.inputs]
+
+
+def _values(rng: np.random.Generator, type_: TensorType) -> np.ndarray:
+    if type_.dtype.is_bool:
+        return np.asarray(rng.random(type_.shape) < 0.5)
+    if type_.dtype.is_int:
+        low = 0 if type_.dtype.np.kind == "u" else -9
+        return np.asarray(rng.integers(low, 10, type_.shape), type_.dtype.np)
+    array = np.asarray(rng.normal(size=type_.shape))
+    if rng.random() < 0.3:
+        array = np.where(rng.random(type_.shape) < 0.1, rng.choice(EDGES, type_.shape), array)
+    with np.errstate(all="ignore"):
+        return array.astype(type_.dtype.np)

@@ -1,0 +1,202 @@
+"""Simplification: what goes, what must stay, and that every value is the same to the bit."""
+
+from __future__ import annotations
+
+import pytest
+from graphs import Made, graphs
+from hypothesis import given, settings
+from reference import assert_rewrites, assert_same_graphs
+
+from graphc.ir import verify
+from graphc.irtext import parse
+from graphc.op import infer_node
+from graphc.passes.simplify import simplify
+
+
+def simplified(*lines: str, inputs: str = "%x: f32[2,3]", result: str = "%x") -> None:
+    """The body's last value is simplified to `result`, which is an input or a literal."""
+    body = "\n".join(f"  {line}" for line in lines)
+    last = lines[-1].split(":")[0]
+    assert_rewrites(
+        simplify, f"graph f({inputs}) {{\n{body}\n  return {last}\n}}", f"graph f({inputs}) {{\n  return {result}\n}}"
+    )
+
+
+def kept(*lines: str, inputs: str = "%x: f32[2,3]") -> None:
+    body = "\n".join(f"  {line}" for line in lines)
+    text = f"graph f({inputs}) {{\n{body}\n  return {lines[-1].split(':')[0]}\n}}"
+    graph = verify(parse(text), infer_node)
+    again = simplify(graph)
+    assert str(again) == str(graph)
+
+
+def test_identities() -> None:
+    simplified("%0: f32[2,3] = identity(%x)")
+    simplified("%0: f32[2,3] = stop_gradient(%x)")
+    simplified("%0: f32[2,3] = cast(%x, dtype=graphc.float32)")
+    simplified("%0: f32[2,3] = reshape(%x, shape=(2, 3))")
+    simplified("%0: f32[2,3] = broadcast_to(%x, shape=(2, 3))")
+    simplified("%0: f32[2,3] = transpose(%x, perm=(0, 1))")
+
+
+def test_views_of_views() -> None:
+    simplified("%0: f32[6] = reshape(%x, shape=(6,))", "%1: f32[2,3] = reshape(%0, shape=(2, 3))")
+    simplified("%0: f32[3,2] = transpose(%x, perm=(1, 0))", "%1: f32[2,3] = transpose(%0, perm=(1, 0))")
+    assert_rewrites(
+        simplify,
+        """
+        graph f(%x: f32[2,3,4]) {
+          %0: f32[3,2,4] = transpose(%x, perm=(1, 0, 2))
+          %1: f32[4,3,2] = transpose(%0, perm=(2, 0, 1))
+          %2: f32[24] = reshape(%1, shape=(24,))
+          %3: f32[6,4] = reshape(%2, shape=(6, 4))
+          return %3
+        }""",
+        """
+        graph f(%x: f32[2,3,4]) {
+          %0: f32[4,3,2] = transpose(%x, perm=(2, 1, 0))
+          %1: f32[6,4]   = reshape(%0, shape=(6, 4))
+          return %1
+        }""",
+    )
+    assert_rewrites(
+        simplify,
+        """
+        graph f(%x: f32[1,1,3]) {
+          %0: f32[1,2,3] = broadcast_to(%x, shape=(1, 2, 3))
+          %1: f32[4,2,3] = broadcast_to(%0, shape=(4, 2, 3))
+          return %1
+        }""",
+        """
+        graph f(%x: f32[1,1,3]) {
+          %0: f32[4,2,3] = broadcast_to(%x, shape=(4, 2, 3))
+          return %0
+        }""",
+    )
+
+
+def test_broadcasts_of_other_ranks_stay() -> None:
+    kept(
+        "%0: f32[2,3] = broadcast_to(%x, shape=(2, 3))",
+        "%1: f32[1,2,3] = reshape(%0, shape=(1, 2, 3))",
+        "%2: f32[4,2,3] = broadcast_to(%1, shape=(4, 2, 3))",
+        inputs="%x: f32[3]",
+    )
+
+
+WIDE = "%0: f32[2,3] = broadcast_to({}, shape=(2, 3))"
+
+
+@pytest.mark.parametrize(
+    "number, op",
+    [("1.0", "mul(%x, %0)"), ("1.0", "mul(%0, %x)"), ("1.0", "div(%x, %0)"), ("-0.0", "add(%x, %0)"),
+     ("-0.0", "add(%0, %x)"), ("0.0", "sub(%x, %0)")],
+)  # fmt: skip
+def test_neutral_elements(number: str, op: str) -> None:
+    simplified(WIDE.format(number), f"%1: f32[2,3] = {op}")
+
+
+@pytest.mark.parametrize(
+    "number, op",
+    [("0.0", "add(%x, %0)"), ("0.0", "add(%0, %x)"), ("-0.0", "sub(%x, %0)"), ("0.0", "sub(%0, %x)"),
+     ("0.0", "mul(%x, %0)"), ("1.0", "div(%0, %x)"), ("2.0", "mul(%x, %0)"), ("1.0", "add(%x, %0)"),
+     ("nan", "mul(%x, %0)"), ("-1.0", "mul(%x, %0)")],
+)  # fmt: skip
+def test_what_would_change_a_float_stays(number: str, op: str) -> None:
+    """x + 0.0 turns -0.0 into 0.0; x * 0.0 is NaN where x is."""
+    kept(WIDE.format(number), f"%1: f32[2,3] = {op}")
+
+
+@pytest.mark.parametrize("op", ["add(%x, {0})", "add({0}, %x)", "sub(%x, {0})", "mul(%x, {1})", "mul({1}, %x)"])
+def test_neutral_integers(op: str) -> None:
+    for dtype in ("i32", "i64", "u8"):
+        text = op.format(*("0", "1") if dtype == "i64" else (f"0:{dtype}", f"1:{dtype}"))
+        simplified(f"%0: {dtype}[] = {text}", inputs=f"%x: {dtype}[]")
+
+
+def test_neutral_bools() -> None:
+    simplified("%0: bool[] = mul(%x, True)", inputs="%x: bool[]")
+    simplified("%0: bool[] = add(False, %x)", inputs="%x: bool[]")
+    kept("%0: bool[] = add(True, %x)", inputs="%x: bool[]")
+
+
+def test_double_negation() -> None:
+    simplified("%0: f32[2,3] = neg(%x)", "%1: f32[2,3] = neg(%0)")
+    simplified("%0: bool[4] = logical_not(%x)", "%1: bool[4] = logical_not(%0)", inputs="%x: bool[4]")
+    kept("%0: f32[2,3] = neg(%x)", "%1: f32[2,3] = abs(%0)", "%2: f32[2,3] = neg(%1)")
+
+
+@pytest.mark.parametrize(
+    "dtype, first, second, total",
+    [("i64", "3", "4", "7"), ("i32", "2147483647:i32", "1:i32", "-2147483648:i32"), ("u8", "200:u8", "100:u8", "44:u8"),
+     ("i64", "9223372036854775807", "2", "-9223372036854775807"), ("i32", "-5:i32", "5:i32", None)],
+)  # fmt: skip
+def test_integer_sums_wrap(dtype: str, first: str, second: str, total: str | None) -> None:
+    head = f"graph f(%x: {dtype}[]) {{"
+    before = f"{head}\n  %0: {dtype}[] = add(%x, {first})\n  %1: {dtype}[] = add(%0, {second})\n  return %1\n}}"
+    after = f"{head}\n  %0: {dtype}[] = add(%x, {total})\n  return %0\n}}"
+    assert_rewrites(simplify, before, after if total else f"{head}\n  %0: {dtype}[] = add(%x, 0:i32)\n  return %0\n}}")
+
+
+def test_float_sums_are_not_reassociated() -> None:
+    kept("%0: f32[] = add(%x, 1.0)", "%1: f32[] = add(%0, 2.0)", inputs="%x: f32[]")
+
+
+def test_casts_that_lose_something_stay() -> None:
+    kept("%0: i32[2,3] = cast(%x, dtype=graphc.int32)", "%1: f32[2,3] = cast(%0, dtype=graphc.float32)")
+
+
+def test_a_rule_never_runs_on_a_node_of_another_op() -> None:
+    """`(1 + x) * 1` is `1 + x`, on which the rules of `mul` have nothing to say."""
+    assert_rewrites(
+        simplify,
+        """
+        graph f(%x: f32[]) {
+          %0: f32[] = add(1.0, %x)
+          %1: f32[] = mul(%0, 1.0)
+          %2: f32[] = sub(-0.0, %x)
+          %3: f32[] = add(%2, -0.0)
+          %4: i32[] = cast(%x, dtype=graphc.int32)
+          %5: f32[] = cast(%4, dtype=graphc.float32)
+          %6: f32[] = reshape(%5, shape=())
+          return %1, %3, %6
+        }""",
+        """
+        graph f(%x: f32[]) {
+          %0: f32[] = add(1.0, %x)
+          %1: f32[] = sub(-0.0, %x)
+          %2: i32[] = cast(%x, dtype=graphc.int32)
+          %3: f32[] = cast(%2, dtype=graphc.float32)
+          return %0, %1, %3
+        }""",
+    )
+
+
+def test_chains_collapse_in_one_run() -> None:
+    simplified(
+        "%0: f32[2,3] = identity(%x)",
+        "%1: f32[2,3] = neg(%0)",
+        "%2: f32[2,3] = stop_gradient(%1)",
+        "%3: f32[2,3] = neg(%2)",
+        WIDE.format("1.0").replace("%0", "%4"),
+        "%5: f32[2,3] = mul(%3, %4)",
+        "%6: f32[3,2] = transpose(%5, perm=(1, 0))",
+        "%7: f32[2,3] = transpose(%6, perm=(1, 0))",
+    )
+
+
+def test_updates_are_simplified_too() -> None:
+    assert_rewrites(
+        simplify,
+        "graph f(%x: f32[3]; %w: f32[3]) {\n  %0: f32[3] = identity(%x)\n  update %w <- %0\n  return\n}",
+        "graph f(%x: f32[3]; %w: f32[3]) {\n  update %w <- %x\n  return\n}",
+    )
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(graphs())
+def test_random_graphs_mean_the_same(made: Made) -> None:
+    changed = verify(simplify(made.graph), infer_node)
+    assert_same_graphs(changed, made.graph, seeds=(made.seed,))
+    assert len(changed.nodes) <= len(made.graph.nodes)
+    assert str(simplify(changed)) == str(changed)
