@@ -11,9 +11,10 @@ NAMES = ("programs", "networks", "kernels", "overhead")
 def main() -> None:
     """Runs the benchmark named first, or `programs`."""
     arguments = sys.argv[1:]
-    name = arguments.pop(0) if arguments and arguments[0] in NAMES else NAMES[0]
-    if name not in NAMES[0] and arguments[:1] in (["-h"], ["--help"]):
+    if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
+        return
+    name = arguments.pop(0) if arguments and arguments[0] in NAMES else NAMES[0]
     importlib.import_module(name).main(arguments)
 
 

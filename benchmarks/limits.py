@@ -83,7 +83,7 @@ def measure_limits(seconds: float = 0.05) -> Limits:
             count = max(size // 4 // (writes + reads) // step * step, step)
             call = _traffic(function, count, arrays)
             speeds[kind][level] = count * 4 * (writes + reads) / _seconds_each(call, seconds)
-    ends = {"L1": float(target.l1d), "L2": float(target.l2), "L3": float(target.l3), "DRAM": float("inf")}
+    ends = {"L1": float(target.l1d), "L2": float(target.l2), "L3": 0.75 * target.l3, "DRAM": float("inf")}
     return Limits(flops, ends, speeds)
 
 

@@ -45,7 +45,7 @@ def _is(node: Node, number: float) -> bool:
 
 
 def same_type_is_identity(node: Node) -> Node:
-    """A cast, reshape or broadcast to the type the operand already has."""
+    """A cast, reshape, broadcast, slice or pad to the type the operand already has."""
     return node.operands[0] if node.operands[0].type == node.type else node
 
 
@@ -107,6 +107,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "stop_gradient": (identity,),
     "cast": (same_type_is_identity,),
     "reshape": (same_type_is_identity, view_of_view),
+    "slice": (same_type_is_identity,),
+    "pad": (same_type_is_identity,),
     "broadcast_to": (same_type_is_identity, view_of_view),
     "transpose": (double_transpose,),
     "mul": (neutral_right(1), neutral_left(1)),

@@ -2,23 +2,26 @@
 
 The table holds `conv` (of an operand that is already padded) and `conv_grad_weight`. Each is linear in both operands,
 and their derivatives are one another: the gradient of the weights is `conv_grad_weight`, that of the input is a `conv`
-of the cotangent, spread by the stride and padded, with the flipped weights. The functions with MindSpore's arguments
+of the padded cotangent with the flipped weights; where the stride is more than one, as many of them, each with the taps
+that meet every stride-th element, woven together. The functions with MindSpore's arguments
 (`conv2d`, ...) pad, convolve and add the bias.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import product
+from math import gcd
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from graphc.dispatch import located
 from graphc.ir import TensorType
 from graphc.op import define_op
-from graphc.ops.coerce import as_tensor
+from graphc.ops.coerce import as_tensor, filled
 from graphc.ops.elementwise import add
 from graphc.ops.linalg import contract, same_dtype
-from graphc.ops.shape import as_ints, dilate, flip, pad_constant, reshape, transpose
+from graphc.ops.shape import as_ints, flip, pad_constant, reshape, slice_, stack, transpose
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -194,14 +197,64 @@ def conv_grad_input(
     Returns:
         `[N, Cin, *size]`.
     """
-    spatial = len(size)
-    before = before or (0,) * spatial
-    reach = tuple(d * (k - 1) for k, d in zip(w.shape[2:], dilation, strict=True))
-    ct = dilate(ct, (1, 1, *stride))
-    low = [r - lo for r, lo in zip(reach, before, strict=True)]
-    high = [n + r - have - lo for n, r, have, lo in zip(size, reach, ct.shape[2:], low, strict=True)]
+    before = before or (0,) * len(size)
+    phases = [
+        [_phase(r, *d) for r in range(d[0])]
+        for d in zip(stride, dilation, w.shape[2:], size, before, strict=True)
+    ]  # fmt: skip
+    parts = [_conv_phase(ct, w, groups, chosen) for chosen in product(*(sorted(p, key=lambda one: one.place) for p in phases))]
+    if len(parts) == 1:
+        return parts[0]
+    return _interleaved(stack(parts, axis=2), stride, size)
+
+
+class _Phase(NamedTuple):
+    """Along one dimension, every stride-th element of an input's gradient: the taps that meet it, and where they read.
+
+    Element `stride * q + residue` of the (padded) input meets tap k of output (stride * q + residue - dilation * k) /
+    stride, so only taps with dilation * k = residue modulo the stride: first, first + step, ...
+    """
+
+    place: int  # of its first element among the stride's first ones
+    count: int  # elements of the widest phase; a narrower one has some that are cut off
+    taps: tuple[int, int, int]  # first, how many, step
+    apart: int  # outputs between the reads of neighbouring taps
+    low: int  # zeros before the cotangent
+
+
+def _phase(residue: int, stride: int, dilation: int, kernel: int, size: int, before: int) -> _Phase:
+    shared = gcd(stride, dilation)
+    step, apart = stride // shared, dilation // shared
+    first = next((k for k in range(min(kernel, step)) if (dilation * k - residue) % stride == 0), kernel)
+    taps = len(range(first, kernel, step))
+    start = -((residue - before) // stride)  # the first q whose element is not before the result
+    place = stride * start + residue - before
+    low = (taps - 1) * apart - (residue - dilation * first) // stride - start
+    return _Phase(place, -(-size // stride), (first, taps, step), apart, low)
+
+
+def _conv_phase(ct: Tensor, w: Tensor, groups: int, phases: tuple[_Phase, ...]) -> Tensor:
+    """One phase of the input's gradient: a convolution of the cotangent with the taps that meet it."""
+    count = tuple(p.count for p in phases)
+    if any(p.taps[1] == 0 for p in phases):
+        return filled(0, ct.dtype, (ct.shape[0], w.shape[1] * groups, *count))
+    begin, shape, step = zip(*(p.taps for p in phases), strict=True)
+    w = slice_(w, begin=(0, 0, *begin), shape=(*w.shape[:2], *shape), step=(1, 1, *step))
+    reach = [(p.taps[1] - 1) * p.apart for p in phases]
+    low = [p.low for p in phases]
+    high = [n + r - have - lo for n, r, have, lo in zip(count, reach, ct.shape[2:], low, strict=True)]
     ct = pad_constant(ct, (0, 0, *low), (0, 0, *high))
-    return conv(ct, _turned(w, groups), stride=(1,) * spatial, dilation=dilation, groups=groups)
+    apart = tuple(p.apart for p in phases)
+    return conv(ct, _turned(w, groups), stride=(1,) * len(phases), dilation=apart, groups=groups)
+
+
+def _interleaved(parts: Tensor, stride: Ints, size: Ints) -> Tensor:
+    """Phases `[N, C, product of strides, *count]`, in the order of their places, woven into `[N, C, *size]`."""
+    count, spatial = parts.shape[3:], len(size)
+    x = reshape(parts, (*parts.shape[:2], *stride, *count))
+    order = [axis for d in range(spatial) for axis in (2 + spatial + d, 2 + d)]
+    x = reshape(transpose(x, (0, 1, *order)), (*parts.shape[:2], *(n * s for n, s in zip(count, stride, strict=True))))
+    return slice_(x, begin=(0,) * x.ndim, shape=(*x.shape[:2], *size), step=(1,) * x.ndim)
 
 
 def _turned(w: Tensor, groups: int) -> Tensor:

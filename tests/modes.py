@@ -1,0 +1,85 @@
+"""A graph run in each of the ways graphc has: op by op, and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+import graphc as ms
+from graphc import Parameter, Tensor
+from graphc.compiler import compile_graph
+from graphc.dispatch import apply
+from graphc.ir import Graph, Node
+from graphc.op import TABLE
+from graphc.runtime import executable
+
+Result = tuple[list[np.ndarray], dict[str, np.ndarray]]
+
+
+def eagerly(graph: Graph, inputs: Sequence[np.ndarray]) -> Result:
+    """The outputs, and by name what updated inputs hold: op by op, as in PYNATIVE_MODE."""
+    values: dict[Node, Tensor] = dict(zip(graph.inputs, map(Tensor, inputs), strict=True))
+    for node in graph.nodes:
+        if node.op == "constant":
+            values[node] = Tensor(np.asarray(node.attrs["value"], node.dtype.np))
+        elif node.op != "input":
+            values[node] = apply(TABLE[node.op], tuple(values[o] for o in node.operands), node.attrs)
+    updates = {target.attrs["name"]: values[value].asnumpy() for target, value in graph.updates}
+    return [values[o].asnumpy() for o in graph.outputs], updates
+
+
+class Compiled:
+    """A graph's executable, its inputs that are no arguments bound to Parameters of their own."""
+
+    def __init__(self, graph: Graph, inputs: Sequence[np.ndarray]) -> None:
+        self.graph = graph
+        names = [node.attrs["name"] for node in graph.inputs[graph.arguments :]]
+        arrays = inputs[graph.arguments :]
+        self.bound = {name: Parameter(array, name) for name, array in zip(names, arrays, strict=True)}
+        self.executable = compile_graph(graph, list(self.bound.values()))
+
+    def __call__(self, inputs: Sequence[np.ndarray]) -> Result:
+        """Runs it from these values; what is not updated must keep its value."""
+        for parameter, array in zip(self.bound.values(), inputs[self.graph.arguments :], strict=True):
+            parameter.set_data(Tensor(array))
+        given = [Tensor(array) for array in inputs[: self.graph.arguments]]
+        outputs = [o.asnumpy() for o in self.executable(given)]
+        for tensor, array in zip(given, inputs, strict=False):
+            np.testing.assert_array_equal(tensor.asnumpy(), array)
+        updated = {target.attrs["name"] for target, _ in self.graph.updates}
+        for (name, parameter), array in zip(self.bound.items(), inputs[self.graph.arguments :], strict=True):
+            if name not in updated:
+                np.testing.assert_array_equal(parameter.asnumpy(), array)
+        return outputs, {name: self.bound[name].asnumpy() for name in updated}
+
+
+def compiled(graph: Graph, inputs: Sequence[np.ndarray]) -> Result:
+    return Compiled(graph, inputs)(inputs)
+
+
+@contextmanager
+def threads(count: int, split_everything: bool = True) -> Iterator[None]:
+    """Within, native code runs on `count` threads; kernels made within are split however small they are."""
+    before = ms.get_context("runtime_num_threads")
+    with pytest.MonkeyPatch.context() as patch:
+        if split_everything:
+            patch.setattr(executable, "ENOUGH_WORK", 0)
+        ms.set_context(runtime_num_threads=count)
+        try:
+            yield
+        finally:
+            ms.set_context(runtime_num_threads=before)
+
+
+@contextmanager
+def mode(value: int) -> Iterator[None]:
+    """Within, GRAPH_MODE or PYNATIVE_MODE."""
+    before = ms.get_context("mode")
+    ms.set_context(mode=value)
+    try:
+        yield
+    finally:
+        ms.set_context(mode=before)
