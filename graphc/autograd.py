@@ -59,11 +59,11 @@ def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources:
     for output, given in zip(outputs, cts, strict=True):
         _accumulate(found, output, given)
     for entry in reversed(tape.entries):
-        ct = found.get(id(entry.result))
-        if ct is None or id(entry.result) not in wanted:
+        ct, vjp = found.get(id(entry.result)), entry.op.vjp
+        if ct is None or vjp is None or id(entry.result) not in wanted:
             continue
         with _derivative_of(entry.result):
-            parts = entry.op.vjp(ct, entry.result, *entry.operands, **entry.attrs)  # type: ignore[misc]
+            parts = vjp(ct, entry.result, *entry.operands, **entry.attrs)
             for operand, part in zip(entry.operands, parts, strict=True):
                 if part is not None and id(operand) in wanted:
                     _accumulate(found, operand, part() if callable(part) else part)

@@ -62,10 +62,10 @@ class GradientFunction:
         if self.sens_param:
             if not args:
                 raise located(TypeError("grad: sens_param needs the cotangent of the value as the last argument"))
-            *args, sens = args  # type: ignore[assignment]
+            args, sens = args[:-1], args[-1]
         function = (lambda *inner: self.fn(*inner, **kwargs)) if kwargs else self.fn
         value, inputs, weights = differentiate(
-            function, tuple(args), self.positions or (), self.weights, self.has_aux, sens
+            function, args, self.positions or (), self.weights, self.has_aux, sens
         )
         by_input: Any = inputs[0] if self.single_position else tuple(inputs)
         by_weight: Any = weights[0] if self.single_weight else tuple(weights)

@@ -72,7 +72,7 @@ class Native:
             KeyError: `name` is not one of the names given to `compile_text`.
         """
         call = ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
-        call.native = self  # type: ignore[attr-defined]
+        call.native = self  # type: ignore[attr-defined]  # keeps the code in memory
         return call
 
 

@@ -66,7 +66,8 @@ def threads(count: int, split_everything: bool = True) -> Iterator[None]:
     before = ms.get_context("runtime_num_threads")
     with pytest.MonkeyPatch.context() as patch:
         if split_everything:
-            patch.setattr(executable, "ENOUGH_WORK", 0)
+            patch.setattr(executable, "KERNEL_NS", 0)
+            patch.setattr(executable, "STEP_NS", 0)
         ms.set_context(runtime_num_threads=count)
         try:
             yield

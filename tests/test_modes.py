@@ -169,7 +169,7 @@ def state_after_training(network: type[Any], batch: int, steps: int, optimizer: 
     parameters = net.trainable_params()
     update = {
         "adam": lambda: nn.Adam(parameters, 1e-2, weight_decay=0.01),
-        "momentum": lambda: nn.Momentum(parameters, nn.cosine_decay_lr(1e-3, 1e-1, steps, steps, 1), 0.9, use_nesterov=True),
+        "momentum": lambda: nn.Momentum(parameters, [0.1 / (k + 1) for k in range(steps)], 0.9, use_nesterov=True),
     }[optimizer]()
     criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
 
@@ -249,7 +249,8 @@ def test_modes_may_change_at_any_time() -> None:
 def draws(x: Tensor) -> tuple[Tensor, ...]:
     return (
         ops.rand(3, 5), ops.randn(7), ops.randint(0, 10, (4, 4)), ops.dropout(x, 0.5, True), ops.bernoulli(x * 0 + 0.3),
-        ops.uniform((2, 3), Tensor(-1.0), Tensor(1.0)), ops.randperm(9), ops.standard_normal((3, 3)), ops.rand(2, dtype=ms.float64),
+        ops.uniform((2, 3), Tensor(-1.0), Tensor(1.0)), ops.randperm(9), ops.standard_normal((3, 3)),
+        ops.rand(2, dtype=ms.float64),
     )  # fmt: skip
 
 

@@ -147,10 +147,10 @@ def _defined(path: Path, name: str) -> Callable[[], Any]:
         spec.loader.exec_module(module)
     except Exception as error:
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-    found = getattr(module, name, None)
+    found: Callable[[], Any] | None = getattr(module, name, None)
     if not callable(found):
         raise UsageError(f"{path} defines no class or function {name!r}")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _made(make: Callable[[], Any], model: str) -> Cell:

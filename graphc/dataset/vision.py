@@ -105,7 +105,7 @@ def parse_fill(name: str, fill_value: int | Sequence[int]) -> np.ndarray:
 def parse_range(name: str, value: float | Sequence[float], low: float, high: float = math.inf) -> tuple[float, float]:
     """A pair (min, max) within `low` to `high`."""
     try:
-        pair = tuple(float(v) for v in value)  # type: ignore[union-attr]
+        pair = tuple(float(v) for v in value)  # type: ignore[union-attr]  # a lone number is told below
     except TypeError:
         raise TypeError(f"{name}: got {value!r}, expected a pair of numbers") from None
     if len(pair) != 2 or not low <= pair[0] <= pair[1] <= high:
@@ -393,7 +393,7 @@ def pad(
         return images
     if mode is not Border.CONSTANT:
         widths = ((0, 0), (top, bottom), (left, right), (0, 0))
-        return np.asarray(np.pad(images, widths, mode=mode.value))  # type: ignore[call-overload]
+        return np.asarray(np.pad(images, widths, mode=mode.value))  # type: ignore[call-overload]  # a literal
     n, height, width, channels = images.shape
     out = np.empty((n, top + height + bottom, left + width + right, channels), images.dtype)
     out[:] = ops.saturate(colour(fill, channels, name).astype(np.float64), images.dtype)

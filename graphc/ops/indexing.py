@@ -112,7 +112,7 @@ def _parse(x: Tensor, index: Any) -> Parsed:
     """Reads an index of any form against the shape of `x`."""
     items = _expanded(x, index)
     array_like = any(not isinstance(item, (int, slice, type(None))) for item in items)
-    begin, counts, steps, turned, shape = [], [], [], [], []  # type: ignore[var-annotated]
+    begin, counts, steps, turned, shape = (list[int]() for _ in range(5))
     positions: dict[int, Any] = {}
     axis = 0
     for item in items:

@@ -41,7 +41,8 @@ class Primitive:
 
 
 def _function(name: str) -> Callable[..., Any]:
-    return getattr(import_module("graphc.ops"), name)  # type: ignore[no-any-return]
+    function: Callable[..., Any] = getattr(import_module("graphc.ops"), name)
+    return function
 
 
 def _primitive(name: str, attributes: dict[str, Any], call: Callable[..., Any]) -> type[Primitive]:

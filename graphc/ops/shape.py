@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -324,7 +325,7 @@ def concat_(*tensors: np.ndarray, axis: int) -> np.ndarray:
 def concat_vjp(ct: Tensor, y: Tensor, *tensors: Tensor, axis: int) -> Any:
     sizes = [t.shape[axis] for t in tensors]
     begins = [sum(sizes[:k]) for k in range(len(sizes))]
-    return tuple((lambda lo=lo, n=n: take_range(ct, axis, lo, n)) for lo, n in zip(begins, sizes))  # type: ignore[misc]
+    return tuple(partial(take_range, ct, axis, lo, n) for lo, n in zip(begins, sizes))
 
 
 @concat_.def_lower
