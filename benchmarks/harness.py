@@ -208,10 +208,12 @@ class Workers:
         pythons: the interpreter of each framework (see `interpreters`).
         threads: 1, which pins all of them to one core, or more.
         report: is called with a line for each contender that drops out.
+        environment: variables to set for all.
     """
 
     def __init__(
-        self, contenders: Iterable[Contender], pythons: dict[str, str], threads: int = 1, report: Any = print
+        self, contenders: Iterable[Contender], pythons: dict[str, str], threads: int = 1, report: Any = print,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.threads, self._report = threads, report
         cpus = [quietest_core()] if threads == 1 else sorted(os.sched_getaffinity(0))
@@ -220,7 +222,9 @@ class Workers:
             if contender.framework not in pythons:
                 continue
             try:
-                self.workers[contender.name] = Worker(contender, pythons[contender.framework], cpus, threads)
+                self.workers[contender.name] = Worker(
+                    contender, pythons[contender.framework], cpus, threads, environment
+                )
             except WorkerError as error:
                 report(str(error))
         self._open: dict[str, Worker] = {}

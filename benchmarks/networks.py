@@ -22,6 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     add_arguments(parser)
     parser.add_argument("--networks", default=",".join(names), help=f"some of {','.join(names)}")
     parser.add_argument("--batches", help="batch sizes (default: each network's own)")
+    parser.add_argument("--plot", metavar="FILE", help="draw the steps as bars (needs matplotlib)")
     parser.add_argument("--no-eager", action="store_true", help="leave out graphc's eager mode")
     args = parser.parse_args(argv)
     chosen = args.networks.split(",")
@@ -38,6 +39,10 @@ def main(argv: list[str] | None = None) -> None:
     figures, wrong = measure(workloads, found, pythons, threads, args.rounds, report)
     cores = "one core, CPU time" if threads == 1 else f"{threads} cores, wall time"
     print_steps(report, f"Training steps of networks, {cores}", figures, wrong, found)
+    if args.plot:
+        from plots import bars
+
+        bars(args.plot, figures)
     report.save(args, {
         "threads": threads, "loss_disagreements": wrong,
         "steps": {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()},

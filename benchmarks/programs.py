@@ -105,6 +105,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
     parser.add_argument("--programs", default=",".join(PROGRAMS), help=f"some of {','.join(PROGRAMS)}")
+    parser.add_argument("--plot", metavar="FILE", help="draw the steps as bars (needs matplotlib)")
     parser.add_argument("--no-first", action="store_true", help="leave out times to the first step and memory")
     args = parser.parse_args(argv)
     unknown = set(args.programs.split(",")) - set(PROGRAMS)
@@ -119,6 +120,10 @@ def main(argv: list[str] | None = None) -> None:
     cores = "one core, CPU time" if threads == 1 else f"{threads} cores, wall time"
     print_steps(report, f"Training steps, {cores}", figures, wrong, found)
     first = {} if args.no_first else print_first_steps(report, workloads, found, pythons, threads)
+    if args.plot:
+        from plots import bars
+
+        bars(args.plot, figures)
     report.save(args, {
         "threads": threads, "first_step": first, "loss_disagreements": wrong,
         "steps": {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()},

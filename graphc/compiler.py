@@ -95,12 +95,15 @@ def _kernels_text(schedule: Schedule, kernels: Sequence[Any]) -> str:
 _compiles = 0
 
 
-def compile_graph(graph: Graph, bound: Sequence[Tensor]) -> Executable:
-    """An executable of the graph, its inputs that are no arguments bound to these tensors."""
+def compile_graph(graph: Graph, bound: Sequence[Tensor], dump: bool = True) -> Executable:
+    """An executable of the graph, its inputs that are no arguments bound to these tensors.
+
+    With `dump`, and where `save_graphs` is set, the text of every stage is written.
+    """
     from graphc.runtime.executable import Executable
 
     program = compile_program(graph)
-    if context.get_context("save_graphs"):
+    if dump and context.get_context("save_graphs"):
         _dump(graph)
     return Executable(program, bound)
 
@@ -129,7 +132,7 @@ def run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type
     if executable is None:
         inputs = tuple(input_node(f"x{i}", t) for i, t in enumerate(types))
         node = Node(op.name, inputs, attrs, type_)
-        executable = _single[key] = compile_graph(Graph(op.name, inputs, (node,)), ())
+        executable = _single[key] = compile_graph(Graph(op.name, inputs, (node,)), (), dump=False)
     return executable(operands)[0]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import logging
+import warnings
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,11 @@ from graphc.trace import Traced, flatten, trace, with_tensors
 if TYPE_CHECKING:
     from graphc.runtime.executable import Executable
 
+
+logger = logging.getLogger("graphc.jit")
+
+EVERY_CALL = 6
+"""After so many calls in a row that each needed a trace of their own, a warning says so."""
 
 KEPT = 4
 """How many traces of one signature are kept, each valid for another state of the Cells it visits."""
@@ -52,6 +59,8 @@ class Jitted:
         self.name = name or getattr(function, "__name__", type(function).__name__).strip("<>")
         self.cache: dict[Hashable, Compiled] = {}
         self._earlier: dict[Hashable, list[Compiled]] = {}
+        self._last_key: Hashable = None
+        self._in_a_row = 0
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -81,6 +90,8 @@ class Jitted:
         entry = self.cache.get(key)
         if entry is None or not entry.still_valid():
             entry = self.cache[key] = self._earlier_one(key) or self._traced(key, args, kwargs)
+        else:
+            self._in_a_row = 0
         return entry, leaves
 
     def _earlier_one(self, key: Hashable) -> Compiled | None:
@@ -88,11 +99,46 @@ class Jitted:
         return next((entry for entry in self._earlier.get(key, ()) if entry.still_valid()), None)
 
     def _traced(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
+        self._announce(key)
         entry = Compiled(trace(self.function, args, kwargs, self.name))
         kept = self._earlier.setdefault(key, [])
         kept.insert(0, entry)
         del kept[KEPT:]
         return entry
+
+
+    def _announce(self, key: Hashable) -> None:
+        """Says why there is another trace: in the log `graphc.jit`, and once as a warning if every call needs one."""
+        before, self._last_key = self._last_key, key
+        self._in_a_row += 1
+        if before is None:
+            logger.info("%s: traced for %s", self.name, signature_text(key))
+            return
+        if key in self.cache:
+            change = f"a Cell or captured tensor changed; still {signature_text(key)}"
+        else:
+            change = f"{signature_text(before)} became {signature_text(key)}"
+        logger.info("%s: traced again: %s", self.name, change)
+        if self._in_a_row == EVERY_CALL:
+            warnings.warn(
+                f"{self.name} was compiled anew in each of the last {EVERY_CALL} calls; last: {change}. Shapes, dtypes "
+                "and arguments that are no tensors are part of the signature; pass numbers that change as Tensors.",
+                stacklevel=4,
+            )
+
+
+def signature_text(key: Hashable) -> str:
+    """A signature as text: tensors as their types, other arguments as they are."""
+    if not isinstance(key, tuple):
+        return str(key)
+    if key and isinstance(key[0], type):
+        items = key[1:]
+        if key[0] is dict:
+            return ", ".join(f"{k}={signature_text(item)}" for k, item in items)  # type: ignore[misc]
+        if key[0] in (tuple, list):
+            return "(" + ", ".join(filter(None, map(signature_text, items))) + ")"
+        return ", ".join(map(repr, items))
+    return "(" + ", ".join(map(signature_text, key)) + ")"
 
 
 def _all_tensors(args: tuple[Any, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""JAX: `jit` of the whole step, parameters and optimizer state donated."""
+"""JAX: `jit` of the whole step, parameters and optimizer state donated; images channels last, which it runs faster."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Layer = tuple[int, ...]
 
 
 def conv(x: Any, weight: Any, bias: Any) -> Any:
-    y = lax.conv_general_dilated(x, weight, (1, 1), "VALID", dimension_numbers=("NCHW", "OIHW", "NCHW"))
-    return y + bias[None, :, None, None]
+    weight = weight.transpose(2, 3, 1, 0)
+    return lax.conv_general_dilated(x, weight, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")) + bias
 
 
 def pool(x: Any) -> Any:
-    return lax.reduce_window(x, -jnp.inf, lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+    return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
 
 def drop(x: Any, key: Any, rate: float) -> Any:
@@ -38,9 +38,10 @@ def dense_stack(x: Any, parameters: list[Any]) -> Any:
 def convolutional(p: list[Any], x: Any, key: Any, rate: float) -> Any:
     """Two convolutions with pooling and dropout, then dense layers."""
     first, second = jax.random.split(key)
+    x = x.transpose(0, 2, 3, 1)
     x = drop(pool(jax.nn.relu(conv(x, p[0], p[1]))), first, rate)
     x = drop(pool(jax.nn.relu(conv(x, p[2], p[3]))), second, rate)
-    return dense_stack(x.reshape(x.shape[0], -1), p[4:])
+    return dense_stack(x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1), p[4:])
 
 
 def dense(p: list[Any], x: Any, key: Any, rate: float) -> Any:
@@ -101,6 +102,7 @@ class Session:
         layers = shapes(**workload.sizes)
         self.parameters = [jnp.asarray(value) for value in initial_values(layers, [False] * len(layers))]
         update = {"sgd": sgd, "momentum": momentum, "adam": adam}[workload.optimizer]
+
         def zeros() -> list[Any]:
             return [jnp.zeros_like(p) for p in self.parameters]
 

@@ -202,7 +202,8 @@ def conv_grad_input(
         [_phase(r, *d) for r in range(d[0])]
         for d in zip(stride, dilation, w.shape[2:], size, before, strict=True)
     ]  # fmt: skip
-    parts = [_conv_phase(ct, w, groups, chosen) for chosen in product(*(sorted(p, key=lambda one: one.place) for p in phases))]
+    ordered = (sorted(p, key=lambda one: one.place) for p in phases)
+    parts = [_conv_phase(ct, w, groups, chosen) for chosen in product(*ordered)]
     if len(parts) == 1:
         return parts[0]
     return _interleaved(stack(parts, axis=2), stride, size)
@@ -216,7 +217,7 @@ class _Phase(NamedTuple):
     """
 
     place: int  # of its first element among the stride's first ones
-    count: int  # elements of the widest phase; a narrower one has some that are cut off
+    extent: int  # elements of the widest phase; a narrower one has some that are cut off
     taps: tuple[int, int, int]  # first, how many, step
     apart: int  # outputs between the reads of neighbouring taps
     low: int  # zeros before the cotangent
@@ -235,7 +236,7 @@ def _phase(residue: int, stride: int, dilation: int, kernel: int, size: int, bef
 
 def _conv_phase(ct: Tensor, w: Tensor, groups: int, phases: tuple[_Phase, ...]) -> Tensor:
     """One phase of the input's gradient: a convolution of the cotangent with the taps that meet it."""
-    count = tuple(p.count for p in phases)
+    count = tuple(p.extent for p in phases)
     if any(p.taps[1] == 0 for p in phases):
         return filled(0, ct.dtype, (ct.shape[0], w.shape[1] * groups, *count))
     begin, shape, step = zip(*(p.taps for p in phases), strict=True)
