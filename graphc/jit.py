@@ -123,7 +123,7 @@ class Jitted:
             warnings.warn(
                 f"{self.name} was compiled anew in each of the last {EVERY_CALL} calls; last: {change}. Shapes, dtypes "
                 "and arguments that are no tensors are part of the signature; pass numbers that change as Tensors.",
-                stacklevel=4,
+                stacklevel=5,
             )
 
 
@@ -137,7 +137,6 @@ def signature_text(key: Hashable) -> str:
             return ", ".join(f"{k}={signature_text(item)}" for k, item in items)  # type: ignore[misc]
         if key[0] in (tuple, list):
             return "(" + ", ".join(filter(None, map(signature_text, items))) + ")"
-        return ", ".join(map(repr, items))
     return "(" + ", ".join(map(signature_text, key)) + ")"
 
 

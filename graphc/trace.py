@@ -282,6 +282,9 @@ class _Content:
                 hash(value)
                 self.key = value
 
+    def __repr__(self) -> str:
+        return f"{self.value!r:.60}"
+
     def __hash__(self) -> int:
         return hash((type(self.value), self.key))
 

@@ -342,6 +342,8 @@ class Writer:
         known = self._known(atom)
         if known is not None:
             return known
+        if atom not in self._checks:
+            return i64(0)  # only part of an error's position: no value depends on it, so the first place stands for all
         b = self.b
         raw = self.value(atom.value)
         guard = None if atom.guard is None else self.value(atom.guard)

@@ -1,0 +1,45 @@
+"""Another trace says why: in the log, and once as a warning where every call needs one."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import numpy as np
+import pytest
+
+import graphc as ms
+from graphc import Tensor
+
+
+def test_the_log_says_what_changed(caplog: pytest.LogCaptureFixture) -> None:
+    double = ms.jit(lambda x, factor: x * factor)
+    with caplog.at_level(logging.INFO, logger="graphc.jit"):
+        double(Tensor(np.ones(3, np.float32)), 2.0)
+        double(Tensor(np.ones(3, np.float32)), 2.0)
+        double(Tensor(np.ones(4, np.float32)), 2.5)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2
+    assert "traced for ((f32[3], 2.0))" in messages[0]
+    assert "((f32[3], 2.0)) became ((f32[4], 2.5))" in messages[1]
+
+
+def test_a_function_compiled_at_every_call_warns_once() -> None:
+    scale = ms.jit(lambda x, factor: x * factor)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for factor in range(12):
+            scale(Tensor(np.ones(3, np.float32)), float(factor))
+    assert [w.category for w in caught] == [UserWarning]
+    assert "compiled anew in each of the last 6 calls" in str(caught[0].message)
+    assert caught[0].filename == __file__
+
+
+def test_signatures_that_come_back_do_not_warn() -> None:
+    double = ms.jit(lambda x: x * 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            for n in (2, 3, 4, 5):
+                double(Tensor(np.ones(n, np.float32)))
+                double(Tensor(np.ones(n, np.float32)))
