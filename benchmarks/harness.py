@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import platform
 import queue
@@ -238,9 +239,14 @@ class Workers:
         for worker in self.workers.values():
             worker.close()
 
-    def open(self, workload: Workload, dropout: bool = True) -> None:
-        """Has every worker build the workload and make its first step. Those that cannot sit it out."""
-        self._each_opens(lambda worker: worker.ask("open", workload=workload.to_json(), dropout=dropout))
+    def open(self, workload: Workload, dropout: bool = True) -> dict[str, float]:
+        """Has every worker build the workload and make its first step. Those that cannot sit it out.
+
+        Returns:
+            The seconds that it took each.
+        """
+        answers = self._each_opens(lambda worker: worker.ask("open", workload=workload.to_json(), dropout=dropout))
+        return {name: answer["seconds"] for name, answer in answers.items()}
 
     def open_kernel(self, case: dict[str, Any]) -> dict[str, Any]:
         """Has every worker build a kernel's call; returns each one's digest of the result."""
@@ -401,13 +407,15 @@ def contenders(pythons: dict[str, str]) -> list[Contender]:
 
 
 def disagreements(losses: dict[str, list[float]], tolerance: float = 1e-3) -> dict[str, float]:
-    """The contenders whose losses differ from the median of all, with the greatest relative difference."""
+    """The contenders whose losses differ from the median of all, with the greatest difference (relative above 1)."""
     found = {}
     for step in range(max(map(len, losses.values()), default=0)):
-        middle = statistics.median(values[step] for values in losses.values())
+        finite = [values[step] for values in losses.values() if math.isfinite(values[step])]
+        middle = statistics.median(finite) if finite else 0.0
         for name, values in losses.items():
-            difference = abs(values[step] - middle) / max(abs(middle), 1e-6)
-            if not difference <= tolerance:  # a NaN differs
+            loss = values[step]
+            difference = abs(loss - middle) / max(abs(middle), 1.0) if math.isfinite(loss) else math.inf
+            if difference > tolerance:
                 found[name] = max(difference, found.get(name, 0.0))
     return found
 

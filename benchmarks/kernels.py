@@ -3,8 +3,8 @@
     python benchmarks/kernels.py --torch-python /opt/torch/bin/python --families matmul,convolution
 
 A time is that of the call from Python, as users make it, but results are made in memory that was used before: fresh
-pages from the system would cost more than most kernels, in every framework. The limits are measured: multiply-adds in registers, and the
-bandwidth of the level of memory that a kernel's operands and results fit in.
+pages from the system would cost more than most kernels, in every framework. The limits are measured: multiply-adds in
+registers, and the bandwidth of the level of memory that a kernel's operands and results fit in.
 """
 
 from __future__ import annotations

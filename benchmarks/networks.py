@@ -9,6 +9,8 @@ widths, each at several batch sizes.
 from __future__ import annotations
 
 import argparse
+import tempfile
+from pathlib import Path
 
 from harness import Report, add_arguments, contenders, interpreters, thread_count
 from programs import measure, print_steps
@@ -36,15 +38,20 @@ def main(argv: list[str] | None = None) -> None:
     ]  # fmt: skip
     batches = [int(batch) for batch in args.batches.split(",")] if args.batches else None
     workloads = [workload for workload in networks(batches) if workload.model in chosen]
-    figures, wrong = measure(workloads, found, pythons, threads, args.rounds, report)
+    with tempfile.TemporaryDirectory() as folder:  # so that no compiled code is found from before
+        fresh = {cache: str(Path(folder, cache)) for contender in found for cache in contender.caches}
+        figures, wrong, first = measure(workloads, found, pythons, threads, args.rounds, report, fresh)
     cores = "one core, CPU time" if threads == 1 else f"{threads} cores, wall time"
     print_steps(report, f"Training steps of networks, {cores}", figures, wrong, found)
+    names = [contender.name for contender in found]
+    rows = [[label, *(f"{by[n]:.2f}" if n in by else "-" for n in names)] for label, by in first.items()]
+    report.table("Time to the first step", ["s, nothing cached", *names], rows, "Building the network included.")
     if args.plot:
         from plots import bars
 
         bars(args.plot, figures)
     report.save(args, {
-        "threads": threads, "loss_disagreements": wrong,
+        "threads": threads, "loss_disagreements": wrong, "first_step": first,
         "steps": {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()},
     })  # fmt: skip
 

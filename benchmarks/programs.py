@@ -31,22 +31,28 @@ from harness import (
 )
 from workloads import PROGRAMS, Workload
 
+Measured = tuple[dict[str, dict[str, Figure]], dict[str, dict[str, float]], dict[str, dict[str, float]]]
+
 
 def measure(
     workloads: list[Workload], found: list[Contender], pythons: dict[str, str], threads: int, rounds: int,
-    report: Report,
-) -> tuple[dict[str, dict[str, Figure]], dict[str, dict[str, float]]]:
-    """The figures of each workload by contender, and who disagreed about its losses."""
-    figures, wrong = {}, {}
-    with Workers(found, pythons, threads, report.console.print) as workers:
+    report: Report, environment: dict[str, str] | None = None,
+) -> Measured:
+    """Measures each workload by every contender.
+
+    Returns:
+        The figures, who disagreed about losses (and by how much), and the seconds to the end of the first step.
+    """
+    figures, wrong, first = {}, {}, {}
+    with Workers(found, pythons, threads, report.console.print, environment) as workers:
         for workload in workloads:
             with progress(report.console, workload.label):
-                workers.open(workload, dropout=False)
+                first[workload.label] = workers.open(workload, dropout=False)
                 wrong[workload.label] = disagreements(workers.losses())
                 if workload.model == "cnn":
                     workers.open(workload)
                 figures[workload.label] = workers.measure(rounds)
-    return figures, wrong
+    return figures, wrong, first
 
 
 def print_steps(
@@ -116,7 +122,7 @@ def main(argv: list[str] | None = None) -> None:
     workloads = [PROGRAMS[name] for name in args.programs.split(",")]
     pythons = interpreters(args)
     found = contenders(pythons)
-    figures, wrong = measure(workloads, found, pythons, threads, args.rounds, report)
+    figures, wrong, _ = measure(workloads, found, pythons, threads, args.rounds, report)
     cores = "one core, CPU time" if threads == 1 else f"{threads} cores, wall time"
     print_steps(report, f"Training steps, {cores}", figures, wrong, found)
     first = {} if args.no_first else print_first_steps(report, workloads, found, pythons, threads)

@@ -9,12 +9,31 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from graphc import nn, ops, train
+from graphc import aliases, amp, nn, ops, train
+from graphc.amp import DynamicLossScaleManager, FixedLossScaleManager
 from graphc.context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context, set_device
 from graphc.dispatch import set_kernel_runner
-from graphc.dtype import bool_, float32, float64, int32, int64, uint8
+from graphc.dtype import (
+    bool_,
+    dtype_to_nptype,
+    dtype_to_pytype,
+    float32,
+    float64,
+    int32,
+    int64,
+    missing,
+    pytype_to_dtype,
+    uint8,
+)
 from graphc.gradients import GradOperation, grad, jacrev, jvp, value_and_grad, vjp
+from graphc.hints import jit_class, lazy_inline, mutable
 from graphc.jit import jit
+from graphc.parallel import (
+    ParallelMode,
+    get_auto_parallel_context,
+    reset_auto_parallel_context,
+    set_auto_parallel_context,
+)
 from graphc.random import get_seed, set_seed
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
 from graphc.tensor import Parameter, ParameterTuple, Tensor, from_numpy, is_tensor, tensor
@@ -27,15 +46,22 @@ if TYPE_CHECKING:
 __all__ = [
     "GRAPH_MODE",
     "PYNATIVE_MODE",
+    "DynamicLossScaleManager",
+    "FixedLossScaleManager",
     "GradOperation",
     "Model",
+    "ParallelMode",
     "Parameter",
     "ParameterTuple",
     "Tensor",
+    "amp",
     "bool_",
+    "dtype_to_nptype",
+    "dtype_to_pytype",
     "float32",
     "float64",
     "from_numpy",
+    "get_auto_parallel_context",
     "get_context",
     "get_seed",
     "grad",
@@ -44,12 +70,18 @@ __all__ = [
     "is_tensor",
     "jacrev",
     "jit",
+    "jit_class",
     "jvp",
+    "lazy_inline",
     "load_checkpoint",
     "load_param_into_net",
+    "mutable",
     "nn",
     "ops",
+    "pytype_to_dtype",
+    "reset_auto_parallel_context",
     "save_checkpoint",
+    "set_auto_parallel_context",
     "set_context",
     "set_device",
     "set_seed",
@@ -68,6 +100,7 @@ def _run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], typ
 
 
 set_kernel_runner(_run_kernel)
+aliases.install("graphc")
 
 __version__ = "0.1.0"
 
@@ -76,4 +109,4 @@ def __getattr__(name: str) -> Any:
     """Packages that are loaded when first named: `graphc.dataset`, `graphc.vision`, `graphc.experimental`."""
     if name in ("dataset", "experimental", "vision"):
         return importlib.import_module(f"graphc.{name}")
-    raise AttributeError(f"module 'graphc' has no attribute {name!r}")
+    raise missing("graphc", name)

@@ -92,3 +92,39 @@ def promote(x: DType, y: DType) -> DType:
         return x
     order = (bool_, uint8, int32, int64, float32, float64)
     return max(x, y, key=order.index)
+
+
+def dtype_to_nptype(type_: DType) -> type[np.generic]:
+    """NumPy's scalar type of an element type: `numpy.float32` for float32."""
+    return dtype_of(type_).np.type
+
+
+def dtype_to_pytype(type_: DType) -> type:
+    """Python's type of an element type: `float` for float32 and float64, `int` for integers, `bool`."""
+    dtype = dtype_of(type_)
+    return float if dtype.is_float else int if dtype.is_int else bool
+
+
+def pytype_to_dtype(obj: Any) -> DType:
+    """The element type of Python's `float` (float32), `int` (int64) and `bool`, or of a NumPy type.
+
+    Raises:
+        TypeError: there is none.
+    """
+    return dtype_of(obj)
+
+
+_ABSENT = frozenset(
+    "int8 int16 uint16 uint32 uint64 float16 half bfloat16 complex64 complex128 float8_e4m3fn float8_e5m2".split()
+)
+
+
+def missing(module: str, name: str) -> AttributeError:
+    """The error for a name that a module lacks: it says more where the name is one of MindSpore's element types."""
+    if name in _ABSENT:
+        return AttributeError(f"graphc has no {name}: its element types are {', '.join(d.name for d in ALL)}")
+    return AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

@@ -203,7 +203,7 @@ class LoopBuilder:
         """`kind` (sum, prod, max, min, any, all, argmax, argmin) of `body(k)` over k in range(n).
 
         Sums and products have a defined order: sixteen partial results over k mod 16, each in the order of k, folded by
-        halves (8, 4, 2, 1).
+        halves (8, 4, 2, 1). The zero among floats that max and min give is 0.0, never -0.0.
         """
         var = self.var("k", n)
         value = body(Ix.of(var))

@@ -37,9 +37,36 @@ def plan_memory(schedule: Schedule) -> MemoryPlan:
     for _, value in graph.updates:
         if value in live:  # committed after the last group
             live[value] = (live[value][0], len(schedule.groups))
-    offsets, size = _pack(schedule, live)
-    homes.update({node: Home("arena", offset) for node, offset in offsets.items()})
-    return MemoryPlan(homes, size, _largest_live_set(schedule, live), live)
+    first = _in_place(schedule, live)
+    spans: dict[Node, tuple[int, int]] = {}  # of values that share bytes, by the first of them
+    for node, (start, end) in live.items():
+        known = spans.get(first[node], (start, end))
+        spans[first[node]] = (min(start, known[0]), max(end, known[1]))
+    offsets, size = _pack(schedule, spans)
+    homes.update({node: Home("arena", offsets[first[node]]) for node in live})
+    return MemoryPlan(homes, size, _largest_live_set(schedule, spans), live)
+
+
+def _in_place(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> dict[Node, Node]:
+    """For every arena value the one whose bytes it takes over, and that one's, and so on: the first; or itself.
+
+    A group may write over an operand that nobody reads after it, if it reads it only at the element it is about to
+    store. (It computes all that it stores at an element before it stores any of it.)
+    """
+    first = {node: node for node in live}
+    for at, group in enumerate(schedule.groups):
+        free = [] if group.handmade else [n for n in schedule.reads(group) if n in live and live[n][1] == at]
+        for store in group.stores:
+            over = next((n for n in free if store in live and _fits_over(schedule, group, n, store)), None)
+            if over is not None:
+                free.remove(over)
+                first[store] = first[over]
+    return first
+
+
+def _fits_over(schedule: Schedule, group: Group, read: Node, store: Node) -> bool:
+    same = schedule.layout(read) == schedule.layout(store) and read.dtype.itemsize == store.dtype.itemsize
+    return same and reads_in_step(group, read, store)
 
 
 def _may_overwrite(
@@ -96,11 +123,7 @@ def _largest_live_set(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> 
 
 
 def _pack(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> tuple[dict[Node, int], int]:
-    """Offsets by best fit, the largest values first; values that live at once do not overlap.
-
-    A value whose last reader writes another one of its type in step with reading it counts as gone when that reader
-    starts, so that the reader may work in place.
-    """
+    """Offsets by best fit, the largest values first; values that live at once do not overlap."""
     order = sorted(live, key=lambda n: (-_bytes(schedule, n), live[n][0]))
     placed: list[tuple[int, int, Node]] = []
     offsets: dict[Node, int] = {}

@@ -436,9 +436,10 @@ class Writer:
             return identity(kind, value.dtype, 1)
         if kind in ("argmax", "argmin"):
             return self._extreme_position(value)
-        if self.is_vector(value):
-            return self._reduce_in_lanes(value)
-        return self._reduce_across(value)
+        result = self._reduce_in_lanes(value) if self.is_vector(value) else self._reduce_across(value)
+        if kind in ("max", "min") and value.dtype.is_float:  # which zero came out depends on the order: make it 0.0
+            result = self.b.fadd(result, const(0.0, result.type))
+        return result
 
     def _combine(self, kind: str, dtype: DType, x: Val, y: Val) -> Val:
         name = {"sum": "add", "prod": "mul", "any": "or", "all": "and"}.get(kind, kind)

@@ -24,6 +24,7 @@ import graphc.random
 from graphc import GRAPH_MODE, PYNATIVE_MODE, Tensor, nn, ops
 from graphc.dtype import float32
 from graphc.nn.cell import Cell
+from graphc.op import TABLE
 
 # Random graphs
 
@@ -275,3 +276,22 @@ def test_random_numbers_go_on_across_modes() -> None:
     found = [t.asnumpy() for call in (draws, compiled_draws, compiled_draws, draws) for t in call(x)]
     for a, b in zip(found, wanted, strict=True):
         assert_same(a, b)
+
+
+# Zeros
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_the_sign_of_a_reduced_zero_does_not_depend_on_the_kernel(name: str) -> None:
+    """Along the lanes or across them, directly or through a transpose: of zeros of both signs the same one comes out."""
+    op = TABLE[name]
+    x = np.zeros((20, 33), np.float32)
+    x[:, :16] = -0.0
+
+    def reductions(x: Tensor) -> tuple[Tensor, ...]:
+        turned = ops.transpose(x, (1, 0))
+        return op(turned, run=(0, 1)), op(x, run=(1, 2)), op(turned * 1.0, run=(0, 1)), op(x, run=(0, 1)), op(x, run=(0, 2))
+
+    for a, b in zip(ms.jit(reductions)(Tensor(x)), reductions(Tensor(x)), strict=True):
+        assert_same(a.asnumpy(), b.asnumpy())
+        assert not np.signbit(a.asnumpy()).any()

@@ -7,8 +7,9 @@ from typing import Any
 from graphc import ops
 from graphc.dispatch import assign
 from graphc.dtype import float32, int32
-from graphc.gradients import value_and_grad
+from graphc.gradients import GradOperation, value_and_grad
 from graphc.nn import check
+from graphc.nn.basic import Identity
 from graphc.nn.cell import Cell
 from graphc.nn.optim import Optimizer
 from graphc.tensor import Parameter, ParameterTuple, Tensor
@@ -86,8 +87,35 @@ class ForwardValueAndGrad(Cell):
         return value_and_grad(self.network, positions, weights, sens_param=self.sens_param)(*inputs)
 
 
+class DistributedGradReducer(Cell):
+    """The mean of gradients over all devices: graphc runs on one, so they are returned as they are.
+
+    Args:
+        parameters: the Parameters that the gradients are of.
+        mean: average over the devices rather than add.
+        degree: how many devices there are: 1.
+        fusion_type: in how many messages they are sent; none are.
+        group: the name of the devices that take part.
+    """
+
+    def __init__(
+        self, parameters: Any, mean: bool | None = None, degree: int | None = None, fusion_type: int = 1,
+        group: str = "world_group",
+    ) -> None:
+        super().__init__(auto_prefix=False)
+        if degree not in (None, 1):
+            raise ValueError(f"For 'DistributedGradReducer', the 'degree' must be 1: one process, but got {degree!r}.")
+
+    def construct(self, grads: Any) -> Any:
+        return grads
+
+
 class TrainOneStepCell(Cell):
     """One training step: the loss, its gradients, the optimizer's update.
+
+    A subclass may write the step in its own `construct`, with `network`, `weights`, `sens`, `optimizer`; with `grad`,
+    the GradOperation by weights that takes a cotangent; and with `grad_reducer`, which returns the gradients of one
+    device as they are.
 
     Args:
         network: returns the loss.
@@ -105,6 +133,9 @@ class TrainOneStepCell(Cell):
         self.network, self.optimizer = network, optimizer
         self.weights = ParameterTuple(optimizer.parameters)
         self.sens = 1.0 if sens is None else sens
+        self.grad = GradOperation(get_by_list=True, sens_param=True)
+        self.grad_no_sens = GradOperation(get_by_list=True)
+        self.reducer_flag, self.grad_reducer = False, Identity()
         self.return_grad = check.boolean("TrainOneStepCell", "return_grad", return_grad)
         self.network.set_train()
 

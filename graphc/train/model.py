@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from graphc import context
+from graphc.amp import LossScaleManager, train_step_cell
 from graphc.nn.cell import Cell
 from graphc.nn.wrap import TrainOneStepCell, WithEvalCell, WithLossCell
 from graphc.tensor import Tensor, from_numpy
@@ -42,7 +43,8 @@ class Model:
         eval_indexes: which of its outputs are the loss, the predictions and the labels: three ints. Without it every
             metric gets all outputs.
         amp_level, boost_level: only "O0": everything is computed in the types the program uses.
-        kwargs: MindSpore's `loss_scale_manager` and `boost_config_dict` can only be None, `keep_batchnorm_fp32` True.
+        kwargs: `loss_scale_manager`, a `LossScaleManager` of `graphc.amp`, scales the loss; MindSpore's `boost_config_dict`
+            can only be None, and `keep_batchnorm_fp32` only True.
     Raises:
         TypeError, ValueError: an argument is not as described.
     """
@@ -52,7 +54,7 @@ class Model:
         eval_network: Cell | None = None, eval_indexes: list[int] | None = None, amp_level: str = "O0",
         boost_level: str = "O0", **kwargs: Any,
     ) -> None:
-        _check_levels(amp_level, boost_level, kwargs)
+        _check_levels(amp_level, boost_level, dict(kwargs))
         for name, cell in (("network", network), ("eval_network", eval_network)):
             if not isinstance(cell, Cell) and (cell is not None or name == "network"):
                 raise TypeError(f"Model: {name} must be a Cell, got {type(cell).__name__}")
@@ -61,6 +63,7 @@ class Model:
         if optimizer is not None and (not callable(optimizer) or not hasattr(optimizer, "parameters")):
             raise TypeError(f"Model: optimizer must be an Optimizer, got {type(optimizer).__name__}")
         self._network, self._loss_fn, self._optimizer = network, loss_fn, optimizer
+        self._loss_scale_manager = kwargs.get("loss_scale_manager")
         self._metrics: dict[str, Metric] = get_metrics(metrics)
         if self._metrics and loss_fn is None and eval_network is None:
             raise ValueError("Model: metrics need a loss_fn or an eval_network, got neither")
@@ -103,7 +106,7 @@ class Model:
         if self._optimizer is not None:
             with_loss = network if self._loss_fn is None else WithLossCell(network, self._loss_fn)
             with _mode(network, training=True):  # which TrainOneStepCell sets and leaves so
-                return TrainOneStepCell(with_loss, self._optimizer)
+                return train_step_cell(with_loss, self._optimizer, self._loss_scale_manager)
         if self._loss_fn is not None:
             raise ValueError("Model.train: training needs an optimizer, got loss_fn without one")
         if not any(hasattr(cell, "global_step") for _, cell in network.cells_and_names()):
@@ -447,7 +450,10 @@ def _check_levels(amp_level: str, boost_level: str, further: dict[str, Any]) -> 
     for name, level in (("amp_level", amp_level), ("boost_level", boost_level)):
         if level != "O0":
             raise ValueError(f"Model: {name} must be 'O0': nothing is computed in half precision, got {level!r}")
-    allowed = {"loss_scale_manager": None, "boost_config_dict": None, "keep_batchnorm_fp32": True}
+    manager = further.pop("loss_scale_manager", None)
+    if manager is not None and not isinstance(manager, LossScaleManager):
+        raise TypeError(f"Model: loss_scale_manager must be a LossScaleManager, got {type(manager).__name__}")
+    allowed = {"boost_config_dict": None, "keep_batchnorm_fp32": True}
     for name, value in further.items():
         if name not in allowed:
             raise TypeError(f"Model: unknown argument {name!r}")
