@@ -325,7 +325,7 @@ def first_step(
             try:
                 found[run] = worker.ask("open", workload=workload.to_json())["seconds"]
                 found["import"] = worker.import_seconds
-                worker.ask("losses", count=5)
+                worker.ask("losses", count=2)
                 found["peak"] = worker.ask("memory")["peak"]
             finally:
                 worker.close()

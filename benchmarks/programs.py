@@ -66,7 +66,7 @@ def print_steps(
         best = fastest_peer(measured)
         ratios = [ratio(measured.get(name), best) for name in ("graphc graph", "graphc eager")]
         rows.append([label, *(cell(measured.get(name)) for name in names), *ratios])
-    columns = ["ms per step", *names, "graph against fastest peer", "eager against fastest peer"]
+    columns = ["ms per step", *names, "graph: best peer", "eager: best peer"]
     report.table(title, columns, rows, "~ noisy: interquartile range above 10 % of the median")
     for label, differences in wrong.items():
         for name, difference in differences.items():

@@ -26,6 +26,7 @@ class Workload:
         optimizer: "sgd", "momentum" (0.9) or "adam".
         lr: the learning rate.
         sizes: arguments of the model.
+        name: what tables call it; by default the model and its sizes.
     """
 
     model: str
@@ -36,12 +37,13 @@ class Workload:
     optimizer: str = "adam"
     lr: float = 1e-3
     sizes: dict[str, int] = field(default_factory=dict)
+    name: str = ""
 
     @property
     def label(self) -> str:
         """What tables call it."""
         sizes = " ".join(f"{name}={size}" for name, size in self.sizes.items())
-        return " ".join(filter(None, (self.model, sizes, f"batch {self.batch}")))
+        return f"{self.name or ' '.join(filter(None, (self.model, sizes)))} batch {self.batch}"
 
     def batches(self, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Inputs float32 [batch, *inputs] and labels: int32 [batch], or float32 where the target is not a class."""
@@ -87,7 +89,7 @@ def initial_values(shapes: Sequence[tuple[int, ...]], ones: Sequence[bool]) -> l
 
 PROGRAMS = {
     "linear": Workload("linear", 100, (1,), "line", "mse", "sgd", 0.01),
-    "mlp": Workload("mlp", 64, (1, 28, 28), optimizer="sgd", lr=1e-2, sizes={"inputs": 784, "hidden": 512}),
+    "mlp": Workload("mlp", 64, (1, 28, 28), optimizer="sgd", lr=1e-2, sizes={"inputs": 784, "hidden": 512}, name="mlp"),
     "cnn": Workload("cnn", 256, (1, 28, 28)),
     "cifar": Workload("cifar", 64, (3, 32, 32)),
     "lenet": Workload("lenet", 32, (1, 32, 32), optimizer="momentum", lr=0.01),

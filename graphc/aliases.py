@@ -10,6 +10,7 @@ Each is a module without names of its own: it gives those of its homes, which ar
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -80,7 +81,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "train.callback._callback": ("train.callback",),
     "train.loss_scale_manager": ("amp",),
 }
-"""Name of a module -> the modules whose names it gives, both without the leading `graphc.`; earlier homes come first."""
+"""Name of a module -> the modules whose names it gives, both without the leading `graphc.`; earlier ones come first."""
 
 
 class Alias(ModuleType):
@@ -113,7 +114,7 @@ def install(package: str) -> None:
         name = f"{package}.{short}"
         homes = tuple(f"{package}.{home}".rstrip(".") for home in relative)
         if name in sys.modules:
-            sys.modules[name].__getattr__ = lambda n, name=name, homes=homes: _find(name, homes, n)  # type: ignore[method-assign]
+            sys.modules[name].__getattr__ = partial(_find, name, homes)  # type: ignore[method-assign]  # PEP 562
             continue
         alias = sys.modules[name] = Alias(name, homes)
         parent, _, child = name.rpartition(".")

@@ -22,7 +22,7 @@ __all__ = [
 
 
 def all_finite(inputs: Any) -> Tensor:
-    """Whether no element of any of the tensors in `inputs` (a tuple, list or dict) is infinite or NaN: a bool scalar."""
+    """Whether no element of the tensors in `inputs` (a tuple, list or dict) is infinite or NaN: a bool scalar."""
     tensors = inputs.values() if isinstance(inputs, dict) else [inputs] if isinstance(inputs, Tensor) else inputs
     finite = [ops.all(ops.isfinite(t)) for t in tensors]
     if not finite:
@@ -213,6 +213,8 @@ def build_train_network(
     for name, value in (("level", level), ("boost_level", boost_level)):
         _check_level("build_train_network", name, value)
     if keep_batchnorm_fp32 is not True:
-        raise ValueError(f"For 'build_train_network', 'keep_batchnorm_fp32' must be True, but got {keep_batchnorm_fp32!r}.")
+        raise ValueError(
+            f"For 'build_train_network', 'keep_batchnorm_fp32' must be True, but got {keep_batchnorm_fp32!r}."
+        )
     with_loss = network if loss_fn is None else WithLossCell(network, loss_fn)
     return train_step_cell(with_loss, optimizer, loss_scale_manager)

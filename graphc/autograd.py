@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from graphc.dispatch import located, state
 from graphc.op import TABLE, Op
-from graphc.tensor import Tensor
+from graphc.tensor import Parameter, Tensor
 
 
 class Entry(NamedTuple):
@@ -27,9 +27,26 @@ class Tape:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.before: list[Entry] = []  # identities from Parameters to the values that they had when they were read
+        self._reads: dict[int, list[int]] = {}  # id of a Parameter -> the entries that read the value it has now
 
     def record(self, op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], result: Tensor) -> None:
+        for operand in operands:
+            if isinstance(operand, Parameter):
+                self._reads.setdefault(id(operand), []).append(len(self.entries))
         self.entries.append(Entry(op, operands, attrs, result))
+
+    def reads(self, parameter: Parameter) -> bool:
+        """Whether an entry reads the value that the Parameter has now."""
+        return id(parameter) in self._reads
+
+    def assigned(self, parameter: Parameter, before: Tensor) -> None:
+        """Puts the value that a Parameter had in the place of the Parameter, which is given another one."""
+        for at in self._reads.pop(id(parameter), ()):
+            entry = self.entries[at]
+            operands = tuple(before if operand is parameter else operand for operand in entry.operands)
+            self.entries[at] = entry._replace(operands=operands)
+        self.before.append(Entry(TABLE["identity"], (parameter,), {}, before))
 
     def rename(self, new: dict[int, Tensor]) -> None:
         """Puts other objects in the place of noted ones: an object has come to stand for another value."""
@@ -52,13 +69,14 @@ def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources:
     Contributions to one tensor are added in the reverse of the order in which the program used it.
     """
     wanted = {id(source) for source in sources}
-    for entry in tape.entries:
+    entries = [*tape.before, *tape.entries]
+    for entry in entries:
         if entry.op.vjp is not None and any(id(o) in wanted for o in entry.operands):
             wanted.add(id(entry.result))
     found: dict[int, Tensor] = {}
     for output, given in zip(outputs, cts, strict=True):
         _accumulate(found, output, given)
-    for entry in reversed(tape.entries):
+    for entry in reversed(entries):
         ct, vjp = found.get(id(entry.result)), entry.op.vjp
         if ct is None or vjp is None or id(entry.result) not in wanted:
             continue
@@ -111,12 +129,12 @@ def differentiate(
             got = args[position].type if isinstance(args[position], Tensor) else type(args[position]).__name__
             raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
     # A fresh name for each argument: the same tensor passed twice has two gradients.
-    inner = list(args)
+    inner, distinct = list(args), list(dict.fromkeys(positions))
     with Tape() as tape:
-        for position in positions:
+        for position in distinct:
             inner[position] = TABLE["identity"](args[position])
         value = function(*inner)
-    given = [entry.result for entry in tape.entries[: len(positions)]]
+    given = [tape.entries[distinct.index(position)].result for position in positions]
     heads = _heads(value, has_aux)
     if sens is None:
         cts = [TABLE["broadcast_to"](Tensor(1, h.dtype), shape=h.shape) for h in heads]

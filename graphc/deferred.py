@@ -8,6 +8,7 @@ read, a Parameter is looked at or written, other compiled code runs), the gradie
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from graphc.tensor import Tensor
 
 if TYPE_CHECKING:
     from graphc.gradients import GradientFunction
-    from graphc.jit import Jitted
+    from graphc.jit import Compiled, Jitted
     from graphc.nn.optim import Optimizer
 
 
@@ -32,41 +33,53 @@ class Deferred:
         self.compiled, self.leaves = gradient.jitted.lookup(args, kwargs)
         self.placeholders = [Tensor.promised(o.type, self) for o in self.compiled.traced.graph.outputs]
         self.value = self.compiled.traced.rebuild(self.placeholders)
+        self.done = False
+        self._lock = threading.Lock()
 
     def run(self) -> None:
-        """Computes the values, without an optimizer."""
-        self._finish(self.compiled.executable(self.leaves))
+        """Computes the values, without an optimizer; if that has failed, once more."""
+        with self._lock:
+            if not self.done:
+                self._finish(self.compiled, self.leaves)
 
-    def run_with(self, optimizer: Optimizer) -> None:
-        """Computes the values and makes the optimizer's step, as one executable."""
-        compiled, leaves = self.gradient.with_update(optimizer).lookup(self.args, self.kwargs)
-        self._finish(compiled.executable(leaves))
+    def run_with(self, optimizer: Optimizer) -> bool:
+        """Computes the values and makes the optimizer's step, as one executable; False if the values exist already."""
+        with self._lock:
+            if self.done:
+                return False
+            compiled, leaves = self.gradient.with_update(optimizer).lookup(self.args, self.kwargs)
+            self._finish(compiled, leaves)
+            return True
 
-    def _finish(self, results: list[Tensor]) -> None:
+    def _finish(self, compiled: Compiled, leaves: list[Tensor]) -> None:
+        results = compiled.executable(leaves)
         for promised, result in zip(self.placeholders, results, strict=True):
             promised.keep(result)
+        compiled.traced.assign(leaves, results)
+        self.done = True
 
 
 def defer(gradient: GradientFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the gradient function returns, to be computed when it is asked for."""
     _tensor.settle()
-    waiting = Deferred(gradient, args, kwargs)
-    _tensor.waiting = waiting
-    return waiting.value
+    call = Deferred(gradient, args, kwargs)
+    _tensor.waiting.call = call
+    if call.compiled.traced.changed:
+        _tensor.settle()  # what it does to its arguments can be seen without asking for a value
+    return call.value
 
 
 def join(optimizer: Optimizer, gradients: Any) -> bool:
     """Runs a waiting gradient together with the optimizer's step, if these are its gradients, all and in order."""
-    waiting = _tensor.waiting
+    waiting = _tensor.waiting.call
     if not isinstance(waiting, Deferred) or not isinstance(gradients, (tuple, list)):
         return False
     own = waiting.gradient.weight_gradients(waiting.value)
     same = own is gradients or (len(own) == len(gradients) and all(x is y for x, y in zip(own, gradients)))
     if not same or not waiting.compiled.still_valid():
         return False
-    _tensor.waiting = None
-    waiting.run_with(optimizer)
-    return True
+    _tensor.waiting.call = None
+    return bool(waiting.run_with(optimizer))
 
 
 class Updates:

@@ -141,6 +141,11 @@ def assign(target: Parameter, value: Tensor) -> Parameter:
         from graphc.op import TABLE
 
         value = TABLE["cast"](value, dtype=target.dtype)
+    readers = [tape for tape in state.tapes if tape.reads(target)]
+    if readers:
+        before = state.trace.value_of(target) if state.trace is not None else Tensor.wrap(target.asnumpy())
+        for tape in readers:
+            tape.assigned(target, before)
     if state.trace is not None:
         state.trace.write(target, value)
     else:

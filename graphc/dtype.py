@@ -114,9 +114,10 @@ def pytype_to_dtype(obj: Any) -> DType:
     return dtype_of(obj)
 
 
-_ABSENT = frozenset(
-    "int8 int16 uint16 uint32 uint64 float16 half bfloat16 complex64 complex128 float8_e4m3fn float8_e5m2".split()
-)
+_ABSENT = {
+    "int8", "int16", "uint16", "uint32", "uint64", "float16", "half", "bfloat16", "complex64", "complex128",
+    "float8_e4m3fn", "float8_e5m2",
+}  # fmt: skip
 
 
 def missing(module: str, name: str) -> AttributeError:

@@ -39,11 +39,10 @@ class GradientFunction:
         self._updates = Updates()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        args, kwargs = with_tensors((args, kwargs))
         nested = state.trace is not None or bool(state.tapes)
-        if nested or context.get_context("mode") == context.PYNATIVE_MODE:
-            return self.differentiate(*args, **kwargs)
-        return defer(self, args, kwargs)
+        now = nested or context.get_context("mode") == context.PYNATIVE_MODE
+        args, kwargs = with_tensors((args, kwargs), copy=not now)
+        return self.differentiate(*args, **kwargs) if now else defer(self, args, kwargs)
 
     def with_update(self, optimizer: Optimizer) -> Jitted:
         """This function followed by the optimizer's step with its gradients, compiled as one."""
@@ -64,6 +63,8 @@ class GradientFunction:
                 raise located(TypeError("grad: sens_param needs the cotangent of the value as the last argument"))
             args, sens = args[:-1], args[-1]
         function = (lambda *inner: self.fn(*inner, **kwargs)) if kwargs else self.fn
+        if state.trace is not None:
+            state.trace.enter(self.fn)
         value, inputs, weights = differentiate(
             function, args, self.positions or (), self.weights, self.has_aux, sens
         )

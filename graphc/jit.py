@@ -48,7 +48,10 @@ class Compiled:
         return True
 
     def __call__(self, leaves: list[Tensor]) -> Any:
-        return self.traced.rebuild(self.executable(leaves))
+        results = self.executable(leaves)
+        if self.traced.changed:
+            self.traced.assign(leaves, results)
+        return self.traced.rebuild(results)
 
 
 class Jitted:
@@ -65,6 +68,8 @@ class Jitted:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.trace is not None or state.tapes:
+            if state.trace is not None:
+                state.trace.enter(self.function)
             return self.function(*args, **kwargs)  # part of a larger graph, or of a derivative
         settle()
         entry, leaves = self.lookup(args, kwargs)
@@ -84,9 +89,7 @@ class Jitted:
         leaves: list[Tensor] = []
         if kwargs or not _all_tensors(args):
             args, kwargs = with_tensors((args, kwargs))
-            key = flatten((args, kwargs), leaves)[0]
-        else:
-            key = _types(args, leaves)
+        key = flatten((args, kwargs), leaves)[0] if kwargs or not _all_tensors(args) else _types(args, leaves)
         entry = self.cache.get(key)
         if entry is None or not entry.still_valid():
             entry = self.cache[key] = self._earlier_one(key) or self._traced(key, args, kwargs)

@@ -7,6 +7,7 @@ writes into it, so executables, eager code, optimizers and checkpoints share it 
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +22,21 @@ if TYPE_CHECKING:
 
 ALIGNMENT = 64
 
-waiting: Any = None
-"""The call that has returned tensors without computing them yet (`graphc.deferred`), if any."""
+
+class _Waiting(threading.local):
+    """The call of this thread that has returned tensors without computing them yet (`graphc.deferred`), if any."""
+
+    call: Any = None
+
+
+waiting = _Waiting()
 
 
 def settle() -> None:
     """Runs the call that waits, if any: whatever looks at state or changes it comes after."""
-    global waiting
-    if waiting is not None:
-        call, waiting = waiting, None
+    call = waiting.call
+    if call is not None:
+        waiting.call = None
         call.run()
 
 
@@ -203,6 +210,8 @@ class Tensor:
     def _fulfil(self) -> None:
         if self._promise is not None:
             settle()
+        if self._promise is not None:  # the call of another thread, or one that failed and fails again
+            self._promise.run()
 
     def address(self) -> int:
         """Where the elements lie in memory: for native code, while the tensor lives."""
@@ -292,6 +301,7 @@ class Tensor:
     def __setitem__(self, index: Any, value: Any) -> None:
         from graphc.ops.indexing import setitem
 
+        settle()
         changed = setitem(self, index, value)
         if isinstance(self, Parameter):
             from graphc.dispatch import assign
@@ -355,6 +365,8 @@ class Tensor:
         def __mod__(self, other: Any) -> Tensor: ...
         def __pow__(self, other: Any) -> Tensor: ...
         def __rpow__(self, other: Any) -> Tensor: ...
+        def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]  # element by element, as all of these
+        def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]
         def __lt__(self, other: Any) -> Tensor: ...
         def __le__(self, other: Any) -> Tensor: ...
         def __gt__(self, other: Any) -> Tensor: ...

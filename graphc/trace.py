@@ -12,7 +12,7 @@ import gc
 import inspect
 import re
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,10 @@ class Trace:
             return self.add_input("const", tensor.type, held)
         node = self._first[id(tensor)] = self.add_input(tensor.name, tensor.type, tensor)
         return node
+
+    def value_of(self, parameter: Parameter) -> Tensor:
+        """A stand-in for the value that the Parameter has at this point of the program."""
+        return self.stand_in(self.node_of(parameter, "assign"))
 
     def write(self, target: Parameter, value: Tensor) -> None:
         """Makes `value` what reads of `target` see from here on."""
@@ -185,6 +189,7 @@ class Traced:
         rebuild: makes what the function returned from the graph's outputs.
         visited: the Cells called, with the version and the mode (training or not) each had.
         captured: tensors from outside that are no arguments, with the array each had.
+        changed: the arguments to whose elements the function assigns; the graph's last outputs are what they become.
     """
 
     graph: Graph
@@ -192,6 +197,12 @@ class Traced:
     rebuild: Callable[[list[Tensor]], Any]
     visited: tuple[tuple[weakref.ref[Cell], tuple[int, bool]], ...]
     captured: tuple[tuple[weakref.ref[Tensor], Any], ...]
+    changed: tuple[int, ...] = ()
+
+    def assign(self, leaves: Sequence[Tensor], results: Sequence[Tensor]) -> None:
+        """Gives the arguments that the function changes their new values."""
+        for position, value in zip(self.changed, results[len(results) - len(self.changed) :], strict=True):
+            leaves[position]._become(value)
 
     def still_valid(self) -> bool:
         """Whether every Cell that was called, and every tensor captured, still is as it was."""
@@ -220,6 +231,8 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         value = function(*inner_args, **inner_kwargs)
         outputs: list[Tensor] = []
         rebuild = flatten(value, outputs)[1]
+        changed = tuple(k for k, t in enumerate(stand_ins) if t._node is not recording.inputs[k])
+        outputs += [stand_ins[k] for k in changed]
         out_nodes = tuple(recording.node_of(o, "return") for o in outputs)
     except BaseException:
         recording.restore()
@@ -231,7 +244,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     recording.check_pure(name)
     graph = Graph(name, tuple(recording.inputs), out_nodes, recording.updates(), arguments)
     visited = tuple((weakref.ref(cell), seen) for cell, seen in recording.visited.items())
-    return Traced(graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured))
+    return Traced(graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured), changed)
 
 
 def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[Tensor]], Any]]:
@@ -257,15 +270,15 @@ def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[
     return _Content(value), lambda new: value
 
 
-def with_tensors(value: Any) -> Any:
-    """The nested tuples, lists and dicts with Tensors (on the same memory) in the place of NumPy arrays."""
+def with_tensors(value: Any, copy: bool = False) -> Any:
+    """The nested tuples, lists and dicts with Tensors (on the same memory, or copies) in the place of NumPy arrays."""
     if isinstance(value, np.ndarray):
-        return from_numpy(value)
+        return Tensor(value) if copy else from_numpy(value)
     if isinstance(value, (tuple, list)):
-        items = [with_tensors(item) for item in value]
+        items = [with_tensors(item, copy) for item in value]
         return value._make(items) if hasattr(value, "_make") else items if isinstance(value, list) else tuple(items)
     if isinstance(value, dict):
-        return {key: with_tensors(item) for key, item in value.items()}
+        return {key: with_tensors(item, copy) for key, item in value.items()}
     return value
 
 

@@ -331,7 +331,7 @@ def _vector_loop(kernel: Kernel) -> Var | None:
         return None
     along = across = far = 0
     for value in all_values([s.value for s in kernel.stores]):
-        if value.kind != "reduce" or inner not in value.deps:
+        if value.kind != "reduce" or inner not in value.deps or value.data[1].extent <= LANES:
             continue
         for load in all_values([value.args[0]]):
             if load.kind == "load" and inner in load.deps and value.data[1] in load.deps:

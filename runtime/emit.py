@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
 
 from graphc.dtype import DType
 from graphc.index import Atom, Gathered, Ix, Quotient, Remainder, Var, variables_of
-from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value, gathers
+from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value, all_values, gathers
 from graphc.runtime.functions import ELEMENT, cast, function, identity
+from graphc.known import Known, Truth, cuts, has_data
 from graphc.runtime.llvmtext import Builder, Module, Val, const, const_vector, i64, mask, suffix_of, vector
 from graphc.schedule import LANES
 
@@ -57,7 +60,11 @@ class Writer:
         self.lane_var: Var | None = None
         self.width = LANES
         self.active: Val | None = None  # lanes that count, where not all do
+        self._count = LANES  # how many those are
+        self._known_of = Known()
+        self._copies = 1  # how often what is being written is written
         self._scopes: list[dict[object, Val]] = [{}]
+        self._truths: list[dict[Value, Truth | None]] = [{}]
         self._checks = {gathered: number for number, gathered in enumerate(gathers(kernel))}
 
     # Scopes: what was written and still dominates
@@ -65,8 +72,10 @@ class Writer:
     @contextmanager
     def scope(self) -> Iterator[None]:
         self._scopes.append({})
+        self._truths.append({})
         yield
         self._scopes.pop()
+        self._truths.pop()
 
     def _known(self, key: object) -> Val | None:
         for scope in reversed(self._scopes):
@@ -75,23 +84,29 @@ class Writer:
         return None
 
     @contextmanager
-    def across(self, var: Var, base: Val, active: int = LANES, width: int = LANES) -> Iterator[None]:
-        """Within, `var` runs over the lanes of a vector, from `base` in lane 0."""
-        outer = self.lane_var, self.active, self.width
-        self.lane_var, self.width = var, width
+    def across(
+        self, var: Var, base: Val, active: int = LANES, width: int = LANES, known: Ix | None = None
+    ) -> Iterator[None]:
+        """Within, `var` runs over the lanes of a vector, from `base` in lane 0; `known` is what is known of `base`."""
+        outer = self.lane_var, self.active, self.width, self._count, self._known_of
+        self.lane_var, self.width, self._count = var, width, active
         self.active = mask(active, width) if active < width else None
         self.vars[var] = base
+        self._known_of = self._known_of.across(var, _known_index(var, base, known), width)
         with self.scope():
             yield
         del self.vars[var]
-        self.lane_var, self.active, self.width = outer
+        self.lane_var, self.active, self.width, self._count, self._known_of = outer
 
     @contextmanager
-    def at(self, var: Var, index: Val) -> Iterator[None]:
+    def at(self, var: Var, index: Val, known: Ix | None = None) -> Iterator[None]:
+        """Within, `var` is `index`, of which `known` is known."""
+        outer, self._known_of = self._known_of, self._known_of.also(var, _known_index(var, index, known))
         self.vars[var] = index
         with self.scope():
             yield
         del self.vars[var]
+        self._known_of = outer
 
     def bind(self, value: Value, known: Val) -> None:
         """Gives a value of kind `given` what it is here."""
@@ -111,22 +126,47 @@ class Writer:
         if rest == [kernel.vector] and (crossing := _crossing(kernel, var, rest[0])):
             self._blocks(kernel, var, rest[0], crossing, begin or i64(0), end or i64(var.extent))
             return
-        if var is not kernel.vector:
-            with self.b.loop(begin or i64(0), end or i64(var.extent)) as index, self.at(var, index):
+        outer, step = self._copies, LANES if var is kernel.vector else 1
+        parts = self._parts(kernel, var, step)
+        self._copies *= len(parts)
+        for lo, hi in parts:
+            active = min(var.extent - lo * step, step)
+            if hi - lo == 1 and (len(parts) > 1 or active < step):
+                with self._only(lo, begin, end), self._standing(var, i64(lo * step), active, step):
+                    self._loops(kernel, rest, None, None)
+                continue
+            first, last = self._most(begin, lo), self._least(end, hi)
+            known = Ix.of(Var(var.name, hi - lo)) * step + lo * step
+            span = self.b.loop(self.b.mul(first, step), self.b.mul(last, step), step)
+            with span as index, self._standing(var, index, step, step, known):
                 self._loops(kernel, rest, None, None)
+        self._copies = outer
+
+    def _standing(self, var: Var, base: Val, active: int, step: int, known: Ix | None = None) -> Any:
+        """At an iteration of a loop, or at sixteen of them side by side."""
+        return self.at(var, base, known) if step == 1 else self.across(var, base, active, known=known)
+
+    def _parts(self, kernel: Kernel, var: Var, step: int) -> list[tuple[int, int]]:
+        """The range of a loop, in steps, in parts: what fills no vector is one, and so is each side of a condition."""
+        values = [s.value for s in kernel.stores]
+        full, total = var.extent // step, -(-var.extent // step)
+        edges = {0, full, total}
+        turns = cuts(values, var, kernel.loops, self._known_of)
+        inside = {edge for cut in turns for edge in (cut // step, -(-cut // step))}
+        if self._copies * len(edges | inside) * _weight(values) <= COPIED:
+            edges |= inside
+        ordered = sorted(edges)
+        return list(pairwise(ordered))
+
+    @contextmanager
+    def _only(self, at: int, begin: Val | None, end: Val | None) -> Iterator[None]:
+        """Within, the step is `at`: written where [begin, end) has it."""
+        if begin is None or end is None:
+            yield
             return
-        full, tail = var.extent // LANES * LANES, var.extent % LANES
-        if full:
-            first = self.b.mul(begin, LANES) if begin else i64(0)
-            last = self._least(self.b.mul(end, LANES), full) if end else i64(full)
-            with self.b.loop(first, last, LANES) as index, self.across(var, index):
-                self.store(kernel.stores)
-        if tail:
-            if end:
-                with self.b.when(self.b.icmp("eq", end, full // LANES + 1)):
-                    self._tail(kernel, var, full, tail)
-            else:
-                self._tail(kernel, var, full, tail)
+        b = self.b
+        with b.when(b.int_op("and", b.icmp("sle", begin, at), b.icmp("sgt", end, at))):
+            yield
 
     def _blocks(
         self, kernel: Kernel, outer: Var, inner: Var, crossing: list[Value], begin: Val, end: Val
@@ -145,8 +185,9 @@ class Writer:
                             self.bind(load, from_memory(b, columns[j], load.dtype))
                         self.store(kernel.stores)
             if tail:
-                with b.loop(row, b.add(row, LANES)) as index, self.at(outer, index):
-                    self._tail(kernel, inner, full, tail)
+                rows = b.loop(row, b.add(row, LANES))
+                with rows as index, self.at(outer, index), self.across(inner, i64(full), tail):
+                    self.store(kernel.stores)
         with b.loop(middle, end) as index, self.at(outer, index):
             self._loops(kernel, [inner], None, None)
 
@@ -161,12 +202,11 @@ class Writer:
         type_ = vector(element, LANES)
         return self.b.transpose([self.b.load(self.b.gep(corner, k * step, element), type_) for k in range(LANES)])
 
-    def _tail(self, kernel: Kernel, var: Var, full: int, tail: int) -> None:
-        with self.across(var, i64(full), tail):
-            self.store(kernel.stores)
+    def _least(self, x: Val | None, bound: int) -> Val:
+        return i64(bound) if x is None else self.b.intrinsic("smin", "i64", x, i64(bound))
 
-    def _least(self, x: Val, bound: int) -> Val:
-        return self.b.intrinsic("smin", "i64", x, i64(bound))
+    def _most(self, x: Val | None, bound: int) -> Val:
+        return i64(bound) if x is None else x if bound == 0 else self.b.intrinsic("smax", "i64", x, i64(bound))
 
     def _prepare(self, stores: Sequence[Store]) -> None:
         """Writes what does not depend on the loops still to be opened."""
@@ -184,7 +224,7 @@ class Writer:
                 if value.kind != "const":
                     self.value(value)
                 continue
-            inner = list(value.args)
+            inner = list(self._operands(value))
             if value.kind in ("load", "position"):
                 inner += [atom.value for atom, _ in value.data[-1].terms if isinstance(atom, Gathered)]
             stack += reversed(inner)
@@ -232,7 +272,7 @@ class Writer:
         stack = [value]  # operands first; not by recursion, for expressions may be deep
         while stack:
             top = stack[-1]
-            missing = [a for a in top.args if self._known(a) is None] if top.kind in ("fn", "cast") else ()
+            missing = [a for a in self._operands(top) if self._known(a) is None] if top.kind in ("fn", "cast") else ()
             if missing:
                 stack += reversed(missing)
             else:
@@ -243,6 +283,27 @@ class Writer:
 
     def is_vector(self, value: Value) -> bool:
         return self.lane_var is not None and self.lane_var in value.deps
+
+    def _truth(self, condition: Value) -> Truth | None:
+        """What a condition on indices is here, if that is known."""
+        if condition.kind != "fn" or condition.data[0] not in ("and", "ge", "lt"):
+            return None
+        truths = self._truths[-1]
+        if condition not in truths:
+            truths[condition] = self._known_of.truth(condition)
+        return truths[condition]
+
+    def _operands(self, value: Value) -> tuple[Value, ...]:
+        """The operands that must be written for a value: none of a decided condition, one side of a decided choice."""
+        if value.kind != "fn":
+            return value.args
+        if value.data[0] == "select":
+            truth = self._truth(value.args[0])
+            if truth is not None and len(truth) == 1:
+                return (value.args[1] if truth[0] else value.args[2],)
+        if value.data[0] == "and":
+            return tuple(a for a in value.args if self._truth(a) != (True,)) if self._truth(value) is None else ()
+        return () if self._truth(value) is not None else value.args
 
     def _spread(self, x: Val) -> Val:
         return x if x.lanes > 1 or self.lane_var is None else self.b.splat(x, self.width)
@@ -260,7 +321,12 @@ class Writer:
             return self._contract(value)
         if value.kind == "given":
             raise AssertionError(f"emit: {value.data[0]} is not bound here")
-        args = [self.value(a) for a in value.args]
+        truth = self._truth(value)
+        if truth is not None:
+            return const(truth[0], "i1") if len(truth) == 1 else const_vector(truth, "i1")
+        args = [self.value(a) for a in self._operands(value)]
+        if len(args) < len(value.args):
+            return args[0]
         if self.is_vector(value):
             args = [self._spread(a) for a in args]
         if value.kind == "cast":
@@ -393,13 +459,25 @@ class Writer:
         b, dtype = self.b, buffer.dtype
         element = ELEMENT[dtype.short]
         base = self.base[buffer]
-        guard = self.value(value.args[0]) if value.args else None
+        truth: Truth | None = self._truth(value.args[0]) if value.args else (True,)
+        if truth == (False,):
+            return const(0, REGISTER[dtype.short])
+        guard = self.value(value.args[0]) if truth is None else None
         if not self.is_vector(value):
             at = self.scalar_index(address)
             if guard is not None:
                 at = b.select(guard, at, i64(0))
             return from_memory(b, b.load(b.gep(base, at, element), element), dtype)
-        lanes_on = self.active
+        on = [lane < self._count for lane in range(self.width)]
+        if truth is not None and len(truth) > 1:
+            on = [x and y for x, y in zip(on, truth, strict=True)]
+        if not any(on):
+            return const(0, REGISTER[dtype.short])
+        if guard is None or guard.lanes == 1:
+            offsets = self._offsets(address)
+            if offsets is not None:
+                return from_memory(b, self._read(base, address, element, offsets, on, guard), dtype)
+        lanes_on = None if all(on) else const_vector(on, "i1")
         if guard is not None:
             guard = self._spread(guard)
             lanes_on = guard if lanes_on is None else b.int_op("and", guard, lanes_on)
@@ -409,19 +487,66 @@ class Writer:
             loaded = b.load(pointer, type_) if lanes_on is None else b.masked_load(pointer, type_, lanes_on)
             return from_memory(b, loaded, dtype)
         addresses = self._addresses(base, address, element)
-        on = lanes_on or mask(self.width, self.width)
+        gathered_on = lanes_on or mask(self.width, self.width)
         name = f"llvm.masked.gather.{suffix_of(type_)}.v{self.width}p0"
-        b.module.declare(name, type_, [addresses.type, "i32", on.type, type_])
+        b.module.declare(name, type_, [addresses.type, "i32", gathered_on.type, type_])
         loaded = b.emit(
             type_,
-            f"call {type_} @{name}({addresses.type} {addresses.name}, i32 {dtype.itemsize}, {on.type} {on.name}, "
-            f"{type_} zeroinitializer)",
+            f"call {type_} @{name}({addresses.type} {addresses.name}, i32 {dtype.itemsize}, {gathered_on.type} "
+            f"{gathered_on.name}, {type_} zeroinitializer)",
         )
         return from_memory(b, loaded, dtype)
 
+    def _offsets(self, address: Ix) -> list[int] | None:
+        """How far from that of lane 0 each lane's address is, if that is always the same and never far."""
+        if has_data(address):
+            return None
+        assert self.lane_var is not None
+        step = address.coefficient(self.lane_var)
+        if step is not None and abs(step) * (self.width - 1) >= NEAR * self.width:
+            return None
+        offsets = self._known_of.offsets(address)
+        near = offsets is not None and max(offsets) - min(offsets) < NEAR * self.width
+        return (offsets if len(offsets) > 1 else offsets * self.width) if near and offsets is not None else None
+
+    def _read(
+        self, base: Val, address: Ix, element: str, offsets: list[int], on: list[bool], guard: Val | None
+    ) -> Val:
+        """The lanes that are on, from few vectors that lie side by side; nothing beyond those lanes is read."""
+        b, width = self.b, self.width
+        used = [o for o, there in zip(offsets, on, strict=True) if there]
+        low, count = min(used), max(used) - min(used) + 1
+        first = b.gep(base, b.add(self.scalar_index(address), low), element)
+        if count == 1 and guard is None:
+            return b.splat(b.load(first, element), width)
+        starts = [min(start, max(count - width, 0)) for start in range(0, count, width)]
+        vectors = []
+        for start in starts:
+            pointer, there = b.gep(first, start, element), min(count - start, width)
+            lanes_on = mask(there, width) if there < width else None
+            if guard is not None:
+                lanes_on = b.select(guard, lanes_on or mask(width, width), mask(0, width))
+            type_ = vector(element, width)
+            vectors.append(b.load(pointer, type_) if lanes_on is None else b.masked_load(pointer, type_, lanes_on))
+        places = []  # for each lane which vector has it, and where
+        for offset, there in zip(offsets, on, strict=True):
+            at = offset - low if there else 0
+            number = next(n for n, start in reversed(list(enumerate(starts))) if start <= at)
+            places.append((number, at - starts[number]))
+        if len(vectors) == 1 and all(at == lane for lane, (_, at) in enumerate(places) if on[lane]):
+            return vectors[0]
+        result = vectors[0]
+        for number in range(1, max(len(vectors), 2)):
+            other = vectors[number] if number < len(vectors) else result
+            result = b.shuffle(result, other, [
+                width + at if n == number else lane if n < number and number > 1 else at if n == 0 else 0
+                for lane, (n, at) in enumerate(places)
+            ])  # fmt: skip
+        return result
+
     def _addresses(self, base: Val, address: Ix, element: str) -> Val:
         low, high = address.bounds
-        small = low >= -(2**31) and high < 2**31 and not _has_data(address)
+        small = low >= -(2**31) and high < 2**31 and not has_data(address)
         index = self._lanes_index(address, "i32" if small else "i64")
         return self.b.emit(
             f"<{self.width} x ptr>", f"getelementptr {element}, ptr {base.name}, {index.type} {index.name}"
@@ -475,7 +600,7 @@ class Writer:
         start = identity(kind, value.dtype, self.width)
         if kind not in ("sum", "prod") or not value.dtype.is_float:
             return self._running(value, start)
-        if self._short(value):
+        if is_short(value):
             return self._fold_slots(kind, value.dtype, [
                 self._combine(kind, value.dtype, start, item) for item in self._each(value)
             ])  # fmt: skip
@@ -490,7 +615,7 @@ class Writer:
     def _running(self, value: Value, start: Val) -> Val:
         """Where the order does not matter: one running result."""
         kind, var = value.data
-        if self._short(value):
+        if is_short(value):
             total = start
             for item in self._each(value):
                 total = self._combine(kind, value.dtype, total, item)
@@ -498,11 +623,6 @@ class Writer:
         with self.b.loop_carrying(0, var.extent, [start]) as (index, (running,), out), self.at(var, index):
             out[0] = self._combine(kind, value.dtype, running, self._spread(self.value(value.args[0])))
         return out[0]
-
-    def _short(self, value: Value) -> bool:
-        """Whether the reduction is written out instead of looped over."""
-        var: Var = value.data[1]
-        return var.extent <= LANES and value.args[0].size * var.extent <= UNROLLED
 
     def _slots(self, value: Value, start: Val) -> Val:
         """Sixteen partial results on the stack, one for each k mod 16."""
@@ -546,7 +666,7 @@ class Writer:
             return b.select(better, item, pair[0]), b.select(better, where, pair[1])
 
         if self.is_vector(value):
-            if self._short(value):
+            if is_short(value):
                 for k, item in enumerate(self._each(value)):
                     pair = keep(pair, item, const(k, vector(counter, width))) if k else (item, const(0, pair[1].type))
                 return self._widened(pair[1])
@@ -656,5 +776,28 @@ def from_memory(b: Builder, x: Val, dtype: DType) -> Val:
     return b.icmp("ne", x, 0) if dtype.is_bool else x
 
 
-def _has_data(ix: Ix) -> bool:
-    return any(isinstance(a, Gathered) or (not isinstance(a, Var) and _has_data(a.of)) for a, _ in ix.terms)
+def _known_index(var: Var, index: Val, known: Ix | None) -> Ix:
+    return known if known is not None else Ix.of(int(index.name)) if index.literal else Ix.of(var)
+
+
+def _weight(values: Sequence[Value]) -> int:
+    """About how many instructions are written for the values."""
+    found = list(all_values(values))
+    total = len(found)
+    for value in found:
+        if value.kind == "reduce" and is_short(value):
+            total += (value.data[1].extent - 1) * len(list(all_values(value.args)))
+    return total
+
+
+def is_short(value: Value) -> bool:
+    """Whether a reduction is written out instead of looped over."""
+    var: Var = value.data[1]
+    return var.extent <= LANES and len(list(all_values(value.args))) * var.extent <= UNROLLED
+
+
+NEAR = 4
+"""How many vectors lanes may be apart to be read by whole vectors and put in order, instead of one by one."""
+
+COPIED = 600
+"""How many expression nodes the parts of loops may have together, for loops to be cut where conditions change."""

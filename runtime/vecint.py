@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from graphc.random_bits import PHILOX_MULTIPLIERS, PHILOX_ROUNDS, PHILOX_WEYL
 from graphc.runtime.lanes import BITS, Lanes, where
-from graphc.runtime.llvmtext import Builder, Val, suffix_of, vector
+from graphc.runtime.llvmtext import SIZEOF, Builder, Val, const, vector
 
 # A quotient of integers of so many bits, rounded in this format, still truncates to the integer quotient: it is off by
 # at most |x / y| 2**-24 (2**-53), and a quotient that is no integer is 1 / |y| or more away from one.
@@ -18,9 +18,16 @@ _Words = tuple[Val, Val, Val, Val]
 
 
 def saturating_fptosi(b: Builder, x: Val, element: str) -> Val:
-    """Floats to signed integers, towards zero; the nearest representable integer where out of range, 0 for NaN."""
-    result = vector(element, x.lanes)
-    return b.intrinsic("fptosi.sat", result, x, suffix=f"{suffix_of(result)}.{suffix_of(x.type)}")
+    """Floats to signed integers, towards zero; the nearest representable integer where out of range, 0 for NaN.
+
+    Not `llvm.fptosi.sat`: of vectors LLVM makes scalars of it.
+    """
+    limit = 2 ** (8 * SIZEOF[element] - 1)
+    result, high, low = vector(element, x.lanes), const(float(limit), x.type), const(-float(limit), x.type)
+    inside = b.int_op("and", b.fcmp("oge", x, low), b.fcmp("olt", x, high))
+    whole = b.convert("fptosi", b.select(inside, x, const(0.0, x.type)), element)
+    capped = b.select(b.fcmp("oge", x, high), const(limit - 1, result), whole)
+    return b.select(b.fcmp("olt", x, low), const(-limit, result), capped)
 
 
 def int_floor_div(b: Builder, x: Val, y: Val, signed: bool = True) -> Val:

@@ -283,14 +283,15 @@ def test_random_numbers_go_on_across_modes() -> None:
 
 @pytest.mark.parametrize("name", ["max", "min"])
 def test_the_sign_of_a_reduced_zero_does_not_depend_on_the_kernel(name: str) -> None:
-    """Along the lanes or across them, directly or through a transpose: of zeros of both signs the same one comes out."""
+    """Along the lanes or across them: of zeros of both signs the same one comes out."""
     op = TABLE[name]
     x = np.zeros((20, 33), np.float32)
     x[:, :16] = -0.0
 
     def reductions(x: Tensor) -> tuple[Tensor, ...]:
         turned = ops.transpose(x, (1, 0))
-        return op(turned, run=(0, 1)), op(x, run=(1, 2)), op(turned * 1.0, run=(0, 1)), op(x, run=(0, 1)), op(x, run=(0, 2))
+        along, across = op(x, run=(1, 2)), op(x, run=(0, 1))
+        return along, across, op(turned, run=(0, 1)), op(turned * 1.0, run=(0, 1)), op(x, run=(0, 2))
 
     for a, b in zip(ms.jit(reductions)(Tensor(x)), reductions(Tensor(x)), strict=True):
         assert_same(a.asnumpy(), b.asnumpy())

@@ -41,13 +41,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-def check_positions(name: str, positions: np.ndarray, extent: int) -> None:
+def check_positions(name: str, positions: np.ndarray, extent: int, what: str = "index") -> None:
     """Raises IndexError for the first position outside [0, extent): what compiled kernels report, said by NumPy."""
     wrong = (positions < 0) | (positions >= extent)
     if wrong.any():
         place = int(np.flatnonzero(wrong.reshape(-1))[0])
         value = int(positions.reshape(-1)[place])
-        raise located(IndexError(f"{name}: index {value} at position {place} is out of range [0, {extent})"))
+        raise located(IndexError(f"{name}: {what} {value} at position {place} is out of range [0, {extent})"))
 
 
 def from_end(positions: Tensor, extent: int) -> Tensor:

@@ -65,7 +65,7 @@ def pick(x: np.ndarray, index: np.ndarray) -> np.ndarray:
     Raises:
         IndexError: a label lies outside [0, C).
     """
-    check_positions("pick", index, x.shape[-1])
+    check_positions("pick", index, x.shape[-1], "label")
     return np.take_along_axis(x, index[..., None].astype(np.int64), -1)[..., 0]
 
 

@@ -43,8 +43,8 @@ class Model:
         eval_indexes: which of its outputs are the loss, the predictions and the labels: three ints. Without it every
             metric gets all outputs.
         amp_level, boost_level: only "O0": everything is computed in the types the program uses.
-        kwargs: `loss_scale_manager`, a `LossScaleManager` of `graphc.amp`, scales the loss; MindSpore's `boost_config_dict`
-            can only be None, and `keep_batchnorm_fp32` only True.
+        kwargs: `loss_scale_manager`, a `LossScaleManager` of `graphc.amp`, scales the loss; MindSpore's
+            `boost_config_dict` can only be None, and `keep_batchnorm_fp32` only True.
     Raises:
         TypeError, ValueError: an argument is not as described.
     """

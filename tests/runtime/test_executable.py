@@ -263,7 +263,8 @@ BAD_CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
         r"scatter_add: index 20 at position 1 is out of range \[0, 20\)",
     ),
     "one hot": (
-        lambda i: ops.one_hot(i, 3), (np.array([0, 1, 2, 3]),), r"one_hot: index 3 at position 3 is out of range \[0, 3\)",
+        lambda i: ops.one_hot(i, 3), (np.array([0, 1, 2, 3]),),
+        r"one_hot: index 3 at position 3 is out of range \[0, 3\)",
     ),
     "labels": (
         lambda x, y: ops.nll_loss(x, y), (TABLE, np.array([0] * 13 + [2] + [0] * 6, np.int32)),

@@ -1,0 +1,546 @@
+"""Derivatives, in both modes: every form of `grad` and its kin, higher orders, and finite differences."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from modes import mode as in_mode
+from reference import assert_same
+
+import graphc as ms
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, ParameterTuple, Tensor, jit, nn, ops
+from graphc.autograd import Tape, sweep
+from graphc.ops.elementwise import square
+
+Array = np.ndarray
+
+
+@pytest.fixture(params=[PYNATIVE_MODE, GRAPH_MODE], ids=["eager", "graph"])
+def each_mode(request: pytest.FixtureRequest) -> Iterator[int]:
+    with in_mode(request.param):
+        yield request.param
+
+
+pytestmark = pytest.mark.usefixtures("each_mode")
+
+
+def f64(*values: Any) -> Tensor:
+    return Tensor(np.array(values, np.float64))
+
+
+X, Y = f64(1.0, 2.0, 3.0), f64(0.5, -1.0, 2.0)
+
+
+def product(x: Tensor, y: Tensor) -> Tensor:
+    return (x * x * y).sum()
+
+
+def equal(found: Any, *wanted: Any) -> None:
+    """A tensor, or a tuple of tensors, with these values."""
+    tensors = found if isinstance(found, tuple) else (found,)
+    assert len(tensors) == len(wanted)
+    for tensor, value in zip(tensors, wanted, strict=True):
+        assert isinstance(tensor, Tensor)
+        np.testing.assert_array_equal(tensor.asnumpy(), value)
+
+
+# grad, value_and_grad: what is asked for and what comes back
+
+DX, DY = [1.0, -4.0, 12.0], [1.0, 4.0, 9.0]
+
+
+def test_positions() -> None:
+    equal(ms.grad(product)(X, Y), DX)
+    equal(ms.grad(product, 1)(X, Y), DY)
+    equal(ms.grad(product, (0,))(X, Y), DX)
+    equal(ms.grad(product, (0, 1))(X, Y), DX, DY)
+    equal(ms.grad(product, (1, 0))(X, Y), DY, DX)
+    equal(ms.grad(product, (0, 0))(X, Y), DX, DX)
+    assert isinstance(ms.grad(product, 0)(X, Y), Tensor) and isinstance(ms.grad(product, (0,))(X, Y), tuple)
+
+
+def test_value_and_grad() -> None:
+    value, slope = ms.value_and_grad(product)(X, Y)
+    assert value.item() == 14.5
+    equal(slope, DX)
+    value, slopes = ms.value_and_grad(product, (0, 1))(X, Y)
+    equal(slopes, DX, DY)
+
+
+def test_weights() -> None:
+    w, v = Parameter(np.array([2.0, 3.0, 4.0]), "w"), Parameter(np.array(1.0), "v")
+
+    def f(x: Tensor) -> Tensor:
+        return (x * w * w).sum() * v
+
+    dw, dv, dx = [4.0, 12.0, 24.0], 70.0, [4.0, 9.0, 16.0]
+    equal(ms.grad(f, None, w)(X), dw)
+    for weights in ([w, v], (w, v), ParameterTuple([w, v])):
+        found = ms.grad(f, None, weights)(X)
+        assert isinstance(found, tuple)
+        equal(found, dw, dv)
+    found = ms.grad(f, 0, [w, v])(X)
+    equal(found[0], dx)
+    equal(found[1], dw, dv)
+    found = ms.grad(f, (0,), w)(X)
+    equal(found[0], dx)
+    equal(found[1], dw)
+    value, found = ms.value_and_grad(f, None, [w])(X)
+    assert value.item() == 70.0
+    equal(found, dw)
+    assert ms.grad(f, 0, [])(X)[1] == ()
+
+
+def test_unused_inputs_and_weights_have_zeros() -> None:
+    w = Parameter(np.ones((2, 2)), "w")
+    found = ms.grad(lambda x, y: (x * 2).sum(), (0, 1), w)(X, Y)
+    equal(found[0], [2.0, 2.0, 2.0], [0.0, 0.0, 0.0])
+    equal(found[1], np.zeros((2, 2)))
+    equal(ms.grad(lambda x: Tensor(3.0, ms.float64))(X), [0.0, 0.0, 0.0])
+    equal(ms.grad(lambda x: ops.floor(x).sum())(X), [0.0, 0.0, 0.0])
+
+
+def test_aux() -> None:
+    def f(x: Tensor, y: Tensor) -> tuple[Any, ...]:
+        return product(x, y), x + y, "note"
+
+    slope, aux = ms.grad(f, has_aux=True)(X, Y)
+    equal(slope, DX)
+    equal(aux[0], (X + Y).asnumpy())
+    assert aux[1] == "note"
+    (value, total, note), slope = ms.value_and_grad(f, has_aux=True)(X, Y)
+    assert value.item() == 14.5 and note == "note"
+    equal(total, [1.5, 1.0, 5.0])
+    equal(slope, DX)
+
+
+def test_several_outputs_are_differentiated_together() -> None:
+    """Without aux, the cotangent of each is one: the gradient of their sum."""
+    equal(ms.grad(lambda x: (x * 2, x * x))(X), [4.0, 6.0, 8.0])
+
+
+def test_sens() -> None:
+    equal(ms.grad(lambda x: x * x, sens_param=True)(X, Y), [1.0, -4.0, 12.0])
+    value, slope = ms.value_and_grad(lambda x: x * x, sens_param=True)(X, Y)
+    equal(value, [1.0, 4.0, 9.0])
+    equal(slope, [1.0, -4.0, 12.0])
+    equal(ms.grad(lambda x: (x * 2, x * x), sens_param=True)(X, (Y, X)), [3.0, 6.0, 22.0])
+
+
+def test_vectors_have_cotangents_of_ones() -> None:
+    equal(ms.grad(lambda x: x * x)(X), [2.0, 4.0, 6.0])
+
+
+def test_keyword_arguments_and_other_values() -> None:
+    def f(x: Tensor, power: int, *, scale: Any = 1.0, shift: Any = None) -> Tensor:
+        return ((x**power) * scale + (0 if shift is None else shift)).sum()
+
+    equal(ms.grad(f)(X, 2), [2.0, 4.0, 6.0])
+    equal(ms.grad(f)(X, 3, scale=2.0), [6.0, 24.0, 54.0])
+    equal(ms.grad(f)(X, 2, scale=Y, shift=X), [1.0, -4.0, 12.0])
+
+
+def test_arrays_are_taken_as_tensors() -> None:
+    equal(ms.grad(product, (0, 1))(X.asnumpy(), Y.asnumpy()), DX, DY)
+
+
+def test_the_same_tensor_twice_has_two_gradients() -> None:
+    equal(ms.grad(lambda a, b: (a * a * b).sum(), (0, 1))(X, X), [2.0, 8.0, 18.0], [1.0, 4.0, 9.0])
+
+
+def test_a_gradient_function_can_be_called_again() -> None:
+    g = ms.grad(product)
+    equal(g(X, Y), DX)
+    equal(g(Y, X), [1.0, -4.0, 12.0])
+    equal(g(f64(1.0), f64(2.0)), [4.0])
+    w = Parameter(np.array([1.0, 1.0, 1.0]), "w")
+    by_weight = ms.grad(lambda x: (w * w * x).sum(), None, w)
+    equal(by_weight(X), [2.0, 4.0, 6.0])
+    w.set_data(Tensor([2.0, 2.0, 2.0]))
+    equal(by_weight(X), [4.0, 8.0, 12.0])
+
+
+def test_in_a_jitted_function() -> None:
+    @jit
+    def step(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        slope = ms.grad(product)(x, y)
+        return slope, x - slope * 0.1
+
+    slope, moved = step(X, Y)
+    equal(slope, DX)
+    np.testing.assert_allclose(moved.asnumpy(), X.asnumpy() - 0.1 * np.array(DX))
+    equal(ms.grad(jit(product))(X, Y), DX)
+    equal(jit(ms.grad(jit(product)))(X, Y), DX)
+
+
+def test_cells() -> None:
+    net = nn.SequentialCell(nn.Dense(3, 2), nn.Tanh(), nn.Dense(2, 1))
+    x = Tensor(np.ones((4, 3), np.float32))
+    by_weight = ms.grad(net, None, net.trainable_params())(x)
+    assert [g.shape for g in by_weight] == [p.shape for p in net.trainable_params()]
+    assert ms.grad(net)(x).shape == (4, 3)
+    assert ms.grad(net, (0,), net.trainable_params())(x)[0][0].shape == (4, 3)
+
+
+def test_a_cell_that_differentiates_itself() -> None:
+    class Physics(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Dense(3, 1)
+
+        def construct(self, x: Tensor) -> Tensor:
+            return ms.grad(lambda x: self.inner(x).sum())(x)
+
+    net = Physics()
+    x = Tensor(np.ones((2, 3), np.float32))
+    equal(net(x), np.repeat(net.inner.weight.asnumpy(), 2, 0))
+    outer = ms.grad(lambda x: (net(x) ** 2).sum(), None, [net.inner.weight])(x)
+    equal(outer, net.inner.weight.asnumpy() * 4)
+
+
+# GradOperation
+
+
+def test_grad_operation() -> None:
+    w = Parameter(np.array([2.0, 3.0, 4.0]), "w")
+
+    def f(x: Tensor, y: Tensor) -> Tensor:
+        return (x * y * w).sum()
+
+    dx, dy, dw = [1.0, -3.0, 8.0], [2.0, 6.0, 12.0], [0.5, -2.0, 6.0]
+    equal(ops.GradOperation()(f)(X, Y), dx)
+    equal(ops.GradOperation(get_all=True)(f)(X, Y), dx, dy)
+    equal(ops.GradOperation(get_by_list=True)(f, [w])(X, Y), dw)
+    equal(ops.GradOperation(get_by_list=True)(f, ParameterTuple([w]))(X, Y), dw)
+    inputs, weights = ops.GradOperation(get_all=True, get_by_list=True)(f, [w])(X, Y)
+    equal(inputs, dx, dy)
+    equal(weights, dw)
+    equal(ops.GradOperation(sens_param=True)(f)(X, Y, Tensor(2.0, ms.float64)), [2.0, -6.0, 16.0])
+    equal(ops.GradOperation(get_all=True, sens_param=True)(lambda x: x * x)(X, Y), [1.0, -4.0, 12.0])
+    net = nn.Dense(3, 1)
+    found = ops.GradOperation(get_by_list=True)(net)(Tensor(np.ones((1, 3), np.float32)))
+    assert [g.shape for g in found] == [p.shape for p in net.trainable_params()]
+
+
+def test_grad_operation_checks_its_arguments() -> None:
+    with pytest.raises(TypeError, match="get_all must be a bool, got 1"):
+        ops.GradOperation(get_all=1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="needs the Parameters"):
+        ops.GradOperation(get_by_list=True)(product)
+
+
+# vjp, jvp, jacrev, stop_gradient
+
+
+def test_vjp() -> None:
+    value, pull = ms.vjp(lambda x, y: x * x * y, X, Y)
+    equal(value, [0.5, -4.0, 18.0])
+    equal(pull(f64(1.0, 1.0, 1.0)), DX, DY)
+    equal(pull(f64(2.0, 0.0, 1.0)), [2.0, 0.0, 12.0], [2.0, 0.0, 9.0])
+    value, pull = ms.vjp(lambda x: (x * 2, x * x), X)
+    equal(pull(Y, X), [3.0, 6.0, 22.0])
+
+
+def test_jvp() -> None:
+    value, tangent = ms.jvp(lambda x: x * x * 3.0, X, Y)
+    equal(value, [3.0, 12.0, 27.0])
+    equal(tangent, [3.0, -12.0, 36.0])
+    value, tangent = ms.jvp(lambda x, y: x * y, (X, Y), (Y, X))
+    equal(tangent, [1.25, 5.0, 13.0])
+
+
+def test_jacrev() -> None:
+    matrix = Tensor(np.arange(6.0).reshape(2, 3))
+    equal(ms.jacrev(lambda x: ops.matmul(matrix, x))(X), matrix.asnumpy())
+    equal(ms.jacrev(lambda x: x.sum())(X), [1.0, 1.0, 1.0])
+    rows = ms.jacrev(lambda x, y: x * y, (0, 1))(X, Y)
+    equal(rows, np.diag(Y.asnumpy()), np.diag(X.asnumpy()))
+    jacobian = ms.jacrev(lambda x: ops.reshape(x * x, (3, 1)))(X)
+    assert jacobian.shape == (3, 1, 3)
+    jacobian, aux = ms.jacrev(lambda x: (x * 2, x.sum()), has_aux=True)(X)
+    equal(jacobian, 2 * np.eye(3))
+    equal(aux, 6.0)
+
+
+def test_stop_gradient() -> None:
+    equal(ms.grad(lambda x: (x * ops.stop_gradient(x * x)).sum())(X), [1.0, 4.0, 9.0])
+    equal(ms.grad(lambda x: ops.stop_gradient(x).sum())(X), [0.0, 0.0, 0.0])
+    w = Parameter(np.ones(3), "w")
+    equal(ms.grad(lambda x: (ops.stop_gradient(w) * w * x).sum(), None, w)(X), [1.0, 2.0, 3.0])
+
+
+# Higher orders
+
+
+def test_second_and_third_derivatives() -> None:
+    def cube(x: Tensor) -> Tensor:
+        return (x * x * x).sum()
+
+    first, second, third = ms.grad(cube), ms.grad(ms.grad(cube)), ms.grad(ms.grad(ms.grad(cube)))
+    equal(first(X), [3.0, 12.0, 27.0])
+    equal(second(X), [6.0, 12.0, 18.0])
+    equal(third(X), [6.0, 6.0, 6.0])
+    equal(jit(third)(X), [6.0, 6.0, 6.0])
+
+
+def test_mixed_second_derivatives() -> None:
+    def f(x: Tensor, y: Tensor) -> Tensor:
+        return (x * x * x * y * y).sum()
+
+    equal(ms.grad(lambda x, y: ms.grad(f, 1)(x, y).sum(), 0)(X, Y), [3.0, -24.0, 108.0])
+    equal(ms.grad(lambda x, y: ms.grad(f, 0)(x, y).sum(), 1)(X, Y), [3.0, -24.0, 108.0])
+
+
+def test_hessian_of_a_network() -> None:
+    rng = np.random.default_rng(0)
+    w, v = Tensor(rng.normal(size=(3, 4))), Tensor(rng.normal(size=(4,)))
+
+    def f(x: Tensor) -> Tensor:
+        return (ops.tanh(ops.matmul(x, w)) * v).sum()
+
+    def slope(x: Array) -> Array:
+        return np.asarray((w.asnumpy() * (v.asnumpy() * (1 - np.tanh(x @ w.asnumpy()) ** 2))).sum(1))
+
+    x = rng.normal(size=3)
+    hessian = ms.jacrev(ms.grad(f))(Tensor(x)).asnumpy()
+    wanted = np.stack([(slope(x + e) - slope(x - e)) / 2e-6 for e in np.eye(3) * 1e-6])
+    np.testing.assert_allclose(hessian, wanted, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(hessian, hessian.T, rtol=1e-12)
+
+
+def test_third_derivative_of_transcendentals() -> None:
+    found = ms.grad(ms.grad(ms.grad(lambda x: (ops.sin(x) * ops.exp(x)).sum())))(X).asnumpy()
+    x = X.asnumpy()
+    np.testing.assert_allclose(found, 2 * np.exp(x) * (np.cos(x) - np.sin(x)), rtol=1e-12)
+
+
+def test_gradients_inside_the_loss() -> None:
+    """A gradient penalty: the derivative by weights of the norm of the derivative by inputs."""
+    w = Parameter(np.array([0.5, -1.0, 2.0]), "w")
+
+    def energy(x: Tensor) -> Tensor:
+        return ops.exp(x * w).sum()
+
+    def penalty(x: Tensor) -> Tensor:
+        return (ms.grad(energy)(x) ** 2).sum()
+
+    found = ms.grad(penalty, None, w)(X)
+    x, v = X.asnumpy(), w.asnumpy()
+    np.testing.assert_allclose(found.asnumpy(), np.exp(2 * x * v) * (2 * v + 2 * v * v * x), rtol=1e-12)
+
+
+# Values that change while they are differentiated
+
+
+def test_assignment_to_elements() -> None:
+    def f(x: Tensor) -> Tensor:
+        y = x * 2
+        z = y * y
+        y[0] = x[1] * 10
+        return (y * x).sum() + z.sum()
+
+    x = X.asnumpy()
+    equal(ms.grad(f)(X), [10 * x[1] + 8 * x[0], 10 * x[0] + 4 * x[1] + 8 * x[1], 4 * x[2] + 8 * x[2]])
+
+
+def test_assignment_to_elements_of_the_argument() -> None:
+    def f(x: Tensor) -> Tensor:
+        y = x * x
+        x[1] = 0.0
+        return (y + x * 5).sum()
+
+    equal(ms.grad(f)(X), [7.0, 4.0, 11.0])
+
+
+def test_a_parameter_that_is_assigned_to() -> None:
+    """The gradient is that of the values that were read."""
+    w = Parameter(np.array([2.0, 3.0, 4.0]), "w")
+
+    def f(x: Tensor) -> Tensor:
+        y = (x * w).sum()
+        ops.assign(w, w * 0 + 100.0)
+        return y
+
+    equal(ms.grad(f)(X), [2.0, 3.0, 4.0])
+    equal(w, [100.0, 100.0, 100.0])
+    w.set_data(Tensor(np.array([2.0, 3.0, 4.0])))
+    equal(ms.grad(lambda x: f(x * x), None, w)(X), [1.0, 4.0, 9.0])
+
+
+def test_a_parameter_assigned_before_it_is_read() -> None:
+    w = Parameter(np.array([2.0, 3.0, 4.0]), "w")
+
+    def f(x: Tensor) -> Tensor:
+        ops.assign(w, Y)
+        return (x * w).sum()
+
+    equal(ms.grad(f)(X), Y.asnumpy())
+
+
+# Bad arguments
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: ms.grad(3), TypeError, "grad: fn must be callable, got int"),
+        (lambda: ms.grad(product, None), ValueError, "grad_position and weights can not be None at the same time"),
+        (lambda: ms.grad(product, -1), TypeError, "grad_position must be an int >= 0 or a tuple of them, got -1"),
+        (lambda: ms.grad(product, (0, "1")), TypeError, "grad_position must be an int >= 0 or a tuple"),
+        (lambda: ms.grad(product, True), TypeError, "grad_position must be an int >= 0 or a tuple of them, got True"),
+        (lambda: ms.grad(product, 0, [X]), TypeError, "weights must be Parameters, got Tensor"),
+        (lambda: ms.grad(product, 2)(X, Y), ValueError, "position 2 out of range for 2 arguments; test_autograd"),
+        (lambda: ms.grad(product, 0)(1.0, Y), TypeError, "argument 0 must be a float Tensor, got float; test_autograd"),
+        (lambda: ms.grad(product, 0)(Tensor([1]), Y), TypeError, r"argument 0 must be a float Tensor, got i64\[1\]"),
+        (lambda: ms.grad(lambda x: 3.0)(X), TypeError, "must return float Tensors to differentiate, got float"),
+        (lambda: ms.grad(lambda x: x > 0)(X), TypeError, r"must return float Tensors to differentiate, got bool\[3\]"),
+        (lambda: ms.grad(lambda x: None)(X), TypeError, "must return float Tensors to differentiate, got NoneType"),
+        (lambda: ms.grad(lambda x: (x, "a"))(X), TypeError, "must return float Tensors to differentiate, got str"),
+        (lambda: ms.grad(lambda x: x, sens_param=True)(X, f64(1.0)), ValueError, r"expected|the type of .* f64\[3\]"),
+        (lambda: ms.grad(lambda x: x, sens_param=True)(X, 1.0), ValueError, r"f64\[3\], got float"),
+        (lambda: ms.value_and_grad(product, return_ids=True), ValueError, "return_ids is not supported"),
+        (lambda: ms.jvp(lambda x: x, (X, Y), X), ValueError, "jvp: 2 inputs and 1 directions"),
+    ],
+)  # fmt: skip
+def test_bad_arguments(call: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_an_error_within_closes_the_tape() -> None:
+    def broken(x: Tensor) -> Tensor:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        ms.grad(broken)(X)
+    assert ms.dispatch.state.tapes == () and ms.dispatch.state.trace is None
+    equal(ms.grad(product)(X, Y), DX)
+
+
+# The tape
+
+
+def test_tape_and_sweep() -> None:
+    x = X * 1
+    with Tape() as tape:
+        y = square(x)
+        z = y * x + y
+    before = len(tape.entries)
+    square(z)
+    assert len(tape.entries) == before
+    (slope,) = sweep(tape, [z], [f64(1.0, 1.0, 1.0)], [x])
+    equal(slope, [5.0, 16.0, 33.0])
+    equal(sweep(tape, [z, y], [X, Y], [y])[0], (X * (x + 1) + Y).asnumpy())
+    equal(sweep(tape, [z], [X], [Y])[0], [0.0, 0.0, 0.0])
+
+
+def test_tapes_of_several_threads_do_not_mix() -> None:
+    found: list[Any] = []
+
+    def work(scale: float) -> None:
+        slopes = {float(ms.grad(lambda x: (x * scale).sum())(X)[0]) for _ in range(60)}
+        found.append((scale, slopes))
+
+    workers = [threading.Thread(target=work, args=(float(k),)) for k in range(1, 4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert sorted(found) == [(1.0, {1.0}), (2.0, {2.0}), (3.0, {3.0})]
+
+
+# Against finite differences
+
+
+def differences(function: Callable[..., Tensor], args: list[Array], position: int, step: float = 1e-6) -> Array:
+    slope = np.zeros_like(args[position])
+    for index in np.ndindex(slope.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = [a.copy() for a in args]
+            moved[position][index] += sign * step
+            ends.append(function(*map(Tensor, moved)).item())
+        slope[index] = (ends[0] - ends[1]) / (2 * step)
+    return slope
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    weights = ops.softmax(ops.matmul(q, k.swapaxes(-1, -2)) / 2.0)
+    return (ops.matmul(weights, v) ** 2).sum()
+
+
+def convolution(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    y = ops.conv2d(x, w, b, stride=2, padding=1, pad_mode="pad")
+    return (ops.max_pool2d(ops.gelu(y), 2, 1) * 1.5).sum() + ops.avg_pool2d(y * y, 2, 1).mean()
+
+
+def normalised(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    mean, var = x.mean(-1, keep_dims=True), x.var(-1, keepdims=True)
+    own = (x - mean) / ops.sqrt(var + 1e-5) * gamma + beta
+    return (own**3).sum() + (ops.layer_norm(x, (5,), gamma, beta) ** 2 * own).sum()
+
+
+def indexed(x: Tensor, y: Tensor) -> Tensor:
+    picked = x[[2, 0, 2], 1:] * y[None, :2]
+    return (picked * picked).sum() + (x[::2, ::-1] * 3).sum() + ops.gather(x, Tensor([1, 1]), 0).prod()
+
+
+def shaped(x: Tensor, y: Tensor) -> Tensor:
+    joined = ops.concat((x, ops.tile(y[None], (2, 1))), 0)
+    padded = ops.pad(joined, (1, 2), value=0.5)
+    return (ops.cumsum(padded, 1) * ops.flip(padded, (0,)).T.reshape(padded.shape)).sum()
+
+
+def reduced(x: Tensor, y: Tensor) -> Tensor:
+    return ops.logsumexp(x, 1).sum() * x.max() + (x.prod(0) * y).sum() + x.min(1).mean() + ops.norm(y) * x.std()
+
+
+def chosen(x: Tensor, y: Tensor) -> Tensor:
+    larger = ops.where(x > 0.1, x * x, ops.exp(x))
+    return (larger * ops.maximum(x, y)).sum() + ops.clip(x, -0.5, 0.5).sum() + ops.sort(x)[0][0].sum()
+
+
+def losses(x: Tensor, y: Tensor) -> Tensor:
+    target = Tensor(np.array([0, 2, 1, 1]))
+    return ops.cross_entropy(x, target, label_smoothing=0.1) + ops.huber_loss(x[0], y) + ops.l1_loss(x[1], y) * 2
+
+
+FUNCTIONS: dict[str, tuple[Callable[..., Tensor], tuple[tuple[int, ...], ...]]] = {
+    "attention": (attention, ((2, 3, 4), (2, 5, 4), (2, 5, 3))),
+    "convolution": (convolution, ((2, 2, 5, 5), (3, 2, 3, 3), (3,))),
+    "normalised": (normalised, ((3, 5), (5,), (5,))), "indexed": (indexed, ((3, 3), (3,))),
+    "shaped": (shaped, ((2, 3), (3,))), "reduced": (reduced, ((4, 3), (3,))), "chosen": (chosen, ((4, 3), (3,))),
+    "losses": (losses, ((4, 3), (3,))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_finite_differences(name: str, each_mode: int) -> None:
+    function, shapes = FUNCTIONS[name]
+    rng = np.random.default_rng(7)
+    args = [rng.normal(size=shape) for shape in shapes]
+    positions = tuple(range(len(args)))
+    found = ms.grad(function, positions)(*map(Tensor, args))
+    for position, slope in enumerate(found):
+        with in_mode(PYNATIVE_MODE):
+            wanted = differences(function, args, position)
+        np.testing.assert_allclose(slope.asnumpy(), wanted, rtol=1e-5, atol=2e-7)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_both_modes_give_the_same_bits(name: str) -> None:
+    function, shapes = FUNCTIONS[name]
+    rng = np.random.default_rng(8)
+    args = [Tensor(rng.normal(size=shape).astype(np.float32)) for shape in shapes]
+    step = ms.value_and_grad(function, tuple(range(len(args))))
+    results = []
+    for value in (PYNATIVE_MODE, GRAPH_MODE):
+        with in_mode(value):
+            loss, slopes = step(*args)
+            results.append([loss.asnumpy(), *(s.asnumpy() for s in slopes)])
+    for a, b in zip(*results, strict=True):
+        assert_same(a, b)
