@@ -408,7 +408,7 @@ def contenders(pythons: dict[str, str]) -> list[Contender]:
 
 def disagreements(losses: dict[str, list[float]], tolerance: float = 1e-3) -> dict[str, float]:
     """The contenders whose losses differ from the median of all, with the greatest difference (relative above 1)."""
-    found = {}
+    found: dict[str, float] = {}
     for step in range(max(map(len, losses.values()), default=0)):
         finite = [values[step] for values in losses.values() if math.isfinite(values[step])]
         middle = statistics.median(finite) if finite else 0.0

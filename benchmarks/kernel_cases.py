@@ -6,9 +6,12 @@ An expression is evaluated with the operands by their names, and with `ms, nn, o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Case:
 
     family: str
     name: str
-    operands: dict[str, tuple[int, ...]]
+    operands: Mapping[str, Shape]
     graphc: str
     torch: str
     nbytes: int
@@ -46,7 +49,7 @@ def cases() -> list[Case]:
     return [*matmuls(), *convolutions(), *normalisations(), *reductions(), *movements(), *elementwise(), *optimizers()]
 
 
-def floats(*shapes: tuple[int, ...]) -> int:
+def floats(*shapes: Shape) -> int:
     """The bytes of float32 arrays of these shapes."""
     return 4 * sum(map(prod, shapes))
 
@@ -118,6 +121,7 @@ def convolutions() -> list[Case]:
 def normalisations() -> list[Case]:
     """Softmax, layer norm, batch norm; forward and backward."""
     found = []
+    x: Shape
     for rows, columns in ((64, 10), (512, 512), (4096, 1024)):
         x = (rows, columns)
         size = f"{rows} x {columns}"
@@ -159,6 +163,7 @@ def normalisations() -> list[Case]:
 def reductions() -> list[Case]:
     """Sums and maxima, along each axis and over all."""
     found = []
+    x: Shape
     for rows, columns in ((64, 512), (1024, 1024), (8192, 2048)):
         x, size = (rows, columns), f"{rows} x {columns}"
         for axes, text in (("0", "columns"), ("1", "rows"), ("(0, 1)", "all")):

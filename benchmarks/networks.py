@@ -43,9 +43,9 @@ def main(argv: list[str] | None = None) -> None:
         figures, wrong, first = measure(workloads, found, pythons, threads, args.rounds, report, fresh)
     cores = "one core, CPU time" if threads == 1 else f"{threads} cores, wall time"
     print_steps(report, f"Training steps of networks, {cores}", figures, wrong, found)
-    names = [contender.name for contender in found]
-    rows = [[label, *(f"{by[n]:.2f}" if n in by else "-" for n in names)] for label, by in first.items()]
-    report.table("Time to the first step", ["s, nothing cached", *names], rows, "Building the network included.")
+    columns = [contender.name for contender in found]
+    rows = [[label, *(f"{by[n]:.2f}" if n in by else "-" for n in columns)] for label, by in first.items()]
+    report.table("Time to the first step", ["s, nothing cached", *columns], rows, "Building the network included.")
     if args.plot:
         from plots import bars
 

@@ -85,13 +85,12 @@ def numpy_allocations() -> Iterator[Allocations]:
         _FREE(lambda context, pointer, size: libc.free(pointer)),
     )  # fmt: skip
     api = ctypes.pythonapi
-    api.PyCapsule_New.restype = api.PyCapsule_GetPointer.restype = None
     api.PyCapsule_New.restype, api.PyCapsule_New.argtypes = ctypes.py_object, (ctypes.c_void_p,) * 3
     api.PyCapsule_GetPointer.restype = ctypes.c_void_p
     api.PyCapsule_GetPointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
-    name = ctypes.c_char_p(b"mem_handler")
-    capsule = api.PyCapsule_New(ctypes.addressof(handler), ctypes.cast(name, ctypes.c_void_p), None)
-    _kept.extend((handler, name, capsule))
+    label = ctypes.c_char_p(b"mem_handler")
+    capsule = api.PyCapsule_New(ctypes.addressof(handler), ctypes.cast(label, ctypes.c_void_p), None)
+    _kept.extend((handler, label, capsule))
     table = ctypes.cast(
         api.PyCapsule_GetPointer(np._core._multiarray_umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p)
     )

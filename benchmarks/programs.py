@@ -94,7 +94,7 @@ def print_first_steps(
     for label, by_name in results.items():
         row, peaks = [label], [label]
         for name in names:
-            times = by_name.get(name)
+            times = by_name.get(name, {})
             row.append("-" if not times else " / ".join(f"{times[k]:.2f}" for k in ("cold", "warm") if k in times))
             peaks.append("-" if not times else number(times["peak"] / 2**20))
         rows.append(row)

@@ -51,13 +51,13 @@ class Workload:
         made = []
         for _ in range(count):
             x = rng.standard_normal((self.batch, *self.inputs)).astype(np.float32)
-            labels = {
-                "classes": lambda: rng.integers(0, 10, self.batch).astype(np.int32),
-                "line": lambda x=x: (2 * x + 0.5).astype(np.float32),
-                "inputs": lambda x=x: x.copy(),
-            }[self.target]()
-            made.append((x, labels))
+            made.append((x, self._labels(x, rng)))
         return made
+
+    def _labels(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if self.target == "classes":
+            return rng.integers(0, 10, self.batch).astype(np.int32)
+        return (2 * x + 0.5).astype(np.float32) if self.target == "line" else x.copy()
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""

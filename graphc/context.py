@@ -11,6 +11,7 @@ PYNATIVE_MODE = 1
 _settings: dict[str, Any] = {
     "mode": PYNATIVE_MODE,
     "device_target": "CPU",
+    "device_id": 0,
     "save_graphs": False,
     "save_graphs_path": "./ir",
     "runtime_num_threads": None,
@@ -40,6 +41,7 @@ def set_context(**kwargs: Any) -> None:
         save_graphs: write the dumps of every compile (True, False, or a level 0 to 3: any above 0 means True).
         save_graphs_path: the folder of the dumps.
         device_target: only "CPU".
+        device_id: only 0.
     Raises:
         ValueError: an unknown setting or a value it cannot take; nothing is changed then.
     """
@@ -65,6 +67,8 @@ def _check(key: str, value: Any) -> None:
         )
     if key == "device_target" and value != "CPU":
         raise ValueError(f"{where} the argument 'device_target' must be 'CPU', but got {value!r}.")
+    if key == "device_id" and (isinstance(value, bool) or value != 0):
+        raise ValueError(f"{where} the argument 'device_id' must be 0: the CPU is one device, but got {value!r}.")
     if key == "runtime_num_threads" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         raise ValueError(f"{where} the argument 'runtime_num_threads' must be an int >= 1, but got {value!r}.")
     if key == "save_graphs" and value not in (False, True, 0, 1, 2, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -68,10 +69,10 @@ def dtype_of(value: Any) -> DType:
         return value
     if value is float:
         return float32
-    try:
-        found = _BY_NP.get(np.dtype(value))
-    except TypeError:
-        found = None
+    found = None
+    if value is not None:  # which NumPy takes for float64
+        with suppress(TypeError):
+            found = _BY_NP.get(np.dtype(value).newbyteorder("="))
     if found is None:
         raise TypeError(f"dtype: expected one of {', '.join(d.name for d in ALL)}, got {value!r}")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import logging
 import warnings
 from collections.abc import Callable, Hashable
@@ -59,7 +60,8 @@ class Jitted:
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
         self.function = function
-        self.name = name or getattr(function, "__name__", type(function).__name__).strip("<>")
+        called = name or getattr(function, "__name__", type(function).__name__).strip("<>")
+        self.name = re.sub(r"[^\w.]", "_", called)  # it names graphs and folders of dumps
         self.cache: dict[Hashable, Compiled] = {}
         self._earlier: dict[Hashable, list[Compiled]] = {}
         self._last_key: Hashable = None

@@ -1,4 +1,4 @@
-"""Every output and every update becomes a node of its own, so that each can have a buffer of its own.
+"""What must lie in memory of its own becomes a node of its own: outputs, updates, constants that hand-made kernels read.
 
     before   %0 = tanh(%x)   update %w <- %v   return %0, %0, %x
     after    %0 = tanh(%x)   %1 = copy(%0)   %2 = copy(%x)   %3 = copy(%v)   update %w <- %3   return %0, %1, %2
@@ -8,18 +8,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphc.ir import Graph, Node
+from graphc.ir import Graph, Node, rewrite
+from graphc.op import TABLE
 
 
 def own_outputs(graph: Graph) -> Graph:
+    graph = rewrite(graph, _constants_in_memory)
     taken: set[Node] = set()
 
     def own(node: Node) -> Node:
         if node.op in ("input", "constant") or node in taken:
-            node = Node("copy", (node,), {}, node.type, node.loc, node.forward)
+            node = _copy(node)
         taken.add(node)
         return node
 
     updates = tuple((target, own(value)) for target, value in graph.updates)
     outputs = tuple(own(node) for node in graph.outputs)
     return replace(graph, outputs=outputs, updates=updates)
+
+
+def _constants_in_memory(node: Node) -> Node:
+    if node.op == "constant" or TABLE[node.op].kernel is None:
+        return node
+    return node.with_operands(_copy(o) if o.op == "constant" else o for o in node.operands)
+
+
+def _copy(node: Node) -> Node:
+    return Node("copy", (node,), {}, node.type, node.loc, node.forward)

@@ -17,9 +17,9 @@ from typing import Any
 
 from graphc.dtype import DType
 from graphc.index import Atom, Gathered, Ix, Quotient, Remainder, Var, variables_of
+from graphc.known import Known, Truth, cuts, has_data
 from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value, all_values, gathers
 from graphc.runtime.functions import ELEMENT, cast, function, identity
-from graphc.known import Known, Truth, cuts, has_data
 from graphc.runtime.llvmtext import Builder, Module, Val, const, const_vector, i64, mask, suffix_of, vector
 from graphc.schedule import LANES
 

@@ -322,6 +322,15 @@ def _scatter(g: Growing) -> None:
             g.apply(g.one_of("scatter_add scatter_set"), target, index, updates)
 
 
+def _scatter_one(g: Growing) -> None:
+    """One row, at a position that is known."""
+    if target := g.node(lambda t: t.ndim in (1, 2) and not t.dtype.is_bool):
+        updates = g.node(lambda t: t.dtype is target.dtype and t.shape == target.shape[1:])
+        index = constant_node(g.number(0, target.shape[0] - 1), int64)
+        if updates is not None or len(target.shape) == 1:
+            g.apply(g.one_of("scatter_add scatter_set"), target, index, updates or g.scalar(target.dtype))
+
+
 def _one_hot(g: Growing) -> None:
     index = g.positions(5, lambda t: t.size < 40)
     dtype = g.one_of((float32, float64, int64))
@@ -345,7 +354,7 @@ DATA_MOVEMENT = (_broadcast, _reshape, _transpose, _slice, _pad, _flip, _concat)
 FAMILIES = (
     _unary, _unary, _binary, _binary, _unary_int, _binary_int, _compare, _logic, _select, _cast, *DATA_MOVEMENT,
     *DATA_MOVEMENT, _reduce, _reduce, _reduce_bool, _softmax, _scan, _argsort, _matmul, _matmul, _conv, _pool, _gather,
-    _gather_elements, _scatter, _one_hot, _iota, _random,
+    _gather_elements, _scatter, _scatter_one, _one_hot, _iota, _random,
 )  # fmt: skip
 
 

@@ -640,7 +640,7 @@ def test_transformer_encoder_layer_is_its_parts(norm_first: bool) -> None:
         return cell.self_attn(x, x, x)[0]
 
     def feed(x: Tensor) -> Tensor:
-        return cell.linear2(ops.gelu(cell.linear1(x), approximate="tanh"))
+        return cell.dense2(ops.gelu(cell.dense1(x), approximate="tanh"))
 
     if norm_first:
         y = x + attend(cell.norm1(x))

@@ -136,7 +136,7 @@ REDUCTIONS: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
     ("amax", lambda x: ops.amax(x, (0, 2)), lambda x: x.max((0, 2)), A),
     ("amin", lambda x: ops.amin(x, 1, True, initial=-0.5), lambda x: x.min(1, keepdims=True, initial=-0.5), A),
     ("amax where", lambda x: ops.amax(x, 1, initial=-9, where=x < 0), lambda x: x.max(1, initial=-9, where=x < 0), A),
-    ("max", lambda x: ops.max(x), lambda x: x.max(), A),
+    ("max", lambda x: ops.max(x), lambda x: (x.max(), np.int64(0)), A),
     ("max pair", lambda x: ops.max(x, 1), lambda x: (x.max(1), x.argmax(1)), A),
     ("min pair", lambda x: ops.min(x, -1, True), lambda x: (x.min(-1, keepdims=True), x.argmin(-1, keepdims=True)), A),
     ("argmax", lambda x: ops.argmax(x), lambda x: x.argmax(), A),

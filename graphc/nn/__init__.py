@@ -1,4 +1,9 @@
-"""Layers, losses, optimizers and schedules: `graphc.nn`, by MindSpore's names and arguments."""
+"""Layers, losses, optimizers and schedules: `graphc.nn`, by MindSpore's names and arguments.
+
+The metrics of `graphc.train` are found here too, by their older names: `nn.Accuracy`.
+"""
+
+from typing import Any
 
 from graphc.nn.activation import (
     CELU,
@@ -367,3 +372,12 @@ __all__ = [
     "polynomial_decay_lr",
     "warmup_lr",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    from graphc.train import metrics  # loaded after layers
+
+    found = getattr(metrics, name, None)
+    if isinstance(found, type) and issubclass(found, metrics.Metric):
+        return found
+    raise AttributeError(f"module 'graphc.nn' has no attribute {name!r}")

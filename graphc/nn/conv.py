@@ -211,7 +211,7 @@ class Conv2dTranspose(_ConvTranspose):
         output_padding: with 'pad': how many elements more the result has at the end of each dimension.
     """
 
-    spatial = 2
+    spatial, data_format = 2, "NCHW"
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",

@@ -144,13 +144,12 @@ class _Recurrent(Cell):
         self.bidirectional = check.boolean(where, "bidirectional", bidirectional)
         dtype, rows = float_dtype(where, dtype), _STEPS[self.kind][0] * hidden_size
         init = Uniform(1 / math.sqrt(hidden_size))
-        for layer in range(num_layers):
-            columns = input_size if layer == 0 else hidden_size * (1 + bidirectional)
-            for suffix in self._directions():
-                shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, columns), "weight_hh": (rows, hidden_size)}
-                shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if has_bias else {}
-                for name, shape in shapes.items():
-                    full = f"{name}_l{layer}{suffix}"
+        for kind in ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if has_bias else ())):
+            for layer in range(num_layers):
+                columns = {"weight_ih": hidden_size * (1 + bidirectional) if layer else input_size, "weight_hh": hidden_size}
+                shape = (rows, columns[kind]) if kind in columns else (rows,)
+                for suffix in self._directions():
+                    full = f"{kind}_l{layer}{suffix}"
                     setattr(self, full, Parameter(initializer(init, shape, dtype), full))
 
     def _directions(self) -> tuple[str, ...]:

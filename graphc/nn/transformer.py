@@ -185,12 +185,13 @@ class _Layer(Cell):
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, dtype=dtype)
         if norms == 3:
             self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, dtype=dtype)
-        self.linear1 = Dense(d_model, dim_feedforward, dtype=dtype)
+        self.dense1 = Dense(d_model, dim_feedforward, dtype=dtype)
         self.dropout = Dropout(p=dropout)
-        self.linear2 = Dense(dim_feedforward, d_model, dtype=dtype)
+        self.dense2 = Dense(dim_feedforward, d_model, dtype=dtype)
         self.norm_first = check.boolean(type(self).__name__, "norm_first", norm_first)
         for i in range(1, norms + 1):
             setattr(self, f"norm{i}", LayerNorm((d_model,), epsilon=layer_norm_eps, dtype=dtype))
+        for i in range(1, norms + 1):
             setattr(self, f"dropout{i}", Dropout(p=dropout))
         self.activation = _activation(type(self).__name__, activation)
 
@@ -199,7 +200,7 @@ class _Layer(Cell):
         return self.dropout1(y)
 
     def _feed_forward(self, x: Tensor) -> Any:
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+        return self.dense2(self.dropout(self.activation(self.dense1(x))))
 
 
 class TransformerEncoderLayer(_Layer):

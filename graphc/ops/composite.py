@@ -394,7 +394,12 @@ def batch_norm(
         axes = (0, *range(2, x.ndim))
         count = x.size // max(x.shape[1], 1)
         if count < 2:
-            raise located(ValueError(f"{name}: expected more than one value per channel in training, got {x.type}"))
+            raise located(
+                ValueError(
+                    f"{name}: expected more than one value per channel in training, got {x.type}; a last batch of one "
+                    "sample is left out by batch(..., drop_remainder=True)"
+                )
+            )
         mean, var = moments(x, axes)
         for running, batch in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
             if running is not None:

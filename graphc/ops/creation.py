@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import DType, float32, int64
+from graphc.dtype import DType, float32, int32, int64
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import (
@@ -199,7 +199,8 @@ def scalar_to_tensor(input_x: Any, dtype: Any = float32) -> Tensor:
 
 
 def tuple_to_array(input_x: Any) -> Tensor:
-    """A tuple of numbers as a Tensor of their common dtype."""
+    """A tuple of numbers as a Tensor: float32, bool, or for ints int32, as in MindSpore."""
     if not isinstance(input_x, (tuple, list)) or any(type(v) not in (bool, int, float) for v in input_x):
         raise located(TypeError(f"tuple_to_array: expected a tuple of numbers, got {input_x!r:.60}"))
-    return Tensor.wrap(np.array(input_x, common_dtype("tuple_to_array", tuple(input_x)).np))
+    common = common_dtype("tuple_to_array", tuple(input_x))
+    return Tensor.wrap(np.array(input_x, (int32 if common is int64 else common).np))

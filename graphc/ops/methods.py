@@ -33,7 +33,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
         "maximum minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder round "
         "rsqrt sigmoid sign signbit sin sinc sinh sqrt square sub subtract tan tanh true_divide trunc xlogy"
     ),
-    "reduce": "amax amin argmax argmin count_nonzero logsumexp median norm",
+    "reduce": "amax amin count_nonzero logsumexp median norm",
     "scan": "argsort cumprod cumsum sort top_k topk",
     "gather": (
         "argwhere gather_elements gather_nd index_add index_fill index_select masked_fill masked_select nonzero "
@@ -133,6 +133,8 @@ def repeat(self: Tensor, *repeats: Any, axis: int | None = None) -> Tensor:
 
 def _axis_and_keep(name: str, axis: Any, second: Any, keepdims: Any, options: dict[str, Any]) -> tuple[Any, bool, Any]:
     """The axis, whether to keep it, and the dtype, from whichever names and order the call used."""
+    if options.get("out", ...) is None:  # as NumPy's functions call a method
+        del options["out"]
     dtype = options.pop("dtype", None)
     if isinstance(second, bool):
         keepdims = second
@@ -218,6 +220,18 @@ def _extreme(
     if pair and axis is not None:
         return with_index(x, axis, keep, initial=initial, where=where)
     return alone(x, axis, keep, initial=initial, where=where)
+
+
+def argmax(self: Tensor, axis: int | None = None, keepdims: bool = False, **options: Any) -> Tensor:
+    """The int64 position of the first greatest element along an axis (also called `dim`); None: in the flat tensor."""
+    axis, keep, _ = _axis_and_keep("argmax", axis, None, keepdims, options)
+    return reduce.argmax(self, axis, keep)
+
+
+def argmin(self: Tensor, axis: int | None = None, keepdims: bool = False, **options: Any) -> Tensor:
+    """The int64 position of the first smallest element along an axis (also called `dim`); None: in the flat tensor."""
+    axis, keep, _ = _axis_and_keep("argmin", axis, None, keepdims, options)
+    return reduce.argmin(self, axis, keep)
 
 
 def argmax_with_value(self: Tensor, axis: int = 0, keep_dims: bool = False) -> tuple[Tensor, Tensor]:
@@ -306,6 +320,7 @@ _OWN: dict[str, Any] = {
     "transpose": transpose, "permute": transpose, "broadcast_to": broadcast_to, "expand": broadcast_to,
     "expand_as": expand_as, "repeat": repeat,
     "sum": sum, "mean": mean, "prod": prod, "any": any, "all": all, "var": var, "std": std, "max": max, "min": min,
+    "argmax": argmax, "argmin": argmin,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
     "where": where, "gather": gather_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,

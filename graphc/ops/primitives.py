@@ -126,8 +126,8 @@ def _reduce(function_name: str) -> Callable[..., Any]:
 
 def _arg_with_value(function_name: str) -> Callable[..., Any]:
     def call(self: Any, input: Any) -> tuple[Tensor, Tensor]:
-        position, value = _function(function_name)(input, self.axis, self.keep_dims)
-        return cast(position, int32), value
+        pair: tuple[Tensor, Tensor] = _function(function_name)(input, self.axis, self.keep_dims)
+        return pair
 
     return call
 

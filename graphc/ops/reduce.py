@@ -18,7 +18,7 @@ from graphc.dispatch import located
 from graphc.dtype import DType, bool_, int32, int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
-from graphc.ops.coerce import as_tensor, cast, full_like, to_dtype, to_float
+from graphc.ops.coerce import as_tensor, cast, full_like, scalar, to_dtype, to_float
 from graphc.ops.elementwise import (
     abs_,
     equal,
@@ -324,22 +324,22 @@ def amin(input: Any, axis: Any = None, keepdims: bool = False, *, initial: Any =
 
 
 def max(input: Any, axis: int | None = None, keepdims: bool = False, *, initial: Any = None, where: Any = None) -> Any:
-    """The greatest element of all; with an axis, the pair `(values, indices)` along it.
+    """The pair `(values, indices)`: the greatest elements along an axis, and where they are.
 
     Args:
-        axis: None, or an int: then `indices` are the int64 positions of the first greatest elements, and the gradient
-            goes to these.
+        axis: an int: `indices` are the int64 positions of the first greatest elements, and the gradient goes to these;
+            or None: the greatest element of all, and 0 for its index, as in MindSpore.
         keepdims, initial, where: as `amax`.
     """
     if axis is None:
-        return amax(input, None, keepdims, initial=initial, where=where)
+        return amax(input, None, keepdims, initial=initial, where=where), scalar(0, int64)
     return _with_position("max", argmax_, maximum, input, axis, keepdims, initial, where)
 
 
 def min(input: Any, axis: int | None = None, keepdims: bool = False, *, initial: Any = None, where: Any = None) -> Any:
-    """The smallest element of all; with an axis, the pair `(values, indices)` along it; see `max`."""
+    """The pair `(values, indices)` of the smallest elements along an axis; see `max`."""
     if axis is None:
-        return amin(input, None, keepdims, initial=initial, where=where)
+        return amin(input, None, keepdims, initial=initial, where=where), scalar(0, int64)
     return _with_position("min", argmin_, minimum, input, axis, keepdims, initial, where)
 
 

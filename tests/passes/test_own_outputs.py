@@ -89,6 +89,28 @@ def test_one_value_for_two_parameters() -> None:
     )
 
 
+def test_constants_that_hand_made_kernels_read() -> None:
+    assert_rewrites(
+        own_outputs,
+        """
+        graph f(%x: f32[3]) {
+          %0: f32[3] = scatter_add(%x, 1, 2.0)
+          %1: f32[3] = broadcast_to(2.0, shape=(3,))
+          %2: f32[3] = add(%0, %1)
+          return %2
+        }""",
+        """
+        graph f(%x: f32[3]) {
+          %0: i64[]  = copy(1)
+          %1: f32[]  = copy(2.0)
+          %2: f32[3] = scatter_add(%x, %0, %1)
+          %3: f32[3] = broadcast_to(2.0, shape=(3,))
+          %4: f32[3] = add(%2, %3)
+          return %4
+        }""",
+    )
+
+
 def test_the_copy_keeps_its_place() -> None:
     assert_rewrites(
         own_outputs,
