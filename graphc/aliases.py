@@ -25,6 +25,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "common.tensor": ("tensor",),
     "communication": ("parallel",),
     "communication.management": ("parallel",),
+    "context": ("parallel",),
     "dataset.engine": ("dataset",),
     "dataset.engine.datasets": ("dataset",),
     "dataset.engine.samplers": ("dataset",),

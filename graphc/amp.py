@@ -12,7 +12,13 @@ from graphc import ops
 from graphc.dtype import float32, int32
 from graphc.nn import check
 from graphc.nn.cell import Cell
-from graphc.nn.wrap import DynamicLossScaleUpdateCell, TrainOneStepCell, TrainOneStepWithLossScaleCell, WithLossCell
+from graphc.nn.wrap import (
+    DynamicLossScaleUpdateCell,
+    FixedLossScaleUpdateCell,
+    TrainOneStepCell,
+    TrainOneStepWithLossScaleCell,
+    WithLossCell,
+)
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
@@ -154,8 +160,6 @@ class FixedLossScaleManager(LossScaleManager):
         return self._drop_overflow_update
 
     def get_update_cell(self) -> Cell | None:
-        from graphc.nn.wrap import FixedLossScaleUpdateCell
-
         return FixedLossScaleUpdateCell(self._loss_scale) if self._drop_overflow_update else None
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from graphc.dispatch import located, state
 from graphc.op import TABLE, Op
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Number, Parameter, Tensor
 
 
 class Entry(NamedTuple):
@@ -71,20 +71,27 @@ def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources:
     wanted = {id(source) for source in sources}
     entries = [*tape.before, *tape.entries]
     for entry in entries:
-        if entry.op.vjp is not None and any(id(o) in wanted for o in entry.operands):
+        if entry.op.vjp is not None and not wanted.isdisjoint(map(id, entry.operands)):
             wanted.add(id(entry.result))
     found: dict[int, Tensor] = {}
     for output, given in zip(outputs, cts, strict=True):
         _accumulate(found, output, given)
-    for entry in reversed(entries):
-        ct, vjp = found.get(id(entry.result)), entry.op.vjp
-        if ct is None or vjp is None or id(entry.result) not in wanted:
-            continue
-        with _derivative_of(entry.result):
+    trace = state.trace
+    outer = trace.forward if trace is not None else None
+    try:
+        for entry in reversed(entries):
+            ct, vjp = found.get(id(entry.result)), entry.op.vjp
+            if ct is None or vjp is None or id(entry.result) not in wanted:
+                continue
+            if trace is not None:
+                trace.forward = entry.result._node  # what is recorded now is part of its derivative
             parts = vjp(ct, entry.result, *entry.operands, **entry.attrs)
             for operand, part in zip(entry.operands, parts, strict=True):
                 if part is not None and id(operand) in wanted:
-                    _accumulate(found, operand, part() if callable(part) else part)
+                    _accumulate(found, operand, part if isinstance(part, Tensor) else part())
+    finally:
+        if trace is not None:
+            trace.forward = outer
     return [found[id(s)] if id(s) in found else _zeros_like(s) for s in sources]
 
 
@@ -94,23 +101,7 @@ def _accumulate(found: dict[int, Tensor], tensor: Tensor, ct: Tensor) -> None:
 
 
 def _zeros_like(tensor: Tensor) -> Tensor:
-    zero = Tensor(0, tensor.dtype)
-    return TABLE["broadcast_to"](zero, shape=tensor.shape)
-
-
-class _derivative_of:  # noqa: N801 (used as a statement)
-    """Marks the nodes recorded within as made by the vjp of a tensor's node."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.node = tensor._node
-
-    def __enter__(self) -> None:
-        if state.trace is not None:
-            self.outer, state.trace.forward = state.trace.forward, self.node
-
-    def __exit__(self, *error: object) -> None:
-        if state.trace is not None:
-            state.trace.forward = self.outer
+    return TABLE["broadcast_to"](Number.of(0, tensor.dtype), shape=tensor.shape)
 
 
 def differentiate(
@@ -137,7 +128,7 @@ def differentiate(
     given = [tape.entries[distinct.index(position)].result for position in positions]
     heads = _heads(value, has_aux)
     if sens is None:
-        cts = [TABLE["broadcast_to"](Tensor(1, h.dtype), shape=h.shape) for h in heads]
+        cts = [TABLE["broadcast_to"](Number.of(1, h.dtype), shape=h.shape) for h in heads]
     else:
         cts = _checked_sens(list(sens) if isinstance(sens, (tuple, list)) else [sens], heads)
     sources = given + list(weights)

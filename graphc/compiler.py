@@ -7,7 +7,7 @@ them all, numbered.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphc import context
@@ -124,10 +124,20 @@ def _dump(graph: Graph) -> None:
 _single: dict[Any, Executable] = {}
 
 
+def kernel_key(op: Op, types: tuple[TensorType, ...], attrs: dict[str, Any]) -> Any:
+    """What tells the kernel of one op from others."""
+    return op.name, types, tuple(attrs.items())
+
+
+def missing_kernels(keys: Iterable[Any]) -> int:
+    """How many of these kernels are not compiled yet."""
+    return len({key for key in keys if key not in _single})
+
+
 def run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
     """Runs one op by its own compiled kernel, which is kept."""
-    types = tuple(o.type for o in operands)
-    key = (op.name, types, tuple(attrs.items()))
+    types = tuple([o.type for o in operands])
+    key = kernel_key(op, types, attrs)
     executable = _single.get(key)
     if executable is None:
         inputs = tuple(input_node(f"x{i}", t) for i, t in enumerate(types))

@@ -16,6 +16,7 @@ _settings: dict[str, Any] = {
     "save_graphs_path": "./ir",
     "runtime_num_threads": None,
     "max_call_depth": 1000,
+    "pynative_synchronize": False,
 }
 
 _structure = 0
@@ -42,6 +43,8 @@ def set_context(**kwargs: Any) -> None:
         save_graphs_path: the folder of the dumps.
         device_target: only "CPU".
         device_id: only 0.
+        pynative_synchronize: in PYNATIVE_MODE run every op when it is called, one by one, rather than what a Cell calls
+            in one piece; the results are the same.
     Raises:
         ValueError: an unknown setting or a value it cannot take; nothing is changed then.
     """
@@ -73,6 +76,8 @@ def _check(key: str, value: Any) -> None:
         raise ValueError(f"{where} the argument 'runtime_num_threads' must be an int >= 1, but got {value!r}.")
     if key == "save_graphs" and value not in (False, True, 0, 1, 2, 3):
         raise ValueError(f"{where} the argument 'save_graphs' must be a bool or a level 0 to 3, but got {value!r}.")
+    if key == "pynative_synchronize" and not isinstance(value, bool):
+        raise ValueError(f"{where} the argument 'pynative_synchronize' must be a bool, but got {value!r}.")
     if key == "save_graphs_path" and not isinstance(value, (str, os.PathLike)):
         raise ValueError(f"{where} the argument 'save_graphs_path' must be a path, but got {value!r}.")
     if key == "max_call_depth" and (not isinstance(value, int) or value < 1):

@@ -31,7 +31,7 @@ class Deferred:
     def __init__(self, gradient: GradientFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.gradient, self.args, self.kwargs = gradient, args, kwargs
         self.compiled, self.leaves = gradient.jitted.lookup(args, kwargs)
-        self.placeholders = [Tensor.promised(o.type, self) for o in self.compiled.traced.graph.outputs]
+        self.placeholders = [Tensor.promised(o.type, self, i) for i, o in enumerate(self.compiled.traced.graph.outputs)]
         self.value = self.compiled.traced.rebuild(self.placeholders)
         self.done = False
         self._lock = threading.Lock()

@@ -1,41 +1,29 @@
-"""What calling an op does: run it now, or record it into the graph being traced; and on every open tape.
+"""What calling an op does: run it, now or with others, or record it into the graph being traced; and on open tapes.
 
-`apply` is the one road from the op table to a value. It makes the operands agree, asks the op's rule for the result's
-type, and then either records a node (`graphc.trace`) or runs the op: its NumPy meaning where that is exact to the bit,
-otherwise its own compiled kernel (`set_kernel_runner`, called by the compiler).
+`apply` is the one road from the op table to a value. It makes the operands agree and asks the op's rule for the
+result's type. Then it records a node (`graphc.trace`), or notes the op to run it with others (`graphc.eager`), or runs
+it: its NumPy meaning where that is exact to the bit and fast, otherwise its own compiled kernel (`set_kernel_runner`,
+called by the compiler).
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from graphc.ir import NOWHERE, Location, TensorType
-from graphc.op import Op
+from graphc.op import Op, set_apply
+from graphc.state import state as state
 from graphc.tensor import Parameter, Tensor
-
-if TYPE_CHECKING:
-    from graphc.autograd import Tape
-    from graphc.trace import Trace
 
 KernelRunner = Callable[[Op, tuple[Tensor, ...], dict[str, Any], TensorType], Tensor]
 
 
-class _State(threading.local):
-    """What this thread is doing: the trace it records into, the tapes that listen, the path of Cells being called."""
-
-    trace: Trace | None = None
-    tapes: tuple[Tape, ...] = ()
-    scopes: tuple[str, ...] = ()
-
-
-state = _State()
 _kernel_runner: KernelRunner | None = None
 
 
@@ -56,22 +44,28 @@ _NETWORKS = (f"{_PACKAGE}models.py", f"{_PACKAGE}vision{os.sep}")  # ready-made 
 _COMMANDS = f"{_PACKAGE}cli{os.sep}"  # behind these there is no user's file
 
 
-def user_location() -> Location:
-    """The innermost line outside graphc's own files, and the path of the Cell being called."""
+def user_line() -> tuple[str, int]:
+    """The innermost line outside graphc's own files: file and number; ("", 0) if there is none."""
     frame: FrameType | None = sys._getframe(1)
-    scope = state.scopes[-1] if state.scopes else ""
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(_HOMES) or file.startswith(_NETWORKS):
-            return Location(scope, file, frame.f_lineno)
+            return file, frame.f_lineno
         if file.startswith(_COMMANDS):
             break
         frame = frame.f_back
-    return Location(scope)
+    return "", 0
+
+
+def user_location() -> Location:
+    """The user's line that asked for the op being called, and the path of the Cell that it is in."""
+    if state.place is not None:
+        return state.place
+    return Location(state.scopes[-1] if state.scopes else "", *user_line())
 
 
 def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
-    """The result of `op`, now or as a stand-in.
+    """The result of `op`, now, later or as a stand-in.
 
     Raises:
         TypeError, ValueError: from the op's rule; the message gains the user's file and line.
@@ -82,14 +76,37 @@ def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
         if op.coerce is not None:
             operands = op.coerce(*operands)
         else:
-            operands = tuple(_tensor(op, operand) for operand in operands)
-        type_ = op.infer(*[o.type for o in operands], **attrs)
+            _check_tensors(op, operands)
     except (TypeError, ValueError) as error:
         raise located(error) from None
-    result = state.trace.record(op, operands, attrs, type_) if state.trace else run(op, operands, attrs, type_)
+    trace, piece = state.trace, state.piece
+    if trace is not None:
+        result = trace.record(op, operands, attrs, inferred(op, operands, attrs))
+    elif piece is not None:
+        result = piece.note(op, operands, attrs)
+    else:
+        result = run(op, operands, attrs, inferred(op, operands, attrs))
     for tape in state.tapes:
         tape.record(op, operands, attrs, result)
     return result
+
+
+set_apply(apply)
+
+LARGE = 10_000
+"""From this many elements on NumPy is at best as fast as a kernel, and 10 to 40 times slower where it has to choose."""
+
+
+def inferred(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> TensorType:
+    """The type of the op's result.
+
+    Raises:
+        TypeError, ValueError: from the op's rule; the message gains the user's file and line.
+    """
+    try:
+        return op.infer(*[o.type for o in operands], **attrs)
+    except (TypeError, ValueError) as error:
+        raise located(error) from None
 
 
 def located(error: Exception) -> Exception:
@@ -97,20 +114,25 @@ def located(error: Exception) -> Exception:
     if getattr(error, "located", False):
         return error
     where = user_location()
-    better = type(error)(f"{error}; {where}") if where != NOWHERE else error
+    better = type(error)(f"{str(error).removesuffix('.')}; {where}") if where != NOWHERE else error
     better.located = True  # type: ignore[attr-defined]  # marks the message as complete
     return better
 
 
-def _tensor(op: Op, operand: Any) -> Tensor:
-    if isinstance(operand, Tensor):
-        return operand
-    raise TypeError(f"{op.name}: expected a Tensor, got {type(operand).__name__} {operand!r:.60}")
+def _check_tensors(op: Op, operands: tuple[Any, ...]) -> None:
+    for operand in operands:
+        if not isinstance(operand, Tensor):
+            raise TypeError(f"{op.name}: expected a Tensor, got {type(operand).__name__} {operand!r:.60}")
+
+
+def runs_compiled(op: Op, type_: TensorType) -> bool:
+    """Whether the op by itself runs as its own kernel, rather than by NumPy."""
+    return not op.exact or (type_.size >= LARGE and "elementwise" in op.traits and "view" not in op.traits)
 
 
 def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
     """Runs the op now on values."""
-    if not op.exact:
+    if runs_compiled(op, type_):
         for operand in operands:
             operand.numpy_view()  # a stand-in left over from a trace fails here
         assert _kernel_runner is not None, "graphc.compiler registers the kernel runner"
@@ -143,11 +165,14 @@ def assign(target: Parameter, value: Tensor) -> Parameter:
         value = TABLE["cast"](value, dtype=target.dtype)
     readers = [tape for tape in state.tapes if tape.reads(target)]
     if readers:
-        before = state.trace.value_of(target) if state.trace is not None else Tensor.wrap(target.asnumpy())
+        recorder = state.trace or state.piece
+        before = recorder.value_of(target) if recorder is not None else Tensor.wrap(target.asnumpy())
         for tape in readers:
             tape.assigned(target, before)
     if state.trace is not None:
         state.trace.write(target, value)
+    elif state.piece is not None:
+        state.piece.write(target, value)
     else:
         np.copyto(target.numpy_view(), value.numpy_view())
     return target

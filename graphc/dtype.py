@@ -16,26 +16,16 @@ class DType:
         short: the name in graph text, e.g. `f32`.
         np: the NumPy dtype.
         itemsize: bytes per element.
+        is_float, is_int, is_bool: its kind.
     """
 
-    __slots__ = ("itemsize", "name", "np", "short")
+    __slots__ = ("is_bool", "is_float", "is_int", "itemsize", "name", "np", "short")
 
     def __init__(self, name: str, short: str) -> None:
         self.name, self.short = name, short
         self.np = np.dtype(name)
         self.itemsize = self.np.itemsize
-
-    @property
-    def is_float(self) -> bool:
-        return self.np.kind == "f"
-
-    @property
-    def is_int(self) -> bool:
-        return self.np.kind in "iu"
-
-    @property
-    def is_bool(self) -> bool:
-        return self.np.kind == "b"
+        self.is_float, self.is_int, self.is_bool = (self.np.kind in kinds for kinds in ("f", "iu", "b"))
 
     def __str__(self) -> str:
         return self.name.capitalize().replace("Uint", "UInt")
@@ -107,12 +97,12 @@ def dtype_to_pytype(type_: DType) -> type:
 
 
 def pytype_to_dtype(obj: Any) -> DType:
-    """The element type of Python's `float` (float32), `int` (int64) and `bool`, or of a NumPy type.
+    """The element type that holds all values of Python's `float`, `int` or `bool`, or of a NumPy type.
 
     Raises:
         TypeError: there is none.
     """
-    return dtype_of(obj)
+    return float64 if obj is float else dtype_of(obj)
 
 
 _ABSENT = {

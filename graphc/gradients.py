@@ -9,6 +9,7 @@ from graphc import context
 from graphc.autograd import differentiate
 from graphc.deferred import Updates, defer
 from graphc.dispatch import located, state
+from graphc.eager import in_one_piece
 from graphc.jit import Jitted
 from graphc.op import TABLE
 from graphc.tensor import Parameter, Tensor
@@ -39,10 +40,15 @@ class GradientFunction:
         self._updates = Updates()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        nested = state.trace is not None or bool(state.tapes)
+        nested = state.trace is not None or state.piece is not None or bool(state.tapes)
         now = nested or context.get_context("mode") == context.PYNATIVE_MODE
         args, kwargs = with_tensors((args, kwargs), copy=not now)
-        return self.differentiate(*args, **kwargs) if now else defer(self, args, kwargs)
+        if nested:
+            return self.differentiate(*args, **kwargs)
+        if now:
+            with in_one_piece(self.fn):
+                return self.differentiate(*args, **kwargs)
+        return defer(self, args, kwargs)
 
     def with_update(self, optimizer: Optimizer) -> Jitted:
         """This function followed by the optimizer's step with its gradients, compiled as one."""

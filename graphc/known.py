@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import lcm
 
-from graphc.index import Gathered, Ix, Var
+from graphc.index import Gathered, Ix, Remainder, Var
 from graphc.loops import Value, all_values
 
 Truth = tuple[bool, ...]
@@ -110,6 +111,20 @@ def cuts(values: Sequence[Value], var: Var, loops: Sequence[Var], known: Known) 
             if bound.kind == "const" and var in ix.variables and not others & ix.variables and not has_data(ix):
                 found.update(_turns(ix, bound.data[0], var, known))
     return sorted(cut for cut in found if 0 < cut < var.extent)
+
+
+def period(values: Sequence[Value], var: Var) -> int:
+    """After how many steps of a variable conditions on its remainders repeat; 1 if they do not, or not soon."""
+    found = 1
+    for value in all_values(values):
+        if value.kind == "fn" and value.data[0] in ("ge", "lt") and value.args[0].kind == "position":
+            for atom, _ in value.args[0].data[0].terms:
+                if isinstance(atom, Remainder) and var in atom.of.variables:
+                    found = lcm(found, atom.by)
+    return found if found <= LONGEST_PERIOD else 1
+
+
+LONGEST_PERIOD = 4
 
 
 def _turns(ix: Ix, bound: int, var: Var, known: Known) -> list[int]:

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 TABLE: dict[str, Op] = {}
+_apply: Callable[[Op, tuple[Any, ...], dict[str, Any]], Tensor] | None = None
+
+
+def set_apply(apply: Callable[[Op, tuple[Any, ...], dict[str, Any]], Tensor]) -> None:
+    """Registers what calling an op does."""
+    global _apply
+    _apply = apply
 
 
 class Op:
@@ -75,9 +82,8 @@ class Op:
         return name
 
     def __call__(self, *operands: Any, **attrs: Any) -> Tensor:
-        from graphc.dispatch import apply  # dispatch needs the table; the table's ops call dispatch
-
-        return apply(self, operands, attrs)
+        assert _apply is not None, "graphc.dispatch registers what calling an op does"
+        return _apply(self, operands, attrs)
 
     def __repr__(self) -> str:
         return f"Op({self.name})"

@@ -6,7 +6,6 @@ writes into it, so executables, eager code, optimizers and checkpoints share it 
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import numpy as np
 from graphc.dtype import DType, dtype_of, float32
 from graphc.ir import Node, TensorType
 from graphc.op import TABLE
+from graphc.state import state
 
 if TYPE_CHECKING:
     from graphc.trace import Trace
@@ -33,11 +33,13 @@ waiting = _Waiting()
 
 
 def settle() -> None:
-    """Runs the call that waits, if any: whatever looks at state or changes it comes after."""
+    """Runs the call and the ops that wait, if any: whatever looks at state or changes it comes after."""
     call = waiting.call
     if call is not None:
         waiting.call = None
         call.run()
+    if state.piece is not None:
+        state.piece.run()
 
 
 class TracedValueError(TypeError):
@@ -81,14 +83,16 @@ class Tensor:
         TypeError: data that are no numbers, or of an element type graphc does not have.
     """
 
-    __slots__ = ("__weakref__", "_array", "_buffer", "_node", "_promise", "_trace", "type")
+    __slots__ = ("__weakref__", "_address", "_array", "_buffer", "_node", "_place", "_promise", "_trace", "type")
     __array_priority__ = 100  # ndarray * Tensor asks the Tensor
     __hash__ = object.__hash__
 
     type: TensorType
     _array: np.ndarray | None
     _buffer: Any
+    _address: int  # where the elements lie; 0 while nobody has asked
     _promise: Any
+    _place: int  # which of the values of the promise this is
     _node: Node | None
     _trace: Trace | None
 
@@ -106,8 +110,7 @@ class Tensor:
             raise TypeError("Tensor: input_data and init exclude each other")
         if isinstance(input_data, Tensor) and input_data._node is not None:
             made = input_data if wanted in (None, input_data.dtype) else TABLE["cast"](input_data, dtype=wanted)
-            self._array, self._node, self._trace = None, made._node, made._trace
-            self._buffer, self._promise, self.type = None, None, made.type
+            self._take(made)
             return
         array = as_array(input_data, wanted)
         if shape is not None and init is None and tuple(np.atleast_1d(shape)) != array.shape:
@@ -116,8 +119,8 @@ class Tensor:
 
     def _set_array(self, array: np.ndarray) -> None:
         self._array = array
-        self._buffer, self._promise = None, None
-        self._node, self._trace = None, None
+        self._buffer = self._promise = self._node = self._trace = None
+        self._address = self._place = 0
         self.type = TensorType(array.shape, dtype_of(array.dtype))
 
     @classmethod
@@ -128,32 +131,33 @@ class Tensor:
         return tensor
 
     @classmethod
-    def from_buffer(cls, buffer: Any, type_: TensorType) -> Tensor:
-        """A Tensor on raw memory that native code filled; the array over it is made when first asked for."""
+    def from_buffer(cls, buffer: np.ndarray, address: int, type_: TensorType) -> Tensor:
+        """A Tensor on raw bytes, at `address`, that native code filled; the array over them is made when asked for."""
         tensor = cls.__new__(cls)
-        tensor._array, tensor._buffer, tensor._node, tensor._trace = None, buffer, None, None
-        tensor._promise = None
-        tensor.type = type_
+        tensor._array = tensor._promise = tensor._node = tensor._trace = None
+        tensor._buffer, tensor._address, tensor._place, tensor.type = buffer, address, 0, type_
         return tensor
 
     @classmethod
-    def promised(cls, type_: TensorType, call: Any) -> Tensor:
-        """A Tensor whose value `call` will compute when it is asked for."""
-        tensor = cls.from_buffer(None, type_)
-        tensor._promise = call
+    def promised(cls, type_: TensorType, call: Any, place: int) -> Tensor:
+        """A Tensor whose value `call` will compute when it is asked for: of its values the one numbered `place`."""
+        tensor = cls.__new__(cls)
+        tensor._array = tensor._buffer = tensor._node = tensor._trace = None
+        tensor._promise, tensor._place, tensor._address, tensor.type = call, place, 0, type_
         return tensor
 
     def keep(self, result: Tensor) -> None:
         """Makes a promised tensor hold the result."""
-        self._array, self._buffer, self._promise = result._array, result._buffer, None
+        self._array, self._buffer, self._address = result._array, result._buffer, result._address
+        self._promise = None
 
     @classmethod
     def traced(cls, node: Node, trace: Trace) -> Tensor:
         """The stand-in for what `node` will compute."""
         tensor = cls.__new__(cls)
-        tensor._array, tensor._buffer, tensor._node, tensor._trace = None, None, node, trace
-        tensor._promise = None
-        tensor.type = node.type
+        tensor._array = tensor._buffer = tensor._promise = None
+        tensor._address = tensor._place = 0
+        tensor._node, tensor._trace, tensor.type = node, trace, node.type
         return tensor
 
     # What it is
@@ -203,8 +207,8 @@ class Tensor:
                     f"(numpy, printing, float(), int()); made at {self._node.loc or 'an unknown place'}"
                 )
             self._fulfil()
-            flat = np.frombuffer(self._buffer, self.dtype.np, self.size)
-            self._array = flat.reshape(self.shape)
+            if self._array is None:
+                self._array = self._buffer[: self.nbytes].view(self.dtype.np).reshape(self.shape)
         return self._array
 
     def _fulfil(self) -> None:
@@ -215,10 +219,11 @@ class Tensor:
 
     def address(self) -> int:
         """Where the elements lie in memory: for native code, while the tensor lives."""
-        if self._array is None and self._node is None:
+        if not self._address:
             self._fulfil()
-            return ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
-        return int(self.numpy_view().__array_interface__["data"][0])
+            if not self._address:
+                self._address = int(self.numpy_view().__array_interface__["data"][0])
+        return self._address
 
     def asnumpy(self) -> np.ndarray:
         """The value as a NumPy array of the caller's own."""
@@ -313,8 +318,7 @@ class Tensor:
     def _become(self, changed: Tensor) -> None:
         """Makes this object stand for another value; what was noted of it before keeps the value it had."""
         from graphc import context
-        from graphc.dispatch import state
-
+        settle()  # ops that wait read the value that it has now
         before = Tensor.__new__(Tensor)
         before._take(self)
         self._take(changed)
@@ -325,7 +329,8 @@ class Tensor:
         context.structure_changed()  # a trace may have captured the value that it had
 
     def _take(self, source: Tensor) -> None:
-        self._array, self._buffer, self._promise = source._array, source._buffer, source._promise
+        self._array, self._buffer, self._address = source._array, source._buffer, source._address
+        self._promise, self._place = source._promise, source._place
         self._node, self._trace, self.type = source._node, source._trace, source.type
 
     def __neg__(self) -> Tensor:
@@ -418,6 +423,49 @@ for _python in ("and", "or", "xor"):
     setattr(Tensor, f"__r{_python}__", _bitwise(_python))
 
 
+class Shared(Tensor):
+    """A Tensor on an array that the program goes on writing to: ops on it run at once."""
+
+    __slots__ = ()
+
+
+class Number(Tensor):
+    """A 0-d tensor made of a Python number: where ops are compiled it may be a constant."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: float | int | bool, dtype: DType) -> Number:
+        """The number in `dtype`; equal numbers share an array.
+
+        Raises:
+            ValueError: an integer dtype that cannot hold it.
+        """
+        key = (value if value else repr(value), dtype)  # 0.0 and -0.0 are equal
+        known = _elements.get(key)
+        if known is None:
+            if len(_elements) >= MOST_ELEMENTS:
+                _elements.clear()
+            known = _elements[key] = cls.wrap(_element(value, dtype))
+        number = cls.__new__(cls)  # its own object: `number[()] = x` may make something else of it
+        number._take(known)
+        return number
+
+
+_elements: dict[tuple[Any, DType], Tensor] = {}
+
+MOST_ELEMENTS = 10_000
+"""How many numbers' arrays are kept."""
+
+
+def _element(value: float | int | bool, dtype: DType) -> np.ndarray:
+    try:
+        with np.errstate(over="ignore"):  # a float beyond the dtype is infinite there
+            return np.array(value, dtype.np)
+    except (OverflowError, ValueError):
+        raise ValueError(f"Tensor: the number {value} does not fit {dtype.name}") from None
+
+
 class Parameter(Tensor):
     """A named tensor that owns its buffer and that training changes.
 
@@ -440,7 +488,7 @@ class Parameter(Tensor):
         self.requires_grad = requires_grad
 
     def numpy_view(self) -> np.ndarray:
-        from graphc.dispatch import located, state  # built on this module
+        from graphc.dispatch import located  # built on this module
 
         if state.trace is not None:
             raise located(
@@ -522,7 +570,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
     """A Tensor that shares the array's memory (a copy where it is not C-contiguous)."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: expected a numpy.ndarray, got {type(array).__name__}")
-    return Tensor.wrap(as_array(array))
+    return (Tensor if state.piece is None else Shared).wrap(as_array(array))
 
 
 def is_tensor(obj: Any) -> bool:

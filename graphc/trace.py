@@ -272,6 +272,8 @@ def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[
 
 def with_tensors(value: Any, copy: bool = False) -> Any:
     """The nested tuples, lists and dicts with Tensors (on the same memory, or copies) in the place of NumPy arrays."""
+    if isinstance(value, Tensor):
+        return value
     if isinstance(value, np.ndarray):
         return Tensor(value) if copy else from_numpy(value)
     if isinstance(value, (tuple, list)):

@@ -18,6 +18,7 @@ from itertools import pairwise
 
 from graphc.index import Ix, IxLike, Quotient, Remainder, Var
 from graphc.ir import Node
+from graphc.known import Known
 from graphc.loops import (
     Buffer,
     Condition,
@@ -286,11 +287,24 @@ def _split_variables(
 
 def _split_loops(b: LoopBuilder, kernel: Kernel) -> Kernel:
     splits = _splits(kernel.loops, _addresses(kernel))
+    if kernel.loops and _near(kernel.loops[-1], kernel):
+        splits.pop(kernel.loops[-1], None)
     if not splits:
         return kernel
     new, parts = _split_variables(b, splits)
     loops = tuple(p for v in kernel.loops for p in parts.get(v, (v,)))
     return replace(kernel, loops=loops, stores=_substituted(b, kernel.stores, new))
+
+
+def _near(inner: Var, kernel: Kernel) -> bool:
+    """Whether sixteen neighbours along a loop always read what lies close together: whole vectors hold it."""
+    known = Known().across(inner, Ix.of(Var(inner.name, max(inner.extent // LANES, 1))) * LANES, LANES)
+    for address in _addresses(kernel):
+        if inner in address.variables and not address.coefficient(inner):
+            offsets = known.offsets(address)
+            if offsets is None or max(offsets) - min(offsets) >= 2 * LANES:
+                return False
+    return all(s.address.coefficient(inner) == 1 for s in kernel.stores)
 
 
 def _join_loops(kernel: Kernel) -> Kernel:

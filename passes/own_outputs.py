@@ -1,4 +1,4 @@
-"""What must lie in memory of its own becomes a node of its own: outputs, updates, constants that hand-made kernels read.
+"""What must lie in memory of its own becomes a node of its own: outputs, updates, constants for hand-made kernels.
 
     before   %0 = tanh(%x)   update %w <- %v   return %0, %0, %x
     after    %0 = tanh(%x)   %1 = copy(%0)   %2 = copy(%x)   %3 = copy(%v)   update %w <- %3   return %0, %1, %2

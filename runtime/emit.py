@@ -10,20 +10,21 @@ width (LLVM splits or joins them), any other a scalar.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import pairwise
-from typing import Any
 
 from graphc.dtype import DType
 from graphc.index import Atom, Gathered, Ix, Quotient, Remainder, Var, variables_of
-from graphc.known import Known, Truth, cuts, has_data
+from graphc.known import Known, Truth, cuts, has_data, period
 from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value, all_values, gathers
 from graphc.runtime.functions import ELEMENT, cast, function, identity
 from graphc.runtime.llvmtext import Builder, Module, Val, const, const_vector, i64, mask, suffix_of, vector
 from graphc.schedule import LANES
 
 STATUS = "status"
+
+Pair = tuple[Val, Val]
 
 
 def slots(kernel: Kernel | TiledKernel) -> tuple[Buffer, ...]:
@@ -126,37 +127,56 @@ class Writer:
         if rest == [kernel.vector] and (crossing := _crossing(kernel, var, rest[0])):
             self._blocks(kernel, var, rest[0], crossing, begin or i64(0), end or i64(var.extent))
             return
-        outer, step = self._copies, LANES if var is kernel.vector else 1
-        parts = self._parts(kernel, var, step)
-        self._copies *= len(parts)
+        outer = self._copies
+        parts, step = self._parts(kernel, var, begin is None)
+        self._copies *= len(parts) * (1 if var is kernel.vector else step)
         for lo, hi in parts:
             active = min(var.extent - lo * step, step)
             if hi - lo == 1 and (len(parts) > 1 or active < step):
-                with self._only(lo, begin, end), self._standing(var, i64(lo * step), active, step):
-                    self._loops(kernel, rest, None, None)
+                with self._only(lo, begin, end):
+                    self._step(kernel, rest, var, i64(lo * step), Ix.of(lo * step), active)
                 continue
             first, last = self._most(begin, lo), self._least(end, hi)
             known = Ix.of(Var(var.name, hi - lo)) * step + lo * step
-            span = self.b.loop(self.b.mul(first, step), self.b.mul(last, step), step)
-            with span as index, self._standing(var, index, step, step, known):
-                self._loops(kernel, rest, None, None)
+            if var is kernel.vector and (down := _down_columns(kernel, var)):
+                self._panels(kernel, var, down, self.b.mul(first, step), self.b.mul(last, step), known)
+                continue
+            with self.b.loop(self.b.mul(first, step), self.b.mul(last, step), step) as index:
+                self._step(kernel, rest, var, index, known, step)
         self._copies = outer
 
-    def _standing(self, var: Var, base: Val, active: int, step: int, known: Ix | None = None) -> Any:
-        """At an iteration of a loop, or at sixteen of them side by side."""
-        return self.at(var, base, known) if step == 1 else self.across(var, base, active, known=known)
+    def _step(self, kernel: Kernel, rest: list[Var], var: Var, base: Val, known: Ix, count: int) -> None:
+        """One step of a loop: so many iterations, across the lanes or one after the other."""
+        if var is kernel.vector:
+            with self.across(var, base, count, known=known):
+                self._loops(kernel, rest, None, None)
+            return
+        for number in range(count):
+            with self.at(var, self.b.add(base, number), known + number):
+                self._loops(kernel, rest, None, None)
 
-    def _parts(self, kernel: Kernel, var: Var, step: int) -> list[tuple[int, int]]:
-        """The range of a loop, in steps, in parts: what fills no vector is one, and so is each side of a condition."""
+    def _parts(self, kernel: Kernel, var: Var, whole: bool) -> tuple[list[tuple[int, int]], int]:
+        """The range of a loop in parts, and its step, in which they are given.
+
+        What fills no vector is a part, and so is each side of a condition. Where conditions repeat, a step is their
+        period; not in the outermost loop, which may begin anywhere.
+        """
         values = [s.value for s in kernel.stores]
-        full, total = var.extent // step, -(-var.extent // step)
-        edges = {0, full, total}
         turns = cuts(values, var, kernel.loops, self._known_of)
-        inside = {edge for cut in turns for edge in (cut // step, -(-cut // step))}
-        if self._copies * len(edges | inside) * _weight(values) <= COPIED:
-            edges |= inside
-        ordered = sorted(edges)
-        return list(pairwise(ordered))
+        if var is kernel.vector:
+            room = COPIED // (self._copies * _weight(values))
+            parts = _cut(var.extent, LANES, turns)
+            return (parts if len(parts) <= room else _cut(var.extent, LANES, ())), LANES
+        inside = 1 if kernel.vector is None else len(
+            _cut(kernel.vector.extent, LANES, cuts(values, kernel.vector, kernel.loops, self._known_of))
+        )  # what conditions cost in the innermost loop counts most, so there is room for its parts first
+        room = COPIED // (self._copies * _weight(values) * inside)
+        repeats = period(values, var) if whole else 1
+        for step, at in ((repeats, turns), (repeats, ()), (1, turns)):
+            parts = _cut(var.extent, step, at)
+            if len(parts) * step <= room:
+                return parts, step
+        return [(0, var.extent)], 1
 
     @contextmanager
     def _only(self, at: int, begin: Val | None, end: Val | None) -> Iterator[None]:
@@ -167,6 +187,62 @@ class Writer:
         b = self.b
         with b.when(b.int_op("and", b.icmp("sle", begin, at), b.icmp("sgt", end, at))):
             yield
+
+    def _panels(self, kernel: Kernel, var: Var, down: list[list[Value]], first: Val, last: Val, known: Ix) -> None:
+        """The vector loop in panels of a few vectors, so that reductions down columns read along rows.
+
+        Partial results, of each column sixteen where their order is defined, lie on the stack.
+        """
+        b = self.b
+        wide = max(PANEL // max(sum(v.dtype.itemsize for v in together) for together in down) // LANES, 1) * LANES
+        with b.loop(first, last, wide) as base:
+            stop = b.intrinsic("smin", "i64", b.add(base, wide), last)
+            done: dict[Value, Val] = {}
+
+            @contextmanager
+            def columns() -> Iterator[Val]:
+                with b.loop(base, stop, LANES) as column, self.across(var, column, known=known):
+                    offset = b.sub(column, base)
+                    for value, results in done.items():
+                        item = results.element
+                        self.bind(value, b.load(b.gep(Val(results.name, "ptr"), offset, item), vector(item, LANES)))
+                    yield offset
+
+            for together in down:
+                self._panel(together, wide, columns, done)
+            with columns():
+                self.store(kernel.stores)
+
+    def _panel(
+        self, together: list[Value], wide: int, columns: Callable[[], AbstractContextManager[Val]],
+        done: dict[Value, Val],
+    ) -> None:
+        """Reductions down the columns of a panel that step together; their results are added to what is done."""
+        b = self.b
+        starts = [identity(v.data[0], v.dtype, LANES) for v in together]
+        counts = [min(v.data[1].extent, LANES) if _is_ordered(v) else CHAINS for v in together]
+        stacks = [b.alloca(s.element, n * wide) for s, n in zip(starts, counts, strict=True)]
+        with columns() as offset:
+            for start, count, stack in zip(starts, counts, stacks, strict=True):
+                for slot in range(count):
+                    b.store(start, b.gep(stack, b.add(offset, slot * wide), start.element))
+        with b.loop(0, together[0].data[1].extent) as index, ExitStack() as loops:
+            for value in together:
+                loops.enter_context(self.at(value.data[1], index))
+            self._ahead([v.args[0] for v in together])
+            rows = [b.mul(b.int_op("and", index, (LANES if _is_ordered(v) else CHAINS) - 1), wide) for v in together]
+            with columns() as offset:
+                for value, start, row, stack in zip(together, starts, rows, stacks, strict=True):
+                    item = self._spread(self.value(value.args[0]))
+                    place = b.gep(stack, b.add(row, offset), start.element)
+                    b.store(self._combine(value.data[0], value.dtype, b.load(place, start.type), item), place)
+        with columns() as offset:
+            for value, start, count, stack in zip(together, starts, counts, stacks, strict=True):
+                places = [b.gep(stack, b.add(offset, slot * wide), start.element) for slot in range(count)]
+                parts = [b.load(place, start.type) for place in places]
+                result = self._fold_slots(value.data[0], value.dtype, parts)
+                b.store(self._finished(value, result), places[0])
+        done.update((v, Val(stack.name, s.element)) for v, s, stack in zip(together, starts, stacks, strict=True))
 
     def _blocks(
         self, kernel: Kernel, outer: Var, inner: Var, crossing: list[Value], begin: Val, end: Val
@@ -314,7 +390,7 @@ class Writer:
         if value.kind == "load":
             return self._load(value)
         if value.kind == "position":
-            return self.index(value.data[0], value)
+            return self._constant(value.data[0]) or self.index(value.data[0], value)
         if value.kind == "reduce":
             return self._reduce(value)
         if value.kind == "contract":
@@ -335,6 +411,14 @@ class Writer:
         return function(self.b, value.data[0], operand, args)
 
     # Indices
+
+    def _constant(self, ix: Ix) -> Val | None:
+        """The index as a constant of each lane, if it is known."""
+        lanes = [] if has_data(ix) else [lane.constant for lane in self._known_of.lanes(ix)]
+        known = [n for n in lanes if n is not None]
+        if not known or len(known) < len(lanes):
+            return None
+        return i64(known[0]) if len(known) == 1 else const_vector(known, "i64")
 
     def scalar_index(self, ix: Ix) -> Val:
         """The index as an i64; in a vector context that of lane 0."""
@@ -562,8 +646,12 @@ class Writer:
         if kind in ("argmax", "argmin"):
             return self._extreme_position(value)
         result = self._reduce_in_lanes(value) if self.is_vector(value) else self._reduce_across(value)
-        if kind in ("max", "min") and value.dtype.is_float:  # which zero came out depends on the order: make it 0.0
-            result = self.b.fadd(result, const(0.0, result.type))
+        return self._finished(value, result)
+
+    def _finished(self, value: Value, result: Val) -> Val:
+        """What came out of a reduction; which zero a maximum is depends on the order, so it is made 0.0."""
+        if value.data[0] in ("max", "min") and value.dtype.is_float:
+            return self.b.fadd(result, const(0.0, result.type))
         return result
 
     def _combine(self, kind: str, dtype: DType, x: Val, y: Val) -> Val:
@@ -578,14 +666,28 @@ class Writer:
         total = start
         full, tail = var.extent // LANES * LANES, var.extent % LANES
         if full:
-            with b.loop_carrying(0, full, [start], LANES) as (index, (running,), out), self.across(var, index):
-                out[0] = self._combine(kind, value.dtype, running, self._spread(self.value(body)))
-            total = out[0]
+            chains = self._chains(value, full // LANES)
+            whole, step = full // (LANES * chains) * LANES * chains, LANES * chains
+            with b.loop_carrying(0, whole, [start] * chains, step) as (index, running, out):
+                for c in range(chains):
+                    with self.across(var, b.add(index, c * LANES), known=Ix.of(Var(var.name, full // LANES)) * LANES):
+                        out[c] = self._combine(kind, value.dtype, running[c], self._spread(self.value(body)))
+            totals = list(out)
+            for c in range((full - whole) // LANES):
+                with self.across(var, i64(whole + c * LANES)):
+                    totals[c] = self._combine(kind, value.dtype, totals[c], self._spread(self.value(body)))
+            total = totals[0]
+            for other in totals[1:]:
+                total = self._combine(kind, value.dtype, total, other)
         if tail:
             with self.across(var, i64(full), tail):
                 item = self._spread(self.value(body))
                 total = self._combine(kind, value.dtype, total, b.select(mask(tail, LANES), item, start))
         return self._folded(kind, value.dtype, total)
+
+    def _chains(self, value: Value, count: int) -> int:
+        """How many running results to keep where their order does not matter: one waits for itself at every step."""
+        return 1 if _is_ordered(value) or count < 2 * CHAINS or len(list(all_values(value.args))) > SMALL else CHAINS
 
     def _folded(self, kind: str, dtype: DType, x: Val) -> Val:
         width = x.lanes
@@ -598,7 +700,7 @@ class Writer:
         """A reduction of its own in every lane."""
         kind, _ = value.data
         start = identity(kind, value.dtype, self.width)
-        if kind not in ("sum", "prod") or not value.dtype.is_float:
+        if not _is_ordered(value):
             return self._running(value, start)
         if is_short(value):
             return self._fold_slots(kind, value.dtype, [
@@ -657,39 +759,57 @@ class Writer:
         body, b = value.args[0], self.b
         width = self.width if self.is_vector(value) else LANES
         counter = "i32" if var.extent < 2**31 else "i64"
-        best = identity("max" if kind == "argmax" else "min", body.dtype, width)
-        pair = (best, const(var.extent, vector(counter, width)))
+        steps = const_vector(range(LANES), counter)
 
-        def keep(pair: tuple[Val, Val], item: Val, where: Val, on: Val | None = None) -> tuple[Val, Val]:
-            better = self._better(kind, body.dtype, item, where, *pair)
+        def keep(best: Pair, item: Val, where: Val, on: Val | None = None) -> Pair:
+            """The best so far and a later item."""
+            better = self._overtakes(kind, body.dtype, item, best[0])
             better = better if on is None else b.int_op("and", better, on)
-            return b.select(better, item, pair[0]), b.select(better, where, pair[1])
+            return b.select(better, item, best[0]), b.select(better, where, best[1])
+
+        def item() -> Val:
+            return self._spread(self.value(body))
 
         if self.is_vector(value):
             if is_short(value):
-                for k, item in enumerate(self._each(value)):
-                    pair = keep(pair, item, const(k, vector(counter, width))) if k else (item, const(0, pair[1].type))
+                best, *later = enumerate(self._each(value))
+                pair = best[1], const(0, vector(counter, width))
+                for k, x in later:
+                    pair = keep(pair, x, const(k, vector(counter, width)))
                 return self._widened(pair[1])
-            with b.loop_carrying(0, var.extent, pair) as (index, (x, i), out), self.at(var, index):
-                where = b.splat(self._narrow(index, counter), width)
-                out[:] = keep((x, i), self._spread(self.value(body)), where)
+            with self.at(var, i64(0)):
+                pair = item(), const(0, vector(counter, width))
+            with b.loop_carrying(1, var.extent, pair) as (index, (x, i), out), self.at(var, index):
+                out[:] = keep((x, i), item(), b.splat(self._narrow(index, counter), width))
             return self._widened(out[1])
         full, tail = var.extent // LANES * LANES, var.extent % LANES
-        steps = const_vector(range(LANES), counter)
         if full:
-            with b.loop_carrying(0, full, pair, LANES) as (index, (x, i), out), self.across(var, index):
-                where = b.add(b.splat(self._narrow(index, counter), LANES), steps)
-                out[:] = keep((x, i), self._spread(self.value(body)), where)
-            pair = (out[0], out[1])
+            with self.across(var, i64(0)):
+                pair = item(), steps
+            with b.loop_carrying(LANES, full, pair, LANES) as (index, (x, i), out), self.across(var, index):
+                out[:] = keep((x, i), item(), b.add(b.splat(self._narrow(index, counter), LANES), steps))
+            pair = out[0], out[1]
         if tail:
             with self.across(var, i64(full), tail):
-                where = b.add(const(full, steps.type), steps)
-                pair = keep(pair, self._spread(self.value(body)), where, mask(tail, LANES))
+                where, on = b.add(const(full, steps.type), steps), mask(tail, LANES)
+                if full:
+                    pair = keep(pair, item(), where, on)
+                else:  # lanes beyond the end lose: their value is the worst, and their position the last
+                    worst = identity("max" if kind == "argmax" else "min", body.dtype, LANES)
+                    pair = b.select(on, item(), worst), b.select(on, where, const(var.extent, steps.type))
         while width > 1:
             width //= 2
             (x, y), (i, j) = (self._halves(p, width) for p in pair)
-            pair = keep((x, i), y, j)
+            better = self._better(kind, body.dtype, y, j, x, i)
+            pair = b.select(better, y, x), b.select(better, j, i)
         return self._widened(pair[1])
+
+    def _overtakes(self, kind: str, dtype: DType, x: Val, best: Val) -> Val:
+        """Whether a later value takes the place of the best: if it is beyond it, or the first NaN."""
+        if not dtype.is_float:
+            return function(self.b, "gt" if kind == "argmax" else "lt", dtype, [x, best])
+        beyond = self.b.fcmp("ugt" if kind == "argmax" else "ult", x, best)
+        return self.b.int_op("and", beyond, self.b.fcmp("ord", best, best))
 
     def _widened(self, x: Val) -> Val:
         return x if x.element == "i64" else self.b.convert("zext", x, "i64")
@@ -762,6 +882,12 @@ def _crossing(kernel: Kernel, outer: Var, inner: Var) -> list[Value]:
     return found
 
 
+PANEL = 1024
+"""How many bytes wide the panels are in which columns are reduced: long runs of memory, and partial results in L1."""
+
+CHAINS, SMALL = 4, 12
+"""How many results run side by side in a reduction whose body has at most so many expression nodes."""
+
 UNROLLED = 160
 """How many expression nodes a reduction's unrolled body may have."""
 
@@ -776,24 +902,58 @@ def from_memory(b: Builder, x: Val, dtype: DType) -> Val:
     return b.icmp("ne", x, 0) if dtype.is_bool else x
 
 
+def _is_ordered(value: Value) -> bool:
+    """Whether the order of a reduction is defined: that of sums and products of floats."""
+    return value.data[0] in ("sum", "prod") and value.dtype.is_float
+
+
+def _down_columns(kernel: Kernel, inner: Var) -> list[list[Value]]:
+    """The long reductions that each lane has of its own; those that may step together in one list."""
+    found: list[list[Value]] = []
+    level: dict[Value, int] = {}  # of every value, how many of the lists must be done before it
+    for value in kernel.values():
+        level[value] = max((level[v] for v in value.args), default=0)
+        if value.kind != "reduce" or inner not in value.deps or not value.deps <= {*kernel.loops}:
+            continue
+        extent = value.data[1].extent
+        if not extent or is_short(value) or value.data[0] in ("argmax", "argmin"):
+            continue
+        later = range(level[value], len(found))
+        same = next((i for i in later if found[i][0].data[1].extent == extent), len(found))
+        if same == len(found):
+            found.append([])
+        found[same].append(value)
+        level[value] = same + 1
+    return found
+
+
+def _cut(extent: int, step: int, at: Sequence[int]) -> list[tuple[int, int]]:
+    """The steps of a range in parts: cut on both sides of a step that has one of the points within, or is not full."""
+    edges = {edge for point in (*at, extent) for edge in (point // step, -(-point // step))}
+    return list(pairwise(sorted({0, *edges})))
+
+
 def _known_index(var: Var, index: Val, known: Ix | None) -> Ix:
     return known if known is not None else Ix.of(int(index.name)) if index.literal else Ix.of(var)
 
 
 def _weight(values: Sequence[Value]) -> int:
-    """About how many instructions are written for the values."""
-    found = list(all_values(values))
-    total = len(found)
-    for value in found:
-        if value.kind == "reduce" and is_short(value):
-            total += (value.data[1].extent - 1) * len(list(all_values(value.args)))
-    return total
+    """About how many operations are written for the values; what is only about indices does not count."""
+    found = [v for v in all_values(values) if not _indexing(v)]
+    again = (int(v.data[1].extent - 1) * _weight(v.args) for v in found if v.kind == "reduce" and is_short(v))
+    return max(len(found) + sum(again), 1)
+
+
+def _indexing(value: Value) -> bool:
+    if value.kind in ("const", "position"):
+        return True
+    return value.kind in ("fn", "cast") and all(_indexing(a) for a in value.args)
 
 
 def is_short(value: Value) -> bool:
     """Whether a reduction is written out instead of looped over."""
     var: Var = value.data[1]
-    return var.extent <= LANES and len(list(all_values(value.args))) * var.extent <= UNROLLED
+    return var.extent <= LANES and _weight(value.args) * var.extent <= UNROLLED
 
 
 NEAR = 4

@@ -284,24 +284,18 @@ class Executable:
 
     def _fill_table(self) -> None:
         program = self.program
-        self._argument_slots: list[list[int]] = [[] for _ in range(self._arguments)]
+        self._input_slots: list[list[int]] = [[] for _ in program.schedule.graph.inputs]
         self._output_slots: list[list[int]] = [[] for _ in program.outputs]
         self._starts: list[int] = []
         entries: list[int] = []
         arena, status = self._arena.ctypes.data, self._status.ctypes.data
 
         def add(home: Home) -> None:
-            if home.kind == "arena":
-                entries.append(arena + home.at)
-                return
             if home.kind == "output":
                 self._output_slots[home.at].append(len(entries))
-            elif home.at < self._arguments:
-                self._argument_slots[home.at].append(len(entries))
-            else:
-                entries.append(self.bound[home.at - self._arguments].address())
-                return
-            entries.append(0)
+            elif home.kind == "input":
+                self._input_slots[home.at].append(len(entries))
+            entries.append(arena + home.at if home.kind == "arena" else 0)
 
         for homes in program.homes:
             self._starts.append(len(entries))
@@ -313,12 +307,15 @@ class Executable:
             add(home)
         self._table = (ctypes.c_void_p * max(len(entries), 1))(*entries)
         self._table_address = ctypes.addressof(self._table)
+        self._bind_inputs(self.bound, self._arguments)
         self._status_address = status
         self._output_bytes = [max(t.nbytes, 1) for t in program.outputs]
 
     def __call__(self, leaves: Sequence[Tensor]) -> list[Tensor]:
         """Runs the program on the arguments.
 
+        Args:
+            leaves: a tensor for each argument; or for each input, in place of those that were bound.
         Raises:
             IndexError: an index read from data is out of range; parameters and other state are as before.
         """
@@ -326,23 +323,28 @@ class Executable:
             buffers = self.bind(leaves)
             if self._step(self._table_address, self._status_address):
                 self._raise()
-        return [Tensor.from_buffer(b, t) for b, t in zip(buffers, self.program.outputs, strict=True)]
+        return [Tensor.from_buffer(*b, t) for b, t in zip(buffers, self.program.outputs, strict=True)]
 
-    def bind(self, leaves: Sequence[Tensor]) -> list[bytearray]:
+    def bind(self, leaves: Sequence[Tensor]) -> list[tuple[np.ndarray, int]]:
         """Puts the addresses of the arguments and of new memory for the outputs into the table; returns the latter."""
+        self._bind_inputs(leaves, 0)
         table = self._table
-        for slots_, tensor in zip(self._argument_slots, leaves, strict=True):
-            address = tensor.address()
-            for slot in slots_:
-                table[slot] = address
         buffers = []
         for slots_, size in zip(self._output_slots, self._output_bytes, strict=True):
-            buffer = bytearray(size)
-            address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+            buffer = np.empty(size, _BYTE)
+            address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))  # type: ignore[arg-type]  # arrays are buffers
             for slot in slots_:
                 table[slot] = address
-            buffers.append(buffer)
+            buffers.append((buffer, address))
         return buffers
+
+    def _bind_inputs(self, tensors: Sequence[Tensor], first: int) -> None:
+        """Puts the addresses of the inputs from number `first` on into the table."""
+        table = self._table
+        for number, tensor in enumerate(tensors, first):
+            address = tensor.address()
+            for slot in self._input_slots[number]:
+                table[slot] = address
 
     def arguments_of(self, kernel: int) -> int:
         """The address of a kernel's arguments in the table."""

@@ -556,7 +556,7 @@ def test_recurrent_options() -> None:
     np.testing.assert_array_equal(run(relu, x)[0], run(swapped, x.swapaxes(0, 1))[0].swapaxes(0, 1))
     assert (run(relu, x)[0] >= 0).all()
     assert [p.name for p in nn.LSTM(2, 3, bidirectional=True, has_bias=False).get_parameters()] == [
-        "weight_ih_l0", "weight_hh_l0", "weight_ih_l0_reverse", "weight_hh_l0_reverse",
+        "weight_ih_l0", "weight_ih_l0_reverse", "weight_hh_l0", "weight_hh_l0_reverse",
     ]  # fmt: skip
     dropping = nn.GRU(2, 3, 2, dropout=0.5)
     assert np.array_equal(*(dropping(Tensor(x))[0].asnumpy() for _ in range(2)))

@@ -359,7 +359,7 @@ def test_creation() -> None:
     check(lambda: ops.eye(3, 5, int32), np.eye(3, 5))
     assert ops.full((1,), 2).dtype is int64 and ops.full((1,), 2.0).dtype is float32
     assert ops.arange(3).dtype is int64 and ops.arange(3.0).dtype is float32
-    assert ops.scalar_to_tensor(3).dtype is float32 and ops.tuple_to_array((1, 2)).dtype is int64
+    assert ops.scalar_to_tensor(3).dtype is float32 and ops.tuple_to_array((1, 2)).dtype is int32
 
 
 # Gradients of what has a choice in it
@@ -427,7 +427,7 @@ def test_classes() -> None:
     np.testing.assert_array_equal(P.Transpose()(x, (1, 0, 2)).asnumpy(), A.transpose(1, 0, 2))
     np.testing.assert_array_equal(P.Pad(((0, 0), (1, 0), (0, 2)))(x).asnumpy(), np.pad(A, ((0, 0), (1, 0), (0, 2))))
     place, value = P.ArgMaxWithValue(axis=1)(x)
-    assert place.dtype is int32
+    assert place.dtype is int64
     np.testing.assert_array_equal(value.asnumpy(), A.max(1))
     np.testing.assert_array_equal(
         P.StridedSlice()(x, (0, 3, 1), (3, 0, 5), (2, -1, 2)).asnumpy(), A[0:3:2, 3:0:-1, 1:5:2]

@@ -137,18 +137,18 @@ def test_importing_graphc_loads_numpy_and_little_else():
 # Which way imports go
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("context", "data", "dtype", "index", "ir", "irtext", "printing", "random_bits"),
-    ("loops", "schedule"),
-    ("dispatch", "op", "tensor"),
+    ("aliases", "context", "data", "dtype", "index", "ir", "irtext", "parallel", "printing", "random_bits"),
+    ("known", "loops", "schedule"),
+    ("dispatch", "hints", "op", "state", "tensor"),
     ("dataset", "initializer", "random"),
-    ("autograd", "trace"),
+    ("autograd", "eager", "trace"),
     ("deferred", "gradients", "jit"),
     ("ops",),
     ("passes",),
     ("runtime",),
     ("compiler",),
     ("drawing",),
-    ("experimental", "nn", "serialization"),
+    ("amp", "experimental", "nn", "serialization"),
     ("train",),
     ("",),  # graphc/__init__.py, which offers all of the above
     ("models", "vision"),
@@ -165,8 +165,10 @@ OPERATORS = "a tensor's operators and methods call ops, which are built on tenso
 
 LAZY: dict[tuple[str, str], str] = {
     ("context", "compiler"): COMPILES,
+    ("eager", "compiler"): COMPILES,
     ("jit", "compiler"): COMPILES,
     ("gradients", "ops"): "the derivative of a function is made with ops, some of which take derivatives",
+    ("nn", "train"): "metrics are found under their older names, which were of nn",
     ("random", "ops"): "a stream is advanced by an op, and ops draw from streams",
     ("tensor", "initializer"): "a Tensor or Parameter may be made by an initializer, which makes tensors",
     ("tensor", "ops"): OPERATORS,

@@ -808,7 +808,7 @@ def test_a_bar_only_where_nothing_else_prints(monkeypatch):
         (lambda: Model(Net(), nn.MSELoss(), metrics={"accurcy"}), KeyError, "accurcy"),
         (lambda: Model(Net(), amp_level="O2"), ValueError, "amp_level must be 'O0'.*'O2'"),
         (lambda: Model(Net(), boost_level="O1"), ValueError, "boost_level"),
-        (lambda: Model(Net(), loss_scale_manager=object()), ValueError, "loss_scale_manager must be None"),
+        (lambda: Model(Net(), loss_scale_manager=object()), TypeError, "loss_scale_manager must be a LossScaleManager"),
         (lambda: Model(Net(), los=3), TypeError, "unknown argument 'los'"),
         (lambda: Model(Net(), eval_network=Net(), eval_indexes=[0, 1]), ValueError, "three ints"),
         (lambda: Model(Net()).train(1, batches()), ValueError, "needs a loss_fn and an optimizer.*Net contains no"),

@@ -8,6 +8,7 @@ from typing import Any
 from graphc import context
 from graphc.dispatch import located, scope, state
 from graphc.dtype import DType, float32
+from graphc.eager import in_one_piece
 from graphc.jit import Jitted
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
@@ -16,7 +17,8 @@ class Cell:
     """The base of all layers and networks.
 
     A subclass sets Parameters and Cells as attributes in `__init__` (after `super().__init__()`) and defines
-    `construct`. Calling a Cell runs `construct`: op by op in PYNATIVE_MODE, compiled in GRAPH_MODE.
+    `construct`. Calling a Cell runs `construct`: in PYNATIVE_MODE as Python each time, what it computes in one piece
+    (`graphc.eager`); in GRAPH_MODE compiled.
     """
 
     def __init__(self, auto_prefix: bool = True, flags: dict[str, Any] | None = None) -> None:
@@ -139,9 +141,11 @@ class Cell:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_params" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() in its __init__")
-        nested = state.trace is not None or bool(state.tapes)
-        if nested or context.get_context("mode") == context.PYNATIVE_MODE:
+        if state.trace is not None or state.piece is not None or state.tapes:
             return self._run(*args, **kwargs)
+        if context.get_context("mode") == context.PYNATIVE_MODE:
+            with in_one_piece(self):
+                return self._run(*args, **kwargs)
         return self._compiled(*args, **kwargs)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:

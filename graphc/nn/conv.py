@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc import ops
+from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.initializer import HeUniform, Uniform, initializer
 from graphc.nn import check
 from graphc.nn.basic import float_dtype
 from graphc.nn.cell import Cell
+from graphc.ops.coerce import as_tensor
 from graphc.tensor import Parameter, Tensor
 
 PAD_MODES = ("valid", "same", "pad")
@@ -166,9 +168,11 @@ class _ConvTranspose(_Conv):
         return (self.in_channels, self.out_channels // self.group, *self.kernel_size)
 
     def construct(self, x: Tensor) -> Tensor:
+        where = type(self).__name__
+        x = as_tensor(where, x)
         if x.ndim != self.spatial + 2:
-            raise ValueError(
-                f"For '{type(self).__name__}', the input must have {self.spatial + 2} dimensions, but got {x.type}."
+            raise located(
+                ValueError(f"For '{where}', the input must have {self.spatial + 2} dimensions, but got {x.type}.")
             )
         return ops.conv_transpose(
             x, self.weight, self.bias, self.stride, self.pad_mode, self._ends, self.output_padding or 0, self.dilation,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import assign
+from graphc.dispatch import assign, located
 from graphc.dtype import float32
 from graphc.initializer import initializer
 from graphc.nn import check
 from graphc.nn.basic import float_dtype
 from graphc.nn.cell import Cell
+from graphc.ops.coerce import as_tensor
 from graphc.ops.composite import moments, standardize
 from graphc.tensor import Parameter, Tensor
 
@@ -37,13 +38,15 @@ class _ChannelNorm(Cell):
             initializer(variance_init, (channels,), dtype), "moving_variance", requires_grad=False
         )
 
-    def _check(self, x: Tensor, channels: int) -> None:
+    def _checked(self, x: Tensor, channels: int) -> Tensor:
         where = type(self).__name__
+        x = as_tensor(where, x)
         if self.ranks and x.ndim not in self.ranks:
             wanted = " or ".join(map(str, self.ranks))
-            raise ValueError(f"For '{where}', the input must have {wanted} dimensions, but got {x.type}.")
+            raise located(ValueError(f"For '{where}', the input must have {wanted} dimensions, but got {x.type}."))
         if x.ndim < 2 or x.shape[1] != channels:
-            raise ValueError(f"For '{where}', the input must be [N, {channels}, ...], but got {x.type}.")
+            raise located(ValueError(f"For '{where}', the input must be [N, {channels}, ...], but got {x.type}."))
+        return x
 
 
 class _BatchNorm(_ChannelNorm):
@@ -65,7 +68,7 @@ class _BatchNorm(_ChannelNorm):
         self._set_scale(num_features, affine, gamma_init, beta_init, dtype)
 
     def construct(self, x: Tensor) -> Tensor:
-        self._check(x, self.num_features)
+        x = self._checked(x, self.num_features)
         of_batch = self.training if self.use_batch_statistics is None else self.use_batch_statistics
         return ops.batch_norm(
             x, self.moving_mean, self.moving_variance, self.gamma, self.beta, of_batch, 1.0 - self.momentum, self.eps
@@ -172,7 +175,7 @@ class _InstanceNorm(_ChannelNorm):
         self._set_scale(num_features, affine, gamma_init, beta_init, dtype)
 
     def construct(self, x: Tensor) -> Tensor:
-        self._check(x, self.num_features)
+        x = self._checked(x, self.num_features)
         if self.training:
             mean, variance = moments(x, tuple(range(2, x.ndim)))
             count = x.size // (x.shape[0] * x.shape[1])
@@ -243,7 +246,7 @@ class GroupNorm(_ChannelNorm):
         self._set_scale(num_channels, affine, gamma_init, beta_init, float_dtype("GroupNorm", dtype))
 
     def construct(self, x: Tensor) -> Tensor:
-        self._check(x, self.num_channels)
+        x = self._checked(x, self.num_channels)
         return ops.group_norm(x, self.num_groups, self.gamma, self.beta, self.eps)
 
     def extend_repr(self) -> str:
@@ -283,13 +286,16 @@ class LayerNorm(Cell):
         self.beta = Parameter(initializer(beta_init, self.normalized_shape, dtype), "beta")
 
     def construct(self, x: Tensor) -> Tensor:
+        x = as_tensor("LayerNorm", x)
         for axis in (self.begin_norm_axis, self.begin_params_axis):
             if not -x.ndim <= axis < x.ndim:
-                raise ValueError(f"For 'LayerNorm', the axis {axis} is out of range for {x.type}.")
+                raise located(ValueError(f"For 'LayerNorm', the axis {axis} is out of range for {x.type}."))
         if x.shape[self.begin_params_axis % x.ndim :] != self.normalized_shape:
-            raise ValueError(
-                f"For 'LayerNorm', the 'normalized_shape' {self.normalized_shape} must be the input's shape from axis "
-                f"{self.begin_params_axis} on, but got {x.type}."
+            raise located(
+                ValueError(
+                    f"For 'LayerNorm', the 'normalized_shape' {self.normalized_shape} must be the input's shape from "
+                    f"axis {self.begin_params_axis} on, but got {x.type}."
+                )
             )
         y = standardize(x, tuple(range(self.begin_norm_axis % x.ndim, x.ndim)), self.epsilon)
         return y * self.gamma + self.beta

@@ -10,11 +10,13 @@ import math
 from typing import Any, ClassVar
 
 from graphc import ops
+from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.initializer import Uniform, initializer
 from graphc.nn import check
 from graphc.nn.basic import float_dtype
 from graphc.nn.cell import Cell
+from graphc.ops.coerce import as_tensor
 from graphc.tensor import Parameter, Tensor
 
 State = tuple[Tensor, ...]
@@ -82,10 +84,10 @@ class _RecurrentCell(Cell):
         self.bias_hh = Parameter(initializer(init, rows, dtype), "bias_hh") if has_bias else None
 
     def construct(self, x: Tensor, hx: Any = None) -> Any:
+        where = type(self).__name__
+        x = as_tensor(where, x)
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
-            raise ValueError(
-                f"For '{type(self).__name__}', the input must be [N, {self.input_size}], but got {x.type}."
-            )
+            raise located(ValueError(f"For '{where}', the input must be [N, {self.input_size}], but got {x.type}."))
         _, count, step = _STEPS[self.kind]
         state = _as_state(type(self).__name__, hx, count, (*x.shape[:-1], self.hidden_size), x)
         from_x = ops.dense(x, self.weight_ih, self.bias_ih)
@@ -146,7 +148,8 @@ class _Recurrent(Cell):
         init = Uniform(1 / math.sqrt(hidden_size))
         for kind in ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if has_bias else ())):
             for layer in range(num_layers):
-                columns = {"weight_ih": hidden_size * (1 + bidirectional) if layer else input_size, "weight_hh": hidden_size}
+                below = hidden_size * (1 + bidirectional) if layer else input_size
+                columns = {"weight_ih": below, "weight_hh": hidden_size}
                 shape = (rows, columns[kind]) if kind in columns else (rows,)
                 for suffix in self._directions():
                     full = f"{kind}_l{layer}{suffix}"
@@ -157,8 +160,9 @@ class _Recurrent(Cell):
 
     def construct(self, x: Tensor, hx: Any = None, seq_length: Tensor | None = None) -> Any:
         where = type(self).__name__
+        x = as_tensor(where, x)
         if x.ndim != 3 or x.shape[2] != self.input_size:
-            raise ValueError(f"For '{where}', the input must be [T, N, {self.input_size}], but got {x.type}.")
+            raise located(ValueError(f"For '{where}', the input must be [T, N, {self.input_size}], but got {x.type}."))
         x = ops.transpose(x, (1, 0, 2)) if self.batch_first else x
         steps, batch, _ = x.shape
         if seq_length is not None and seq_length.shape != (batch,):

@@ -246,16 +246,27 @@ class TrainOneStepWithLossScaleCell(TrainOneStepCell):
         scale = ops.identity(self.scale_sense)  # its value now: the Parameter may change below
         loss, grads = self.value_and_grads(inputs, scale)
         grads = tuple(g * (1.0 / scale) for g in grads)
-        finite = None
-        for g in grads:
-            all_finite = ops.all(ops.isfinite(g))
-            finite = all_finite if finite is None else ops.logical_and(finite, all_finite)
-        assert finite is not None
-        overflow = ops.logical_not(finite)
+        overflow = self.get_overflow_status(None, grads)
+        self.process_loss_scale(overflow)
+        self._step_where(ops.logical_not(overflow), grads)
+        return loss, overflow, scale
+
+    # For subclasses that write the step in their own construct
+
+    def start_overflow_check(self, pre_cond: Any, compute_input: Any) -> tuple[None, Any]:
+        """What `get_overflow_status` takes as its status, and `compute_input` as it is."""
+        return None, compute_input
+
+    def get_overflow_status(self, status: None, compute_output: Any) -> Tensor:
+        """Whether an element of the tensors `compute_output` is infinite or NaN: a bool scalar."""
+        finite = [ops.all(ops.isfinite(t)) for t in compute_output]
+        return ops.logical_not(ops.all(ops.stack(finite)))
+
+    def process_loss_scale(self, overflow: Tensor) -> Tensor:
+        """Moves the scale, if that is left to a Cell; returns `overflow`."""
         if self.loss_scaling_manager is not None:
             self.loss_scaling_manager(self.scale_sense, overflow)
-        self._step_where(finite, grads)
-        return loss, overflow, scale
+        return overflow
 
     def _step_where(self, finite: Tensor, grads: tuple[Tensor, ...]) -> None:
         """The optimizer's step, taken back where gradients are not finite."""

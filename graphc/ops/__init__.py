@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from graphc.eager import as_one_piece
 from graphc.gradients import GradOperation as GradOperation
 from graphc.gradients import grad as grad
 from graphc.gradients import jacrev as jacrev
@@ -17,7 +18,10 @@ from graphc.gradients import jvp as jvp
 from graphc.gradients import stop_gradient as stop_gradient
 from graphc.gradients import value_and_grad as value_and_grad
 from graphc.gradients import vjp as vjp
+from graphc.ops import composite as _composite
+from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
+from graphc.ops.arrays import *
 from graphc.ops.composite import *
 from graphc.ops.control import *
 from graphc.ops.conv import *
@@ -35,6 +39,9 @@ from graphc.ops.reduce import *
 from graphc.ops.resize import *
 from graphc.ops.scan import *
 from graphc.ops.shape import *
+
+for _name in (*_composite.__all__, *_loss.__all__):
+    globals()[_name] = as_one_piece(globals()[_name])
 
 operations = functional = composite = sys.modules[__name__]  # MindSpore's older names of parts of this module
 

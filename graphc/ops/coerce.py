@@ -10,6 +10,7 @@ something; the ops themselves see operands of one shape and dtype.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,18 +19,10 @@ import numpy as np
 from graphc.dispatch import located, state
 from graphc.dtype import DType, bool_, dtype_of, float32, int32, int64, promote, uint8
 from graphc.op import TABLE
-from graphc.tensor import Tensor
+from graphc.tensor import Number, Tensor
 
 Coerce = Callable[..., tuple[Tensor, ...]]
 _INT_RANGES = {d: (int(np.iinfo(d.np).min), int(np.iinfo(d.np).max)) for d in (uint8, int32, int64)}
-
-
-def _element(value: float | int | bool, dtype: DType) -> np.ndarray:
-    try:
-        with np.errstate(over="ignore"):  # a float beyond the dtype is infinite there
-            return np.array(value, dtype.np)
-    except (OverflowError, ValueError):
-        raise located(ValueError(f"Tensor: the number {value} does not fit {dtype.name}")) from None
 
 
 def scalar(value: float | int | bool, dtype: DType) -> Tensor:
@@ -38,13 +31,16 @@ def scalar(value: float | int | bool, dtype: DType) -> Tensor:
     Raises:
         ValueError: an integer dtype that cannot hold it.
     """
-    return Tensor.wrap(_element(value, dtype))
+    try:
+        return Number.of(value, dtype)
+    except ValueError as error:
+        raise located(error) from None
 
 
 def filled(value: float | int | bool, dtype: DType, shape: tuple[int, ...]) -> Tensor:
     """A Python number in every element: in a graph a broadcast scalar, in eager mode an array at once."""
-    if state.trace is None:
-        return Tensor.wrap(np.full(shape, _element(value, dtype)))
+    if state.trace is None and state.piece is None:
+        return Tensor.wrap(np.full(shape, scalar(value, dtype).numpy_view()))
     return broadcast(scalar(value, dtype), shape)
 
 
@@ -55,12 +51,12 @@ def full_like(tensor: Tensor, value: float | int | bool) -> Tensor:
 
 def cast(tensor: Tensor, dtype: DType) -> Tensor:
     """The tensor in `dtype`; itself if it has that type."""
-    return tensor if tensor.dtype is dtype else TABLE["cast"](tensor, dtype=dtype)
+    return tensor if tensor.type.dtype is dtype else TABLE["cast"](tensor, dtype=dtype)
 
 
 def broadcast(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The tensor in `shape`; itself if it has that shape."""
-    return tensor if tensor.shape == shape else TABLE["broadcast_to"](tensor, shape=shape)
+    return tensor if tensor.type.shape == shape else TABLE["broadcast_to"](tensor, shape=shape)
 
 
 def as_tensor(name: str, operand: Any) -> Tensor:
@@ -75,7 +71,7 @@ def as_tensor(name: str, operand: Any) -> Tensor:
         return scalar(operand, natural_dtype(operand))
     if isinstance(operand, (np.ndarray, np.generic, list, tuple)):
         return Tensor(operand)
-    raise TypeError(f"{name}: expected a Tensor or a number, got {type(operand).__name__} {operand!r:.60}")
+    raise located(TypeError(f"{name}: expected a Tensor or a number, got {type(operand).__name__} {operand!r:.60}"))
 
 
 def natural_dtype(number: float | int | bool) -> DType:
@@ -110,30 +106,43 @@ def common_dtype(name: str, operands: tuple[Any, ...]) -> DType:
     return found or bool_
 
 
-def broadcast_shape(name: str, shapes: list[tuple[int, ...]], types: str = "") -> tuple[int, ...]:
+def broadcast_shape(
+    name: str, shapes: Sequence[tuple[int, ...]], types: Callable[[], str] | None = None
+) -> tuple[int, ...]:
     """The shape that all `shapes` broadcast to (NumPy's rule).
 
+    Args:
+        name, types: what a message calls the op and its operands.
     Raises:
         ValueError: names the shapes and the axis that do not fit.
     """
+    result, axis, (a, b) = _broadcast(tuple(shapes))
+    if axis:
+        shown = types() if types is not None else " and ".join(map(str, shapes))
+        raise located(ValueError(f"{name}: shapes do not broadcast, {shown} (axis {axis}: {a} and {b})"))
+    return result
+
+
+@functools.lru_cache(maxsize=4096)
+def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], int, tuple[int, int]]:
+    """The common shape; or the axis (below 0) that does not fit, and two of its extents."""
     ndim = max(map(len, shapes), default=0)
     result = []
     for axis in range(-ndim, 0):
         extents = {s[axis] for s in shapes if len(s) >= -axis and s[axis] != 1}
         if len(extents) > 1:
-            shown = types or " and ".join(map(str, shapes))
             a, b = sorted(extents)[:2]
-            raise ValueError(f"{name}: shapes do not broadcast, {shown} (axis {axis}: {a} and {b})")
+            return (), axis, (a, b)
         result.append(extents.pop() if extents else 1)
-    return tuple(result)
+    return tuple(result), 0, (1, 1)
 
 
 def broadcast_all(name: str, tensors: list[Tensor]) -> list[Tensor]:
     """The tensors in the one shape that all broadcast to."""
-    shapes = [t.shape for t in tensors]
+    shapes = [t.type.shape for t in tensors]
     if len(set(shapes)) < 2:
         return tensors
-    shape = broadcast_shape(name, shapes, " and ".join(str(t.type) for t in tensors))
+    shape = broadcast_shape(name, shapes, lambda: " and ".join(str(t.type) for t in tensors))
     return [broadcast(t, shape) for t in tensors]
 
 
@@ -149,9 +158,13 @@ def agree(name: str, to: Callable[[DType], DType] = lambda dtype: dtype) -> Coer
         first = operands[0]
         if isinstance(first, Tensor):
             type_ = first.type
-            if to(type_.dtype) is type_.dtype and all(isinstance(o, Tensor) and o.type == type_ for o in operands):
-                return operands
-        operands = tuple(plain(name, o) for o in operands)
+            for o in operands:
+                if not isinstance(o, Tensor) or (o.type is not type_ and o.type != type_):
+                    break
+            else:
+                if to(type_.dtype) is type_.dtype:
+                    return operands
+        operands = tuple([o if isinstance(o, Tensor) else plain(name, o) for o in operands])
         return tuple(together(name, to(common_dtype(name, operands)), operands))
 
     return coerce
@@ -160,6 +173,8 @@ def agree(name: str, to: Callable[[DType], DType] = lambda dtype: dtype) -> Coer
 def together(name: str, dtype: DType, operands: Sequence[Any]) -> list[Tensor]:
     """Tensors and Python numbers in one dtype and in the shape that they broadcast to."""
     tensors = broadcast_all(name, [cast(o, dtype) for o in operands if isinstance(o, Tensor)])
+    if len(tensors) == len(operands):
+        return tensors
     shape = tensors[0].shape if tensors else ()
     found = iter(tensors)
     return [next(found) if isinstance(o, Tensor) else filled(o, dtype, shape) for o in operands]

@@ -35,9 +35,9 @@ def same_dtype(name: str) -> Callable[..., tuple[Tensor, ...]]:
     """A coercion: the operands as Tensors of the one dtype they promote to, whatever their shapes."""
 
     def coerce(*operands: Any) -> tuple[Tensor, ...]:
-        tensors = tuple(as_tensor(name, o) for o in operands)
+        tensors = tuple([as_tensor(name, o) for o in operands])
         dtype = common_dtype(name, tensors)
-        return tuple(cast(t, dtype) for t in tensors)
+        return tuple([cast(t, dtype) for t in tensors])
 
     return coerce
 
@@ -119,7 +119,7 @@ def matrices(name: str, x: Tensor, y: Tensor, transpose_b: bool = False) -> Tens
     if y.ndim == 2 and x.ndim > 2:  # one matrix for the whole stack: its rows are the rows of one tall matrix
         flat = matmul_(reshape(x, (prod(x.shape[:-1]), x.shape[-1])), y, **attrs)
         return reshape(flat, (*x.shape[:-1], flat.shape[-1]))
-    batch = broadcast_shape(name, [x.shape[:-2], y.shape[:-2]], f"{x.type} @ {y.type}")
+    batch = broadcast_shape(name, [x.shape[:-2], y.shape[:-2]], lambda: f"{x.type} @ {y.type}")
     return matmul_(broadcast(x, (*batch, *x.shape[-2:])), broadcast(y, (*batch, *y.shape[-2:])), **attrs)
 
 

@@ -40,7 +40,8 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
         "scatter take tril triu unique unsorted_segment_sum"
     ),
     "linalg": "addmm baddbmm bmm dot inner matmul mm outer",
-    "composite": "log_softmax softmax",
+    "composite": "hardshrink log_softmax softmax",
+    "arrays": "diff movedim nansum swapdims trace",
     "shape": (
         "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
         "tensor_split tile unbind unsqueeze"

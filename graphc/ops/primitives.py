@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from graphc.dispatch import located
-from graphc.dtype import float32, int32
+from graphc.dtype import float32, int32, int64
 from graphc.ops import control
 from graphc.ops.coerce import as_tensor, cast, full_like
 from graphc.ops.shape import reshape, split_evenly
@@ -66,7 +66,8 @@ def _primitive(name: str, attributes: dict[str, Any], call: Callable[..., Any]) 
 
     members = {
         "__init__": __init__, "__call__": __call__, "__doc__": f"`{name}` of MindSpore's older API.",
-        "attributes": tuple(attributes), "__signature__": signature, "__module__": __name__,
+        "attributes": tuple(attributes), "__signature__": signature,
+        "__module__": "graphc.ops",  # where pickle finds it
     }  # fmt: skip
     return type(name, (Primitive,), members)
 
@@ -83,13 +84,15 @@ _PLAIN = {
     "DType": "dtype", "Elu": "elu", "Equal": "equal", "Erf": "erf", "Erfc": "erfc", "Erfinv": "erfinv", "Exp": "exp",
     "ExpandDims": "expand_dims", "Expm1": "expm1", "Eye": "eye", "Fill": "fill", "Flatten": "flatten", "Floor": "floor",
     "FloorDiv": "floor_div", "FloorMod": "floor_mod", "GatherD": "gather_d", "GatherNd": "gather_nd",
-    "GatherV2": "gather", "GeLU": "gelu", "Greater": "greater", "GreaterEqual": "greater_equal",
-    "HSigmoid": "hardsigmoid", "HSwish": "hardswish", "Identity": "identity", "IsFinite": "isfinite", "IsInf": "isinf",
-    "IsNan": "isnan", "Less": "less", "LessEqual": "less_equal", "LinSpace": "linspace", "Log": "log", "Log1p": "log1p",
+    "GatherV2": "gather", "Greater": "greater", "GreaterEqual": "greater_equal",
+    "HSigmoid": "hardsigmoid", "HSwish": "hardswish", "Identity": "identity", "Inv": "reciprocal",
+    "Invert": "bitwise_not", "IsFinite": "isfinite", "IsInf": "isinf", "IsNan": "isnan", "Lerp": "lerp", "Less": "less",
+    "LessEqual": "less_equal", "LinSpace": "linspace", "Log": "log", "Log1p": "log1p",
     "LogicalAnd": "logical_and", "LogicalNot": "logical_not", "LogicalOr": "logical_or", "LogicalXor": "logical_xor",
     "MaskedFill": "masked_fill", "MaskedSelect": "masked_select", "Maximum": "maximum", "Minimum": "minimum",
     "Mish": "mish", "Mod": "fmod", "Mul": "mul", "Neg": "neg", "NotEqual": "not_equal", "Ones": "ones",
-    "OnesLike": "ones_like", "Partial": "partial", "Pow": "pow", "PReLU": "prelu", "Rank": "rank", "RealDiv": "div",
+    "OnesLike": "ones_like", "Partial": "partial", "Pow": "pow", "PReLU": "prelu", "Range": "range",
+    "Rank": "rank", "RealDiv": "div",
     "Reciprocal": "reciprocal", "ReLU": "relu", "ReLU6": "relu6", "Reshape": "reshape", "Rint": "round",
     "Rsqrt": "rsqrt", "ScalarToArray": "scalar_to_tensor", "ScalarToTensor": "scalar_to_tensor",
     "ScatterNd": "scatter_nd",
@@ -97,7 +100,7 @@ _PLAIN = {
     "Sinh": "sinh", "Size": "size", "Slice": "slice", "Softplus": "softplus", "Softsign": "softsign", "Sqrt": "sqrt",
     "Square": "square", "Sub": "sub", "Tan": "tan", "Tanh": "tanh", "TensorAdd": "add",
     "TensorScatterAdd": "tensor_scatter_add", "TensorScatterUpdate": "tensor_scatter_update", "Tile": "tile",
-    "Transpose": "transpose", "Unique": "unique", "UnsortedSegmentSum": "unsorted_segment_sum",
+    "Trace": "trace", "Transpose": "transpose", "Unique": "unique", "UnsortedSegmentSum": "unsorted_segment_sum",
     "Xlogy": "xlogy", "Zeros": "zeros", "ZerosLike": "zeros_like",
 }  # fmt: skip
 
@@ -255,10 +258,6 @@ def _only(self: Any, attribute: str, value: Any) -> None:
         raise located(ValueError(f"{self.name}: {attribute} must be {value!r}, got {given!r}"))
 
 
-def _scatter_nd_update(self: Any, input_x: Parameter, indices: Any, value: Any) -> Parameter:
-    return control.assign(input_x, _function("tensor_scatter_update")(input_x, indices, value))
-
-
 def _float_status(self: Any, x: Any) -> Tensor:
     """`[1.]` if an element is infinite or NaN, `[0.]` if none is."""
     finite = _function("all")(_function("isfinite")(x))
@@ -285,7 +284,71 @@ def _dropout(self: Any, x: Any) -> tuple[Tensor, Tensor]:
     return _function("select")(kept, operand * scale, 0), cast(kept, operand.dtype)
 
 
+def _layer_norm(self: Any, input_x: Any, gamma: Any, beta: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """The result, and the mean and variance of what was normalised together, which keep their axes with extent 1."""
+    x = as_tensor(self.name, input_x)
+    if self.begin_norm_axis % x.ndim != self.begin_params_axis % x.ndim:
+        raise located(ValueError("LayerNorm: begin_norm_axis and begin_params_axis must be the same axis"))
+    axes = tuple(range(self.begin_norm_axis % x.ndim, x.ndim))
+    shape = tuple(x.shape[d] for d in axes)
+    return (
+        _function("layer_norm")(x, shape, gamma, beta, self.epsilon), x.mean(axes, True), x.var(axes, 0, True)
+    )  # fmt: skip
+
+
+def _scatter(function_name: str, add_axis: bool) -> Callable[..., Any]:
+    """A Parameter after `function_name`; with `add_axis`, indices of axis 0 rather than rows of indices."""
+
+    def call(self: Any, input_x: Parameter, indices: Any, updates: Any) -> Parameter:
+        rows = as_tensor(self.name, indices)
+        rows = reshape(rows, (*rows.shape, 1)) if add_axis else rows
+        return control.assign(input_x, _function(function_name)(input_x, rows, updates))
+
+    return call
+
+
+def _depth_to_space(self: Any, x: Any) -> Tensor:
+    """`[N, b * b * C, H, W]` to `[N, C, H * b, W * b]`: the channel's first part says where in the block."""
+    b = self.block_size
+    n, c, h, w = as_tensor(self.name, x).shape
+    blocks = reshape(x, (n, b, b, c // (b * b), h, w))
+    return reshape(blocks.transpose(0, 3, 4, 1, 5, 2), (n, c // (b * b), h * b, w * b))
+
+
+def _space_to_depth(self: Any, x: Any) -> Tensor:
+    """`[N, C, H * b, W * b]` to `[N, b * b * C, H, W]`, the inverse of DepthToSpace."""
+    b = self.block_size
+    n, c, h, w = as_tensor(self.name, x).shape
+    blocks = reshape(x, (n, c, h // b, b, w // b, b))
+    return reshape(blocks.transpose(0, 3, 5, 1, 2, 4), (n, c * b * b, h // b, w // b))
+
+
+def _conv2d_transpose(self: Any, out_backprop: Any, filter: Any, input_size: Any) -> Tensor:
+    """The gradient of a convolution by its input of shape `input_size`, given that of its result."""
+    _only(self, "data_format", "NCHW")
+    _only(self, "mode", 1)
+    result: Tensor = _function("conv_transpose")(
+        out_backprop, filter, None, self.stride, self.pad_mode, self.pad, 0, self.dilation, self.group
+    )
+    if result.shape != tuple(input_size):
+        raise located(ValueError(f"{self.name}: input_size is {tuple(input_size)}, the result is {result.type}"))
+    return result
+
+
+def _conv3d(self: Any, x: Any, weight: Any) -> Tensor:
+    _only(self, "data_format", "NCDHW")
+    _only(self, "mode", 1)
+    result: Tensor = _function("conv3d")(
+        x, weight, None, self.stride, self.pad_mode, self.pad, self.dilation, self.group
+    )
+    return result
+
+
 _KEEP: dict[str, Any] = {"keep_dims": False}
+_CONV: dict[str, Any] = {
+    "out_channel": _REQUIRED, "kernel_size": _REQUIRED, "mode": 1, "pad_mode": "valid", "pad": 0, "stride": 1,
+    "dilation": 1, "group": 1,
+}  # fmt: skip
 _SEEDS: dict[str, Any] = {"seed": 0, "seed2": 0}
 _POOL: dict[str, Any] = {"kernel_size": 1, "strides": 1, "pad_mode": "valid", "data_format": "NCHW"}
 
@@ -299,6 +362,12 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "Argmin": ({"axis": -1, "output_type": int32}, _arg("argmin")),
     "AvgPool": ({**_POOL, "pad_mode": "VALID"}, _pool("avg_pool2d")),
     "BatchMatMul": ({"transpose_a": False, "transpose_b": False}, _matmul),
+    "BCEWithLogitsLoss": (
+        {"reduction": "mean"},
+        lambda p, logits, label, weight, pos_weight: _function("binary_cross_entropy_with_logits")(
+            logits, label, weight, pos_weight, p.reduction
+        ),
+    ),
     "BiasAdd": ({"data_format": "NCHW"}, _bias_add),
     "BinaryCrossEntropy": (
         {"reduction": "mean"},
@@ -306,15 +375,17 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     ),
     "BroadcastTo": ({"shape": _REQUIRED}, lambda p, input: _function("broadcast_to")(input, p.shape)),
     "Concat": ({"axis": 0}, lambda p, tensors: _function("concat")(tensors, p.axis)),
-    "Conv2D": (
-        {
-            "out_channel": _REQUIRED, "kernel_size": _REQUIRED, "mode": 1, "pad_mode": "valid", "pad": 0, "stride": 1,
-            "dilation": 1, "group": 1, "data_format": "NCHW",
-        },
-        _conv2d,
+    "Cdist": ({"p": 2.0}, lambda p, input_x, input_y: _function("cdist")(input_x, input_y, p.p)),
+    "Conv2D": ({**_CONV, "data_format": "NCHW"}, _conv2d),
+    "Conv2DTranspose": ({**_CONV, "pad_list": None, "data_format": "NCHW"}, _conv2d_transpose),
+    "Conv3D": ({**_CONV, "data_format": "NCDHW"}, _conv3d),
+    "CountNonZero": (
+        {"dims": None},
+        lambda p, x: cast(_function("count_nonzero")(x, () if p.dims is None else p.dims), int64),
     ),
     "CumProd": ({"exclusive": False, "reverse": False}, _scan("cumprod", 1)),
     "CumSum": ({"exclusive": False, "reverse": False}, _scan("cumsum", 0)),
+    "DepthToSpace": ({"block_size": _REQUIRED}, _depth_to_space),
     "Dropout": ({"keep_prob": 0.5, "Seed0": 0, "Seed1": 0}, _dropout),
     "Einsum": ({"equation": _REQUIRED}, lambda p, inputs: _function("einsum")(p.equation, *inputs)),
     "FloatStatus": ({}, _float_status),
@@ -322,6 +393,18 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         {"batch_dims": 0},
         lambda p, input_params, input_indices, axis: _function("gather")(
             input_params, input_indices, axis, p.batch_dims
+        ),
+    ),
+    "GeLU": ({}, lambda p, x: _function("gelu")(x, "tanh")),
+    "HShrink": ({"lambd": 0.5}, lambda p, input_x: _function("hardshrink")(input_x, p.lambd)),
+    "KLDivLoss": (
+        {"reduction": "mean"}, lambda p, logits, labels: _function("kl_div")(logits, labels, p.reduction)
+    ),
+    "LayerNorm": ({"begin_norm_axis": 1, "begin_params_axis": 1, "epsilon": 1e-7}, _layer_norm),
+    "LpNorm": (
+        {"axis": _REQUIRED, "p": 2, "keep_dims": False, "epsilon": 1e-12},
+        lambda p, input: _function("norm")(
+            input, p.p, tuple(p.axis) if isinstance(p.axis, list) else p.axis, p.keep_dims
         ),
     ),
     "L2Loss": ({}, lambda p, x: _function("square")(x).sum() / 2),
@@ -361,8 +444,12 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         lambda p, x, seq_lengths: _function("reverse_sequence")(x, seq_lengths, p.seq_dim, p.batch_dim),
     ),
     "ReverseV2": ({"axis": _REQUIRED}, lambda p, input: _function("flip")(input, p.axis)),
+    "Roll": ({"shift": _REQUIRED, "axis": _REQUIRED}, lambda p, input_x: _function("roll")(input_x, p.shift, p.axis)),
     "Round": ({}, lambda p, input, decimals=0: _function("round")(input, decimals=decimals)),
-    "ScatterNdUpdate": ({"use_locking": True}, _scatter_nd_update),
+    "ScatterAdd": ({"use_locking": False}, _scatter("tensor_scatter_add", True)),
+    "ScatterNdAdd": ({"use_locking": False}, _scatter("tensor_scatter_add", False)),
+    "ScatterNdUpdate": ({"use_locking": True}, _scatter("tensor_scatter_update", False)),
+    "ScatterUpdate": ({"use_locking": True}, _scatter("tensor_scatter_update", True)),
     "SigmoidCrossEntropyWithLogits": (
         {},
         lambda p, predict, target: _function("binary_cross_entropy_with_logits")(predict, target, reduction="none"),
@@ -377,7 +464,13 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         {"axis": -1, "descending": False},
         lambda p, x: _with_int32_positions(_function("sort")(x, p.axis, p.descending)),
     ),
+    "SpaceToDepth": ({"block_size": _REQUIRED}, _space_to_depth),
     "Split": ({"axis": 0, "output_num": 1}, lambda p, x: split_evenly(x, p.axis, p.output_num)),
+    "SplitV": (
+        {"size_splits": _REQUIRED, "split_dim": _REQUIRED, "num_split": _REQUIRED},
+        lambda p, input_x: _function("split")(input_x, p.size_splits, p.split_dim),
+    ),
+    "SquaredDifference": ({}, lambda p, input_x, input_y: _function("square")(_function("sub")(input_x, input_y))),
     "Squeeze": ({"axis": ()}, lambda p, input: _function("squeeze")(input, p.axis)),
     "Stack": ({"axis": 0}, lambda p, x: _function("stack")(x, p.axis)),
     "StandardNormal": (_SEEDS, lambda p, shape: _function("standard_normal")(shape, _seed(p.seed, p.seed2))),
@@ -386,6 +479,9 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         _strided_slice,
     ),
     "TopK": ({"sorted": True}, lambda p, input, k: _with_int32_positions(_function("top_k")(input, k, p.sorted))),
+    "Tril": ({"diagonal": 0}, lambda p, x: _function("tril")(x, p.diagonal)),
+    "Triu": ({"diagonal": 0}, lambda p, x: _function("triu")(x, p.diagonal)),
+    "TruncateDiv": ({}, lambda p, x, y: _function("div")(x, y, rounding_mode="trunc")),
     "UniformInt": (
         _SEEDS,
         lambda p, shape, minval, maxval: _function("randint")(

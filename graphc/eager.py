@@ -1,0 +1,414 @@
+"""Eager mode, piece by piece: what one call of a Cell or of a gradient function computes is noted, and run together.
+
+An op that is called by itself runs at once. The outermost call of a Cell or of a gradient function opens a piece: its
+ops are noted, and run when it returns, or before if a value is asked for (printing, `if`, a Parameter looked at). What
+nobody holds by then is not computed.
+
+A piece that comes for the first time runs op by op, unless that has many kernels to compile; one that was here before
+runs as a compiled graph. Nobody can tell the difference: op by op and compiled give the same bits. A piece is known
+again while it is noted: what was noted so far stands in a tree, in which an edge is an op with its operands, and
+`Step`s are the nodes.
+
+    with in_one_piece(net):
+        y = net.construct(x)        # noted
+        print(y)                    # runs what y depends on, and whatever else somebody holds
+        z = y * 2.0                 # noted
+    z                               # has run
+
+`set_context(pynative_synchronize=True)` does without pieces: every op runs when it is called.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from graphc import context
+from graphc.dispatch import inferred, run, runs_compiled, user_line, user_location
+from graphc.dtype import bool_
+from graphc.ir import NOWHERE, Graph, Location, Node, TensorType, constant_node
+from graphc.op import TABLE, Op
+from graphc.state import state
+from graphc.tensor import Number, Parameter, Shared, Tensor, settle
+from graphc.trace import Trace
+
+if TYPE_CHECKING:
+    from graphc.runtime.executable import Executable
+
+MOST_NOTED = 4096
+"""How many ops are noted before they run, whether or not somebody asks."""
+
+MOST_STEPS, MOST_COMPILED = 50_000, 256
+"""How many steps, and compiled pieces, are kept; when there are more, all are forgotten."""
+
+MANY_KERNELS, FEW_PIECES = 8, 2
+"""How many kernels op by op may compile before a piece is rather compiled at once; for so many pieces of one root."""
+
+NOTHING = TensorType((), bool_)
+"""In place of a type, where a step makes no value."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Step:
+    """An op in a piece, after all those that came before it.
+
+    Attributes:
+        before: the step before, None for the first of all, which has no op.
+        op: the op, or None where a Parameter is written.
+        operands: for each the number of the step that made it, or ~k for leaf k of the piece; of a write the leaf that
+            is written and the value.
+        after: the steps that came next so far, by op, attributes and operands.
+        endings: where a piece ended here: by the numbers of the steps whose results were needed.
+    """
+
+    __slots__ = ("after", "attrs", "before", "endings", "loc", "op", "operands", "type")
+
+    def __init__(
+        self, before: Step | None, op: Op | None, operands: tuple[int, ...], attrs: dict[str, Any], type_: TensorType,
+        loc: Location,
+    ) -> None:
+        self.before, self.op, self.operands, self.attrs, self.type, self.loc = before, op, operands, attrs, type_, loc
+        self.after: dict[Hashable, Step] = {}
+        self.endings: dict[tuple[int, ...], Ending] = {}
+
+    def path(self) -> list[Step]:
+        """The steps up to this one, from the first with an op."""
+        steps = []
+        step: Step = self
+        while step.before is not None:
+            steps.append(step)
+            step = step.before
+        return steps[::-1]
+
+
+class Root(Step):
+    """Before the first op of every piece that is called from one line.
+
+    Attributes:
+        name: of what is called there.
+        pieces: how many different ones there were.
+    """
+
+    __slots__ = ("name", "pieces")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(None, None, (), {}, NOTHING, NOWHERE)
+        self.name, self.pieces = name, 0
+
+
+class Ending:
+    """A piece, and the results that are needed of it: runs op by op the first time, later compiled.
+
+    Python numbers are constants of the compiled graph, until one changes: then it becomes an input.
+
+    Attributes:
+        results: the numbers of the steps whose results are needed.
+        steps: those that the results and the writes depend on, with their numbers.
+    """
+
+    def __init__(self, root: Root, last: Step, results: tuple[int, ...]) -> None:
+        root.pieces += 1
+        self.root, self.results = root, results
+        self.steps = _needed(last.path(), results)
+        self._numbers: list[np.ndarray | None] | None = None  # None: changes from run to run
+        self._compiled: tuple[Executable, list[int]] | None = None  # with the leaf behind each of its inputs
+        self._lock = threading.Lock()
+
+    def run(self, leaves: Sequence[Tensor]) -> list[Tensor]:
+        """The results for these leaves; Parameters are written when all else is done."""
+        with self._lock:
+            known = self._know(leaves)
+            if self._compiled is None and (known or self._has_much_to_compile(leaves)):
+                self._compiled = self._compile(leaves)
+            compiled = self._compiled
+        if compiled is None:
+            return self._op_by_op(leaves)
+        executable, inputs = compiled
+        return executable([leaves[i] for i in inputs])
+
+    def _know(self, leaves: Sequence[Tensor]) -> bool:
+        """Whether the piece was here before. What was compiled for another number is forgotten."""
+        numbers = [leaf.numpy_view() for leaf in leaves if type(leaf) is Number]
+        if self._numbers is None:
+            self._numbers = [*numbers]
+            return False
+        for i, (known, number) in enumerate(zip(self._numbers, numbers, strict=True)):
+            if known is not None and known is not number:
+                self._numbers[i] = self._compiled = None
+        return True
+
+    def _has_much_to_compile(self, leaves: Sequence[Tensor]) -> bool:
+        """Whether op by op would compile many kernels, as the first steps of a training do."""
+        if self.root.pieces > FEW_PIECES:
+            return False
+        from graphc.compiler import kernel_key, missing_kernels  # brings llvmlite, as op by op would then
+
+        types = {~k: leaf.type for k, leaf in enumerate(leaves)} | {place: step.type for place, step in self.steps}
+        return missing_kernels(
+            kernel_key(step.op, tuple(types[operand] for operand in step.operands), step.attrs)
+            for _, step in self.steps if step.op is not None and runs_compiled(step.op, step.type)
+        ) >= MANY_KERNELS  # fmt: skip
+
+    def _op_by_op(self, leaves: Sequence[Tensor]) -> list[Tensor]:
+        values: dict[int, Tensor] = {~k: leaf for k, leaf in enumerate(leaves)}
+        last_use = {operand: number for number, step in self.steps for operand in step.operands}
+        writes: list[tuple[Tensor, Tensor]] = []
+        try:
+            for number, step in self.steps:
+                operands = tuple(values[operand] for operand in step.operands)
+                if step.op is None:
+                    writes.append((operands[0], operands[1]))
+                else:
+                    state.place = step.loc
+                    values[number] = run(step.op, operands, step.attrs, step.type)
+                for operand in step.operands:
+                    if last_use[operand] == number and operand >= 0 and operand not in self.results:
+                        values.pop(operand, None)
+        finally:
+            state.place = None
+        read = [(target, value.asnumpy()) for target, value in writes]  # all of them before one is written
+        for target, array in read:
+            np.copyto(target.numpy_view(), array)
+        return [values[number] for number in self.results]
+
+    def _compile(self, leaves: Sequence[Tensor]) -> tuple[Executable, list[int]]:
+        from graphc.compiler import compile_graph  # brings llvmlite, and so is imported when something is compiled
+
+        naming = Trace()
+        numbers = iter(self._numbers or ())
+        nodes: dict[int, Node] = {}
+        inputs: list[int] = []
+        for k, leaf in enumerate(leaves):
+            number = next(numbers) if type(leaf) is Number else None
+            if number is not None:
+                nodes[~k] = constant_node(number.item(), leaf.dtype)
+            else:
+                nodes[~k] = naming.add_input(leaf.name if isinstance(leaf, Parameter) else f"x{k}", leaf.type, None)
+                inputs.append(k)
+        inputs.sort(key=lambda k: isinstance(leaves[k], Parameter))  # after the arguments
+        arguments = sum(not isinstance(leaves[k], Parameter) for k in inputs)
+        updates: dict[Node, Node] = {}
+        for place, step in self.steps:
+            operands = tuple(nodes[operand] for operand in step.operands)
+            if step.op is None:
+                updates[operands[0]] = operands[1]
+            else:
+                nodes[place] = Node(step.op.name, operands, step.attrs, step.type, step.loc)
+        graph = Graph(
+            self.root.name, tuple(nodes[~k] for k in inputs), tuple(nodes[place] for place in self.results),
+            tuple((target, value) for target, value in updates.items() if target is not value), arguments,
+        )  # fmt: skip
+        _forest.compiled += 1
+        return compile_graph(graph, [leaves[k] for k in inputs[arguments:]]), inputs
+
+
+def _needed(path: list[Step], results: tuple[int, ...]) -> list[tuple[int, Step]]:
+    """The steps, with their numbers, that the results and the writes depend on."""
+    needed = set(results)
+    kept = []
+    for number in range(len(path) - 1, -1, -1):
+        step = path[number]
+        if number in needed or step.op is None:
+            needed.update(step.operands)
+            kept.append((number, step))
+    return kept[::-1]
+
+
+class _Forest:
+    """All pieces so far."""
+
+    def __init__(self) -> None:
+        self.roots: dict[Hashable, Root] = {}
+        self.steps = self.compiled = 0
+
+    def root(self, called: Callable[..., Any]) -> Root:
+        """Where pieces begin: one for each function or class, and line of the program that calls it.
+
+        So whatever comes again comes from the same lines, and its errors name them.
+        """
+        if self.steps > MOST_STEPS or self.compiled > MOST_COMPILED:
+            self.roots, self.steps, self.compiled = {}, 0, 0
+        key = (getattr(called, "__code__", None) or type(called), user_line())
+        found = self.roots.get(key)
+        if found is None:
+            name = str(getattr(called, "__name__", type(called).__name__)).strip("<>")
+            found = self.roots[key] = Root(name)
+        return found
+
+
+_forest = _Forest()
+
+
+class Piece:
+    """The ops that were noted and have not run."""
+
+    def __init__(self, called: Callable[..., Any]) -> None:
+        self._root = _forest.root(called)
+        self._lock = threading.RLock()  # another thread may ask for a value
+        self._clear()
+
+    def _clear(self) -> None:
+        self._at: Step = self._root
+        self._made: list[Callable[[], Tensor | None]] = []  # weak references to the results, by the steps' numbers
+        self._leaves: list[Tensor] = []
+        self._known: dict[int, int] = {}  # id of a leaf -> the operand that it is now: itself, or what was written
+        self._written: dict[int, int] = {}  # id of a Parameter that was written -> the leaf that it is
+        self._most = MOST_NOTED
+
+    def note(self, op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tensor:
+        """The result of the op, a tensor that has no value yet.
+
+        Raises:
+            TypeError, ValueError: from the op's rule.
+        """
+        with self._lock:
+            known, leaves = self._known, len(self._leaves)
+            key: list[Any] = [op]
+            if attrs:
+                key += attrs.items()
+            for operand in operands:
+                if operand._promise is self:
+                    key.append(operand._place)
+                else:
+                    number = known.get(id(operand))
+                    key.append(self._leaf(operand) if number is None else number)
+            step = self._at.after.get(tuple(key))
+            if step is None:
+                try:
+                    type_ = inferred(op, operands, attrs)
+                except BaseException:
+                    self._forget(leaves)
+                    raise
+                step = self._new(key, op, tuple(map(self._number, operands)), attrs, type_)
+            self._at = step
+            tensor = Tensor.promised(step.type, self, len(self._made))
+            self._made.append(weakref.ref(tensor))
+            if len(self._made) >= self._most:
+                self.run()
+            return tensor
+
+    def value_of(self, parameter: Parameter) -> Tensor:
+        """What the Parameter holds now, whatever is written to it later."""
+        return self.note(TABLE["identity"], (parameter,), {})
+
+    def write(self, target: Parameter, value: Tensor) -> None:
+        """Notes that the Parameter holds `value` from here on."""
+        with self._lock:
+            key: list[Any] = [None]
+            for tensor in (target, value):
+                if tensor._promise is not self and id(tensor) not in self._known:
+                    key.append(self._leaf(tensor))
+            leaf, number = self._written.get(id(target), self._number(target)), self._number(value)
+            key += (leaf, number)
+            step = self._at.after.get(tuple(key))
+            self._at = step or self._new(key, None, (leaf, number), {}, NOTHING)
+            self._made.append(_nobody)
+            self._written[id(target)], self._known[id(target)] = leaf, number
+
+    def _number(self, tensor: Tensor) -> int:
+        """What a known tensor is as an operand."""
+        return tensor._place if tensor._promise is self else self._known[id(tensor)]
+
+    def _leaf(self, tensor: Tensor) -> Hashable:
+        """Enters a leaf; returns what has to be the same for the piece to be."""
+        if tensor._node is not None:
+            tensor.numpy_view()  # says that it is a stand-in
+        self._known[id(tensor)] = ~len(self._leaves)
+        self._leaves.append(tensor)
+        if type(tensor) is Shared:
+            self._most = 0
+        return type(tensor), tensor.type.shape, tensor.type.dtype
+
+    def _forget(self, leaves: int) -> None:
+        """Takes back all but the first leaves."""
+        for leaf in self._leaves[leaves:]:
+            del self._known[id(leaf)]
+        del self._leaves[leaves:]
+
+    def _new(
+        self, key: list[Any], op: Op | None, operands: tuple[int, ...], attrs: dict[str, Any], type_: TensorType
+    ) -> Step:
+        """A step that comes here for the first time."""
+        _forest.steps += 1
+        return self._at.after.setdefault(tuple(key), Step(self._at, op, operands, attrs, type_, user_location()))
+
+    def run(self) -> None:
+        """Runs what was noted, as far as somebody holds its results or Parameters are written.
+
+        Raises:
+            IndexError: an index read from data is out of range. Parameters are as before.
+        """
+        with self._lock:
+            if not self._made:
+                return
+            alive = {number: tensor for number, ref in enumerate(self._made) if (tensor := ref()) is not None}
+            last, leaves, results = self._at, self._leaves, tuple(alive)
+            idle = not alive and not self._written
+            self._clear()
+            if idle:
+                return
+            ending = last.endings.get(results)
+            if ending is None:
+                ending = last.endings[results] = Ending(self._root, last, results)
+                _forest.steps += len(ending.steps)
+            outer, state.trace = state.trace, None
+            try:
+                values = ending.run(leaves)
+            except BaseException as error:
+                for tensor in alive.values():
+                    tensor._promise = _Failed(error)
+                raise
+            finally:
+                state.trace = outer
+            for tensor, value in zip(alive.values(), values, strict=True):
+                tensor.keep(value)
+
+
+def _nobody() -> None:
+    """Stands for a reference to a tensor where a step makes none."""
+
+
+class _Failed:
+    """The promise of a tensor whose piece could not run."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def run(self) -> None:
+        raise self.error
+
+
+class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):`)
+    """Notes the ops within and runs them at the end: what `called` does in eager mode."""
+
+    def __init__(self, called: Callable[..., Any]) -> None:
+        self.called = called
+
+    def __enter__(self) -> None:
+        settle()
+        if not context.get_context("pynative_synchronize"):
+            state.piece = Piece(self.called)
+
+    def __exit__(self, *error: object) -> None:
+        piece, state.piece = state.piece, None
+        if piece is not None:
+            piece.run()
+
+
+def as_one_piece(function: Function) -> Function:
+    """A function of several ops that, called by itself in eager mode, runs in one piece."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if state.trace is not None or state.piece is not None:
+            return function(*args, **kwargs)
+        with in_one_piece(function):
+            return function(*args, **kwargs)
+
+    return called  # type: ignore[return-value]  # of the same signature

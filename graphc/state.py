@@ -1,0 +1,33 @@
+"""What this thread is doing when it calls an op: what records it, what notes it for later, which tapes listen."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from graphc.autograd import Tape
+    from graphc.eager import Piece
+    from graphc.ir import Location
+    from graphc.trace import Trace
+
+
+class _State(threading.local):
+    """Of one thread.
+
+    Attributes:
+        trace: the graph that ops are recorded into.
+        piece: what notes ops in eager mode, to run them together.
+        tapes: the tapes that listen.
+        scopes: the paths of the Cells being called, outermost first.
+        place: where the op that runs now was asked for, if that is not where the program is.
+    """
+
+    trace: Trace | None = None
+    piece: Piece | None = None
+    tapes: tuple[Tape, ...] = ()
+    scopes: tuple[str, ...] = ()
+    place: Location | None = None
+
+
+state = _State()

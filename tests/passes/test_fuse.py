@@ -1,0 +1,240 @@
+"""Fusion: what runs together, what stays apart, and that every schedule can be run."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+from graphs import Made, graphs
+from hypothesis import given, settings
+from stages import check_schedule, graph_of, groups_of, prepared, scheduled, training_step
+
+from graphc.passes.fuse import fuse
+
+
+def test_the_text_of_a_schedule() -> None:
+    """A bias and an activation are the epilogue of a matrix product; the broadcast is only an index."""
+    graph = graph_of(
+        """
+        graph f(%x: f32[4,6]; %w: f32[6,8], %b: f32[8]) {
+          %0: f32[4,8] = matmul(%x, %w, transpose_a=False, transpose_b=False)
+          %1: f32[4,8] = broadcast_to(%b, shape=(4, 8))
+          %2: f32[4,8] = add(%0, %1)
+          %3: f32[4,8] = tanh(%2)
+          %4: f32[4] = sum(%3, run=(1, 2))
+          return %3, %4
+        }"""
+    )
+    assert str(fuse(graph, {})) == dedent(
+        """\
+        schedule f {
+          group 0 tiled matmul_add_tanh {
+            computes %0 matmul, %1 broadcast_to, %2 add, %3 tanh
+            reads    %x, %w, %b
+            writes   %3: f32[4,8] rows
+          }
+          group 1 loops sum {
+            computes %4 sum
+            reads    %3
+            writes   %4: f32[4] rows
+          }
+        }"""
+    )
+
+
+def body(*lines: str, inputs: str = "%x: f32[4,6]") -> list[list[str]]:
+    numbered = "\n".join(f"  {line}" for line in lines)
+    return groups_of(f"graph f({inputs}) {{\n{numbered}\n}}")
+
+
+def test_elementwise_chains_and_views_are_one_kernel() -> None:
+    assert body(
+        "%0: f32[6,4] = transpose(%x, perm=(1, 0))",
+        "%1: f32[6,4] = tanh(%0)",
+        "%2: f32[24] = reshape(%1, shape=(24,))",
+        "%3: f32[8] = slice(%2, begin=(1,), shape=(8,), step=(3,))",
+        "%4: f32[10] = pad(%3, 0.5, low=(1,), high=(1,), interior=(0,))",
+        "%5: f32[10] = mul(%4, %4)",
+        "return %5",
+    ) == [["transpose", "tanh", "reshape", "slice", "pad", "mul"]]
+
+
+def test_a_shared_value_is_computed_once() -> None:
+    assert body(
+        "%0: f32[4,6] = exp(%x)",
+        "%1: f32[4,6] = add(%0, %x)",
+        "%2: f32[4,6] = mul(%0, %1)",
+        "return %1, %2",
+    ) == [["exp", "add", "mul"]]
+
+
+def test_outputs_of_one_shape_share_loops() -> None:
+    assert body("%0: f32[4,6] = exp(%x)", "%1: f32[4,6] = neg(%0)", "return %0, %1") == [["exp", "neg"]]
+
+
+def test_a_softmax_keeps_its_totals_in_registers() -> None:
+    assert body(
+        "%0: f32[4] = max(%x, run=(1, 2))",
+        "%1: f32[4,1] = reshape(%0, shape=(4, 1))",
+        "%2: f32[4,6] = broadcast_to(%1, shape=(4, 6))",
+        "%3: f32[4,6] = sub(%x, %2)",
+        "%4: f32[4,6] = exp(%3)",
+        "%5: f32[4] = sum(%4, run=(1, 2))",
+        "%6: f32[4,1] = reshape(%5, shape=(4, 1))",
+        "%7: f32[4,6] = broadcast_to(%6, shape=(4, 6))",
+        "%8: f32[4,6] = div(%4, %7)",
+        "return %8",
+    ) == [["max", "reshape", "broadcast_to", "sub", "exp"], ["sum", "reshape", "broadcast_to", "div"]]
+
+
+def test_a_reduction_reads_its_operand_as_it_is_made() -> None:
+    assert body("%0: f32[4,6] = exp(%x)", "%1: f32[] = sum(%0, run=(0, 2))", "return %1") == [["exp", "sum"]]
+
+
+def test_what_would_be_computed_over_and_over_is_stored() -> None:
+    """exp of 6 numbers, not of 4 times 6; a total that every element needs."""
+    assert body(
+        "%0: f32[6] = exp(%x)",
+        "%1: f32[400,6] = broadcast_to(%0, shape=(400, 6))",
+        "%2: f32[400,6] = neg(%1)",
+        "return %2",
+        inputs="%x: f32[6]",
+    ) == [["exp"], ["broadcast_to", "neg"]]
+    assert body(
+        "%0: f32[6] = sum(%x, run=(0, 1))",
+        "%1: f32[4,6] = broadcast_to(%0, shape=(4, 6))",
+        "%2: f32[4,6] = sub(%x, %1)",
+        "return %2",
+    ) == [["sum"], ["broadcast_to", "sub"]]
+
+
+def test_an_update_is_the_epilogue_of_its_gradient() -> None:
+    assert groups_of(
+        """
+        graph f(%x: f32[4,6], %d: f32[4,8]; %w: f32[6,8], %m: f32[6,8]) {
+          %0: f32[6,8] = matmul(%x, %d, transpose_a=True, transpose_b=False)
+          %1: f32[6,8] = broadcast_to(0.9, shape=(6, 8))
+          %2: f32[6,8] = mul(%m, %1)
+          %3: f32[6,8] = add(%2, %0)
+          %4: f32[6,8] = broadcast_to(0.1, shape=(6, 8))
+          %5: f32[6,8] = mul(%3, %4)
+          %6: f32[6,8] = sub(%w, %5)
+          update %m <- %3
+          update %w <- %6
+          return
+        }"""
+    ) == [["broadcast_to", "mul", "matmul", "add", "broadcast_to", "mul", "sub"]]
+
+
+def test_contractions_read_memory() -> None:
+    assert groups_of(
+        """
+        graph f(%x: f32[4,6], %w: f32[6,8], %v: f32[8,3]) {
+          %0: f32[4,6] = exp(%x)
+          %1: f32[8,6] = transpose(%w, perm=(1, 0))
+          %2: f32[4,8] = matmul(%0, %1, transpose_a=False, transpose_b=True)
+          %3: f32[4,8] = relu(%2)
+          %4: f32[4,3] = matmul(%3, %v, transpose_a=False, transpose_b=False)
+          return %4
+        }"""
+    ) == [["exp"], ["transpose", "matmul", "relu"], ["matmul"]]
+
+
+def test_a_consumer_that_also_needs_a_third_group_waits_for_it() -> None:
+    """The running sums need all of the product, and the division both: it cannot be the product's epilogue."""
+    assert groups_of(
+        """
+        graph f(%x: f32[4,6], %w: f32[6,8]) {
+          %0: f32[4,8] = matmul(%x, %w, transpose_a=False, transpose_b=False)
+          %1: f32[4,8] = cumsum(%0, axis=1)
+          %2: f32[4,8] = div(%0, %1)
+          %3: f32[4,8] = relu(%0)
+          return %2, %3
+        }"""
+    ) == [["matmul", "relu"], ["cumsum"], ["div"]]
+
+
+def test_a_total_is_computed_before_the_loops_that_need_it() -> None:
+    assert body(
+        "%0: f32[] = sum(%x, run=(0, 2))",
+        "%1: f32[4,6] = broadcast_to(%0, shape=(4, 6))",
+        "%2: f32[4,6] = div(%x, %1)",
+        "return %2",
+    ) == [["sum", "broadcast_to", "div"]]
+
+
+def test_hand_made_kernels_stand_alone() -> None:
+    assert body(
+        "%0: f32[4,6] = exp(%x)",
+        "%1: f32[4,6] = cumsum(%0, axis=1)",
+        "%2: f32[4,6] = neg(%1)",
+        "%3: i64[4,6] = argsort(%2, descending=False)",
+        "return %3",
+    ) == [["exp"], ["cumsum"], ["neg"], ["argsort"]]
+
+
+def test_readers_of_a_parameter_run_before_its_update() -> None:
+    schedule = fuse(
+        graph_of(
+            """
+            graph f(%x: f32[9]; %w: f32[9]) {
+              %0: f32[9] = add(%w, %x)
+              %1: f32[9] = flip(%w, axes=(0,))
+              %2: f32[3,3] = reshape(%1, shape=(3, 3))
+              %3: f32[3,3] = exp(%2)
+              update %w <- %0
+              return %3
+            }"""
+        ),
+        {},
+    )
+    assert [g.nodes[-1].op for g in schedule.groups] == ["exp", "add"]
+
+
+def test_checks_run_before_updates() -> None:
+    schedule = fuse(
+        graph_of(
+            """
+            graph f(%x: f32[9], %i: i64[2]; %w: f32[9]) {
+              %0: f32[9] = add(%w, %x)
+              %1: f32[2] = gather(%x, %i, axis=0, batch_dims=0)
+              update %w <- %0
+              return %1
+            }"""
+        ),
+        {},
+    )
+    assert [g.nodes[-1].op for g in schedule.groups] == ["gather", "add"]
+
+
+@pytest.mark.parametrize("op", ["neg", "flip"])
+def test_long_chains_are_cut(op: str) -> None:
+    attrs = ", axes=(0,)" if op == "flip" else ""
+    lines = [f"  %{k}: f32[5] = {op}(%{k - 1 if k else 'x'}{attrs})" for k in range(300)]
+    graph = graph_of("graph f(%x: f32[5]) {\n" + "\n".join(lines) + "\n  return %299\n}")
+    schedule = fuse(graph, {})
+    check_schedule(schedule)
+    assert 300 // 64 <= len(schedule.groups) <= 12
+
+
+def test_wide_sums_are_one_group() -> None:
+    """A limit on depth is none on width."""
+    lines = [f"  %{k}: f32[5] = mul(%x{k}, %x{k})" for k in range(40)]
+    total = [f"  %{40 + k}: f32[5] = add(%{2 * k}, %{2 * k + 1})" for k in range(39)]
+    inputs = ", ".join(f"%x{k}: f32[5]" for k in range(40))
+    graph = graph_of(f"graph f({inputs}) {{\n" + "\n".join([*lines, *total]) + "\n  return %78\n}")
+    assert len(fuse(graph, {}).groups) == 1
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(graphs(most=16))
+def test_random_graphs_have_schedules_that_run(made: Made) -> None:
+    check_schedule(fuse(prepared(made.graph), {}))
+    check_schedule(scheduled(made.graph))
+
+
+@pytest.mark.parametrize("batch", [2, 16, 32])
+def test_a_training_step_has_a_schedule_that_runs(batch: int) -> None:
+    schedule = scheduled(training_step(batch))
+    check_schedule(schedule)
+    assert len(schedule.groups) < len(schedule.graph.nodes) / 4

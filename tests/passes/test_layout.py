@@ -1,0 +1,167 @@
+"""Layouts: which values lie with the batch in the lanes, and that nothing else changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from graphs import Made, graphs
+from hypothesis import given, settings
+from modes import compiled, eagerly
+from reference import assert_same_graphs, assert_same_run, input_arrays
+from stages import graph_of, prepared, training_step
+
+from graphc.index import Ix, Var
+from graphc.ir import Graph, verify
+from graphc.op import infer_node
+from graphc.passes.layout import layout
+from graphc.schedule import LANES, Layout
+
+DENSE = """
+    graph f(%x: f32[{n},6]; %w: f32[6,8]) {{
+      %0: f32[{n},8] = matmul(%x, %w, transpose_a=False, transpose_b=False)
+      %1: f32[{n},8] = relu(%0)
+      return %1
+    }}"""
+
+
+def described(text: str) -> dict[str, str]:
+    """For each op of the graph after the pass, the layouts of its nodes."""
+    graph, layouts = layout(graph_of(text))
+    found: dict[str, str] = {}
+    for node in graph.nodes:
+        if node.op != "input":
+            shown = str(layouts.get(node, Layout(node.shape)))
+            found[node.op] = f"{found[node.op]}, {shown}" if node.op in found else shown
+    return found
+
+
+def test_a_batch_goes_into_the_lanes_and_comes_out_again() -> None:
+    assert described(DENSE.format(n=32)) == {
+        "copy": "[32/16,6,16], rows", "matmul": "[32/16,8,16]", "relu": "[32/16,8,16]",
+    }  # fmt: skip
+    graph, _ = layout(graph_of(DENSE.format(n=32)))
+    assert [n.op for n in graph.nodes] == ["input", "copy", "input", "matmul", "relu", "copy"]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7, 15, 17, 31, 33])
+def test_batches_that_do_not_fill_vectors_stay_in_rows(batch: int) -> None:
+    graph = graph_of(DENSE.format(n=batch))
+    changed, layouts = layout(graph)
+    assert layouts == {} and str(changed) == str(graph)
+
+
+def test_weights_keep_their_rows() -> None:
+    graph, layouts = layout(graph_of(DENSE.format(n=16)))
+    assert all(node.op != "input" for node in layouts)
+    (matmul,) = (n for n in graph.nodes if n.op == "matmul")
+    assert matmul.operands[1].op == "input"
+
+
+def test_values_that_mix_the_batch_stay_in_rows() -> None:
+    found = described(
+        """
+        graph f(%x: f32[32,6]; %w: f32[6,8]) {
+          %0: f32[32,8] = matmul(%x, %w, transpose_a=False, transpose_b=False)
+          %1: f32[32,8] = flip(%0, axes=(0,))
+          %2: f32[32,8] = exp(%1)
+          %3: f32[8] = sum(%0, run=(0, 1))
+          return %2, %3
+        }"""
+    )
+    assert found["exp"] == "rows" and found["matmul"] == "[32/16,8,16]" and found["sum"] == "rows"
+
+
+def test_what_hand_made_kernels_touch_stays_in_rows() -> None:
+    found = described(
+        """
+        graph f(%x: f32[32,6]; %w: f32[6,8]) {
+          %0: f32[32,8] = matmul(%x, %w, transpose_a=False, transpose_b=False)
+          %1: f32[32,8] = exp(%0)
+          %2: f32[32,8] = cumsum(%1, axis=1)
+          %3: f32[32,8] = neg(%2)
+          return %3
+        }"""
+    )
+    assert found["exp"] == "rows" and found["cumsum"] == "rows" and found["matmul"] == "[32/16,8,16]"
+
+
+def test_updates_stay_in_rows() -> None:
+    graph, layouts = layout(prepared(training_step(32)))
+    for target, value in graph.updates:
+        assert value not in layouts, target
+    for output in graph.outputs:
+        assert output not in layouts
+
+
+def test_graphs_without_contractions_stay_as_they_are() -> None:
+    graph = graph_of("graph f(%x: f32[32,6]) {\n  %0: f32[32,6] = exp(%x)\n  return %0\n}")
+    changed, layouts = layout(graph)
+    assert layouts == {} and str(changed) == str(graph)
+
+
+LAYOUTS = [
+    Layout((5, 3)), Layout((32, 3), True), Layout((20, 2, 3), True), Layout((16,), True),
+    Layout((2, 3, 4), False, (1, 2, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("held", LAYOUTS, ids=str)
+def test_every_element_has_an_address_of_its_own(held: Layout) -> None:
+    seen = set()
+    for index in np.ndindex(held.shape):
+        address = held.address(index).constant
+        assert address is not None and 0 <= address < held.elements
+        seen.add(address)
+    assert len(seen) == np.prod(held.shape)
+
+
+def test_addresses_of_variables() -> None:
+    i, j = Var("i", 2), Var("lane", LANES)
+    address = Layout((32, 3), True).address([Ix.of(i) * LANES + Ix.of(j), 2])
+    assert str(address) == "48*i+lane+32"
+    assert str(Layout((32, 3), True)) == "[32/16,3,16]" and str(Layout((2, 3))) == "rows"
+
+
+def with_batch(graph: Graph) -> bool:
+    return bool(layout(prepared(graph))[1])
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(graphs())
+def test_random_graphs_mean_the_same(made: Made) -> None:
+    graph = prepared(made.graph)
+    changed, _ = layout(graph)
+    verify(changed, infer_node)
+    assert_same_graphs(changed, graph, seeds=(made.seed,))
+
+
+BATCHED = """
+    graph f(%x: f32[{n},2,6,5]; %w: f32[4,2,3,2], %b: f32[4], %v: f32[4,9]) {{
+      %0: f32[{n},4,4,4] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), groups=1)
+      %1: f32[1,4,1,1] = reshape(%b, shape=(1, 4, 1, 1))
+      %2: f32[{n},4,4,4] = broadcast_to(%1, shape=({n}, 4, 4, 4))
+      %3: f32[{n},4,4,4] = add(%0, %2)
+      %4: f32[{n},4,2,2] = max_pool(%3, kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1))
+      %5: f32[{n},4,4] = reshape(%4, shape=({n}, 4, 4))
+      %6: f32[{n},4] = sum(%5, run=(2, 3))
+      %7: f32[{n},9] = matmul(%6, %v, transpose_a=False, transpose_b=False)
+      %8: f32[{n}] = max(%7, run=(1, 2))
+      %9: f32[{n},1] = reshape(%8, shape=({n}, 1))
+      %10: f32[{n},9] = broadcast_to(%9, shape=({n}, 9))
+      %11: f32[{n},9] = sub(%7, %10)
+      %12: f32[4] = sum(%6, run=(0, 1))
+      %13: f32[4,9] = matmul(%6, %11, transpose_a=True, transpose_b=False)
+      %14: f32[{n},4] = flip(%6, axes=(0,))
+      %15: f32[{n},2,6,5] = flip(%x, axes=(2, 3))
+      update %v <- %13
+      return %11, %12, %14, %15
+    }}"""
+
+
+@pytest.mark.parametrize("batch", [16, 32, 48, 17, 1])
+def test_a_network_computes_the_same_in_every_layout(batch: int) -> None:
+    graph = graph_of(BATCHED.format(n=batch))
+    assert with_batch(graph) is (batch % LANES == 0)
+    for seed in (0, 1):
+        arrays = input_arrays(graph, seed)
+        assert_same_run(compiled(graph, arrays), eagerly(graph, arrays))

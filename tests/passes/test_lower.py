@@ -1,0 +1,203 @@
+"""Lowering: groups as loop nests, as text; and that their loops are what memory wants."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+from graphs import Made, graphs
+from hypothesis import given, settings
+from stages import graph_of, prepared, scheduled, training_step
+
+from graphc.compiler import _buffers
+from graphc.index import Gathered, Var
+from graphc.loops import Kernel, TiledKernel, gathers
+from graphc.passes.fuse import fuse
+from graphc.passes.lower import lower
+from graphc.schedule import Schedule
+
+
+def kernels(schedule: Schedule) -> list[Kernel | TiledKernel | None]:
+    return lower(schedule, _buffers(schedule))
+
+
+def kernel_text(text: str) -> str:
+    """The one kernel of a graph that is only fused."""
+    (kernel,) = kernels(fuse(graph_of(text), {}))
+    return str(kernel)
+
+
+def test_a_transposed_read() -> None:
+    assert kernel_text(
+        """
+        graph f(%x: f32[2,3]) {
+          %0: f32[2,3] = tanh(%x)
+          %1: f32[3,2] = transpose(%0, perm=(1, 0))
+          return %1
+        }"""
+    ) == dedent(
+        """\
+        kernel tanh(x: f32[6], 1: f32[6]) {
+          for i1 in 0..3 {
+            for i2 in 0..2 vector {
+              1[2*i1+i2] = tanh(x[i1+3*i2])
+            }
+          }
+        }"""
+    )
+
+
+def test_a_contraction_with_its_epilogue() -> None:
+    assert kernel_text(
+        """
+        graph f(%x: f32[4,6]; %w: f32[8,6], %b: f32[8]) {
+          %0: f32[4,8] = matmul(%x, %w, transpose_a=False, transpose_b=True)
+          %1: f32[4,8] = broadcast_to(%b, shape=(4, 8))
+          %2: f32[4,8] = add(%0, %1)
+          return %2
+        }"""
+    ) == dedent(
+        """\
+        kernel matmul_add(x: f32[24], w: f32[48], b: f32[8], 2: f32[32]) {
+          tile i1 in 0..4, i2 in 0..8 vector {
+            acc = contract k3 in 0..6 of (x[6*i1+k3] * w[6*i2+k3])
+            2[8*i1+i2] = add(acc, b[i2])
+          }
+        }"""
+    )
+
+
+def test_a_reduction_over_inner_axes() -> None:
+    assert kernel_text("graph f(%x: f32[4,6,5]) {\n  %0: f32[4] = sum(%x, run=(1, 3))\n  return %0\n}") == dedent(
+        """\
+        kernel sum(x: f32[120], 0: f32[4]) {
+          for i1 in 0..4 {
+            0[i1] = sum k2 in 0..30 of (x[30*i1+k2])
+          }
+        }"""
+    )
+
+
+def test_an_index_that_is_data() -> None:
+    text = """
+        graph f(%x: f32[10,3], %i: i32[4]) {
+          %0: f32[4,3] = gather(%x, %i, axis=0, batch_dims=0)
+          return %0
+        }"""
+    assert "0[3*i1+i2] = x[i2+3*[i64(i[i1])]]" in kernel_text(text)
+    (kernel,) = kernels(fuse(graph_of(text), {}))
+    assert kernel is not None
+    (index,) = gathers(kernel)
+    assert index.extent == 10 and str(index.position) == "i1"
+    assert index.author is not None and index.author.op == "gather"
+
+
+@pytest.mark.parametrize(
+    "line, loops, store",
+    [
+        ("%0: f32[2,3,4] = neg(%x)", "in 0..24 vector", "] = neg(x[i"),
+        ("%0: f32[24] = reshape(%x, shape=(24,))", "for i1 in 0..24 vector", "0[i1] = x[i1]"),
+        ("%0: f32[6,4] = reshape(%x, shape=(6, 4))", "in 0..24 vector", "= x[i"),
+        ("%0: f32[2,3,4] = flip(%x, axes=(0, 1, 2))", "in 0..24 vector", "= x[-1*i"),
+        ("%0: f32[1,3,1] = slice(%x, begin=(1, 0, 2), shape=(1, 3, 1), step=(1, 1, 1))", "in 0..3 vector", "+14]"),
+    ],
+)  # fmt: skip
+def test_loops_that_memory_steps_through_as_one_are_one(line: str, loops: str, store: str) -> None:
+    text = kernel_text(f"graph f(%x: f32[2,3,4]) {{\n  {line}\n  return %0\n}}")
+    assert text.count("for ") == 1 and loops in text and store in text, text
+
+
+def test_a_reshape_that_takes_axes_apart_is_affine() -> None:
+    """Loops are split where an address would divide."""
+    text = kernel_text(
+        """
+        graph f(%x: f32[12,5]) {
+          %0: f32[5,12] = transpose(%x, perm=(1, 0))
+          %1: f32[5,4,3] = reshape(%0, shape=(5, 4, 3))
+          %2: f32[4,5,3] = transpose(%1, perm=(1, 0, 2))
+          %3: f32[60] = reshape(%2, shape=(60,))
+          %4: f32[60] = exp(%3)
+          return %4
+        }"""
+    )
+    assert "//" not in text and "%" not in text
+
+
+def test_loops_of_extent_one_go() -> None:
+    text = kernel_text("graph f(%x: f32[1,5,1]) {\n  %0: f32[1,5,1] = exp(%x)\n  return %0\n}")
+    assert text.count("for ") == 1 and "0..5 vector" in text
+
+
+def test_a_scalar_has_no_loops() -> None:
+    assert kernel_text("graph f(%x: f32[]) {\n  %0: f32[] = exp(%x)\n  return %0\n}") == (
+        "kernel exp(x: f32[1], 0: f32[1]) {\n  0[0] = exp(x[0])\n}"
+    )
+
+
+def test_a_padded_read_is_guarded() -> None:
+    text = kernel_text(
+        """
+        graph f(%x: f32[5]) {
+          %0: f32[8] = pad(%x, 1.0, low=(2,), high=(1,), interior=(0,))
+          return %0
+        }"""
+    )
+    inside = "and(ge((i1-2), 0), lt((i1-2), 5))"
+    assert f"0[i1] = select({inside}, x[i1-2] if {inside}, 1.0)" in text
+
+
+def test_integer_contractions_are_loops() -> None:
+    text = kernel_text(
+        """
+        graph f(%x: i32[4,6], %w: i32[6,8]) {
+          %0: i32[4,8] = matmul(%x, %w, transpose_a=False, transpose_b=False)
+          return %0
+        }"""
+    )
+    assert "tile " not in text and "sum k3 in 0..6 of (mul(x[6*i1+k3], w[i2+8*k3]))" in text
+
+
+def test_a_hand_made_kernel_has_no_loop_nest() -> None:
+    schedule = fuse(graph_of("graph f(%x: f32[5]) {\n  %0: f32[5] = cumsum(%x, axis=0)\n  return %0\n}"), {})
+    assert kernels(schedule) == [None]
+
+
+def check_kernels(schedule: Schedule) -> None:
+    """Loop variables are bound, stores stay within their buffers and reach every element of what is row-major."""
+    for group, kernel in zip(schedule.groups, kernels(schedule), strict=True):
+        if kernel is None:
+            continue
+        assert len(kernel.stores) == len(group.stores)
+        bound = set(kernel.loops)
+        for store in kernel.stores:
+            assert store.address.variables <= bound
+            low, high = store.address.bounds
+            assert low >= 0 and high < max(store.buffer.elements, 1)
+            assert store.value.deps <= bound
+            assert store.value.dtype is store.buffer.dtype
+        for value in kernel.values():
+            if value.kind == "load" and not value.args and not _has_data(value.data[1].terms):
+                low, high = value.data[1].bounds
+                assert low >= 0 and high < max(value.data[0].elements, 1), f"{value} in {kernel}"
+
+
+def _has_data(terms: object) -> bool:
+    return any(
+        isinstance(atom, Gathered) or (not isinstance(atom, Var) and _has_data(atom.of.terms))
+        for atom, _ in terms  # type: ignore[attr-defined]
+    )
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(graphs(most=14))
+def test_kernels_of_random_graphs_stay_in_their_buffers(made: Made) -> None:
+    check_kernels(fuse(prepared(made.graph), {}))
+    check_kernels(scheduled(made.graph))
+
+
+@pytest.mark.parametrize("batch", [2, 16])
+def test_kernels_of_a_training_step(batch: int) -> None:
+    schedule = scheduled(training_step(batch))
+    check_kernels(schedule)
+    made = kernels(schedule)
+    assert sum(isinstance(k, TiledKernel) for k in made) == sum(g.contraction is not None for g in schedule.groups)

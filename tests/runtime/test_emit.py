@@ -1,0 +1,392 @@
+"""Emission: kernels written by hand in the loop IR, run, and compared with NumPy; and the text they become."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from reference import assert_same
+
+from graphc.dtype import DType, bool_, dtype_of, float32, float64, int32, int64, uint8
+from graphc.index import Ix, Var
+from graphc.loops import Buffer, Kernel, LoopBuilder, Reader, Store, Value
+from graphc.op import TABLE
+from graphc.runtime import jit
+from graphc.runtime.emit import emit_loops, slots, units
+from graphc.runtime.executable import ERRORS
+from graphc.runtime.llvmtext import Module
+
+SIZES = (1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 50, 100)
+_serial = iter(range(10**9))
+
+
+class Run:
+    """Runs a kernel on arrays; `status` is what it noted of an index error: check, position, value."""
+
+    def __init__(self, kernel: Kernel, arrays: dict[Buffer, np.ndarray], pieces: int = 1) -> None:
+        name = f"test_{next(_serial)}"
+        module = Module(name)
+        emit_loops(module, name, kernel)
+        self.text = str(module)
+        native = jit.compile_text([self.text, ERRORS], [name])
+        status = np.zeros(8, np.int64)
+        used = [arrays[b] for b in slots(kernel)]
+        table = (ctypes.c_void_p * (len(used) + 1))(*(a.ctypes.data for a in used), status.ctypes.data)
+        call = native.function(name, None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        count = units(kernel)
+        cuts = [count * k // pieces for k in range(pieces + 1)]
+        for begin, end in pairwise(cuts):
+            call(ctypes.addressof(table), begin, end)
+        self.failed, self.status = bool(status[1]), tuple(int(w) for w in status[3:6])
+
+
+def computed(
+    shape: Sequence[int], dtype: DType, inputs: Sequence[np.ndarray], body: Callable[..., Value], vector: bool = True,
+    pieces: int = 1,
+) -> np.ndarray:
+    """The array of `body(b, index, *readers)` over `shape`, its innermost loop across the lanes if `vector`."""
+    b = LoopBuilder()
+    buffers = [Buffer(f"x{k}", dtype_of(a.dtype), a.size) for k, a in enumerate(inputs)]
+    out = Buffer("out", dtype, int(np.prod(shape, dtype=int)))
+
+    def reader(buffer: Buffer, array: np.ndarray) -> Reader:
+        def read(index: Sequence[Any]) -> Value:
+            return b.load(buffer, flat(index, array.shape))
+
+        return Reader(array.shape, buffer.dtype, read)
+
+    loops = tuple(b.var("i", n) for n in shape)
+    index = [Ix.of(v) for v in loops]
+    value = body(b, index, *(reader(x, a) for x, a in zip(buffers, inputs, strict=True)))
+    kernel = Kernel("k", loops, (Store(out, flat(index, shape), value),), loops[-1] if vector and loops else None)
+    result = np.full(shape, 77, dtype.np)
+    arrays = {**dict(zip(buffers, inputs, strict=True)), out: result}
+    Run(kernel, arrays, pieces)
+    return result
+
+
+def flat(index: Sequence[Any], shape: Sequence[int]) -> Ix:
+    place = Ix.of(0)
+    for i, n in zip(index, shape, strict=True):
+        place = place * n + Ix.of(i)
+    return place
+
+
+RNG = np.random.default_rng(5)
+F = RNG.normal(size=(37, 41)).astype(np.float32)
+
+
+# Loops and vectors
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
+def test_every_size_and_type(size: int, dtype: str) -> None:
+    x = RNG.integers(0, 50, size).astype(dtype)
+    for vector in (False, True):
+        got = computed((size,), dtype_of(dtype), [x], lambda b, i, x: x(i) + b.const(3, x.dtype), vector)
+        assert_same(got, x + x.dtype.type(3))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_bools_are_bytes_in_memory(size: int) -> None:
+    x, y = RNG.random(size) < 0.5, RNG.random(size) < 0.5
+    for vector in (False, True):
+        got = computed((size,), bool_, [x, y], lambda b, i, x, y: b.fn("xor", x(i), y(i)), vector)
+        assert_same(got, x ^ y)
+    assert set(np.frombuffer(got.tobytes(), np.uint8)) <= {0, 1}
+
+
+@pytest.mark.parametrize("shape", [(3,), (5, 17), (2, 3, 33), (4, 1, 2, 5)])
+def test_nests_of_any_depth_in_pieces(shape: tuple[int, ...]) -> None:
+    x = RNG.normal(size=shape).astype(np.float32)
+    for pieces in (1, 2, 3, 7):
+        for vector in (False, True):
+            got = computed(shape, float32, [x], lambda b, i, x: x(i) * x(i), vector, pieces)
+            assert_same(got, x * x)
+
+
+def test_no_loops() -> None:
+    assert_same(computed((), float32, [np.array(3.0, np.float32)], lambda b, i, x: -x(i)), np.array(-3.0, np.float32))
+
+
+@pytest.mark.parametrize("width", [1, 15, 16, 17, 40])
+@pytest.mark.parametrize("height", [1, 16, 33])
+def test_transposition_in_blocks(height: int, width: int) -> None:
+    x = RNG.normal(size=(width, height)).astype(np.float32)
+    for pieces in (1, 2, 3):
+        got = computed((height, width), float32, [x], lambda b, i, x: x([i[1], i[0]]), pieces=pieces)
+        assert_same(got, np.ascontiguousarray(x.T))
+
+
+@pytest.mark.parametrize("step", [2, 3, -1, 0])
+def test_strided_reads(step: int) -> None:
+    x = RNG.normal(size=200).astype(np.float32)
+    start = 60 if step < 0 else 0
+    got = computed((50,), float32, [x], lambda b, i, x: x([i[0] * step + start]))
+    assert_same(got, x[np.arange(50) * step + start])
+
+
+def test_strided_writes() -> None:
+    b = LoopBuilder()
+    x, out = Buffer("x", float32, 20), Buffer("out", float32, 60)
+    i = b.var("i", 20)
+    kernel = Kernel("k", (i,), (Store(out, Ix.of(i) * 3 + 1, -b.load(x, Ix.of(i))),), i)
+    source, result = RNG.normal(size=20).astype(np.float32), np.zeros(60, np.float32)
+    Run(kernel, {x: source, out: result})
+    wanted = np.zeros(60, np.float32)
+    wanted[1::3] = -source
+    assert_same(result, wanted)
+
+
+def test_quotients_and_remainders_in_lanes() -> None:
+    """Also of negative numbers, which round down."""
+    for shift in (0, -50):
+
+
+        def body(b: LoopBuilder, i: list[Ix], shift: int = shift) -> Value:
+            place = i[0] + shift
+            return b.position(place // 7) * b.const(1000, int64) + b.position(place % 7)
+
+        got = computed((100,), int64, [], body)
+        n = np.arange(100) + shift
+        assert_same(got, n // 7 * 1000 + n % 7)
+
+
+def test_several_stores_see_the_values_before() -> None:
+    b = LoopBuilder()
+    x, y = Buffer("x", float32, 33), Buffer("y", float32, 33)
+    i = b.var("i", 33)
+    at = Ix.of(i)
+    stores = (Store(x, at, b.load(y, at) * b.const(2.0, float32)), Store(y, at, b.load(x, at)))
+    one, two = RNG.normal(size=(2, 33)).astype(np.float32)
+    wanted = two * 2, one.copy()
+    Run(Kernel("k", (i,), stores, i), {x: one, y: two})
+    assert_same(one, wanted[0])
+    assert_same(two, wanted[1])
+
+
+# Guards
+
+
+@pytest.mark.parametrize("vector", [False, True])
+def test_guarded_loads_read_nothing_outside(vector: bool) -> None:
+    """The array stands between pages that may not be read."""
+    import mmap
+
+    page = mmap.PAGESIZE
+    memory = mmap.mmap(-1, 3 * page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    first = -(-start // page) * page
+    assert protect(first + page, page, 0) == 0
+    try:
+        count = 20
+        x = np.frombuffer(memory, np.float32, count, first + page - start - 4 * count)  # ends where the bad page begins
+        assert x.size == count
+
+        def body(b: LoopBuilder, i: list[Ix], x: Reader) -> Value:
+            inner = i[0] - 5
+            return b.inside([(inner, 0, count)], lambda: x([inner]), b.const(9.0, float32))
+
+        got = computed((40,), float32, [x], body, vector)
+        wanted = np.full(40, 9.0, np.float32)
+        wanted[5:25] = 0.0
+        assert_same(got, wanted)
+        assert_same(computed((count,), float32, [x], lambda b, i, x: x(i) + b.const(1, float32), vector), x + 1)
+    finally:
+        protect(first + page, page, 3)
+
+
+# Reductions
+
+
+@pytest.mark.parametrize("size", [0, *SIZES])
+@pytest.mark.parametrize("kind", ["sum", "prod", "max", "min"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
+def test_reductions_give_the_same_along_and_across_lanes(size: int, kind: str, dtype: str) -> None:
+    x = (RNG.normal(size=(19, size)) if dtype.startswith("f") else RNG.integers(0, 4, (19, size))).astype(dtype)
+
+    def along(b: LoopBuilder, i: list[Ix], x: Reader) -> Value:
+        return getattr(b, kind)(size, lambda k: x([i[0], k]))
+
+    def across(b: LoopBuilder, i: list[Ix], x: Reader) -> Value:
+        return getattr(b, kind)(size, lambda k: x([k, i[0]]))
+
+    kept = dtype_of(dtype)
+    results = [
+        computed((19,), kept, [x], along, vector=False), computed((19,), kept, [x], along, vector=True),
+        computed((19,), kept, [np.ascontiguousarray(x.T)], across, vector=True),
+        computed((19,), kept, [np.ascontiguousarray(x.T)], across, vector=False),
+    ]  # fmt: skip
+    for result in results[1:]:
+        assert_same(result, results[0])
+    if size or kind in ("sum", "prod"):
+        wanted = getattr(np, kind)(x, 1, dtype=dtype) if kind in ("sum", "prod") else getattr(np, kind)(x, 1)
+        np.testing.assert_allclose(results[0], wanted, rtol=1e-5, atol=1e-5)
+
+
+def defined_sum(x: np.ndarray) -> np.floating[Any]:
+    """Sixteen partial sums over k mod 16, folded by halves."""
+    lanes = np.zeros(16, x.dtype)
+    for k, value in enumerate(x):
+        lanes[k % 16] += value
+    while lanes.size > 1:
+        lanes = lanes[: lanes.size // 2] + lanes[lanes.size // 2 :]
+    return lanes[0]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sums_have_the_order_that_is_defined(size: int) -> None:
+    x = (RNG.normal(size=(3, size)) * 10.0 ** RNG.integers(-4, 5, (3, size))).astype(np.float32)
+    got = computed((3,), float32, [x], lambda b, i, x: b.sum(size, lambda k: x([i[0], k])))
+    assert_same(got, np.array([defined_sum(row) for row in x]))
+
+
+def test_bool_reductions() -> None:
+    x = RNG.random((40, 21)) < 0.9
+    for vector in (False, True):
+        assert_same(computed((40,), bool_, [x], lambda b, i, x: b.all(21, lambda k: x([i[0], k])), vector), x.all(1))
+        assert_same(computed((40,), bool_, [x], lambda b, i, x: b.any(21, lambda k: x([i[0], k])), vector), x.any(1))
+
+
+@pytest.mark.parametrize("size", [1, 3, 16, 17, 40])
+@pytest.mark.parametrize("kind", ["argmax", "argmin"])
+def test_positions_of_extremes(size: int, kind: str) -> None:
+    x = RNG.integers(0, 3, (23, size)).astype(np.float32)
+    x[::4, size // 2] = np.nan
+    x[1, :] = -np.inf
+    x[2, :] = np.inf
+    wanted = getattr(np, kind)(x, 1)
+    turned = np.ascontiguousarray(x.T)
+    for vector in (False, True):
+        along = computed((23,), int64, [x], lambda b, i, x: getattr(b, kind)(size, lambda k: x([i[0], k])), vector)
+        across = computed(
+            (23,), int64, [turned], lambda b, i, x: getattr(b, kind)(size, lambda k: x([k, i[0]])), vector
+        )
+        assert_same(along, wanted)
+        assert_same(across, wanted)
+
+
+def test_reductions_of_reductions() -> None:
+    x = RNG.normal(size=(5, 6, 7)).astype(np.float32)
+
+    def body(b: LoopBuilder, i: list[Ix], x: Reader) -> Value:
+        return b.max(6, lambda j: b.sum(7, lambda k: x([i[0], j, k])) * b.const(2.0, float32))
+
+    wanted = np.array([[defined_sum(row) for row in rows] for rows in x]).max(1) * np.float32(2)
+    for vector in (False, True):
+        assert_same(computed((5,), float32, [x], body, vector), wanted)
+
+
+def test_contractions_are_chains_of_fused_multiply_adds() -> None:
+    x, y = RNG.normal(size=(7, 19)).astype(np.float32), RNG.normal(size=(19, 21)).astype(np.float32)
+
+    def body(b: LoopBuilder, i: list[Ix], x: Reader, y: Reader) -> Value:
+        return b.contract((19,), lambda k: (x([i[0], k]), y([k, i[1]])))
+
+    wanted = np.zeros((7, 21), np.float32)
+    for k in range(19):  # one rounding for each step: exact in double
+        wanted = (x[:, k, None].astype(np.float64) * y[k].astype(np.float64) + wanted).astype(np.float32)
+    for vector in (False, True):
+        np.testing.assert_array_almost_equal_nulp(computed((7, 21), float32, [x, y], body, vector), wanted, 1)
+    assert_same(computed((7, 21), float32, [x, y], body, True), computed((7, 21), float32, [x, y], body, False))
+
+
+def test_what_loops_do_not_change_is_computed_before_them() -> None:
+    """A total over everything costs once, not once for each element."""
+    b = LoopBuilder()
+    x, out = Buffer("x", float32, 64), Buffer("out", float32, 64)
+    i, j = b.var("i", 8), b.var("j", 8)
+    total = b.sum(64, lambda k: b.load(x, k))
+    row = b.sum(8, lambda k: b.load(x, Ix.of(i) * 8 + k))
+    at = Ix.of(i) * 8 + Ix.of(j)
+    run = Run(
+        Kernel("k", (i, j), (Store(out, at, b.load(x, at) / total + row),), j),
+        {x: np.ones(64, np.float32), out: np.zeros(64, np.float32)},
+    )
+    before = run.text.split("phi i64 [ %begin")[0]
+    assert before.count("fadd") >= 4 and "fdiv" not in before  # the total and its fold; no element
+
+
+# Indices that are data
+
+
+@pytest.mark.parametrize("vector", [False, True])
+def test_gathers_and_their_checks(vector: bool) -> None:
+    table = RNG.normal(size=9).astype(np.float32)
+    for at in (np.arange(40) % 9, np.full(40, 8)):
+        got = computed((40,), float32, [table, at], lambda b, i, t, at: t([b.gathered(at, i, 9)]), vector)
+        assert_same(got, table[at])
+
+
+@pytest.mark.parametrize("bad", [0, 7, 15, 16, 32, 39])
+@pytest.mark.parametrize("vector", [False, True])
+def test_the_first_index_out_of_range_is_noted(bad: int, vector: bool) -> None:
+    b = LoopBuilder()
+    table, index, out = Buffer("t", float32, 9), Buffer("i", int32, 40), Buffer("out", float32, 40)
+    i = b.var("i", 40)
+    reader = Reader((40,), int32, lambda at: b.load(index, Ix.of(at[0])))
+    value = b.load(table, b.gathered(reader, [Ix.of(i)], 9))
+    at = np.zeros(40, np.int32)
+    at[bad:] = 20 + np.arange(40 - bad)
+    arrays = {table: np.ones(9, np.float32), index: at, out: np.zeros(40, np.float32)}
+    for pieces in (1, 2):
+        run = Run(Kernel("k", (i,), (Store(out, Ix.of(i), value),), i if vector else None), arrays, pieces)
+        assert run.failed and run.status == (0, bad, 20)
+
+
+def test_a_negative_index_is_out_of_range() -> None:
+    b = LoopBuilder()
+    table, index, out = Buffer("t", float32, 9), Buffer("i", int64, 3), Buffer("out", float32, 3)
+    i = b.var("i", 3)
+    reader = Reader((3,), int64, lambda at: b.load(index, Ix.of(at[0])))
+    kernel = Kernel("k", (i,), (Store(out, Ix.of(i), b.load(table, b.gathered(reader, [Ix.of(i)], 9))),), i)
+    arrays = {table: np.ones(9, np.float32), index: np.array([0, -1, -(2**63)]), out: np.zeros(3, np.float32)}
+    assert Run(kernel, arrays).status == (0, 1, -1)
+
+
+# Casts
+
+
+@pytest.mark.parametrize("source", [float32, float64, int32, int64, uint8, bool_], ids=lambda d: d.short)
+@pytest.mark.parametrize("target", [float32, float64, int32, int64, uint8, bool_], ids=lambda d: d.short)
+def test_casts(source: DType, target: DType) -> None:
+    edges = [0.0, -0.0, 0.5, -0.9, 1.0, -1.0, 2.5, 255.0, 255.9, 256.0, 300.0, -300.0, 2.0**31, -(2.0**31), 2.0**33]
+    floats = np.array([*edges, 2.0**63, 1e30, np.inf, -np.inf, np.nan])
+    whole = np.array([0, 1, -1, 127, 128, 255, 256, 2**31 - 1, -(2**31), 2**31, 2**53 + 1, 2**63 - 1, -(2**63)])
+    with np.errstate(all="ignore"):
+        x = np.array([True, False]) if source.is_bool else (floats if source.is_float else whole).astype(source.np)
+        wanted = np.asarray(TABLE["cast"].meaning(x, dtype=target), target.np)
+    x = np.tile(x, 3)
+    for vector in (False, True):
+        assert_same(computed(x.shape, target, [x], lambda b, i, x: b.cast(x(i), target), vector), np.tile(wanted, 3))
+
+
+# Text
+
+
+def test_equal_kernels_are_equal_text() -> None:
+    def text() -> str:
+        b = LoopBuilder()
+        x, out = Buffer("x", float32, 50), Buffer("out", float32, 50)
+        i = b.var("i", 50)
+        module = Module("kernel")
+        emit_loops(module, "kernel", Kernel("k", (i,), (Store(out, Ix.of(i), b.fn("exp", b.load(x, Ix.of(i)))),), i))
+        return str(module)
+
+    assert text() == text()
+
+
+def test_units() -> None:
+    b = LoopBuilder()
+    out = Buffer("out", float32, 200)
+    i, j = Var("i", 50), Var("j", 4)
+    store = (Store(out, Ix.of(i) * 4 + Ix.of(j), b.const(0.0, float32)),)
+    assert units(Kernel("k", (i, j), store, j)) == 50 and units(Kernel("k", (i,), store, i)) == 4
+    assert units(Kernel("k", (), store)) == 1

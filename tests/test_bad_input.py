@@ -1,0 +1,321 @@
+"""Bad input: one clear error, with what, got, expected and the user's line; and everything stays as it was.
+
+In both modes. Index errors in compiled code are in runtime/test_executable.py, what a trace cannot hold in
+test_trace.py, files and checkpoints in test_dataset.py and test_checkpoint.py; what they have in common is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from modes import mode
+from reference import assert_same
+
+import graphc as ms
+import graphc.random
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, jit, nn, ops
+
+
+@pytest.fixture(params=[PYNATIVE_MODE, GRAPH_MODE], ids=["eager", "graph"], autouse=True)
+def each_mode(request: pytest.FixtureRequest) -> Iterator[int]:
+    with mode(request.param):
+        yield request.param
+
+
+def f32(*shape: int) -> Tensor:
+    return Tensor(np.ones(shape, np.float32))
+
+
+def run(call: Callable[..., Any], *args: Any) -> Any:
+    """The call op by op, or compiled: as the mode says."""
+    return jit(call)(*args) if ms.get_context("mode") == GRAPH_MODE else call(*args)
+
+
+# Shapes and dtypes
+
+SHAPES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], type[Exception], str]] = {
+    "matmul": (
+        ops.matmul, (f32(32, 784), f32(100, 128)), ValueError,
+        r"matmul: inner dimensions differ, f32\[32,784\] @ f32\[100,128\] \(784 and 100\)",
+    ),
+    "batched matmul": (
+        ops.matmul, (f32(2, 3, 4), f32(3, 4, 5)), ValueError,
+        r"matmul: shapes do not broadcast, f32\[2,3,4\] @ f32\[3,4,5\]",
+    ),
+    "add": (
+        lambda x, y: x + y, (f32(3, 4), f32(5)), ValueError, r"add: shapes do not broadcast, f32\[3,4\] and f32\[5\]",
+    ),
+    "concat": (
+        lambda x, y: ops.concat((x, y), 0), (f32(2, 3), f32(2, 4)), ValueError, "concat: shapes differ on other axes",
+    ),
+    "reshape": (
+        lambda x: x.reshape(3, 5), (f32(4, 4),), ValueError,
+        r"reshape: f32\[4,4\] has 16 elements, shape \(3, 5\) has 15",
+    ),
+    "transpose": (
+        lambda x: ops.transpose(x, (0, 0)), (f32(2, 3),), ValueError, r"transpose: \(0, 0\) is no order of the 2 dim",
+    ),
+    "axis": (lambda x: x.sum(5), (f32(2, 3),), ValueError, "sum: axis 5 is out of range for 2 dimensions"),
+    "softmax": (lambda x: ops.softmax(x, 3), (f32(2, 3),), ValueError, "softmax: axis 3 is out of range"),
+    "where": (lambda x, y: ops.where(x > 0, x, y), (f32(3), f32(4)), ValueError, "select: shapes do not broadcast"),
+    "bits of floats": (lambda x: x & x, (f32(3),), TypeError, r"bitwise_and: expected integers or bools, got f32\[3\]"),
+    "negative bool": (lambda x: -(x > 0), (f32(3),), TypeError, r"neg: expected numbers, got bool\[3\]"),
+    "float index": (lambda x, i: x[i], (f32(3), Tensor(1.5)), TypeError, r"an index must be ints, .* got f32\[\]"),
+    "float positions": (
+        lambda x, i: ops.gather(x, i, 0), (f32(3), f32(2)), TypeError, r"expected integer positions, got f32\[2\]",
+    ),
+    "index": (lambda x: x[99], (f32(32, 2),), IndexError, "index 99 is out of range for axis 0 with extent 32"),
+    "indices": (lambda x: x[0, 0, 0], (f32(3, 2),), IndexError, r"3 indices for f32\[3,2\], which has 2 dimensions"),
+    "assigned": (
+        lambda x, y: x.__setitem__(0, y), (f32(3, 2), f32(3)), ValueError, r"cannot assign f32\[3\] to the elements",
+    ),
+    "labels": (
+        ops.cross_entropy, (f32(4, 3), Tensor(np.zeros(5, np.int32))), ValueError,
+        r"expected labels of shape \(4,\), got i32\[5\]",
+    ),
+    "convolution": (
+        lambda x, w: ops.conv2d(x, w), (f32(2, 1, 8, 8), f32(4, 3, 3, 3)), ValueError,
+        r"channels .* f32\[2,1,8,8\].*f32\[4,3,3,3\]",
+    ),
+    "window": (lambda x: ops.max_pool2d(x, 9), (f32(2, 1, 8, 8),), ValueError, "the window is larger than the input"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call, args, error, message", SHAPES.values(), ids=SHAPES.keys())
+def test_shapes_and_dtypes(call: Any, args: tuple[Any, ...], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        run(lambda *inner: call(*inner), *args)
+    assert str(caught.value).count("test_bad_input.py:") == 1, caught.value
+
+
+LAYERS: dict[str, tuple[Callable[[], nn.Cell], tuple[Any, ...], str]] = {
+    "Dense": (lambda: nn.Dense(100, 10), (f32(32, 784),), r"f32\[32,784\] has 784 features.* f32\[10,100\] takes 100"),
+    "Conv2d": (lambda: nn.Conv2d(3, 4, 3), (f32(2, 1, 8, 8),), r"has 1, weight f32\[4,3,3,3\] takes 3"),
+    "Conv2d without a batch": (lambda: nn.Conv2d(3, 4, 3), (f32(2, 3, 8),), r"4 dimensions, got f32\[2,3,8\]"),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(3), (f32(2, 1, 8, 8),), r"must be \[N, 3, ...\], but got f32\[2,1,8,8\]"),
+    "MaxPool2d": (lambda: nn.MaxPool2d(9), (f32(2, 1, 8, 8),), r"the window is larger than the input"),
+    "LSTM": (lambda: nn.LSTM(8, 2), (f32(3, 2, 7),), r"must be \[T, N, 8\], but got f32\[3,2,7\]"),
+    "CrossEntropyLoss": (
+        lambda: nn.CrossEntropyLoss(), (f32(4, 3), f32(5)), r"expected probabilities of shape \(4, 3\), got f32\[5\]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layer, args, message", LAYERS.values(), ids=LAYERS.keys())
+def test_shapes_that_layers_do_not_take(layer: Callable[[], nn.Cell], args: tuple[Any, ...], message: str) -> None:
+    cell = layer()
+    with pytest.raises(ValueError, match=message) as caught:
+        cell(*args)
+    assert str(caught.value).count("test_bad_input.py:") == 1, caught.value
+
+
+def test_the_line_is_that_of_the_layer_in_the_users_network() -> None:
+    class Net(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = nn.SequentialCell(nn.Dense(4, 5), nn.ReLU(), nn.Dense(6, 2))
+
+        def construct(self, x: Tensor) -> Tensor:
+            return self.blocks(x)
+
+    net = Net()
+    line = Net.construct.__code__.co_firstlineno + 1
+    place = rf"Net\.blocks\.2 test_bad_input\.py:{line}"
+    with pytest.raises(ValueError, match=f"dense: .* has 5 features.* takes 6; {place}"):
+        net(f32(2, 4))
+
+
+# Types of arguments
+
+CELLS: dict[str, Callable[[], nn.Cell]] = {
+    "Dense": lambda: nn.Dense(4, 2), "Conv2d": lambda: nn.Conv2d(3, 4, 3), "ReLU": nn.ReLU, "Flatten": nn.Flatten,
+    "Embedding": lambda: nn.Embedding(3, 2), "MaxPool2d": lambda: nn.MaxPool2d(2),
+    "BatchNorm2d": lambda: nn.BatchNorm2d(3), "LayerNorm": lambda: nn.LayerNorm((4,)), "LSTM": lambda: nn.LSTM(4, 2),
+    "GroupNorm": lambda: nn.GroupNorm(1, 3),
+    "Conv2dTranspose": lambda: nn.Conv2dTranspose(3, 2, 2), "Softmax": nn.Softmax,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
+@pytest.mark.parametrize("wrong", [None, "text", {"a": 1}], ids=["None", "str", "dict"])
+def test_wrong_types_of_arguments(cell: Callable[[], nn.Cell], wrong: Any) -> None:
+    with pytest.raises(TypeError, match=f"expected a Tensor.*{type(wrong).__name__}.*test_bad_input.py"):
+        cell()(wrong)
+
+
+def test_arrays_are_taken_by_every_cell() -> None:
+    for make in (CELLS["Dense"], CELLS["LayerNorm"], CELLS["ReLU"], CELLS["LSTM"]):
+        shape = (2, 3, 4) if make is CELLS["LSTM"] else (2, 4)
+        found = make()(np.ones(shape, np.float32))
+        assert isinstance(found[0] if isinstance(found, tuple) else found, Tensor)
+
+
+def test_missing_and_superfluous_arguments() -> None:
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
+        nn.Dense(4, 2)()
+    with pytest.raises(TypeError, match="takes 2 positional arguments but 3 were given"):
+        nn.Dense(4, 2)(f32(1, 4), f32(1, 4))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda x: x + "a", "add: expected a Tensor or a number, got str 'a'"),
+        (lambda x: ops.relu([None]), "Tensor: expected numbers"),
+        (lambda x: ops.relu(object()), "relu: expected a Tensor or a number, got object"),
+        (lambda x: ops.reshape(x, "2,3"), "reshape: shape must be an int or a tuple of ints, got '2,3'"),
+        (lambda x: ops.cast(x, "float16"), "dtype: expected one of float32"),
+        (lambda x: x.astype(3), "dtype: expected one of float32"), (lambda x: ops.sum(x, 1.5), "axis must be an int"),
+    ],
+)  # fmt: skip
+def test_wrong_types_of_operands(call: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        run(call, f32(2, 3))
+
+
+# Training: nothing is changed by a step that fails
+
+
+class Network(nn.Cell):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.bn, self.drop, self.fc2 = nn.Dense(4, 5), nn.BatchNorm1d(5), nn.Dropout(p=0.5), nn.Dense(5, 3)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.fc2(self.drop(self.bn(self.fc1(x))))
+
+
+class Training:
+    """A network, an optimizer and what they hold."""
+
+    def __init__(self) -> None:
+        ms.set_seed(3)
+        self.net = Network().set_train()
+        self.update = nn.Adam(self.net.trainable_params(), 0.1)
+        self.gradient = ms.value_and_grad(
+            lambda x, y: ops.cross_entropy(self.net(x), y), None, self.update.parameters
+        )
+
+    def step(self, x: Any, y: Any) -> float:
+        loss, gradients = self.gradient(x, y)
+        self.update(gradients)
+        return float(loss)
+
+    def state(self) -> dict[str, np.ndarray]:
+        held = {p.name: p.asnumpy() for p in (*self.net.get_parameters(), *self.update.get_parameters())}
+        return {**held, "random": graphc.random.get_rng_state().asnumpy()}
+
+
+GOOD = f32(6, 4), Tensor(np.arange(6, dtype=np.int32) % 3)
+BAD_BATCHES: dict[str, tuple[Any, Any, type[Exception]]] = {
+    "too few features": (f32(6, 3), GOOD[1], ValueError),
+    "a label too few": (GOOD[0], Tensor(np.zeros(5, np.int32)), ValueError),
+    "a label out of range": (GOOD[0], Tensor(np.array([0, 1, 2, 3, 0, 1], np.int32)), IndexError),
+    "a negative label": (GOOD[0], Tensor(np.array([0, 1, 2, -5, 0, 1], np.int32)), IndexError),
+    "nothing": (None, GOOD[1], TypeError),
+    "text": (GOOD[0], "labels", TypeError),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("x, y, error", BAD_BATCHES.values(), ids=BAD_BATCHES.keys())
+def test_a_step_that_fails_leaves_weights_and_optimizer(x: Any, y: Any, error: type[Exception], each_mode: int) -> None:
+    training = Training()
+    training.step(*GOOD)
+    before = training.state()
+    for _ in range(2):
+        with pytest.raises(error):
+            training.step(x, y)
+    after = training.state()
+    for name, value in before.items():
+        if each_mode == PYNATIVE_MODE and (name == "random" or "moving" in name):
+            continue  # op by op, the layers before the one that failed have run
+        assert_same(after[name], value, name)
+    assert np.isfinite(training.step(*GOOD))
+
+
+def test_gradients_that_do_not_fit() -> None:
+    w = Parameter(np.ones(3, np.float32), "w")
+    update = nn.Momentum([w], 0.1, 0.9)
+    for wrong, error, message in (
+        ((f32(4),), ValueError, r"w is f32\[3\], its gradient is f32\[4\]"),
+        ((f32(3), f32(3)), ValueError, "expected 1 gradients, got 2"),
+        ((1.0,), TypeError, "the gradient of w must be a Tensor, got float"),
+    ):
+        before = [p.asnumpy() for p in update.get_parameters()]
+        with pytest.raises(error, match=message):
+            update(wrong)
+        for p, value in zip(update.get_parameters(), before, strict=True):
+            assert_same(p.asnumpy(), value)
+        assert w.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_failed_assignment_changes_nothing() -> None:
+    p, q = Parameter(np.ones(3, np.float32), "p"), Parameter(np.ones(2, np.float32), "q")
+
+    def both(x: Tensor) -> None:
+        ops.assign(p, x)
+        ops.assign(q, x)
+
+    with pytest.raises(ValueError, match=r"assign: shapes differ, q is f32\[2\], the value is f32\[3\]"):
+        jit(both)(f32(3) * 5)
+    assert p.tolist() == [1.0, 1.0, 1.0] and q.tolist() == [1.0, 1.0]
+
+
+# What a graph cannot hold
+
+
+def test_side_effects_in_construct(each_mode: int) -> None:
+    class Net(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.log: list[Any] = []
+
+        def construct(self, x: Tensor, how: str) -> Tensor:
+            if how == "attribute":
+                self.last = x
+            elif how == "list":
+                self.log.append(x)
+            elif how == "branch":
+                x = x if x.sum() > 0 else -x
+            return x * 2
+
+    for how in ("attribute", "list", "branch", "none"):
+        net = Net()
+        if each_mode == PYNATIVE_MODE or how == "none":
+            assert net(f32(2), how).tolist() == [2.0, 2.0]
+            continue
+        with pytest.raises((AttributeError, TypeError, RuntimeError)) as caught:
+            net(f32(2), how)
+        assert len(net.log) <= 1 and not hasattr(net, "last")
+        assert "test_bad_input.py" in str(caught.value) or "Net.log" in str(caught.value)
+        assert net(f32(2), "none").tolist() == [2.0, 2.0]
+
+
+# Files
+
+
+def test_files_that_lie(tmp_path: Path) -> None:
+    from graphc import dataset
+
+    images = np.zeros((3, 28, 28), np.uint8)
+    head = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (4, 28, 28))  # four images promised, three there
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(head + images.tobytes())
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + (3).to_bytes(4, "big") + bytes(3))
+    with pytest.raises(Exception, match=r"train-images-idx3-ubyte.*the header says \[4, 28, 28\].*3136 bytes"):
+        next(iter(dataset.MnistDataset(str(tmp_path), usage="train").create_tuple_iterator()))
+
+
+def test_a_checkpoint_of_another_network(tmp_path: Path) -> None:
+    ms.save_checkpoint(nn.Dense(4, 2), str(tmp_path / "other.ckpt"))
+    net = nn.Dense(4, 3)
+    before = net.weight.asnumpy()
+    with pytest.raises((ValueError, RuntimeError), match=r"weight.*2.*4|weight.*3.*4"):
+        ms.load_param_into_net(net, ms.load_checkpoint(str(tmp_path / "other.ckpt")), strict_load=True)
+    assert_same(net.weight.asnumpy(), before)
+    (tmp_path / "broken.ckpt").write_bytes((tmp_path / "other.ckpt").read_bytes()[:-7])
+    with pytest.raises(ValueError, match=r"broken\.ckpt"):
+        ms.load_checkpoint(str(tmp_path / "broken.ckpt"))

@@ -1,0 +1,532 @@
+"""Eager mode in pieces: what is noted and run together gives what op by op gives, whenever and however it runs."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from graphs import Made, graphs
+from hypothesis import given, settings
+
+import graphc as ms
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, eager, nn, ops
+from graphc.dispatch import apply
+from graphc.eager import in_one_piece
+from graphc.op import TABLE
+from graphc.ops.elementwise import stop_gradient
+from graphc.state import state
+from graphc.tensor import Number, TracedValueError
+
+
+@pytest.fixture(autouse=True)
+def pynative() -> None:
+    ms.set_context(mode=PYNATIVE_MODE)
+
+
+def rows(*shape: int, seed: int = 0) -> Tensor:
+    return Tensor(np.random.default_rng(seed).standard_normal(shape).astype(np.float32))
+
+
+def together(function: Callable[..., Any], *args: Any) -> Any:
+    with in_one_piece(function):
+        return function(*args)
+
+
+def alone(function: Callable[..., Any], *args: Any) -> Any:
+    """Op by op."""
+    assert state.piece is None
+    return function(*args)
+
+
+def compiled() -> int:
+    return eager._forest.compiled
+
+
+def same(x: Tensor, y: Tensor) -> bool:
+    return x.type == y.type and x.asnumpy().tobytes() == y.asnumpy().tobytes()
+
+
+# The same bits
+
+
+class Net(nn.Cell):
+    """With state that is written, and random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, has_bias=True)
+        self.norm = nn.BatchNorm2d(4)
+        self.drop = nn.Dropout(p=0.5)
+        self.fc = nn.Dense(4 * 16, 3)
+
+    def construct(self, x: Tensor) -> Tensor:
+        h = self.drop(ops.max_pool2d(ops.relu(self.norm(self.conv(x))), 2, 2))
+        return self.fc(ops.flatten(h, start_dim=1))
+
+
+def trained(steps: int, **settings: Any) -> list[np.ndarray]:
+    """The losses, logits and Parameters of a network in training."""
+    ms.set_context(**settings)
+    ms.set_seed(3)
+    net = Net()
+    net.set_train()
+    optimizer = nn.Adam(net.trainable_params(), 1e-2)
+    loss_fn = nn.CrossEntropyLoss()
+
+    def forward(x: Tensor, y: Tensor) -> Any:
+        logits = net(x)
+        return loss_fn(logits, y), logits
+
+    grad_fn = ms.value_and_grad(forward, None, optimizer.parameters, has_aux=True)
+    x, y = rows(16, 1, 8, 8), Tensor(np.arange(16, dtype=np.int32) % 3)
+    seen = []
+    for _ in range(steps):
+        (loss, logits), grads = grad_fn(x, y)
+        optimizer(grads)
+        seen += [loss.asnumpy(), logits.asnumpy()]
+    return seen + [p.asnumpy() for p in net.get_parameters()]
+
+
+def test_training_gives_the_bits_of_graph_mode_and_of_op_by_op():
+    wanted = trained(3, mode=GRAPH_MODE)
+    pieces = trained(3, mode=PYNATIVE_MODE)
+    one_by_one = trained(3, mode=PYNATIVE_MODE, pynative_synchronize=True)
+    for a, b, c in zip(wanted, pieces, one_by_one, strict=True):
+        assert a.tobytes() == b.tobytes() == c.tobytes()
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(graphs())
+def test_random_programs(made: Made):
+    def f(*inputs: Tensor) -> list[Tensor]:
+        values = dict(zip(made.graph.inputs, inputs, strict=True))
+        for node in made.graph.nodes:
+            if node.op == "constant":
+                values[node] = Number.of(node.attrs["value"], node.dtype)
+            elif node.op != "input":
+                values[node] = apply(TABLE[node.op], tuple(values[o] for o in node.operands), node.attrs)
+        return [values[node] for node in (*made.graph.outputs, *(value for _, value in made.graph.updates))]
+
+    inputs = [Tensor(array) for array in made.arrays()]
+    wanted = alone(f, *inputs)
+    for _ in range(3):
+        assert all(same(x, y) for x, y in zip(together(f, *inputs), wanted, strict=True))
+
+
+def test_a_piece_runs_op_by_op_first_and_compiled_when_it_comes_again():
+    def f(x: Tensor) -> Tensor:
+        return ops.tanh(x * 2.0) + ops.exp(x)
+
+    x, before = rows(5), compiled()
+    for count in (0, 1, 1):
+        assert same(together(f, x), alone(f, x))
+        assert compiled() - before == count
+
+
+def test_what_has_many_kernels_to_compile_is_compiled_at_once_but_not_if_it_differs_each_time():
+    def f(x: Tensor) -> Tensor:
+        for op in (ops.exp, ops.tanh, ops.sin, ops.cos, ops.erf, ops.sigmoid, ops.log1p, ops.expm1, ops.atan):
+            x = op(x)
+        return x
+
+    counts = []
+    for size in (101, 102, 103, 104):  # shapes that no kernel is known for
+        before = compiled()
+        y = together(f, Tensor(np.linspace(-1.0, 1.0, size, dtype=np.float32)))
+        counts.append(compiled() - before)
+        assert same(y, alone(f, Tensor(np.linspace(-1.0, 1.0, size, dtype=np.float32))))
+    assert counts == [1, 1, 0, 0]
+
+
+def test_pieces_that_differ_in_an_attribute_an_operand_or_a_type_are_others():
+    def f(x: Tensor, y: Tensor, axis: int) -> Tensor:
+        return ops.cumsum(x, axis) - y
+
+    x, y = rows(3, 3), rows(3, 3, seed=1)
+    calls = [(x, y, 0), (x, y, 1), (x, x, 0), (y, x, 0), (x[:2], y[:2], 0), (x.astype(ms.float64), y, 0)]
+    for _ in range(3):
+        for args in calls:
+            assert same(together(f, *args), alone(f, *args))
+
+
+def test_losses_and_activations_by_themselves_are_one_piece():
+    x, y, before = rows(4, 6), rows(4, 6, seed=1), compiled()
+    results = [(ops.gelu(x), ops.mse_loss(x, y), ops.softmax(x)) for _ in range(3)]
+    assert compiled() - before == 3
+    assert all(same(a, b) for result in results for a, b in zip(result, results[0], strict=True))
+
+
+def test_without_pieces_nothing_is_compiled_together():
+    ms.set_context(pynative_synchronize=True)
+    x, before = rows(4), compiled()
+    assert all(same(ops.softmax(x), ops.softmax(x)) for _ in range(3))
+    assert compiled() == before
+
+
+# Numbers
+
+
+def test_numbers_are_constants_until_they_change():
+    def f(x: Tensor, rate: float) -> Tensor:
+        return x * rate + 1.0
+
+    x, before = rows(5), compiled()
+    for rate, count in ((0.5, 0), (0.5, 1), (0.25, 2), (0.125, 2), (-3.0, 2)):
+        assert same(together(f, x, rate), alone(f, x, rate))
+        assert compiled() - before == count
+
+
+@pytest.mark.parametrize("numbers", [(0.0, -0.0), (1, True), (math.nan, 0.0), (math.inf, -math.inf), (2**62, 2.0)])
+def test_numbers_that_look_alike_are_told_apart(numbers: tuple[Any, Any]):
+    def f(x: Tensor, number: Any) -> Tensor:
+        return x * number
+
+    x = Tensor(np.array([1.0, -1.0, 0.0], np.float32))
+    for number in (*numbers, *numbers, *numbers):
+        assert same(together(f, x, number), alone(f, x, number))
+
+
+def test_a_number_that_was_overwritten_is_another():
+    def f(x: Tensor) -> Tensor:
+        two = ops.full((), 2.0)
+        y = x * two
+        two[()] = 3.0
+        return y * two
+
+    x = Tensor(np.ones(3, np.float32))
+    assert [together(f, x).tolist() for _ in range(3)] == [[6.0] * 3] * 3
+
+
+# When it runs
+
+
+def test_a_value_that_is_asked_for_is_there():
+    def f(x: Tensor) -> Tensor:
+        y = x * 2.0
+        seen.append(float(y.sum()))
+        return ops.where(y > 0.0, y, x) if seen[-1] > 0 else y - 1.0
+
+    seen: list[float] = []
+    for sign in (1.0, -1.0, 1.0, -1.0, 1.0):
+        x = Tensor(np.full(3, sign, np.float32))
+        assert together(f, x).tolist() == ([2.0] * 3 if sign > 0 else [-3.0] * 3)
+    assert seen == [6.0, -6.0, 6.0, -6.0, 6.0]
+
+
+def test_what_a_cell_keeps_has_a_value():
+    class Keeps(nn.Cell):
+        def construct(self, x: Tensor) -> Tensor:
+            self.inner = x + 1.0
+            return self.inner * 2.0
+
+    net = Keeps()
+    for value in (1.0, 2.0, 3.0):
+        y = net(Tensor([value]))
+        assert net.inner.tolist() == [value + 1.0]
+        assert y.tolist() == [2.0 * (value + 1.0)]
+
+
+def test_what_nobody_holds_is_not_computed():
+    def forgetful(x: Tensor) -> Tensor:
+        ops.exp(x)
+        return x + 1.0
+
+    for _ in range(3):
+        together(forgetful, rows(3))
+    (ending,) = [e for root in eager._forest.roots.values() for e in endings(root) if e.root.name == "forgetful"]
+    assert [step.op.name for _, step in ending.steps if step.op is not None] == ["broadcast_to", "add"]
+
+
+def endings(step: eager.Step) -> list[eager.Ending]:
+    return [*step.endings.values(), *(e for after in step.after.values() for e in endings(after))]
+
+
+def test_outside_of_cells_an_op_runs_at_once():
+    x = rows(3)
+    y = x + 1.0
+    assert y._promise is None and state.piece is None
+
+
+def test_values_are_there_when_the_outermost_call_returns():
+    inner = nn.Dense(3, 3)
+
+    class Outer(nn.Cell):
+        def construct(self, x: Tensor) -> Tensor:
+            y = inner(x)
+            assert y._promise is not None  # an inner Cell does not end the piece
+            return y * 2.0
+
+    assert Outer()(rows(2, 3))._promise is None
+    value, grads = ms.value_and_grad(lambda x: (x * x).sum())(rows(3))
+    assert value._promise is None and grads._promise is None
+
+
+def test_a_long_piece_runs_in_parts(monkeypatch: pytest.MonkeyPatch):
+    def f(x: Tensor) -> Tensor:
+        for _ in range(20):
+            x = x * 1.5 - 0.25
+        return x
+
+    monkeypatch.setattr(eager, "MOST_NOTED", 7)
+    x = rows(4)
+    for _ in range(3):
+        assert same(together(f, x), alone(f, x))
+
+
+def test_what_is_kept_of_pieces_is_bounded(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(eager, "MOST_STEPS", 30)
+    for count in range(1, 30):
+        x = together(lambda y, n: [y := y + 1.0 for _ in range(n)][-1], Tensor([0.0]), count % 10 + 1)
+        assert x.tolist() == [count % 10 + 1.0]
+        assert eager._forest.steps < 30 + 2 * 2 * 11
+
+
+def test_another_thread_may_ask_for_a_value():
+    def f(x: Tensor) -> Tensor:
+        y = x * 3.0
+        thread = threading.Thread(target=lambda: seen.append(y.tolist()))
+        thread.start()
+        thread.join()
+        return y + 1.0
+
+    seen: list[Any] = []
+    for _ in range(3):
+        assert together(f, Tensor([2.0])).tolist() == [7.0]
+    assert seen == [[6.0]] * 3
+
+
+def test_threads_have_pieces_of_their_own():
+    def work(seed: int) -> None:
+        x = rows(8, seed=seed)
+        wanted = alone(ops.softmax, x)
+        results.extend(same(net(x), wanted) for _ in range(30))
+
+    net = nn.Softmax()
+    results: list[bool] = []
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 120
+
+
+# Parameters
+
+
+def test_a_parameter_written_in_a_piece():
+    def f(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        before = p * 1.0
+        ops.assign(p, p + x)
+        between = p * 10.0
+        ops.assign(p, p * 2.0)
+        return before, between, p + 0.0
+
+    p = Parameter(np.array([1.0], np.float32), "p")
+    held = 1.0
+    for _ in range(4):
+        before, between, after = together(f, Tensor([1.0]))
+        assert (before.item(), between.item(), after.item()) == (held, 10 * (held + 1), 2 * (held + 1))
+        held = 2 * (held + 1)
+        assert p.item() == held
+
+
+def test_parameters_may_exchange_their_values():
+    def f() -> None:
+        old = p + 0.0
+        ops.assign(p, q)
+        ops.assign(q, old)
+
+    p, q = Parameter(np.array([1.0], np.float32), "p"), Parameter(np.array([2.0], np.float32), "q")
+    for wanted in ((2.0, 1.0), (1.0, 2.0), (2.0, 1.0)):
+        together(f)
+        assert (p.item(), q.item()) == wanted
+
+
+def test_the_same_piece_with_other_parameters():
+    first, second = nn.Dense(3, 2), nn.Dense(3, 2)
+    x = rows(4, 3)
+    for _ in range(3):
+        for net in (first, second):
+            assert same(net(x), alone(ops.dense, x, net.weight, net.bias))
+
+
+def test_a_parameter_looked_at_or_set_in_a_piece():
+    def f(x: Tensor) -> Tensor:
+        y = x * p
+        p.set_data(Tensor([5.0]))
+        assert p.asnumpy().tolist() == [5.0]
+        return y
+
+    p = Parameter(np.array([2.0], np.float32), "p")
+    for _ in range(3):
+        p.set_data(Tensor([2.0]))
+        assert together(f, Tensor([3.0])).tolist() == [6.0]
+
+
+def test_an_optimizer_in_a_cell():
+    class Step(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__(auto_prefix=False)
+            self.net = nn.Dense(2, 1)
+            self.optimizer = nn.SGD(self.net.trainable_params(), 0.5)
+            self.grad = ms.value_and_grad(lambda x: self.net(x).sum(), None, self.optimizer.parameters)
+
+        def construct(self, x: Tensor) -> Tensor:
+            loss, grads = self.grad(x)
+            self.optimizer(grads)
+            return loss
+
+    step = Step()
+    x = Tensor(np.ones((1, 2), np.float32))
+    losses = [float(step(x)) for _ in range(4)]
+    assert np.allclose(np.diff(losses), -1.5, atol=1e-5)
+
+
+# Assignment to items, arrays that are shared
+
+
+def test_assignment_to_items_in_a_piece():
+    def f(x: Tensor) -> Tensor:
+        y = x * 1.0
+        z = y + 1.0
+        y[0] = 10.0
+        return y + z
+
+    for _ in range(3):
+        assert together(f, Tensor([1.0, 2.0])).tolist() == [12.0, 5.0]
+
+
+def test_an_array_that_is_written_again_after_an_op_read_it():
+    def f(x: Tensor) -> Tensor:
+        shared = np.zeros(1, np.float32)
+        tensor = ms.from_numpy(shared)
+        for value in (1.0, 2.0, 4.0):
+            shared[0] = value
+            x = x + tensor
+        return x
+
+    for _ in range(3):
+        assert together(f, Tensor([0.0])).tolist() == [7.0]
+
+
+# Derivatives
+
+
+def test_derivatives_of_derivatives():
+    def f(x: Tensor) -> Tensor:
+        return (ops.tanh(x) * x).sum()
+
+    second = ms.grad(lambda x: ms.grad(f)(x).sum())
+    x = rows(5)
+    ms.set_context(pynative_synchronize=True)
+    wanted = second(x)
+    ms.set_context(pynative_synchronize=False)
+    assert all(same(second(x), wanted) for _ in range(3))
+
+
+def test_a_value_asked_for_between_function_and_derivative():
+    def f(x: Tensor) -> Tensor:
+        y = x * x
+        return y if float(y.sum()) > 1.0 else y * 3.0
+
+    grad = ms.grad(f)
+    for _ in range(3):
+        assert grad(Tensor([2.0])).tolist() == [4.0]
+        assert grad(Tensor([0.5])).tolist() == [3.0]
+
+
+# Errors
+
+
+def line_of(function: Callable[..., Any], text: str) -> str:
+    lines, first = inspect.getsourcelines(function)
+    (offset,) = [i for i, line in enumerate(lines) if line.strip().startswith(text)]
+    return f"test_eager.py:{first + offset}"
+
+
+def test_an_index_out_of_range_names_its_line_and_changes_nothing():
+    def f(index: Tensor) -> Tensor:
+        ops.assign(p, p + 1.0)
+        return ops.gather(table, index, 0) * 2.0
+
+    p, table = Parameter(np.zeros(1, np.float32), "p"), rows(4, 2)
+    right, wrong = Tensor(np.array([0, 3])), Tensor(np.array([1, 4]))
+    for steps in range(1, 4):  # op by op, compiled, again
+        with pytest.raises(IndexError, match="out of range") as caught:
+            together(f, wrong)
+        assert line_of(f, "return ops.gather") in str(caught.value)
+        assert p.item() == steps - 1
+        together(f, right)
+        assert p.item() == steps
+
+
+def test_a_loss_called_at_two_lines_names_the_one_that_failed():
+    loss, logits = nn.CrossEntropyLoss(), rows(2, 3)
+    right, wrong = Tensor(np.array([0, 1])), Tensor(np.array([0, 7]))
+    for _ in range(3):
+        loss(logits, right)
+    with pytest.raises(IndexError) as caught:
+        loss(logits, wrong)
+    here = test_a_loss_called_at_two_lines_names_the_one_that_failed
+    assert line_of(here, "loss(logits, wrong)") in str(caught.value)
+
+
+def test_what_could_not_be_computed_says_so_again():
+    def f(index: Tensor) -> None:
+        kept.append(ops.gather(rows(4, 2), index, 0))
+
+    kept: list[Tensor] = []
+    with pytest.raises(IndexError):
+        together(f, Tensor(np.array([9])))
+    with pytest.raises(IndexError, match="out of range"):
+        kept[0].asnumpy()
+
+
+def test_an_error_in_the_middle_leaves_values_and_the_next_call_right():
+    def f(x: Tensor, wrong: bool) -> Tensor:
+        kept.append(x * 2.0)
+        y = rows(3)
+        return ops.matmul(x, y) if wrong else x + kept[-1]
+
+    kept: list[Tensor] = []
+    x = rows(2, 2)
+    for wrong in (True, False, True, False, True, False):
+        if wrong:
+            with pytest.raises(ValueError, match="matmul"):
+                together(f, x, wrong)
+        else:
+            assert same(together(f, x, wrong), x + x * 2.0)
+        assert same(kept[-1], x * 2.0)
+    assert state.piece is None
+
+
+def test_an_error_that_is_caught_within_a_piece():
+    def f(x: Tensor) -> Tensor:
+        z = rows(7)
+        try:
+            x = x + z
+        except ValueError:
+            x = x * 2.0
+        return x + z.sum() * 0.0
+
+    for _ in range(3):
+        assert together(f, Tensor([1.0, 2.0])).tolist() == [2.0, 4.0]
+
+
+def test_a_stand_in_of_a_trace_has_no_place_in_a_piece():
+    kept: list[Tensor] = []
+    with pytest.raises(RuntimeError):
+        ms.jit(lambda x: kept.append(x * 2.0))(rows(2))
+    with pytest.raises(TracedValueError):
+        together(lambda x: stop_gradient(x) + 1.0, kept[0])
+
+
+def test_the_setting_is_a_bool():
+    with pytest.raises(ValueError, match="pynative_synchronize"):
+        ms.set_context(pynative_synchronize=1)
