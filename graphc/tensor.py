@@ -268,6 +268,10 @@ class Tensor:
             raise TypeError("Tensor: a scalar has no len()")
         return self.shape[0]
 
+    def __contains__(self, item: Any) -> bool:
+        """Whether any element equals `item`."""
+        return bool((self == item).any())
+
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
@@ -406,9 +410,19 @@ _OPERATORS = {
 for _python, _op in _OPERATORS.items():
     setattr(Tensor, f"__{_python}__", _operator(_op))
     setattr(Tensor, f"__r{_python}__", _operator(_op, reflected=True))
-for _python, _op in {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
-                     "eq": "equal", "ne": "not_equal"}.items():  # fmt: skip
+for _python, _op in {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}.items():
     setattr(Tensor, f"__{_python}__", _operator(_op))
+
+
+def _equality(name: str, unlike: bool) -> Any:
+    def compare(self: Tensor, other: Any) -> Tensor | bool:
+        return unlike if other is None or isinstance(other, str) else TABLE[name](self, other)
+
+    return compare
+
+
+Tensor.__eq__ = _equality("equal", unlike=False)  # type: ignore[method-assign]  # as the operators above
+Tensor.__ne__ = _equality("not_equal", unlike=True)  # type: ignore[method-assign]
 
 
 def _bitwise(name: str) -> Any:

@@ -359,6 +359,23 @@ FAMILIES = (
 
 
 @st.composite
+def batched_graphs(draw: st.DrawFn, sizes: tuple[int, ...] = (16, 32), most: int = 8) -> Made:
+    """A graph that begins with a contraction over a batch: what decides for the batch in the lanes of vectors."""
+    g = Growing(draw, (float32,))
+    batch, images = g.one_of(sizes), draw(st.booleans())
+    if images:
+        x = g.add_input(TensorType((batch, g.number(1, 3), g.number(3, 6), g.number(3, 6)), float32))
+        kernel = (g.number(1, 3), g.number(1, 3))
+        weight = g.add_input(TensorType((g.number(1, 5), x.shape[1], *kernel), float32))
+        g.apply("conv", x, weight, stride=(1, 1), dilation=(1, 1), groups=1)
+    else:
+        x = g.add_input(TensorType((batch, g.number(1, 9)), float32))
+        weight = g.add_input(TensorType((x.shape[1], g.number(1, 9)), float32))
+        g.apply("matmul", x, weight, transpose_a=False, transpose_b=False)
+    return _finished(g, most, FAMILIES, arguments=1)
+
+
+@st.composite
 def graphs(
     draw: st.DrawFn, families: tuple[Callable[[Growing], None], ...] = FAMILIES, most: int = 12,
     dtypes: tuple[DType, ...] = ALL,
@@ -373,13 +390,17 @@ def graphs(
     g = Growing(draw, dtypes)
     for _ in range(g.number(1, 3)):
         g.add_input(TensorType(g.shape(0, 4), g.one_of(dtypes)))
+    return _finished(g, most, families)
+
+
+def _finished(g: Growing, most: int, families: tuple[Callable[[Growing], None], ...], arguments: int = -1) -> Made:
     for _ in range(g.number(1, most)):
         g.one_of(families)(g)
     read = {o for node in g.grown for o in node.operands}
     ends = [node for node in g.grown if node not in read] or [g.nodes[-1]]
     extra = [g.one_of(g.nodes)] if g.draw(st.booleans()) else []
     outputs = (*ends[-4:], *extra)
-    arguments = g.number(0, len(g.inputs))
+    arguments = g.number(0, len(g.inputs)) if arguments < 0 else arguments
     updates = []
     for target in g.inputs[arguments:]:
         values = [n for n in g.nodes if n.type == target.type and n is not target]

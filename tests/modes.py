@@ -21,14 +21,25 @@ Result = tuple[list[np.ndarray], dict[str, np.ndarray]]
 
 def eagerly(graph: Graph, inputs: Sequence[np.ndarray]) -> Result:
     """The outputs, and by name what updated inputs hold: op by op, as in PYNATIVE_MODE."""
-    values: dict[Node, Tensor] = dict(zip(graph.inputs, map(Tensor, inputs), strict=True))
+    values = _values(graph, [Tensor(array) for array in inputs])
+    updates = {target.attrs["name"]: values[value].asnumpy() for target, value in graph.updates}
+    return [values[o].asnumpy() for o in graph.outputs], updates
+
+
+def tensors_of(graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """The outputs by calling ops: now, into a graph being traced, onto a tape."""
+    values = _values(graph, inputs)
+    return [values[o] for o in graph.outputs]
+
+
+def _values(graph: Graph, inputs: Sequence[Tensor]) -> dict[Node, Tensor]:
+    values: dict[Node, Tensor] = dict(zip(graph.inputs, inputs, strict=True))
     for node in graph.nodes:
         if node.op == "constant":
             values[node] = Tensor(np.asarray(node.attrs["value"], node.dtype.np))
         elif node.op != "input":
             values[node] = apply(TABLE[node.op], tuple(values[o] for o in node.operands), node.attrs)
-    updates = {target.attrs["name"]: values[value].asnumpy() for target, value in graph.updates}
-    return [values[o].asnumpy() for o in graph.outputs], updates
+    return values
 
 
 class Compiled:

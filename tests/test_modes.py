@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import DATA_MOVEMENT, FAMILIES, Made, graphs
+from graphs import DATA_MOVEMENT, FAMILIES, Made, batched_graphs, graphs
 from hypothesis import given, seed, settings
-from modes import Compiled, compiled, eagerly, mode, threads
+from hypothesis import strategies as st
+from modes import Compiled, compiled, eagerly, mode, tensors_of, threads
 from reference import assert_same, assert_same_run, exact_graph, run
 
 import graphc as ms
 import graphc.random
-from graphc import GRAPH_MODE, PYNATIVE_MODE, Tensor, nn, ops
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Tensor, jit, nn, ops
 from graphc.dtype import float32
 from graphc.nn.cell import Cell
 from graphc.op import TABLE
@@ -56,6 +57,29 @@ def test_random_graphs_of_views_on_two_threads(made: Made) -> None:
     arrays = made.arrays()
     with threads(2):
         assert_same_run(compiled(made.graph, arrays), eagerly(made.graph, arrays))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(batched_graphs())
+def test_random_graphs_with_the_batch_in_the_lanes(made: Made) -> None:
+    arrays = made.arrays()
+    assert_same_run(compiled(made.graph, arrays), eagerly(made.graph, arrays))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.one_of(graphs(dtypes=(float32,)), batched_graphs()))
+def test_gradients_of_random_graphs(made: Made) -> None:
+    """By the tape in eager mode, and compiled: the derivative of all float outputs by all float inputs."""
+    graph, inputs = made.graph, [Tensor(a) for a in made.arrays()]
+    positions = tuple(k for k, node in enumerate(graph.inputs) if node.dtype.is_float)
+
+    def loss(*tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(o * 1.5 for o in tensors_of(graph, tensors) if o.dtype.is_float)
+
+    if any(o.dtype.is_float for o in graph.outputs):
+        gradient = ms.grad(loss, positions)
+        for a, b in zip(jit(gradient)(*inputs), gradient(*inputs), strict=True):
+            assert_same(a.asnumpy(), b.asnumpy())
 
 
 def sample_graphs(count: int) -> list[Made]:

@@ -118,6 +118,7 @@ class Session:
     def __init__(self, workload: Workload, variant: str, threads: int, dropout: bool) -> None:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
+        torch._dynamo.reset()  # else other sessions' shapes would count as changes of this one's, and end in eager mode
         off = {"dropout": 0.0} if workload.model == "cnn" and not dropout else {}
         network = MODELS[workload.model](**workload.sizes, **off)
         network.train()
