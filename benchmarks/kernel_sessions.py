@@ -43,7 +43,10 @@ class GraphcKernel:
         self.result = None
         self.result = self._function(*self._arguments)
 
-    def sync(self) -> float:
+    def sync(self) -> None:
+        """A call is done when it returns."""
+
+    def digest(self) -> float:
         """A number by which results can be compared."""
         return digest([t.asnumpy() for t in leaves(self.result) if hasattr(t, "asnumpy")])
 
@@ -78,7 +81,10 @@ class TorchKernel:
         self.result = None
         self.result = self._compute()
 
-    def sync(self) -> float:
+    def sync(self) -> None:
+        """A call is done when it returns."""
+
+    def digest(self) -> float:
         """A number by which results can be compared."""
         return digest([t.detach().numpy() for t in leaves(self.result) if hasattr(t, "numpy")])
 

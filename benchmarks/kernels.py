@@ -17,8 +17,11 @@ from kernel_cases import Case, cases
 from limits import Limits, measure_limits
 
 OURS, THEIRS = "graphc graph", "torch eager"
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(1 << 26)}
-"""What tells glibc to keep the memory that is freed."""
+KEEP_MEMORY = {
+    "GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=1099511627776:"
+    "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"
+}
+"""What tells glibc to keep the memory that is freed, and to join it to what is free beside it."""
 TOLERANCE = 1e-3
 
 

@@ -74,8 +74,7 @@ class GradientFunction:
         value, inputs, weights = differentiate(
             function, args, self.positions or (), self.weights, self.has_aux, sens
         )
-        alone = self.single_position or (self.wants_weights and len(inputs) == 1)
-        by_input: Any = inputs[0] if alone else tuple(inputs)
+        by_input: Any = inputs[0] if self.single_position else tuple(inputs)
         by_weight: Any = weights[0] if self.single_weight else tuple(weights)
         if self.positions is None:
             grads = by_weight

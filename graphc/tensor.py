@@ -131,7 +131,7 @@ class Tensor:
         return tensor
 
     @classmethod
-    def from_buffer(cls, buffer: np.ndarray, address: int, type_: TensorType) -> Tensor:
+    def from_buffer(cls, buffer: bytearray, address: int, type_: TensorType) -> Tensor:
         """A Tensor on raw bytes, at `address`, that native code filled; the array over them is made when asked for."""
         tensor = cls.__new__(cls)
         tensor._array = tensor._promise = tensor._node = tensor._trace = None
@@ -208,7 +208,7 @@ class Tensor:
                 )
             self._fulfil()
             if self._array is None:
-                self._array = self._buffer[: self.nbytes].view(self.dtype.np).reshape(self.shape)
+                self._array = np.frombuffer(self._buffer, self.dtype.np, self.size).reshape(self.shape)
         return self._array
 
     def _fulfil(self) -> None:

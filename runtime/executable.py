@@ -265,6 +265,12 @@ def _may_fail(kernel: Kernel | TiledKernel | None, group: Group) -> bool:
     return group.handmade is not None if kernel is None else bool(gathers(kernel))
 
 
+_new_bytes = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_char_p, ctypes.c_ssize_t)(
+    ("PyByteArray_FromStringAndSize", ctypes.pythonapi)
+)
+"""A bytearray of so many bytes whose content is not set: kernels write all of it."""
+
+
 class Executable:
     """A program with its memory: call it with the arguments' tensors."""
 
@@ -325,14 +331,14 @@ class Executable:
                 self._raise()
         return [Tensor.from_buffer(*b, t) for b, t in zip(buffers, self.program.outputs, strict=True)]
 
-    def bind(self, leaves: Sequence[Tensor]) -> list[tuple[np.ndarray, int]]:
+    def bind(self, leaves: Sequence[Tensor]) -> list[tuple[bytearray, int]]:
         """Puts the addresses of the arguments and of new memory for the outputs into the table; returns the latter."""
         self._bind_inputs(leaves, 0)
         table = self._table
         buffers = []
         for slots_, size in zip(self._output_slots, self._output_bytes, strict=True):
-            buffer = np.empty(size, _BYTE)
-            address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))  # type: ignore[arg-type]  # arrays are buffers
+            buffer = _new_bytes(None, size)
+            address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
             for slot in slots_:
                 table[slot] = address
             buffers.append((buffer, address))
