@@ -243,7 +243,12 @@ def test_what_nobody_holds_is_not_computed():
 
 
 def endings(step: eager.Step) -> list[eager.Ending]:
-    return [*step.endings.values(), *(e for after in step.after.values() for e in endings(after))]
+    found, steps = [], [step]
+    while steps:
+        step = steps.pop()
+        found += step.endings.values()
+        steps += step.after.values()
+    return found
 
 
 def test_outside_of_cells_an_op_runs_at_once():
