@@ -53,12 +53,10 @@ def check_schedule(schedule: Schedule) -> None:
             assert all(o in known or o.op == "constant" for o in node.operands)
             known.add(node)
         assert group.stores and set(group.stores) <= set(group.nodes) and not set(group.stores) & stored
-        for stage in group.stages or (group,):
-            assert len({s.shape for s in stage.stores}) == 1
-            assert all(s.shape[: len(group.rows)] == group.rows for s in stage.stores)
-            assert _depth(stage) <= DEEPEST
+        assert len({s.shape for s in group.stores}) == 1
         assert (group.contraction is None) or group.contraction in group.nodes
         assert group.handmade == TABLE[group.nodes[-1].op].kernel and (not group.handmade or len(group.nodes) == 1)
+        assert _depth(group) <= DEEPEST
         stored.update(group.stores)
     ends = {*graph.outputs, *(value for _, value in graph.updates)}
     assert ends <= stored

@@ -167,17 +167,14 @@ def check_kernels(schedule: Schedule) -> None:
     for group, kernel in zip(schedule.groups, kernels(schedule), strict=True):
         if kernel is None:
             continue
-        nests = [kernel] if isinstance(kernel, TiledKernel) else [kernel, *kernel.inner]
-        stages = group.stages or (group,)
-        assert sum(len(n.stores) for n in nests) == sum(len(g.stores) for g in stages)
-        for nest in nests:
-            bound = {*kernel.loops, *nest.loops}
-            for store in nest.stores:
-                assert store.address.variables <= bound
-                low, high = store.address.bounds
-                assert low >= 0 and high < max(store.buffer.elements, 1)
-                assert store.value.deps <= bound
-                assert store.value.dtype is store.buffer.dtype
+        assert len(kernel.stores) == len(group.stores)
+        bound = set(kernel.loops)
+        for store in kernel.stores:
+            assert store.address.variables <= bound
+            low, high = store.address.bounds
+            assert low >= 0 and high < max(store.buffer.elements, 1)
+            assert store.value.deps <= bound
+            assert store.value.dtype is store.buffer.dtype
         for value in kernel.values():
             if value.kind == "load" and not value.args and not _has_data(value.data[1].terms):
                 low, high = value.data[1].bounds
