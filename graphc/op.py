@@ -18,7 +18,8 @@ being traced (`graphc.dispatch`). `TABLE` holds every op by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphc.ir import Node, TensorType
@@ -48,7 +49,8 @@ class Op:
             elsewhere the op's own compiled kernel runs.
         coerce: makes the operands of a call agree (promotion, broadcasting) before `infer` sees them.
         vjp: `(ct, result, *operands, **attrs)` to one cotangent per operand: a Tensor, None where there is none, or a
-            function of no arguments that makes one (for what is costly and perhaps not needed).
+            function of no arguments that makes one (for what is costly and perhaps not needed): a `Later` where the
+            sum of several is better made at once.
         lower: `(b, index, *readers, **attrs)` to the element of the result at `index`.
         kernel: the name of a hand-made kernel for what loops over elements do badly.
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
@@ -87,6 +89,29 @@ class Op:
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
+
+
+@dataclass(frozen=True)
+class Later:
+    """A cotangent that is made when it is called: `op(*operands, **attrs)`.
+
+    Where a tensor is used several times (a weight by every step of a recurrent network, a sequence by its slices), its
+    cotangent is the sum of several alike. `joined` makes that sum of what they are made of, in the order in which the
+    program used the tensor; it returns None where adding them up is as well.
+    """
+
+    op: Callable[..., Tensor]
+    operands: tuple[Tensor, ...]
+    attrs: dict[str, Any]
+    joined: Callable[[Sequence[Later]], Tensor | None]
+
+    def __call__(self) -> Tensor:
+        return self.op(*self.operands, **self.attrs)
+
+    @property
+    def kind(self) -> Hashable:
+        """The same for those that `joined` may be asked to join."""
+        return self.joined, getattr(self.op, "name", self.op)
 
 
 def define_op(

@@ -18,7 +18,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import bool_, promote
 from graphc.ir import TensorType
-from graphc.op import TABLE, define_op
+from graphc.op import TABLE, Later, define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, scalar
 from graphc.tensor import Tensor
 
@@ -183,11 +183,29 @@ def broadcast_to_(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
 
 @broadcast_to_.def_vjp
 def broadcast_to_vjp(ct: Tensor, y: Tensor, x: Tensor, *, shape: tuple[int, ...]) -> Any:
+    return (Later(_sum_of_repeats, (ct,), {"shape": x.shape}, _sums_of_repeats),)
+
+
+def _repeated(repeats: tuple[int, ...], shape: tuple[int, ...]) -> Axes:
+    """The axes along which a tensor of `shape` was repeated."""
+    lead = len(repeats) - len(shape)
+    return tuple(d for d in range(len(repeats)) if d < lead or shape[d - lead] != repeats[d])
+
+
+def _sum_of_repeats(ct: Tensor, *, shape: tuple[int, ...]) -> Tensor:
     from graphc.ops.reduce import sum_over  # the sum is the transpose of the broadcast, and the other way round
 
-    lead = len(shape) - x.ndim
-    repeated = tuple(d for d in range(len(shape)) if d < lead or x.shape[d - lead] != shape[d])
-    return (reshape_(sum_over(ct, repeated), shape=x.shape),)
+    return reshape_(sum_over(ct, _repeated(ct.shape, shape)), shape=shape)
+
+
+def _sums_of_repeats(parts: Sequence[Later]) -> Tensor | None:
+    """The sums of tensors as the sum of all laid side by side along the first axis that is summed: a bias used often."""
+    shape = parts[0].attrs["shape"]
+    repeats = {part.operands[0].shape for part in parts}
+    axes = _repeated(parts[0].operands[0].shape, shape)
+    if len(repeats) != 1 or not axes or not shape:
+        return None
+    return _sum_of_repeats(concat_(*(part.operands[0] for part in parts), axis=axes[0]), shape=shape)
 
 
 @broadcast_to_.def_lower
@@ -220,7 +238,8 @@ def slice_(x: np.ndarray, *, begin: tuple[int, ...], shape: tuple[int, ...], ste
 def slice_vjp(ct: Tensor, y: Tensor, x: Tensor, *, begin: Any, shape: Any, step: Any) -> Any:
     ends = [lo + (n - 1) * s + 1 if n else lo for lo, n, s in zip(begin, shape, step)]
     high = tuple(n - end for n, end in zip(x.shape, ends))
-    return (pad_(ct, scalar(0, ct.dtype), low=begin, high=high, interior=tuple(s - 1 for s in step)),)
+    attrs = {"low": begin, "high": high, "interior": tuple(s - 1 for s in step)}
+    return (Later(pad_, (ct, scalar(0, ct.dtype)), attrs, _side_by_side),)
 
 
 @slice_.def_lower
@@ -278,6 +297,37 @@ def pad_lower(b: Any, index: Any, x: Any, value: Any, *, low: Any, high: Any, in
     if not conditions:
         return x(inner)
     return b.inside(conditions, lambda: x(inner), value([]))
+
+
+def _side_by_side(parts: Sequence[Later]) -> Tensor | None:
+    """The sum of tensors with margins of zeros where they lie one after the other along an axis: one concatenation."""
+    shapes = [part.operands[0].shape for part in parts]
+    lows, highs = [part.attrs["low"] for part in parts], [part.attrs["high"] for part in parts]
+    ndim = len(shapes[0])
+    if any(any(part.attrs["interior"]) for part in parts):
+        return None
+    axes = [d for d in range(ndim) if any(lo[d] or hi[d] for lo, hi in zip(lows, highs))]
+    if len(axes) != 1:
+        return None
+    (axis,) = axes
+    order = sorted(range(len(parts)), key=lambda n: lows[n][axis])
+    at, pieces = 0, []
+    for n in order:
+        gap = lows[n][axis] - at
+        if gap < 0:
+            return None  # they overlap
+        pieces += _zeros(parts[n], axis, gap)
+        pieces.append(parts[n].operands[0])
+        at = lows[n][axis] + shapes[n][axis]
+    pieces += _zeros(parts[order[-1]], axis, highs[order[-1]][axis])
+    return concat_(*pieces, axis=axis)
+
+
+def _zeros(like: Later, axis: int, count: int) -> list[Tensor]:
+    """Zeros between pieces: `count` along an axis, or nothing."""
+    x, zero = like.operands
+    shape = tuple(count if d == axis else n for d, n in enumerate(x.shape))
+    return [broadcast_to_(zero, shape=shape)] if count else []
 
 
 def _flip_type(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
