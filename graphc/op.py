@@ -54,7 +54,8 @@ class Op:
         lower: `(b, index, *readers, **attrs)` to the element of the result at `index`.
         kernel: the name of a hand-made kernel for what loops over elements do badly.
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
-            `view` (data movement only), `margin` (a view that surrounds its first operand with its second),
+            `view` (data movement only), `margin` (a view that surrounds its first operand with its second), `reshape`
+            (a view of the same elements in the same order), `joins` (a view of operands one after another on `axis`),
             `reduction`, `contraction`, `random`, `checks` (may raise at run time).
     """
 

@@ -246,8 +246,8 @@ def build(
     """Emits every kernel and settles where each of its buffers lives."""
     target = host()
     codes = [emit(k, g, buffers, target) for k, g in zip(kernels, schedule.groups, strict=True)]
-    node_of = {buffer: node for node, buffer in buffers.items()}
-    homes = tuple(tuple(plan.homes[node_of[b]] for b in code.buffers) for code in codes)
+    owner = {buffer: schedule.owner(node) for node, buffer in buffers.items()}
+    homes = tuple(tuple(plan.homes[owner[b]] for b in code.buffers) for code in codes)
     graph = schedule.graph
     commits = []
     for target_node, value in graph.updates:

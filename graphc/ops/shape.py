@@ -87,7 +87,7 @@ def _reshape_type(x: TensorType, *, shape: tuple[int, ...]) -> TensorType:
     return TensorType(shape, x.dtype)
 
 
-@define_op(infer=_reshape_type, traits="view", name="reshape")
+@define_op(infer=_reshape_type, traits="view reshape", name="reshape")
 def reshape_(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
     """The same elements, in row-major order, in another shape."""
     return x.reshape(shape)
@@ -199,7 +199,7 @@ def _sum_of_repeats(ct: Tensor, *, shape: tuple[int, ...]) -> Tensor:
 
 
 def _sums_of_repeats(parts: Sequence[Later]) -> Tensor | None:
-    """The sums of tensors as the sum of all laid side by side along the first axis that is summed: a bias used often."""
+    """Sums of tensors as one sum of all of them side by side along the first axis that is summed: a bias used often."""
     shape = parts[0].attrs["shape"]
     repeats = {part.operands[0].shape for part in parts}
     axes = _repeated(parts[0].operands[0].shape, shape)
@@ -365,7 +365,7 @@ def _concat_type(*types: TensorType, axis: int) -> TensorType:
     return TensorType((*first[:axis], sum(t.shape[axis] for t in types), *first[axis + 1 :]), types[0].dtype)
 
 
-@define_op(infer=_concat_type, traits="view", name="concat")
+@define_op(infer=_concat_type, traits="view joins", name="concat")
 def concat_(*tensors: np.ndarray, axis: int) -> np.ndarray:
     """The tensors one after another along `axis`."""
     return np.concatenate(tensors, axis)
