@@ -162,7 +162,7 @@ def work(program: Program, number: int) -> Work:
         return Work(0, read, result.nbytes, result.dtype.itemsize, units, lines, cell)
     written = {store.buffer: _runs(frozenset(kernel.loops)) for store in kernel.stores}
     return Work(
-        _flops(kernel), _bytes(_loads(kernel)), _bytes(written), kernel.stores[0].buffer.dtype.itemsize,
+        _flops(kernel), _bytes(_loads(kernel)), _bytes(written), group.stores[0].dtype.itemsize,
         units, lines, cell,
     )  # fmt: skip
 
