@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+Places = Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
+
 TABLE: dict[str, Op] = {}
 _apply: Callable[[Op, tuple[Any, ...], dict[str, Any]], Tensor] | None = None
 
@@ -53,9 +55,11 @@ class Op:
             sum of several is better made at once.
         lower: `(b, index, *readers, **attrs)` to the element of the result at `index`.
         kernel: the name of a hand-made kernel for what loops over elements do badly.
+        places: of an op that `joins` its operands, where each lies in the result: `(*types, **attrs)` to a pair for
+            each operand, its first index along each axis and the steps between neighbours.
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
             `view` (data movement only), `margin` (a view that surrounds its first operand with its second), `reshape`
-            (a view of the same elements in the same order), `joins` (a view of operands one after another on `axis`),
+            (a view of the same elements in the same order), `joins` (a view of operands side by side, see `places`),
             `reduction`, `contraction`, `random`, `checks` (may raise at run time).
     """
 
@@ -68,6 +72,7 @@ class Op:
         self.vjp: Callable[..., tuple[Any, ...]] | None = None
         self.lower: Callable[..., Any] | None = None
         self.kernel: str | None = None
+        self.places: Callable[..., Places] | None = None
         self.defaults = dict(getattr(meaning, "__kwdefaults__", None) or {})  # a ufunc has none
         self.__doc__ = meaning.__doc__
         self.__name__ = name
@@ -78,6 +83,10 @@ class Op:
 
     def def_lower(self, function: Function) -> Function:
         self.lower = function
+        return function
+
+    def def_places(self, function: Function) -> Function:
+        self.places = function
         return function
 
     def def_kernel(self, name: str) -> str:

@@ -61,7 +61,7 @@ class Layout:
         return (self.shape, self.blocked, self.order) == (other.shape, other.blocked, other.order)
 
     def __str__(self) -> str:
-        inside = f" from {self.within.start} along axis {self.within.axis}" if self.within else ""
+        inside = f" {self.within}" if self.within else ""
         if self.blocked:
             return f"[{self.shape[0]}/{LANES},{','.join(map(str, (*self.shape[1:], LANES)))}]{inside}"
         return f"axes {self.order}" if self.order else f"rows{inside}"
@@ -73,21 +73,24 @@ class Window:
 
     Attributes:
         layout: that of the whole.
-        axis, start: the part begins `start` elements along this axis.
+        begin, step: the index of the part's first element, and the steps to its neighbours.
         shape: the part's as the whole sees it: its own, or one that it is reshaped to.
     """
 
     whole: Node
     layout: Layout
-    axis: int
-    start: int
+    begin: tuple[int, ...]
+    step: tuple[int, ...]
     shape: tuple[int, ...]
 
     def address(self, index: Sequence[IxLike], shape: tuple[int, ...]) -> Ix:
         """The offset in the whole's memory of the part's element at `index`, the part being of `shape`."""
-        seen = list(index) if shape == self.shape else list(unravel(ravel(index, shape), self.shape))
-        seen[self.axis] = Ix.of(seen[self.axis]) + self.start
-        return self.layout.address(seen)
+        seen = index if shape == self.shape else unravel(ravel(index, shape), self.shape)
+        return self.layout.address([Ix.of(i) * s + lo for i, lo, s in zip(seen, self.begin, self.step, strict=True)])
+
+    def __str__(self) -> str:
+        steps = f" by {list(self.step)}" if any(s != 1 for s in self.step) else ""
+        return f"at {list(self.begin)}{steps}"
 
 
 def ravel(index: Sequence[IxLike], shape: Sequence[int]) -> Ix:

@@ -1,7 +1,7 @@
 """Joining: what is concatenated is computed where the concatenation has it, so that nothing is copied.
 
     before   %0 = tanh(%x)   %1 = exp(%y)   %2 = concat(%0, %1, axis=0)   %3 = matmul(%2, %w)
-    after    the same, %0 in %2 along axis 0 from 0, %1 in %2 along axis 0 from 3
+    after    the same, with %0 inside %2 at [0, 0], %1 inside %2 at [3, 0]
 
 The steps of a recurrent network fill the sequence that they make, the branches of a network the channels that they are
 joined in. An operand that cannot be computed there (an input, a view, one that two concatenations want) is copied there
@@ -11,7 +11,7 @@ by a node of its own.
 from __future__ import annotations
 
 from graphc.ir import Graph, Node
-from graphc.op import TABLE
+from graphc.op import TABLE, Places
 from graphc.passes.fuse import handmade, is_free
 from graphc.passes.parts import LEAVES
 from graphc.schedule import Layout, Window
@@ -44,21 +44,28 @@ def join(graph: Graph, layouts: dict[Node, Layout]) -> tuple[Graph, dict[Node, L
 
 
 def _place(whole: Node, parts: list[Node | None], layouts: dict[Node, Layout]) -> None:
-    layout, axis, start = layouts.get(whole, Layout(whole.shape)), whole.attrs["axis"], 0
-    for operand, part in zip(whole.operands, parts, strict=True):
+    layout = layouts.get(whole, Layout(whole.shape))
+    for operand, part, (begin, step) in zip(whole.operands, parts, _places(whole), strict=True):
         inside = operand if part is None else part
-        window = Window(whole, layout, axis, start, operand.shape)
+        window = Window(whole, layout, begin, step, operand.shape)
         layouts[inside] = Layout(inside.shape, layout.blocked, (), window)
-        start += operand.shape[axis]
+
+
+def _places(whole: Node) -> Places:
+    places = TABLE[whole.op].places
+    assert places is not None, f"op {whole.op} joins, so it has places"
+    return places(*(o.type for o in whole.operands), **whole.attrs)
 
 
 def _is_stored(node: Node, graph: Graph, users: dict[Node, list[Node]], layouts: dict[Node, Layout]) -> bool:
     """Whether a node is a concatenation that is better stored than looked up part by part."""
     if node.op in LEAVES or "joins" not in TABLE[node.op].traits or 0 in node.shape:
         return False
-    layout = layouts.get(node, Layout(node.shape))
-    if layout.order or (layout.blocked and node.attrs["axis"] == 0) or node in (v for _, v in graph.updates):
+    layout, places = layouts.get(node, Layout(node.shape)), _places(node)
+    if layout.order or node in (v for _, v in graph.updates):
         return False
+    if layout.blocked and any(begin[0] or step[0] > 1 for begin, step in places):
+        return False  # a batch is not cut inside a vector
     readers, stack = set(), [node]
     while stack:
         for user in users[stack.pop()]:
@@ -67,7 +74,8 @@ def _is_stored(node: Node, graph: Graph, users: dict[Node, list[Node]], layouts:
             else:
                 readers.add(user)
     elementwise = all("elementwise" in TABLE[r.op].traits for r in readers)
-    return len(node.operands) > 2 or len(readers) > 1 or not elementwise or node in graph.outputs
+    woven = any(s > 1 for _, step in places for s in step)
+    return woven or len(node.operands) > 2 or len(readers) > 1 or not elementwise or node in graph.outputs
 
 
 class _Inside:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import bool_, promote
 from graphc.ir import TensorType
-from graphc.op import TABLE, Later, define_op
+from graphc.op import TABLE, Later, Places, define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, scalar
 from graphc.tensor import Tensor
 
@@ -186,7 +186,7 @@ def broadcast_to_vjp(ct: Tensor, y: Tensor, x: Tensor, *, shape: tuple[int, ...]
     return (Later(_sum_of_repeats, (ct,), {"shape": x.shape}, _sums_of_repeats),)
 
 
-def _repeated(repeats: tuple[int, ...], shape: tuple[int, ...]) -> Axes:
+def _repeated(repeats: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
     """The axes along which a tensor of `shape` was repeated."""
     lead = len(repeats) - len(shape)
     return tuple(d for d in range(len(repeats)) if d < lead or shape[d - lead] != repeats[d])
@@ -387,6 +387,59 @@ def concat_lower(b: Any, index: Any, *tensors: Any, axis: int) -> Any:
         inner = [*index[:axis], index[axis] - begin, *index[axis + 1 :]]
         value = b.inside([(inner[axis], 0, tensor.shape[axis])], lambda t=tensor, i=inner: t(i), value)
     return value
+
+
+@concat_.def_places
+def concat_places(*types: TensorType, axis: int) -> Places:
+    begins = accumulate((t.shape[axis] for t in types), initial=0)
+    ndim = types[0].ndim
+    return [(tuple(lo if d == axis else 0 for d in range(ndim)), (1,) * ndim) for lo, _ in zip(begins, types)]
+
+
+def _weave_type(
+    *types: TensorType, begins: tuple[tuple[int, ...], ...], step: tuple[int, ...], shape: tuple[int, ...]
+) -> TensorType:
+    shown = " and ".join(map(str, types))
+    extents = [tuple(len(range(lo, n, s)) for lo, n, s in zip(begin, shape, step)) for begin in begins]
+    if not types or [t.shape for t in types] != extents or any(t.dtype is not types[0].dtype for t in types):
+        raise ValueError(f"weave: {shown} do not fill {shape} from {begins} in steps of {step}")
+    if len(set(begins)) < len(begins) or any(lo >= s for begin in begins for lo, s in zip(begin, step)):
+        raise ValueError(f"weave: {begins} are not different places within steps of {step}")
+    if sum(t.size for t in types) != prod(shape):
+        raise ValueError(f"weave: {shown} leave out elements of {shape}")
+    return TensorType(shape, types[0].dtype)
+
+
+@define_op(infer=_weave_type, traits="view joins")
+def weave(
+    *tensors: np.ndarray, begins: tuple[tuple[int, ...], ...], step: tuple[int, ...], shape: tuple[int, ...]
+) -> np.ndarray:
+    """A tensor of `shape` whose elements at `begin + i * step` are those of one tensor each."""
+    result = np.empty(shape, tensors[0].dtype)
+    for begin, tensor in zip(begins, tensors):
+        result[tuple(builtins.slice(lo, None, s) for lo, s in zip(begin, step))] = tensor
+    return result
+
+
+@weave.def_vjp
+def weave_vjp(ct: Tensor, y: Tensor, *tensors: Tensor, begins: Any, step: Any, shape: Any) -> Any:
+    return tuple(partial(slice_, ct, begin=begin, shape=t.shape, step=step) for begin, t in zip(begins, tensors))
+
+
+@weave.def_lower
+def weave_lower(b: Any, index: Any, *tensors: Any, begins: Any, step: Any, shape: Any) -> Any:
+    *others, last = zip(begins, tensors)
+    value = last[1]([(i - lo) // s for i, lo, s in zip(index, last[0], step)])
+    for begin, tensor in reversed(others):
+        here = [((i - lo) % s, 0, 1) for i, lo, s in zip(index, begin, step)]
+        inner = [(i - lo) // s for i, lo, s in zip(index, begin, step)]
+        value = b.inside(here, lambda t=tensor, i=inner: t(i), value)
+    return value
+
+
+@weave.def_places
+def weave_places(*types: TensorType, begins: Any, step: Any, shape: Any) -> Places:
+    return [(begin, step) for begin in begins]
 
 
 def take_range(x: Tensor, axis: int, begin: int, count: int, step: int = 1) -> Tensor:
