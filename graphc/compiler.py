@@ -21,6 +21,7 @@ from graphc.passes.fuse import fuse
 from graphc.passes.join import join
 from graphc.passes.layout import layout
 from graphc.passes.lower import lower
+from graphc.passes.narrow import narrow
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.plan_memory import plan_memory
 from graphc.passes.simplify import simplify
@@ -30,7 +31,7 @@ from graphc.tensor import Tensor
 if TYPE_CHECKING:
     from graphc.runtime.executable import Executable, Program
 
-GRAPH_PASSES = (simplify, cse, fold, own_outputs)
+GRAPH_PASSES = (simplify, narrow, cse, fold, own_outputs)
 """Graph in, graph out, in this order; each result is verified."""
 
 

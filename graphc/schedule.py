@@ -18,6 +18,10 @@ LANES = 16
 """How many images of a batch lie side by side in the batch-blocked layout; a vector of floats on the widest target."""
 
 
+FAR = 64
+"""Elements: neighbours whose distance is a multiple of it meet in few sets of the first-level cache."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a tensor lies in memory.
@@ -41,20 +45,26 @@ class Layout:
         return self.order or tuple(range(len(self.shape)))
 
     @property
+    def extents(self) -> tuple[int, ...]:
+        """Of the memory, outermost first, with what is left free so that neighbours do not meet in the cache."""
+        if self.blocked:
+            blocks, channels, plane = -(-self.shape[0] // LANES), prod(self.shape[1:2]), prod(self.shape[2:])
+            return blocks, channels, plane + (plane * LANES % FAR == 0), LANES
+        found = tuple(self.shape[a] for a in self.axes)
+        return (*found[:-1], found[-1] + LANES * (found[-1] % FAR == 0)) if self.order else found
+
+    @property
     def elements(self) -> int:
-        if not self.blocked:
-            return prod(self.shape)
-        return -(-self.shape[0] // LANES) * LANES * prod(self.shape[1:])
+        return prod(self.extents)
 
     def address(self, index: Sequence[IxLike]) -> Ix:
         """The offset, in elements, of the element at `index`."""
         if self.within:
             return self.within.address(index, self.shape)
         if not self.blocked:
-            return ravel([index[a] for a in self.axes], [self.shape[a] for a in self.axes])
-        image = Ix.of(index[0])
-        block = ravel([image // LANES, *index[1:]], (-(-self.shape[0] // LANES), *self.shape[1:]))
-        return block * LANES + image % LANES
+            return ravel([index[a] for a in self.axes], self.extents)
+        image, channel = Ix.of(index[0]), (*index[1:2], 0)[0]
+        return ravel([image // LANES, channel, ravel(index[2:], self.shape[2:]), image % LANES], self.extents)
 
     def walks_like(self, other: Layout) -> bool:
         """Whether the memory of both, of one shape, is walked through in the same order."""
