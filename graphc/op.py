@@ -59,7 +59,8 @@ class Op:
             each operand, its first index along each axis and the steps between neighbours.
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
             `view` (data movement only), `margin` (a view that surrounds its first operand with its second), `reshape`
-            (a view of the same elements in the same order), `joins` (a view of operands side by side, see `places`),
+            (a view of the same elements in the same order), `permutes` (a view with its axes in another order), `joins`
+            (a view of operands side by side, see `places`),
             `reduction`, `contraction`, `random`, `checks` (may raise at run time).
     """
 

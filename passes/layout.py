@@ -10,7 +10,7 @@ whatever the number of channels or features, and weights are read where they lie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -54,6 +54,8 @@ def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
             wanted = _wanted(node, node in blocked)
             pairs = zip(operands, wanted, strict=True)
             operands = [copy(o, want) if want and layouts.get(o, Layout(o.shape)) != want else o for o, want in pairs]
+            if node in blocked:
+                operands = [copy(o, Layout(o.shape)) if _jumps(o) else o for o in operands]
         new[node] = node.with_operands(operands)
         if node in blocked:
             layouts[new[node]] = Layout(node.shape, True)
@@ -95,6 +97,23 @@ def _wanted(node: Node, blocked: bool) -> list[Layout | None]:
     return [
         _channels_last(o, [index for operand, index in reads if operand is o]) or _unfilled(o) for o in node.operands
     ]
+
+
+def _jumps(weights: Node) -> bool:
+    """Whether a view of large weights puts first what lies far apart, so that a sum over them jumps at every step."""
+    base = base_of(weights)
+    moved = weights is not base and base.op == "input" and weights.type.nbytes >= JUMPED
+    return moved and len(weights.shape) > 2 and any("permutes" in TABLE[v.op].traits for v in _views(weights, base))
+
+
+def _views(node: Node, base: Node) -> Iterator[Node]:
+    while node is not base:
+        yield node
+        node = node.operands[0]
+
+
+JUMPED = 128 * 1024
+"""Bytes of weights from which they are copied in the order in which a convolution's gradient reads them."""
 
 
 def _unfilled(operand: Node) -> Layout | None:

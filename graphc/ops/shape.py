@@ -152,7 +152,7 @@ def _transpose_type(x: TensorType, *, perm: tuple[int, ...]) -> TensorType:
     return TensorType(tuple(x.shape[p] for p in perm), x.dtype)
 
 
-@define_op(infer=_transpose_type, traits="view", name="transpose")
+@define_op(infer=_transpose_type, traits="view permutes", name="transpose")
 def transpose_(x: np.ndarray, *, perm: tuple[int, ...]) -> np.ndarray:
     """The same elements with the axes in another order: axis d of the result is axis `perm[d]` of `x`."""
     return x.transpose(perm)
