@@ -122,14 +122,17 @@ def _unfilled(operand: Node) -> Layout | None:
 
 
 def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | None:
-    """The axis that an output variable steps along by itself, innermost; None for matrices, and where it is already."""
+    """The axis that an output variable steps along by itself, innermost; None for matrices, and where it is already.
+
+    For sums over a batch: where each entry has its own result, its rows are read along.
+    """
     if len(operand.shape) < 3 or len(indices) != 1 or operand.op == "input":
         return None
     own = [
         axis for axis, ix in enumerate(indices[0])
         if len(ix.terms) == 1 and isinstance(ix.terms[0][0], Var) and ix.terms[0][0].name.startswith(_OUTPUT)
     ]  # fmt: skip
-    if not own or len(operand.shape) - 1 in own:
+    if not own or 0 in own or len(operand.shape) - 1 in own:
         return None
     last = max(own, key=lambda axis: operand.shape[axis])
     if operand.shape[last] < LANES // 2:

@@ -3,10 +3,10 @@
     before   %0 = conv(%x, %w)        %1 = slice(%0, begin=(0, 0, 1, 1), ...)
     after    %0 = slice(%x, ...)      %1 = conv(%0, %w)
 
-A slice moves towards what it is cut from, as long as nobody else reads what it passes: through elementwise ops, margins,
-phases woven together, and to the operands of a convolution, whose every element is a sum of its own. The gradient of a
-padded convolution is cut by the padding's own gradient, so it is this pass that keeps it from being computed for the
-margin.
+A slice moves towards what it is cut from, as long as nobody else reads what it passes: through elementwise ops,
+margins, phases woven together, and to the operands of a convolution, whose every element is a sum of its own. The
+gradient of a padded convolution is cut by the padding's own gradient, so it is this pass that keeps it from being
+computed for the margin.
 """
 
 from __future__ import annotations
