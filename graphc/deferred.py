@@ -12,8 +12,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import graphc.tensor as _tensor
-from graphc.tensor import Tensor
+from graphc.state import state
+from graphc.tensor import Tensor, settle
 
 if TYPE_CHECKING:
     from graphc.gradients import GradientFunction
@@ -61,24 +61,24 @@ class Deferred:
 
 def defer(gradient: GradientFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the gradient function returns, to be computed when it is asked for."""
-    _tensor.settle()
+    settle()
     call = Deferred(gradient, args, kwargs)
-    _tensor.waiting.call = call
+    state.call = call
     if call.compiled.traced.changed:
-        _tensor.settle()  # what it does to its arguments can be seen without asking for a value
+        settle()  # what it does to its arguments can be seen without asking for a value
     return call.value
 
 
 def join(optimizer: Optimizer, gradients: Any) -> bool:
     """Runs a waiting gradient together with the optimizer's step, if these are its gradients, all and in order."""
-    waiting = _tensor.waiting.call
+    waiting = state.call
     if not isinstance(waiting, Deferred) or not isinstance(gradients, (tuple, list)):
         return False
     own = waiting.gradient.weight_gradients(waiting.value)
     same = own is gradients or (len(own) == len(gradients) and all(x is y for x, y in zip(own, gradients)))
     if not same or not waiting.compiled.still_valid():
         return False
-    _tensor.waiting.call = None
+    state.call = None
     return bool(waiting.run_with(optimizer))
 
 

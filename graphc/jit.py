@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphc import context
 from graphc.dispatch import state
-from graphc.tensor import Tensor, settle
+from graphc.tensor import Tensor, from_numpy, settle
 from graphc.trace import Traced, flatten, trace, with_tensors
 
 if TYPE_CHECKING:
@@ -30,8 +32,8 @@ KEPT = 4
 class Compiled:
     """One signature of a jitted function: its trace and its executable."""
 
-    def __init__(self, traced: Traced) -> None:
-        self.traced = traced
+    def __init__(self, key: Hashable, traced: Traced) -> None:
+        self.key, self.traced = key, traced
         self.structure = context.structure()
 
     @functools.cached_property
@@ -63,6 +65,7 @@ class Jitted:
         called = name or getattr(function, "__name__", type(function).__name__).strip("<>")
         self.name = re.sub(r"[^\w.]", "_", called)  # it names graphs and folders of dumps
         self.cache: dict[Hashable, Compiled] = {}
+        self._last: Compiled | None = None  # comparing with the last key is faster than hashing
         self._earlier: dict[Hashable, list[Compiled]] = {}
         self._last_key: Hashable = None
         self._in_a_row = 0
@@ -89,14 +92,19 @@ class Jitted:
     def lookup(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, list[Tensor]]:
         """What is compiled for arguments like these (traced now if need be), and the tensors among them."""
         leaves: list[Tensor] = []
-        if kwargs or not _all_tensors(args):
+        key = None if kwargs else _types(args, leaves)
+        if key is None:
+            leaves.clear()
             args, kwargs = with_tensors((args, kwargs))
-        key = flatten((args, kwargs), leaves)[0] if kwargs or not _all_tensors(args) else _types(args, leaves)
-        entry = self.cache.get(key)
+            key = flatten((args, kwargs), leaves)[0]
+        entry = self._last
+        if entry is None or entry.key != key:
+            entry = self.cache.get(key)
         if entry is None or not entry.still_valid():
             entry = self.cache[key] = self._earlier_one(key) or self._traced(key, args, kwargs)
         else:
             self._in_a_row = 0
+        self._last = entry
         return entry, leaves
 
     def _earlier_one(self, key: Hashable) -> Compiled | None:
@@ -105,7 +113,7 @@ class Jitted:
 
     def _traced(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
         self._announce(key)
-        entry = Compiled(trace(self.function, args, kwargs, self.name))
+        entry = Compiled(key, trace(self.function, *with_tensors((args, kwargs)), self.name))
         kept = self._earlier.setdefault(key, [])
         kept.insert(0, entry)
         del kept[KEPT:]
@@ -145,13 +153,18 @@ def signature_text(key: Hashable) -> str:
     return "(" + ", ".join(map(signature_text, key)) + ")"
 
 
-def _all_tensors(args: tuple[Any, ...]) -> bool:
-    return all(type(a) is Tensor for a in args)
-
-
-def _types(args: tuple[Tensor, ...], leaves: list[Tensor]) -> Hashable:
-    leaves.extend(args)
-    return tuple(a.type for a in args)
+def _types(args: tuple[Any, ...], leaves: list[Tensor]) -> Hashable:
+    """The types of arguments that are all Tensors or arrays, which join the leaves; None if others are among them."""
+    types = []
+    for leaf in args:
+        kind = type(leaf)
+        if kind is np.ndarray:
+            leaf = from_numpy(leaf)
+        elif kind is not Tensor:
+            return None
+        leaves.append(leaf)
+        types.append(leaf.type)
+    return tuple(types)
 
 
 def jit(
