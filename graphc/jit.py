@@ -17,6 +17,7 @@ from graphc.tensor import Tensor, from_numpy, settle
 from graphc.trace import Traced, flatten, trace, with_tensors
 
 if TYPE_CHECKING:
+    from graphc.ir import TensorType
     from graphc.runtime.executable import Executable
 
 
@@ -34,6 +35,7 @@ class Compiled:
 
     def __init__(self, key: Hashable, traced: Traced) -> None:
         self.key, self.traced = key, traced
+        self.results = [output.type for output in traced.graph.outputs]
         self.structure = context.structure()
 
     @functools.cached_property
@@ -50,11 +52,12 @@ class Compiled:
             self.structure = context.structure()
         return True
 
-    def __call__(self, leaves: list[Tensor]) -> Any:
-        results = self.executable(leaves)
+    def run(self, leaves: list[Tensor], results: list[Tensor] | None = None) -> list[Tensor]:
+        """The results, in the tensors given for them if there are such; arguments may change."""
+        results = self.executable(leaves, results)
         if self.traced.changed:
             self.traced.assign(leaves, results)
-        return self.traced.rebuild(results)
+        return results
 
 
 class Jitted:
@@ -77,8 +80,9 @@ class Jitted:
                 state.trace.enter(self.function)
             return self.function(*args, **kwargs)  # part of a larger graph, or of a derivative
         settle()
-        entry, leaves = self.lookup(args, kwargs)
-        return entry(leaves)
+        key, leaves, args, kwargs = signature(args, kwargs)
+        entry = self.entry(key, args, kwargs)
+        return entry.traced.rebuild(entry.run(leaves))
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method: one compiled function per instance."""
@@ -91,12 +95,11 @@ class Jitted:
 
     def lookup(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, list[Tensor]]:
         """What is compiled for arguments like these (traced now if need be), and the tensors among them."""
-        leaves: list[Tensor] = []
-        key = None if kwargs else _types(args, leaves)
-        if key is None:
-            leaves.clear()
-            args, kwargs = with_tensors((args, kwargs))
-            key = flatten((args, kwargs), leaves)[0]
+        key, leaves, args, kwargs = signature(args, kwargs)
+        return self.entry(key, args, kwargs), leaves
+
+    def entry(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
+        """What is compiled for arguments of this signature, traced now if need be."""
         entry = self._last
         if entry is None or entry.key != key:
             entry = self.cache.get(key)
@@ -105,7 +108,7 @@ class Jitted:
         else:
             self._in_a_row = 0
         self._last = entry
-        return entry, leaves
+        return entry
 
     def _earlier_one(self, key: Hashable) -> Compiled | None:
         """An entry that did not hold for a while and does again (a network back in training mode)."""
@@ -113,7 +116,7 @@ class Jitted:
 
     def _traced(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
         self._announce(key)
-        entry = Compiled(key, trace(self.function, *with_tensors((args, kwargs)), self.name))
+        entry = Compiled(key, trace(self.function, args, kwargs, self.name))
         kept = self._earlier.setdefault(key, [])
         kept.insert(0, entry)
         del kept[KEPT:]
@@ -140,6 +143,34 @@ class Jitted:
             )
 
 
+def signature(
+    args: tuple[Any, ...], kwargs: dict[str, Any], copy: bool = False
+) -> tuple[Hashable, list[Tensor], tuple[Any, ...], dict[str, Any]]:
+    """What tells a call from calls that need another trace.
+
+    Args:
+        copy: the values of arrays are needed later, when the program may have changed them.
+    Returns:
+        A key; the tensors among the arguments; and the arguments, with Tensors in the place of arrays.
+    """
+    leaves: list[Tensor] = []
+    types: list[TensorType] = []
+    for leaf in args:
+        kind = type(leaf)
+        if kind is np.ndarray:
+            leaf = from_numpy(leaf.copy() if copy else leaf)
+        elif kind is not Tensor:
+            break
+        leaves.append(leaf)
+        types.append(leaf.type)
+    else:
+        if not kwargs:  # nothing but tensors and arrays, as in most calls
+            return tuple(types), leaves, tuple(leaves), kwargs
+    leaves = []
+    args, kwargs = with_tensors((args, kwargs), copy)
+    return flatten((args, kwargs), leaves)[0], leaves, args, kwargs
+
+
 def signature_text(key: Hashable) -> str:
     """A signature as text: tensors as their types, other arguments as they are."""
     if not isinstance(key, tuple):
@@ -151,20 +182,6 @@ def signature_text(key: Hashable) -> str:
         if key[0] in (tuple, list):
             return "(" + ", ".join(filter(None, map(signature_text, items))) + ")"
     return "(" + ", ".join(map(signature_text, key)) + ")"
-
-
-def _types(args: tuple[Any, ...], leaves: list[Tensor]) -> Hashable:
-    """The types of arguments that are all Tensors or arrays, which join the leaves; None if others are among them."""
-    types = []
-    for leaf in args:
-        kind = type(leaf)
-        if kind is np.ndarray:
-            leaf = from_numpy(leaf)
-        elif kind is not Tensor:
-            return None
-        leaves.append(leaf)
-        types.append(leaf.type)
-    return tuple(types)
 
 
 def jit(

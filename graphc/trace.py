@@ -259,10 +259,15 @@ def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[
         leaves.append(value)
         return value.type, lambda new: new[position]
     if isinstance(value, (tuple, list)) and not isinstance(value, range):
-        parts = [flatten(item, leaves) for item in value]
-        makers = [maker for _, maker in parts]
         kind = list if isinstance(value, list) else tuple
         made = type(value)._make if hasattr(value, "_make") else kind
+        first = len(leaves)
+        if all(type(item) is Tensor for item in value):  # such as the gradients of many weights
+            leaves += value
+            last = len(leaves)
+            return (kind, *[item.type for item in value]), lambda new: made(new[first:last])
+        parts = [flatten(item, leaves) for item in value]
+        makers = [maker for _, maker in parts]
         return (kind, *(key for key, _ in parts)), lambda new: made([maker(new) for maker in makers])
     if isinstance(value, dict):
         pairs = [(key, *flatten(item, leaves)) for key, item in value.items()]

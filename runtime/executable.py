@@ -329,7 +329,7 @@ class Executable:
         self._status_address = status
         self._outputs = [(_allocator(t.nbytes), at) for t, at in zip(program.outputs, output_slots, strict=True)]
 
-    def __call__(self, leaves: Sequence[Tensor], results: Sequence[Tensor] | None = None) -> Sequence[Tensor]:
+    def __call__(self, leaves: Sequence[Tensor], results: list[Tensor] | None = None) -> list[Tensor]:
         """Runs the program on the arguments.
 
         Args:
