@@ -33,8 +33,8 @@ KEPT = 4
 class Compiled:
     """One signature of a jitted function: its trace and its executable."""
 
-    def __init__(self, key: Hashable, traced: Traced) -> None:
-        self.key, self.traced = key, traced
+    def __init__(self, traced: Traced) -> None:
+        self.traced = traced
         self.results = [output.type for output in traced.graph.outputs]
         self.structure = context.structure()
 
@@ -68,7 +68,7 @@ class Jitted:
         called = name or getattr(function, "__name__", type(function).__name__).strip("<>")
         self.name = re.sub(r"[^\w.]", "_", called)  # it names graphs and folders of dumps
         self.cache: dict[Hashable, Compiled] = {}
-        self._last: Compiled | None = None  # comparing with the last key is faster than hashing
+        self._last: tuple[Hashable, Compiled | None] = None, None  # comparing with the last key beats hashing it
         self._earlier: dict[Hashable, list[Compiled]] = {}
         self._last_key: Hashable = None
         self._in_a_row = 0
@@ -100,14 +100,14 @@ class Jitted:
 
     def entry(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
         """What is compiled for arguments of this signature, traced now if need be."""
-        entry = self._last
-        if entry is None or entry.key != key:
+        last, entry = self._last
+        if last != key:
             entry = self.cache.get(key)
         if entry is None or not entry.still_valid():
             entry = self.cache[key] = self._earlier_one(key) or self._traced(key, args, kwargs)
         else:
             self._in_a_row = 0
-        self._last = entry
+        self._last = key, entry
         return entry
 
     def _earlier_one(self, key: Hashable) -> Compiled | None:
@@ -116,7 +116,7 @@ class Jitted:
 
     def _traced(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
         self._announce(key)
-        entry = Compiled(key, trace(self.function, args, kwargs, self.name))
+        entry = Compiled(trace(self.function, args, kwargs, self.name))
         kept = self._earlier.setdefault(key, [])
         kept.insert(0, entry)
         del kept[KEPT:]
