@@ -94,13 +94,13 @@ class Stretch(NamedTuple):
 
     Attributes:
         last: the last of them.
-        count: how many they are.
+        length: how many they are.
         numbers: the leaves that they bring, all Python numbers.
         results: the number and the type of each result.
     """
 
     last: Step
-    count: int
+    length: int
     numbers: tuple[Number, ...]
     results: tuple[tuple[int, TensorType], ...]
 
@@ -331,7 +331,7 @@ class Piece:
             stretch = step.stretches.get(key)
             if made is not begun or None in key:
                 return make()
-            if stretch is not None and count + stretch.count < self._most:
+            if stretch is not None and count + stretch.length < self._most:
                 return self._noted(stretch)
             found = make()
             numbers = tuple(leaf for leaf in self._leaves[leaves:] if type(leaf) is Number)
@@ -357,7 +357,7 @@ class Piece:
             self._known[id(number)] = ~len(self._leaves)
             self._leaves.append(number)
         self._at = stretch.last
-        self._made += [_nobody] * stretch.count
+        self._made += [_nobody] * stretch.length
         tensors: dict[int, Tensor] = {}
         for place, type_ in stretch.results:
             if place not in tensors:

@@ -17,7 +17,6 @@ from graphc.tensor import Tensor, from_numpy, settle
 from graphc.trace import Traced, flatten, trace, with_tensors
 
 if TYPE_CHECKING:
-    from graphc.ir import TensorType
     from graphc.runtime.executable import Executable
 
 
@@ -153,22 +152,25 @@ def signature(
     Returns:
         A key; the tensors among the arguments; and the arguments, with Tensors in the place of arrays.
     """
+    parts: list[Hashable] = []
     leaves: list[Tensor] = []
-    types: list[TensorType] = []
-    for leaf in args:
-        kind = type(leaf)
+    given: list[Any] = []
+    for value in args:
+        kind = type(value)
         if kind is np.ndarray:
-            leaf = from_numpy(leaf.copy() if copy else leaf)
+            value = from_numpy(value.copy() if copy else value)
         elif kind is not Tensor:
-            break
-        leaves.append(leaf)
-        types.append(leaf.type)
-    else:
-        if not kwargs:  # nothing but tensors and arrays, as in most calls
-            return tuple(types), leaves, tuple(leaves), kwargs
-    leaves = []
-    args, kwargs = with_tensors((args, kwargs), copy)
-    return flatten((args, kwargs), leaves)[0], leaves, args, kwargs
+            value = with_tensors(value, copy)
+            parts.append(flatten(value, leaves)[0])
+            given.append(value)
+            continue
+        parts.append(value.type)
+        leaves.append(value)
+        given.append(value)
+    if not kwargs:
+        return tuple(parts), leaves, tuple(given), kwargs
+    kwargs = with_tensors(kwargs, copy)
+    return (tuple(parts), flatten(kwargs, leaves)[0]), leaves, tuple(given), kwargs
 
 
 def signature_text(key: Hashable) -> str:

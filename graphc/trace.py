@@ -262,7 +262,7 @@ def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[
         kind = list if isinstance(value, list) else tuple
         made = type(value)._make if hasattr(value, "_make") else kind
         first = len(leaves)
-        if all(type(item) is Tensor for item in value):  # such as the gradients of many weights
+        if all_tensors(value):  # such as the gradients of many weights
             leaves += value
             last = len(leaves)
             return (kind, *[item.type for item in value]), lambda new: made(new[first:last])
@@ -275,6 +275,11 @@ def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[
     return _Content(value), lambda new: value
 
 
+def all_tensors(values: Sequence[Any]) -> bool:
+    """Whether the values are Tensors, every one, and none of them a Parameter."""
+    return all(type(value) is Tensor for value in values)
+
+
 def with_tensors(value: Any, copy: bool = False) -> Any:
     """The nested tuples, lists and dicts with Tensors (on the same memory, or copies) in the place of NumPy arrays."""
     if isinstance(value, Tensor):
@@ -282,6 +287,8 @@ def with_tensors(value: Any, copy: bool = False) -> Any:
     if isinstance(value, np.ndarray):
         return Tensor(value) if copy else from_numpy(value)
     if isinstance(value, (tuple, list)):
+        if type(value) is tuple and all_tensors(value):
+            return value
         items = [with_tensors(item, copy) for item in value]
         return value._make(items) if hasattr(value, "_make") else items if isinstance(value, list) else tuple(items)
     if isinstance(value, dict):
