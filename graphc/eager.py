@@ -327,25 +327,37 @@ class Piece:
         begun, start = since
         with self._lock:
             step, made, count, leaves = self._at, self._made, len(self._made), len(self._leaves)
-            key = (start, *map(self._origin, operands))
-            stretch = step.stretches.get(key)
-            if made is not begun or None in key:
+            if made is not begun:  # it has run, and nothing tells what was noted before
                 return make()
+            key = start, self._origins(operands)
+            stretch = step.stretches.get(key)
             if stretch is not None and count + stretch.length < self._most:
                 return self._noted(stretch)
             found = make()
             numbers = tuple(leaf for leaf in self._leaves[leaves:] if type(leaf) is Number)
             if (
-                made is self._made  # it has not run
+                made is self._made
                 and len(numbers) == len(self._leaves) - leaves
-                and all(tensor._promise is self for tensor in found)
+                and all(tensor._promise is self and tensor._place >= count for tensor in found)
             ):
                 results = tuple((tensor._place, tensor.type) for tensor in found)
                 step.stretches[key] = Stretch(self._at, len(made) - count, numbers, results)
             return found
 
+    def _origins(self, tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
+        """For each tensor the number of the step that made it, or ~k if it is leaf k.
+
+        Of those that no step has read all that matters is the type, and which of them are one.
+        """
+        origins: list[Hashable] = list(map(self._origin, tensors))
+        if None in origins:
+            first: dict[int, int] = {}
+            for k, tensor in enumerate(tensors):
+                if origins[k] is None:
+                    origins[k] = tensor.type, first.setdefault(id(tensor), k)
+        return tuple(origins)
+
     def _origin(self, tensor: Tensor) -> int | None:
-        """The number of the step that made the tensor, or ~k if it is leaf k; None if it is not known."""
         if tensor._promise is self:
             return tensor._place
         leaf = self._written.get(id(tensor))

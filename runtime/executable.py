@@ -31,6 +31,10 @@ _BYTE, _WORD = np.dtype(np.uint8), np.dtype(np.int64)
 KERNEL_NS, STEP_NS = 40_000, 1_000_000
 """Estimated times below which a kernel, and a whole step, stay on one core: waking a parked worker takes some 50 us."""
 
+BRIEF_NS = 100_000
+"""Estimated time below which a step keeps the GIL. Giving it up costs as much as the shortest steps take, and where
+another thread computes in Python it comes back only after `sys.getswitchinterval()`, 5 ms."""
+
 OPERATIONS_PER_NS, BYTES_PER_NS = 48, 15
 """What one core is taken to do for these estimates: three vectors of sixteen per nanosecond, and main memory's rate."""
 
@@ -288,8 +292,9 @@ class Executable:
         self.program, self.bound = program, tuple(bound)
         jit.publish("graphc_parallel", pool.address)
         self._native = jit.compile_text(program.texts(), [program.step_name])
+        brief = sum(code.estimate for code in program.codes) < BRIEF_NS
         self._step: Callable[[int, int], int] = self._native.function(
-            program.step_name, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p
+            program.step_name, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, keeps_gil=brief
         )
         self._arena = aligned_empty((max(program.plan.arena_bytes, 1),), _BYTE)
         self._status = aligned_empty((STATUS_WORDS,), _WORD)
