@@ -7,7 +7,8 @@ nobody holds by then is not computed.
 A piece that comes for the first time runs op by op, unless that has many kernels to compile; one that was here before
 runs as a compiled graph. Nobody can tell the difference: op by op and compiled give the same bits. A piece is known
 again while it is noted: what was noted so far stands in a tree, in which an edge is an op with its operands, and
-`Step`s are the nodes.
+`Step`s are the nodes. A sweep of gradients follows from the steps before it, so that one that was noted there before is
+noted at once (`Piece.again`), and its vjps are not called.
 
     with in_one_piece(net):
         y = net.construct(x)        # noted
