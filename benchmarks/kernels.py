@@ -14,7 +14,8 @@ from typing import Any
 
 from harness import CONTENDERS, Figure, Report, Workers, add_arguments, interpreters, number, progress, thread_count
 from kernel_cases import Case, cases
-from limits import Limits, measure_limits
+
+from graphc.runtime.limits import Limits, measure
 
 OURS, THEIRS = "graphc graph", "torch eager"
 KEEP_MEMORY = {
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(f"--families: expected some of {', '.join(families)}, got {', '.join(sorted(unknown))}")
 
     report, pythons = Report(), interpreters(args)
-    limits = measure_limits()
+    limits = measure()
     print_limits(report, limits)
     found = [c for c in CONTENDERS if c.name in (OURS, THEIRS) and c.framework in pythons]
     results: dict[str, Any] = {}

@@ -8,7 +8,8 @@ from harness import CONTENDERS, Figure
 
 if TYPE_CHECKING:
     from kernel_cases import Case
-    from limits import Limits
+
+    from graphc.runtime.limits import Limits
 
 
 def _pyplot() -> Any:

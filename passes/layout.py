@@ -25,6 +25,9 @@ from graphc.schedule import LANES, Layout
 MOST_IN_BATCHES = 0.8
 """Of all multiplications, the part that must run over the batch for the batch to go into the lanes."""
 
+WINDOWS = 2.5
+"""How many times as long a convolution takes whose vectors lie along the rows of its images, as measured."""
+
 
 def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
     """The graph with the copies that change layouts, and the layout of every node that is not row-major when stored."""
@@ -50,7 +53,7 @@ def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
         if is_contraction(node):
             wanted = _wanted(node, node in blocked)
             pairs = zip(operands, wanted, strict=True)
-            operands = [copy(o, want) if want and layouts.get(o) != want else o for o, want in pairs]
+            operands = [copy(o, want) if want and layouts.get(o, Layout(o.shape)) != want else o for o, want in pairs]
         new[node] = node.with_operands(operands)
         if node in blocked:
             layouts[new[node]] = Layout(node.shape, True)
@@ -89,7 +92,14 @@ def _wanted(node: Node, blocked: bool) -> list[Layout | None]:
         return [Layout(o.shape, True) for o in node.operands]
     if blocked:
         return [None] * len(node.operands)
-    return [_channels_last(o, [index for operand, index in reads if operand is o]) for o in node.operands]
+    return [
+        _channels_last(o, [index for operand, index in reads if operand is o]) or _unfilled(o) for o in node.operands
+    ]
+
+
+def _unfilled(operand: Node) -> Layout | None:
+    """Rows, where a sum over the entries of a batch would stop in the middle of a vector."""
+    return Layout(operand.shape) if len(operand.shape) and operand.shape[0] % LANES else None
 
 
 def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | None:
@@ -109,14 +119,21 @@ def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | Non
 
 
 def _batch_size(graph: Graph) -> int | None:
-    """The first extent shared by what contractions read first, if vectors can hold it without waste."""
+    """The first extent shared by what contractions read first, if vectors can hold it without more waste than gain."""
     sizes: dict[int, int] = {}
+    gains: dict[int, float] = {}
     for node in graph.nodes:
         if is_contraction(node) and len(node.shape) >= 2:
             first = node.operands[0].shape[0]
             sizes[first] = sizes.get(first, 0) + _products(node)
-    candidates = [n for n in sizes if n % LANES == 0 and n > 0]
+            gains[first] = gains.get(first, 0) + _products(node) * (WINDOWS if _slides(node) else 1)
+    candidates = [n for n in sizes if sizes[n] * (-(-n // LANES) * LANES) <= gains[n] * n > 0]
     return max(candidates, key=lambda n: sizes[n], default=None)
+
+
+def _slides(node: Node) -> bool:
+    """Whether a contraction's summed indices move along axes of the result's: a window that slides."""
+    return any(len(ix.terms) > 1 for _, index in _recorded(node)[0] for ix in index)
 
 
 def _products(node: Node) -> int:

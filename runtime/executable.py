@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -20,7 +21,7 @@ from graphc.loops import Buffer, Kernel, TiledKernel, gathers
 from graphc.runtime import jit, pool
 from graphc.runtime.emit import emit_loops, slots, units
 from graphc.runtime.handmade import KERNELS
-from graphc.runtime.llvmtext import Builder, Module, Val, i64
+from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
 from graphc.runtime.target import Target, host
 from graphc.runtime.tiled import emit_tiled, tiled_units
 from graphc.schedule import Group, Home, MemoryPlan, Schedule
@@ -65,7 +66,7 @@ def emit(kernel: Kernel | TiledKernel | None, group: Group, buffers: dict[Node, 
         return _emit_handmade(group, buffers)
     if isinstance(kernel, TiledKernel):
         emit_tiled(module, "kernel", kernel, target)
-        count, flops = tiled_units(kernel, target), 2 * _tiled_work(kernel)
+        count, flops = tiled_units(kernel, target), 2 * tiled_work(kernel)
     else:
         emit_loops(module, "kernel", kernel)
         count, flops = units(kernel), _loop_work(kernel)
@@ -104,7 +105,7 @@ def _cost(value: object, depth: int = 0) -> int:
 _SLOW = {"exp", "log", "tanh", "sigmoid", "erf", "pow", "sin", "cos", "random_bits", "sqrt", "div"}
 
 
-def _tiled_work(kernel: TiledKernel) -> int:
+def tiled_work(kernel: TiledKernel) -> int:
     """The products that the kernel sums; terms that are left out do not count."""
     count = prod(var.extent for var in (*kernel.loops, *kernel.summed))
     for c in kernel.inside:
@@ -138,24 +139,40 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     return Code(name, text, count, node.type.size * 16, tuple(buffers[n] for n in nodes))
 
 
-def step_text(name: str, codes: Sequence[Code], checks: Sequence[bool], commits: Sequence[int]) -> str:
+def shared(codes: Sequence[Code]) -> list[bool]:
+    """For each kernel of a step, whether it is split over the pool."""
+    long_enough = sum(code.estimate for code in codes) >= STEP_NS
+    return [code.units > 1 and code.estimate >= KERNEL_NS and long_enough for code in codes]
+
+
+def step_text(
+    name: str, codes: Sequence[Code], checks: Sequence[bool], commits: Sequence[int], timed: bool = False
+) -> str:
     """The function that runs the kernels in order: `i64 step(ptr table, ptr status)`, 0 or 1 if an error was noted.
 
     The table holds every kernel's arguments one after the other, then (to, from) pairs that `commits`, in bytes, copies
-    at the end.
+    at the end. With `timed` there is a third argument, where it notes the time (a `timespec` of the monotonic clock)
+    before the first kernel and after each.
     """
     module = Module(name)
-    b = module.function(name, [("ptr", "table"), ("ptr", "status")], "i64")
-    table, status = b.args
-    long_enough = sum(code.estimate for code in codes) >= STEP_NS
+    b = module.function(name, [("ptr", "table"), ("ptr", "status"), *[("ptr", "times")] * timed], "i64")
+    table, status = b.args[:2]
+
+    def note_time(number: int) -> None:
+        if timed:
+            clock = const(time.CLOCK_MONOTONIC, "i32")
+            b.call("clock_gettime", "i32", clock, b.gep(b.args[2], 2 * number, "i64"))
+
+    note_time(0)
     at = 0
-    for code, checked in zip(codes, checks, strict=True):
+    for number, (code, checked, split) in enumerate(zip(codes, checks, shared(codes), strict=True)):
         args = b.gep(table, at, "ptr")
-        if code.units > 1 and code.estimate >= KERNEL_NS and long_enough:
+        if split:
             module.declare(code.name, "void", ["ptr", "i64", "i64"])
             b.call("graphc_parallel", "void", Val(f"@{code.name}", "ptr"), args, i64(code.units))
         elif code.units:
             b.call(code.name, "void", args, i64(0), i64(code.units))
+        note_time(number + 1)
         at += len(code.buffers) + 1
         if checked:
             with b.when(b.icmp("ne", b.load(b.gep(status, 1, "i64"), "i64"), 0)):
@@ -251,8 +268,8 @@ def build(
     """Emits every kernel and settles where each of its buffers lives."""
     target = host()
     codes = [emit(k, g, buffers, target) for k, g in zip(kernels, schedule.groups, strict=True)]
-    node_of = {buffer: node for node, buffer in buffers.items()}
-    homes = tuple(tuple(plan.homes[node_of[b]] for b in code.buffers) for code in codes)
+    owner = {buffer: schedule.owner(node) for node, buffer in buffers.items()}
+    homes = tuple(tuple(plan.homes[owner[b]] for b in code.buffers) for code in codes)
     graph = schedule.graph
     commits = []
     for target_node, value in graph.updates:
@@ -283,6 +300,10 @@ def _allocator(nbytes: int) -> Callable[[], Any]:
     """What makes new memory of so many bytes, each time it is called, as a ctypes object."""
     kind = ctypes.c_char * max(nbytes, 1)
     return kind if nbytes <= SMALL_BYTES else lambda: kind.from_buffer(_new_bytes(None, nbytes))
+
+
+observer: Callable[[Executable], int] | None = None
+"""While a profile is open, what runs a step in place of its native function (`graphc.runtime.profile`)."""
 
 
 class Executable:
@@ -345,7 +366,8 @@ class Executable:
         """
         with self._lock:
             buffers, addresses = self.bind(leaves)
-            if self._step(self._table_address, self._status_address):
+            watching = observer
+            if self._step(self._table_address, self._status_address) if watching is None else watching(self):
                 self._raise()
         if results is None:
             return list(map(Tensor.from_buffer, buffers, addresses, self.program.outputs))
@@ -374,9 +396,10 @@ class Executable:
             addresses.append(address)
         return buffers, addresses
 
-    def arguments_of(self, kernel: int) -> int:
-        """The address of a kernel's arguments in the table."""
-        return self._table_address + 8 * self._starts[kernel]
+    @property
+    def addresses(self) -> tuple[int, int]:
+        """What a step is called with: the addresses of the table and of the status block."""
+        return self._table_address, self._status_address
 
     def _raise(self) -> None:
         args, check, position, value = (int(w) for w in self._status[2:6])
