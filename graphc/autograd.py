@@ -159,18 +159,27 @@ def differentiate(
             raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
     # A fresh name for each argument: the same tensor passed twice has two gradients.
     inner, distinct = list(args), list(dict.fromkeys(positions))
+    piece = state.piece if state.trace is None and not state.tapes else None
+    mark = piece.mark() if piece is not None else None
     with Tape() as tape:
         for position in distinct:
             inner[position] = TABLE["identity"](args[position])
         value = function(*inner)
     given = [tape.entries[distinct.index(position)].result for position in positions]
     heads = _heads(value, has_aux)
-    if sens is None:
-        cts = [TABLE["broadcast_to"](Number.of(1, h.dtype), shape=h.shape) for h in heads]
-    else:
-        cts = _checked_sens(list(sens) if isinstance(sens, (tuple, list)) else [sens], heads)
     sources = given + list(weights)
-    grads = sweep(tape, heads, cts, sources)
+
+    def swept() -> list[Tensor]:
+        if sens is None:
+            cts = [TABLE["broadcast_to"](Number.of(1, h.dtype), shape=h.shape) for h in heads]
+        else:
+            cts = _checked_sens(list(sens) if isinstance(sens, (tuple, list)) else [sens], heads)
+        return sweep(tape, heads, cts, sources)
+
+    if piece is None or mark is None or sens is not None:
+        grads = swept()
+    else:
+        grads = piece.again(mark, [*heads, *sources], swept)
     return value, grads[: len(positions)], grads[len(positions) :]
 
 

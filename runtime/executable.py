@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,10 @@ _BYTE, _WORD = np.dtype(np.uint8), np.dtype(np.int64)
 
 KERNEL_NS, STEP_NS = 40_000, 1_000_000
 """Estimated times below which a kernel, and a whole step, stay on one core: waking a parked worker takes some 50 us."""
+
+BRIEF_NS = 100_000
+"""Estimated time below which a step keeps the GIL. Giving it up costs as much as the shortest steps take, and where
+another thread computes in Python it comes back only after `sys.getswitchinterval()`, 5 ms."""
 
 OPERATIONS_PER_NS, BYTES_PER_NS = 48, 15
 """What one core is taken to do for these estimates: three vectors of sixteen per nanosecond, and main memory's rate."""
@@ -287,6 +292,15 @@ _new_bytes = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_char_p, ctypes.c_ssize
 )
 """A bytearray of so many bytes whose content is not set: kernels write all of it."""
 
+SMALL_BYTES = 16_384
+"""Up to this size memory that comes set to zero is had sooner than memory that does not."""
+
+
+def _allocator(nbytes: int) -> Callable[[], Any]:
+    """What makes new memory of so many bytes, each time it is called, as a ctypes object."""
+    kind = ctypes.c_char * max(nbytes, 1)
+    return kind if nbytes <= SMALL_BYTES else lambda: kind.from_buffer(_new_bytes(None, nbytes))
+
 
 observer: Callable[[Executable], int] | None = None
 """While a profile is open, what runs a step in place of its native function (`graphc.runtime.profile`)."""
@@ -299,8 +313,9 @@ class Executable:
         self.program, self.bound = program, tuple(bound)
         jit.publish("graphc_parallel", pool.address)
         self._native = jit.compile_text(program.texts(), [program.step_name])
+        brief = sum(code.estimate for code in program.codes) < BRIEF_NS
         self._step: Callable[[int, int], int] = self._native.function(
-            program.step_name, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p
+            program.step_name, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, keeps_gil=brief
         )
         self._arena = aligned_empty((max(program.plan.arena_bytes, 1),), _BYTE)
         self._status = aligned_empty((STATUS_WORDS,), _WORD)
@@ -312,14 +327,14 @@ class Executable:
     def _fill_table(self) -> None:
         program = self.program
         self._input_slots: list[list[int]] = [[] for _ in program.schedule.graph.inputs]
-        self._output_slots: list[list[int]] = [[] for _ in program.outputs]
+        output_slots: list[list[int]] = [[] for _ in program.outputs]
         self._starts: list[int] = []
         entries: list[int] = []
         arena, status = self._arena.ctypes.data, self._status.ctypes.data
 
         def add(home: Home) -> None:
             if home.kind == "output":
-                self._output_slots[home.at].append(len(entries))
+                output_slots[home.at].append(len(entries))
             elif home.kind == "input":
                 self._input_slots[home.at].append(len(entries))
             entries.append(arena + home.at if home.kind == "arena" else 0)
@@ -334,45 +349,52 @@ class Executable:
             add(home)
         self._table = (ctypes.c_void_p * max(len(entries), 1))(*entries)
         self._table_address = ctypes.addressof(self._table)
-        self._bind_inputs(self.bound, self._arguments)
+        for tensor, at in zip(self.bound, self._input_slots[self._arguments :], strict=True):
+            for slot in at:
+                self._table[slot] = tensor.address()
         self._status_address = status
-        self._output_bytes = [max(t.nbytes, 1) for t in program.outputs]
+        self._outputs = [(_allocator(t.nbytes), at) for t, at in zip(program.outputs, output_slots, strict=True)]
 
-    def __call__(self, leaves: Sequence[Tensor]) -> list[Tensor]:
+    def __call__(self, leaves: Sequence[Tensor], results: list[Tensor] | None = None) -> list[Tensor]:
         """Runs the program on the arguments.
 
         Args:
             leaves: a tensor for each argument; or for each input, in place of those that were bound.
+            results: promised tensors that are to hold the results; new ones are made otherwise.
         Raises:
             IndexError: an index read from data is out of range; parameters and other state are as before.
         """
         with self._lock:
-            buffers = self.bind(leaves)
+            buffers, addresses = self.bind(leaves)
             watching = observer
             if self._step(self._table_address, self._status_address) if watching is None else watching(self):
                 self._raise()
-        return [Tensor.from_buffer(*b, t) for b, t in zip(buffers, self.program.outputs, strict=True)]
+        if results is None:
+            return list(map(Tensor.from_buffer, buffers, addresses, self.program.outputs))
+        for promised, buffer, address in zip(results, buffers, addresses, strict=True):
+            promised.hold(buffer, address)
+        return results
 
-    def bind(self, leaves: Sequence[Tensor]) -> list[tuple[bytearray, int]]:
-        """Puts the addresses of the arguments and of new memory for the outputs into the table; returns the latter."""
-        self._bind_inputs(leaves, 0)
-        table = self._table
-        buffers = []
-        for slots_, size in zip(self._output_slots, self._output_bytes, strict=True):
-            buffer = _new_bytes(None, size)
-            address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-            for slot in slots_:
-                table[slot] = address
-            buffers.append((buffer, address))
-        return buffers
+    def bind(self, leaves: Sequence[Tensor]) -> tuple[list[Any], list[int]]:
+        """Puts the addresses of the arguments and of new memory for the outputs into the table.
 
-    def _bind_inputs(self, tensors: Sequence[Tensor], first: int) -> None:
-        """Puts the addresses of the inputs from number `first` on into the table."""
+        Returns:
+            The memory of each output, and its address.
+        """
         table = self._table
-        for number, tensor in enumerate(tensors, first):
-            address = tensor.address()
-            for slot in self._input_slots[number]:
+        for tensor, at in zip(leaves, self._input_slots):  # inputs after the leaves stay as they were bound
+            address = tensor._address or tensor.address()
+            for slot in at:
                 table[slot] = address
+        buffers, addresses = [], []
+        for allocate, at in self._outputs:
+            buffer = allocate()
+            address = ctypes.addressof(buffer)
+            for slot in at:
+                table[slot] = address
+            buffers.append(buffer)
+            addresses.append(address)
+        return buffers, addresses
 
     @property
     def addresses(self) -> tuple[int, int]:

@@ -35,7 +35,7 @@ def same_dtype(name: str) -> Callable[..., tuple[Tensor, ...]]:
     """A coercion: the operands as Tensors of the one dtype they promote to, whatever their shapes."""
 
     def coerce(*operands: Any) -> tuple[Tensor, ...]:
-        tensors = tuple([as_tensor(name, o) for o in operands])
+        tensors = tuple([o if isinstance(o, Tensor) else as_tensor(name, o) for o in operands])
         dtype = common_dtype(name, tensors)
         return tuple([cast(t, dtype) for t in tensors])
 
