@@ -33,6 +33,7 @@ def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
     """The graph with the copies that change layouts, and the layout of every node that is not row-major when stored."""
     blocked = _blocked(graph)
     users = graph.users()
+    kept = {*graph.outputs, *(value for _, value in graph.updates)}
     layouts: dict[Node, Layout] = {}
     copies: dict[tuple[Node, Layout], Node] = {}
 
@@ -59,6 +60,8 @@ def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
         new[node] = node.with_operands(operands)
         if node in blocked:
             layouts[new[node]] = Layout(node.shape, True)
+        elif is_contraction(node) and node not in kept and (order := _stored_order(node)):
+            layouts[new[node]] = Layout(node.shape, False, order)
     outputs = tuple(copy(new[o], Layout(o.shape)) if o in blocked else new.get(o, o) for o in graph.outputs)
     updates = tuple((target, new.get(value, value)) for target, value in graph.updates)
     return replace(graph, outputs=outputs, updates=updates), layouts
@@ -114,6 +117,21 @@ def _views(node: Node, base: Node) -> Iterator[Node]:
 
 JUMPED = 128 * 1024
 """Bytes of weights from which they are copied in the order in which a convolution's gradient reads them."""
+
+
+def _stored_order(node: Node) -> tuple[int, ...]:
+    """How the gradient of a convolution's weights is best stored: with what lies across the vectors innermost.
+
+    Where the sum is short, updating the weights in the order in which the gradient is computed, which is across their
+    rows, takes longer than the gradient does; so the gradient is stored and they are updated in their own order.
+    """
+    if len(node.shape) < 3 or not _slides(node) or _products(node) > SHORT_SUM * prod(node.shape):
+        return ()
+    return (*range(1, len(node.shape)), 0) if node.shape[0] >= LANES and node.shape[-1] > 1 else ()
+
+
+SHORT_SUM = 1024
+"""Terms of a sum up to which its result is stored rather than used in an order that is not memory's."""
 
 
 def _unfilled(operand: Node) -> Layout | None:
