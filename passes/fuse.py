@@ -105,7 +105,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
             stored.add(node)
         elif all(_elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
             in_step.add(node)
-        elif not _computed_once(node, root, groups, stored):
+        elif not _computed_once(node, root, layouts.get(root, Layout(root.shape)), groups, stored):
             stored.add(node)
     depth: dict[Node, int] = {}
     for node in graph.nodes:
@@ -120,15 +120,17 @@ def _elementwise(user: Node, operand: Node) -> bool:
 
 
 def _computed_once(
-    node: Node, root: Node, groups: Mapping[Node, frozenset[Node]], stored: Collection[Node]
+    node: Node, root: Node, layout: Layout, groups: Mapping[Node, frozenset[Node]], stored: Collection[Node]
 ) -> bool:
     """Whether computing `node` where the group of `root` reads it takes no more than about computing it once.
 
     A value is computed in the outermost loop in which its index is known. So the loops down to that one, over all the
-    indices at which it is read, must not run over many more elements than it has.
+    indices at which it is read, must not run over many more elements than it has. Loops run in the order of the
+    root's memory; those over a blocked batch, for what is reduced, as in rows.
     """
     b = LoopBuilder()
-    loops = [b.var("i", n) for n in root.shape]
+    index = [b.var("i", n) for n in root.shape]
+    loops = [index[axis] for axis in layout.axes]
     found: set[tuple[Ix, ...]] = set()
     seen: dict[tuple[Node, tuple[Ix, ...]], Value] = {}
 
@@ -149,7 +151,7 @@ def _computed_once(
             return seen[member, at]
         return b.given(f"{id(member)}{at}", member.dtype, frozenset().union(*(i.variables for i in at)))
 
-    value(root, [Ix.of(v) for v in loops])
+    value(root, [Ix.of(v) for v in index])
     if "reduction" in TABLE[node.op].traits and any(not i.variables <= {*loops} for at in found for i in at):
         return False  # one reduction within another would run along two variables at once
     return sum(_iterations(loops, at) for at in found) <= MOST_WORK * prod(node.shape)
