@@ -49,7 +49,7 @@ def measure(
             with progress(report.console, workload.label):
                 first[workload.label] = workers.open(workload, dropout=False)
                 wrong[workload.label] = disagreements(workers.losses())
-                if workload.model == "cnn":
+                if workload.dropout:
                     workers.open(workload)
                 figures[workload.label] = workers.measure(rounds)
     return figures, wrong, first
