@@ -2,8 +2,8 @@
 
     python benchmarks/networks.py --torch-python /opt/torch/bin/python --networks resnet18,lstm --batches 1,32
 
-ResNet-18 for images of 32 x 32, a transformer's encoder, an LSTM, an autoencoder, and multilayer perceptrons of two
-widths, each at several batch sizes.
+Convolutional networks of all kinds, recurrent ones, transformers, generators, recommenders, perceptrons, with different
+normalisations, activations and optimizers, each at several batch sizes: `workloads.networks` lists them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     add_arguments(parser)
     parser.add_argument("--networks", default=",".join(names), help=f"some of {','.join(names)}")
     parser.add_argument("--batches", help="batch sizes (default: each network's own)")
-    parser.add_argument("--plot", metavar="FILE", help="draw the steps as bars (needs matplotlib)")
+    parser.add_argument("--plot", metavar="FILE", help="draw the ratios as bars (needs matplotlib)")
     parser.add_argument("--no-eager", action="store_true", help="leave out graphc's eager mode")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
     args = parser.parse_args(argv)
@@ -48,14 +48,14 @@ def main(argv: list[str] | None = None) -> None:
     columns = [contender.name for contender in found]
     rows = [[label, *(f"{by[n]:.2f}" if n in by else "-" for n in columns)] for label, by in first.items()]
     report.table("Time to the first step", ["s, nothing cached", *columns], rows, "Building the network included.")
+    steps = {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()}
     if args.plot:
-        from plots import bars
+        from plots import ratios
 
-        bars(args.plot, figures)
-    report.save(args, {
-        "threads": threads, "loss_disagreements": wrong, "first_step": first,
-        "steps": {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()},
-    })  # fmt: skip
+        ratios(args.plot, steps)
+    report.save(
+        args, "networks", {"threads": threads, "loss_disagreements": wrong, "first_step": first, "steps": steps}
+    )
 
 
 if __name__ == "__main__":

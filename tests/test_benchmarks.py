@@ -105,3 +105,93 @@ def test_a_step_in_graph_mode_allocates_nothing_in_numpy(layers: int) -> None:
         for _ in range(10):
             step(*batch)
     assert counted.count == 0
+
+
+def figures_of(steps: dict[str, dict[str, float]], benchmark: str, **more: Any) -> dict[str, Any]:
+    """What a benchmark would have written, with these ms per step."""
+    made = {
+        label: {name: {"ms": ms, "noisy": name == "jax jit"} for name, ms in by_name.items()}
+        for label, by_name in steps.items()
+    }
+    machine = {"cpu": "Abacus"}
+    return {"benchmark": benchmark, "machine": machine, "threads": 1, "steps": made, "first_step": {}, **more}
+
+
+PROGRAMS = figures_of(
+    {"lenet batch 32": {"graphc graph": 0.8, "graphc eager": 1.5, "torch eager": 3.6, "jax jit": 6.8}}, "programs",
+    first_step={"lenet batch 32": {"graphc graph": {"cold": 0.68, "warm": 0.31, "peak": 96 * 2**20}}},
+)  # fmt: skip
+NETWORKS = figures_of(
+    {
+        "lstm-2-layers batch 1": {"graphc graph": 1.0, "graphc eager": 8.0, "torch eager": 4.0, "torch compile": 2.0},
+        "lstm-2-layers batch 32": {"graphc graph": 4.0, "graphc eager": 8.0, "torch eager": 2.0},
+    },
+    "networks",
+)
+KERNELS = {
+    "benchmark": "kernels", "machine": {"cpu": "Abacus"}, "threads": 1,
+    "limits": {"flops": 1e11, "bytes_per_second": {"triad": {"L1": 1e11, "DRAM": 1e10}}},
+    "kernels": {
+        "matmul: 64": {"flops": 10**6, "bytes": 10**4, "graphc graph": {"ms": 0.01}, "torch eager": {"ms": 0.02}},
+        "reduction: sum": {"flops": 0, "bytes": 10**4, "graphc graph": {"ms": 0.01}, "torch eager": {"ms": 0.02}},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("modules")
+def test_report_writes_tables() -> None:
+    from report import section
+
+    text = section([PROGRAMS, NETWORKS, KERNELS], "docs/pictures")
+    assert "| ms per step | graphc, graph | graphc, eager | PyTorch eager | JAX jit | fastest other : graphc |" in text
+    assert "| LeNet-5, batch 32 | 0.8 | 1.5 | 3.6 | 6.8 ~ | 4.5x |" in text
+    assert "| LeNet-5, batch 32 | 0.68 / 0.31 s, 96 MiB | - | - | - |" in text
+    assert "ahead in 1 of 2 steps, 1.00x in the geometric mean, 0.50x at worst; in eager mode 0.25x." in text
+    assert "| lstm-2-layers | 1: 2.0x, 32: 0.50x | 1: 0.25x, 32: 0.25x |" in text
+    assert "2 single kernels, CPU time of one core, Abacus: 2 are at least as fast as PyTorch's, 2.0x in" in text
+    assert "](docs/pictures/steps.svg)" in text and "svg" not in section([PROGRAMS, NETWORKS, KERNELS])
+
+
+@pytest.mark.usefixtures("modules")
+def test_report_rewrites_its_section_alone(tmp_path: Path) -> None:
+    import report
+
+    page = tmp_path / "README.md"
+    page.write_text(f"# graphc\n\n{report.BEGIN}\nstale\n{report.END}\n\nThe end.\n")
+    figures = tmp_path / "programs.json"
+    figures.write_text(json.dumps(PROGRAMS))
+    for _ in range(2):  # the second time changes nothing
+        report.main([str(figures), "--readme", str(page), "--no-pictures"])
+        text = page.read_text()
+        assert text.startswith(f"# graphc\n\n{report.BEGIN}\n\nTraining steps")
+        assert text.endswith(f"|\n\n{report.END}\n\nThe end.\n") and "stale" not in text
+    with pytest.raises(ValueError, match="expected one"):
+        report.rewritten("nothing marked", "text")
+    report.rewritten((BENCHMARKS.parent / "README.md").read_text(), "text")  # the real page has the marks
+
+
+@pytest.mark.usefixtures("modules")
+def test_report_draws_pictures(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from report import draw
+
+    drawn = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        draw([PROGRAMS, NETWORKS, KERNELS], folder)
+        drawn.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert set(drawn[0]) == {"kernels.svg", "networks.svg", "steps.svg"}
+    assert drawn[0] == drawn[1]
+    assert b"lstm-2-layers" in drawn[0]["networks.svg"]
+    assert all(len(picture) < 100_000 for picture in drawn[0].values())
+
+
+@pytest.mark.usefixtures("modules")
+def test_every_network_has_data() -> None:
+    from workloads import Workload, networks
+
+    labels = [workload.label for workload in networks()]
+    assert len(labels) == len(set(labels))
+    for workload in networks([2]):
+        assert Workload.from_json(json.loads(json.dumps(workload.to_json()))) == workload
+        x, y = workload.batches(1)[0]
+        assert x.shape == (2, *workload.inputs) and y.shape[0] == 2

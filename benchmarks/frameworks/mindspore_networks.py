@@ -257,7 +257,7 @@ class TextCNN(nn.Cell):
 
     def construct(self, x: Any) -> Any:
         x = self.embedding(x).swapaxes(1, 2)
-        pooled = [ops.relu(layer(x)).max(2) for layer in self.convs]
+        pooled = [ops.amax(ops.relu(layer(x)), 2) for layer in self.convs]
         return self.head(self.dropout(ops.cat(pooled, 1)))
 
 

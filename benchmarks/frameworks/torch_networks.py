@@ -247,7 +247,7 @@ class TextCNN(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.embedding(x).transpose(1, 2)
-        pooled = [F.relu(layer(x)).amax(2) for layer in self.convs]
+        pooled = [torch.amax(F.relu(layer(x)), 2) for layer in self.convs]
         return self.head(self.dropout(torch.cat(pooled, 1)))
 
 
