@@ -113,10 +113,9 @@ def ratios(path: str | Path, steps: Steps) -> None:
     lines = sorted(found.items(), key=lambda line: math.prod(line[1].values()) ** (1 / len(line[1])))
     figure, axes = plt.subplots(figsize=(7.5, 0.8 + 0.17 * len(lines)))
     for row, (_, by_batch) in enumerate(lines):
-        axes.plot([min(by_batch.values()), max(by_batch.values())], [row, row], color="0.8", zorder=1)
+        axes.plot([min(by_batch.values()), max(by_batch.values())], [row, row], color="0.9", linewidth=3, zorder=1)
         for batch, ratio in by_batch.items():
             color = "C0" if ratio >= 1 else "C3"
-            axes.plot(ratio, row, "o", color="white", markersize=8, zorder=2)
             axes.text(ratio, row, batch, color=color, fontsize=7, ha="center", va="center")
     axes.axvline(1, color="black", linewidth=1, zorder=0)
     axes.set_xscale("log", base=2)

@@ -60,9 +60,10 @@ def _programs(result: Results, pictures: str) -> list[str]:
     for label, by_name in result["steps"].items():
         best = _best(by_name)
         cells = [_cell(by_name.get(name)) for name in names]
-        rows.append([TITLES.get(label, label), *cells, _times(best / by_name[OURS]["ms"]) if best else "-"])
-    columns = ["ms per step", *(HEADINGS[name] for name in names), "fastest other : graphc"]
-    measured = f"Training steps (batch in, parameters updated), {_conditions(result)}:"
+        rows.append([TITLES.get(label, label), *cells, *([_times(best / by_name[OURS]["ms"])] if best else [])])
+    columns = ["ms per step", *(HEADINGS[name] for name in names)]
+    columns += ["fastest other : graphc"] * (len(rows[0]) > len(columns))
+    measured = f"Training steps (batch in, parameters updated), {_conditions(result)}; ~ marks noisy figures:"
     if result["threads"] != 1:
         return [measured, markdown_table(columns, rows)]
     parts = [measured, markdown_table(columns, rows), *_first_steps(result, names)]
@@ -85,21 +86,21 @@ def _first_steps(result: Results, names: Sequence[str]) -> list[str]:
 
 
 def _networks(result: Results, pictures: str) -> list[str]:
-    ratios: dict[str, list[tuple[str, float, float]]] = {}
+    ratios: dict[str, list[tuple[int, float, float]]] = {}
     for label, by_name in result["steps"].items():
         name, _, batch = label.rpartition(" batch ")
         best, eagerly = _best(by_name), by_name.get("graphc eager")
         if best and OURS in by_name:
-            row = (batch, best / by_name[OURS]["ms"], best / eagerly["ms"] if eagerly else 0.0)
+            row = (int(batch), best / by_name[OURS]["ms"], best / eagerly["ms"] if eagerly else 0.0)
             ratios.setdefault(name, []).append(row)
     graph = [ratio for found in ratios.values() for _, ratio, _ in found]
     eager = [ratio for found in ratios.values() for _, _, ratio in found if ratio]
     if not graph:
         return []
-    rows = [
-        [name, *(", ".join(f"{batch}: {_times(values[i])}" for batch, *values in found if values[i]) for i in (0, 1))]
-        for name, found in ratios.items()
-    ]
+    rows = []
+    for name, measured in ratios.items():
+        modes = ([f"{row[0]}: {_times(row[i])}" for row in sorted(measured) if row[i]] for i in (1, 2))
+        rows.append([name, *map(", ".join, modes)])
     text = (
         f"Other networks, {_conditions(result)}: how many times as long the faster of PyTorch's modes takes. "
         f"In graph mode graphc is ahead in {sum(r >= 1 for r in graph)} of {len(graph)} steps, "

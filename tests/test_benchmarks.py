@@ -195,3 +195,35 @@ def test_every_network_has_data() -> None:
         assert Workload.from_json(json.loads(json.dumps(workload.to_json()))) == workload
         x, y = workload.batches(1)[0]
         assert x.shape == (2, *workload.inputs) and y.shape[0] == 2
+
+
+def names_of_networks() -> list[str]:
+    """Every network of `workloads.networks`."""
+    script = "from workloads import networks; print(*dict.fromkeys(w.name for w in networks()))"
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=BENCHMARKS, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", names_of_networks())
+def test_networks_learn_alike_in_both_modes(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setenv("BENCHMARK_FRAMEWORK", "graphc")
+    from frameworks.mindspore_api import Session
+    from workloads import networks
+
+    if name in ("mlp-4096", "transformer-256x4", "resnet18"):
+        pytest.skip("takes long, and differs from others only in size")
+    workload = next(w for w in networks([3]) if w.name == name)
+    (batch,) = workload.batches(1)
+    losses = []
+    for variant in ("graph", "eager"):
+        session = Session(workload, variant, 1, dropout=True)
+        found = []
+        for _ in range(3):
+            session.step(*batch)
+            found.append(session.sync())
+        losses.append(found)
+    assert losses[0] == losses[1]
+    assert all(np.isfinite(losses[0])) and losses[0][0] != losses[0][-1]
