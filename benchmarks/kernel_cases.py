@@ -25,7 +25,7 @@ class Case:
         setup: for each framework, statements that are executed first.
         flops: multiplications and additions that it takes; 0 where it is bound by memory.
         nbytes: bytes that it must read and write.
-        traffic: the kind of traffic its limit is measured by (`limits.KINDS`).
+        traffic: the kind of traffic its limit is measured by (`graphc.runtime.limits.KINDS`).
     """
 
     family: str

@@ -25,7 +25,8 @@ from harness import (
     thread_count,
 )
 from kernel_cases import Case, cases
-from limits import Limits, measure_limits
+
+from graphc.runtime.limits import Limits, measure
 
 THEIRS = "torch eager"
 KEEP_MEMORY = {
@@ -75,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(f"--families: expected some of {', '.join(families)}, got {', '.join(sorted(unknown))}")
 
     report, pythons = Report(), interpreters(args)
-    limits = measure_limits()
+    limits = measure()
     print_limits(report, limits)
     found = [c for c in CONTENDERS if c.name in (OURS, THEIRS) and c.framework in pythons]
     results: dict[str, Any] = {}

@@ -34,6 +34,7 @@ from graphc.parallel import (
     reset_auto_parallel_context,
     set_auto_parallel_context,
 )
+from graphc.profile import profile
 from graphc.random import get_seed, set_seed
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
 from graphc.tensor import Parameter, ParameterTuple, Tensor, from_numpy, is_tensor, tensor
@@ -78,6 +79,7 @@ __all__ = [
     "mutable",
     "nn",
     "ops",
+    "profile",
     "pytype_to_dtype",
     "reset_auto_parallel_context",
     "save_checkpoint",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from graphc.dispatch import located, state
-from graphc.op import TABLE, Op
+from graphc.op import TABLE, Later, Op
 from graphc.tensor import Number, Parameter, Tensor
 
 
@@ -66,38 +66,76 @@ class Tape:
 def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources: Sequence[Tensor]) -> list[Tensor]:
     """The cotangents of `sources`, given those of `outputs`; zeros for a source that no output depends on.
 
-    Contributions to one tensor are added in the reverse of the order in which the program used it.
+    Contributions to one tensor are added in the reverse of the order in which the program used it; those that are made
+    better together (`Later`) are.
     """
     wanted = {id(source) for source in sources}
-    entries = [*tape.before, *tape.entries]
-    for entry in entries:
-        if entry.op.vjp is not None and not wanted.isdisjoint(map(id, entry.operands)):
+    uses: dict[int, int] = {}  # of a wanted tensor, those still to be swept
+    entries = []
+    for entry in (*tape.before, *tape.entries):
+        used = [id(o) for o in entry.operands if id(o) in wanted]
+        if entry.op.vjp is not None and used:
+            entries.append(entry)
             wanted.add(id(entry.result))
-    found: dict[int, Tensor] = {}
+            for name in used:
+                uses[name] = uses.get(name, 0) + 1
+    found: dict[int, list[Tensor | Later]] = {}
     for output, given in zip(outputs, cts, strict=True):
-        _accumulate(found, output, given)
+        found.setdefault(id(output), []).append(given)
     trace = state.trace
     outer = trace.forward if trace is not None else None
     try:
         for entry in reversed(entries):
-            ct, vjp = found.get(id(entry.result)), entry.op.vjp
-            if ct is None or vjp is None or id(entry.result) not in wanted:
-                continue
-            if trace is not None:
-                trace.forward = entry.result._node  # what is recorded now is part of its derivative
-            parts = vjp(ct, entry.result, *entry.operands, **entry.attrs)
+            assert entry.op.vjp is not None
+            parts: Sequence[Any] = (None,) * len(entry.operands)
+            if id(entry.result) in found:
+                if trace is not None:
+                    trace.forward = entry.result._node  # what is recorded now is part of its derivative
+                ct = _total(found, entry.result)
+                parts = entry.op.vjp(ct, entry.result, *entry.operands, **entry.attrs)
             for operand, part in zip(entry.operands, parts, strict=True):
-                if part is not None and id(operand) in wanted:
-                    _accumulate(found, operand, part if isinstance(part, Tensor) else part())
+                name = id(operand)
+                if name in wanted:
+                    uses[name] -= 1
+                    if part is not None:
+                        made = part if isinstance(part, (Tensor, Later)) else part()
+                        found.setdefault(name, []).append(made)
+                    if not uses[name] and name in found:
+                        _total(found, operand)  # as early as can be: what it is made of need not be kept
     finally:
         if trace is not None:
             trace.forward = outer
-    return [found[id(s)] if id(s) in found else _zeros_like(s) for s in sources]
+    return [_total(found, s) if id(s) in found else _zeros_like(s) for s in sources]
 
 
-def _accumulate(found: dict[int, Tensor], tensor: Tensor, ct: Tensor) -> None:
-    earlier = found.get(id(tensor))
-    found[id(tensor)] = ct if earlier is None else TABLE["add"](earlier, ct)
+def _total(found: dict[int, list[Tensor | Later]], tensor: Tensor) -> Tensor:
+    """The sum of the contributions to a tensor's cotangent, which takes their place."""
+    parts = found[id(tensor)]
+    alike: dict[Any, list[Later]] = {}
+    for part in parts:
+        if isinstance(part, Later):
+            alike.setdefault(part.kind, []).append(part)
+    total: Tensor | None = None
+    for part in parts:
+        term: Tensor | None
+        if isinstance(part, Later):
+            group = alike[part.kind]
+            joined = group[0].joined(group[::-1]) if len(group) >= FEWEST_JOINED and group[0] is part else None
+            if joined is not None:
+                group.clear()  # made with the first
+            elif not group:
+                continue
+            term = joined if joined is not None else part()
+        else:
+            term = part
+        total = term if total is None else TABLE["add"](total, term)
+    assert total is not None
+    found[id(tensor)] = [total]
+    return total
+
+
+FEWEST_JOINED = 3
+"""The fewest contributions that are made together; two are a sum in the second one's kernel."""
 
 
 def _zeros_like(tensor: Tensor) -> Tensor:
@@ -121,18 +159,27 @@ def differentiate(
             raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
     # A fresh name for each argument: the same tensor passed twice has two gradients.
     inner, distinct = list(args), list(dict.fromkeys(positions))
+    piece = state.piece if state.trace is None and not state.tapes else None
+    mark = piece.mark() if piece is not None else None
     with Tape() as tape:
         for position in distinct:
             inner[position] = TABLE["identity"](args[position])
         value = function(*inner)
     given = [tape.entries[distinct.index(position)].result for position in positions]
     heads = _heads(value, has_aux)
-    if sens is None:
-        cts = [TABLE["broadcast_to"](Number.of(1, h.dtype), shape=h.shape) for h in heads]
-    else:
-        cts = _checked_sens(list(sens) if isinstance(sens, (tuple, list)) else [sens], heads)
     sources = given + list(weights)
-    grads = sweep(tape, heads, cts, sources)
+
+    def swept() -> list[Tensor]:
+        if sens is None:
+            cts = [TABLE["broadcast_to"](Number.of(1, h.dtype), shape=h.shape) for h in heads]
+        else:
+            cts = _checked_sens(list(sens) if isinstance(sens, (tuple, list)) else [sens], heads)
+        return sweep(tape, heads, cts, sources)
+
+    if piece is None or mark is None or sens is not None:
+        grads = swept()
+    else:
+        grads = piece.again(mark, [*heads, *sources], swept)
     return value, grads[: len(positions)], grads[len(positions) :]
 
 

@@ -18,8 +18,10 @@ from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
 from graphc.passes.cse import cse
 from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
+from graphc.passes.join import join
 from graphc.passes.layout import layout
 from graphc.passes.lower import lower
+from graphc.passes.narrow import narrow
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.plan_memory import plan_memory
 from graphc.passes.simplify import simplify
@@ -29,7 +31,7 @@ from graphc.tensor import Tensor
 if TYPE_CHECKING:
     from graphc.runtime.executable import Executable, Program
 
-GRAPH_PASSES = (simplify, cse, fold, own_outputs)
+GRAPH_PASSES = (simplify, narrow, cse, fold, own_outputs)
 """Graph in, graph out, in this order; each result is verified."""
 
 
@@ -47,7 +49,9 @@ def stage_texts(graph: Graph) -> Iterator[tuple[str, str]]:
         yield name, text() if callable(text) else str(text)
 
 
-STAGES = ("traced", *(p.__name__ for p in GRAPH_PASSES), "layout", "schedule", "memory", "kernels", "llvm", "asm")
+STAGES = (
+    "traced", *(p.__name__ for p in GRAPH_PASSES), "layout", "join", "schedule", "memory", "kernels", "llvm", "asm",
+)  # fmt: skip
 """The names under which stages are dumped."""
 
 
@@ -62,6 +66,8 @@ def _stages(graph: Graph) -> Iterator[tuple[str, Any, Any]]:
         yield graph_pass.__name__, graph, graph
     graph, layouts = layout(graph)
     yield "layout", verify(graph, infer_node), graph
+    graph, layouts = join(graph, layouts)
+    yield "join", verify(graph, infer_node), graph
     schedule = fuse(graph, layouts)
     yield "schedule", schedule, schedule
     plan = plan_memory(schedule)
@@ -80,7 +86,10 @@ def _buffers(schedule: Schedule) -> dict[Node, Buffer]:
 
     names = node_names(schedule.graph)
     nodes = dict.fromkeys([*schedule.graph.inputs, *(s for g in schedule.groups for s in g.stores)])
-    return {n: Buffer(names[n][1:], n.dtype, schedule.layout(n).elements) for n in nodes}
+    made = {
+        n: Buffer(names[n][1:], n.dtype, schedule.layout(n).elements) for n in nodes if schedule.owner(n) is n
+    }
+    return {n: made[schedule.owner(n)] for n in nodes}
 
 
 def _kernels_text(schedule: Schedule, kernels: Sequence[Any]) -> str:

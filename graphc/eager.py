@@ -7,7 +7,8 @@ nobody holds by then is not computed.
 A piece that comes for the first time runs op by op, unless that has many kernels to compile; one that was here before
 runs as a compiled graph. Nobody can tell the difference: op by op and compiled give the same bits. A piece is known
 again while it is noted: what was noted so far stands in a tree, in which an edge is an op with its operands, and
-`Step`s are the nodes.
+`Step`s are the nodes. A sweep of gradients follows from the steps before it, so that one that was noted there before is
+noted at once (`Piece.again`), and its vjps are not called.
 
     with in_one_piece(net):
         y = net.construct(x)        # noted
@@ -24,7 +25,7 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -64,10 +65,11 @@ class Step:
         operands: for each the number of the step that made it, or ~k for leaf k of the piece; of a write the leaf that
             is written and the value.
         after: the steps that came next so far, by op, attributes and operands.
+        stretches: several steps that came next at once so far, by what asked for them.
         endings: where a piece ended here: by the numbers of the steps whose results were needed.
     """
 
-    __slots__ = ("after", "attrs", "before", "endings", "loc", "op", "operands", "type")
+    __slots__ = ("after", "attrs", "before", "endings", "loc", "op", "operands", "stretches", "type")
 
     def __init__(
         self, before: Step | None, op: Op | None, operands: tuple[int, ...], attrs: dict[str, Any], type_: TensorType,
@@ -75,6 +77,7 @@ class Step:
     ) -> None:
         self.before, self.op, self.operands, self.attrs, self.type, self.loc = before, op, operands, attrs, type_, loc
         self.after: dict[Hashable, Step] = {}
+        self.stretches: dict[Hashable, Stretch] = {}
         self.endings: dict[tuple[int, ...], Ending] = {}
 
     def path(self) -> list[Step]:
@@ -85,6 +88,22 @@ class Step:
             steps.append(step)
             step = step.before
         return steps[::-1]
+
+
+class Stretch(NamedTuple):
+    """Steps that always follow one another.
+
+    Attributes:
+        last: the last of them.
+        length: how many they are.
+        numbers: the leaves that they bring, all Python numbers.
+        results: the number and the type of each result.
+    """
+
+    last: Step
+    length: int
+    numbers: tuple[Number, ...]
+    results: tuple[tuple[int, TensorType], ...]
 
 
 class Root(Step):
@@ -292,6 +311,72 @@ class Piece:
             if len(self._made) >= self._most:
                 self.run()
             return tensor
+
+    def mark(self) -> tuple[object, int]:
+        """Where the piece is: the run that is being noted, and how many steps of it."""
+        return self._made, len(self._made)
+
+    def again(
+        self, since: tuple[object, int], operands: Sequence[Tensor], make: Callable[[], list[Tensor]]
+    ) -> list[Tensor]:
+        """What `make()` returns; it is not called where it is known to note the steps that it noted before.
+
+        Args:
+            since: a mark; what `make` does depends on nothing but the steps since then and on the operands.
+            operands: what it reads.
+        """
+        begun, start = since
+        with self._lock:
+            step, made, count, leaves = self._at, self._made, len(self._made), len(self._leaves)
+            if made is not begun:  # it has run, and nothing tells what was noted before
+                return make()
+            key = start, self._origins(operands)
+            stretch = step.stretches.get(key)
+            if stretch is not None and count + stretch.length < self._most:
+                return self._noted(stretch)
+            found = make()
+            numbers = tuple(leaf for leaf in self._leaves[leaves:] if type(leaf) is Number)
+            if (
+                made is self._made
+                and len(numbers) == len(self._leaves) - leaves
+                and all(tensor._promise is self and tensor._place >= count for tensor in found)
+            ):
+                results = tuple((tensor._place, tensor.type) for tensor in found)
+                step.stretches[key] = Stretch(self._at, len(made) - count, numbers, results)
+            return found
+
+    def _origins(self, tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
+        """For each tensor the number of the step that made it, or ~k if it is leaf k.
+
+        Of those that no step has read all that matters is the type, and which of them are one.
+        """
+        origins: list[Hashable] = list(map(self._origin, tensors))
+        if None in origins:
+            first: dict[int, int] = {}
+            for k, tensor in enumerate(tensors):
+                if origins[k] is None:
+                    origins[k] = tensor.type, first.setdefault(id(tensor), k)
+        return tuple(origins)
+
+    def _origin(self, tensor: Tensor) -> int | None:
+        if tensor._promise is self:
+            return tensor._place
+        leaf = self._written.get(id(tensor))
+        return self._known.get(id(tensor)) if leaf is None else leaf
+
+    def _noted(self, stretch: Stretch) -> list[Tensor]:
+        """The results of steps that are noted at once."""
+        for number in stretch.numbers:
+            self._known[id(number)] = ~len(self._leaves)
+            self._leaves.append(number)
+        self._at = stretch.last
+        self._made += [_nobody] * stretch.length
+        tensors: dict[int, Tensor] = {}
+        for place, type_ in stretch.results:
+            if place not in tensors:
+                tensors[place] = Tensor.promised(type_, self, place)
+                self._made[place] = weakref.ref(tensors[place])
+        return [tensors[place] for place, _ in stretch.results]
 
     def value_of(self, parameter: Parameter) -> Tensor:
         """What the Parameter holds now, whatever is written to it later."""

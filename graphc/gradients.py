@@ -40,15 +40,14 @@ class GradientFunction:
         self._updates = Updates()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        nested = state.trace is not None or state.piece is not None or bool(state.tapes)
-        now = nested or context.get_context("mode") == context.PYNATIVE_MODE
-        args, kwargs = with_tensors((args, kwargs), copy=not now)
+        nested = state.trace is not None or state.piece is not None or state.tapes
+        if not nested and context.get_context("mode") == context.GRAPH_MODE:
+            return defer(self, args, kwargs)
+        args, kwargs = with_tensors((args, kwargs))
         if nested:
             return self.differentiate(*args, **kwargs)
-        if now:
-            with in_one_piece(self.fn):
-                return self.differentiate(*args, **kwargs)
-        return defer(self, args, kwargs)
+        with in_one_piece(self.fn):
+            return self.differentiate(*args, **kwargs)
 
     def with_update(self, optimizer: Optimizer) -> Jitted:
         """This function followed by the optimizer's step with its gradients, compiled as one."""

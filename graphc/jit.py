@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphc import context
 from graphc.dispatch import state
-from graphc.tensor import Tensor, settle
+from graphc.tensor import Tensor, from_numpy, settle
 from graphc.trace import Traced, flatten, trace, with_tensors
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Compiled:
 
     def __init__(self, traced: Traced) -> None:
         self.traced = traced
+        self.results = [output.type for output in traced.graph.outputs]
         self.structure = context.structure()
 
     @functools.cached_property
@@ -48,11 +51,12 @@ class Compiled:
             self.structure = context.structure()
         return True
 
-    def __call__(self, leaves: list[Tensor]) -> Any:
-        results = self.executable(leaves)
+    def run(self, leaves: list[Tensor], results: list[Tensor] | None = None) -> list[Tensor]:
+        """The results, in the tensors given for them if there are such; arguments may change."""
+        results = self.executable(leaves, results)
         if self.traced.changed:
             self.traced.assign(leaves, results)
-        return self.traced.rebuild(results)
+        return results
 
 
 class Jitted:
@@ -63,6 +67,7 @@ class Jitted:
         called = name or getattr(function, "__name__", type(function).__name__).strip("<>")
         self.name = re.sub(r"[^\w.]", "_", called)  # it names graphs and folders of dumps
         self.cache: dict[Hashable, Compiled] = {}
+        self._last: tuple[Hashable, Compiled | None] = None, None  # comparing with the last key beats hashing it
         self._earlier: dict[Hashable, list[Compiled]] = {}
         self._last_key: Hashable = None
         self._in_a_row = 0
@@ -74,8 +79,9 @@ class Jitted:
                 state.trace.enter(self.function)
             return self.function(*args, **kwargs)  # part of a larger graph, or of a derivative
         settle()
-        entry, leaves = self.lookup(args, kwargs)
-        return entry(leaves)
+        key, leaves, args, kwargs = signature(args, kwargs)
+        entry = self.entry(key, args, kwargs)
+        return entry.traced.rebuild(entry.run(leaves))
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method: one compiled function per instance."""
@@ -88,16 +94,20 @@ class Jitted:
 
     def lookup(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, list[Tensor]]:
         """What is compiled for arguments like these (traced now if need be), and the tensors among them."""
-        leaves: list[Tensor] = []
-        if kwargs or not _all_tensors(args):
-            args, kwargs = with_tensors((args, kwargs))
-        key = flatten((args, kwargs), leaves)[0] if kwargs or not _all_tensors(args) else _types(args, leaves)
-        entry = self.cache.get(key)
+        key, leaves, args, kwargs = signature(args, kwargs)
+        return self.entry(key, args, kwargs), leaves
+
+    def entry(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
+        """What is compiled for arguments of this signature, traced now if need be."""
+        last, entry = self._last
+        if last != key:
+            entry = self.cache.get(key)
         if entry is None or not entry.still_valid():
             entry = self.cache[key] = self._earlier_one(key) or self._traced(key, args, kwargs)
         else:
             self._in_a_row = 0
-        return entry, leaves
+        self._last = key, entry
+        return entry
 
     def _earlier_one(self, key: Hashable) -> Compiled | None:
         """An entry that did not hold for a while and does again (a network back in training mode)."""
@@ -132,6 +142,37 @@ class Jitted:
             )
 
 
+def signature(
+    args: tuple[Any, ...], kwargs: dict[str, Any], copy: bool = False
+) -> tuple[Hashable, list[Tensor], tuple[Any, ...], dict[str, Any]]:
+    """What tells a call from calls that need another trace.
+
+    Args:
+        copy: the values of arrays are needed later, when the program may have changed them.
+    Returns:
+        A key; the tensors among the arguments; and the arguments, with Tensors in the place of arrays.
+    """
+    parts: list[Hashable] = []
+    leaves: list[Tensor] = []
+    given: list[Any] = []
+    for value in args:
+        kind = type(value)
+        if kind is np.ndarray:
+            value = from_numpy(value.copy() if copy else value)
+        elif kind is not Tensor:
+            value = with_tensors(value, copy)
+            parts.append(flatten(value, leaves)[0])
+            given.append(value)
+            continue
+        parts.append(value.type)
+        leaves.append(value)
+        given.append(value)
+    if not kwargs:
+        return tuple(parts), leaves, tuple(given), kwargs
+    kwargs = with_tensors(kwargs, copy)
+    return (tuple(parts), flatten(kwargs, leaves)[0]), leaves, tuple(given), kwargs
+
+
 def signature_text(key: Hashable) -> str:
     """A signature as text: tensors as their types, other arguments as they are."""
     if not isinstance(key, tuple):
@@ -143,15 +184,6 @@ def signature_text(key: Hashable) -> str:
         if key[0] in (tuple, list):
             return "(" + ", ".join(filter(None, map(signature_text, items))) + ")"
     return "(" + ", ".join(map(signature_text, key)) + ")"
-
-
-def _all_tensors(args: tuple[Any, ...]) -> bool:
-    return all(type(a) is Tensor for a in args)
-
-
-def _types(args: tuple[Tensor, ...], leaves: list[Tensor]) -> Hashable:
-    leaves.extend(args)
-    return tuple(a.type for a in args)
 
 
 def jit(

@@ -18,7 +18,8 @@ being traced (`graphc.dispatch`). `TABLE` holds every op by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphc.ir import Node, TensorType
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from graphc.tensor import Tensor
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+Places = Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
 
 TABLE: dict[str, Op] = {}
 _apply: Callable[[Op, tuple[Any, ...], dict[str, Any]], Tensor] | None = None
@@ -48,11 +51,16 @@ class Op:
             elsewhere the op's own compiled kernel runs.
         coerce: makes the operands of a call agree (promotion, broadcasting) before `infer` sees them.
         vjp: `(ct, result, *operands, **attrs)` to one cotangent per operand: a Tensor, None where there is none, or a
-            function of no arguments that makes one (for what is costly and perhaps not needed).
+            function of no arguments that makes one (for what is costly and perhaps not needed): a `Later` where the
+            sum of several is better made at once.
         lower: `(b, index, *readers, **attrs)` to the element of the result at `index`.
         kernel: the name of a hand-made kernel for what loops over elements do badly.
+        places: of an op that `joins` its operands, where each lies in the result: `(*types, **attrs)` to a pair for
+            each operand, its first index along each axis and the steps between neighbours.
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
-            `view` (data movement only), `margin` (a view that surrounds its first operand with its second),
+            `view` (data movement only), `margin` (a view that surrounds its first operand with its second), `reshape`
+            (a view of the same elements in the same order), `permutes` (a view with its axes in another order), `joins`
+            (a view of operands side by side, see `places`),
             `reduction`, `contraction`, `random`, `checks` (may raise at run time).
     """
 
@@ -65,6 +73,7 @@ class Op:
         self.vjp: Callable[..., tuple[Any, ...]] | None = None
         self.lower: Callable[..., Any] | None = None
         self.kernel: str | None = None
+        self.places: Callable[..., Places] | None = None
         self.defaults = dict(getattr(meaning, "__kwdefaults__", None) or {})  # a ufunc has none
         self.__doc__ = meaning.__doc__
         self.__name__ = name
@@ -77,6 +86,10 @@ class Op:
         self.lower = function
         return function
 
+    def def_places(self, function: Function) -> Function:
+        self.places = function
+        return function
+
     def def_kernel(self, name: str) -> str:
         self.kernel = name
         return name
@@ -87,6 +100,29 @@ class Op:
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
+
+
+@dataclass(frozen=True)
+class Later:
+    """A cotangent that is made when it is called: `op(*operands, **attrs)`.
+
+    Where a tensor is used several times (a weight by every step of a recurrent network, a sequence by its slices), its
+    cotangent is the sum of several alike. `joined` makes that sum of what they are made of, in the order in which the
+    program used the tensor; it returns None where adding them up is as well.
+    """
+
+    op: Callable[..., Tensor]
+    operands: tuple[Tensor, ...]
+    attrs: dict[str, Any]
+    joined: Callable[[Sequence[Later]], Tensor | None]
+
+    def __call__(self) -> Tensor:
+        return self.op(*self.operands, **self.attrs)
+
+    @property
+    def kind(self) -> Hashable:
+        """The same for those that `joined` may be asked to join."""
+        return self.joined, getattr(self.op, "name", self.op)
 
 
 def define_op(

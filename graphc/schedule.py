@@ -18,6 +18,10 @@ LANES = 16
 """How many images of a batch lie side by side in the batch-blocked layout; a vector of floats on the widest target."""
 
 
+FAR = 64
+"""Elements: neighbours whose distance is a multiple of it meet in few sets of the first-level cache."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a tensor lies in memory.
@@ -27,11 +31,13 @@ class Layout:
         blocked: `[N/16, ..., 16]`: sixteen entries of the first (batch) axis innermost, so that a vector holds the same
             element of sixteen images and no other axis needs padding (the first is filled up to a multiple of 16).
         order: otherwise the axes from the outermost to the innermost; row-major if empty.
+        within: where it lies inside the memory of another value, if it does.
     """
 
     shape: tuple[int, ...]
     blocked: bool = False
     order: tuple[int, ...] = ()
+    within: Window | None = None
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -39,23 +45,62 @@ class Layout:
         return self.order or tuple(range(len(self.shape)))
 
     @property
+    def extents(self) -> tuple[int, ...]:
+        """Of the memory, outermost first, with what is left free so that neighbours do not meet in the cache."""
+        if self.blocked:
+            blocks, channels, plane = -(-self.shape[0] // LANES), prod(self.shape[1:2]), prod(self.shape[2:])
+            return blocks, channels, plane + (plane * LANES % FAR == 0), LANES
+        found = tuple(self.shape[a] for a in self.axes)
+        return (*found[:-1], found[-1] + LANES * (found[-1] % FAR == 0)) if self.order else found
+
+    @property
     def elements(self) -> int:
-        if not self.blocked:
-            return prod(self.shape)
-        return -(-self.shape[0] // LANES) * LANES * prod(self.shape[1:])
+        return prod(self.extents)
 
     def address(self, index: Sequence[IxLike]) -> Ix:
         """The offset, in elements, of the element at `index`."""
+        if self.within:
+            return self.within.address(index, self.shape)
         if not self.blocked:
-            return ravel([index[a] for a in self.axes], [self.shape[a] for a in self.axes])
-        image = Ix.of(index[0])
-        block = ravel([image // LANES, *index[1:]], (-(-self.shape[0] // LANES), *self.shape[1:]))
-        return block * LANES + image % LANES
+            return ravel([index[a] for a in self.axes], self.extents)
+        image, channel = Ix.of(index[0]), (*index[1:2], 0)[0]
+        return ravel([image // LANES, channel, ravel(index[2:], self.shape[2:]), image % LANES], self.extents)
+
+    def walks_like(self, other: Layout) -> bool:
+        """Whether the memory of both, of one shape, is walked through in the same order."""
+        return (self.shape, self.blocked, self.order) == (other.shape, other.blocked, other.order)
 
     def __str__(self) -> str:
+        inside = f" {self.within}" if self.within else ""
         if self.blocked:
-            return f"[{self.shape[0]}/{LANES},{','.join(map(str, (*self.shape[1:], LANES)))}]"
-        return f"axes {self.order}" if self.order else "rows"
+            return f"[{self.shape[0]}/{LANES},{','.join(map(str, (*self.shape[1:], LANES)))}]{inside}"
+        return f"axes {self.order}" if self.order else f"rows{inside}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The place of a value inside another one, `whole`, of which it is a part.
+
+    Attributes:
+        layout: that of the whole.
+        begin, step: the index of the part's first element, and the steps to its neighbours.
+        shape: the part's as the whole sees it: its own, or one that it is reshaped to.
+    """
+
+    whole: Node
+    layout: Layout
+    begin: tuple[int, ...]
+    step: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    def address(self, index: Sequence[IxLike], shape: tuple[int, ...]) -> Ix:
+        """The offset in the whole's memory of the part's element at `index`, the part being of `shape`."""
+        seen = index if shape == self.shape else unravel(ravel(index, shape), self.shape)
+        return self.layout.address([Ix.of(i) * s + lo for i, lo, s in zip(seen, self.begin, self.step, strict=True)])
+
+    def __str__(self) -> str:
+        steps = f" by {list(self.step)}" if any(s != 1 for s in self.step) else ""
+        return f"at {list(self.begin)}{steps}"
 
 
 def ravel(index: Sequence[IxLike], shape: Sequence[int]) -> Ix:
@@ -85,12 +130,14 @@ class Group:
         stores: those that are written to memory, of one shape.
         contraction: the node whose result the others are an epilogue of, where the group is tiled.
         handmade: the name of the hand-made kernel, where it is one (of a single node).
+        joined: whether it is a concatenation whose parts are computed inside it, so that nothing is left to do.
     """
 
     nodes: tuple[Node, ...]
     stores: tuple[Node, ...]
     contraction: Node | None = None
     handmade: str | None = None
+    joined: bool = False
 
     @property
     def name(self) -> str:
@@ -110,6 +157,12 @@ class Schedule:
     def layout(self, node: Node) -> Layout:
         return self.layouts.get(node) or Layout(node.shape)
 
+    def owner(self, node: Node) -> Node:
+        """The stored value in whose memory the node's lies: its own, as a rule."""
+        while within := self.layout(node).within:
+            node = within.whole
+        return node
+
     def reads(self, group: Group) -> tuple[Node, ...]:
         """The stored values and inputs that the group reads, in order of first use."""
         own = set(group.nodes)
@@ -122,6 +175,7 @@ class Schedule:
         lines = [f"schedule {self.graph.name} {{"]
         for number, group in enumerate(self.groups):
             kind = "tiled" if group.contraction else "handmade" if group.handmade else "loops"
+            kind = "joined" if group.joined else kind
             computes = ", ".join(f"{names[n]} {n.op}" for n in group.nodes if n.op != "constant")
             lines.append(f"  group {number} {kind} {group.name} {{")
             lines.append(f"    computes {computes}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from graphc.autograd import Tape
+    from graphc.deferred import Deferred
     from graphc.eager import Piece
     from graphc.ir import Location
     from graphc.trace import Trace
@@ -17,6 +18,7 @@ class _State(threading.local):
 
     Attributes:
         trace: the graph that ops are recorded into.
+        call: the call of a gradient function that has returned tensors without computing them yet.
         piece: what notes ops in eager mode, to run them together.
         tapes: the tapes that listen.
         scopes: the paths of the Cells being called, outermost first.
@@ -24,6 +26,7 @@ class _State(threading.local):
     """
 
     trace: Trace | None = None
+    call: Deferred | None = None
     piece: Piece | None = None
     tapes: tuple[Tape, ...] = ()
     scopes: tuple[str, ...] = ()

@@ -259,15 +259,25 @@ def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[
         leaves.append(value)
         return value.type, lambda new: new[position]
     if isinstance(value, (tuple, list)) and not isinstance(value, range):
-        parts = [flatten(item, leaves) for item in value]
-        makers = [maker for _, maker in parts]
         kind = list if isinstance(value, list) else tuple
         made = type(value)._make if hasattr(value, "_make") else kind
+        first = len(leaves)
+        if all_tensors(value):  # such as the gradients of many weights
+            leaves += value
+            last = len(leaves)
+            return (kind, *[item.type for item in value]), lambda new: made(new[first:last])
+        parts = [flatten(item, leaves) for item in value]
+        makers = [maker for _, maker in parts]
         return (kind, *(key for key, _ in parts)), lambda new: made([maker(new) for maker in makers])
     if isinstance(value, dict):
         pairs = [(key, *flatten(item, leaves)) for key, item in value.items()]
         return (dict, *((k, part) for k, part, _ in pairs)), lambda new: {k: maker(new) for k, _, maker in pairs}
     return _Content(value), lambda new: value
+
+
+def all_tensors(values: Sequence[Any]) -> bool:
+    """Whether the values are Tensors, every one, and none of them a Parameter."""
+    return all(type(value) is Tensor for value in values)
 
 
 def with_tensors(value: Any, copy: bool = False) -> Any:
@@ -277,6 +287,8 @@ def with_tensors(value: Any, copy: bool = False) -> Any:
     if isinstance(value, np.ndarray):
         return Tensor(value) if copy else from_numpy(value)
     if isinstance(value, (tuple, list)):
+        if type(value) is tuple and all_tensors(value):
+            return value
         items = [with_tensors(item, copy) for item in value]
         return value._make(items) if hasattr(value, "_make") else items if isinstance(value, list) else tuple(items)
     if isinstance(value, dict):

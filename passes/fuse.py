@@ -27,8 +27,9 @@ DEEPEST = 64
 
 
 def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
-    stored = _stored(graph, layouts)
-    parts = [Part(node, stored[node], is_contraction(node)) for node in graph.nodes if node in stored]
+    wholes = {layout.within.whole for layout in layouts.values() if layout.within}
+    stored = _stored(graph, layouts, wholes)
+    parts = [Part(n, stored[n], is_contraction(n), n in wholes) for n in graph.nodes if n in stored]
     for part in parts:
         operands = part.stores[0].operands
         if not part.handmade:
@@ -52,12 +53,14 @@ def handmade(node: Node) -> str | None:
 
 
 def base_of(node: Node, margins: bool = False) -> Node:
-    """The node whose memory a view reads; the view itself if it shows several, or none.
+    """The node whose memory a view reads: what a concatenation stores, the view itself if it shows several or none.
 
     With `margins`, views that surround an operand with zeros count: the reader leaves those terms out.
     """
     seen = node
     while is_free(seen) and seen.op != "constant":
+        if "joins" in TABLE[seen.op].traits:
+            return seen
         if len(seen.operands) != 1 and not (margins and _zero_margin(seen)):
             return node
         seen = seen.operands[0]
@@ -75,10 +78,11 @@ def _zero_margin(node: Node) -> bool:
 # Step 1: what is stored, and who computes the rest
 
 
-def _stored(graph: Graph, layouts: dict[Node, Layout]) -> dict[Node, int]:
+def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dict[Node, int]:
     """The nodes whose values go to memory, each with the depth of the expression that computes it."""
     users = graph.users()
-    stored: set[Node] = {*graph.outputs, *(v for _, v in graph.updates)}
+    stored: set[Node] = {*graph.outputs, *(v for _, v in graph.updates), *wholes}
+    stored.update(node for node, layout in layouts.items() if layout.within)
     for node in graph.nodes:
         if is_contraction(node):
             stored.add(node)
@@ -172,7 +176,7 @@ def _merge(web: Web, graph: Graph, layouts: dict[Node, Layout]) -> None:
     kept = {*graph.outputs, *(v for _, v in graph.updates)}
     order = {node: i for i, node in enumerate(graph.nodes)}
     for part in reversed(list(web.parts)):
-        if part not in web.parts or part.handmade:
+        if part not in web.parts or part.handmade or part.joined:
             continue
         while choice := next((c for c in web.consumers(part) if _fits(web, part, c, layouts)), None):
             depth = _depth_below(web, part, choice)
@@ -191,12 +195,12 @@ def _depth_below(web: Web, producer: Part, consumer: Part) -> int:
 
 def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout]) -> bool:
     """Whether the consumer can run in the producer's loops, right where its operand is made."""
-    if consumer.contraction or consumer.handmade or consumer.shape != producer.shape:
+    if consumer.contraction or consumer.handmade or consumer.joined or consumer.shape != producer.shape:
         return False
     if any("reduction" in TABLE[s.op].traits for s in consumer.stores):
         return False
-    stores = (*producer.stores, *consumer.stores)
-    if len(producer.shape) > 1 and len({layouts.get(s, Layout(s.shape)) for s in stores}) > 1:
+    first, *others = (layouts.get(s, Layout(s.shape)) for s in (*producer.stores, *consumer.stores))
+    if len(producer.shape) > 1 and not all(first.walks_like(other) for other in others):
         return False
     if _depth_below(web, producer, consumer) + max(consumer.depths.values()) > DEEPEST:
         return False
@@ -217,7 +221,7 @@ def _ordered(web: Web, graph: Graph) -> list[Group]:
 
     def finish(part: Part) -> Group:
         nodes = tuple(sorted(part.nodes, key=order.__getitem__))
-        return Group(nodes, tuple(part.stores), part.contraction, part.handmade)
+        return Group(nodes, tuple(part.stores), part.contraction, part.handmade, part.joined)
 
     for first in sorted(web.parts, key=lambda p: order[p.stores[0]]):
         stack = [(first, False)]

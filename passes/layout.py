@@ -10,7 +10,7 @@ whatever the number of channels or features, and weights are read where they lie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -24,6 +24,9 @@ from graphc.schedule import LANES, Layout
 
 MOST_IN_BATCHES = 0.8
 """Of all multiplications, the part that must run over the batch for the batch to go into the lanes."""
+
+WINDOWS = 2.5
+"""How many times as long a convolution takes whose vectors lie along the rows of its images, as measured."""
 
 
 def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
@@ -50,7 +53,9 @@ def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
         if is_contraction(node):
             wanted = _wanted(node, node in blocked)
             pairs = zip(operands, wanted, strict=True)
-            operands = [copy(o, want) if want and layouts.get(o) != want else o for o, want in pairs]
+            operands = [copy(o, want) if want and layouts.get(o, Layout(o.shape)) != want else o for o, want in pairs]
+            if node in blocked:
+                operands = [copy(o, Layout(o.shape)) if _jumps(o) else o for o in operands]
         new[node] = node.with_operands(operands)
         if node in blocked:
             layouts[new[node]] = Layout(node.shape, True)
@@ -89,18 +94,45 @@ def _wanted(node: Node, blocked: bool) -> list[Layout | None]:
         return [Layout(o.shape, True) for o in node.operands]
     if blocked:
         return [None] * len(node.operands)
-    return [_channels_last(o, [index for operand, index in reads if operand is o]) for o in node.operands]
+    return [
+        _channels_last(o, [index for operand, index in reads if operand is o]) or _unfilled(o) for o in node.operands
+    ]
+
+
+def _jumps(weights: Node) -> bool:
+    """Whether a view of large weights puts first what lies far apart, so that a sum over them jumps at every step."""
+    base = base_of(weights)
+    moved = weights is not base and base.op == "input" and weights.type.nbytes >= JUMPED
+    return moved and len(weights.shape) > 2 and any("permutes" in TABLE[v.op].traits for v in _views(weights, base))
+
+
+def _views(node: Node, base: Node) -> Iterator[Node]:
+    while node is not base:
+        yield node
+        node = node.operands[0]
+
+
+JUMPED = 128 * 1024
+"""Bytes of weights from which they are copied in the order in which a convolution's gradient reads them."""
+
+
+def _unfilled(operand: Node) -> Layout | None:
+    """Rows, where a sum over the entries of a batch would stop in the middle of a vector."""
+    return Layout(operand.shape) if len(operand.shape) and operand.shape[0] % LANES else None
 
 
 def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | None:
-    """The axis that an output variable steps along by itself, innermost; None for matrices, and where it is already."""
+    """The axis that an output variable steps along by itself, innermost; None for matrices, and where it is already.
+
+    For sums over a batch: where each entry has its own result, its rows are read along.
+    """
     if len(operand.shape) < 3 or len(indices) != 1 or operand.op == "input":
         return None
     own = [
         axis for axis, ix in enumerate(indices[0])
         if len(ix.terms) == 1 and isinstance(ix.terms[0][0], Var) and ix.terms[0][0].name.startswith(_OUTPUT)
     ]  # fmt: skip
-    if not own or len(operand.shape) - 1 in own:
+    if not own or 0 in own or len(operand.shape) - 1 in own:
         return None
     last = max(own, key=lambda axis: operand.shape[axis])
     if operand.shape[last] < LANES // 2:
@@ -109,14 +141,21 @@ def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | Non
 
 
 def _batch_size(graph: Graph) -> int | None:
-    """The first extent shared by what contractions read first, if vectors can hold it without waste."""
+    """The first extent shared by what contractions read first, if vectors can hold it without more waste than gain."""
     sizes: dict[int, int] = {}
+    gains: dict[int, float] = {}
     for node in graph.nodes:
         if is_contraction(node) and len(node.shape) >= 2:
             first = node.operands[0].shape[0]
             sizes[first] = sizes.get(first, 0) + _products(node)
-    candidates = [n for n in sizes if n % LANES == 0 and n > 0]
+            gains[first] = gains.get(first, 0) + _products(node) * (WINDOWS if _slides(node) else 1)
+    candidates = [n for n in sizes if sizes[n] * (-(-n // LANES) * LANES) <= gains[n] * n > 0]
     return max(candidates, key=lambda n: sizes[n], default=None)
+
+
+def _slides(node: Node) -> bool:
+    """Whether a contraction's summed indices move along axes of the result's: a window that slides."""
+    return any(len(ix.terms) > 1 for _, index in _recorded(node)[0] for ix in index)
 
 
 def _products(node: Node) -> int:

@@ -42,7 +42,7 @@ def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> list[Kernel | T
 
 def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer]) -> Kernel | TiledKernel:
     b = LoopBuilder()
-    if 0 in group.stores[0].shape:
+    if 0 in group.stores[0].shape or group.joined:
         return Kernel(group.name, (b.var("i", 0),), ())
     layouts = [schedule.layout(s) for s in group.stores]
     layout = next((one for one in layouts if one.blocked or one.order), layouts[0])
@@ -62,9 +62,24 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
         assert lowering.given is not None
         return replace(tiled, name=group.name, stores=stores, acc=lowering.given)
     kernel = Kernel(group.name, loops, stores)
+    lane = loops[-1] if layout.blocked and _sums_by_entry(kernel) else None
+    if lane is not None:
+        kernel = replace(kernel, loops=(loops[0], lane, *loops[1:-1]))
     kernel = _join_loops(_split_loops(b, kernel))
+    if lane is not None:
+        return replace(kernel, vector=lane)
     kernel = replace(kernel, vector=_vector_loop(kernel))
     return _crossing_last(kernel)
+
+
+def _sums_by_entry(kernel: Kernel) -> bool:
+    """Whether something is reduced for entries of a blocked batch, whatever the other loops: once for sixteen entries.
+
+    Their lanes then lie across the loops that follow, so that the reduction is known before these begin.
+    """
+    lane, rest = kernel.loops[-1], set(kernel.loops[1:-1])
+    reductions = (v for v in kernel.values() if v.kind == "reduce")
+    return any(lane in v.deps and not rest <= v.deps for v in reductions)
 
 
 def _domain(b: LoopBuilder, layout: Layout) -> tuple[tuple[Var, ...], list[Ix]]:

@@ -17,12 +17,14 @@ class Part:
         nodes: what it computes; `stores`: those of them that it writes to memory.
         contraction: the node that the others are an epilogue of.
         depths: of everything it stores, or stored before it was merged, how deep its expression is.
+        joined: whether it is a concatenation whose parts are computed in place.
         bits: the parts that were merged into it, as a set of bits.
     """
 
-    def __init__(self, node: Node, depth: int, contraction: bool) -> None:
+    def __init__(self, node: Node, depth: int, contraction: bool, joined: bool = False) -> None:
         self.nodes, self.stores = {node}, [node]
         self.contraction = node if contraction else None
+        self.joined = joined
         self.depths = {node: depth}
         self.bits = 0
 

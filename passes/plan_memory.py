@@ -21,11 +21,13 @@ ALIGNMENT = 64
 def plan_memory(schedule: Schedule) -> MemoryPlan:
     graph = schedule.graph
     homes: dict[Node, Home] = {node: Home("input", i) for i, node in enumerate(graph.inputs)}
-    written = {s: at for at, g in enumerate(schedule.groups) for s in g.stores}
+    written: dict[Node, int] = {}  # by the owner of the memory, the first group that writes there
     last_read: dict[Node, int] = {}
     for at, group in enumerate(schedule.groups):
+        for node in group.stores:
+            written.setdefault(schedule.owner(node), at)
         for node in schedule.reads(group):
-            last_read[node] = at
+            last_read[schedule.owner(node)] = at
     for position, node in enumerate(graph.outputs):
         homes.setdefault(node, Home("output", position))
     for target, value in graph.updates:

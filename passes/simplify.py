@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from graphc.ir import Graph, Node, constant_node, rewrite
+from graphc.ir import Graph, Node, TensorType, constant_node, rewrite
 
 Rule = Callable[[Node], Node]
 
@@ -102,12 +102,23 @@ def double_negation(node: Node) -> Node:
     return inner.operands[0] if inner.op == node.op else node
 
 
+def reshapes_joined(node: Node) -> Node:
+    """concat(reshape(x), reshape(y)) = reshape(concat(x, y)) along the first axis, if x and y agree on the others."""
+    bases = [o.operands[0] for o in node.operands if o.op == "reshape" and o.operands[0].shape]
+    if node.attrs["axis"] or len(bases) < len(node.operands) or len({base.shape[1:] for base in bases}) > 1:
+        return node
+    type_ = TensorType((sum(base.shape[0] for base in bases), *bases[0].shape[1:]), node.dtype)
+    joined = Node("concat", bases, {"axis": 0}, type_, node.loc, node.forward)
+    return same_type_is_identity(Node("reshape", (joined,), {"shape": node.shape}, node.type, node.loc, node.forward))
+
+
 RULES: dict[str, tuple[Rule, ...]] = {
     "identity": (identity,),
     "stop_gradient": (identity,),
     "cast": (same_type_is_identity,),
     "reshape": (same_type_is_identity, view_of_view),
     "slice": (same_type_is_identity,),
+    "concat": (reshapes_joined,),
     "pad": (same_type_is_identity,),
     "broadcast_to": (same_type_is_identity, view_of_view),
     "transpose": (double_transpose,),

@@ -138,7 +138,7 @@ class Writer:
                 continue
             first, last = self._most(begin, lo), self._least(end, hi)
             known = Ix.of(Var(var.name, hi - lo)) * step + lo * step
-            if var is kernel.vector and (down := _down_columns(kernel, var)):
+            if var is kernel.vector and not rest and (down := _down_columns(kernel, var)):
                 self._panels(kernel, var, down, self.b.mul(first, step), self.b.mul(last, step), known)
                 continue
             with self.b.loop(self.b.mul(first, step), self.b.mul(last, step), step) as index:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from graphc.loops import Buffer, Kernel, TiledKernel, gathers
 from graphc.runtime import jit, pool
 from graphc.runtime.emit import emit_loops, slots, units
 from graphc.runtime.handmade import KERNELS
-from graphc.runtime.llvmtext import Builder, Module, Val, i64
+from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
 from graphc.runtime.target import Target, host
 from graphc.runtime.tiled import emit_tiled, tiled_units
 from graphc.schedule import Group, Home, MemoryPlan, Schedule
@@ -29,6 +31,10 @@ _BYTE, _WORD = np.dtype(np.uint8), np.dtype(np.int64)
 
 KERNEL_NS, STEP_NS = 40_000, 1_000_000
 """Estimated times below which a kernel, and a whole step, stay on one core: waking a parked worker takes some 50 us."""
+
+BRIEF_NS = 100_000
+"""Estimated time below which a step keeps the GIL. Giving it up costs as much as the shortest steps take, and where
+another thread computes in Python it comes back only after `sys.getswitchinterval()`, 5 ms."""
 
 OPERATIONS_PER_NS, BYTES_PER_NS = 48, 15
 """What one core is taken to do for these estimates: three vectors of sixteen per nanosecond, and main memory's rate."""
@@ -60,7 +66,7 @@ def emit(kernel: Kernel | TiledKernel | None, group: Group, buffers: dict[Node, 
         return _emit_handmade(group, buffers)
     if isinstance(kernel, TiledKernel):
         emit_tiled(module, "kernel", kernel, target)
-        count, flops = tiled_units(kernel, target), 2 * _tiled_work(kernel)
+        count, flops = tiled_units(kernel, target), 2 * tiled_work(kernel)
     else:
         emit_loops(module, "kernel", kernel)
         count, flops = units(kernel), _loop_work(kernel)
@@ -99,7 +105,7 @@ def _cost(value: object, depth: int = 0) -> int:
 _SLOW = {"exp", "log", "tanh", "sigmoid", "erf", "pow", "sin", "cos", "random_bits", "sqrt", "div"}
 
 
-def _tiled_work(kernel: TiledKernel) -> int:
+def tiled_work(kernel: TiledKernel) -> int:
     """The products that the kernel sums; terms that are left out do not count."""
     count = prod(var.extent for var in (*kernel.loops, *kernel.summed))
     for c in kernel.inside:
@@ -133,24 +139,40 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     return Code(name, text, count, node.type.size * 16, tuple(buffers[n] for n in nodes))
 
 
-def step_text(name: str, codes: Sequence[Code], checks: Sequence[bool], commits: Sequence[int]) -> str:
+def shared(codes: Sequence[Code]) -> list[bool]:
+    """For each kernel of a step, whether it is split over the pool."""
+    long_enough = sum(code.estimate for code in codes) >= STEP_NS
+    return [code.units > 1 and code.estimate >= KERNEL_NS and long_enough for code in codes]
+
+
+def step_text(
+    name: str, codes: Sequence[Code], checks: Sequence[bool], commits: Sequence[int], timed: bool = False
+) -> str:
     """The function that runs the kernels in order: `i64 step(ptr table, ptr status)`, 0 or 1 if an error was noted.
 
     The table holds every kernel's arguments one after the other, then (to, from) pairs that `commits`, in bytes, copies
-    at the end.
+    at the end. With `timed` there is a third argument, where it notes the time (a `timespec` of the monotonic clock)
+    before the first kernel and after each.
     """
     module = Module(name)
-    b = module.function(name, [("ptr", "table"), ("ptr", "status")], "i64")
-    table, status = b.args
-    long_enough = sum(code.estimate for code in codes) >= STEP_NS
+    b = module.function(name, [("ptr", "table"), ("ptr", "status"), *[("ptr", "times")] * timed], "i64")
+    table, status = b.args[:2]
+
+    def note_time(number: int) -> None:
+        if timed:
+            clock = const(time.CLOCK_MONOTONIC, "i32")
+            b.call("clock_gettime", "i32", clock, b.gep(b.args[2], 2 * number, "i64"))
+
+    note_time(0)
     at = 0
-    for code, checked in zip(codes, checks, strict=True):
+    for number, (code, checked, split) in enumerate(zip(codes, checks, shared(codes), strict=True)):
         args = b.gep(table, at, "ptr")
-        if code.units > 1 and code.estimate >= KERNEL_NS and long_enough:
+        if split:
             module.declare(code.name, "void", ["ptr", "i64", "i64"])
             b.call("graphc_parallel", "void", Val(f"@{code.name}", "ptr"), args, i64(code.units))
         elif code.units:
             b.call(code.name, "void", args, i64(0), i64(code.units))
+        note_time(number + 1)
         at += len(code.buffers) + 1
         if checked:
             with b.when(b.icmp("ne", b.load(b.gep(status, 1, "i64"), "i64"), 0)):
@@ -246,8 +268,8 @@ def build(
     """Emits every kernel and settles where each of its buffers lives."""
     target = host()
     codes = [emit(k, g, buffers, target) for k, g in zip(kernels, schedule.groups, strict=True)]
-    node_of = {buffer: node for node, buffer in buffers.items()}
-    homes = tuple(tuple(plan.homes[node_of[b]] for b in code.buffers) for code in codes)
+    owner = {buffer: schedule.owner(node) for node, buffer in buffers.items()}
+    homes = tuple(tuple(plan.homes[owner[b]] for b in code.buffers) for code in codes)
     graph = schedule.graph
     commits = []
     for target_node, value in graph.updates:
@@ -270,6 +292,19 @@ _new_bytes = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_char_p, ctypes.c_ssize
 )
 """A bytearray of so many bytes whose content is not set: kernels write all of it."""
 
+SMALL_BYTES = 16_384
+"""Up to this size memory that comes set to zero is had sooner than memory that does not."""
+
+
+def _allocator(nbytes: int) -> Callable[[], Any]:
+    """What makes new memory of so many bytes, each time it is called, as a ctypes object."""
+    kind = ctypes.c_char * max(nbytes, 1)
+    return kind if nbytes <= SMALL_BYTES else lambda: kind.from_buffer(_new_bytes(None, nbytes))
+
+
+observer: Callable[[Executable], int] | None = None
+"""While a profile is open, what runs a step in place of its native function (`graphc.runtime.profile`)."""
+
 
 class Executable:
     """A program with its memory: call it with the arguments' tensors."""
@@ -278,8 +313,9 @@ class Executable:
         self.program, self.bound = program, tuple(bound)
         jit.publish("graphc_parallel", pool.address)
         self._native = jit.compile_text(program.texts(), [program.step_name])
+        brief = sum(code.estimate for code in program.codes) < BRIEF_NS
         self._step: Callable[[int, int], int] = self._native.function(
-            program.step_name, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p
+            program.step_name, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, keeps_gil=brief
         )
         self._arena = aligned_empty((max(program.plan.arena_bytes, 1),), _BYTE)
         self._status = aligned_empty((STATUS_WORDS,), _WORD)
@@ -291,14 +327,14 @@ class Executable:
     def _fill_table(self) -> None:
         program = self.program
         self._input_slots: list[list[int]] = [[] for _ in program.schedule.graph.inputs]
-        self._output_slots: list[list[int]] = [[] for _ in program.outputs]
+        output_slots: list[list[int]] = [[] for _ in program.outputs]
         self._starts: list[int] = []
         entries: list[int] = []
         arena, status = self._arena.ctypes.data, self._status.ctypes.data
 
         def add(home: Home) -> None:
             if home.kind == "output":
-                self._output_slots[home.at].append(len(entries))
+                output_slots[home.at].append(len(entries))
             elif home.kind == "input":
                 self._input_slots[home.at].append(len(entries))
             entries.append(arena + home.at if home.kind == "arena" else 0)
@@ -313,48 +349,57 @@ class Executable:
             add(home)
         self._table = (ctypes.c_void_p * max(len(entries), 1))(*entries)
         self._table_address = ctypes.addressof(self._table)
-        self._bind_inputs(self.bound, self._arguments)
+        for tensor, at in zip(self.bound, self._input_slots[self._arguments :], strict=True):
+            for slot in at:
+                self._table[slot] = tensor.address()
         self._status_address = status
-        self._output_bytes = [max(t.nbytes, 1) for t in program.outputs]
+        self._outputs = [(_allocator(t.nbytes), at) for t, at in zip(program.outputs, output_slots, strict=True)]
 
-    def __call__(self, leaves: Sequence[Tensor]) -> list[Tensor]:
+    def __call__(self, leaves: Sequence[Tensor], results: list[Tensor] | None = None) -> list[Tensor]:
         """Runs the program on the arguments.
 
         Args:
             leaves: a tensor for each argument; or for each input, in place of those that were bound.
+            results: promised tensors that are to hold the results; new ones are made otherwise.
         Raises:
             IndexError: an index read from data is out of range; parameters and other state are as before.
         """
         with self._lock:
-            buffers = self.bind(leaves)
-            if self._step(self._table_address, self._status_address):
+            buffers, addresses = self.bind(leaves)
+            watching = observer
+            if self._step(self._table_address, self._status_address) if watching is None else watching(self):
                 self._raise()
-        return [Tensor.from_buffer(*b, t) for b, t in zip(buffers, self.program.outputs, strict=True)]
+        if results is None:
+            return list(map(Tensor.from_buffer, buffers, addresses, self.program.outputs))
+        for promised, buffer, address in zip(results, buffers, addresses, strict=True):
+            promised.hold(buffer, address)
+        return results
 
-    def bind(self, leaves: Sequence[Tensor]) -> list[tuple[bytearray, int]]:
-        """Puts the addresses of the arguments and of new memory for the outputs into the table; returns the latter."""
-        self._bind_inputs(leaves, 0)
+    def bind(self, leaves: Sequence[Tensor]) -> tuple[list[Any], list[int]]:
+        """Puts the addresses of the arguments and of new memory for the outputs into the table.
+
+        Returns:
+            The memory of each output, and its address.
+        """
         table = self._table
-        buffers = []
-        for slots_, size in zip(self._output_slots, self._output_bytes, strict=True):
-            buffer = _new_bytes(None, size)
-            address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-            for slot in slots_:
+        for tensor, at in zip(leaves, self._input_slots):  # inputs after the leaves stay as they were bound
+            address = tensor._address or tensor.address()
+            for slot in at:
                 table[slot] = address
-            buffers.append((buffer, address))
-        return buffers
-
-    def _bind_inputs(self, tensors: Sequence[Tensor], first: int) -> None:
-        """Puts the addresses of the inputs from number `first` on into the table."""
-        table = self._table
-        for number, tensor in enumerate(tensors, first):
-            address = tensor.address()
-            for slot in self._input_slots[number]:
+        buffers, addresses = [], []
+        for allocate, at in self._outputs:
+            buffer = allocate()
+            address = ctypes.addressof(buffer)
+            for slot in at:
                 table[slot] = address
+            buffers.append(buffer)
+            addresses.append(address)
+        return buffers, addresses
 
-    def arguments_of(self, kernel: int) -> int:
-        """The address of a kernel's arguments in the table."""
-        return self._table_address + 8 * self._starts[kernel]
+    @property
+    def addresses(self) -> tuple[int, int]:
+        """What a step is called with: the addresses of the table and of the status block."""
+        return self._table_address, self._status_address
 
     def _raise(self) -> None:
         args, check, position, value = (int(w) for w in self._status[2:6])

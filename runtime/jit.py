@@ -61,17 +61,19 @@ class Native:
             raise KeyError(f"native code: no function {name!r}; it has {', '.join(sorted(self._addresses))}")
         return self._addresses[name]
 
-    def function(self, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
-        """The function as a ctypes callable that releases the GIL and keeps the code in memory.
+    def function(self, name: str, result: Any, *arguments: Any, keeps_gil: bool = False) -> Callable[..., Any]:
+        """The function as a ctypes callable that keeps the code in memory.
 
         Args:
             name: one of the names given to `compile_text`.
             result: ctypes type of the result, None for void.
             arguments: ctypes types of the arguments.
+            keeps_gil: no other Python thread runs meanwhile: for what is over in microseconds.
         Raises:
             KeyError: `name` is not one of the names given to `compile_text`.
         """
-        call = ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
+        prototype = ctypes.PYFUNCTYPE if keeps_gil else ctypes.CFUNCTYPE
+        call = prototype(result, *arguments)(self.address(name))
         call.native = self  # type: ignore[attr-defined]  # keeps the code in memory
         return call
 

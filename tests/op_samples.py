@@ -162,6 +162,13 @@ add(
     sample(np.zeros((0, 2), "float32"), normal(2, 2, dtype="float32"), axis=0),
 )
 add(
+    "weave",
+    sample(normal(2, 2), normal(2, 1), begins=((0, 0), (0, 1)), step=(1, 2), shape=(2, 3), smooth=True),
+    sample(normal(1, 2), normal(1, 1), normal(1, 2), normal(1, 1), begins=((1, 0), (0, 1), (0, 0), (1, 1)), step=(2, 2),
+           shape=(2, 3), smooth=True),
+    sample(whole(3, dtype="int32"), begins=((0,),), step=(1,), shape=(3,)),
+)  # fmt: skip
+add(
     "iota",
     *(sample(shape=(3, 4), axis=a, dtype=d) for a in (0, 1) for d in (int64, float32)),
     sample(shape=(300,), axis=0, dtype=uint8),

@@ -14,6 +14,7 @@ from graphc.ir import Graph, Node, verify
 from graphc.irtext import parse
 from graphc.op import TABLE, infer_node
 from graphc.passes.fuse import DEEPEST, fuse
+from graphc.passes.join import join
 from graphc.passes.layout import layout
 from graphc.passes.plan_memory import ALIGNMENT, plan_memory
 from graphc.schedule import Group, Home, MemoryPlan, Schedule
@@ -32,8 +33,7 @@ def prepared(graph: Graph) -> Graph:
 
 
 def scheduled(graph: Graph) -> Schedule:
-    graph, layouts = layout(prepared(graph))
-    return fuse(graph, layouts)
+    return fuse(*join(*layout(prepared(graph))))
 
 
 def groups_of(text: str) -> list[list[str]]:
@@ -65,7 +65,7 @@ def check_schedule(schedule: Schedule) -> None:
     checks = [at for at, g in enumerate(schedule.groups) if any("checks" in _traits(n) for n in g.nodes)]
     plan = plan_memory(schedule)
     for at, group in enumerate(schedule.groups):
-        if any(plan.homes[s].kind == "input" for s in group.stores):
+        if any(plan.homes[schedule.owner(s)].kind == "input" for s in group.stores):
             assert all(check < at for check in checks), "an update in place before a check that may fail"
 
 
@@ -81,11 +81,16 @@ def _depth(group: Group) -> int:
 
 
 def check_plan(schedule: Schedule, plan: MemoryPlan) -> None:
-    """Runs the schedule on labels instead of numbers: whoever reads memory finds there what it wants."""
+    """Runs the schedule on labels instead of numbers: whoever reads memory finds there what it wants.
+
+    What lies inside another value has that one's label; which parts are written is noted apart.
+    """
     graph = schedule.graph
+    there: set[Node] = set()
     holds: dict[tuple[str, int], Any] = {("input", i): node for i, node in enumerate(graph.inputs)}
 
     def cells(node: Node) -> list[tuple[str, int]]:
+        node = schedule.owner(node)
         home = plan.homes[node]
         if home.kind != "arena":
             return [(home.kind, home.at)]
@@ -96,17 +101,29 @@ def check_plan(schedule: Schedule, plan: MemoryPlan) -> None:
 
     for group in schedule.groups:
         for node in schedule.reads(group):
-            assert all(holds.get(cell) is node for cell in cells(node)), f"{group.name} reads {node!r} after it is gone"
+            whole = schedule.owner(node)
+            assert all(holds.get(cell) is whole for cell in cells(node)), f"{group.name} reads {node!r} when it is gone"
+            assert node in there or whole is node, f"{group.name} reads {node!r} too early"
         taken: set[tuple[str, int]] = set()
+        assert not group.joined or {*group.nodes[-1].operands} <= there | {*group.nodes}
         for node in group.stores:
-            assert not taken & set(cells(node)), "two results of one group in the same place"
-            taken.update(cells(node))
-            holds.update(dict.fromkeys(cells(node), node))
+            places = _elements(schedule, node)
+            assert not taken & places, "two results of one group in the same place"
+            taken.update(places)
+            there.add(node)
+            holds.update(dict.fromkeys(cells(node), schedule.owner(node)))
     for position, node in enumerate(graph.outputs):
         assert plan.homes[node] == Home("output", position) and holds[("output", position)] is node
     for _, value in graph.updates:
         assert all(holds[cell] is value for cell in cells(value))
     assert plan.bound_bytes <= plan.arena_bytes
+
+
+def _elements(schedule: Schedule, node: Node) -> set[tuple[Node, int]]:
+    """Where a value's elements lie, in the memory of their owner."""
+    layout = schedule.layout(node)
+    addresses = [layout.address(index).constant for index in np.ndindex(node.shape)] if layout.within else [-1]
+    return {(schedule.owner(node), address) for address in addresses if address is not None}
 
 
 class Net(nn.Cell):

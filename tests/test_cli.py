@@ -198,15 +198,17 @@ def test_every_model_can_be_dumped(model, capsys):
 
 
 def test_profile_prints_a_row_for_each_kernel_and_writes_a_trace(capsys):
-    assert main(["profile", *TINY, "--rounds", "3", "--trace", "trace.json"]) == 0
+    assert main(["profile", *TINY, "--rounds", "3", "--trace", "trace.json", "--json", "figures.json"]) == 0
     out = capsys.readouterr().out
-    rows = re.findall(r"^ +(\d+)  (\S+) +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+", out, re.MULTILINE)
+    rows = re.findall(r"^ +(\d+)  (\S+) +3 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+  \d+% \w+", out, re.MULTILINE)
     events = json.loads(Path("trace.json").read_text(encoding="utf-8"))["traceEvents"]
-    kernels = [event for event in events if event["ph"] == "X"]
-    assert [name for _, name in rows] == [event["name"] for event in kernels]
+    kernels = [event for event in events if event.get("cat") == "kernel"]
+    figures = json.loads(Path("figures.json").read_text(encoding="utf-8"))
+    assert 3 * [name for _, name in rows] == [event["name"] for event in kernels]
+    assert [name for _, name in rows] == [kernel["name"] for kernel in figures]
     assert [int(number) for number, _ in rows] == list(range(len(rows)))
     assert all(a["ts"] + a["dur"] <= b["ts"] + 1e-6 for a, b in itertools.pairwise(kernels))
-    assert "GFLOP/s" in out and "arena:" in out
+    assert "GFLOP/s" in out and "arena:" in out and "nets.py:11" in out and "limits, 1 thread" in out
 
 
 def test_doctor_finds_this_machine_in_order(capsys):

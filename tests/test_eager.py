@@ -435,6 +435,79 @@ def test_derivatives_of_derivatives():
     assert all(same(second(x), wanted) for _ in range(3))
 
 
+class Rules:
+    """Counts the calls of the vjps of some ops."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+        self.calls = 0
+        for name in names:
+            rule = TABLE[name].vjp
+            assert rule is not None
+
+            def counting(*args: Any, rule: Any = rule, **attrs: Any) -> Any:
+                self.calls += 1
+                return rule(*args, **attrs)
+
+            monkeypatch.setattr(TABLE[name], "vjp", counting)
+
+
+def test_a_sweep_that_was_noted_before_calls_no_vjp(monkeypatch: pytest.MonkeyPatch):
+    rules = Rules(monkeypatch, "mul", "sum")
+    w, v = Parameter(rows(3), "w"), Parameter(rows(3, seed=1), "v")
+    grad = ms.value_and_grad(lambda x: (x * w * w * 2.0).sum(), 0, [w, v])
+    calls = []
+    for k in range(5):
+        x = rows(3, seed=k)
+        value, (by_x, (by_w, by_v)) = grad(x)
+        calls.append(rules.calls)
+        a, b = x.asnumpy(), w.asnumpy()
+        np.testing.assert_allclose(value.item(), (2 * a * b * b).sum(), rtol=1e-5)
+        np.testing.assert_allclose(by_x.asnumpy(), 2 * b * b, rtol=1e-6)
+        np.testing.assert_allclose(by_w.asnumpy(), 4 * a * b, rtol=1e-6)
+        assert by_v.tolist() == [0.0, 0.0, 0.0]
+        w.set_data(w + 1.0)
+    assert 0 < calls[0] == calls[-1]
+    for weights in ([w], [v], [v, w]):  # at another line
+        found = [len(ms.grad(lambda x: (x * w * w * 2.0).sum(), 0, weights)(rows(3))[1]) for _ in range(2)]
+        assert found == [len(weights)] * 2 and rules.calls > calls[-1]
+        calls.append(rules.calls)
+
+
+def test_a_sweep_is_not_taken_for_one_of_other_weights():
+    """Both Parameters hold one value when it begins, and it begins after the same ops."""
+    w, v = Parameter(np.full(2, 3.0, np.float32), "w"), Parameter(np.full(2, 5.0, np.float32), "v")
+
+    def forward(x: Tensor) -> Tensor:
+        y = (w * x + v * x * x).sum()
+        new = x * 1.0
+        ops.assign(w, new)
+        ops.assign(v, new)
+        return y
+
+    x = Tensor(np.full(2, 10.0, np.float32))
+    for weights, wanted in (((w, v), (10.0, 100.0)), ((v, w), (100.0, 10.0)), ((w, w), (10.0, 10.0))) * 3:
+        found = ms.grad(forward, None, weights)(x)
+        assert [g.tolist() for g in found] == [[value] * 2 for value in wanted]
+        assert w.tolist() == v.tolist() == [10.0, 10.0]
+
+
+def test_a_sweep_of_another_function_head_or_cotangent():
+    w = Parameter(np.full(2, 3.0, np.float32), "w")
+    x = Tensor(np.full(2, 2.0, np.float32))
+
+    def pair(x: Tensor) -> tuple[Tensor, Tensor]:
+        return (x * w).sum(), (x * x * w).sum()
+
+    first = ms.grad(pair, None, [w], has_aux=True)
+    both = ms.grad(pair, None, [w])
+    given = ms.grad(pair, None, [w], sens_param=True)
+    for _ in range(3):
+        assert first(x)[0][0].tolist() == [2.0, 2.0]
+        assert both(x)[0].tolist() == [6.0, 6.0]
+        for k in (1.0, 10.0):
+            assert given(x, (Tensor(k), Tensor(0.0)))[0].tolist() == [2.0 * k] * 2
+
+
 def test_a_value_asked_for_between_function_and_derivative():
     def f(x: Tensor) -> Tensor:
         y = x * x

@@ -48,6 +48,71 @@ def test_once_for_each_shape_and_dtype() -> None:
     assert f.traces == 4
 
 
+def test_the_last_signature_is_not_taken_for_another() -> None:
+    """Calls alike but for one thing, in turn, each after one that was just like it."""
+    net = nn.Dropout(p=0.5)
+    doubled = Counted(lambda x, *rest: (net(x) * 2, *rest))
+    ones = np.ones(3, np.float32)
+    calls: list[tuple[tuple[Any, ...], bool]] = [
+        ((ones,), False), ((ones[:2],), False), ((ones.astype(np.float64),), False), ((ones, ones), False),
+        ((ones,), True), ((ones, None), False), ((ones, (X,)), False), ((ones, [X]), False),
+    ]  # fmt: skip
+    for _ in range(2):
+        for args, training in calls:
+            net.set_train(training)
+            for _ in range(2):
+                first, *rest = doubled(*args)
+                assert first.shape == args[0].shape and first.dtype == Tensor(args[0]).dtype
+                assert set(first.tolist()) <= ({0.0, 4.0} if training else {2.0})
+                assert [type(value) for value in rest] == [
+                    Tensor if isinstance(value, np.ndarray) else type(value) for value in args[1:]
+                ]
+    assert doubled.traces == len(calls)
+
+
+def test_keywords_are_no_argument_that_is_a_dict() -> None:
+    f = Counted(lambda *args, **kwargs: (args, kwargs))
+    for _ in range(2):
+        assert f({"x": X})[1] == {} and f(x=X)[0] == ()
+        assert f(({"x": X},))[0][0][0]["x"].tolist() == f((), x=X)[1]["x"].tolist() == [1.0, 2.0, 3.0]
+    assert f.traces == 4
+
+
+def test_results_have_memory_of_their_own() -> None:
+    """Small results and large ones, held or not, keep their values while more calls are made."""
+    f = jit(lambda x: (x.sum(), x * 2, (x, x + 1)))
+    for size in (1, 3, 5000):
+        held = [(k, f(np.full(size, k, np.float32))) for k in range(50)]
+        views = [small.numpy_view() for _, (small, _, _) in held]
+        for (k, (total, twice, (same, more))), view in zip(held, views, strict=True):
+            assert total.item() == view.item() == k * size
+            assert (twice.asnumpy() == 2 * k).all() and (same.asnumpy() == k).all() and (more.asnumpy() == k + 1).all()
+        del held
+        f(np.full(size, -1, np.float32))
+        assert [view.item() for view in views] == [k * size for k in range(50)]
+
+
+def test_signatures_of_several_threads() -> None:
+    f = Counted(lambda x: x * 2)
+    inputs = [np.arange(n, dtype=np.float32) for n in (3, 4, 5)]
+    for x in inputs:
+        f(x)
+    wrong: list[Any] = []
+
+    def work(x: np.ndarray) -> None:
+        for _ in range(300):
+            found = f(x)
+            if found.shape != x.shape or found.tolist() != (2 * x).tolist():
+                wrong.append(found)
+
+    together = [threading.Thread(target=work, args=(x,)) for x in inputs]
+    for thread in together:
+        thread.start()
+    for thread in together:
+        thread.join()
+    assert not wrong and f.traces == 3
+
+
 @pytest.mark.filterwarnings("ignore:.*compiled anew")
 def test_once_for_each_other_argument() -> None:
     f = Counted(lambda x, scale=1, name="a": x * scale)

@@ -20,8 +20,8 @@ def test_the_log_says_what_changed(caplog: pytest.LogCaptureFixture) -> None:
         double(Tensor(np.ones(4, np.float32)), 2.5)
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 2
-    assert "traced for ((f32[3], 2.0))" in messages[0]
-    assert "((f32[3], 2.0)) became ((f32[4], 2.5))" in messages[1]
+    assert messages[0].endswith("traced for (f32[3], 2.0)")
+    assert messages[1].endswith("(f32[3], 2.0) became (f32[4], 2.5)")
 
 
 def test_a_function_compiled_at_every_call_warns_once() -> None:

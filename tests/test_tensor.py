@@ -14,6 +14,7 @@ import graphc as ms
 from graphc import Parameter, ParameterTuple, Tensor, ops
 from graphc.dtype import ALL, DType, bool_, dtype_of, float32, float64, from_short, int32, int64, promote, uint8
 from graphc.ops.coerce import dtype_beside
+from graphc.tensor import from_numpy
 
 # Element types
 
@@ -113,6 +114,32 @@ def test_arrays_are_copied() -> None:
     tensor.asnumpy()[:] = 7.0
     np.asarray(tensor)[:] = 7.0
     assert tensor.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_from_numpy_of_arrays_of_every_kind() -> None:
+    """Those that can be shared are, the others are copied; native code reads the same values either way."""
+    plain = np.arange(6, dtype=np.float32).reshape(2, 3)
+    Tensor(plain)  # its type is known from here on
+    locked = plain.copy()
+    locked.flags.writeable = False
+    odd = np.frombuffer(b"\0" + plain.tobytes(), np.uint8)[1:].view(np.float32).reshape(2, 3)
+    shared = (plain, locked, odd, plain.view(np.recarray), plain[:1], plain[:0], np.array(3.0, np.float32))
+    copied = (plain.T, plain[:, ::2], plain.astype(">f4"), np.asfortranarray(plain))
+    exponents = ms.jit(lambda x: ops.exp(x))
+    for array in (*shared, *copied):
+        tensor = ms.from_numpy(array)
+        assert tensor.tolist() == array.tolist() and tensor.dtype is float32
+        assert np.shares_memory(tensor.numpy_view(), array) == (any(array is s for s in shared) and array.size > 0)
+        np.testing.assert_allclose(exponents(tensor).asnumpy(), np.exp(array.astype(np.float32)), rtol=1e-6)
+
+
+def test_types_of_arrays_are_one_object_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Tensor([1.0]).type is Tensor(np.zeros(1, np.float32)).type is not Tensor([1]).type
+    known = from_numpy.__globals__["_types"]
+    monkeypatch.setitem(from_numpy.__globals__, "MOST_TYPES", len(known) + 5)
+    for n in range(1000, 1050):
+        assert Tensor(np.zeros(n, np.float32)).shape == (n,)
+        assert len(known) <= from_numpy.__globals__["MOST_TYPES"]
 
 
 def test_from_numpy_shares() -> None:

@@ -1,33 +1,32 @@
-"""`graphc profile`: where the time of a training step goes, kernel by kernel."""
+"""`graphc profile`: where the time of a training step goes, kernel by kernel (`graphc.profile` is what it uses)."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 from graphc.cli import recipes
 from graphc.cli.options import model_arguments, whole
 from graphc.context import get_context, set_context
+from graphc.profile import profile
 from graphc.random import set_seed
-
-if TYPE_CHECKING:
-    from graphc.runtime.profile import KernelTime
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     model_arguments(parser)
-    parser.add_argument("--rounds", type=whole(1), default=15, metavar="N", help="runs of each kernel (default 15)")
-    parser.add_argument("--trace", metavar="FILE", help="write a trace for Perfetto or chrome://tracing")
+    parser.add_argument("--rounds", type=whole(1), default=15, metavar="N", help="steps that are timed (default 15)")
+    parser.add_argument(
+        "--sort", choices=("run", "time"), default="run", help="in running order (default), or by the time they take"
+    )
+    parser.add_argument("--trace", metavar="FILE", help="write a timeline for Perfetto or chrome://tracing")
+    parser.add_argument("--json", metavar="FILE", help="write the kernels' figures")
 
 
 def run(args: argparse.Namespace) -> int:
     from graphc.jit import Jitted
-    from graphc.runtime.profile import kernel_times
 
     recipe = recipes.find(args.model).changed(args.batch_size, args.input, args.lr)
     if args.threads:
@@ -40,72 +39,31 @@ def run(args: argparse.Namespace) -> int:
     step(inputs, labels)
     first = time.perf_counter() - began
     whole_step = _median_seconds(lambda: step(inputs, labels), args.rounds)
+    with profile():
+        step(inputs, labels)  # compiles the step that reads the clock
+    with profile() as p:
+        for _ in range(args.rounds):
+            step(inputs, labels)
+    print(p.table(args.sort))
     (compiled,) = step.cache.values()
-    times = kernel_times(compiled.executable, (inputs, labels), args.rounds)
-    _print_table(times)
     threads = get_context("runtime_num_threads")
     print(
-        f"kernels one by one, one thread: {sum(t.seconds for t in times) * 1e3:.3f} ms\n"
         f"the step, {threads} thread{'s' * (threads > 1)}: {whole_step * 1e3:.3f} ms; the first one {first:.2f} s\n"
         f"arena: {compiled.executable.program.plan.arena_bytes:,} bytes; batch: {inputs.type}"
     )
     if args.trace:
-        Path(args.trace).write_text(json.dumps(trace_events(recipe.name, times)), encoding="utf-8")
+        p.save(args.trace)
         print(f"trace: {args.trace} (open it at https://ui.perfetto.dev)")
+    if args.json:
+        p.save_json(args.json)
+        print(f"figures: {args.json}")
     return 0
 
 
-def _median_seconds(step: object, rounds: int) -> float:
-    assert callable(step)
+def _median_seconds(step: Callable[[], Any], rounds: int) -> float:
     samples = []
     for _ in range(max(rounds, 3)):
         began = time.perf_counter()
         step()
         samples.append(time.perf_counter() - began)
     return statistics.median(samples)
-
-
-def _print_table(times: Sequence[KernelTime]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold")
-    for heading in ("", "kernel", "µs", "%", "GFLOP/s", "GB/s", "for"):
-        table.add_column(heading, justify="left" if heading in ("kernel", "for") else "right", no_wrap=True)
-    total = sum(t.seconds for t in times)
-    for t in times:
-        table.add_row(
-            str(t.number), t.name, f"{t.seconds * 1e6:.1f}", f"{100 * t.seconds / total:.1f}",
-            f"{_rate(t.flops, t):.1f}", f"{_rate(t.nbytes, t):.1f}", t.where,
-        )  # fmt: skip
-    console = Console()
-    console = console if console.is_terminal else Console(width=140)
-    console.print(table)
-
-
-def _rate(amount: int, time: KernelTime) -> float:
-    """Billions a second."""
-    return amount / max(time.seconds, 1e-9) / 1e9
-
-
-def trace_events(name: str, times: Sequence[KernelTime]) -> dict[str, object]:
-    """One step in Chrome's trace-event format: each kernel's median time, one after the other.
-
-    Source: Trace Event Format (Google, 2016), complete events ("ph": "X", times in microseconds).
-    """
-    events: list[dict[str, object]] = [
-        {"ph": "M", "pid": 1, "tid": 1, "name": "process_name", "args": {"name": f"graphc {name} step"}},
-        {"ph": "M", "pid": 1, "tid": 1, "name": "thread_name", "args": {"name": "kernels"}},
-    ]
-    now = 0.0
-    for t in times:
-        details = {
-            "kernel": t.number, "source": t.where, "flops": t.flops, "bytes": t.nbytes,
-            "GFLOP/s": round(_rate(t.flops, t), 2), "GB/s": round(_rate(t.nbytes, t), 2),
-        }  # fmt: skip
-        micros = t.seconds * 1e6
-        events.append(
-            {"ph": "X", "pid": 1, "tid": 1, "name": t.name, "cat": "kernel", "ts": now, "dur": micros, "args": details}
-        )
-        now += micros
-    return {"traceEvents": events, "displayTimeUnit": "ns"}

@@ -429,9 +429,9 @@ def _converter(output_numpy: bool, do_copy: bool) -> Callable[[np.ndarray], Any]
             raise TypeError(f"{key}: got {flag!r}, expected a bool")
     if output_numpy:
         return np.copy if do_copy else lambda array: array
-    from graphc.tensor import Tensor  # the pipeline itself is plain NumPy
+    from graphc.tensor import from_numpy  # the pipeline itself is plain NumPy
 
-    return (lambda array: Tensor(array.copy())) if do_copy else Tensor
+    return lambda array: from_numpy(array.copy())  # the array may be the program's own
 
 
 def _common(shape: Sequence[int | None], other: Sequence[int]) -> list[int | None]:

@@ -299,19 +299,22 @@ class Feed:
     def __init__(self, stream: Iterable[Rows]) -> None:
         self._stream = iter(stream)
         self._waiting: Rows | None = None
+        self._at = self._end = 0  # which of those that wait come next, and how many there are
 
     def some(self, count: int) -> Rows | None:
         """At least one row and at most `count`, whatever comes without waiting for more; None at the end."""
-        rows = self._waiting
-        while rows is None or len(rows) == 0:
-            rows = next(self._stream, None)
-            if rows is None:
+        while self._at >= self._end:
+            self._waiting = next(self._stream, None)
+            if self._waiting is None:
                 return None
-        if len(rows) <= count:
+            self._at, self._end = 0, len(self._waiting)
+        rows, start = self._waiting, self._at
+        assert rows is not None
+        self._at = min(start + count, self._end)
+        if self._at == self._end:
             self._waiting = None
-            return rows
-        self._waiting = rows.take(slice(count, None))
-        return rows.take(slice(0, count))
+            return rows.take(slice(start, None)) if start else rows
+        return rows.take(slice(start, self._at))
 
     def take(self, count: int) -> Rows | None:
         """`count` rows, fewer only where the stream ends; None at the end."""

@@ -158,12 +158,14 @@ def agree(name: str, to: Callable[[DType], DType] = lambda dtype: dtype) -> Coer
         first = operands[0]
         if isinstance(first, Tensor):
             type_ = first.type
-            for o in operands:
-                if not isinstance(o, Tensor) or (o.type is not type_ and o.type != type_):
-                    break
-            else:
-                if to(type_.dtype) is type_.dtype:
+            if to(type_.dtype) is type_.dtype:
+                for o in operands:
+                    if not isinstance(o, Tensor) or (o.type is not type_ and o.type != type_):
+                        break
+                else:
                     return operands
+                if len(operands) == 2 and type_.dtype.is_float and type(operands[1]) in (int, float):
+                    return first, filled(operands[1], type_.dtype, type_.shape)
         operands = tuple([o if isinstance(o, Tensor) else plain(name, o) for o in operands])
         return tuple(together(name, to(common_dtype(name, operands)), operands))
 

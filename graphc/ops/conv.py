@@ -21,7 +21,7 @@ from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, filled
 from graphc.ops.elementwise import add
 from graphc.ops.linalg import contract, same_dtype
-from graphc.ops.shape import as_ints, flip, pad_constant, reshape, slice_, stack, transpose
+from graphc.ops.shape import as_ints, flip, pad_constant, reshape, slice_, transpose, weave
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -198,15 +198,16 @@ def conv_grad_input(
         `[N, Cin, *size]`.
     """
     before = before or (0,) * len(size)
-    phases = [
-        [_phase(r, *d) for r in range(d[0])]
+    along = [
+        sorted((_phase(r, *d) for r in range(d[0])), key=lambda phase: phase.place)
         for d in zip(stride, dilation, w.shape[2:], size, before, strict=True)
     ]  # fmt: skip
-    ordered = (sorted(p, key=lambda one: one.place) for p in phases)
-    parts = [_conv_phase(ct, w, groups, chosen) for chosen in product(*ordered)]
-    if len(parts) == 1:
+    phases = [phase for phase in product(*along) if all(one.extent for one in phase)]
+    parts = [_conv_phase(ct, w, groups, phase) for phase in phases]
+    if len(parts) == 1 and parts[0].shape[2:] == size:
         return parts[0]
-    return _interleaved(stack(parts, axis=2), stride, size)
+    begins = tuple((0, 0, *(one.place for one in phase)) for phase in phases)
+    return weave(*parts, begins=begins, step=(1, 1, *stride), shape=(ct.shape[0], w.shape[1] * groups, *size))
 
 
 class _Phase(NamedTuple):
@@ -217,7 +218,7 @@ class _Phase(NamedTuple):
     """
 
     place: int  # of its first element among the stride's first ones
-    extent: int  # elements of the widest phase; a narrower one has some that are cut off
+    extent: int  # how many elements
     taps: tuple[int, int, int]  # first, how many, step
     apart: int  # outputs between the reads of neighbouring taps
     low: int  # zeros before the cotangent
@@ -231,7 +232,7 @@ def _phase(residue: int, stride: int, dilation: int, kernel: int, size: int, bef
     start = -((residue - before) // stride)  # the first q whose element is not before the result
     place = stride * start + residue - before
     low = (taps - 1) * apart - (residue - dilation * first) // stride - start
-    return _Phase(place, -(-size // stride), (first, taps, step), apart, low)
+    return _Phase(place, len(range(place, size, stride)), (first, taps, step), apart, low)
 
 
 def _conv_phase(ct: Tensor, w: Tensor, groups: int, phases: tuple[_Phase, ...]) -> Tensor:
@@ -247,15 +248,6 @@ def _conv_phase(ct: Tensor, w: Tensor, groups: int, phases: tuple[_Phase, ...]) 
     ct = pad_constant(ct, (0, 0, *low), (0, 0, *high))
     apart = tuple(p.apart for p in phases)
     return conv(ct, _turned(w, groups), stride=(1,) * len(phases), dilation=apart, groups=groups)
-
-
-def _interleaved(parts: Tensor, stride: Ints, size: Ints) -> Tensor:
-    """Phases `[N, C, product of strides, *count]`, in the order of their places, woven into `[N, C, *size]`."""
-    count, spatial = parts.shape[3:], len(size)
-    x = reshape(parts, (*parts.shape[:2], *stride, *count))
-    order = [axis for d in range(spatial) for axis in (2 + spatial + d, 2 + d)]
-    x = reshape(transpose(x, (0, 1, *order)), (*parts.shape[:2], *(n * s for n, s in zip(count, stride, strict=True))))
-    return slice_(x, begin=(0,) * x.ndim, shape=(*x.shape[:2], *size), step=(1,) * x.ndim)
 
 
 def _turned(w: Tensor, groups: int) -> Tensor:

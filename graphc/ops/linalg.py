@@ -16,12 +16,12 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import DType
 from graphc.ir import TensorType
-from graphc.op import define_op
+from graphc.op import Later, define_op
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, common_dtype
 from graphc.ops.elementwise import add, mul
 from graphc.ops.reduce import sum_over
-from graphc.ops.shape import axis_of, diagonal, reshape, transpose
-from graphc.tensor import Tensor
+from graphc.ops.shape import axis_of, concat_, diagonal, reshape, transpose
+from graphc.tensor import Parameter, Tensor
 
 __all__ = [
     "addmm", "addmv", "addr", "baddbmm", "bmm", "dense", "dot", "einsum", "inner", "matmul", "mm", "mv", "outer",
@@ -35,7 +35,7 @@ def same_dtype(name: str) -> Callable[..., tuple[Tensor, ...]]:
     """A coercion: the operands as Tensors of the one dtype they promote to, whatever their shapes."""
 
     def coerce(*operands: Any) -> tuple[Tensor, ...]:
-        tensors = tuple([as_tensor(name, o) for o in operands])
+        tensors = tuple([o if isinstance(o, Tensor) else as_tensor(name, o) for o in operands])
         dtype = common_dtype(name, tensors)
         return tuple([cast(t, dtype) for t in tensors])
 
@@ -85,17 +85,34 @@ def matmul_(x: np.ndarray, y: np.ndarray, *, transpose_a: bool = False, transpos
 def matmul_vjp(
     ct: Tensor, y: Tensor, a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False
 ) -> Any:
-    def to_a() -> Tensor:
-        if transpose_a:
-            return matmul_(b, ct, transpose_a=transpose_b, transpose_b=True)
-        return matmul_(ct, b, transpose_a=False, transpose_b=not transpose_b)
+    def product(left: Tensor, right: Tensor, transpose_a: bool, transpose_b: bool) -> Later:
+        return Later(matmul_, (left, right), {"transpose_a": transpose_a, "transpose_b": transpose_b}, _one_product)
 
-    def to_b() -> Tensor:
-        if transpose_b:
-            return matmul_(ct, a, transpose_a=True, transpose_b=transpose_a)
-        return matmul_(a, ct, transpose_a=not transpose_a, transpose_b=False)
+    return (
+        product(b, ct, transpose_b, True) if transpose_a else product(ct, b, False, not transpose_b),
+        product(ct, a, True, transpose_a) if transpose_b else product(a, ct, not transpose_a, False),
+    )
 
-    return to_a, to_b
+
+def _one_product(parts: Sequence[Later]) -> Tensor | None:
+    """The sum of products as the product of their factors side by side: the gradient of a weight used several times.
+
+    Not where a Parameter is a factor, which would have to be copied, or where factors are much larger than the result.
+    """
+    attrs = parts[0].attrs
+    factors = [x for part in parts for x in part.operands]
+    if any(part.attrs != attrs for part in parts) or any(isinstance(x, Parameter) or x.ndim != 2 for x in factors):
+        return None
+    axes = (0 if attrs["transpose_a"] else 1, 1 if attrs["transpose_b"] else 0)  # along which factors are summed
+    size = parts[0].operands[0].shape[1 - axes[0]] * parts[0].operands[1].shape[1 - axes[1]]
+    if sum(x.size for x in factors) > LARGER_FACTORS * size * len(parts):
+        return None
+    left, right = (concat_(*(part.operands[n] for part in parts), axis=axis) for n, axis in enumerate(axes))
+    return matmul_(left, right, **attrs)
+
+
+LARGER_FACTORS = 8
+"""How many times as large as a product its factors may be to be laid side by side."""
 
 
 @matmul_.def_lower

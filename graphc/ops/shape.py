@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import bool_, promote
 from graphc.ir import TensorType
-from graphc.op import TABLE, define_op
+from graphc.op import TABLE, Later, Places, define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, scalar
 from graphc.tensor import Tensor
 
@@ -87,7 +87,7 @@ def _reshape_type(x: TensorType, *, shape: tuple[int, ...]) -> TensorType:
     return TensorType(shape, x.dtype)
 
 
-@define_op(infer=_reshape_type, traits="view", name="reshape")
+@define_op(infer=_reshape_type, traits="view reshape", name="reshape")
 def reshape_(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
     """The same elements, in row-major order, in another shape."""
     return x.reshape(shape)
@@ -152,7 +152,7 @@ def _transpose_type(x: TensorType, *, perm: tuple[int, ...]) -> TensorType:
     return TensorType(tuple(x.shape[p] for p in perm), x.dtype)
 
 
-@define_op(infer=_transpose_type, traits="view", name="transpose")
+@define_op(infer=_transpose_type, traits="view permutes", name="transpose")
 def transpose_(x: np.ndarray, *, perm: tuple[int, ...]) -> np.ndarray:
     """The same elements with the axes in another order: axis d of the result is axis `perm[d]` of `x`."""
     return x.transpose(perm)
@@ -183,11 +183,29 @@ def broadcast_to_(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
 
 @broadcast_to_.def_vjp
 def broadcast_to_vjp(ct: Tensor, y: Tensor, x: Tensor, *, shape: tuple[int, ...]) -> Any:
+    return (Later(_sum_of_repeats, (ct,), {"shape": x.shape}, _sums_of_repeats),)
+
+
+def _repeated(repeats: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which a tensor of `shape` was repeated."""
+    lead = len(repeats) - len(shape)
+    return tuple(d for d in range(len(repeats)) if d < lead or shape[d - lead] != repeats[d])
+
+
+def _sum_of_repeats(ct: Tensor, *, shape: tuple[int, ...]) -> Tensor:
     from graphc.ops.reduce import sum_over  # the sum is the transpose of the broadcast, and the other way round
 
-    lead = len(shape) - x.ndim
-    repeated = tuple(d for d in range(len(shape)) if d < lead or x.shape[d - lead] != shape[d])
-    return (reshape_(sum_over(ct, repeated), shape=x.shape),)
+    return reshape_(sum_over(ct, _repeated(ct.shape, shape)), shape=shape)
+
+
+def _sums_of_repeats(parts: Sequence[Later]) -> Tensor | None:
+    """Sums of tensors as one sum of all of them side by side along the first axis that is summed: a bias used often."""
+    shape = parts[0].attrs["shape"]
+    repeats = {part.operands[0].shape for part in parts}
+    axes = _repeated(parts[0].operands[0].shape, shape)
+    if len(repeats) != 1 or not axes or not shape:
+        return None
+    return _sum_of_repeats(concat_(*(part.operands[0] for part in parts), axis=axes[0]), shape=shape)
 
 
 @broadcast_to_.def_lower
@@ -220,7 +238,8 @@ def slice_(x: np.ndarray, *, begin: tuple[int, ...], shape: tuple[int, ...], ste
 def slice_vjp(ct: Tensor, y: Tensor, x: Tensor, *, begin: Any, shape: Any, step: Any) -> Any:
     ends = [lo + (n - 1) * s + 1 if n else lo for lo, n, s in zip(begin, shape, step)]
     high = tuple(n - end for n, end in zip(x.shape, ends))
-    return (pad_(ct, scalar(0, ct.dtype), low=begin, high=high, interior=tuple(s - 1 for s in step)),)
+    attrs = {"low": begin, "high": high, "interior": tuple(s - 1 for s in step)}
+    return (Later(pad_, (ct, scalar(0, ct.dtype)), attrs, _side_by_side),)
 
 
 @slice_.def_lower
@@ -280,6 +299,37 @@ def pad_lower(b: Any, index: Any, x: Any, value: Any, *, low: Any, high: Any, in
     return b.inside(conditions, lambda: x(inner), value([]))
 
 
+def _side_by_side(parts: Sequence[Later]) -> Tensor | None:
+    """The sum of tensors with margins of zeros where they lie one after the other along an axis: one concatenation."""
+    shapes = [part.operands[0].shape for part in parts]
+    lows, highs = [part.attrs["low"] for part in parts], [part.attrs["high"] for part in parts]
+    ndim = len(shapes[0])
+    if any(any(part.attrs["interior"]) for part in parts):
+        return None
+    axes = [d for d in range(ndim) if any(lo[d] or hi[d] for lo, hi in zip(lows, highs))]
+    if len(axes) != 1:
+        return None
+    (axis,) = axes
+    order = sorted(range(len(parts)), key=lambda n: lows[n][axis])
+    at, pieces = 0, []
+    for n in order:
+        gap = lows[n][axis] - at
+        if gap < 0:
+            return None  # they overlap
+        pieces += _zeros(parts[n], axis, gap)
+        pieces.append(parts[n].operands[0])
+        at = lows[n][axis] + shapes[n][axis]
+    pieces += _zeros(parts[order[-1]], axis, highs[order[-1]][axis])
+    return concat_(*pieces, axis=axis)
+
+
+def _zeros(like: Later, axis: int, count: int) -> list[Tensor]:
+    """Zeros between pieces: `count` along an axis, or nothing."""
+    x, zero = like.operands
+    shape = tuple(count if d == axis else n for d, n in enumerate(x.shape))
+    return [broadcast_to_(zero, shape=shape)] if count else []
+
+
 def _flip_type(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
     if len(set(axes)) != len(axes) or any(not 0 <= a < x.ndim for a in axes):
         raise ValueError(f"flip: {axes} are no axes of {x}")
@@ -315,7 +365,7 @@ def _concat_type(*types: TensorType, axis: int) -> TensorType:
     return TensorType((*first[:axis], sum(t.shape[axis] for t in types), *first[axis + 1 :]), types[0].dtype)
 
 
-@define_op(infer=_concat_type, traits="view", name="concat")
+@define_op(infer=_concat_type, traits="view joins", name="concat")
 def concat_(*tensors: np.ndarray, axis: int) -> np.ndarray:
     """The tensors one after another along `axis`."""
     return np.concatenate(tensors, axis)
@@ -337,6 +387,59 @@ def concat_lower(b: Any, index: Any, *tensors: Any, axis: int) -> Any:
         inner = [*index[:axis], index[axis] - begin, *index[axis + 1 :]]
         value = b.inside([(inner[axis], 0, tensor.shape[axis])], lambda t=tensor, i=inner: t(i), value)
     return value
+
+
+@concat_.def_places
+def concat_places(*types: TensorType, axis: int) -> Places:
+    begins = accumulate((t.shape[axis] for t in types), initial=0)
+    ndim = types[0].ndim
+    return [(tuple(lo if d == axis else 0 for d in range(ndim)), (1,) * ndim) for lo, _ in zip(begins, types)]
+
+
+def _weave_type(
+    *types: TensorType, begins: tuple[tuple[int, ...], ...], step: tuple[int, ...], shape: tuple[int, ...]
+) -> TensorType:
+    shown = " and ".join(map(str, types))
+    extents = [tuple(len(range(lo, n, s)) for lo, n, s in zip(begin, shape, step)) for begin in begins]
+    if not types or [t.shape for t in types] != extents or any(t.dtype is not types[0].dtype for t in types):
+        raise ValueError(f"weave: {shown} do not fill {shape} from {begins} in steps of {step}")
+    if len(set(begins)) < len(begins) or any(lo >= s for begin in begins for lo, s in zip(begin, step)):
+        raise ValueError(f"weave: {begins} are not different places within steps of {step}")
+    if sum(t.size for t in types) != prod(shape):
+        raise ValueError(f"weave: {shown} leave out elements of {shape}")
+    return TensorType(shape, types[0].dtype)
+
+
+@define_op(infer=_weave_type, traits="view joins")
+def weave(
+    *tensors: np.ndarray, begins: tuple[tuple[int, ...], ...], step: tuple[int, ...], shape: tuple[int, ...]
+) -> np.ndarray:
+    """A tensor of `shape` whose elements at `begin + i * step` are those of one tensor each."""
+    result = np.empty(shape, tensors[0].dtype)
+    for begin, tensor in zip(begins, tensors):
+        result[tuple(builtins.slice(lo, None, s) for lo, s in zip(begin, step))] = tensor
+    return result
+
+
+@weave.def_vjp
+def weave_vjp(ct: Tensor, y: Tensor, *tensors: Tensor, begins: Any, step: Any, shape: Any) -> Any:
+    return tuple(partial(slice_, ct, begin=begin, shape=t.shape, step=step) for begin, t in zip(begins, tensors))
+
+
+@weave.def_lower
+def weave_lower(b: Any, index: Any, *tensors: Any, begins: Any, step: Any, shape: Any) -> Any:
+    *others, last = zip(begins, tensors)
+    value = last[1]([(i - lo) // s for i, lo, s in zip(index, last[0], step)])
+    for begin, tensor in reversed(others):
+        here = [((i - lo) % s, 0, 1) for i, lo, s in zip(index, begin, step)]
+        inner = [(i - lo) // s for i, lo, s in zip(index, begin, step)]
+        value = b.inside(here, lambda t=tensor, i=inner: t(i), value)
+    return value
+
+
+@weave.def_places
+def weave_places(*types: TensorType, begins: Any, step: Any, shape: Any) -> Places:
+    return [(begin, step) for begin in begins]
 
 
 def take_range(x: Tensor, axis: int, begin: int, count: int, step: int = 1) -> Tensor:

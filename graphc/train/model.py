@@ -265,10 +265,10 @@ class Model:
         step = cb_params.train_network
         hooks.call("on_train_epoch_begin", run)
         for columns in self._rows(where, step, cb_params.train_dataset, self._loss_fn is not None):
-            cb_params.cur_step_num += 1
-            cb_params.train_dataset_element = columns
+            cb_params["cur_step_num"] += 1  # as items: attributes of it take a Python call
+            cb_params["train_dataset_element"] = columns
             hooks.call("on_train_step_begin", run)
-            cb_params.net_outputs = step(*columns)
+            cb_params["net_outputs"] = step(*columns)
             hooks.call("on_train_step_end", run)
             interrupt.check()
             if run.get_stop_requested():
@@ -367,10 +367,14 @@ def _mode(network: Cell, training: bool) -> Iterator[None]:
 
 def _tensors(where: str, values: Any) -> Columns:
     """A row's values as Tensors; arrays share their memory."""
+    columns = []
     for value in values:
-        if not isinstance(value, (Tensor, np.ndarray)):
+        if isinstance(value, np.ndarray):
+            value = from_numpy(value)
+        elif not isinstance(value, Tensor):
             raise TypeError(f"{where}: expected Tensors or arrays as data, got {type(value).__name__}")
-    return tuple(from_numpy(value) if isinstance(value, np.ndarray) else value for value in values)
+        columns.append(value)
+    return tuple(columns)
 
 
 def _plain(value: Any) -> Any:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from math import prod
 from textwrap import dedent
 
+import numpy as np
 import pytest
 from graphs import Made, graphs
 from hypothesis import given, settings
+from reference import assert_same
 from stages import graph_of, prepared, scheduled, training_step
 
+import graphc as ms
+from graphc import Tensor, nn, ops
 from graphc.compiler import _buffers
 from graphc.index import Gathered, Var
 from graphc.loops import Kernel, TiledKernel, gathers
-from graphc.passes.fuse import fuse
+from graphc.passes.fuse import MOST_WORK, fuse
 from graphc.passes.lower import lower
 from graphc.schedule import Schedule
+from graphc.trace import trace
 
 
 def kernels(schedule: Schedule) -> list[Kernel | TiledKernel | None]:
@@ -165,7 +171,7 @@ def test_a_hand_made_kernel_has_no_loop_nest() -> None:
 def check_kernels(schedule: Schedule) -> None:
     """Loop variables are bound, stores stay within their buffers and reach every element of what is row-major."""
     for group, kernel in zip(schedule.groups, kernels(schedule), strict=True):
-        if kernel is None:
+        if kernel is None or group.joined:
             continue
         assert len(kernel.stores) == len(group.stores)
         bound = set(kernel.loops)
@@ -179,6 +185,37 @@ def check_kernels(schedule: Schedule) -> None:
             if value.kind == "load" and not value.args and not _has_data(value.data[1].terms):
                 low, high = value.data[1].bounds
                 assert low >= 0 and high < max(value.data[0].elements, 1), f"{value} in {kernel}"
+
+
+        assert isinstance(kernel, TiledKernel) or _most_repeats(kernel) <= MOST_WORK, str(kernel)
+
+
+def _most_repeats(kernel: Kernel) -> float:
+    """How many times over a reduction is computed: in every iteration of the loops down to the last it depends on."""
+    repeats = 0.0
+    for value in kernel.values():
+        if value.kind == "reduce" and value.deps <= {*kernel.loops}:
+            known = max((at for at, var in enumerate(kernel.loops, 1) if var in value.deps), default=0)
+            done = prod(var.extent for var in kernel.loops[:known])
+            repeats = max(repeats, done / prod(var.extent for var in value.deps))
+    return repeats
+
+
+NORMS = {
+    "groups": lambda: nn.GroupNorm(2, 4), "instance": lambda: nn.InstanceNorm2d(4),
+    "layer": lambda: nn.LayerNorm((4, 6, 6), 1, 1), "batch": lambda: nn.BatchNorm2d(4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [3, 16, 32, 40])
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_normalisation_sums_once(norm: str, batch: int) -> None:
+    net = nn.SequentialCell(nn.Conv2d(1, 4, 3), NORMS[norm](), nn.ReLU(), nn.Conv2d(4, 3, 3)).set_train()
+    gradients = ms.grad(lambda x: ops.sum(net(x) ** 2), None, net.trainable_params())
+    x = Tensor(np.random.default_rng(0).normal(size=(batch, 1, 6, 6)).astype(np.float32))
+    check_kernels(scheduled(trace(gradients, (x,), {}, "step").graph))
+    for got, wanted in zip(ms.jit(gradients)(x), gradients(x), strict=True):
+        assert_same(got.asnumpy(), wanted.asnumpy())
 
 
 def _has_data(terms: object) -> bool:

@@ -75,6 +75,31 @@ def test_views_of_views() -> None:
     )
 
 
+def test_concatenations_of_reshapes() -> None:
+    """What is stacked lies as what is concatenated, so the two become one node."""
+    inputs = "%x: f32[2,3], %y: f32[4,3]"
+    assert_rewrites(
+        simplify,
+        f"""
+        graph f({inputs}) {{
+          %0: f32[2,3,1] = reshape(%x, shape=(2, 3, 1))
+          %1: f32[4,3,1] = reshape(%y, shape=(4, 3, 1))
+          %2: f32[6,3,1] = concat(%0, %1, axis=0)
+          return %2
+        }}""",
+        f"""
+        graph f({inputs}) {{
+          %0: f32[6,3]   = concat(%x, %y, axis=0)
+          %1: f32[6,3,1] = reshape(%0, shape=(6, 3, 1))
+          return %1
+        }}""",
+    )
+    other = "%x: f32[2,3], %y: f32[6]"
+    kept("%0: f32[3,2] = reshape(%x, shape=(3, 2))", "%1: f32[3,2] = reshape(%y, shape=(3, 2))",
+         "%2: f32[6,2] = concat(%0, %1, axis=0)", inputs=other)  # fmt: skip
+    kept("%0: f32[3,2] = reshape(%x, shape=(3, 2))", "%1: f32[3,4] = concat(%0, %0, axis=1)")
+
+
 def test_broadcasts_of_other_ranks_stay() -> None:
     kept(
         "%0: f32[2,3] = broadcast_to(%x, shape=(2, 3))",

@@ -459,3 +459,13 @@ def test_an_executable_runs_again_with_other_values(made: Made) -> None:
     for seed in (made.seed + 1, made.seed + 2):
         arrays = input_arrays(made.graph, seed)
         assert_same_run(executable(arrays), compiled(made.graph, arrays))
+
+
+def test_only_long_steps_release_the_gil() -> None:
+    """A short step is over before another thread could make use of the GIL; a long one lets others run."""
+    keeps = 4  # FUNCFLAG_PYTHONAPI of ctypes
+    for size, expected in ((16, keeps), (1024, 0)):
+        call = jit(lambda x: ops.matmul(x, x))
+        call(np.ones((size, size), np.float32))
+        executable = next(iter(call.cache.values())).executable
+        assert executable._step._flags_ & keeps == expected  # type: ignore[attr-defined]

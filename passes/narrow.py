@@ -1,0 +1,147 @@
+"""Narrowing: what a slice cuts away is not computed.
+
+    before   %0 = conv(%x, %w)        %1 = slice(%0, begin=(0, 0, 1, 1), ...)
+    after    %0 = slice(%x, ...)      %1 = conv(%0, %w)
+
+A slice moves towards what it is cut from, as long as nobody else reads what it passes: through elementwise ops,
+margins, phases woven together, and to the operands of a convolution, whose every element is a sum of its own. The
+gradient of a padded convolution is cut by the padding's own gradient, so it is this pass that keeps it from being
+computed for the margin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from graphc.ir import Graph, Node, TensorType
+from graphc.op import TABLE, infer_node
+
+
+class Box(NamedTuple):
+    """The elements at `begin + i * step` for every i in `shape`."""
+
+    begin: tuple[int, ...]
+    shape: tuple[int, ...]
+    step: tuple[int, ...]
+
+    @staticmethod
+    def of(shape: Sequence[int]) -> Box:
+        return Box((0,) * len(shape), tuple(shape), (1,) * len(shape))
+
+    def within(self, outer: Box) -> Box:
+        """The box of elements that this box takes of what `outer` takes."""
+        begin = tuple(lo + i * s for lo, i, s in zip(outer.begin, self.begin, outer.step, strict=True))
+        return Box(begin, self.shape, tuple(s * t for s, t in zip(outer.step, self.step, strict=True)))
+
+
+def narrow(graph: Graph) -> Graph:
+    return _Narrowing(graph).run()
+
+
+class _Narrowing:
+    """The nodes made so far, and who reads those of the graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.users = graph.users()
+        self.kept = {*graph.outputs, *(value for _, value in graph.updates)}
+        self.new: dict[Node, Node] = {}
+
+    def run(self) -> Graph:
+        graph, new = self.graph, self.new
+        for node in graph.nodes:
+            if node.op == "slice":
+                new[node] = self.cut(node.operands[0], Box(*(node.attrs[k] for k in Box._fields)))
+            else:
+                new[node] = node.with_operands(new[o] for o in node.operands) if node.operands else node
+        outputs = tuple(new[o] for o in graph.outputs)
+        return Graph(graph.name, graph.inputs, outputs, tuple((t, new[v]) for t, v in graph.updates), graph.arguments)
+
+    def cut(self, node: Node, box: Box) -> Node:
+        """The part of a node's value in a box: the narrowed op where it has a rule and no other reader."""
+        if box == Box.of(node.shape):
+            return self.new[node]
+        if len(self.users[node]) == 1 and node not in self.kept and 0 not in box.shape:
+            rule = RULES.get(node.op) or (_elementwise if _is_elementwise(node) else None)
+            narrowed = rule(self, node, box) if rule else None
+            if narrowed is not None:
+                return narrowed
+        whole = self.new[node]
+        return Node("slice", (whole,), box._asdict(), TensorType(box.shape, node.dtype), node.loc, node.forward)
+
+    def made(self, like: Node, operands: Sequence[Node], **attrs: object) -> Node:
+        """The op of a node on other operands, with some attributes changed."""
+        node = Node(like.op, tuple(operands), {**like.attrs, **attrs}, like.type, like.loc, like.forward)
+        return Node(node.op, node.operands, node.attrs, infer_node(node), node.loc, node.forward)
+
+
+Rule = Callable[[_Narrowing, Node, Box], Node | None]
+
+
+def _is_elementwise(node: Node) -> bool:
+    if node.op in ("input", "constant"):
+        return False
+    traits = TABLE[node.op].traits
+    return bool(node.operands) and "elementwise" in traits and not traits & {"random", "checks"}
+
+
+def _elementwise(n: _Narrowing, node: Node, box: Box) -> Node | None:
+    if any(o.shape != node.shape for o in node.operands):
+        return None
+    return n.made(node, [n.cut(o, box) for o in node.operands])
+
+
+def _slice(n: _Narrowing, node: Node, box: Box) -> Node | None:
+    return n.cut(node.operands[0], box.within(Box(*(node.attrs[k] for k in Box._fields))))
+
+
+def _pad(n: _Narrowing, node: Node, box: Box) -> Node | None:
+    """The margin shrinks, then the operand; a box that lies beside the operand, or steps over elements, stays."""
+    x, value = node.operands
+    if any(node.attrs["interior"]) or any(s > 1 for s in box.step):
+        return None
+    low, high, begin, shape = [], [], [], []
+    for extent, before, lo, count in zip(x.shape, node.attrs["low"], box.begin, box.shape, strict=True):
+        first, last = max(lo - before, 0), min(lo + count - before, extent)
+        if first >= last:
+            return None
+        begin.append(first)
+        shape.append(last - first)
+        low.append(max(before - lo, 0))
+        high.append(count - low[-1] - shape[-1])
+    inner = n.cut(x, Box(tuple(begin), tuple(shape), box.step))
+    return n.made(node, (inner, n.new[value]), low=tuple(low), high=tuple(high))
+
+
+def _weave(n: _Narrowing, node: Node, box: Box) -> Node | None:
+    """Each of the phases is cut; which comes first may change."""
+    if any(s > 1 for s in box.step):
+        return None
+    parts, begins, step = [], [], node.attrs["step"]
+    for part, places in zip(node.operands, node.attrs["begins"], strict=True):
+        first = [-((place - lo) // s) for place, lo, s in zip(places, box.begin, step, strict=True)]
+        begin = [place + q * s - lo for place, q, s, lo in zip(places, first, step, box.begin, strict=True)]
+        shape = [len(range(b, count, s)) for b, count, s in zip(begin, box.shape, step, strict=True)]
+        if all(shape):
+            parts.append(n.cut(part, Box(tuple(first), tuple(shape), (1,) * len(shape))))
+            begins.append(tuple(begin))
+    return n.made(node, parts, begins=tuple(begins), shape=box.shape)
+
+
+def _conv(n: _Narrowing, node: Node, box: Box) -> Node | None:
+    """The images and places that the windows in the box see; all channels."""
+    x, w = node.operands
+    if box.begin[1] or box.shape[1] != node.shape[1]:
+        return None
+    stride = tuple(s * t for s, t in zip(node.attrs["stride"], box.step[2:], strict=True))
+    begin = [lo * s for lo, s in zip(box.begin[2:], node.attrs["stride"], strict=True)]
+    reach = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], node.attrs["dilation"], strict=True)]
+    shape = [(count - 1) * s + r for count, s, r in zip(box.shape[2:], stride, reach, strict=True)]
+    seen = Box(
+        (box.begin[0], 0, *begin), (box.shape[0], x.shape[1], *shape), (box.step[0], 1, *(1 for _ in shape))
+    )  # fmt: skip
+    return n.made(node, (n.cut(x, seen), n.new[w]), stride=stride)
+
+
+RULES: dict[str, Rule] = {"slice": _slice, "pad": _pad, "weave": _weave, "conv": _conv}
