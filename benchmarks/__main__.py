@@ -1,11 +1,11 @@
-"""`python benchmarks NAME ...`: programs (the default), networks, kernels or overhead, with its own arguments."""
+"""`python benchmarks NAME ...`: programs (the default), networks, kernels, overhead or report, with their arguments."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-NAMES = ("programs", "networks", "kernels", "overhead")
+NAMES = ("programs", "networks", "kernels", "overhead", "report")
 
 
 def main() -> None:

@@ -26,15 +26,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 from workloads import Workload
+
+Timed = TypeVar("Timed")
 
 HERE = Path(__file__).resolve().parent
 
@@ -73,6 +75,9 @@ CONTENDERS = (
     Contender("mindspore graph", "mindspore", "graph"),
     Contender("tinygrad jit", "tinygrad", "jit", ("XDG_CACHE_HOME",)),
 )
+
+OURS = "graphc graph"
+"""What everything is compared with."""
 
 PEERS = tuple(dict.fromkeys(c.framework for c in CONTENDERS if c.is_peer))
 
@@ -423,11 +428,18 @@ def disagreements(losses: dict[str, list[float]], tolerance: float = 1e-3) -> di
 # Tables
 
 
-def fastest_peer(figures: dict[str, Figure]) -> tuple[str, Figure] | None:
-    """The peer with the least median."""
+def fastest_peer(
+    figures: Mapping[str, Timed], seconds: Callable[[Timed], float]
+) -> tuple[str, Timed] | None:
+    """The peer with the least time.
+
+    Args:
+        figures: of each contender.
+        seconds: the time in a figure.
+    """
     peers = {c.name for c in CONTENDERS if c.is_peer}
     measured = [(name, figure) for name, figure in figures.items() if name in peers]
-    return min(measured, key=lambda pair: pair[1].seconds, default=None)
+    return min(measured, key=lambda pair: seconds(pair[1]), default=None)
 
 
 def number(value: float) -> str:
@@ -450,6 +462,12 @@ def ratio(ours: Figure | None, other: tuple[str, Figure] | None) -> str:
     return f"{other[1].seconds / ours.seconds:.2f}x ({other[0]}){mark}"
 
 
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose first column names things and whose others are numbers."""
+    ruler = ["---"] + ["---:"] * (len(columns) - 1)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (columns, ruler, *rows))
+
+
 @dataclass
 class Report:
     """Tables, printed and kept as Markdown.
@@ -464,20 +482,19 @@ class Report:
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> None:
         """Prints a table whose first column names things and whose others are numbers."""
         shown = Table(title=title, caption=note or None, title_justify="left", caption_justify="left")
-        self.markdown += [f"**{title}**", "", "| " + " | ".join(columns) + " |"]
-        self.markdown.append("|" + "|".join(["---"] + ["---:"] * (len(columns) - 1)) + "|")
+        rows = list(rows)
         for i, column in enumerate(columns):
             shown.add_column(column, justify="left" if i == 0 else "right")
         for row in rows:
             shown.add_row(*row)
-            self.markdown.append("| " + " | ".join(row) + " |")
-        self.markdown += ["", *([note, ""] if note else [])]
+        self.markdown += [f"**{title}**", "", markdown_table(columns, rows), "", *([note, ""] if note else [])]
         self.console.print(shown)
 
-    def save(self, args: argparse.Namespace, figures: dict[str, Any]) -> None:
+    def save(self, args: argparse.Namespace, benchmark: str, figures: dict[str, Any]) -> None:
         """Writes what `--json` and `--markdown` ask for."""
         if args.json:
-            Path(args.json).write_text(json.dumps({"machine": machine(), **figures}, indent=1) + "\n")
+            written = {"benchmark": benchmark, "machine": machine(), **figures}
+            Path(args.json).write_text(json.dumps(written, indent=1) + "\n")
         if args.markdown:
             Path(args.markdown).write_text("\n".join(self.markdown))
 

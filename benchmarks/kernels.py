@@ -12,12 +12,23 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harness import CONTENDERS, Figure, Report, Workers, add_arguments, interpreters, number, progress, thread_count
+from harness import (
+    CONTENDERS,
+    OURS,
+    Figure,
+    Report,
+    Workers,
+    add_arguments,
+    interpreters,
+    number,
+    progress,
+    thread_count,
+)
 from kernel_cases import Case, cases
 
 from graphc.runtime.limits import Limits, measure
 
-OURS, THEIRS = "graphc graph", "torch eager"
+THEIRS = "torch eager"
 KEEP_MEMORY = {
     "GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=1099511627776:"
     "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"
@@ -69,7 +80,6 @@ def main(argv: list[str] | None = None) -> None:
     print_limits(report, limits)
     found = [c for c in CONTENDERS if c.name in (OURS, THEIRS) and c.framework in pythons]
     results: dict[str, Any] = {}
-    points: list[tuple[Case, float]] = []
     with Workers(found, pythons, thread_count(args), report.console.print, KEEP_MEMORY) as workers:
         for family in args.families.split(","):
             rows = []
@@ -84,19 +94,18 @@ def main(argv: list[str] | None = None) -> None:
                 if THEIRS in digests and abs(digests[OURS] - digests[THEIRS]) > TOLERANCE * abs(digests[THEIRS]):
                     report.console.print(f"[red]{case.name}: results differ, {digests}[/red]")
                 rows.append(row(case, figures, limits))
-                points.append((case, figures[OURS].seconds))
                 results[f"{family}: {case.name}"] = {
                     "flops": case.flops, "bytes": case.nbytes, **{name: f.to_json() for name, f in figures.items()}
                 }  # fmt: skip
             columns = [family, "graphc, us", "torch, us", "torch / graphc", "GFLOP/s", "GB/s", "share of the limit"]
             if rows:
                 report.table(f"Kernels: {family}", columns, rows)
+    speeds = {"flops": limits.flops, "bytes_per_second": limits.bytes_per_second}
     if args.plot:
         from plots import roofline
 
-        roofline(args.plot, limits, points)
-    speeds = {"flops": limits.flops, "bytes_per_second": limits.bytes_per_second}
-    report.save(args, {"limits": speeds, "kernels": results})
+        roofline(args.plot, speeds, results)
+    report.save(args, "kernels", {"threads": thread_count(args), "limits": speeds, "kernels": results})
 
 
 if __name__ == "__main__":

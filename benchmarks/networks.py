@@ -2,8 +2,8 @@
 
     python benchmarks/networks.py --torch-python /opt/torch/bin/python --networks resnet18,lstm --batches 1,32
 
-ResNet-18 for images of 32 x 32, a transformer's encoder, an LSTM, an autoencoder, and multilayer perceptrons of two
-widths, each at several batch sizes.
+Convolutional networks of all kinds, recurrent ones, transformers, generators, recommenders, perceptrons, with different
+normalisations, activations and optimizers, each at several batch sizes: `workloads.networks` lists them.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ from workloads import networks
 
 def main(argv: list[str] | None = None) -> None:
     """Measures, prints, and writes what was asked for."""
-    names = tuple(dict.fromkeys(workload.model for workload in networks()))
+    names = tuple(dict.fromkeys(workload.name for workload in networks()))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
     parser.add_argument("--networks", default=",".join(names), help=f"some of {','.join(names)}")
     parser.add_argument("--batches", help="batch sizes (default: each network's own)")
-    parser.add_argument("--plot", metavar="FILE", help="draw the steps as bars (needs matplotlib)")
+    parser.add_argument("--plot", metavar="FILE", help="draw the ratios as bars (needs matplotlib)")
     parser.add_argument("--no-eager", action="store_true", help="leave out graphc's eager mode")
+    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
     args = parser.parse_args(argv)
     chosen = args.networks.split(",")
     if not set(chosen) <= set(names):
         parser.error(f"--networks: expected some of {', '.join(names)}, got {args.networks}")
 
     report, threads, pythons = Report(), thread_count(args), interpreters(args)
+    left_out = {"graphc eager": args.no_eager, "torch compile": args.no_compile}
     found = [
         contender for contender in contenders(pythons)
-        if contender.framework in ("graphc", "torch") and not (args.no_eager and contender.name == "graphc eager")
+        if contender.framework in ("graphc", "torch") and not left_out.get(contender.name)
     ]  # fmt: skip
     batches = [int(batch) for batch in args.batches.split(",")] if args.batches else None
-    workloads = [workload for workload in networks(batches) if workload.model in chosen]
+    workloads = [workload for workload in networks(batches) if workload.name in chosen]
     with tempfile.TemporaryDirectory() as folder:  # so that no compiled code is found from before
         fresh = {cache: str(Path(folder, cache)) for contender in found for cache in contender.caches}
         figures, wrong, first = measure(workloads, found, pythons, threads, args.rounds, report, fresh)
@@ -46,14 +48,14 @@ def main(argv: list[str] | None = None) -> None:
     columns = [contender.name for contender in found]
     rows = [[label, *(f"{by[n]:.2f}" if n in by else "-" for n in columns)] for label, by in first.items()]
     report.table("Time to the first step", ["s, nothing cached", *columns], rows, "Building the network included.")
+    steps = {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()}
     if args.plot:
-        from plots import bars
+        from plots import ratios
 
-        bars(args.plot, figures)
-    report.save(args, {
-        "threads": threads, "loss_disagreements": wrong, "first_step": first,
-        "steps": {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()},
-    })  # fmt: skip
+        ratios(args.plot, steps)
+    report.save(
+        args, "networks", {"threads": threads, "loss_disagreements": wrong, "first_step": first, "steps": steps}
+    )
 
 
 if __name__ == "__main__":

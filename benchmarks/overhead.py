@@ -248,7 +248,7 @@ def main(argv: list[str] | None = None) -> None:
     imports = import_seconds(rounds=7)
     rows = [["numpy", f"{imports['numpy']:.3f}"], ["graphc, after numpy", f"{imports['graphc_after_numpy']:.3f}"]]
     report.table("Importing", ["", "s"], rows)
-    report.save(args, {"steps": steps, "imports": imports})
+    report.save(args, "overhead", {"steps": steps, "imports": imports})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import argparse
 from typing import Any
 
 from harness import (
+    OURS,
     Contender,
     Figure,
     Report,
@@ -49,7 +50,7 @@ def measure(
             with progress(report.console, workload.label):
                 first[workload.label] = workers.open(workload, dropout=False)
                 wrong[workload.label] = disagreements(workers.losses())
-                if workload.model == "cnn":
+                if workload.dropout:
                     workers.open(workload)
                 figures[workload.label] = workers.measure(rounds)
     return figures, wrong, first
@@ -63,8 +64,8 @@ def print_steps(
     names = [contender.name for contender in found]
     rows = []
     for label, measured in figures.items():
-        best = fastest_peer(measured)
-        ratios = [ratio(measured.get(name), best) for name in ("graphc graph", "graphc eager")]
+        best = fastest_peer(measured, lambda figure: figure.seconds)
+        ratios = [ratio(measured.get(name), best) for name in (OURS, "graphc eager")]
         rows.append([label, *(cell(measured.get(name)) for name in names), *ratios])
     columns = ["ms per step", *names, "graph: best peer", "eager: best peer"]
     report.table(title, columns, rows, "~ noisy: interquartile range above 10 % of the median")
@@ -126,14 +127,14 @@ def main(argv: list[str] | None = None) -> None:
     cores = "one core, CPU time" if threads == 1 else f"{threads} cores, wall time"
     print_steps(report, f"Training steps, {cores}", figures, wrong, found)
     first = {} if args.no_first else print_first_steps(report, workloads, found, pythons, threads)
+    steps = {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()}
     if args.plot:
         from plots import bars
 
-        bars(args.plot, figures)
-    report.save(args, {
-        "threads": threads, "first_step": first, "loss_disagreements": wrong,
-        "steps": {label: {name: f.to_json() for name, f in by.items()} for label, by in figures.items()},
-    })  # fmt: skip
+        bars(args.plot, steps)
+    report.save(
+        args, "programs", {"threads": threads, "first_step": first, "loss_disagreements": wrong, "steps": steps}
+    )
 
 
 if __name__ == "__main__":

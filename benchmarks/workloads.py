@@ -21,12 +21,19 @@ class Workload:
         model: its name in each framework's `MODELS`.
         batch: samples of a batch.
         inputs: the shape of one sample.
-        target: "classes" (0 to 9), "line" (y = 2x + 0.5) or "inputs" (the sample itself).
-        loss: "cross_entropy" or "mse".
-        optimizer: "sgd", "momentum" (0.9) or "adam".
+        target: "classes" (0 to `classes` - 1), "values" (normal numbers), "line" (y = 2x + 0.5), "inputs" (the sample
+            itself) or "order" (0 to `batch` - 1, which sample it is).
+        loss: its name in each framework's `LOSSES`.
+        optimizer: its name in each framework's `OPTIMIZERS`.
         lr: the learning rate.
         sizes: arguments of the model.
         name: what tables call it; by default the model and its sizes.
+        vocabulary: samples are integers below it; 0 for normal numbers.
+        classes: how many there are.
+        outputs: the shape of one sample's target, if it is "classes" or "values".
+        dropout: whether the model has an argument of this name.
+        decay: the weight decay.
+        clip: the greatest norm of all gradients together; 0 for any.
     """
 
     model: str
@@ -36,8 +43,14 @@ class Workload:
     loss: str = "cross_entropy"
     optimizer: str = "adam"
     lr: float = 1e-3
-    sizes: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, Any] = field(default_factory=dict)
     name: str = ""
+    vocabulary: int = 0
+    classes: int = 10
+    outputs: tuple[int, ...] = ()
+    dropout: bool = False
+    decay: float = 0.0
+    clip: float = 0.0
 
     @property
     def label(self) -> str:
@@ -46,17 +59,26 @@ class Workload:
         return f"{self.name or ' '.join(filter(None, (self.model, sizes)))} batch {self.batch}"
 
     def batches(self, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Inputs float32 [batch, *inputs] and labels: int32 [batch], or float32 where the target is not a class."""
+        """Inputs [batch, *inputs], float32 or int32, and labels: int32 classes, or float32 values."""
         rng = np.random.default_rng(1)
         made = []
         for _ in range(count):
-            x = rng.standard_normal((self.batch, *self.inputs)).astype(np.float32)
+            shape = (self.batch, *self.inputs)
+            if self.vocabulary:
+                x = rng.integers(0, self.vocabulary, shape).astype(np.int32)
+            else:
+                x = rng.standard_normal(shape).astype(np.float32)
             made.append((x, self._labels(x, rng)))
         return made
 
     def _labels(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        shape = (self.batch, *self.outputs)
         if self.target == "classes":
-            return rng.integers(0, 10, self.batch).astype(np.int32)
+            return rng.integers(0, self.classes, shape).astype(np.int32)
+        if self.target == "values":
+            return rng.standard_normal(shape).astype(np.float32)
+        if self.target == "order":
+            return np.arange(self.batch, dtype=np.int32)
         return (2 * x + 0.5).astype(np.float32) if self.target == "line" else x.copy()
 
     def to_json(self) -> dict[str, Any]:
@@ -66,7 +88,7 @@ class Workload:
     @staticmethod
     def from_json(fields: dict[str, Any]) -> Workload:
         """The workload that was written by `to_json`."""
-        return Workload(**{**fields, "inputs": tuple(fields["inputs"])})
+        return Workload(**{**fields, "inputs": tuple(fields["inputs"]), "outputs": tuple(fields["outputs"])})
 
 
 def initial_values(shapes: Sequence[tuple[int, ...]], ones: Sequence[bool]) -> list[np.ndarray]:
@@ -90,7 +112,7 @@ def initial_values(shapes: Sequence[tuple[int, ...]], ones: Sequence[bool]) -> l
 PROGRAMS = {
     "linear": Workload("linear", 100, (1,), "line", "mse", "sgd", 0.01),
     "mlp": Workload("mlp", 64, (1, 28, 28), optimizer="sgd", lr=1e-2, sizes={"inputs": 784, "hidden": 512}, name="mlp"),
-    "cnn": Workload("cnn", 256, (1, 28, 28)),
+    "cnn": Workload("cnn", 256, (1, 28, 28), dropout=True),
     "cifar": Workload("cifar", 64, (3, 32, 32)),
     "lenet": Workload("lenet", 32, (1, 32, 32), optimizer="momentum", lr=0.01),
 }
@@ -98,26 +120,71 @@ PROGRAMS = {
 
 
 def networks(batches: Sequence[int] | None = None) -> list[Workload]:
-    """Networks beyond the five programs.
+    """Networks beyond the five programs, many of them small and of their kinds, as people train them.
 
     Args:
         batches: the batch sizes; by default each network's own.
     """
-    found = []
-    for batch in batches or (1, 8, 32):
-        found.append(Workload("resnet18", batch, (3, 32, 32), optimizer="momentum", lr=0.01))
-    for batch, sizes in _each(batches or (1, 8, 64), ({"width": 128, "layers": 2}, {"width": 256, "layers": 4})):
-        found.append(Workload("transformer", batch, (64, sizes["width"]), sizes=sizes))
-    for batch, sizes in _each(batches or (1, 32, 256), ({"inputs": 64, "hidden": 128},)):
-        found.append(Workload("lstm", batch, (24, sizes["inputs"]), sizes=sizes))
-    for batch in batches or (1, 32, 128, 512):
-        found.append(Workload("autoencoder", batch, (784,), "inputs", "mse"))
-    for batch, sizes in _each(
-        batches or (1, 32, 128, 512), ({"inputs": 256, "hidden": 1024}, {"inputs": 1024, "hidden": 4096})
-    ):
-        found.append(Workload("mlp", batch, (sizes["inputs"],), optimizer="sgd", lr=1e-2, sizes=sizes))
+    found: list[Workload] = []
+
+    def add(name: str, own: Sequence[int], inputs: tuple[int, ...], model: str = "", **fields: Any) -> None:
+        for batch in batches or own:
+            found.append(Workload(model or name, batch, inputs, name=name, **fields))
+
+    image, digit = (3, 32, 32), (1, 28, 28)
+    momentum: dict[str, Any] = {"optimizer": "momentum", "lr": 0.01}
+    add("resnet18", (1, 8, 32), image, **momentum)
+    for width, layers in ((128, 2), (256, 4)):
+        sizes: dict[str, Any] = {"width": width, "layers": layers}
+        add(f"transformer-{width}x{layers}", (1, 8, 64), (64, width), "transformer", sizes=sizes)
+    add("lstm", (1, 32, 256), (24, 64), "recurrent", sizes={"kind": "lstm", "inputs": 64, "hidden": 128})
+    add("autoencoder", (1, 32, 128, 512), (784,), target="inputs", loss="mse")
+    for inputs, hidden in ((256, 1024), (1024, 4096)):
+        sizes = {"inputs": inputs, "hidden": hidden}
+        add(f"mlp-{hidden}", (1, 32, 128, 512), (inputs,), "mlp", optimizer="sgd", lr=1e-2, sizes=sizes)
+
+    for kind in ("rnn", "gru"):
+        add(kind, (1, 32, 128), (32, 64), "recurrent", sizes={"kind": kind, "inputs": 64, "hidden": 128})
+    sizes = {"kind": "lstm", "inputs": 48, "hidden": 96}
+    add("lstm-2-layers", (1, 32, 100), (20, 48), "recurrent", sizes={**sizes, "layers": 2}, clip=1.0)
+    add("lstm-bidirectional", (1, 32, 100), (20, 48), "recurrent", sizes={**sizes, "bidirectional": True})
+    for act in ("relu6", "hardswish"):
+        add(f"mobilenet-{act}", (1, 32, 128), image, "mobilenet", sizes={"act": act}, decay=1e-4, **momentum)
+    add("vgg", (1, 10, 64), image, sizes={"width": 32}, dropout=True, decay=5e-4, **momentum)
+    for up in ("transposed", "nearest", "bilinear"):
+        sizes = {"width": 16, "up": up}
+        add(f"unet-{up}", (1, 10, 32), image, "unet", sizes=sizes, outputs=(32, 32))
+    add("densenet", (1, 32, 64), image, sizes={"growth": 12, "depth": 4}, **momentum)
+    add("vae", (1, 32, 128), digit, target="inputs", loss="vae", sizes={"latent": 20})
+    for width in (16, 32):
+        fields: dict[str, Any] = {"sizes": {"width": width}, "target": "values", "outputs": image, "loss": "mse"}
+        add(f"generator-{width}", (2, 16, 64), (64,), "generator", **fields)
+    add("textcnn", (1, 50, 128), (64,), vocabulary=5000, sizes={"vocabulary": 5000, "width": 64}, dropout=True)
+    for tied in (False, True):
+        sizes = {"vocabulary": 96, "length": 64, "width": 128, "layers": 2, "tied": tied}
+        fields = {"vocabulary": 96, "classes": 96, "outputs": (64,), "loss": "tokens", "sizes": sizes}
+        fields |= {"optimizer": "adamw", "decay": 0.01, "clip": 1.0}
+        add("gpt-tied" if tied else "gpt", (1, 12, 32), (64,), "gpt", **fields)
+    add("vit", (1, 10, 32), image, sizes={"width": 96, "layers": 2}, optimizer="adamw", decay=0.05)
+    add("mixer", (1, 10, 32), image, sizes={"width": 96, "layers": 3})
+    for act in ("leaky", "elu", "silu"):
+        sizes = {"act": act, "width": 256}
+        add(f"mlp-norm-{act}", (2, 32, 100, 128), digit, "mlp_norm", sizes=sizes, dropout=True)
+    add("odd_cnn", (1, 10, 16, 50, 100), image)
+    sizes = {"fields": 8, "rows": 50_000, "width": 16}
+    for optimizer, lr in (("sgd", 0.01), ("adam", 1e-3)):
+        fields = {"vocabulary": 50_000, "sizes": sizes, "optimizer": optimizer, "lr": lr}
+        add(f"recommender-{optimizer}", (1, 32, 256), (8,), "recommender", **fields)
+    add("bag", (1, 32, 256), (40,), vocabulary=30_000, sizes={"rows": 30_000, "width": 64})
+    sizes = {"inputs": 128, "width": 256}
+    add("siamese", (2, 32, 100), (2, 128), target="order", sizes=sizes)
+    add("senet", (1, 10, 64), image, sizes={"width": 16}, **momentum)
+    for norm in ("group", "instance"):
+        add(f"{norm}-norm", (1, 10, 64), image, "normed", sizes={"norm": norm, "width": 16})
+    add("tcn", (1, 10, 64), (8, 100), sizes={"channels": 8, "width": 25})
+    for optimizer, fields in (
+        ("rmsprop", {"lr": 1e-3}), ("adamw", {"decay": 0.01, "clip": 1.0}), ("sgd", {"lr": 0.01, "clip": 1.0}),
+        ("momentum", {"lr": 0.01, "decay": 1e-4, "clip": 0.1}),
+    ):  # fmt: skip
+        add(f"lenet-{optimizer}", (1, 32, 100), (1, 32, 32), "lenet", optimizer=optimizer, **fields)
     return found
-
-
-def _each(batches: Sequence[int], sizes: Sequence[dict[str, int]]) -> list[tuple[int, dict[str, int]]]:
-    return [(batch, size) for size in sizes for batch in batches]

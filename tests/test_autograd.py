@@ -496,7 +496,7 @@ def shaped(x: Tensor, y: Tensor) -> Tensor:
 
 
 def reduced(x: Tensor, y: Tensor) -> Tensor:
-    return ops.logsumexp(x, 1).sum() * x.max() + (x.prod(0) * y).sum() + x.min(1).mean() + ops.norm(y) * x.std()
+    return ops.logsumexp(x, 1).sum() * x.max() + (x.prod(0) * y).sum() + x.min(axis=1).mean() + ops.norm(y) * x.std()
 
 
 def chosen(x: Tensor, y: Tensor) -> Tensor:

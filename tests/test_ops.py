@@ -338,7 +338,15 @@ def test_results_whose_shape_depends_on_values() -> None:
     np.testing.assert_array_equal(ops.masked_select(Tensor(x), Tensor(x > 0)).asnumpy(), x[x > 0])
     slope = grad(lambda t: (ops.masked_select(t, t > 0) * 2.0).sum())(Tensor(M))
     np.testing.assert_array_equal(slope.asnumpy(), np.where(M > 0, 2, 0))
-    for function in (ops.nonzero, ops.unique, lambda t: ops.masked_select(t, t > 0)):
+    numbers, weights = np.array([1, 1, 3]), np.array([0.5, 0.25, 1.0], np.float32)
+    counts = ops.bincount(Tensor(numbers))
+    assert counts.dtype is float32 and counts.asnumpy().tolist() == [0, 2, 0, 1]
+    assert Tensor(numbers).bincount(minlength=6).asnumpy().tolist() == [0, 2, 0, 1, 0, 0]
+    assert ops.bincount(Tensor(numbers), Tensor(weights)).asnumpy().tolist() == [0, 0.75, 0, 1]
+    for bad in (Tensor(x), Tensor(weights), Tensor([-1])):
+        with pytest.raises(ValueError, match="bincount: expected"):
+            ops.bincount(bad)
+    for function in (ops.nonzero, ops.unique, lambda t: ops.masked_select(t, t > 0), lambda t: ops.bincount(t[0])):
         with pytest.raises(TracedValueError, match="shape depends on the values"):
             jit(function)(Tensor(x))
 
@@ -403,10 +411,22 @@ def test_methods() -> None:
         x.sum(axis=1, dtype=float32, keepdims=True),
     ):
         np.testing.assert_allclose(got.asnumpy(), A.sum(1, keepdims=True), rtol=1e-6, atol=1e-6)
-    np.testing.assert_array_equal(x.max(0).asnumpy(), A.max(0))
-    for values, places in (x.max(dim=0), x.max(0, return_indices=True)):
+    for got in (x.max(axis=0), x.max(0, keepdims=False), x.max((0,)), x.max(0, initial=-9.0)):
+        np.testing.assert_array_equal(got.asnumpy(), A.max(0))
+    assert x.max().shape == x.max(None, False).shape == () and x.min(None, True).shape == (1,) * A.ndim
+    for values, places in (x.max(dim=0), x.max(0, return_indices=True), x.max(0), x.max(0, False), x.max(-3)):
         np.testing.assert_array_equal(values.asnumpy(), A.max(0))
         np.testing.assert_array_equal(places.asnumpy(), A.argmax(0))
+    for values, places in (x.min(1, True), x.min(1, keepdim=True), x.min(dim=1, keepdim=True)):
+        np.testing.assert_array_equal(values.asnumpy(), A.min(1, keepdims=True))
+        np.testing.assert_array_equal(places.asnumpy(), np.expand_dims(A.argmin(1), 1))
+    for (values, places), (wanted, where) in (
+        (x.argmax_with_value(1), (A.max(1), A.argmax(1))), (x.argmin_with_value(axis=0), (A.min(0), A.argmin(0)))
+    ):
+        np.testing.assert_array_equal(values.asnumpy(), wanted)
+        np.testing.assert_array_equal(places.asnumpy(), where)
+    with pytest.raises(TypeError, match="max: expected an axis and whether to keep it, got 3 arguments"):
+        x.max(0, True, 1)
     np.testing.assert_allclose(x.std(ddof=1).asnumpy(), A.std(ddof=1), rtol=1e-6)
     np.testing.assert_array_equal(x.where(x > 0, 0.0).asnumpy(), np.where(A > 0, A, 0))
     np.testing.assert_array_equal(x.gather(Tensor([1, 0]), 1).asnumpy(), A[:, [1, 0]])

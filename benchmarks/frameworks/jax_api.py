@@ -98,7 +98,7 @@ class Session:
 
     def __init__(self, workload: Workload, variant: str, threads: int, dropout: bool) -> None:
         shapes, model = MODELS[workload.model]
-        rate = 0.3 if workload.model == "cnn" and dropout else 0.0
+        rate = 0.3 if workload.dropout and dropout else 0.0
         layers = shapes(**workload.sizes)
         self.parameters = [jnp.asarray(value) for value in initial_values(layers, [False] * len(layers))]
         update = {"sgd": sgd, "momentum": momentum, "adam": adam}[workload.optimizer]

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from workloads import Workload, initial_values
 
+from frameworks.mindspore_networks import NETWORKS
+
 ms = importlib.import_module(os.environ["BENCHMARK_FRAMEWORK"])
 nn, ops = ms.nn, ms.ops
+AdamW = importlib.import_module(f"{ms.__name__}.experimental.optim").AdamW
 
 
 def convolution(channels: int, features: int, kernel: int) -> Any:
@@ -50,74 +53,23 @@ def cifar() -> Any:
     return lenet(channels=3)
 
 
-class Residual(nn.Cell):
-    def __init__(self, channels: int, features: int, stride: int) -> None:
-        super().__init__()
-
-        def conv(inputs: int, kernel: int, stride: int) -> Any:
-            return nn.Conv2d(inputs, features, kernel, stride, pad_mode="pad", padding=kernel // 2)
-
-        self.conv1, self.bn1 = conv(channels, 3, stride), nn.BatchNorm2d(features)
-        self.conv2, self.bn2 = conv(features, 3, 1), nn.BatchNorm2d(features)
-        self.relu = nn.ReLU()
-        self.projects = stride != 1 or channels != features
-        if self.projects:
-            self.shortcut = nn.SequentialCell(conv(channels, 1, stride), nn.BatchNorm2d(features))
-
-    def construct(self, x: Any) -> Any:
-        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        return self.relu(y + (self.shortcut(x) if self.projects else x))
-
-
-class ResNet18(nn.Cell):
-    def __init__(self) -> None:
-        super().__init__()
-        blocks, channels = [], 64
-        for features, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-            blocks += [Residual(channels, features, stride), Residual(features, features, 1)]
-            channels = features
-        self.stem = nn.SequentialCell(
-            nn.Conv2d(3, 64, 3, pad_mode="pad", padding=1), nn.BatchNorm2d(64), nn.ReLU()
-        )
-        self.blocks = nn.SequentialCell(*blocks)
-        self.head = nn.Dense(512, 10)
-
-    def construct(self, x: Any) -> Any:
-        return self.head(ops.mean(self.blocks(self.stem(x)), (2, 3)))
-
-
-class Encoder(nn.Cell):
-    def __init__(self, width: int, layers: int) -> None:
-        super().__init__()
-        layer = nn.TransformerEncoderLayer(width, width // 32, 4 * width, dropout=0.0, batch_first=True)
-        self.encoder = nn.TransformerEncoder(layer, layers)
-        self.head = nn.Dense(width, 10)
-
-    def construct(self, x: Any) -> Any:
-        return self.head(ops.mean(self.encoder(x), 1))
-
-
-class Sequence(nn.Cell):
-    def __init__(self, inputs: int, hidden: int) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(inputs, hidden, batch_first=True)
-        self.head = nn.Dense(hidden, 10)
-
-    def construct(self, x: Any) -> Any:
-        y, _ = self.lstm(x)
-        return self.head(y[:, -1])
-
-
-def autoencoder() -> Any:
-    layers: list[Any] = []
-    for inputs, outputs in ((784, 256), (256, 64), (64, 256)):
-        layers += [nn.Dense(inputs, outputs), nn.ReLU()]
-    return nn.SequentialCell(*layers, nn.Dense(256, 784))
+def vae_loss(output: Any, x: Any) -> Any:
+    image, mean, log_variance = output
+    divergence = -0.5 * (1 + log_variance - mean * mean - ops.exp(log_variance)).mean()
+    return ops.mse_loss(image, x) + divergence
 
 
 MODELS: dict[str, Callable[..., Any]] = {
-    "linear": linear, "mlp": mlp, "cnn": cnn, "cifar": cifar, "lenet": lenet, "resnet18": ResNet18,
-    "transformer": Encoder, "lstm": Sequence, "autoencoder": autoencoder,
+    "linear": linear, "mlp": mlp, "cnn": cnn, "cifar": cifar, "lenet": lenet, **NETWORKS
+}  # fmt: skip
+LOSSES: dict[str, Callable[[], Any]] = {
+    "cross_entropy": nn.CrossEntropyLoss, "mse": nn.MSELoss, "vae": lambda: vae_loss,
+    "tokens": lambda: lambda y, x: ops.cross_entropy(y.reshape(-1, y.shape[-1]), x.reshape(-1)),
+}  # fmt: skip
+OPTIMIZERS: dict[str, Callable[..., Any]] = {
+    "sgd": nn.SGD, "adam": nn.Adam, "rmsprop": nn.RMSProp,
+    "momentum": lambda parameters, lr, weight_decay: nn.Momentum(parameters, lr, 0.9, weight_decay),
+    "adamw": lambda parameters, lr, weight_decay: AdamW(parameters, lr, weight_decay=weight_decay),
 }  # fmt: skip
 
 
@@ -127,27 +79,26 @@ class Session:
     def __init__(self, workload: Workload, variant: str, threads: int, dropout: bool) -> None:
         ms.set_context(mode=ms.GRAPH_MODE if variant == "graph" else ms.PYNATIVE_MODE, runtime_num_threads=threads)
         ms.set_seed(0)
-        off = {"dropout": 0.0} if workload.model == "cnn" and not dropout else {}
+        off = {"dropout": 0.0} if workload.dropout and not dropout else {}
         network = MODELS[workload.model](**workload.sizes, **off)
         network.set_train()
         parameters = network.trainable_params()
         old = [p.asnumpy() for p in parameters]
         for p, value in zip(parameters, initial_values([p.shape for p in parameters], _factors(old)), strict=True):
             p.set_data(ms.Tensor(value))
-        loss_fn = nn.CrossEntropyLoss() if workload.loss == "cross_entropy" else nn.MSELoss()
-        optimizer = {
-            "sgd": lambda: nn.SGD(parameters, workload.lr),
-            "momentum": lambda: nn.Momentum(parameters, workload.lr, 0.9),
-            "adam": lambda: nn.Adam(parameters, workload.lr),
-        }[workload.optimizer]()
+        loss_fn = LOSSES[workload.loss]()
+        optimizer = OPTIMIZERS[workload.optimizer](parameters, workload.lr, weight_decay=workload.decay)
+        clip = workload.clip
 
         def forward(x: Any, y: Any) -> Any:
             return loss_fn(network(x), y)
 
-        grad_fn = ms.value_and_grad(forward, None, optimizer.parameters)
+        grad_fn = ms.value_and_grad(forward, None, network.trainable_params())
 
         def train_step(x: Any, y: Any) -> Any:
             loss, grads = grad_fn(x, y)
+            if clip:
+                grads = ops.clip_by_global_norm(grads, clip)
             optimizer(grads)
             return loss
 

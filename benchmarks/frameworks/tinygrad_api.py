@@ -52,7 +52,7 @@ class Session:
 
     def __init__(self, workload: Workload, variant: str, threads: int, dropout: bool) -> None:
         Tensor.manual_seed(0)
-        off = {"dropout": 0.0} if workload.model == "cnn" and not dropout else {}
+        off = {"dropout": 0.0} if workload.dropout and not dropout else {}
         layers = MODELS[workload.model](**workload.sizes, **off)
         parameters = [p for layer in layers if hasattr(layer, "weight") for p in (layer.weight, layer.bias)]
         for p, value in zip(parameters, initial_values([p.shape for p in parameters], [False] * len(parameters))):

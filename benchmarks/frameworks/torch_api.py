@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from workloads import Workload, initial_values
+
+from frameworks.torch_networks import NETWORKS
 
 
 def linear() -> nn.Module:
@@ -43,73 +46,45 @@ def cifar() -> nn.Module:
     return lenet(channels=3)
 
 
-class Residual(nn.Module):
-    def __init__(self, channels: int, features: int, stride: int) -> None:
-        super().__init__()
-
-        def conv(inputs: int, kernel: int, stride: int) -> nn.Module:
-            return nn.Conv2d(inputs, features, kernel, stride, kernel // 2, bias=False)
-
-        self.conv1, self.bn1 = conv(channels, 3, stride), nn.BatchNorm2d(features)
-        self.conv2, self.bn2 = conv(features, 3, 1), nn.BatchNorm2d(features)
-        if stride != 1 or channels != features:
-            self.shortcut = nn.Sequential(conv(channels, 1, stride), nn.BatchNorm2d(features))
-        else:
-            self.shortcut = nn.Sequential()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(y + self.shortcut(x))
-
-
-class ResNet18(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        blocks, channels = [], 64
-        for features, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-            blocks += [Residual(channels, features, stride), Residual(features, features, 1)]
-            channels = features
-        self.stem = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU())
-        self.blocks = nn.Sequential(*blocks)
-        self.head = nn.Linear(512, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.blocks(self.stem(x)).mean((2, 3)))
-
-
-class Encoder(nn.Module):
-    def __init__(self, width: int, layers: int) -> None:
-        super().__init__()
-        layer = nn.TransformerEncoderLayer(width, width // 32, 4 * width, dropout=0.0, batch_first=True)
-        self.encoder = nn.TransformerEncoder(layer, layers)
-        self.head = nn.Linear(width, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.encoder(x).mean(1))
-
-
-class Sequence(nn.Module):
-    def __init__(self, inputs: int, hidden: int) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(inputs, hidden, batch_first=True)
-        self.head = nn.Linear(hidden, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y, _ = self.lstm(x)
-        return self.head(y[:, -1])
-
-
-def autoencoder() -> nn.Module:
-    layers: list[nn.Module] = []
-    for inputs, outputs in ((784, 256), (256, 64), (64, 256)):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(256, 784))
+def vae_loss(output: tuple[torch.Tensor, ...], x: torch.Tensor) -> torch.Tensor:
+    image, mean, log_variance = output
+    divergence = -0.5 * (1 + log_variance - mean * mean - torch.exp(log_variance)).mean()
+    return F.mse_loss(image, x) + divergence
 
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
-    "linear": linear, "mlp": mlp, "cnn": cnn, "cifar": cifar, "lenet": lenet, "resnet18": ResNet18,
-    "transformer": Encoder, "lstm": Sequence, "autoencoder": autoencoder,
+    "linear": linear, "mlp": mlp, "cnn": cnn, "cifar": cifar, "lenet": lenet, **NETWORKS
 }  # fmt: skip
+LOSSES: dict[str, Callable[..., torch.Tensor]] = {
+    "cross_entropy": F.cross_entropy, "mse": F.mse_loss, "vae": vae_loss,
+    "tokens": lambda y, x: F.cross_entropy(y.reshape(-1, y.shape[-1]), x.reshape(-1)),
+}  # fmt: skip
+
+
+def rmsprop(parameters: list[nn.Parameter], lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """RMSProp as MindSpore has it: the mean of squares is 1 at first."""
+    optimizer = torch.optim.RMSprop(parameters, lr, 0.9, 1e-10, weight_decay)
+    for p in parameters:
+        optimizer.state[p] = {"step": torch.tensor(0.0), "square_avg": torch.ones_like(p)}
+    return optimizer
+
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": partial(torch.optim.SGD, fused=True), "momentum": partial(torch.optim.SGD, momentum=0.9, fused=True),
+    "adam": partial(torch.optim.Adam, fused=True), "adamw": partial(torch.optim.AdamW, fused=True), "rmsprop": rmsprop,
+}  # fmt: skip
+
+
+def parameters_of(network: nn.Module) -> list[nn.Parameter]:
+    """The parameters, recurrent layers' by kind and then by layer, as MindSpore orders them."""
+    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    found: dict[nn.Parameter, None] = {}
+    for module in network.modules():
+        named = list(module.named_parameters(recurse=False))
+        if isinstance(module, nn.RNNBase):
+            named.sort(key=lambda item: kinds.index(item[0].split("_l")[0]))
+        found.update(dict.fromkeys(p for _, p in named))
+    return list(found)
 
 
 class Session:
@@ -119,20 +94,17 @@ class Session:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         torch._dynamo.reset()  # else other sessions' shapes would count as changes of this one's, and end in eager mode
-        off = {"dropout": 0.0} if workload.model == "cnn" and not dropout else {}
+        off = {"dropout": 0.0} if workload.dropout and not dropout else {}
         network = MODELS[workload.model](**workload.sizes, **off)
         network.train()
-        parameters = list(network.parameters())
+        parameters = parameters_of(network)
         factors = [p.ndim == 1 and bool((p == 1).all()) for p in parameters]
         with torch.no_grad():
             for p, value in zip(parameters, initial_values([p.shape for p in parameters], factors), strict=True):
                 p.copy_(torch.from_numpy(value))
-        loss_fn = F.cross_entropy if workload.loss == "cross_entropy" else F.mse_loss
-        self.optimizer: torch.optim.Optimizer = {
-            "sgd": lambda: torch.optim.SGD(parameters, workload.lr, fused=True),
-            "momentum": lambda: torch.optim.SGD(parameters, workload.lr, 0.9, fused=True),
-            "adam": lambda: torch.optim.Adam(parameters, workload.lr, fused=True),
-        }[workload.optimizer]()
+        loss_fn = LOSSES[workload.loss]
+        self.optimizer = OPTIMIZERS[workload.optimizer](parameters, workload.lr, weight_decay=workload.decay)
+        self.parameters, self.clip = parameters, workload.clip
 
         def forward(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             return loss_fn(network(x), y)
@@ -149,6 +121,8 @@ class Session:
         self.optimizer.zero_grad()
         self.loss = self.forward(torch.from_numpy(x), torch.from_numpy(y))
         self.loss.backward()
+        if self.clip:
+            nn.utils.clip_grad_norm_(self.parameters, self.clip)
         self.optimizer.step()
 
     def sync(self) -> float:

@@ -40,6 +40,7 @@ from graphc.ops.shape import (
     as_ints,
     axes_of,
     axis_of,
+    broadcast_to,
     expand_dims,
     pad_constant,
     reshape,
@@ -350,8 +351,18 @@ def group_norm(
     _check_channels("group_norm", x)
     if num_groups < 1 or x.shape[1] % num_groups:
         raise located(ValueError(f"group_norm: {x.shape[1]} channels do not divide into {num_groups} groups"))
-    grouped = reshape(x, (x.shape[0], num_groups, prod(x.shape[1:]) // num_groups))
-    y = reshape(standardize(grouped, (2,), eps), x.shape)
+    batch, channels = x.shape[:2]
+    grouped, flat = (batch, num_groups, channels // num_groups), (batch, channels, *(1,) * (x.ndim - 2))
+    count = prod(x.shape[1:]) // num_groups
+
+    def average(values: Tensor) -> Tensor:
+        """For each channel the mean over its group. Only sums over space change shape: no pass over x has to."""
+        sums = reshape(sum_over(values, tuple(range(2, x.ndim)), keep=True), grouped)
+        return reshape(broadcast_to(sum_over(sums, (2,), keep=True) / count, grouped), flat)
+
+    mean = average(x)
+    pivot = stop_gradient(mean)  # as in `moments`
+    y = (x - mean) * rsqrt(average(square(x - pivot)) - square(mean - pivot) + eps)
     return _scale_and_shift(y, _per_channel("group_norm", weight, x), _per_channel("group_norm", bias, x))
 
 

@@ -34,10 +34,10 @@ from graphc.ops.shape import as_ints, axis_of, moveaxis, reshape, reshape_, tran
 from graphc.tensor import Tensor, TracedValueError
 
 __all__ = [
-    "argwhere", "gather", "gather_d", "gather_elements", "gather_nd", "index_add", "index_fill", "index_select",
-    "masked_fill", "masked_select", "nonzero", "one_hot", "reverse_sequence", "scatter", "scatter_nd", "take",
-    "tensor_scatter_add", "tensor_scatter_elements", "tensor_scatter_sub", "tensor_scatter_update", "tril", "triu",
-    "unique", "unsorted_segment_sum",
+    "argwhere", "bincount", "gather", "gather_d", "gather_elements", "gather_nd", "index_add", "index_fill",
+    "index_select", "masked_fill", "masked_select", "nonzero", "one_hot", "reverse_sequence", "scatter", "scatter_nd",
+    "take", "tensor_scatter_add", "tensor_scatter_elements", "tensor_scatter_sub", "tensor_scatter_update", "tril",
+    "triu", "unique", "unsorted_segment_sum",
 ]  # fmt: skip
 
 
@@ -485,6 +485,31 @@ def unique(input: Any) -> tuple[Tensor, Tensor]:
     order = np.argsort(first, kind="stable")
     rank = np.argsort(order, kind="stable")
     return Tensor(values[order]), Tensor(rank[inverse.reshape(-1)].reshape(x.shape).astype(np.int32))
+
+
+def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
+    """How often each number occurs, or the sum of its weights: float32 `[max(input) + 1]`, or longer for `minlength`.
+
+    Eager mode only: how long it is depends on values.
+
+    Args:
+        input: integers `[N]`, none of them negative.
+        weights: `[N]`.
+        minlength: the least length of the result.
+    Raises:
+        ValueError: another shape, a negative number, or weights of another shape.
+    """
+    x = as_tensor("bincount", input)
+    if x.ndim != 1 or not x.dtype.is_int:
+        raise located(ValueError(f"bincount: expected integers [N], got {x.type}"))
+    shares = None if weights is None else as_tensor("bincount", weights)
+    if shares is not None and shares.shape != x.shape:
+        raise located(ValueError(f"bincount: expected weights of the shape {x.shape}, got {shares.type}"))
+    numbers = with_value("bincount", x)
+    if (numbers < 0).any():
+        raise located(ValueError(f"bincount: expected no negative number, got {numbers.min()}"))
+    counts = np.bincount(numbers, None if shares is None else with_value("bincount", shares), minlength)
+    return Tensor(counts.astype(np.float32))
 
 
 # Functions: triangles and one-hot rows

@@ -36,8 +36,8 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "reduce": "amax amin count_nonzero logsumexp median norm",
     "scan": "argsort cumprod cumsum sort top_k topk",
     "gather": (
-        "argwhere gather_elements gather_nd index_add index_fill index_select masked_fill masked_select nonzero "
-        "scatter take tril triu unique unsorted_segment_sum"
+        "argwhere bincount gather_elements gather_nd index_add index_fill index_select masked_fill masked_select "
+        "nonzero scatter take tril triu unique unsorted_segment_sum"
     ),
     "linalg": "addmm baddbmm bmm dot inner matmul mm outer",
     "composite": "hardshrink log_softmax softmax",
@@ -196,28 +196,33 @@ def std(self: Tensor, axis: Any = None, ddof: int = 0, keepdims: bool = False, *
     return reduce.std(self, axis, ddof, keep)
 
 
-def max(
-    self: Tensor, axis: Any = None, keepdims: bool = False, *, initial: Any = None, where: Any = None,
-    return_indices: bool = False, **options: Any,
-) -> Any:
-    """The greatest element over the axes; `(values, indices)` if `return_indices`, or if the axis is given as `dim`."""
-    return _extreme("max", reduce.max, reduce.amax, self, axis, keepdims, initial, where, return_indices, options)
+def max(self: Tensor, *args: Any, **options: Any) -> Any:
+    """The greatest element over the axes, called in either of MindSpore's ways.
+
+    Args:
+        args, options: `(axis=None, keepdims=False, *, initial=None, where=None, return_indices=False)`, or
+            `(dim, keepdim=False)`. An int alone by position is a `dim`.
+    Returns:
+        The elements; with a `dim`, or with `return_indices` and one axis, `(values, indices)`.
+    """
+    return _extreme("max", reduce.max, reduce.amax, self, args, options)
 
 
-def min(
-    self: Tensor, axis: Any = None, keepdims: bool = False, *, initial: Any = None, where: Any = None,
-    return_indices: bool = False, **options: Any,
-) -> Any:
-    """The smallest element over the axes; `(values, indices)` if `return_indices`, or if the axis is given as `dim`."""
-    return _extreme("min", reduce.min, reduce.amin, self, axis, keepdims, initial, where, return_indices, options)
+def min(self: Tensor, *args: Any, **options: Any) -> Any:
+    """The smallest element over the axes; see `max`."""
+    return _extreme("min", reduce.min, reduce.amin, self, args, options)
 
 
 def _extreme(
-    name: str, with_index: Any, alone: Any, x: Tensor, axis: Any, keepdims: bool, initial: Any, where: Any,
-    return_indices: bool, options: dict[str, Any],
+    name: str, with_index: Any, alone: Any, x: Tensor, args: tuple[Any, ...], options: dict[str, Any]
 ) -> Any:
-    pair = return_indices or "dim" in options
-    axis, keep, _ = _axis_and_keep(name, axis, None, keepdims, options)
+    if len(args) > 2:
+        raise located(TypeError(f"{name}: expected an axis and whether to keep it, got {len(args)} arguments"))
+    by_position = bool(args) and isinstance(args[0], int) and not options.keys() - {"keepdim"}
+    pair = options.pop("return_indices", False) or by_position or "dim" in options
+    initial, where = options.pop("initial", None), options.pop("where", None)
+    named = {**dict(zip(("axis", "keepdims"), args, strict=False)), **options}
+    axis, keep, _ = _axis_and_keep(name, named.pop("axis", None), None, named.pop("keepdims", False), named)
     if pair and axis is not None:
         return with_index(x, axis, keep, initial=initial, where=where)
     return alone(x, axis, keep, initial=initial, where=where)
@@ -236,13 +241,13 @@ def argmin(self: Tensor, axis: int | None = None, keepdims: bool = False, **opti
 
 
 def argmax_with_value(self: Tensor, axis: int = 0, keep_dims: bool = False) -> tuple[Tensor, Tensor]:
-    """The positions of the greatest elements along an axis, and these elements."""
-    return reduce.argmax_with_value(self, axis, keep_dims)
+    """The greatest elements along an axis, and their positions: the other way round than the class ArgMaxWithValue."""
+    return reduce.argmax_with_value(self, axis, keep_dims)[::-1]
 
 
 def argmin_with_value(self: Tensor, axis: int = 0, keep_dims: bool = False) -> tuple[Tensor, Tensor]:
-    """The positions of the smallest elements along an axis, and these elements."""
-    return reduce.argmin_with_value(self, axis, keep_dims)
+    """The smallest elements along an axis, and their positions: the other way round than the class ArgMinWithValue."""
+    return reduce.argmin_with_value(self, axis, keep_dims)[::-1]
 
 
 # Choice and gathering
