@@ -258,8 +258,10 @@ def _canonical(terms: dict[Atom, int], const: int) -> Ix:
             )
             if digit is not None:  # d*((e//d)%m) + e%d = e%(d*m)
                 del terms[atom], terms[digit]
-                longer = Remainder(atom.of, atom.by * digit.by)
-                terms[longer] = terms.get(longer, 0) + c
+                longer = atom.of % (atom.by * digit.by)
+                const += c * longer.const
+                for inner, k in longer.terms:
+                    terms[inner] = terms.get(inner, 0) + c * k
                 joined = True
                 break
         terms = {atom: c for atom, c in terms.items() if c}
@@ -281,6 +283,12 @@ def _divide(ix: Ix, by: int) -> tuple[Ix, Ix]:
         inner = Ix(tuple((a, c // shared) for a, c in rest.terms), rest.const // shared)
         quotient, remainder = _divide(inner, by // shared)
         return whole + quotient, remainder * shared + rest.const % shared
+    for g in sorted({gcd(by, coefficient) for _, coefficient in rest.terms} - {1}, reverse=True):
+        near = Ix(tuple((a, c) for a, c in rest.terms if c % g), rest.const % g)
+        if 0 <= near.bounds[0] and near.bounds[1] < g:  # (g*e + r) // (g*d) = e // d, and g*(e % d) + r is left
+            inner = Ix(tuple((a, c // g) for a, c in rest.terms if c % g == 0), rest.const // g)
+            quotient, remainder = _divide(inner, by // g)
+            return whole + quotient, remainder * g + near
     if len(rest.terms) == 1 and rest.terms[0][1] == 1 and rest.const == 0:
         atom = rest.terms[0][0]
         if isinstance(atom, Quotient):  # (e//a)//b = e//(a*b); its remainder keeps the form that sums recombine
