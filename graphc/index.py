@@ -285,7 +285,7 @@ def _divide(ix: Ix, by: int) -> tuple[Ix, Ix]:
         return whole + quotient, remainder * shared + rest.const % shared
     for g in sorted({gcd(by, coefficient) for _, coefficient in rest.terms} - {1}, reverse=True):
         near = Ix(tuple((a, c) for a, c in rest.terms if c % g), rest.const % g)
-        if 0 <= near.bounds[0] and near.bounds[1] < g:  # (g*e + r) // (g*d) = e // d, and g*(e % d) + r is left
+        if near.bounds[0] >= 0 and near.bounds[1] < g:  # (g*e + r) // (g*d) = e // d, and g*(e % d) + r is left
             inner = Ix(tuple((a, c // g) for a, c in rest.terms if c % g == 0), rest.const // g)
             quotient, remainder = _divide(inner, by // g)
             return whole + quotient, remainder * g + near

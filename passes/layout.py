@@ -18,7 +18,8 @@ from graphc.index import Ix, IxLike, Var
 from graphc.ir import Graph, Node
 from graphc.loops import LoopBuilder, Reader, Value
 from graphc.op import TABLE
-from graphc.passes.fuse import base_of, handmade, is_contraction
+from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
+from graphc.passes.lower import is_affine
 from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES, Layout
 
@@ -26,7 +27,7 @@ MOST_IN_BATCHES = 0.8
 """Of all multiplications, the part that must run over the batch for the batch to go into the lanes."""
 
 WINDOWS, CHANNELS = 2.5, 24
-"""How many times as long a convolution takes in rows, as measured: at most so many times, with c channels 1 + 24 / c."""
+"""How many times as long a convolution takes in rows, as measured: at most so many, with c channels 1 + 24 / c."""
 
 
 def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
@@ -57,11 +58,18 @@ def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
             operands = [copy(o, want) if want and layouts.get(o, Layout(o.shape)) != want else o for o, want in pairs]
             if node in blocked:
                 operands = [copy(o, Layout(o.shape)) if _jumps(o) else o for o in operands]
-        new[node] = node.with_operands(operands)
+        new[node] = made = node.with_operands(operands)
         if node in blocked:
-            layouts[new[node]] = Layout(node.shape, True)
+            layouts[made] = Layout(node.shape, True)
         elif is_contraction(node) and node not in kept and (order := _stored_order(node)):
-            layouts[new[node]] = Layout(node.shape, False, order)
+            layouts[made] = Layout(node.shape, False, order)
+        if is_contraction(node) and not _is_tiled(made, layouts):
+            new[node] = made.with_operands(
+                copy(o, Layout(o.shape, old in blocked)) if is_free(o) and o.op != "constant" else o
+                for o, old in zip(operands, node.operands, strict=True)
+            )
+            if made in layouts:
+                layouts[new[node]] = layouts.pop(made)
     outputs = tuple(copy(new[o], Layout(o.shape)) if o in blocked else new.get(o, o) for o in graph.outputs)
     updates = tuple((target, new.get(value, value)) for target, value in graph.updates)
     return replace(graph, outputs=outputs, updates=updates), layouts
@@ -100,6 +108,21 @@ def _wanted(node: Node, blocked: bool) -> list[Layout | None]:
     return [
         _channels_last(o, [index for operand, index in reads if operand is o]) or _unfilled(o) for o in node.operands
     ]
+
+
+def _is_tiled(node: Node, layouts: dict[Node, Layout]) -> bool:
+    """Whether a contraction reads memory at affine addresses, which a reshape before it may prevent."""
+    blocked = node in layouts and layouts[node].blocked
+    views: dict[Node, None] = {}
+    stack = [o for o in node.operands if is_free(o) and o is not base_of(o, margins=blocked)]
+    while stack:
+        view = stack.pop()
+        if is_free(view) and view.op != "constant" and "joins" not in TABLE[view.op].traits and view not in views:
+            views[view] = None
+            stack += view.operands
+    if not any("reshape" in TABLE[v.op].traits for v in views):
+        return True
+    return is_affine(node, tuple(views), layouts)
 
 
 def _jumps(weights: Node) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from graphc.index import Ix, IxLike, Quotient, Remainder, Var
-from graphc.ir import Node
+from graphc.ir import Graph, Node
 from graphc.known import Known
 from graphc.loops import (
     Buffer,
@@ -33,6 +33,18 @@ from graphc.loops import (
 )
 from graphc.op import TABLE
 from graphc.schedule import LANES, Group, Layout, Schedule
+
+
+def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout]) -> bool:
+    """Whether a contraction that reads memory through `views` can be tiled: its operands' addresses are affine."""
+    b = LoopBuilder()
+    members = {*views, node}
+    reads = {o for n in members for o in n.operands if o not in members and o.op != "constant"}
+    schedule = Schedule(Graph("", (), ()), (), dict(layouts))
+    buffers = {n: Buffer("", n.dtype, schedule.layout(n).elements) for n in reads}
+    loops, index = _domain(b, schedule.layout(node))
+    lowering = _Lowering(b, schedule, Group((*views, node), (node,), node), buffers)
+    return _tiled(b, lowering, node, loops, index)[0] is not None
 
 
 def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> list[Kernel | TiledKernel | None]:
