@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     print(
         f"kernels one by one, one thread: {sum(t.seconds for t in times) * 1e3:.3f} ms\n"
         f"the step, {threads} thread{'s' * (threads > 1)}: {whole_step * 1e3:.3f} ms; the first one {first:.2f} s\n"
-        f"arena: {compiled.executable.program.plan.arena_bytes:,} bytes; batch: {inputs.type}"
+        f"arena: {compiled.executable.arena_bytes:,} bytes; batch: {inputs.type}"
     )
     if args.trace:
         Path(args.trace).write_text(json.dumps(trace_events(recipe.name, times)), encoding="utf-8")
