@@ -11,6 +11,7 @@ recurrent network and its gradient.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import statistics
@@ -107,42 +108,42 @@ def measure_first(case: str) -> dict[str, float]:
     return found
 
 
+class Traced(Exception):  # noqa: N818 (no error: it ends a step where its graph is known)
+    """A step was traced."""
+
+
 def measure_stages(case: str) -> dict[str, float]:
     """In this process: the seconds of each stage of a cold compile, one after the other."""
-    import importlib
-
-    compiler, tracing = importlib.import_module("graphc.compiler"), importlib.import_module("graphc.trace")
+    compiler, jitted = (importlib.import_module(f"graphc.{name}") for name in ("compiler", "jit"))
     from graphc.runtime import jit, pool
 
-    traced: list[Any] = []
-    original = importlib.import_module("graphc.jit").trace
-    times: dict[str, float] = {}
+    trace = jitted.trace
 
-    def trace(*args: Any) -> Any:
-        start = time.perf_counter()
-        traced.append(original(*args))
-        times["trace"] = time.perf_counter() - start
-        return traced[-1]
+    def trace_only(*args: Any) -> Any:
+        raise Traced(trace(*args).graph)
 
-    importlib.import_module("graphc.jit").trace = trace
-    prepare(case)[0]()
-    assert tracing is not None
-    graph, program = traced[-1].graph, None
-    times["nodes"] = len(graph.nodes)
-    stages = compiler._stages(graph)
+    jitted.trace = trace_only
+    step = prepare(case)[0]
+    pool.address()  # the pool is not this network's
     start = time.perf_counter()
-    for name, _, result in stages:
+    try:
+        step()
+    except Traced as traced:
+        (graph,) = traced.args
+    times = {"nodes": float(len(graph.nodes)), "trace": time.perf_counter() - start}
+    start, program = time.perf_counter(), None
+    for name, _, result in compiler._stages(graph):
         now = time.perf_counter()
         times[name], start, program = now - start, now, result
-    times.pop("asm")
+        if name == "llvm":
+            break
     assert program is not None
-    pool.address()
-    os.environ["GRAPHC_CACHE_DIR"] = tempfile.mkdtemp()
-    del traced[:]
-    texts = list(dict.fromkeys(program.texts()))
-    times["kernels compiled"] = len(texts)
-    sources = [jit._Source.of(text, jit.CODEGEN_LEVEL) for text in texts]
+    times["kernels compiled"] = len(program.texts())
+    start = time.perf_counter()
+    sources = [jit.source(text) for text in program.texts()]
+    times["step"] = time.perf_counter() - start
     times["LLVM"] = seconds(lambda: jit._objects(sources, jit.CODEGEN_LEVEL))
+    times["link"] = seconds(lambda: jit.load(sources, [program.step_name]))
     return times
 
 
