@@ -6,9 +6,11 @@ what was compiled before runs without it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphc import context
@@ -50,12 +52,24 @@ def _known(key: str, graph: Graph, bound: Sequence[Tensor]) -> Executable | None
 def _compiled(key: str | None, graph: Graph, bound: Sequence[Tensor]) -> Executable:
     from graphc.compiler import compile_program
 
-    with jit.ahead() as begin:
+    with _no_collection(), jit.ahead() as begin:
         compiled = compile_program(graph, begin).binary()
         made = Executable(graph, compiled, bound, functools.partial(_program, graph))
     if key:
         binary.store(key, compiled)
     return made
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Within, Python looks for no cycles: what a compile makes lives to its end, and to look took a tenth of it."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def _program(graph: Graph) -> Program:

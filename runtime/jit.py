@@ -22,6 +22,7 @@ import hashlib
 import itertools
 import os
 import re
+import sys
 import threading
 import weakref
 from collections import deque
@@ -169,12 +170,23 @@ def source(text: str, level: int = CODEGEN_LEVEL) -> Source:
 
 
 @contextlib.contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Within, a thread that comes back from LLVM gets its turn at once; it has many, and would wait 5 ms for each."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+@contextlib.contextmanager
 def ahead(level: int = CODEGEN_LEVEL) -> Iterator[Callable[[str], None]]:
     """Generates code in the background, of texts given to the function that this yields, while others are written.
 
     What is compiled within finds what was begun.
     """
-    with lock, ThreadPoolExecutor(available_cores(), "graphc-compile") as executor:
+    with lock, _quick_turns(), ThreadPoolExecutor(available_cores(), "graphc-compile") as executor:
 
         def begin(text: str) -> None:
             if (text, level) not in _begun:
