@@ -1,11 +1,11 @@
-"""`python benchmarks NAME ...`: programs (the default), networks, kernels or overhead, with its own arguments."""
+"""`python benchmarks NAME ...`: programs (the default), networks, kernels, overhead, compile_time; with arguments."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-NAMES = ("programs", "networks", "kernels", "overhead")
+NAMES = ("programs", "networks", "kernels", "overhead", "compile_time")
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ class Fingerprint:
         numbers[node] = len(numbers)
         self.lines.append(f"{node.op}{operands}{attrs}{node.dtype.short}{node.shape}")
 
-    def list(self, what: str, nodes: Iterable[Node]) -> None:
+    def role(self, what: str, nodes: Iterable[Node]) -> None:
         """Nodes told before that play a part."""
         self.lines.append(f"{what}{[self.numbers[n] for n in nodes]}")
 
@@ -62,9 +62,9 @@ def graph_fingerprint(graph: Graph) -> str:
     for node in graph.nodes:
         if node.op != "input":
             text.node(node)
-    text.list("outputs", graph.outputs)
-    text.list("updated", (target for target, _ in graph.updates))
-    text.list("updates", (value for _, value in graph.updates))
+    text.role("outputs", graph.outputs)
+    text.role("updated", (target for target, _ in graph.updates))
+    text.role("updates", (value for _, value in graph.updates))
     return f"{graph.arguments} arguments\n{text}"
 
 

@@ -38,6 +38,6 @@ def _told(schedule: Schedule, group: Group) -> Fingerprint:
                 else:
                     text.leaf(operand, f" {schedule.layout(operand)}")
         text.node(node)
-    text.list(f"stores {[str(schedule.layout(s)) for s in group.stores]}", group.stores)
-    text.list(f"handmade {group.handmade}", [group.contraction] if group.contraction else [])
+    text.role(f"stores {[str(schedule.layout(s)) for s in group.stores]}", group.stores)
+    text.role(f"handmade {group.handmade}", [group.contraction] if group.contraction else [])
     return text

@@ -84,7 +84,7 @@ def key_of(graph: Graph, *settings: object) -> str | None:
     """A digest of all that decides the binary of a graph, settings included; None where not all of it can be told."""
     try:
         told = (_source_digest(), jit.toolchain(), repr(host()), repr(settings), graph_fingerprint(graph))
-    except (UnknownContentError, OSError):
+    except (UnknownContentError, OSError, KeyError):  # a graph that reads what is not in it has no key, nor a program
         return None
     return hashlib.sha256("\n".join(("program", *told)).encode()).hexdigest()
 
