@@ -149,13 +149,13 @@ class _Placed:
         self._order: list[tuple[int, int]] = []
         self._rows = np.zeros((4, room), np.int64)
 
-    def add(self, *row: int) -> None:
-        """Args: start and end, first and last group."""
-        at = bisect_right(self._order, row[:2])
-        self._order.insert(at, row[:2])
+    def add(self, start: int, end: int, first: int, last: int) -> None:
+        """Notes that a value has the bytes from `start` to `end` from group `first` to `last`."""
+        at = bisect_right(self._order, (start, end))
+        self._order.insert(at, (start, end))
         rows = self._rows[:, : self._count + 1]
         rows[:, at + 1 :] = rows[:, at:-1].copy()
-        rows[:, at] = row
+        rows[:, at] = start, end, first, last
         self._count += 1
 
     def best_fit(self, need: int, first: int, last: int) -> int:
