@@ -1,11 +1,11 @@
-"""`python benchmarks NAME ...`: programs (the default), networks, kernels, overhead or report, with their arguments."""
+"""`python benchmarks NAME ...`: programs (the default), networks, kernels, overhead, compile_time or report."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-NAMES = ("programs", "networks", "kernels", "overhead", "report")
+NAMES = ("programs", "networks", "kernels", "overhead", "compile_time", "report")
 
 
 def main() -> None:

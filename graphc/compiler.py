@@ -6,15 +6,15 @@ them all, numbered.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
-from graphc import context
-from graphc.ir import Graph, Node, TensorType, input_node, verify
+from graphc.ir import Graph, Node, verify
 from graphc.loops import Buffer
-from graphc.op import Op, infer_node
+from graphc.op import infer_node
 from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
+from graphc.passes.alike import alike
 from graphc.passes.cse import cse
 from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
@@ -25,20 +25,22 @@ from graphc.passes.narrow import narrow
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.plan_memory import plan_memory
 from graphc.passes.simplify import simplify
+from graphc.runtime import jit
+from graphc.runtime.program import Program, build
 from graphc.schedule import Schedule
-from graphc.tensor import Tensor
-
-if TYPE_CHECKING:
-    from graphc.runtime.executable import Executable, Program
 
 GRAPH_PASSES = (simplify, narrow, cse, fold, own_outputs)
 """Graph in, graph out, in this order; each result is verified."""
 
 
-def compile_program(graph: Graph) -> Program:
-    """Every stage in order; returns the last one's result."""
+def compile_program(graph: Graph, begin: Callable[[str], None] | None = None) -> Program:
+    """Every stage in order; returns the last one's result.
+
+    Args:
+        begin: is given each module of LLVM IR as soon as it is written.
+    """
     program: Program
-    for _, _, result in _stages(graph):
+    for _, _, result in _stages(graph, begin):
         program = result
     return program
 
@@ -55,11 +57,8 @@ STAGES = (
 """The names under which stages are dumped."""
 
 
-def _stages(graph: Graph) -> Iterator[tuple[str, Any, Any]]:
+def _stages(graph: Graph, begin: Callable[[str], None] | None = None) -> Iterator[tuple[str, Any, Any]]:
     """(name, what prints it, result) of each stage."""
-    from graphc.runtime import jit
-    from graphc.runtime.executable import build
-
     yield "traced", verify(graph, infer_node), graph
     for graph_pass in GRAPH_PASSES:
         graph = verify(graph_pass(graph), infer_node)
@@ -73,9 +72,11 @@ def _stages(graph: Graph) -> Iterator[tuple[str, Any, Any]]:
     plan = plan_memory(schedule)
     yield "memory", lambda: plan.text(schedule), plan
     buffers = _buffers(schedule)
-    kernels = lower(schedule, buffers)
-    yield "kernels", lambda: _kernels_text(schedule, kernels), kernels
-    program = build(schedule, plan, kernels, buffers)
+    twins = alike(schedule)
+    distinct = replace(schedule, groups=tuple(dict.fromkeys(twin.first for twin in twins.values())))
+    kernels = dict(zip(distinct.groups, lower(distinct, buffers), strict=True))
+    yield "kernels", lambda: _kernels_text(schedule, buffers), kernels
+    program = build(schedule, plan, twins, kernels, buffers, begin or (lambda text: None))
     yield "llvm", lambda: "\n".join(program.texts()), program
     yield "asm", lambda: "\n".join(jit.assembly(t) for t in program.texts()), program
 
@@ -92,76 +93,8 @@ def _buffers(schedule: Schedule) -> dict[Node, Buffer]:
     return {n: made[schedule.owner(n)] for n in nodes}
 
 
-def _kernels_text(schedule: Schedule, kernels: Sequence[Any]) -> str:
+def _kernels_text(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> str:
     parts = []
-    for group, kernel in zip(schedule.groups, kernels, strict=True):
+    for group, kernel in zip(schedule.groups, lower(schedule, buffers), strict=True):
         parts.append(str(kernel) if kernel is not None else f"kernel {group.name} {{ handmade {group.handmade} }}")
     return "\n".join(parts)
-
-
-# Compiling what users call
-
-_compiles = 0
-
-
-def compile_graph(graph: Graph, bound: Sequence[Tensor], dump: bool = True) -> Executable:
-    """An executable of the graph, its inputs that are no arguments bound to these tensors.
-
-    With `dump`, and where `save_graphs` is set, the text of every stage is written.
-    """
-    from graphc.runtime.executable import Executable
-
-    program = compile_program(graph)
-    if dump and context.get_context("save_graphs"):
-        _dump(graph)
-    return Executable(program, bound)
-
-
-def _dump(graph: Graph) -> None:
-    """Writes the text of every stage: `<path>/<compile>_<graph>/<stage number>_<stage>.txt`."""
-    global _compiles
-    folder = os.path.join(os.fspath(context.get_context("save_graphs_path")), f"{_compiles:02d}_{graph.name}")
-    _compiles += 1
-    os.makedirs(folder, exist_ok=True)
-    for number, (name, text) in enumerate(stage_texts(graph)):
-        with open(os.path.join(folder, f"{number:02d}_{name}.txt"), "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-
-
-# Ops by themselves, for eager mode
-
-_single: dict[Any, Executable] = {}
-
-
-def kernel_key(op: Op, types: tuple[TensorType, ...], attrs: dict[str, Any]) -> Any:
-    """What tells the kernel of one op from others."""
-    return op.name, types, tuple(attrs.items())
-
-
-def missing_kernels(keys: Iterable[Any]) -> int:
-    """How many of these kernels are not compiled yet."""
-    return len({key for key in keys if key not in _single})
-
-
-def run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
-    """Runs one op by its own compiled kernel, which is kept."""
-    types = tuple([o.type for o in operands])
-    key = kernel_key(op, types, attrs)
-    executable = _single.get(key)
-    if executable is None:
-        inputs = tuple(input_node(f"x{i}", t) for i, t in enumerate(types))
-        node = Node(op.name, inputs, attrs, type_)
-        executable = _single[key] = compile_graph(Graph(op.name, inputs, (node,)), (), dump=False)
-    return executable(operands)[0]
-
-
-def set_num_threads(count: int) -> None:
-    from graphc.runtime.pool import set_num_threads as set_pool_threads
-
-    set_pool_threads(count)
-
-
-def num_threads() -> int:
-    from graphc.runtime.pool import num_threads as pool_threads
-
-    return pool_threads()

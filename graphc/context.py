@@ -52,7 +52,7 @@ def set_context(**kwargs: Any) -> None:
         _check(key, value)
     for key, value in kwargs.items():
         if key == "runtime_num_threads":
-            from graphc.compiler import set_num_threads
+            from graphc.programs import set_num_threads
 
             set_num_threads(value)
         _settings[key] = bool(value) if key == "save_graphs" else value
@@ -93,7 +93,7 @@ def get_context(attr_key: str) -> Any:
     if attr_key not in _settings:
         raise ValueError(f"For 'context.get_context', the argument {attr_key} is not recognized!")
     if attr_key == "runtime_num_threads" and _settings[attr_key] is None:
-        from graphc.compiler import num_threads
+        from graphc.programs import num_threads
 
         return num_threads()
     return _settings[attr_key]

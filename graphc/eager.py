@@ -166,7 +166,7 @@ class Ending:
         """Whether op by op would compile many kernels, as the first steps of a training do."""
         if self.root.pieces > FEW_PIECES:
             return False
-        from graphc.compiler import kernel_key, missing_kernels  # brings llvmlite, as op by op would then
+        from graphc.programs import kernel_key, missing_kernels  # brings llvmlite, as op by op would then
 
         types = {~k: leaf.type for k, leaf in enumerate(leaves)} | {place: step.type for place, step in self.steps}
         return missing_kernels(
@@ -197,7 +197,7 @@ class Ending:
         return [values[number] for number in self.results]
 
     def _compile(self, leaves: Sequence[Tensor]) -> tuple[Executable, list[int]]:
-        from graphc.compiler import compile_graph  # brings llvmlite, and so is imported when something is compiled
+        from graphc.programs import compile_graph  # brings llvmlite, and so is imported when something is compiled
 
         naming = Trace()
         numbers = iter(self._numbers or ())

@@ -234,6 +234,8 @@ def _atom_bounds(atom: Atom) -> tuple[int, int]:
 def _canonical(terms: dict[Atom, int], const: int) -> Ix:
     """Drops zeros, joins quotients with their remainders, and sorts."""
     terms = {atom: c for atom, c in terms.items() if c}
+    if all(type(atom) is Var for atom in terms):  # most of them, and nothing to join
+        return Ix(tuple(sorted(terms.items(), key=lambda item: item[0].serial)), const)  # type: ignore[union-attr]
     joined = True
     while joined:
         joined = False

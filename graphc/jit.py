@@ -40,7 +40,7 @@ class Compiled:
     @functools.cached_property
     def executable(self) -> Executable:
         """The native code, compiled when it is first needed."""
-        from graphc.compiler import compile_graph  # loads llvmlite's side of the house; only when needed
+        from graphc.programs import compile_graph  # loads llvmlite's side of the house; only when needed
 
         return compile_graph(self.traced.graph, self.traced.bound)
 

@@ -55,6 +55,9 @@ class Known:
 
     def offsets(self, ix: Ix) -> list[int] | None:
         """How far each lane's index is from that of lane 0, if that is the same wherever this place is met."""
+        step = None if self.lane is None else ix.coefficient(self.lane)
+        if step is not None:  # in every lane alike, whatever the other variables are
+            return [step * lane for lane in range(self.width if step else 1)]
         found = [(lane - first).constant for lanes in [self.lanes(ix)] for first in lanes[:1] for lane in lanes]
         return None if None in found else [n for n in found if n is not None]
 

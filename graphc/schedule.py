@@ -186,6 +186,23 @@ class Schedule:
         return "\n".join([*lines, "}"])
 
 
+@dataclass(frozen=True, eq=False)
+class Twin:
+    """A group that does what a group before it does, to other buffers; or what the group itself does.
+
+    Attributes:
+        first: the earlier group, or itself.
+        nodes: for each node that the earlier one computes or reads, the one that stands in its place; none for itself.
+    """
+
+    first: Group
+    nodes: dict[Node, Node]
+
+    def own(self, node: Node) -> Node:
+        """What stands in the place of a node of the first group."""
+        return self.nodes.get(node, node)
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """Where a stored value lives.

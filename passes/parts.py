@@ -81,6 +81,7 @@ class Web:
         self.reads: dict[Part, set[Node]] = {p: p.reads for p in parts}
         self.readers: dict[Node, dict[Part, None]] = {}
         self.after: dict[Part, int] = {}
+        self.required: dict[Part, set[Part]] = {}
         for at, part in enumerate(parts):
             part.bits = 1 << at
             for node in self.reads[part]:
@@ -124,13 +125,24 @@ class Web:
         """Makes `first` run before `then`; returns whether it can."""
         if first is then or self.depends(first, then):
             return False
+        self.required.setdefault(then, set()).add(first)
         self._extend(first, self.after[then] | then.bits)
         return True
 
     def _extend(self, part: Part, later: int) -> None:
-        """Notes that `later` come after the part, and so after all that come before it."""
+        """Notes that `later` come after the part, and so after all that come before it.
+
+        Only those before it that do not know yet are visited: who knows has told all that come before it.
+        """
         self.after[part] = (self.after[part] | later) & ~part.bits
         known = self.after[part] | part.bits
-        for other in self.parts:
-            if self.after[other] & part.bits:
-                self.after[other] |= known
+        stack = [part]
+        while stack:
+            for other in self._just_before(stack.pop()):
+                if other is not part and known & ~self.after[other]:
+                    self.after[other] |= known
+                    stack.append(other)
+
+    def _just_before(self, part: Part) -> set[Part]:
+        """The parts that it reads from, or was required to run after."""
+        return {self.home[n] for n in self.reads[part] if n in self.home} | self.required.get(part, set())

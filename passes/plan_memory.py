@@ -11,6 +11,10 @@ written.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
+import numpy as np
+
 from graphc.ir import Node
 from graphc.op import TABLE
 from graphc.schedule import Group, Home, MemoryPlan, Schedule
@@ -30,9 +34,12 @@ def plan_memory(schedule: Schedule) -> MemoryPlan:
             last_read[schedule.owner(node)] = at
     for position, node in enumerate(graph.outputs):
         homes.setdefault(node, Home("output", position))
+    last_check = max((at for at, group in enumerate(schedule.groups) if _checks(group)), default=-1)
     for target, value in graph.updates:
-        if value not in homes and _may_overwrite(schedule, target, value, written, last_read):
-            homes[value] = Home("input", graph.inputs.index(target))
+        if value in homes or last_check >= written[value]:  # something may fail yet, and the input must be as before
+            continue
+        if _may_overwrite(schedule, target, value, written, last_read):
+            homes[value] = Home("input", homes[target].at)
     live = {
         node: (first, max(last_read.get(node, first), first)) for node, first in written.items() if node not in homes
     }
@@ -77,8 +84,6 @@ def _may_overwrite(
     """Whether the group that computes the update may write straight into the input's buffer."""
     at = written[value]
     if last_read.get(target, -1) > at or schedule.layout(value).blocked or schedule.groups[at].handmade:
-        return False
-    if any(_checks(g) for g in schedule.groups[at:]):
         return False
     return reads_in_step(schedule.groups[at], target, value)
 
@@ -126,26 +131,41 @@ def _largest_live_set(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> 
 
 def _pack(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> tuple[dict[Node, int], int]:
     """Offsets by best fit, the largest values first; values that live at once do not overlap."""
-    order = sorted(live, key=lambda n: (-_bytes(schedule, n), live[n][0]))
-    placed: list[tuple[int, int, Node]] = []
+    sizes = {node: _bytes(schedule, node) for node in live}
+    placed = _Placed(len(live))
     offsets: dict[Node, int] = {}
-    size = 0
-    for node in order:
-        need = _bytes(schedule, node)
-        taken = sorted((start, end) for start, end, other in placed if _overlap(schedule, live, node, other))
-        best, at = None, 0
-        for start, end in taken:
-            gap = start - at
-            if gap >= need and (best is None or gap < best[0]):
-                best = (gap, at)
-            at = max(at, end)
-        offsets[node] = best[1] if best else at
-        placed.append((offsets[node], offsets[node] + need, node))
-        size = max(size, offsets[node] + need)
-    return offsets, size
+    for node in sorted(live, key=lambda n: (-sizes[n], live[n][0])):
+        offsets[node] = placed.best_fit(sizes[node], *live[node])
+        placed.add(offsets[node], offsets[node] + sizes[node], *live[node])
+    return offsets, max((offsets[node] + sizes[node] for node in live), default=0)
 
 
-def _overlap(schedule: Schedule, live: dict[Node, tuple[int, int]], x: Node, y: Node) -> bool:
-    """Whether two values need their bytes at the same time."""
-    (x0, x1), (y0, y1) = live[x], live[y]
-    return x0 <= y1 and y0 <= x1
+class _Placed:
+    """Values that have their bytes: start and end, first and last group, in the order of their bytes.
+
+    In arrays, as each value looks at all that were placed before it.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._count = 0
+        self._order: list[tuple[int, int]] = []
+        self._rows = np.zeros((4, room), np.int64)
+
+    def add(self, start: int, end: int, first: int, last: int) -> None:
+        """Notes that a value has the bytes from `start` to `end` from group `first` to `last`."""
+        at = bisect_right(self._order, (start, end))
+        self._order.insert(at, (start, end))
+        rows = self._rows[:, : self._count + 1]
+        rows[:, at + 1 :] = rows[:, at:-1].copy()
+        rows[:, at] = start, end, first, last
+        self._count += 1
+
+    def best_fit(self, need: int, first: int, last: int) -> int:
+        """The start of the tightest gap that holds so many bytes, between those that live at the same time."""
+        rows = self._rows[:, : self._count]
+        starts, ends = rows[:2, (rows[2] <= last) & (first <= rows[3])]
+        tops = np.maximum.accumulate(np.concatenate(([0], ends)))  # where taken bytes end, before each and after all
+        gaps = starts - tops[:-1]
+        fitting = np.flatnonzero(gaps >= need)
+        at = fitting[np.argmin(gaps[fitting])] if fitting.size else -1
+        return int(tops[at])

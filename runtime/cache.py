@@ -1,4 +1,4 @@
-"""Object code kept on disk, addressed by content.
+"""Object code and programs kept on disk, addressed by content.
 
 An entry is one file, named by its key: a header (magic, version, length, checksum) and the payload. Whatever is wrong
 with an entry, a folder or a disk, the answer is "not here" and never an error: the caller compiles again.
@@ -180,7 +180,11 @@ def _read(path: Path, key: str) -> bytes | None:
 
 
 def _write(path: Path, blob: bytes) -> bool:
-    """Write a file in one step: readers see the old one, the new one or none. False when the disk refuses."""
+    """Write a file in one step: readers see the old one, the new one or none. False when the disk refuses.
+
+    Nothing waits for the disk, which took longer than generating what is written. What a power failure tears does not
+    match its checksum.
+    """
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     except OSError:
@@ -188,8 +192,6 @@ def _write(path: Path, blob: bytes) -> bool:
     try:
         with open(descriptor, "wb") as file:
             file.write(blob)
-            file.flush()
-            os.fsync(descriptor)
         os.replace(temporary, path)
         return True
     except OSError:

@@ -12,6 +12,8 @@ of `compile_text`; it never reaches run time. Names shared between calls should 
 live libraries define one name, the younger is taken.
 """
 
+from __future__ import annotations
+
 import atexit
 import contextlib
 import ctypes
@@ -20,11 +22,12 @@ import hashlib
 import itertools
 import os
 import re
+import sys
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +50,7 @@ _HEADER = re.compile(
 class Native:
     """Functions of one `compile_text`, by name. Their code stays in memory while this object does."""
 
-    def __init__(self, addresses: dict[str, int], modules: "tuple[_Module, ...]") -> None:
+    def __init__(self, addresses: dict[str, int], modules: tuple[_Module, ...]) -> None:
         self._addresses = addresses
         self._modules = modules
 
@@ -93,8 +96,18 @@ def compile_text(texts: Sequence[str], names: Sequence[str], level: int = CODEGE
         ValueError: `level` is not from 0 to 3.
     """
     with lock:
+        return load([source(text, level) for text in dict.fromkeys(texts)], names, level)
+
+
+def load(sources: Sequence[Source], names: Sequence[str], level: int = CODEGEN_LEVEL) -> Native:
+    """Compile and link what `compile_text` would of the sources' texts; the code of a source without a text is cached.
+
+    Raises:
+        MissingCodeError: it is not, or not any more.
+        RuntimeError, ValueError: as by `compile_text`.
+    """
+    with lock:
         _unload_retired()
-        sources = [_Source.of(text, level) for text in dict.fromkeys(texts)]
         providers = _providers(sources)
         missing = [name for name in names if name not in providers]
         if missing:
@@ -127,22 +140,67 @@ def publish(name: str, address: Callable[[], int]) -> None:
     _published[name] = address
 
 
-@dataclass(frozen=True)
-class _Source:
-    """One text, with what can be known of it before it is compiled."""
+class MissingCodeError(LookupError):
+    """Object code that was to be in the cache is not there."""
 
-    text: str
-    key: str  # content address of its object code
+
+@dataclass(frozen=True)
+class Source:
+    """One module, with what can be known of it before it is compiled.
+
+    Attributes:
+        text: None where only the compiled code is known, by its key.
+        key: content address of its object code.
+        defines, needs: the functions that others may call, and those of others that it calls.
+    """
+
+    text: str | None
+    key: str
     defines: tuple[str, ...]
     needs: tuple[str, ...]
 
-    @classmethod
-    def of(cls, text: str, level: int) -> "_Source":
-        key = hashlib.sha256(f"{_toolchain(level)}\n{text}".encode()).hexdigest()
-        headers = [(kind, hidden, name.strip('"')) for kind, hidden, name in _HEADER.findall(text)]
-        defines = [name for kind, hidden, name in headers if kind == "define" and not hidden]
-        needs = [name for kind, _, name in headers if kind == "declare" and not name.startswith("llvm.")]
-        return cls(text, key, tuple(defines), tuple(dict.fromkeys(needs)))
+
+def source(text: str, level: int = CODEGEN_LEVEL) -> Source:
+    """A module of LLVM IR as a source."""
+    if begun := _begun.get((text, level)):
+        return begun[0]
+    key = hashlib.sha256(f"{toolchain(level)}\n{text}".encode()).hexdigest()
+    headers = [(kind, hidden, name.strip('"')) for kind, hidden, name in _HEADER.findall(text)]
+    defines = [name for kind, hidden, name in headers if kind == "define" and not hidden]
+    needs = [name for kind, _, name in headers if kind == "declare" and not name.startswith("llvm.")]
+    return Source(text, key, tuple(defines), tuple(dict.fromkeys(needs)))
+
+
+@contextlib.contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Within, a thread that comes back from LLVM gets its turn at once; it has many, and would wait 5 ms for each."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+@contextlib.contextmanager
+def ahead(level: int = CODEGEN_LEVEL) -> Iterator[Callable[[str], None]]:
+    """Generates code in the background, of texts given to the function that this yields, while others are written.
+
+    What is compiled within finds what was begun.
+    """
+    with lock, _quick_turns(), ThreadPoolExecutor(available_cores(), "graphc-compile") as executor:
+
+        def begin(text: str) -> None:
+            if (text, level) not in _begun:
+                made = source(text, level)
+                if made.key not in _modules:
+                    _begun[text, level] = made, executor.submit(_found_or_generated, made, level)
+
+        try:
+            yield begin
+        finally:
+            _begun.clear()
+            executor.shutdown(cancel_futures=True)
 
 
 @dataclass(eq=False)
@@ -150,7 +208,7 @@ class _Library:
     """One linked image. Its code is retired when nothing refers to it any more."""
 
     image: Any
-    uses: tuple["_Module", ...]  # called from here
+    uses: tuple[_Module, ...]  # called from here
 
 
 @dataclass(eq=False)
@@ -173,13 +231,14 @@ class _Imports:
 
 _modules: weakref.WeakValueDictionary[str, _Module] = weakref.WeakValueDictionary()  # by key of the source
 _exports: weakref.WeakValueDictionary[str, _Module] = weakref.WeakValueDictionary()  # by symbol
+_begun: dict[tuple[str, int], tuple[Source, Future[bytes]]] = {}  # what `ahead` generates, by text and level
 _published: dict[str, Callable[[], int]] = {}
 _retired: deque[Any] = deque()  # images to unload: not when the garbage collector says so, but when `lock` is held
 _machines: dict[int, list[Any]] = {}  # idle target machines by level; a thread takes one for itself
 _serial = itertools.count()
 
 
-def _providers(sources: Iterable[_Source]) -> dict[str, str]:
+def _providers(sources: Iterable[Source]) -> dict[str, str]:
     """Symbol -> key of the source that defines it."""
     providers: dict[str, str] = {}
     for source in sources:
@@ -190,7 +249,7 @@ def _providers(sources: Iterable[_Source]) -> dict[str, str]:
     return providers
 
 
-def _alive(source: _Source, providers: Mapping[str, str]) -> _Module | None:
+def _alive(source: Source, providers: Mapping[str, str]) -> _Module | None:
     """The source as already loaded, if what it calls there is what it would call here."""
     module = _modules.get(source.key)
     if module and all(providers.get(name, key) == key for name, key in module.bound.items()):
@@ -199,7 +258,7 @@ def _alive(source: _Source, providers: Mapping[str, str]) -> _Module | None:
 
 
 def _link(
-    sources: Sequence[_Source], objects: Sequence[bytes], providers: Mapping[str, str], loaded: Mapping[str, _Module]
+    sources: Sequence[Source], objects: Sequence[bytes], providers: Mapping[str, str], loaded: Mapping[str, _Module]
 ) -> dict[str, _Module]:
     """Load objects as one library; the modules by key of their source.
 
@@ -237,7 +296,7 @@ def _link(
 
 
 def _imports(
-    sources: Sequence[_Source], inside: set[str], providers: Mapping[str, str], loaded: Mapping[str, _Module]
+    sources: Sequence[Source], inside: set[str], providers: Mapping[str, str], loaded: Mapping[str, _Module]
 ) -> _Imports:
     """Find every function that `sources` declare and none of them defines."""
     import llvmlite.binding as llvm
@@ -259,10 +318,11 @@ def _imports(
     return found
 
 
-def _objects(sources: Sequence[_Source], level: int) -> list[bytes]:
+def _objects(sources: Sequence[Source], level: int) -> list[bytes]:
     """The object code of each source: from the cache, or generated on all cores."""
-    found = {source.key: cache.load(source.key) for source in sources}
-    missing = sorted((s for s in sources if found[s.key] is None), key=lambda s: len(s.text), reverse=True)
+    begun = {made.key: future for made, future in _begun.values()}
+    found = {s.key: begun[s.key].result() if s.key in begun else cache.load(s.key) for s in sources}
+    missing = sorted((s for s in sources if found[s.key] is None), key=lambda s: len(s.text or ""), reverse=True)
     threads = min(len(missing), available_cores())
     generate = functools.partial(_generate_and_store, level=level)
     if threads > 1:
@@ -274,7 +334,14 @@ def _objects(sources: Sequence[_Source], level: int) -> list[bytes]:
     return [code for source in sources if (code := found[source.key]) is not None]
 
 
-def _generate_and_store(source: _Source, level: int) -> bytes:
+def _found_or_generated(source: Source, level: int) -> bytes:
+    code = cache.load(source.key)
+    return _generate_and_store(source, level) if code is None else code
+
+
+def _generate_and_store(source: Source, level: int) -> bytes:
+    if source.text is None:
+        raise MissingCodeError(f"native code: the code of {', '.join(source.defines)} is not in the cache any more")
     code = _generate(source.text, level, as_object=True)
     cache.store(source.key, code)
     return code
@@ -398,12 +465,13 @@ atexit.register(_leave_loaded)
 
 
 @functools.cache
-def _toolchain(level: int) -> str:
+def toolchain(level: int = CODEGEN_LEVEL) -> str:
     """Everything besides the text that object code depends on."""
-    import llvmlite
-    import llvmlite.binding as llvm
+    with lock:  # as LLVM is loaded here
+        import llvmlite
+        import llvmlite.binding as llvm
 
-    target = host()
+        target = host()
     parts = ("graphc", cache.VERSION, llvmlite.__version__, llvm.llvm_version_info, target.triple, target.cpu)
     return " ".join(map(str, (*parts, target.features, level)))
 

@@ -32,9 +32,10 @@ from graphc.ir import NOWHERE, Location
 from graphc.loops import Buffer, Kernel, TiledKernel, Value, all_values
 from graphc.runtime import executable as _executable
 from graphc.runtime import jit, pool
-from graphc.runtime.executable import Executable, Program, shared, step_text, tiled_work
+from graphc.runtime.executable import Executable
 from graphc.runtime.functions import ELEMENT, function
 from graphc.runtime.llvmtext import Module, vector
+from graphc.runtime.program import Program, shared, step_text, tiled_work
 from graphc.schedule import Group
 
 # Watching
@@ -151,7 +152,7 @@ class Work:
 
 def work(program: Program, number: int) -> Work:
     """Of a kernel of the program, by its number in running order."""
-    kernel, code, group = program.kernels[number], program.codes[number], program.schedule.groups[number]
+    kernel, code, group = program.kernel(number), program.codes[number], program.schedule.groups[number]
     units = code.units if shared(program.codes)[number] else 1
     asked = locations(group)
     lines = tuple(dict.fromkeys((loc.file, loc.line) for loc in asked if loc.file))

@@ -10,10 +10,10 @@ import pytest
 
 import graphc as ms
 from graphc import Parameter, Tensor
-from graphc.compiler import compile_graph
 from graphc.dispatch import apply
 from graphc.ir import Graph, Node
 from graphc.op import TABLE
+from graphc.programs import compile_graph
 from graphc.runtime import executable
 
 Result = tuple[list[np.ndarray], dict[str, np.ndarray]]

@@ -54,6 +54,16 @@ def test_kernels_without_peers(tmp_path: Path) -> None:
     assert any(name.startswith("reduction: sum of rows") for name in figures["kernels"])
 
 
+def test_compile_time(tmp_path: Path) -> None:
+    printed, figures = run(tmp_path, "compile_time", "--cases", "lenet", "--rounds", "1")
+    assert "Stages of a cold compile" in printed
+    found = {name: times[0] for name, times in figures["seconds"]["lenet"].items()}
+    assert 0 < found["step"] < found["warm"] < found["cold"] and found["other batch"] > found["step"]
+    stages = figures["stages"]["lenet"]
+    assert {"trace", "layout", "schedule", "memory", "kernels", "llvm", "LLVM", "link"} < set(stages)
+    assert stages["nodes"] > 200 and 10 < stages["kernels compiled"] < 100
+
+
 def test_peers_must_be_known() -> None:
     command = [sys.executable, str(BENCHMARKS / "programs.py"), "--peers", "theano"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -14,10 +14,11 @@ from reference import assert_same
 from stages import graph_of, training_step
 
 import graphc as ms
-from graphc import Parameter, Tensor, compiler, nn, ops
-from graphc.compiler import GRAPH_PASSES, STAGES, compile_graph, compile_program, stage_texts
+from graphc import Parameter, Tensor, compiler, nn, ops, programs
+from graphc.compiler import GRAPH_PASSES, STAGES, compile_program, stage_texts
 from graphc.ir import Graph, GraphError, Node, TensorType, input_node
 from graphc.irtext import parse
+from graphc.programs import compile_graph
 
 SMALL = """
     graph f(%x: f32[4,6]; %w: f32[6,8]) {
@@ -112,11 +113,11 @@ def test_equal_kernels_are_compiled_once() -> None:
 
 def test_the_step_of_an_op_is_kept_for_eager_mode() -> None:
     x = Tensor(np.linspace(-1, 1, 11, dtype=np.float32))
-    before = len(compiler._single)
+    before = len(programs._single)
     ops.tanh(x)
-    once = len(compiler._single)
+    once = len(programs._single)
     ops.tanh(x * 2)
-    assert once == len(compiler._single) <= before + 1
+    assert once == len(programs._single) <= before + 1
 
 
 def test_names_of_functions_hold_nothing_llvm_would_not_take() -> None:

@@ -137,7 +137,10 @@ def test_importing_graphc_loads_numpy_and_little_else():
 # Which way imports go
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("aliases", "context", "data", "dtype", "index", "ir", "irtext", "parallel", "printing", "random_bits"),
+    (
+        "aliases", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "parallel", "printing",
+        "random_bits",
+    ),
     ("known", "loops", "schedule"),
     ("dispatch", "hints", "op", "state", "tensor"),
     ("dataset", "initializer", "random"),
@@ -146,7 +149,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ops",),
     ("passes",),
     ("runtime",),
-    ("compiler",),
+    ("compiler", "programs"),
     ("drawing",),
     ("amp", "experimental", "nn", "serialization"),
     ("train",),
@@ -156,7 +159,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """From the bottom up: a module imports from its own row and from those before it."""
 
-BACKEND = {"passes", "runtime", "compiler"}
+BACKEND = {"passes", "runtime", "compiler", "programs"}
 USERS_SIDE = {"dataset", "experimental", "initializer", "models", "nn", "random", "serialization", "train", "vision"}
 """What users touch is written without the backend: that is reached through `jit` and `dispatch`."""
 
@@ -164,9 +167,9 @@ COMPILES = "brings llvmlite, and so is imported only when something is compiled 
 OPERATORS = "a tensor's operators and methods call ops, which are built on tensors"
 
 LAZY: dict[tuple[str, str], str] = {
-    ("context", "compiler"): COMPILES,
-    ("eager", "compiler"): COMPILES,
-    ("jit", "compiler"): COMPILES,
+    ("context", "programs"): COMPILES,
+    ("eager", "programs"): COMPILES,
+    ("jit", "programs"): COMPILES,
     ("gradients", "ops"): "the derivative of a function is made with ops, some of which take derivatives",
     ("nn", "train"): "metrics are found under their older names, which were of nn",
     ("profile", "runtime"): "what is timed is compiled; it is looked at only once a profile is opened",

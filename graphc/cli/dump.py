@@ -71,7 +71,8 @@ def _only(name: str, stages: Stages) -> Stages:
 
 def _compiled(args: argparse.Namespace) -> tuple[Stages, dict[str, str]]:
     """The stages of a model's training step, made as they are asked for; and the user's files it comes from."""
-    from graphc.compiler import STAGES, set_num_threads, stage_texts
+    from graphc.compiler import STAGES, stage_texts
+    from graphc.programs import set_num_threads
     from graphc.random import set_seed
     from graphc.trace import trace
 

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     threads = get_context("runtime_num_threads")
     print(
         f"the step, {threads} thread{'s' * (threads > 1)}: {whole_step * 1e3:.3f} ms; the first one {first:.2f} s\n"
-        f"arena: {compiled.executable.program.plan.arena_bytes:,} bytes; batch: {inputs.type}"
+        f"arena: {compiled.executable.arena_bytes:,} bytes; batch: {inputs.type}"
     )
     if args.trace:
         p.save(args.trace)

@@ -1,10 +1,13 @@
 """The object cache: what was stored comes back whole or not at all, and trouble with the disk is never an error."""
 
+import builtins
 import errno
+import io
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -128,14 +131,30 @@ def test_symbolic_link_is_not_an_entry(folder, tmp_path):
     assert cache.load(KEY) is None
 
 
-@pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_full_disk_means_no_caching(folder, monkeypatch, call):
-    def fail(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+def fail(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
+
+class FullFile(io.BytesIO):
+    """A file whose last bytes find no room: the system says so when it is closed."""
+
+    def close(self):
+        super().close()
+        fail()
+
+
+FULL_DISKS = {
+    "create": (tempfile, "mkstemp", fail),
+    "write": (builtins, "open", lambda descriptor, mode: os.close(descriptor) or FullFile()),
+    "replace": (os, "replace", fail),
+}
+
+
+@pytest.mark.parametrize("where", FULL_DISKS.values(), ids=FULL_DISKS.keys())
+def test_full_disk_means_no_caching(folder, monkeypatch, where):
     with monkeypatch.context() as patched, warnings.catch_warnings():
         warnings.simplefilter("error")
-        patched.setattr(os, call, fail)
+        patched.setattr(*where)
         cache.store(KEY, b"code")
     assert cache.load(KEY) is None
     assert os.listdir(folder) == []

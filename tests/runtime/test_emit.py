@@ -17,8 +17,8 @@ from graphc.loops import Buffer, Kernel, LoopBuilder, Reader, Store, Value
 from graphc.op import TABLE
 from graphc.runtime import jit
 from graphc.runtime.emit import emit_loops, slots, units
-from graphc.runtime.executable import ERRORS
 from graphc.runtime.llvmtext import Module
+from graphc.runtime.program import ERRORS
 
 SIZES = (1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 50, 100)
 _serial = iter(range(10**9))

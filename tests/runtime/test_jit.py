@@ -122,12 +122,12 @@ def test_without_a_cache_folder(tmp_path, monkeypatch):
 
 
 def test_object_code_depends_on_level_and_target(monkeypatch):
-    keys = {jit._Source.of(ADD.format(1), level).key for level in (1, 2)}
+    keys = {jit.source(ADD.format(1), level).key for level in (1, 2)}
     for change in ({"cpu": "other"}, {"features": "+none"}, {"triple": "other-unknown-linux"}):
         monkeypatch.setattr(jit, "host", lambda change=change: dataclasses.replace(target.host(), **change))
-        jit._toolchain.cache_clear()
-        keys.add(jit._Source.of(ADD.format(1), 1).key)
-    jit._toolchain.cache_clear()
+        jit.toolchain.cache_clear()
+        keys.add(jit.source(ADD.format(1), 1).key)
+    jit.toolchain.cache_clear()
     assert len(keys) == 5
 
 

@@ -1,0 +1,85 @@
+"""What decides the code of nodes, as text: equal for nodes that compute the same in the same way.
+
+Names, source lines and forward nodes are left out, for they decide nothing that runs. Numbers are exact to the bit:
+0.0 is not -0.0, and 1 is neither 1.0 nor True.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+from graphc.dtype import DType
+from graphc.ir import Graph, Node
+
+
+class UnknownContentError(TypeError):
+    """An attribute of a kind whose text may not tell all of it."""
+
+
+class Fingerprint:
+    """Text that grows with the nodes it is told of; each gets a number, in the order of first mention."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Node, int] = {}
+        self.lines: list[str] = []
+
+    def leaf(self, node: Node, note: str = "") -> None:
+        """A value that is made elsewhere: only its type counts."""
+        self.numbers[node] = len(self.numbers)
+        self.lines.append(f"{node.dtype.short}{node.shape}{note}")
+
+    def node(self, node: Node) -> None:
+        """What a node does to nodes told before.
+
+        Raises:
+            UnknownContentError: an attribute is no number, string, dtype, slice or tuple of these.
+        """
+        numbers = self.numbers
+        operands = [numbers[o] for o in node.operands]
+        attrs = [(name, exact(value)) for name, value in node.attrs.items()]
+        numbers[node] = len(numbers)
+        self.lines.append(f"{node.op}{operands}{attrs}{node.dtype.short}{node.shape}")
+
+    def role(self, what: str, nodes: Iterable[Node]) -> None:
+        """Nodes told before that play a part."""
+        self.lines.append(f"{what}{[self.numbers[n] for n in nodes]}")
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def graph_fingerprint(graph: Graph) -> str:
+    """The text of a whole graph.
+
+    Raises:
+        UnknownContentError: see `Fingerprint.node`.
+    """
+    text = Fingerprint()
+    for node in graph.inputs:
+        text.leaf(node)
+    for node in graph.nodes:
+        if node.op != "input":
+            text.node(node)
+    text.role("outputs", graph.outputs)
+    text.role("updated", (target for target, _ in graph.updates))
+    text.role("updates", (value for _, value in graph.updates))
+    return f"{graph.arguments} arguments\n{text}"
+
+
+_PLAIN = (int, bool, str, DType, type(None))
+
+
+def exact(value: Any) -> str:
+    """A text that no other value has."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return repr(value)
+    if kind is float:
+        return repr(value) if value == value else f"nan {struct.pack('<d', value).hex()}"
+    if kind is tuple:
+        return f"({','.join(map(exact, value))})"
+    if kind is slice:
+        return f"slice{exact((value.start, value.stop, value.step))}"
+    raise UnknownContentError(f"fingerprint: cannot tell all of a {kind.__name__}: {value!r:.60}")

@@ -1,0 +1,317 @@
+"""Programs: how an executable came about. Every kernel as LLVM IR, the step that calls them, and where buffers live.
+
+Groups that do the same are lowered and written once. What a run needs of a program is its `Binary`; the rest is for
+dumps, errors and profiles, and is made again when somebody asks (see `graphc.programs`).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from graphc.ir import Node
+from graphc.loops import Buffer, Kernel, TiledKernel, gathers
+from graphc.runtime import executable, jit
+from graphc.runtime.binary import Binary
+from graphc.runtime.emit import emit_loops, slots, units
+from graphc.runtime.handmade import KERNELS
+from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
+from graphc.runtime.target import Target, host
+from graphc.runtime.tiled import emit_tiled, tiled_units
+from graphc.schedule import Group, Home, MemoryPlan, Schedule, Twin
+
+BRIEF_NS = 100_000
+"""Estimated time below which a step keeps the GIL. Giving it up costs as much as the shortest steps take, and where
+another thread computes in Python it comes back only after `sys.getswitchinterval()`, 5 ms."""
+
+OPERATIONS_PER_NS, BYTES_PER_NS = 48, 15
+"""What one core is taken to do for these estimates: three vectors of sixteen per nanosecond, and main memory's rate."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """A kernel's function: the module's text with the function's name in it, and its units of work."""
+
+    name: str
+    text: str
+    units: int
+    flops: int
+    buffers: tuple[Buffer, ...]
+
+    @property
+    def estimate(self) -> float:
+        """Nanoseconds on one core, roughly."""
+        return max(self.flops / 2 / OPERATIONS_PER_NS, sum(b.nbytes for b in self.buffers) / BYTES_PER_NS)
+
+
+def emit(kernel: Kernel | TiledKernel | None, group: Group, buffers: dict[Node, Buffer], target: Target) -> Code:
+    """The LLVM IR of one group; its function is named by the hash of what it does, so equal kernels are one."""
+    module = Module("kernel")
+    if kernel is None:
+        return _emit_handmade(group, buffers)
+    if isinstance(kernel, TiledKernel):
+        emit_tiled(module, "kernel", kernel, target)
+        count, flops = tiled_units(kernel, target), 2 * tiled_work(kernel)
+    else:
+        emit_loops(module, "kernel", kernel)
+        count, flops = units(kernel), _loop_work(kernel)
+    name, text = _named(str(module), group.name)
+    return Code(name, text, count, flops, slots(kernel))
+
+
+def _named(text: str, hint: str) -> tuple[str, str]:
+    digest = hashlib.sha256(text.encode()).hexdigest()[:20]
+    name = f"k_{hint[:40]}_{digest}"
+    return name, text.replace("@kernel(", f"@{name}(", 1).replace("; kernel", f"; {name}", 1)
+
+
+def _loop_work(kernel: Kernel) -> int:
+    count = 1
+    for var in kernel.loops:
+        count *= var.extent
+    inner = sum(_cost(s.value) for s in kernel.stores)
+    return count * inner
+
+
+def _cost(value: object, depth: int = 0) -> int:
+    from graphc.loops import Value
+
+    assert isinstance(value, Value)
+    own = 8 if value.kind == "fn" and value.data[0] in _SLOW else 1
+    inner = sum(_cost(a, depth + 1) for a in value.args) if depth < 12 else value.size
+    if value.kind == "reduce":
+        return int(inner * value.data[1].extent)
+    if value.kind == "contract":
+        for var in value.data[0]:
+            inner *= var.extent
+    return own + inner
+
+
+_SLOW = {"exp", "log", "tanh", "sigmoid", "erf", "pow", "sin", "cos", "random_bits", "sqrt", "div"}
+
+
+def tiled_work(kernel: TiledKernel) -> int:
+    """The products that the kernel sums; terms that are left out do not count."""
+    count = prod(var.extent for var in (*kernel.loops, *kernel.summed))
+    for c in kernel.inside:
+        there = sum(
+            0 <= c.start + c.output_step * x + c.sum_step * k < c.extent
+            for x in range(c.output.extent) for k in range(c.summed.extent)
+        )  # fmt: skip
+        count = count * there // (c.output.extent * c.summed.extent)
+    return count
+
+
+def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
+    node = group.nodes[-1]
+    made = KERNELS[str(group.handmade)]
+    module = Module("kernel")
+    b = module.function("kernel", [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
+    args, begin, end = b.args
+    nodes = [*node.operands, node]
+    pointers = [b.load(b.gep(args, i, "ptr"), "ptr") for i in range(len(nodes))]
+    status = b.load(b.gep(args, len(nodes), "ptr"), "ptr")
+
+    def fail(into: Builder, cond: Val, position: Val, value: Val, bound: int) -> None:
+        with into.when(cond):
+            into.call("graphc_index_error", "void", status, args, i64(0), position, value)
+
+    types = [o.type for o in node.operands]
+    made.emit(b, pointers[:-1], pointers[-1], types, node.type, node.attrs, begin, end, fail)
+    b.ret()
+    name, text = _named(str(module), group.name)
+    count = made.units(types, node.type, node.attrs)
+    return Code(name, text, count, node.type.size * 16, tuple(buffers[n] for n in nodes))
+
+
+def shared(codes: Sequence[Code]) -> list[bool]:
+    """For each kernel of a step, whether it is split over the pool."""
+    long_enough = sum(code.estimate for code in codes) >= executable.STEP_NS
+    return [code.units > 1 and code.estimate >= executable.KERNEL_NS and long_enough for code in codes]
+
+
+def step_text(
+    name: str, codes: Sequence[Code], checks: Sequence[bool], commits: Sequence[int], timed: bool = False
+) -> str:
+    """The function that runs the kernels in order: `i64 step(ptr table, ptr status)`, 0 or 1 if an error was noted.
+
+    The table holds every kernel's arguments one after the other, then (to, from) pairs that `commits`, in bytes, copies
+    at the end. With `timed` there is a third argument, where it notes the time (a `timespec` of the monotonic clock)
+    before the first kernel and after each.
+    """
+    module = Module(name)
+    b = module.function(name, [("ptr", "table"), ("ptr", "status"), *[("ptr", "times")] * timed], "i64")
+    table, status = b.args[:2]
+
+    def note_time(number: int) -> None:
+        if timed:
+            clock = const(time.CLOCK_MONOTONIC, "i32")
+            b.call("clock_gettime", "i32", clock, b.gep(b.args[2], 2 * number, "i64"))
+
+    note_time(0)
+    at = 0
+    for number, (code, checked, split) in enumerate(zip(codes, checks, shared(codes), strict=True)):
+        args = b.gep(table, at, "ptr")
+        if split:
+            module.declare(code.name, "void", ["ptr", "i64", "i64"])
+            b.call("graphc_parallel", "void", Val(f"@{code.name}", "ptr"), args, i64(code.units))
+        elif code.units:
+            b.call(code.name, "void", args, i64(0), i64(code.units))
+        note_time(number + 1)
+        at += len(code.buffers) + 1
+        if checked:
+            with b.when(b.icmp("ne", b.load(b.gep(status, 1, "i64"), "i64"), 0)):
+                b.do("ret i64 1")
+                b.start(b.fresh("dead"))
+    for nbytes in commits:
+        to, source = (b.load(b.gep(table, at + i, "ptr"), "ptr") for i in range(2))
+        b.call("memcpy", "ptr", to, source, i64(nbytes))
+        at += 2
+    b.ret(i64(0))
+    return str(module)
+
+
+ERRORS = """; errors
+declare void @llvm.trap()
+define void @graphc_index_error(ptr %status, ptr %args, i64 %check, i64 %position, i64 %value) nounwind noinline {
+entry:
+  br label %acquire
+acquire:
+  %held = atomicrmw xchg ptr %status, i64 1 acquire
+  %busy = icmp ne i64 %held, 0
+  br i1 %busy, label %acquire, label %locked
+locked:
+  %p.noted = getelementptr i64, ptr %status, i64 1
+  %p.args = getelementptr i64, ptr %status, i64 2
+  %p.check = getelementptr i64, ptr %status, i64 3
+  %p.position = getelementptr i64, ptr %status, i64 4
+  %p.value = getelementptr i64, ptr %status, i64 5
+  %noted = load i64, ptr %p.noted
+  %old.check = load i64, ptr %p.check
+  %old.position = load i64, ptr %p.position
+  %first = icmp eq i64 %noted, 0
+  %same = icmp eq i64 %check, %old.check
+  %before = icmp slt i64 %position, %old.position
+  %lower = icmp slt i64 %check, %old.check
+  %nearer = and i1 %same, %before
+  %earlier = or i1 %lower, %nearer
+  %write = or i1 %first, %earlier
+  br i1 %write, label %note, label %release
+note:
+  %where = ptrtoint ptr %args to i64
+  store i64 1, ptr %p.noted
+  store i64 %where, ptr %p.args
+  store i64 %check, ptr %p.check
+  store i64 %position, ptr %p.position
+  store i64 %value, ptr %p.value
+  br label %release
+release:
+  store atomic i64 0, ptr %status release, align 8
+  ret void
+}
+"""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What compiling produced: code, and where every buffer lives.
+
+    Attributes:
+        twins: for each group the first that does the same, whose kernel it is computed by.
+        kernels: of the first groups; None for a hand-made one.
+        codes: one for each group, in running order.
+        homes: for each code, the home of each of its buffers.
+        commits: updates that could not be written in place: (input position, home of the value, bytes).
+        checks: for each code, whether it may note an error.
+    """
+
+    schedule: Schedule
+    plan: MemoryPlan
+    twins: dict[Group, Twin]
+    kernels: dict[Group, Kernel | TiledKernel | None]
+    codes: tuple[Code, ...]
+    homes: tuple[tuple[Home, ...], ...]
+    commits: tuple[tuple[int, Home, int], ...]
+    checks: tuple[bool, ...]
+
+    def texts(self) -> list[str]:
+        """Every module of LLVM IR, the step last."""
+        distinct = dict.fromkeys(code.text for code in self.codes)
+        return [*distinct, ERRORS, self.step]
+
+    @functools.cached_property
+    def step(self) -> str:
+        """The module of the function that runs all kernels."""
+        body = step_text("STEP", self.codes, self.checks, [n for _, _, n in self.commits])
+        digest = hashlib.sha256(body.encode()).hexdigest()[:20]
+        return body.replace("STEP", f"step_{digest}")
+
+    @property
+    def step_name(self) -> str:
+        return self.step.split("\n", 1)[0].removeprefix("; ")
+
+    def binary(self) -> Binary:
+        """What a run needs of all this."""
+        sources = tuple(jit.source(text) for text in self.texts())
+        brief = sum(code.estimate for code in self.codes) < BRIEF_NS
+        return Binary(self.step_name, sources, self.homes, self.commits, self.plan.arena_bytes, brief)
+
+    def kernel(self, number: int) -> Kernel | TiledKernel | None:
+        """What the group of this number is computed by; with the buffers of the first that does the same."""
+        return self.kernels[self.twins[self.schedule.groups[number]].first]
+
+    def check(self, number: int, check: int) -> tuple[Node, str, int]:
+        """What a check is about: the node that reads an index, what the index is called, and what it must be below.
+
+        Args:
+            number: of the kernel, in running order.
+            check: of the check, in the kernel.
+        """
+        group, kernel = self.schedule.groups[number], self.kernel(number)
+        twin, node = self.twins[group], group.nodes[-1]
+        if kernel is None:
+            return node, "index", node.shape[0] if node.shape else 1
+        gathered = gathers(kernel)[check]
+        return twin.own(gathered.author) if gathered.author else node, gathered.what, gathered.extent
+
+
+def build(
+    schedule: Schedule, plan: MemoryPlan, twins: dict[Group, Twin],
+    kernels: dict[Group, Kernel | TiledKernel | None], buffers: dict[Node, Buffer], begin: Callable[[str], None],
+) -> Program:
+    """Emits every kernel once and settles where each group's buffers live.
+
+    Args:
+        begin: is given the text of each kernel as soon as it is written, those that take LLVM longest first.
+    """
+    target = host()
+    made = {}
+    for group in sorted(kernels, key=lambda g: not isinstance(kernels[g], TiledKernel)):
+        made[group] = emit(kernels[group], group, buffers, target)
+        begin(made[group].text)
+    owner = {buffer: schedule.owner(node) for node, buffer in buffers.items()}
+    codes = []
+    for group in schedule.groups:
+        twin = twins[group]
+        code = made[twin.first]
+        if twin.nodes:
+            own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
+            code = replace(code, buffers=tuple(own[b] for b in code.buffers))
+        codes.append(code)
+    homes = tuple(tuple(plan.homes[owner[b]] for b in code.buffers) for code in codes)
+    graph = schedule.graph
+    commits = []
+    for target_node, value in graph.updates:
+        position = graph.inputs.index(target_node)
+        if plan.homes[value] != Home("input", position):
+            commits.append((position, plan.homes[value], value.type.nbytes))
+    checks = tuple(_may_fail(kernels[twins[g].first], g) for g in schedule.groups)
+    return Program(schedule, plan, twins, kernels, tuple(codes), homes, tuple(commits), checks)
+
+
+def _may_fail(kernel: Kernel | TiledKernel | None, group: Group) -> bool:
+    return group.handmade is not None if kernel is None else bool(gathers(kernel))

@@ -1,0 +1,130 @@
+"""Groups that do the same: found, and nothing else taken for the same."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+from graphs import Made, graphs
+from hypothesis import given, settings
+from stages import graph_of, training_step
+
+import graphc.compiler
+from graphc.compiler import compile_program
+from graphc.ir import Graph
+from graphc.passes.alike import alike
+from graphc.passes.fuse import fuse
+from graphc.schedule import Group, Layout, Schedule, Twin
+
+LAYERS = """
+    graph f(%x: f32[4,8]; %v: f32[8,8], %w: f32[8,8]) {
+      %0: f32[4,8] = matmul(%x, %v, transpose_a=False, transpose_b=True)
+      %1: f32[4,8] = tanh(%0)
+      %2: f32[4,8] = matmul(%1, %w, transpose_a=False, transpose_b=True)
+      %3: f32[4,8] = tanh(%2)
+      %4: f32[4,8] = matmul(%3, %w, transpose_a=False, transpose_b=False)
+      %5: f32[4,8] = tanh(%4)
+      return %5
+    }"""
+
+
+def numbers(schedule: Schedule) -> list[int]:
+    """For each group the number of the one whose kernel computes it."""
+    twins = alike(schedule)
+    return [schedule.groups.index(twins[group].first) for group in schedule.groups]
+
+
+def test_groups_of_equal_layers_are_one() -> None:
+    schedule = fuse(graph_of(LAYERS), {})
+    assert numbers(schedule) == [0, 0, 2]
+    first, second, _ = schedule.groups
+    twin = alike(schedule)[second]
+    x, v, w = schedule.graph.inputs
+    assert [twin.own(n) for n in (x, v, *first.nodes)] == [first.nodes[-1], w, *second.nodes]
+    assert alike(schedule)[first].own(x) is x
+
+
+PAIR = "graph f(%x: f32[9], %y: f32[9]) {{\n  %0: f32[9] = {}\n  %1: f32[9] = {}\n  return %0, %1\n}}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("add(%x, %x)", "add(%y, %y)", True),
+        ("add(%x, %y)", "add(%y, %x)", True),  # of buffers in another order
+        ("add(%x, %x)", "add(%x, %y)", False),
+        ("mul(%x, %x)", "add(%y, %y)", False),
+        ("flip(%x, axes=(0,))", "flip(%y, axes=())", False),
+        ("cumsum(%x, axis=0)", "cumsum(%y, axis=0)", True),
+    ],
+)
+def test_what_makes_two_groups_one(one: str, other: str, same: bool) -> None:
+    assert numbers(fuse(graph_of(dedent(PAIR).format(one, other)), {})) == [0, 0 if same else 1]
+
+
+CONSTANTS = """
+    graph f(%x: f32[9]) {
+      %0: f32[9] = broadcast_to(0.0, shape=(9,))
+      %1: f32[9] = mul(%x, %0)
+      %2: f32[9] = broadcast_to(-0.0, shape=(9,))
+      %3: f32[9] = mul(%x, %2)
+      return %1, %3
+    }"""
+
+TYPES = """
+    graph f(%x: f32[9], %y: f64[9]) {
+      %0: f32[9] = neg(%x)
+      %1: f64[9] = neg(%y)
+      return %0, %1
+    }"""
+
+
+@pytest.mark.parametrize("text", [CONSTANTS, TYPES], ids=["constants", "types"])
+def test_constants_and_types_count(text: str) -> None:
+    assert numbers(fuse(graph_of(text), {})) == [0, 1]
+
+
+def test_layouts_count() -> None:
+    graph = graph_of(PAIR.format("add(%x, %x)", "add(%y, %y)").replace("[9]", "[16,9]"))
+    blocked = {graph.outputs[0]: Layout((16, 9), True)}
+    assert numbers(fuse(graph, {})) == [0, 0]
+    assert numbers(fuse(graph, blocked)) == [0, 1]
+
+
+def alone(schedule: Schedule) -> dict[Group, Twin]:
+    return {group: Twin(group, {}) for group in schedule.groups}
+
+
+def check_programs(graph: Graph) -> None:
+    """With every group lowered by itself, code and homes are the same."""
+    program = compile_program(graph)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graphc.compiler, "alike", alone)
+        plain = compile_program(graph)
+    assert program.texts() == plain.texts()
+    assert program.binary() == plain.binary()
+    assert [[str(b) for b in code.buffers] for code in program.codes] == [
+        [str(b) for b in code.buffers] for code in plain.codes
+    ]
+    for number, group in enumerate(program.schedule.groups):
+        twin = program.twins[group]
+        if program.kernels[twin.first] is not None and program.checks[number]:
+            assert program.check(number, 0) == _by_place(plain.check(number, 0), plain, program)
+
+
+def _by_place(found: tuple[object, str, int], of: object, to: object) -> tuple[object, str, int]:
+    """A check of one program in terms of the nodes of another of the same graph."""
+    old = [n for g in of.schedule.groups for n in g.nodes]  # type: ignore[attr-defined]
+    new = [n for g in to.schedule.groups for n in g.nodes]  # type: ignore[attr-defined]
+    return (new[old.index(found[0])], *found[1:])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("batch", [4, 32])
+def test_programs_are_what_they_would_be_without(batch: int) -> None:
+    check_programs(training_step(batch))
+
+
+@given(graphs())
+@settings(max_examples=60)
+def test_programs_of_random_graphs(made: Made) -> None:
+    check_programs(made.graph)
