@@ -12,25 +12,38 @@ depends on, so nothing needs to be moved out of loops later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphc.dtype import DType, bool_, int64
-from graphc.index import Gathered, Ix, IxLike, Var
+from graphc.index import Gathered, Ix, IxLike, Quotient, Remainder, Var
 
 if TYPE_CHECKING:
     from graphc.ir import Node
 
 
 class Buffer:
-    """Memory that kernels read and write: a name, an element type and a number of elements."""
+    """Memory that kernels read and write: a name, an element type and a number of elements.
 
-    __slots__ = ("dtype", "elements", "name")
+    Attributes:
+        whole, at: the buffer that it is the rest of, and from which element on; itself from 0, as a rule.
+    """
+
+    __slots__ = ("at", "dtype", "elements", "name", "whole")
 
     def __init__(self, name: str, dtype: DType, elements: int) -> None:
         self.name, self.dtype, self.elements = name, dtype, elements
+        self.whole, self.at = self, 0
+
+    def since(self, at: int) -> Buffer:
+        """What is left of the buffer from an element on."""
+        if not at:
+            return self
+        rest = Buffer(f"{self.name}+{at}", self.dtype, max(self.elements - at, 0))
+        rest.whole, rest.at = self.whole, self.at + at
+        return rest
 
     @property
     def nbytes(self) -> int:
@@ -483,6 +496,60 @@ def _gathered_values(ix: Ix) -> Iterator[Value]:
                 yield atom.guard
         elif not isinstance(atom, Var):
             yield from _gathered_values(atom.of)
+
+
+def structure(kernel: Kernel | TiledKernel) -> Hashable | None:
+    """The same for kernels that do the same to other buffers; None where that is not known (indices read from memory).
+
+    Variables, buffers and values are told by the order in which the kernel comes to them.
+    """
+    if gathers(kernel):
+        return None
+    told = _Told()
+    parts: list[Hashable] = [kernel.name, type(kernel).__name__, *map(told.datum, kernel.loops)]
+    roots = [store.value for store in kernel.stores]
+    if isinstance(kernel, TiledKernel):
+        roots = [kernel.a, kernel.b, *roots]
+        parts += [told.datum(kernel.summed), told.datum(kernel.lanes), told.datum(kernel.tail)]
+        parts += [
+            told.datum((c.output, c.summed, c.output_step, c.sum_step, c.start, c.extent)) for c in kernel.inside
+        ]
+    else:
+        parts.append(told.datum(kernel.vector))
+    for value in all_values(roots):
+        parts.append((value.kind, value.dtype.short, told.datum(value.data), told.datum(value.args)))
+        told.number(value)
+    parts += [told.datum(root) for root in roots]
+    parts += [told.datum((store.buffer, store.address)) for store in kernel.stores]
+    return tuple(parts)
+
+
+class _Told:
+    """What kernels are made of, as numbers in the order of first mention, with what counts of it."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+
+    def number(self, thing: Any) -> int:
+        return self._numbers.setdefault(thing, len(self._numbers))
+
+    def datum(self, thing: Any) -> Hashable:
+        if isinstance(thing, Var):
+            return self.number(thing), thing.extent
+        if isinstance(thing, Buffer):
+            return self.number(thing), thing.dtype.short
+        if isinstance(thing, Value):
+            return self.number(thing)
+        if isinstance(thing, Ix):
+            return thing.const, tuple((self.datum(atom), c) for atom, c in thing.terms)
+        if isinstance(thing, (Quotient, Remainder)):
+            return type(thing).__name__, thing.by, self.datum(thing.of)
+        if isinstance(thing, frozenset):
+            return tuple(sorted((self.number(var), var.extent) for var in thing))
+        if isinstance(thing, tuple):
+            return tuple(map(self.datum, thing))
+        exact: Hashable = _exact(thing)
+        return exact
 
 
 def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:

@@ -211,10 +211,12 @@ class Home:
         kind: `arena` (at an offset in bytes), `input` (the buffer of the input at this position), `output` (the
             buffer that the caller gives for the output at this position).
         at: the offset or the position.
+        beyond: bytes from there on, of what a kernel sees of the value.
     """
 
     kind: str
     at: int
+    beyond: int = 0
 
     def __str__(self) -> str:
         return f"{self.kind}+{self.at}" if self.kind == "arena" else f"{self.kind} {self.at}"

@@ -32,6 +32,7 @@ from graphc.loops import (
     unguarded,
 )
 from graphc.op import TABLE
+from graphc.passes.relative import relative
 from graphc.schedule import LANES, Group, Layout, Schedule
 
 
@@ -49,7 +50,7 @@ def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout])
 
 def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> list[Kernel | TiledKernel | None]:
     """One kernel for each group; None for a hand-made one, which has its own code."""
-    return [None if g.handmade else _lower_group(schedule, g, buffers) for g in schedule.groups]
+    return [None if g.handmade else relative(_lower_group(schedule, g, buffers)) for g in schedule.groups]
 
 
 def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer]) -> Kernel | TiledKernel:

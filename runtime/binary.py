@@ -44,7 +44,7 @@ class Binary:
     def to_bytes(self) -> bytes:
         """What `from_bytes` reads."""
         sources = [(s.key, s.defines, s.needs) for s in self.sources]
-        homes = [[(h.kind, h.at) for h in homes] for homes in self.homes]
+        homes = [[(h.kind, h.at, h.beyond) for h in homes] for homes in self.homes]
         commits = [(position, (home.kind, home.at), size) for position, home, size in self.commits]
         told = [self.step, sources, homes, commits, self.arena_bytes, self.brief]
         return json.dumps(told, separators=(",", ":")).encode()
@@ -60,7 +60,7 @@ class Binary:
         return Binary(
             step,
             tuple(jit.Source(None, key, tuple(defines), tuple(needs)) for key, defines, needs in sources),
-            tuple(tuple(Home(kind, at) for kind, at in one) for one in homes),
+            tuple(tuple(Home(*home) for home in one) for one in homes),
             tuple((position, Home(*home), size) for position, home, size in commits),
             arena_bytes,
             brief,

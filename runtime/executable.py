@@ -50,6 +50,22 @@ observer: Callable[[Executable], int] | None = None
 """While a profile is open, what runs a step in place of its native function (`graphc.runtime.profile`)."""
 
 
+class _Slots:
+    """Where a table holds the address of one input or output, and where an address so many bytes further."""
+
+    __slots__ = ("at", "further")
+
+    def __init__(self) -> None:
+        self.at: list[int] = []
+        self.further: list[tuple[int, int]] = []
+
+    def fill(self, table: Any, address: int) -> None:
+        for slot in self.at:
+            table[slot] = address
+        for slot, beyond in self.further:
+            table[slot] = address + beyond
+
+
 class Executable:
     """A program's binary with its memory: call it with the arguments' tensors.
 
@@ -86,18 +102,17 @@ class Executable:
         return self._make_program()
 
     def _fill_table(self, binary: Binary, inputs: int) -> None:
-        self._input_slots: list[list[int]] = [[] for _ in range(inputs)]
-        output_slots: list[list[int]] = [[] for _ in self._types]
+        self._inputs = [_Slots() for _ in range(inputs)]
+        outputs = [_Slots() for _ in self._types]
         self._starts: list[int] = []
         entries: list[int] = []
         arena, status = self._arena.ctypes.data, self._status.ctypes.data
 
         def add(home: Home) -> None:
-            if home.kind == "output":
-                output_slots[home.at].append(len(entries))
-            elif home.kind == "input":
-                self._input_slots[home.at].append(len(entries))
-            entries.append(arena + home.at if home.kind == "arena" else 0)
+            if home.kind != "arena":
+                slots = (outputs if home.kind == "output" else self._inputs)[home.at]
+                slots.further.append((len(entries), home.beyond)) if home.beyond else slots.at.append(len(entries))
+            entries.append(arena + home.at + home.beyond if home.kind == "arena" else 0)
 
         for homes in binary.homes:
             self._starts.append(len(entries))
@@ -109,11 +124,10 @@ class Executable:
             add(home)
         self._table = (ctypes.c_void_p * max(len(entries), 1))(*entries)
         self._table_address = ctypes.addressof(self._table)
-        for tensor, at in zip(self.bound, self._input_slots[self._arguments :], strict=True):
-            for slot in at:
-                self._table[slot] = tensor.address()
+        for tensor, slots in zip(self.bound, self._inputs[self._arguments :], strict=True):
+            slots.fill(self._table, tensor.address())
         self._status_address = status
-        self._outputs = [(_allocator(t.nbytes), at) for t, at in zip(self._types, output_slots, strict=True)]
+        self._outputs = [(_allocator(t.nbytes), slots) for t, slots in zip(self._types, outputs, strict=True)]
 
     def __call__(self, leaves: Sequence[Tensor], results: list[Tensor] | None = None) -> list[Tensor]:
         """Runs the program on the arguments.
@@ -142,16 +156,13 @@ class Executable:
             The memory of each output, and its address.
         """
         table = self._table
-        for tensor, at in zip(leaves, self._input_slots):  # inputs after the leaves stay as they were bound
-            address = tensor._address or tensor.address()
-            for slot in at:
-                table[slot] = address
+        for tensor, slots in zip(leaves, self._inputs):  # inputs after the leaves stay as they were bound
+            slots.fill(table, tensor._address or tensor.address())
         buffers, addresses = [], []
-        for allocate, at in self._outputs:
+        for allocate, slots in self._outputs:
             buffer = allocate()
             address = ctypes.addressof(buffer)
-            for slot in at:
-                table[slot] = address
+            slots.fill(table, address)
             buffers.append(buffer)
             addresses.append(address)
         return buffers, addresses

@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
 from graphc.ir import Node
-from graphc.loops import Buffer, Kernel, TiledKernel, gathers
+from graphc.loops import Buffer, Kernel, TiledKernel, gathers, structure
 from graphc.runtime import executable, jit
 from graphc.runtime.binary import Binary
 from graphc.runtime.emit import emit_loops, slots, units
@@ -289,9 +289,18 @@ def build(
         begin: is given the text of each kernel as soon as it is written, those that take LLVM longest first.
     """
     target = host()
-    made = {}
+    made: dict[Group, Code] = {}
+    written: dict[Hashable, Code] = {}  # by what kernels do, whatever the buffers
     for group in sorted(kernels, key=lambda g: not isinstance(kernels[g], TiledKernel)):
-        made[group] = emit(kernels[group], group, buffers, target)
+        kernel = kernels[group]
+        key = None if kernel is None else structure(kernel)
+        if key is not None and key in written:
+            assert kernel is not None
+            made[group] = replace(written[key], buffers=slots(kernel))
+            continue
+        made[group] = emit(kernel, group, buffers, target)
+        if key is not None:
+            written[key] = made[group]
         begin(made[group].text)
     owner = {buffer: schedule.owner(node) for node, buffer in buffers.items()}
     codes = []
@@ -300,9 +309,9 @@ def build(
         code = made[twin.first]
         if twin.nodes:
             own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
-            code = replace(code, buffers=tuple(own[b] for b in code.buffers))
+            code = replace(code, buffers=tuple(own[b.whole].since(b.at) for b in code.buffers))
         codes.append(code)
-    homes = tuple(tuple(plan.homes[owner[b]] for b in code.buffers) for code in codes)
+    homes = tuple(tuple(_home(plan.homes[owner[b.whole]], b) for b in code.buffers) for code in codes)
     graph = schedule.graph
     commits = []
     for target_node, value in graph.updates:
@@ -311,6 +320,10 @@ def build(
             commits.append((position, plan.homes[value], value.type.nbytes))
     checks = tuple(_may_fail(kernels[twins[g].first], g) for g in schedule.groups)
     return Program(schedule, plan, twins, kernels, tuple(codes), homes, tuple(commits), checks)
+
+
+def _home(home: Home, buffer: Buffer) -> Home:
+    return replace(home, beyond=buffer.at * buffer.dtype.itemsize) if buffer.at else home
 
 
 def _may_fail(kernel: Kernel | TiledKernel | None, group: Group) -> bool:

@@ -105,7 +105,7 @@ def test_an_index_that_is_data() -> None:
         ("%0: f32[24] = reshape(%x, shape=(24,))", "for i1 in 0..24 vector", "0[i1] = x[i1]"),
         ("%0: f32[6,4] = reshape(%x, shape=(6, 4))", "in 0..24 vector", "= x[i"),
         ("%0: f32[2,3,4] = flip(%x, axes=(0, 1, 2))", "in 0..24 vector", "= x[-1*i"),
-        ("%0: f32[1,3,1] = slice(%x, begin=(1, 0, 2), shape=(1, 3, 1), step=(1, 1, 1))", "in 0..3 vector", "+14]"),
+        ("%0: f32[1,3,1] = slice(%x, begin=(1, 0, 2), shape=(1, 3, 1), step=(1, 1, 1))", "0..3 vector", "= x+14[4*i"),
     ],
 )  # fmt: skip
 def test_loops_that_memory_steps_through_as_one_are_one(line: str, loops: str, store: str) -> None:
