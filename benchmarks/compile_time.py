@@ -201,7 +201,7 @@ def main(argv: list[str] | None = None) -> None:
         names = list(dict.fromkeys(name for by in stages.values() for name in by))
         shown = [[name, *(_shown(name, by.get(name)) for by in stages.values())] for name in names]
         report.table("Stages of a cold compile, ms", ["ms", *stages], shown, "One after the other, in one process.")
-    report.save(args, {"seconds": figures, "stages": stages})
+    report.save(args, "compile_time", {"seconds": figures, "stages": stages})
 
 
 def _shown(name: str, value: float | None) -> str:
