@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
-from graphc.index import Ix, IxLike, Var
+from graphc.index import Gathered, Ix, IxLike, Var
 from graphc.ir import Graph, Node
 from graphc.loops import LoopBuilder, Reader, Value
 from graphc.op import TABLE
@@ -234,7 +234,14 @@ def _batched(graph: Graph, size: int) -> tuple[set[Node], set[Node]]:
 
 
 def _mentions_first(index: Ix) -> bool:
-    return any(var.name == _FIRST for var in index.variables)
+    """Whether an index depends on the first axis; not through data, for it is then the data that differ by entry."""
+    for atom, _ in index.terms:
+        if isinstance(atom, Var):
+            if atom.name == _FIRST:
+                return True
+        elif not isinstance(atom, Gathered) and _mentions_first(atom.of):
+            return True
+    return False
 
 
 _FIRST = "out0"

@@ -57,6 +57,20 @@ def test_sums_over_a_batch_that_fills_no_vector_read_rows() -> None:
     assert not any(o in layouts for o in gradient.operands)
 
 
+def test_what_is_looked_up_for_a_batch_is_a_batch() -> None:
+    """Which rows of a table an entry reads depends on the entry; the table does not."""
+    found = described(
+        """
+        graph f(%i: i32[32,6]; %t: f32[50,8], %w: f32[5,8,3]) {
+          %0: f32[32,6,8] = gather(%t, %i, axis=0, batch_dims=0)
+          %1: f32[32,8,6] = transpose(%0, perm=(0, 2, 1))
+          %2: f32[32,5,4] = conv(%1, %w, stride=(1,), dilation=(1,), groups=1)
+          return %2
+        }"""
+    )
+    assert found["gather"] == "[32/16,6,8,16]" and found["conv"] == "[32/16,5,4,16]"
+
+
 def test_weights_keep_their_rows() -> None:
     graph, layouts = layout(graph_of(DENSE.format(n=16)))
     assert all(node.op != "input" for node in layouts)
