@@ -26,8 +26,9 @@ from graphc.schedule import LANES, Layout
 MOST_IN_BATCHES = 0.8
 """Of all multiplications, the part that must run over the batch for the batch to go into the lanes."""
 
-WINDOWS, CHANNELS = 2.5, 24
-"""How many times as long a convolution takes in rows, as measured: at most so many, with c channels 1 + 24 / c."""
+SLOWEST, CHANNELS, ALONG_ROWS = 2.5, 24, 1.25
+"""How many times as long a convolution takes in rows, as measured: at most 2.5; 1 + 24 / c with c channels across the
+vectors; 1.25 with rows of an image that fill them."""
 
 
 def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
@@ -198,8 +199,10 @@ def _slower_in_rows(node: Node, batch: int) -> float:
     """How many times as long a contraction takes with its vectors along rows of images or channels."""
     if not _slides(node):
         return 1.0
-    channels = node.shape[1] if node.shape[0] == batch else max(node.shape[:2])
-    return min(WINDOWS, 1 + CHANNELS / max(channels, 1))
+    if node.shape[0] != batch:
+        return min(SLOWEST, 1 + CHANNELS / max(node.shape[:2]))
+    width = max(node.shape[-1], 1)
+    return min(SLOWEST, 1 + CHANNELS / max(node.shape[1], 1), ALONG_ROWS * -(-width // LANES) * LANES / width)
 
 
 def _slides(node: Node) -> bool:
