@@ -47,6 +47,9 @@ UNIT_WORK = 1 << 15
 UNITS = 32
 """The number of units that a large contraction is split into, for the threads to share."""
 
+SHORT_SUM = 64
+"""Steps up to which it counts how the result lies in memory."""
+
 MOST_VARIANTS = 12
 """The most sizes of tile, each with code of its own, in one kernel."""
 
@@ -291,7 +294,10 @@ def _vectors(c: Contraction, lanes: int, tile: Mapping[str, int]) -> dict[str, i
 
 
 def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
-    """Half cycles for all tiles: two fmas and two loads a cycle, a latency of four, and some work for each tile."""
+    """Half cycles for all tiles: two fmas and two loads a cycle, a latency of four, and some work for each tile.
+
+    Where the sum is short, work for each of its rows too, which lie apart in memory.
+    """
     axes = _axes(c, lanes, tile)
     variants = prod(len(axis.groups) for axis in axes)
     if variants > MOST_VARIANTS:
@@ -300,6 +306,8 @@ def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
     size = SIZEOF[c.element]
     far = sum(axis.tile > axis.lanes and size * max(abs(axis.dim.a), abs(axis.dim.b)) >= 8 * FAR for axis in axes)
     each = _steps(c, lanes) * max(step.fmas + 0.3 * step.loads, 0.8 * step.loads, 8) + 2 * step.fmas + 16
+    if _steps(c, lanes) < SHORT_SUM:
+        each += 3 * prod(axis.tile for axis in axes if axis.lanes == 1)
     return prod(axis.tiles for axis in axes) * each * (1 + 0.01 * variants + 0.02 * far)
 
 
