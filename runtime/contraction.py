@@ -47,7 +47,7 @@ UNIT_WORK = 1 << 15
 UNITS = 32
 """The number of units that a large contraction is split into, for the threads to share."""
 
-SHORT_SUM = 64
+SHORT_SUM = 16
 """Steps up to which it counts how the result lies in memory."""
 
 MOST_VARIANTS = 12
