@@ -55,8 +55,10 @@ def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
         operands = [new[o] for o in node.operands]
         if is_contraction(node):
             wanted = _wanted(node, node in blocked)
-            pairs = zip(operands, wanted, strict=True)
-            operands = [copy(o, want) if want and layouts.get(o, Layout(o.shape)) != want else o for o, want in pairs]
+            operands = [
+                copy(old if old.op == "input" else o, want) if want and layouts.get(o, Layout(o.shape)) != want else o
+                for old, o, want in zip(node.operands, operands, wanted, strict=True)
+            ]
             if node in blocked:
                 operands = [copy(o, Layout(o.shape)) if _jumps(o) else o for o in operands]
         new[node] = made = node.with_operands(operands)
@@ -168,7 +170,7 @@ def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | Non
 
     For sums over a batch: where each entry has its own result, its rows are read along.
     """
-    if len(operand.shape) < 3 or len(indices) != 1 or operand.op == "input":
+    if len(operand.shape) < 3 or len(indices) != 1:
         return None
     own = [
         axis for axis, ix in enumerate(indices[0])
