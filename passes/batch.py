@@ -1,0 +1,122 @@
+"""The batch in the lanes: which values are stored with sixteen entries of the batch side by side.
+
+    before   %0 = conv(%x, %w)   %1 = relu(%0)   %2 = sum(%w)
+    after    {%x, %0, %1}: entry n of each depends on entry n of the others
+
+Convolutions, dense layers, pooling and everything elementwise then run on full vectors whatever the number of channels
+or features, and weights are read where they lie, as scalars. It must be most of the work, and what vectors that are
+not full waste must be less than what rows would lose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphc.index import Gathered, Ix, Var
+from graphc.ir import Graph, Node
+from graphc.passes.access import OUTPUT, Access
+from graphc.passes.fuse import base_of, handmade, is_contraction
+from graphc.passes.parts import LEAVES
+from graphc.schedule import LANES
+
+MOST_IN_BATCHES = 0.8
+"""Of all multiplications, the part that must run over the batch for the batch to go into the lanes."""
+
+SLOWEST, CHANNELS, ALONG_ROWS = 2.5, 24, 1.25
+"""How many times as long a convolution takes in rows, as measured: at most 2.5; 1 + 24 / c with c channels across the
+vectors; 1.25 with rows of an image that fill them."""
+
+
+def in_lanes(graph: Graph, access: Access) -> set[Node]:
+    """The nodes to be stored so."""
+    size = _batch_size(graph, access)
+    if size is None:
+        return set()
+    batched, uniform = _batched(graph, size, access)
+    if not _worth_it(graph, batched, access):
+        return set()
+    users = graph.users()
+    for node in reversed(graph.nodes):  # what is made for a batch lies as the batch does
+        if node in uniform and users[node] and all(u in batched or u in uniform for u in users[node]):
+            batched.add(node)
+    rows = {v for _, v in graph.updates}
+    for node in graph.nodes:
+        if node.op not in LEAVES and handmade(node):
+            rows.update((node, *node.operands))
+    return batched - rows
+
+
+def _batch_size(graph: Graph, access: Access) -> int | None:
+    """The first extent shared by what contractions read first, if vectors can hold it without more waste than gain."""
+    sizes: dict[int, int] = {}
+    gains: dict[int, float] = {}
+    for node in graph.nodes:
+        if is_contraction(node) and len(node.shape) >= 2:
+            first = node.operands[0].shape[0]
+            sizes[first] = sizes.get(first, 0) + access.products(node)
+            gains[first] = gains.get(first, 0) + access.products(node) * _slower_in_rows(node, first, access)
+    candidates = [n for n in sizes if sizes[n] * (-(-n // LANES) * LANES) <= gains[n] * n > 0]
+    return max(candidates, key=lambda n: sizes[n], default=None)
+
+
+def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
+    """How many times as long a contraction takes with its vectors along rows of images or channels."""
+    if not access.slides(node):
+        return 1.0
+    if node.shape[0] != batch:
+        return min(SLOWEST, 1 + CHANNELS / max(node.shape[:2]))
+    width = max(node.shape[-1], 1)
+    return min(SLOWEST, 1 + CHANNELS / max(node.shape[1], 1), ALONG_ROWS * -(-width // LANES) * LANES / width)
+
+
+def _batched(graph: Graph, size: int, access: Access) -> tuple[set[Node], set[Node]]:
+    """The nodes whose first axis is the batch, and those that are as long but made without it.
+
+    Entry n of a batched node depends on entry n of batched operands, and on nothing else that differs from entry to
+    entry.
+    """
+    found = {n for n in graph.inputs[: graph.arguments] if n.shape and n.shape[0] == size}
+    uniform: set[Node] = set()  # the same for every entry: broadcast constants, parameters, totals
+    for node in graph.nodes:
+        if node.op in LEAVES or not node.shape or node.shape[0] != size:
+            continue
+        moving = [(o, index) for o, index in access.of(node).reads if any(_mentions_first(i) for i in index)]
+        if not moving:
+            uniform.add(node)
+        elif all(o in uniform or (o in found and _same_entry(index)) for o, index in moving):
+            (found if any(o in found for o, _ in moving) else uniform).add(node)
+    return found, uniform
+
+
+def _mentions_first(index: Ix) -> bool:
+    """Whether an index depends on the first axis; not through data, for it is then the data that differ by entry."""
+    for atom, _ in index.terms:
+        if isinstance(atom, Var):
+            if atom.name == _FIRST:
+                return True
+        elif not isinstance(atom, Gathered) and _mentions_first(atom.of):
+            return True
+    return False
+
+
+_FIRST = f"{OUTPUT}0"
+
+
+def _same_entry(index: Sequence[Ix]) -> bool:
+    """Whether an operand is read at exactly the result's own position along the first axis."""
+    terms = index[0].terms
+    return (
+        not index[0].const and len(terms) == 1 and terms[0][1] == 1 and isinstance(terms[0][0], Var)
+        and terms[0][0].name == _FIRST
+    )  # fmt: skip
+
+
+def _worth_it(graph: Graph, batched: set[Node], access: Access) -> bool:
+    total = inside = 0
+    for node in graph.nodes:
+        if is_contraction(node):
+            products = access.products(node)
+            total += products
+            if node in batched or all(base_of(o) in batched or o in batched for o in node.operands):
+                inside += products
+    return total > 0 and inside >= MOST_IN_BATCHES * total
