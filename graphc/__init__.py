@@ -108,7 +108,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Packages that are loaded when first named: `graphc.dataset`, `graphc.vision`, `graphc.experimental`."""
-    if name in ("dataset", "experimental", "vision"):
+    """What is loaded when first named: `graphc.dataset`, `graphc.vision`, `graphc.experimental`, `graphc.numpy`."""
+    if name in ("dataset", "experimental", "numpy", "vision"):
         return importlib.import_module(f"graphc.{name}")
     raise missing("graphc", name)

@@ -148,7 +148,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("compiler",),
     ("drawing",),
-    ("amp", "experimental", "nn", "serialization"),
+    ("amp", "experimental", "nn", "numpy", "serialization"),
     ("train",),
     ("",),  # graphc/__init__.py, which offers all of the above
     ("models", "vision"),
