@@ -96,6 +96,7 @@ class Tensor:
         input_data: array, nested list, scalar or Tensor; copied.
         dtype: element type; by default that of an array, float32 for Python floats, int64 for ints, bool for bools.
         shape, init: instead of data, a shape and an initializer (`Tensor(shape=(2, 3), init="normal")`).
+        const_arg: accepted: a Tensor is never compiled in as a constant.
     Raises:
         TypeError: data that are no numbers, or of an element type graphc does not have.
     """
@@ -114,7 +115,7 @@ class Tensor:
     _trace: Trace | None
 
     def __init__(
-        self, input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None
+        self, input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None, const_arg: bool = False
     ) -> None:
         wanted = dtype_of(dtype) if dtype is not None else None
         if input_data is None:
@@ -508,11 +509,15 @@ class Parameter(Tensor):
         default_input: initial value: anything `Tensor` takes.
         name: its name; a Cell it is assigned to gives it its attribute path.
         requires_grad: whether optimizers and `trainable_params` see it.
+        layerwise_parallel, parallel_optimizer: how several devices share it; accepted, as there is one.
     """
 
     __slots__ = ("__dict__", "name", "requires_grad")
 
-    def __init__(self, default_input: Any, name: str | None = None, requires_grad: bool = True) -> None:
+    def __init__(
+        self, default_input: Any, name: str | None = None, requires_grad: bool = True,
+        layerwise_parallel: bool = False, parallel_optimizer: bool = True,
+    ) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"Parameter: name must be a str, got {name!r}")
         source = as_array(default_input)

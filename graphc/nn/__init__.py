@@ -212,6 +212,7 @@ from graphc.nn.transformer import (
     TransformerEncoderLayer,
 )
 from graphc.nn.wrap import (
+    DistributedGradReducer,
     DynamicLossScaleUpdateCell,
     FixedLossScaleUpdateCell,
     ForwardValueAndGrad,
@@ -281,6 +282,7 @@ __all__ = [
     "Dense",
     "DenseBnAct",
     "DiceLoss",
+    "DistributedGradReducer",
     "Dropout",
     "Dropout1d",
     "Dropout2d",

@@ -18,9 +18,9 @@ from graphc.ops.shape import reshape, stack
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
-    "HyperMap", "Map", "MultitypeFuncGraph", "Print", "assign", "assign_add", "assign_sub", "clip_by_global_norm",
-    "clip_by_norm", "constexpr", "depend", "dtype", "make_range", "mixed_precision_cast", "partial", "print_",
-    "tuple_len",
+    "HyperMap", "Map", "MultitypeFuncGraph", "Print", "add_flags", "assign", "assign_add", "assign_sub",
+    "clip_by_global_norm", "clip_by_norm", "constexpr", "depend", "dtype", "make_range", "mixed_precision_cast",
+    "partial", "print_", "tuple_len",
 ]  # fmt: skip
 
 
@@ -69,6 +69,20 @@ def constexpr(
     The options tell MindSpore's parser how to treat it; a trace needs none of them.
     """
     return fn if fn is not None else lambda function: function
+
+
+def add_flags(fn: Callable[..., Any] | None = None, **flags: Any) -> Any:
+    """Marks a function for MindSpore's compiler: it stays as it is, and holds the flags.
+
+    Args:
+        flags: names and values; graphc goes by none of them.
+    """
+
+    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
+        vars(function).setdefault("_mindspore_flags", {}).update(flags)
+        return function
+
+    return mark if fn is None else mark(fn)
 
 
 def make_range(*args: int) -> tuple[int, ...]:

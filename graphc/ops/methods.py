@@ -21,7 +21,7 @@ from graphc.ops.shape import flatten as flatten_tensor
 from graphc.ops.shape import repeat_interleave, swapaxes, tile
 from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
-from graphc.tensor import Tensor
+from graphc.tensor import Tensor, from_numpy
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
     "functions": (
@@ -333,7 +333,7 @@ _OWN: dict[str, Any] = {
     "copy": copy, "clone": copy, "contiguous": itself, "value": itself, "init_data": itself, "detach": detach,
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
-    "T": property(_transposed), "mT": property(_matrix_transposed),
+    "from_numpy": staticmethod(from_numpy), "T": property(_transposed), "mT": property(_matrix_transposed),
     "__pow__": lambda self, exponent: power(self, exponent),
 }  # fmt: skip
 
