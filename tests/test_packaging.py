@@ -137,7 +137,8 @@ def test_importing_graphc_loads_numpy_and_little_else():
 # Which way imports go
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("aliases", "context", "data", "dtype", "index", "ir", "irtext", "log", "parallel", "printing", "random_bits"),
+    ("aliases", "context", "data", "dtype", "index", "ir", "irtext", "log", "parallel", "printing", "random_bits",
+     "surroundings"),
     ("known", "loops", "schedule"),
     ("dispatch", "hints", "op", "state", "tensor"),
     ("dataset", "initializer", "random"),
