@@ -54,7 +54,10 @@ def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
     else:
         if isinstance(data, (list, tuple)):
             data = [d.numpy_view() if isinstance(d, Tensor) else d for d in data]
-        array = np.asarray(data)
+        try:
+            array = np.asarray(data)
+        except ValueError:
+            raise ValueError(f"Tensor: the rows differ in length or shape: {data!r:.80}") from None
         if array.dtype == np.float64 and dtype is None:
             array = array.astype(np.float32)
     if array.dtype == object or array.dtype.kind in "USMm":
@@ -283,6 +286,10 @@ class Tensor:
                 f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.type} is being traced into a "
                 f"graph and has none; use ops.where / ops.select, or eager mode; {user_location()}"
             )
+        if self.size != 1:
+            raise ValueError(
+                f"Tensor: `if`, `while`, `and`, `or`, `not` expected one element, got {self.type}; use .any() or .all()"
+            )
         return bool(self.item())
 
     def __len__(self) -> int:
@@ -295,6 +302,8 @@ class Tensor:
         return bool((self == item).any())
 
     def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("Tensor: a scalar has no elements to iterate over")
         return (self[i] for i in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
