@@ -9,9 +9,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from graphc import aliases, amp, nn, ops, train
+from graphc import aliases, amp, log, nn, ops, train
 from graphc.amp import DynamicLossScaleManager, FixedLossScaleManager
-from graphc.context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context, set_device
+from graphc.context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context, set_device, set_recursion_limit
 from graphc.dispatch import set_kernel_runner
 from graphc.dtype import (
     bool_,
@@ -25,7 +25,7 @@ from graphc.dtype import (
     pytype_to_dtype,
     uint8,
 )
-from graphc.gradients import GradOperation, grad, jacrev, jvp, value_and_grad, vjp
+from graphc.gradients import GradOperation, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
 from graphc.hints import jit_class, lazy_inline, mutable
 from graphc.jit import jit
 from graphc.parallel import (
@@ -35,10 +35,11 @@ from graphc.parallel import (
     set_auto_parallel_context,
 )
 from graphc.profile import profile
-from graphc.random import get_seed, set_seed
+from graphc.random import get_seed, manual_seed, set_seed
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
 from graphc.tensor import Parameter, ParameterTuple, Tensor, from_numpy, is_tensor, tensor
 from graphc.train.model import Model
+from graphc.train.sink import data_sink
 
 if TYPE_CHECKING:
     from graphc.ir import TensorType
@@ -57,6 +58,7 @@ __all__ = [
     "Tensor",
     "amp",
     "bool_",
+    "data_sink",
     "dtype_to_nptype",
     "dtype_to_pytype",
     "float32",
@@ -69,6 +71,7 @@ __all__ = [
     "int32",
     "int64",
     "is_tensor",
+    "jacfwd",
     "jacrev",
     "jit",
     "jit_class",
@@ -76,6 +79,9 @@ __all__ = [
     "lazy_inline",
     "load_checkpoint",
     "load_param_into_net",
+    "log",
+    "manual_seed",
+    "ms_function",
     "mutable",
     "nn",
     "ops",
@@ -86,6 +92,7 @@ __all__ = [
     "set_auto_parallel_context",
     "set_context",
     "set_device",
+    "set_recursion_limit",
     "set_seed",
     "tensor",
     "train",
@@ -104,11 +111,13 @@ def _run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], typ
 set_kernel_runner(_run_kernel)
 aliases.install("graphc")
 
+ms_function = jit  # its name in MindSpore 1
+
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Packages that are loaded when first named: `graphc.dataset`, `graphc.vision`, `graphc.experimental`."""
-    if name in ("dataset", "experimental", "vision"):
+    """What is loaded when first named: `graphc.dataset`, `graphc.vision`, `graphc.experimental`, `graphc.numpy`."""
+    if name in ("dataset", "experimental", "numpy", "vision"):
         return importlib.import_module(f"graphc.{name}")
     raise missing("graphc", name)

@@ -120,7 +120,8 @@ def _scale_parameter(where: str, value: Any) -> Parameter:
 
 def _each(function: Any, inputs: Any) -> Any:
     if isinstance(inputs, (tuple, list)):
-        return type(inputs)(_each(function, item) for item in inputs)
+        mapped = [_each(function, item) for item in inputs]
+        return mapped if isinstance(inputs, list) else tuple(mapped)
     return function(inputs)
 
 

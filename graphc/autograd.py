@@ -193,6 +193,9 @@ def _checked_sens(cts: list[Any], heads: list[Tensor]) -> list[Tensor]:
 
 def _heads(value: Any, has_aux: bool) -> list[Tensor]:
     """The tensors to differentiate: the first of several if the rest is auxiliary, otherwise all."""
+    if has_aux and (not isinstance(value, (tuple, list)) or len(value) < 2):
+        got = value.type if isinstance(value, Tensor) else type(value).__name__
+        raise located(ValueError(f"grad: with has_aux the function must return (loss, *others), got {got}"))
     if isinstance(value, Tensor):
         items = [value]
     elif isinstance(value, (tuple, list)) and value:

@@ -104,3 +104,8 @@ def set_device(device_target: str, device_id: int | None = None) -> None:
     set_context(device_target=device_target)
     if device_id not in (None, 0):
         raise ValueError(f"set_device: the CPU has only device 0, got {device_id}")
+
+
+def set_recursion_limit(recursion_limit: int = 1000) -> None:
+    """How deep functions may call each other; as `set_context(max_call_depth=...)`."""
+    set_context(max_call_depth=recursion_limit)

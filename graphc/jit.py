@@ -45,6 +45,8 @@ class Compiled:
         return compile_graph(self.traced.graph, self.traced.bound)
 
     def still_valid(self) -> bool:
+        if not self.traced.surroundings.unchanged():
+            return False
         if self.structure != context.structure():
             if not self.traced.still_valid():
                 return False

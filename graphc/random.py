@@ -55,6 +55,11 @@ def set_seed(seed: int) -> None:
         stream.numpy_view()[:] = (own, 0)
 
 
+def manual_seed(seed: int) -> None:
+    """As `set_seed`."""
+    set_seed(seed)
+
+
 def _outside_a_trace(name: str) -> None:
     from graphc.dispatch import state
 

@@ -54,7 +54,10 @@ def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
     else:
         if isinstance(data, (list, tuple)):
             data = [d.numpy_view() if isinstance(d, Tensor) else d for d in data]
-        array = np.asarray(data)
+        try:
+            array = np.asarray(data)
+        except ValueError:
+            raise ValueError(f"Tensor: the rows differ in length or shape: {data!r:.80}") from None
         if array.dtype == np.float64 and dtype is None:
             array = array.astype(np.float32)
     if array.dtype == object or array.dtype.kind in "USMm":
@@ -96,6 +99,7 @@ class Tensor:
         input_data: array, nested list, scalar or Tensor; copied.
         dtype: element type; by default that of an array, float32 for Python floats, int64 for ints, bool for bools.
         shape, init: instead of data, a shape and an initializer (`Tensor(shape=(2, 3), init="normal")`).
+        const_arg: accepted: a Tensor is never compiled in as a constant.
     Raises:
         TypeError: data that are no numbers, or of an element type graphc does not have.
     """
@@ -114,7 +118,7 @@ class Tensor:
     _trace: Trace | None
 
     def __init__(
-        self, input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None
+        self, input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None, const_arg: bool = False
     ) -> None:
         wanted = dtype_of(dtype) if dtype is not None else None
         if input_data is None:
@@ -282,6 +286,10 @@ class Tensor:
                 f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.type} is being traced into a "
                 f"graph and has none; use ops.where / ops.select, or eager mode; {user_location()}"
             )
+        if self.size != 1:
+            raise ValueError(
+                f"Tensor: `if`, `while`, `and`, `or`, `not` expected one element, got {self.type}; use .any() or .all()"
+            )
         return bool(self.item())
 
     def __len__(self) -> int:
@@ -294,6 +302,8 @@ class Tensor:
         return bool((self == item).any())
 
     def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("Tensor: a scalar has no elements to iterate over")
         return (self[i] for i in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -508,11 +518,15 @@ class Parameter(Tensor):
         default_input: initial value: anything `Tensor` takes.
         name: its name; a Cell it is assigned to gives it its attribute path.
         requires_grad: whether optimizers and `trainable_params` see it.
+        layerwise_parallel, parallel_optimizer: how several devices share it; accepted, as there is one.
     """
 
     __slots__ = ("__dict__", "name", "requires_grad")
 
-    def __init__(self, default_input: Any, name: str | None = None, requires_grad: bool = True) -> None:
+    def __init__(
+        self, default_input: Any, name: str | None = None, requires_grad: bool = True,
+        layerwise_parallel: bool = False, parallel_optimizer: bool = True,
+    ) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"Parameter: name must be a str, got {name!r}")
         source = as_array(default_input)

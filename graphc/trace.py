@@ -13,7 +13,7 @@ import inspect
 import re
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ import numpy as np
 from graphc.dispatch import located, state, user_location
 from graphc.ir import Graph, Location, Node, TensorType, constant_node, input_node
 from graphc.op import Op
+from graphc.surroundings import Surroundings, outer_variables
 from graphc.tensor import Parameter, Tensor, TracedValueError, from_numpy
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Trace:
         self._alive: list[Tensor] = []
         self._made: list[tuple[weakref.ref[Tensor], Location]] = []
         self._containers: dict[int, tuple[Any, int, str]] = {}
+        self.surroundings = Surroundings()
         self._overwritten: list[tuple[weakref.ref[Tensor], Tensor, Location]] = []
 
     # Recording
@@ -121,6 +123,7 @@ class Trace:
         if cell not in self.visited:
             self.visited[cell] = cell.version, cell.training
             self.watch(vars(cell), f"{type(cell).__name__}.")
+            self.surroundings.note_cell(cell)
 
     def enter(self, function: Callable[..., Any]) -> None:
         """Notes that the graph depends on what the function reads from outside: Cells as they are now, containers."""
@@ -129,6 +132,7 @@ class Trace:
             if hasattr(type(value), "construct"):
                 self.visit(value)
         self.watch(variables, "")
+        self.surroundings.note_function(function)
 
     def watch(self, variables: dict[str, Any], prefix: str) -> None:
         """Remembers how long the lists, dicts and sets among the variables are."""
@@ -190,6 +194,7 @@ class Traced:
         visited: the Cells called, with the version and the mode (training or not) each had.
         captured: tensors from outside that are no arguments, with the array each had.
         changed: the arguments to whose elements the function assigns; the graph's last outputs are what they become.
+        surroundings: the plain values around the function that it may have read.
     """
 
     graph: Graph
@@ -198,6 +203,7 @@ class Traced:
     visited: tuple[tuple[weakref.ref[Cell], tuple[int, bool]], ...]
     captured: tuple[tuple[weakref.ref[Tensor], Any], ...]
     changed: tuple[int, ...] = ()
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
     def assign(self, leaves: Sequence[Tensor], results: Sequence[Tensor]) -> None:
         """Gives the arguments that the function changes their new values."""
@@ -227,6 +233,8 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     outer, state.trace = state.trace, recording
     try:
         recording.enter(function)
+        for given in (*args, *kwargs.values()):
+            recording.surroundings.note_argument(given, function)
         inner_args, inner_kwargs = key_rebuild(stand_ins)
         value = function(*inner_args, **inner_kwargs)
         outputs: list[Tensor] = []
@@ -242,9 +250,12 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     arguments = len(leaves)
     del stand_ins, inner_args, inner_kwargs, value, outputs
     recording.check_pure(name)
+    recording.surroundings.forget_changed()
     graph = Graph(name, tuple(recording.inputs), out_nodes, recording.updates(), arguments)
     visited = tuple((weakref.ref(cell), seen) for cell, seen in recording.visited.items())
-    return Traced(graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured), changed)
+    return Traced(
+        graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured), changed, recording.surroundings
+    )  # fmt: skip
 
 
 def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[Tensor]], Any]]:
@@ -337,17 +348,7 @@ def _argument_names(function: Callable[..., Any], args: tuple[Any, ...], kwargs:
 
 def _outer_variables(function: Callable[..., Any]) -> dict[str, Any]:
     """The closure's variables and the globals that a plain function reads."""
-    inner = inspect.unwrap(getattr(function, "__func__", function))
-    code = getattr(inner, "__code__", None)
-    if code is None:
-        return {}
-    variables = {name: inner.__globals__[name] for name in code.co_names if name in inner.__globals__}
-    for name, cell in zip(code.co_freevars, inner.__closure__ or (), strict=True):
-        try:
-            variables[name] = cell.cell_contents
-        except ValueError:  # not assigned yet
-            continue
-    return variables
+    return {name: value for _, name, value in outer_variables(function)}
 
 
 def tracing() -> bool:

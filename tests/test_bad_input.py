@@ -319,3 +319,30 @@ def test_a_checkpoint_of_another_network(tmp_path: Path) -> None:
     (tmp_path / "broken.ckpt").write_bytes((tmp_path / "other.ckpt").read_bytes()[:-7])
     with pytest.raises(ValueError, match=r"broken\.ckpt"):
         ms.load_checkpoint(str(tmp_path / "broken.ckpt"))
+
+
+OTHER = nn.Dense(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error", "message"),
+    [
+        (lambda: ms.value_and_grad(ops.sum, has_aux=True)(f32(2, 3)), ValueError,
+         r"with has_aux the function must return \(loss, \*others\), got f32\[\]; test_bad_input.py:\d+"),
+        (lambda: 1 if f32(2, 3) else 0, ValueError, r"expected one element, got f32\[2,3\]; use \.any\(\)"),
+        (lambda: list(Tensor(1.0)), TypeError, "a scalar has no elements to iterate over"),
+        (lambda: Tensor([[1, 2], [3]]), ValueError, r"the rows differ in length or shape: \[\[1, 2\], \[3\]\]"),
+        (lambda: nn.LSTM(4, 3)(f32(2, 3, 4), f32(1, 3, 3)), ValueError,
+         r"the 'hx' must be 2 Tensor\(s\) of shape \(1, 3, 3\), but got f32\[1,3,3\]"),
+        (lambda: ops.interpolate(f32(5, 4), size=3), ValueError, r"expected \[N, C, L\],.* got f32\[5,4\]"),
+        (lambda: f32(5, 4).reshape(-1, -1), ValueError, r"at most one -1, got \(-1, -1\)"),
+        (lambda: f32(5, 4).reshape(-2, 10), ValueError, r"extents >= 0 and at most one -1, got \(-2, 10\)"),
+        (lambda: nn.TrainOneStepCell(OTHER, None), AttributeError, "'optimizer' must be an Optimizer"),
+        (lambda: nn.TrainOneStepCell(ops.sum, nn.SGD(OTHER.trainable_params())), TypeError, "'network' must be Cell"),
+        (lambda: nn.TrainOneStepCell(nn.Dense(4, 3), nn.SGD(OTHER.trainable_params())), ValueError,
+         "updates none of the parameters of the 'network'"),
+    ],
+)  # fmt: skip
+def test_mistakes_that_said_little(mistake: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        mistake()

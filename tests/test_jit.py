@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -643,3 +645,80 @@ def test_a_changed_argument_that_is_also_returned() -> None:
         x = X * 1
         after, before = call(x)
         assert after.tolist() == x.tolist() == [9.0, 2.0, 3.0] and before.tolist() == [1.0, 2.0, 3.0]
+
+
+FACTOR = 2.0
+
+
+class Settings:
+    def __init__(self) -> None:
+        self.scale, self.steps = 2.0, [1, 2]
+
+
+class FromOutside(nn.Cell):
+    """Reads plain values of every kind that a program may keep beside its tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.list, self.dict, self.array = [1, 2], {"a": 1.0, "in": {"b": [3]}}, np.ones(3, np.float32)
+        self.settings = Settings()
+
+    def construct(self, x: Tensor) -> Tensor:
+        steps = sum(self.settings.steps) * self.settings.scale
+        return x * sum(self.list) * self.dict["a"] * self.dict["in"]["b"][0] * self.array * steps * FACTOR
+
+
+def test_plain_values_from_outside_are_read_anew_when_they_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    eager, compiled = FromOutside(), FromOutside()
+
+    def change_globals(net: FromOutside) -> None:
+        monkeypatch.setattr(sys.modules[__name__], "FACTOR", 5.0)
+
+    changes: list[Callable[[FromOutside], Any]] = [
+        lambda net: None, lambda net: net.list.append(3), lambda net: net.dict.update(a=7.0),
+        lambda net: net.dict["in"]["b"].__setitem__(0, 4), lambda net: net.array.__setitem__(0, 9.0),
+        lambda net: setattr(net.settings, "scale", 0.5), lambda net: net.settings.steps.pop(), change_globals,
+    ]  # fmt: skip
+    for change in changes:
+        change(eager)
+        change(compiled)
+        with mode(PYNATIVE_MODE):
+            wanted = eager(X).tolist()
+        with mode(GRAPH_MODE):
+            assert compiled(X).tolist() == wanted == compiled(X).tolist()
+    assert len(compiled._compiled._earlier) == 1  # of one signature
+
+
+def test_arguments_that_are_no_tensors_may_change_inside() -> None:
+    settings, kinds, closed_over = Settings(), {1, 2}, 3.0
+    f = jit(lambda x, s, k: x * s.scale * sum(s.steps) * len(k) * closed_over)
+    assert f(X, settings, kinds).tolist() == (X * 36).tolist()
+    settings.scale = 1.0
+    kinds.add(5)
+    assert f(X, settings, kinds).tolist() == (X * 27).tolist()
+    settings.steps.append(1)
+    assert f(X, settings, kinds).tolist() == (X * 36).tolist()
+    closed_over = 1.0
+    assert f(X, settings, kinds).tolist() == (X * 12).tolist()
+
+
+def test_what_only_the_program_around_a_cell_reads_may_change() -> None:
+    class Logged(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.losses, self.settings, self.notes = [0.0], Settings(), {"step": 0}
+
+        def log(self, loss: float) -> None:
+            self.losses.append(loss)
+
+        def construct(self, x: Tensor) -> Tensor:
+            return x * self.settings.scale
+
+    net = Logged()
+    with mode(GRAPH_MODE):
+        for step in range(3):
+            net(X)
+            net.log(1.0)
+            net.settings.steps.append(step)
+            net.notes["step"] = step
+    assert [len(kept) for kept in net._compiled._earlier.values()] == [1]

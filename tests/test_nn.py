@@ -459,6 +459,30 @@ def test_layers_with_normalisation_and_activation() -> None:
         nn.Conv2dBnAct(3, 4, 3, after_fake=False)
 
 
+def test_layers_of_older_networks() -> None:
+    x = np.arange(2 * 4 * 5 * 6, dtype=F).reshape(2, 4, 5, 6)
+    shuffled = run(nn.ChannelShuffle(2), x)
+    np.testing.assert_array_equal(shuffled, x[:, [0, 2, 1, 3]])
+    windows = run(nn.Unfold([1, 2, 3, 1], [1, 2, 1, 1], [1, 1, 2, 1]), x)
+    assert windows.shape == (2, 24, 2, 2)
+    np.testing.assert_array_equal(windows[0, :, 1, 0], x[0, :, 2:4, 0:5:2].transpose(1, 2, 0).reshape(-1))
+    assert run(nn.Unfold([1, 2, 2, 1], [1, 2, 2, 1], [1, 1, 1, 1], "same"), x).shape == (2, 16, 3, 3)
+    rows = run(nn.ResizeBilinear(), x, (3, 4))[0, 0]
+    np.testing.assert_allclose(rows[1], 10 + 1.5 * np.arange(4))
+    assert run(nn.ResizeBilinear(), x, None, 2).shape == (2, 4, 10, 12)
+    near = run(nn.LRN(), np.array([[[[0.1], [0.2]], [[0.3], [0.4]]]], F))
+    close(near, [[[[0.09534626], [0.1825742]], [[0.2860388], [0.3651484]]]])
+    slopes = nn.RReLU(0.25, 0.5)(Tensor(np.full((100,), -1.0, F))).asnumpy()
+    assert -0.5 <= slopes.min() < slopes.max() <= -0.25
+    assert nn.RReLU()(Tensor([2.0])).asnumpy() == 2.0
+    with pytest.raises(ValueError, match="either 'size' or 'scale_factor'"):
+        nn.ResizeBilinear()(Tensor(x))
+    with pytest.raises(ValueError, match=r"format of 'ksizes' must be \[1, ksize_row, ksize_col, 1\]"):
+        nn.Unfold([2, 2], [1, 1, 1, 1], [1, 1, 1, 1])
+    with pytest.raises(ValueError, match=r"4 channels of .* do not make 3 groups"):
+        nn.ChannelShuffle(3)(Tensor(x))
+
+
 def test_psnr_and_ssim() -> None:
     a, b = (np.random.default_rng(s).random((2, 3, 14, 13)).astype(F) for s in (0, 1))
     close(run(nn.PSNR(2.0), a, b), 10 * np.log10(4 / ((a - b).astype(float) ** 2).mean((1, 2, 3))), 1e-5)

@@ -168,6 +168,34 @@ def rprop(lr: float, minus: float = 0.5, plus: float = 1.2, low: float = 1e-6, h
     return rule
 
 
+def ftrl(lr: float, accum: float = 0.1, l1: float = 0.0, l2: float = 0.0, decay: float = 0.0) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        s, z = np.full_like(w, accum), np.zeros_like(w)
+        while True:
+            g = yield w
+            g = g + w * f32(decay) if decay else g
+            before, s = np.sqrt(s), s + g * g
+            z = z + g - (np.sqrt(s) - before) / f32(lr) * w
+            solved = (np.sign(z) * f32(l1) - z) / (np.sqrt(s) / f32(lr) + f32(2 * l2))
+            w = np.where(np.abs(z) > f32(l1), solved, f32(0))
+
+    return rule
+
+
+def proximal(lr: float, accum: float = 0.1, l1: float = 0.0, l2: float = 0.0) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        s = np.full_like(w, accum)
+        while True:
+            g = yield w
+            s = s + g * g
+            r = f32(lr) / np.sqrt(s)
+            p = w - g * r
+            p = np.sign(p) * np.maximum(np.abs(p) - r * f32(l1), f32(0)) if l1 else p
+            w = p / (r * f32(l2) + f32(1))
+
+    return rule
+
+
 RULES: dict[str, tuple[Callable[[Any], nn.Optimizer], Rule]] = {
     "sgd": (lambda p: nn.SGD(p, 0.1), sgd(0.1)),
     "sgd decay": (lambda p: nn.SGD(p, 0.1, weight_decay=0.02), sgd(0.1, decay=0.02)),
@@ -194,6 +222,16 @@ RULES: dict[str, tuple[Callable[[Any], nn.Optimizer], Rule]] = {
     "adagrad fixed": (lambda p: nn.Adagrad(p, 0.2, 0.01, update_slots=False), adagrad(0.01, 0.2, False)),
     "adadelta": (lambda p: nn.Adadelta(p, 0.5), adadelta(0.5)),
     "rprop": (lambda p: nn.Rprop(p, 0.1), rprop(0.1)),
+    "lazy adam": (lambda p: nn.LazyAdam(p, 0.01, use_nesterov=True), adam(0.01, nesterov=True)),
+    "adam offload": (lambda p: nn.AdamOffload(p, 0.01, weight_decay=0.1), adam(0.01, decay=0.1)),
+    "ftrl": (lambda p: nn.FTRL(p, learning_rate=0.1), ftrl(0.1)),
+    "ftrl penalties": (
+        lambda p: nn.FTRL(p, 0.2, 0.1, l1=0.3, l2=0.02, weight_decay=0.1), ftrl(0.1, 0.2, 0.3, 0.02, 0.1)
+    ),
+    "proximal adagrad": (lambda p: nn.ProximalAdagrad(p, learning_rate=0.1), proximal(0.1)),
+    "proximal adagrad penalties": (
+        lambda p: nn.ProximalAdagrad(p, 0.2, 0.1, 0.3, 0.02), proximal(0.1, 0.2, 0.3, 0.02)
+    ),
 }  # fmt: skip
 
 
@@ -234,6 +272,67 @@ def test_lamb_follows_its_formula() -> None:
             r = m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-6) + 0.02 * w
             w = w - 0.1 * np.linalg.norm(w) / np.linalg.norm(r) * r
         np.testing.assert_allclose(found[i], w, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("clip", [False, True])
+def test_lars_scales_the_gradients_of_all_but_biases(clip: bool) -> None:
+    a, b = (Parameter(array, name) for array, name in zip(arrays(0), ("fc.weight", "fc.bias"), strict=False))
+    inner = nn.Momentum([a, b], 0.1, 0.9, weight_decay=0.02, loss_scale=2.0)
+    optimizer = nn.LARS(inner, epsilon=1e-6, coefficient=0.05, use_clip=clip)
+    w, bias = (x.astype(np.float64) for x in arrays(0)[:2])
+    v, u = 0.0, 0.0
+    for step in range(3):
+        grads = arrays(100 + step)[:2]
+        optimizer(tuple(Tensor(2 * g) for g in grads))
+        g = grads[0].astype(np.float64)
+        ratio = 0.05 * np.linalg.norm(w) / (np.linalg.norm(g) + 0.02 * np.linalg.norm(w) + 1e-6)
+        ratio = min(ratio / 0.1, 1.0) if clip else ratio
+        v, u = 0.9 * v + ratio * (g + 0.02 * w), 0.9 * u + grads[1]
+        w, bias = w - 0.1 * v, bias - 0.1 * u
+    np.testing.assert_allclose(a.asnumpy(), w, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(b.asnumpy(), bias, rtol=1e-5, atol=1e-6)
+    assert optimizer.global_step.asnumpy() == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [  # the first two elements of each parameter after 4 steps of MindSpore 2.10
+        ({}, [(0.12985693, -0.13083966), (-2.3231502, -0.22197327), (-0.54179364, -0.3180627)]),
+        (
+            {"learning_rate": 0.1, "relative_step": False, "weight_decay": 0.01, "beta1": None},
+            [(0.19778615, -0.06437213), (-2.1378903, -0.33888373), (-0.44337404, -0.3470656)],
+        ),
+        (
+            {"warmup_init": True, "scale_parameter": False},
+            [(0.12573056, -0.13210443), (-2.325029, -0.21879184), (-0.5442584, -0.3163004)],
+        ),
+    ],
+)
+def test_ada_factor(options: dict[str, Any], wanted: list[tuple[float, float]]) -> None:
+    def drawn(seed: int) -> list[np.ndarray]:
+        generator = np.random.default_rng(seed)
+        return [generator.standard_normal(shape).astype(F) for shape in ((3, 4), (4,), (2, 3, 5))]
+
+    params = [Parameter(a, f"p{i}") for i, a in enumerate(drawn(0))]
+    optimizer = nn.AdaFactor(params, **options)
+    for step in range(4):
+        optimizer(tuple(Tensor(g) for g in drawn(100 + step)))
+    for p, start in zip(params, wanted, strict=True):
+        np.testing.assert_allclose(p.asnumpy().reshape(-1)[:2], start, rtol=2e-6)
+
+
+def test_rarer_optimizers_say_what_they_do_not_take() -> None:
+    p = parameters()
+    with pytest.raises(ValueError, match="'relative_step' exclude each other"):
+        nn.AdaFactor(p, 0.1)
+    with pytest.raises(ValueError, match="'compression' must be False"):
+        nn.AdaFactor(p, compression=True)
+    with pytest.raises(ValueError, match="dynamic learning rate"):
+        nn.FTRL(p, learning_rate=[0.1, 0.2])
+    with pytest.raises(ValueError, match=r"'lr_power' must be float and must <= 0\.0, but got 0\.5"):
+        nn.FTRL(p, lr_power=0.5)
+    with pytest.raises(TypeError, match="'optimizer' must be Optimizer, but got list"):
+        nn.LARS(p)
 
 
 def test_lamb_leaves_the_step_alone_where_the_parameter_is_zero() -> None:

@@ -138,8 +138,8 @@ def test_importing_graphc_loads_numpy_and_little_else():
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        "aliases", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "parallel", "printing",
-        "random_bits",
+        "aliases", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log", "parallel", "printing",
+        "random_bits", "surroundings",
     ),
     ("known", "loops", "schedule"),
     ("dispatch", "hints", "op", "state", "tensor"),
@@ -151,7 +151,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("compiler", "programs"),
     ("drawing",),
-    ("amp", "experimental", "nn", "serialization"),
+    ("amp", "experimental", "nn", "numpy", "serialization"),
     ("train",),
     ("",),  # graphc/__init__.py, which offers all of the above
     ("models", "vision"),

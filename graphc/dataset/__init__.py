@@ -10,7 +10,7 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources`, and `images` for `vision`.
+`sources`, `images` for `vision`, and `tones`, which is offered by `vision` too.
 """
 
 from graphc.dataset import config, transforms, vision

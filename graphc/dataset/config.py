@@ -14,10 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 __all__ = [
+    "get_enable_autotune",
+    "get_enable_shared_mem",
     "get_num_parallel_workers",
+    "get_numa_enable",
     "get_prefetch_size",
     "get_seed",
+    "set_enable_autotune",
+    "set_enable_shared_mem",
     "set_num_parallel_workers",
+    "set_numa_enable",
     "set_prefetch_size",
     "set_seed",
 ]
@@ -31,6 +37,9 @@ class _Settings:
     seed_generation: int = 0  # counts set_seed calls: each restarts the epoch numbers
     num_parallel_workers: int = 1
     prefetch_size: int = 4
+    enable_shared_mem: bool = False
+    enable_autotune: bool = False
+    numa_enable: bool = False
 
 
 _settings = _Settings()
@@ -101,3 +110,53 @@ def set_prefetch_size(size: int) -> None:
 def get_prefetch_size() -> int:
     """How many rows the background thread may work ahead; 4 at first."""
     return _settings.prefetch_size
+
+
+def _set_bool(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"set_{name}: got {value!r} of type {type(value).__name__}, expected a bool")
+    setattr(_settings, name, value)
+
+
+def set_enable_shared_mem(enable: bool) -> None:
+    """Set whether worker processes hand over rows in shared memory: graphc's workers are threads, which always do."""
+    _set_bool("enable_shared_mem", enable)
+
+
+def get_enable_shared_mem() -> bool:
+    """What `set_enable_shared_mem` set; False at first."""
+    return _settings.enable_shared_mem
+
+
+def set_enable_autotune(enable: bool) -> None:
+    """Set whether the numbers of threads and of rows ahead are tuned while running.
+
+    Raises:
+        TypeError: not a bool.
+        ValueError: True: graphc keeps to the numbers that are set.
+    """
+    if enable is True:
+        raise ValueError("set_enable_autotune: got True, expected False: the numbers of threads and rows are not tuned")
+    _set_bool("enable_autotune", enable)
+
+
+def get_enable_autotune() -> bool:
+    """Whether numbers are tuned: False."""
+    return _settings.enable_autotune
+
+
+def set_numa_enable(numa_enable: bool) -> None:
+    """Set whether threads are bound to a NUMA node.
+
+    Raises:
+        TypeError: not a bool.
+        ValueError: True: graphc leaves that to the system.
+    """
+    if numa_enable is True:
+        raise ValueError("set_numa_enable: got True, expected False: threads are placed by the system")
+    _set_bool("numa_enable", numa_enable)
+
+
+def get_numa_enable() -> bool:
+    """Whether threads are bound to a NUMA node: False."""
+    return _settings.numa_enable

@@ -787,3 +787,12 @@ class CutOut(ColumnTransform):
         cut = (in_rows[..., :, None] & in_columns[..., None, :]).any(axis=1)
         along = (len(block), *(1,) * (first - 1), height, width, *(1,) * (block.ndim - first - 2))
         return np.where(cut.reshape(along), block.dtype.type(0), block)
+
+
+def __getattr__(name: str) -> Any:
+    """The operations on colours, which are built on this module."""
+    from graphc.dataset import tones
+
+    if name in tones.__all__:
+        return getattr(tones, name)
+    raise AttributeError(f"module 'graphc.dataset.vision' has no attribute {name!r}")

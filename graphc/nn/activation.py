@@ -175,6 +175,19 @@ class PReLU(Cell):
         return ops.prelu(x, self.w)
 
 
+class RReLU(Cell):
+    """x where x >= 0, else x times a random slope, in [lower, upper) for each element (Xu et al. 2015)."""
+
+    def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3) -> None:
+        super().__init__()
+        self.lower, self.upper = check.number("RReLU", "lower", lower), check.number("RReLU", "upper", upper)
+        if lower > upper:
+            raise ValueError(f"For 'RReLU', the 'lower' must be at most 'upper', but got {lower} and {upper}.")
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.rrelu(x, self.lower, self.upper)
+
+
 class Softmax(Cell):
     """e^x divided by its sum along `axis`."""
 

@@ -222,6 +222,10 @@ class Cell:
             raise TypeError(f"set_grad: requires_grad must be a bool, got {requires_grad!r}")
         return self
 
+    def recompute(self, **options: Any) -> None:
+        """Asks that the backward pass compute inner results again rather than keep them: how memory is used is the
+        compiler's choice in graphc, and values are the same either way, so nothing need be set."""
+
     # Inner Cells and Parameters
 
     def cells(self) -> Any:

@@ -81,6 +81,24 @@ class NLLLoss(LossBase):
         return ops.nll_loss(logits, labels, self.weight, self.ignore_index, self.reduction)
 
 
+class CTCLoss(LossBase):
+    """The loss of label sequences of which only the order is known; see `ops.ctc_loss`.
+
+    Called with log-probabilities `[T, N, C]`, labels `[N, S]`, the number of time steps and of labels, each `[N]`.
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction)
+        self.blank = check.non_negative_int("CTCLoss", "blank", blank)
+        self.zero_infinity = check.boolean("CTCLoss", "zero_infinity", zero_infinity)
+
+    def construct(self, log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor) -> Tensor:
+        loss, _ = ops.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )
+        return loss
+
+
 class SoftmaxCrossEntropyWithLogits(LossBase):
     """The cross-entropy between the softmax of logits `[N, C]` and the labels.
 

@@ -305,3 +305,20 @@ class LayerNorm(Cell):
             f"normalized_shape={self.normalized_shape}, begin_norm_axis={self.begin_norm_axis}, "
             f"begin_params_axis={self.begin_params_axis}, gamma{self.gamma}, beta={self.beta}"  # "gamma" without "="
         )
+
+
+class LRN(Cell):
+    """Local response normalisation of `[N, C, H, W]` across channels; see `ops.lrn`."""
+
+    def __init__(
+        self, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5,
+        norm_region: str = "ACROSS_CHANNELS",
+    ) -> None:
+        super().__init__()
+        self.depth_radius = check.non_negative_int("LRN", "depth_radius", depth_radius)
+        self.bias, self.alpha = check.number("LRN", "bias", bias), check.number("LRN", "alpha", alpha)
+        self.beta = check.number("LRN", "beta", beta)
+        self.norm_region = check.one_of("LRN", "norm_region", norm_region, ["ACROSS_CHANNELS"])
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.lrn(x, self.depth_radius, self.bias, self.alpha, self.beta, self.norm_region)

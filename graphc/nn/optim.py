@@ -501,6 +501,22 @@ class Adam(_WithPowers):
         return True
 
 
+class LazyAdam(Adam):
+    """Adam. MindSpore's differs from it where gradients are sparse, which graphc's are not."""
+
+    def __init__(
+        self, params: Any, learning_rate: Any = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
+        use_locking: bool = False, use_nesterov: bool = False, weight_decay: Any = 0.0, loss_scale: float = 1.0,
+    ) -> None:
+        super().__init__(
+            params, learning_rate, beta1, beta2, eps, use_locking, use_nesterov, weight_decay, loss_scale
+        )  # fmt: skip
+
+
+class AdamOffload(LazyAdam):
+    """Adam. MindSpore's keeps the moments in the host's memory, where graphc keeps everything."""
+
+
 class AdamWeightDecay(Optimizer):
     """Adam with decoupled weight decay and no bias correction (Loshchilov and Hutter 2019, as in BERT's training).
 

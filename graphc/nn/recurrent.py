@@ -52,7 +52,7 @@ def _as_state(where: str, hx: Any, count: int, shape: tuple[int, ...], x: Tensor
         return (ops.zeros(shape, x.dtype),) * count
     state = tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
     if len(state) != count or any(not isinstance(s, Tensor) or s.shape != shape for s in state):
-        got = [s.type if isinstance(s, Tensor) else type(s).__name__ for s in state]
+        got = ", ".join(str(s.type) if isinstance(s, Tensor) else type(s).__name__ for s in state)
         raise ValueError(f"For '{where}', the 'hx' must be {count} Tensor(s) of shape {shape}, but got {got}.")
     return state
 

@@ -130,6 +130,20 @@ class TrainOneStepCell(Cell):
             check.number("TrainOneStepCell", "sens", sens)
             if sens == 0:
                 raise ValueError("For 'TrainOneStepCell', the 'sens' must not be 0.")
+        if not isinstance(network, Cell):
+            got = type(network).__name__
+            raise TypeError(f"For 'TrainOneStepCell', the type of 'network' must be Cell, but got {got}.")
+        if not callable(optimizer) or not hasattr(optimizer, "parameters"):
+            got = type(optimizer).__name__
+            raise AttributeError(
+                f"For 'TrainOneStepCell', the 'optimizer' must be an Optimizer with 'parameters', but got {got}."
+            )
+        own = {id(parameter) for parameter in network.get_parameters()}
+        if own and own.isdisjoint(map(id, optimizer.parameters)):
+            raise ValueError(
+                "For 'TrainOneStepCell', the 'optimizer' updates none of the parameters of the 'network': it has "
+                f"{optimizer.parameters[0].name} and others of another network."
+            )
         self.network, self.optimizer = network, optimizer
         self.weights = ParameterTuple(optimizer.parameters)
         self.sens = 1.0 if sens is None else sens

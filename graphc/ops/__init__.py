@@ -18,14 +18,18 @@ from graphc.gradients import jvp as jvp
 from graphc.gradients import stop_gradient as stop_gradient
 from graphc.gradients import value_and_grad as value_and_grad
 from graphc.gradients import vjp as vjp
+from graphc.ops import boxes as _boxes
 from graphc.ops import composite as _composite
+from graphc.ops import ctc as _ctc
 from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
 from graphc.ops.arrays import *
+from graphc.ops.boxes import *
 from graphc.ops.composite import *
 from graphc.ops.control import *
 from graphc.ops.conv import *
 from graphc.ops.creation import *
+from graphc.ops.ctc import *
 from graphc.ops.elementwise import cast as cast
 from graphc.ops.functions import *
 from graphc.ops.gather import *
@@ -34,13 +38,14 @@ from graphc.ops.loss import *
 from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
 from graphc.ops.primitives import Primitive as Primitive
+from graphc.ops.primitives import ReduceOp as ReduceOp
 from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.resize import *
 from graphc.ops.scan import *
 from graphc.ops.shape import *
 
-for _name in (*_composite.__all__, *_loss.__all__):
+for _name in (*_composite.__all__, *_loss.__all__, *_boxes.__all__, *_ctc.__all__):
     globals()[_name] = as_one_piece(globals()[_name])
 
 operations = functional = composite = sys.modules[__name__]  # MindSpore's older names of parts of this module

@@ -46,17 +46,18 @@ from graphc.ops.shape import (
     reshape,
     split_evenly,
     stack,
+    swapaxes,
     take_range,
     transpose,
 )
 from graphc.tensor import Tensor
 
 __all__ = [
-    "batch_norm", "cdist", "celu", "cosine_similarity", "elu", "embedding", "fast_gelu", "gelu", "glu", "group_norm",
-    "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "instance_norm", "l2_normalize", "layer_norm", "leaky_relu",
-    "log_softmax", "logsigmoid", "lrn", "mish", "pixel_shuffle", "pixel_unshuffle", "prelu", "relu6", "rms_norm",
-    "scaled_dot_product_attention", "selu", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign",
-    "tanhshrink", "threshold", "unfold",
+    "batch_norm", "cdist", "celu", "channel_shuffle", "cosine_similarity", "elu", "embedding", "fast_gelu", "gelu",
+    "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "instance_norm", "l2_normalize",
+    "layer_norm", "leaky_relu", "log_softmax", "logsigmoid", "lrn", "mish", "pixel_shuffle", "pixel_unshuffle", "prelu",
+    "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "silu", "softmax", "softmin", "softplus", "softshrink",
+    "softsign", "tanhshrink", "threshold", "unfold",
 ]  # fmt: skip
 
 
@@ -562,6 +563,18 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Tensor:
     apart = reshape(x, (*lead, c, h // r, r, w // r, r))
     mixed = transpose(apart, (*range(d), d, d + 2, d + 4, d + 1, d + 3))
     return reshape(mixed, (*lead, c * r * r, h // r, w // r))
+
+
+def channel_shuffle(x: Any, groups: int) -> Tensor:
+    """The channels of `[N, C, ...]` in turn from each of `groups` groups of C / groups (Zhang et al. 2018)."""
+    value = as_tensor("channel_shuffle", x)
+    if value.ndim < 3 or isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
+        got = f"{value.type} and {groups!r}"
+        raise located(ValueError(f"channel_shuffle: expected [N, C, ...] and groups >= 1, got {got}"))
+    n, c, *rest = value.shape
+    if c % groups:
+        raise located(ValueError(f"channel_shuffle: {c} channels of {value.type} do not make {groups} groups"))
+    return reshape(swapaxes(reshape(value, (n, groups, c // groups, prod(rest))), 1, 2), value.shape)
 
 
 def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:

@@ -18,9 +18,9 @@ from graphc.ops.shape import reshape, stack
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
-    "HyperMap", "Map", "MultitypeFuncGraph", "Print", "assign", "assign_add", "assign_sub", "clip_by_global_norm",
-    "clip_by_norm", "constexpr", "depend", "dtype", "make_range", "mixed_precision_cast", "partial", "print_",
-    "tuple_len",
+    "HyperMap", "Map", "MultitypeFuncGraph", "Print", "add_flags", "assign", "assign_add", "assign_sub",
+    "clip_by_global_norm", "clip_by_norm", "constexpr", "depend", "dtype", "make_range", "mixed_precision_cast",
+    "partial", "print_", "tuple_len",
 ]  # fmt: skip
 
 
@@ -71,6 +71,20 @@ def constexpr(
     return fn if fn is not None else lambda function: function
 
 
+def add_flags(fn: Callable[..., Any] | None = None, **flags: Any) -> Any:
+    """Marks a function for MindSpore's compiler: it stays as it is, and holds the flags.
+
+    Args:
+        flags: names and values; graphc goes by none of them.
+    """
+
+    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
+        vars(function).setdefault("_mindspore_flags", {}).update(flags)
+        return function
+
+    return mark if fn is None else mark(fn)
+
+
 def make_range(*args: int) -> tuple[int, ...]:
     """`tuple(range(*args))`."""
     return tuple(range(*args))
@@ -97,8 +111,13 @@ def map_structure(function: Callable[[Any], Any], value: Any) -> Any:
     if isinstance(value, dict):
         return {key: map_structure(function, item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return type(value)(map_structure(function, item) for item in value)
+        return _as(value, [map_structure(function, item) for item in value])
     return function(value)
+
+
+def _as(container: tuple[Any, ...] | list[Any], items: list[Any]) -> Any:
+    """The items as a list or a tuple, whichever `container` is: a tuple of Parameters maps to one of tensors."""
+    return items if isinstance(container, list) else tuple(items)
 
 
 # Mapping and dispatch
@@ -133,8 +152,8 @@ class HyperMap:
             raise located(ValueError(f"{type(self).__name__}: the tuples differ in structure or length"))
         rows = [list(row) for row in zip(*columns, strict=True)]
         if self.reverse:
-            return type(first)(reversed([self._map(function, row, False) for row in reversed(rows)]))
-        return type(first)(self._map(function, row, False) for row in rows)
+            return _as(first, [self._map(function, row, False) for row in reversed(rows)][::-1])
+        return _as(first, [self._map(function, row, False) for row in rows])
 
 
 class Map(HyperMap):
@@ -237,7 +256,7 @@ def clip_by_global_norm(x: Any, clip_norm: float = 1.0, use_norm: Any = None) ->
     tensors = [as_tensor("clip_by_global_norm", t) for t in x]
     total = sqrt(addn([sum_over(mul(t, t), tuple(range(t.ndim))) for t in tensors]))
     above = select(greater(total, clip_norm), total, clip_norm)
-    return type(x)(div(mul(t, clip_norm), above) for t in tensors)
+    return _as(x, [div(mul(t, clip_norm), above) for t in tensors])
 
 
 def clip_by_norm(x: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Any:
@@ -253,4 +272,4 @@ def clip_by_norm(x: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfi
         raise located(RuntimeError(f"clip_by_norm: the norm is {total.item()}"))
     factor = minimum(div(max_norm, add(total, 1e-6)), 1.0)
     scaled = [mul(t, factor) for t in tensors]
-    return type(x)(scaled) if isinstance(x, (tuple, list)) else scaled[0]
+    return _as(x, list(scaled)) if isinstance(x, (tuple, list)) else scaled[0]

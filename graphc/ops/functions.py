@@ -366,7 +366,8 @@ def clip(input: Any, min: Any = None, max: Any = None) -> Tensor:
 def clip_by_value(x: Any, clip_value_min: Any = None, clip_value_max: Any = None) -> Any:
     """`clamp` of a tensor, or of each in a tuple or list."""
     if isinstance(x, (tuple, list)):
-        return type(x)(clip_by_value(item, clip_value_min, clip_value_max) for item in x)
+        clipped = [clip_by_value(item, clip_value_min, clip_value_max) for item in x]
+        return clipped if isinstance(x, list) else tuple(clipped)
     return clamp(x, clip_value_min, clip_value_max)
 
 

@@ -401,8 +401,13 @@ def scatter(input: Any, axis: int, index: Any, src: Any) -> Tensor:
     return tensor_scatter_elements(input, positions, broadcast(source, positions.shape), axis)
 
 
-def index_add(x: Any, indices: Any, y: Any, axis: int) -> Tensor:
-    """`x` with the slices of `y` along `axis` added to its slices at the vector `indices`."""
+def index_add(
+    x: Any, indices: Any, y: Any, axis: int, use_lock: bool = True, check_index_bound: bool = True
+) -> Tensor:
+    """`x` with the slices of `y` along `axis` added to its slices at the vector `indices`.
+
+    Slices are always added one after the other, and positions always checked, whatever the two options say.
+    """
     x = as_tensor("index_add", x)
     axis = axis_of("index_add", axis, x.ndim)
     updates = moveaxis(cast(as_tensor("index_add", y), x.dtype), axis, 0)

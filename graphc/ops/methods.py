@@ -15,13 +15,13 @@ from graphc.ops import creation, functions, reduce
 from graphc.ops.coerce import as_dtype, cast
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
-from graphc.ops.gather import gather, gather_elements
+from graphc.ops.gather import gather, gather_elements, index_add
 from graphc.ops.shape import broadcast_to as broadcast_tensor
 from graphc.ops.shape import flatten as flatten_tensor
 from graphc.ops.shape import repeat_interleave, swapaxes, tile
 from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
-from graphc.tensor import Tensor
+from graphc.tensor import Tensor, from_numpy
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
     "functions": (
@@ -36,7 +36,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "reduce": "amax amin count_nonzero logsumexp median norm",
     "scan": "argsort cumprod cumsum sort top_k topk",
     "gather": (
-        "argwhere bincount gather_elements gather_nd index_add index_fill index_select masked_fill masked_select "
+        "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
         "nonzero scatter take tril triu unique unsorted_segment_sum"
     ),
     "linalg": "addmm baddbmm bmm dot inner matmul mm outer",
@@ -265,6 +265,18 @@ def gather_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return gather(self, *args, **kwargs)
 
 
+def index_add_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """`index_add(indices, y, axis)`, or `index_add(dim, index, source, *, alpha=1)`: see `ops.index_add`."""
+    if "dim" not in kwargs and not (len(args) > 1 and isinstance(args[0], int)):
+        return index_add(self, *args, **kwargs)
+    named = {**dict(zip(("dim", "index", "source"), args, strict=False)), **kwargs}
+    alpha = named.pop("alpha", 1)
+    if len(args) > 3 or named.keys() != {"dim", "index", "source"}:
+        raise located(TypeError(f"Tensor.index_add: expected dim, index and source, got {', '.join(named)}"))
+    source = named["source"] if alpha == 1 else functions.mul(named["source"], alpha)
+    return index_add(self, named["index"], source, named["dim"])
+
+
 # Making others, and copies
 
 
@@ -328,12 +340,12 @@ _OWN: dict[str, Any] = {
     "sum": sum, "mean": mean, "prod": prod, "any": any, "all": all, "var": var, "std": std, "max": max, "min": min,
     "argmax": argmax, "argmin": argmin,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
-    "where": where, "gather": gather_method,
+    "where": where, "gather": gather_method, "index_add": index_add_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
     "copy": copy, "clone": copy, "contiguous": itself, "value": itself, "init_data": itself, "detach": detach,
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
-    "T": property(_transposed), "mT": property(_matrix_transposed),
+    "from_numpy": staticmethod(from_numpy), "T": property(_transposed), "mT": property(_matrix_transposed),
     "__pow__": lambda self, exponent: power(self, exponent),
 }  # fmt: skip
 

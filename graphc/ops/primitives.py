@@ -15,8 +15,9 @@ from typing import Any
 from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
 from graphc.ops import control
-from graphc.ops.coerce import as_tensor, cast, full_like
-from graphc.ops.shape import reshape, split_evenly
+from graphc.ops.coerce import as_tensor, cast, full_like, to_float
+from graphc.ops.resize import resize_axes
+from graphc.ops.shape import as_ints, reshape, split_evenly
 from graphc.tensor import Parameter, Tensor
 
 
@@ -80,22 +81,20 @@ _PLAIN = {
     "Abs": "abs", "ACos": "acos", "Acosh": "acosh", "Add": "add", "AddN": "addn", "Asin": "asin", "Asinh": "asinh",
     "Assign": "assign", "AssignAdd": "assign_add", "AssignSub": "assign_sub", "Atan": "atan", "Atan2": "atan2",
     "Atanh": "atanh", "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor",
-    "Cast": "cast", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Depend": "depend", "Diag": "diag", "Div": "div",
-    "DType": "dtype", "Elu": "elu", "Equal": "equal", "Erf": "erf", "Erfc": "erfc", "Erfinv": "erfinv", "Exp": "exp",
-    "ExpandDims": "expand_dims", "Expm1": "expm1", "Eye": "eye", "Fill": "fill", "Flatten": "flatten", "Floor": "floor",
-    "FloorDiv": "floor_div", "FloorMod": "floor_mod", "GatherD": "gather_d", "GatherNd": "gather_nd",
-    "GatherV2": "gather", "Greater": "greater", "GreaterEqual": "greater_equal",
+    "Cast": "cast", "CheckValid": "check_valid", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Depend": "depend",
+    "Diag": "diag", "Div": "div", "DType": "dtype", "Elu": "elu", "Equal": "equal", "Erf": "erf", "Erfc": "erfc",
+    "Erfinv": "erfinv", "Exp": "exp", "ExpandDims": "expand_dims", "Expm1": "expm1", "Eye": "eye", "Fill": "fill",
+    "Flatten": "flatten", "Floor": "floor", "FloorDiv": "floor_div", "FloorMod": "floor_mod", "GatherD": "gather_d",
+    "GatherNd": "gather_nd", "GatherV2": "gather", "Greater": "greater", "GreaterEqual": "greater_equal",
     "HSigmoid": "hardsigmoid", "HSwish": "hardswish", "Identity": "identity", "Inv": "reciprocal",
     "Invert": "bitwise_not", "IsFinite": "isfinite", "IsInf": "isinf", "IsNan": "isnan", "Lerp": "lerp", "Less": "less",
-    "LessEqual": "less_equal", "LinSpace": "linspace", "Log": "log", "Log1p": "log1p",
-    "LogicalAnd": "logical_and", "LogicalNot": "logical_not", "LogicalOr": "logical_or", "LogicalXor": "logical_xor",
-    "MaskedFill": "masked_fill", "MaskedSelect": "masked_select", "Maximum": "maximum", "Minimum": "minimum",
-    "Mish": "mish", "Mod": "fmod", "Mul": "mul", "Neg": "neg", "NotEqual": "not_equal", "Ones": "ones",
-    "OnesLike": "ones_like", "Partial": "partial", "Pow": "pow", "PReLU": "prelu", "Range": "range",
-    "Rank": "rank", "RealDiv": "div",
-    "Reciprocal": "reciprocal", "ReLU": "relu", "ReLU6": "relu6", "Reshape": "reshape", "Rint": "round",
-    "Rsqrt": "rsqrt", "ScalarToArray": "scalar_to_tensor", "ScalarToTensor": "scalar_to_tensor",
-    "ScatterNd": "scatter_nd",
+    "LessEqual": "less_equal", "LinSpace": "linspace", "Log": "log", "Log1p": "log1p", "LogicalAnd": "logical_and",
+    "LogicalNot": "logical_not", "LogicalOr": "logical_or", "LogicalXor": "logical_xor", "MaskedFill": "masked_fill",
+    "MaskedSelect": "masked_select", "Maximum": "maximum", "Minimum": "minimum", "Mish": "mish", "Mod": "fmod",
+    "Mul": "mul", "Neg": "neg", "NotEqual": "not_equal", "Ones": "ones", "OnesLike": "ones_like", "Partial": "partial",
+    "Pow": "pow", "PReLU": "prelu", "Range": "range", "Rank": "rank", "RealDiv": "div", "Reciprocal": "reciprocal",
+    "ReLU": "relu", "ReLU6": "relu6", "Reshape": "reshape", "Rint": "round", "Rsqrt": "rsqrt",
+    "ScalarToArray": "scalar_to_tensor", "ScalarToTensor": "scalar_to_tensor", "ScatterNd": "scatter_nd",
     "Select": "select", "SeLU": "selu", "Shape": "shape", "Sigmoid": "sigmoid", "Sign": "sign", "Sin": "sin",
     "Sinh": "sinh", "Size": "size", "Slice": "slice", "Softplus": "softplus", "Softsign": "softsign", "Sqrt": "sqrt",
     "Square": "square", "Sub": "sub", "Tan": "tan", "Tanh": "tanh", "TensorAdd": "add",
@@ -237,17 +236,24 @@ def _nll_loss(self: Any, logits: Any, labels: Any, weight: Any) -> tuple[Tensor,
     return loss, _function("select")(counted, chosen, 0.0).sum()
 
 
+def _resize_linear(self: Any, x: Any, size: Any) -> Tensor:
+    """Where positions count from the elements' corners, as older networks have it, unless an option says otherwise."""
+    image = as_tensor(self.name, x)
+    if image.ndim != 4:
+        raise located(ValueError(f"{self.name}: expected [N, C, H, W], got {image.type}"))
+    if self.align_corners and self.half_pixel_centers:
+        raise located(ValueError(f"{self.name}: align_corners and half_pixel_centers exclude each other"))
+    if self.align_corners or self.half_pixel_centers:
+        result: Tensor = _function("interpolate")(image, size, None, "bilinear", self.align_corners)
+        return result
+    sizes = as_ints(self.name, size, "size")
+    return resize_axes(cast(image, to_float(image.dtype)), sizes, "linear", "asymmetric")
+
+
 def _resize_nearest(self: Any, input_x: Any) -> Tensor:
     _only(self, "align_corners", False)
     _only(self, "half_pixel_centers", False)
     result: Tensor = _function("interpolate")(input_x, self.size, mode="nearest")
-    return result
-
-
-def _resize_bilinear(self: Any, image: Any, size: Any) -> Tensor:
-    if not self.align_corners:
-        _only(self, "half_pixel_centers", True)
-    result: Tensor = _function("interpolate")(image, size, mode="bilinear", align_corners=self.align_corners)
     return result
 
 
@@ -344,6 +350,14 @@ def _conv3d(self: Any, x: Any, weight: Any) -> Tensor:
     return result
 
 
+def _all_reduce(self: Any, input_x: Any) -> Tensor:
+    """The sum, or another reduction, over all processes: of one it is what it has."""
+    if self.op not in ("sum", "max", "min", "prod"):
+        raise located(ValueError(f"{self.name}: op must be 'sum', 'max', 'min' or 'prod', got {self.op!r}"))
+    return as_tensor(self.name, input_x)
+
+
+_GROUP: dict[str, Any] = {"group": "world_group"}
 _KEEP: dict[str, Any] = {"keep_dims": False}
 _CONV: dict[str, Any] = {
     "out_channel": _REQUIRED, "kernel_size": _REQUIRED, "mode": 1, "pad_mode": "valid", "pad": 0, "stride": 1,
@@ -356,6 +370,8 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "AdaptiveAvgPool2D": (
         {"output_size": _REQUIRED}, lambda p, x: _function("adaptive_avg_pool2d")(x, p.output_size)
     ),
+    "AllGather": (_GROUP, lambda p, input_x: as_tensor(p.name, input_x)),
+    "AllReduce": ({"op": "sum", **_GROUP}, _all_reduce),
     "ArgMaxWithValue": ({"axis": 0, **_KEEP}, _arg_with_value("argmax_with_value")),
     "ArgMinWithValue": ({"axis": 0, **_KEEP}, _arg_with_value("argmin_with_value")),
     "Argmax": ({"axis": -1, "output_type": int32}, _arg("argmax")),
@@ -372,6 +388,18 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "BinaryCrossEntropy": (
         {"reduction": "mean"},
         lambda p, input, target, weight=None: _function("binary_cross_entropy")(input, target, weight, p.reduction),
+    ),
+    "BoundingBoxDecode": (
+        {"max_shape": _REQUIRED, "means": (0.0,) * 4, "stds": (1.0,) * 4, "wh_ratio_clip": 0.016},
+        lambda p, anchor_box, deltas: _function("bounding_box_decode")(
+            anchor_box, deltas, p.max_shape, p.means, p.stds, p.wh_ratio_clip
+        ),
+    ),
+    "BoundingBoxEncode": (
+        {"means": (0.0,) * 4, "stds": (1.0,) * 4},
+        lambda p, anchor_box, groundtruth_box: _function("bounding_box_encode")(
+            anchor_box, groundtruth_box, p.means, p.stds
+        ),
     ),
     "BroadcastTo": ({"shape": _REQUIRED}, lambda p, input: _function("broadcast_to")(input, p.shape)),
     "Concat": ({"axis": 0}, lambda p, tensors: _function("concat")(tensors, p.axis)),
@@ -397,6 +425,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     ),
     "GeLU": ({}, lambda p, x: _function("gelu")(x, "tanh")),
     "HShrink": ({"lambd": 0.5}, lambda p, input_x: _function("hardshrink")(input_x, p.lambd)),
+    "IOU": ({"mode": "iou"}, lambda p, anchor_boxes, gt_boxes: _function("iou")(anchor_boxes, gt_boxes, p.mode)),
     "KLDivLoss": (
         {"reduction": "mean"}, lambda p, logits, labels: _function("kl_div")(logits, labels, p.reduction)
     ),
@@ -435,7 +464,11 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "ReduceMin": (_KEEP, _reduce("amin")),
     "ReduceProd": (_KEEP, _reduce("prod")),
     "ReduceSum": ({**_KEEP, "skip_mode": False}, _reduce("sum")),
-    "ResizeBilinearV2": ({"align_corners": False, "half_pixel_centers": False}, _resize_bilinear),
+    "ResizeBilinear": (
+        {"size": _REQUIRED, "align_corners": False, "half_pixel_centers": False},
+        lambda p, x: _resize_linear(p, x, p.size),
+    ),
+    "ResizeBilinearV2": ({"align_corners": False, "half_pixel_centers": False}, _resize_linear),
     "ResizeNearestNeighbor": (
         {"size": _REQUIRED, "align_corners": False, "half_pixel_centers": False}, _resize_nearest
     ),
@@ -491,6 +524,12 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "UniformReal": (_SEEDS, lambda p, shape: _function("rand")(*shape, seed=_seed(p.seed, p.seed2))),
     "Unstack": ({"axis": 0, "num": None}, _unstack),
 }  # fmt: skip
+
+
+class ReduceOp:
+    """The names of the reductions of `AllReduce`."""
+
+    SUM, MAX, MIN, PROD = "sum", "max", "min", "prod"
 
 
 PRIMITIVES: dict[str, type[Primitive]] = {

@@ -269,7 +269,9 @@ def interpolate(
     """
     name = "interpolate"
     x = as_tensor(name, input)
-    if mode not in _MODES or _MODES[mode] not in (0, x.ndim) or not 3 <= x.ndim <= 5:
+    if not 3 <= x.ndim <= 5:
+        raise located(ValueError(f"{name}: expected [N, C, L], [N, C, H, W] or [N, C, D, H, W], got {x.type}"))
+    if mode not in _MODES or _MODES[mode] not in (0, x.ndim):
         modes = ", ".join(m for m, ndim in _MODES.items() if ndim in (0, x.ndim))
         raise located(ValueError(f"{name}: mode must be one of {modes} for {x.type}, got {mode!r}"))
     if align_corners is not None and not _MODES[mode]:

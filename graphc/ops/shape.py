@@ -464,6 +464,8 @@ def reshape(input: Any, shape: Any) -> Tensor:
     """
     input = as_tensor("reshape", input)
     wanted = as_ints("reshape", shape)
+    if wanted.count(-1) > 1 or min(wanted, default=0) < -1:
+        raise located(ValueError(f"reshape: expected extents >= 0 and at most one -1, got {wanted}"))
     if wanted.count(-1) == 1:
         rest = -prod(wanted)
         if rest == 0 or input.size % rest:

@@ -1,0 +1,194 @@
+"""Operations on the colours of uint8 images [H, W] or [H, W, C], as augmentation policies are made of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from graphc.dataset import images as ops
+from graphc.dataset.config import check_int
+from graphc.dataset.rng import Rng
+from graphc.dataset.transforms import check_probability
+from graphc.dataset.vision import ImageTransform, check_uint8, parse_range
+
+__all__ = [
+    "AdjustBrightness",
+    "AutoContrast",
+    "Equalize",
+    "RandomColor",
+    "RandomGrayscale",
+    "RandomPosterize",
+    "RandomSharpness",
+    "RandomSolarize",
+]
+
+
+class AdjustBrightness(ImageTransform):
+    """Multiply the values of an image [H, W, 3] by a factor.
+
+    Args:
+        brightness_factor: not negative; 0 gives black, 1 the image.
+    """
+
+    def __init__(self, brightness_factor: float) -> None:
+        self._factor = parse_range("AdjustBrightness: brightness_factor", (brightness_factor,) * 2, 0.0)[0]
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8("AdjustBrightness", images, 3)
+        return ops.adjust_brightness(images, np.full(len(images), self._factor))
+
+
+class _Table(ImageTransform):
+    """Replaces every value of a channel by that of a table, made of how often each is there."""
+
+    def table(self, counts: np.ndarray) -> np.ndarray:
+        """What becomes of the values 0 to 255, given how many pixels have each."""
+        raise NotImplementedError
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8(type(self).__name__, images)
+        out = np.empty_like(images)
+        for i in range(len(images)):
+            for channel in range(images.shape[-1]):
+                values = images[i, ..., channel]
+                out[i, ..., channel] = self.table(np.bincount(values.reshape(-1), minlength=256))[values]
+        return out
+
+
+class AutoContrast(_Table):
+    """Stretch each channel so that its darkest value becomes 0 and its lightest 255.
+
+    Args:
+        cutoff: the percentage of pixels, 0 to 50, that is left out of account at each end.
+        ignore: values 0 to 255 that are left out of account: an int, or several.
+    """
+
+    def __init__(self, cutoff: float = 0.0, ignore: int | Sequence[int] | None = None) -> None:
+        self._cutoff = parse_range("AutoContrast: cutoff", (cutoff, cutoff), 0.0, 50.0)[0]
+        given = () if ignore is None else (ignore,) if isinstance(ignore, int) else tuple(ignore)
+        self._ignore = [check_int("AutoContrast: ignore", value, 0, 255) for value in given]
+
+    def table(self, counts: np.ndarray) -> np.ndarray:
+        counts = counts.copy()
+        counts[self._ignore] = 0
+        cut = int(counts.sum() * self._cutoff / 100)
+        for ordered in (counts, counts[::-1]):
+            before = np.minimum(np.cumsum(ordered), cut)
+            ordered -= np.diff(before, prepend=0)
+        present = np.flatnonzero(counts)
+        if len(present) < 2:
+            return np.arange(256).astype(np.uint8)
+        low, high = int(present[0]), int(present[-1])
+        scale = 255.0 / (high - low)
+        stretched: np.ndarray = np.clip(np.arange(256) * scale - low * scale, 0, 255).astype(np.uint8)
+        return stretched
+
+
+class Equalize(_Table):
+    """Spread the values of each channel so that all are about equally frequent.
+
+    A value becomes 255 * (c - c0) / (n - c0), where c of the n pixels are not above it, and c0 pixels are the darkest.
+    """
+
+    def table(self, counts: np.ndarray) -> np.ndarray:
+        up_to = np.cumsum(counts)
+        darkest = int(counts[np.flatnonzero(counts)[0]])
+        if darkest == up_to[-1]:
+            return np.arange(256).astype(np.uint8)
+        spread = np.maximum(up_to - darkest, 0) * (255 / (int(up_to[-1]) - darkest))
+        rounded: np.ndarray = np.rint(spread).astype(np.uint8)
+        return rounded
+
+
+class RandomColor(ImageTransform):
+    """Change the saturation of an image [H, W, 3] by a random factor; 0 gives gray, 1 the image.
+
+    Args:
+        degrees: pair (min, max) of the factor, not negative.
+    """
+
+    def __init__(self, degrees: Sequence[float] = (0.1, 1.9)) -> None:
+        self._degrees = parse_range("RandomColor: degrees", degrees, 0.0)
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8("RandomColor", images, 3)
+        return ops.adjust_saturation(images, rng.uniform(*self._degrees))
+
+
+class RandomSharpness(ImageTransform):
+    """Blur or sharpen an image by a random factor: 0 gives it blurred by a 3x3 filter, 1 the image, 2 sharpened.
+
+    Args:
+        degrees: pair (min, max) of the factor, not negative.
+    """
+
+    def __init__(self, degrees: Sequence[float] = (0.1, 1.9)) -> None:
+        self._degrees = parse_range("RandomSharpness: degrees", degrees, 0.0)
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8("RandomSharpness", images)
+        factors = rng.uniform(*self._degrees).astype(np.float32)[:, None, None, None]
+        blurred = images.astype(np.float32)
+        height, width = images.shape[1:3]
+        if height > 2 and width > 2:  # the pixels at the edge stay as they are
+            parts = [
+                images[:, i : height - 2 + i, j : width - 2 + j].astype(np.float32) * (5 if i == j == 1 else 1)
+                for i in range(3)
+                for j in range(3)
+            ]
+            blurred[:, 1:-1, 1:-1] = np.floor(sum(parts) / np.float32(13) + np.float32(0.5))
+        return ops.saturate(blurred + (images - blurred) * factors, images.dtype)
+
+
+class RandomSolarize(ImageTransform):
+    """Turn the values within a random part of a range into their opposites, 255 less the value.
+
+    Args:
+        threshold: pair (min, max) within 0 to 255 that the part lies in; all of it where both are equal.
+    """
+
+    def __init__(self, threshold: Sequence[int] = (0, 255)) -> None:
+        low, high = parse_range("RandomSolarize: threshold", threshold, 0, 255)
+        self._range = int(low), int(high)
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8("RandomSolarize", images)
+        low, high = self._range
+        ends = np.sort(rng.integers(low, high + 1, 2), axis=1)
+        first, last = (ends[:, i, None, None, None] for i in range(2))
+        return np.where((images >= first) & (images <= last), 255 - images, images)
+
+
+class RandomPosterize(ImageTransform):
+    """Keep a random number of the highest bits of every value.
+
+    Args:
+        bits: pair (min, max) within 1 to 8, or one number for both.
+    """
+
+    def __init__(self, bits: int | Sequence[int] = (8, 8)) -> None:
+        low, high = (bits, bits) if isinstance(bits, int) else bits
+        self._bits = check_int("RandomPosterize: bits", low, 1, 8), check_int("RandomPosterize: bits", high, low, 8)
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8("RandomPosterize", images)
+        dropped = 8 - rng.integers(self._bits[0], self._bits[1] + 1)
+        mask = ((255 >> dropped) << dropped).astype(np.uint8)
+        return images & mask[:, None, None, None]
+
+
+class RandomGrayscale(ImageTransform):
+    """Make an image [H, W, 3] gray, with equal channels, with a probability.
+
+    Args:
+        prob: the probability, 0 to 1.
+    """
+
+    def __init__(self, prob: float = 0.1) -> None:
+        self._prob = check_probability("RandomGrayscale: prob", prob)
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8("RandomGrayscale", images, 3)
+        chosen = rng.uniform() < self._prob
+        out = images.copy()
+        out[chosen] = ops.gray(images[chosen])[..., None]
+        return out

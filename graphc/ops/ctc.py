@@ -1,0 +1,137 @@
+"""Connectionist temporal classification: the loss of a sequence of labels of which only the order is known.
+
+The sum over all alignments is taken forward in time (Graves et al. 2006, eq. 6 to 8), in logarithms.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.dispatch import located
+from graphc.ops.coerce import as_tensor, full_like
+from graphc.ops.creation import iota
+from graphc.ops.elementwise import (
+    cast,
+    exp,
+    greater,
+    greater_equal,
+    less,
+    log,
+    logical_and,
+    maximum,
+    mul,
+    not_equal,
+    select,
+    stop_gradient,
+)
+from graphc.ops.gather import gather_elements
+from graphc.ops.reduce import sum_over
+from graphc.ops.shape import broadcast_to, concat, expand_dims, reshape, stack, take_range
+from graphc.tensor import Tensor
+
+__all__ = ["ctc_loss"]
+
+IMPOSSIBLE = -1e30
+"""The logarithm of probability 0: finite, so that differences of two are numbers."""
+
+
+def ctc_loss(
+    log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """The negative logarithm of the probability of label sequences under log-probabilities for each time step.
+
+    Args:
+        log_probs: float `[T, N, C]`, log-softmaxed over the classes.
+        targets: integer `[N, S]`, the labels of each sequence, without blanks; what is beyond its length is not read.
+        input_lengths: how many time steps each sequence has: integers `[N]`, at most T.
+        target_lengths: how many labels each sequence has: integers `[N]`, at most S.
+        blank: the class that stands for no label.
+        reduction: `"none"`, `"sum"`, or `"mean"`: each loss divided by its number of labels, then averaged.
+        zero_infinity: losses that are infinite, where the labels do not fit into the time steps, and their gradients
+            become 0.
+    Returns:
+        The loss, and the logarithms of the forward variables, `[N, T, 2 * S + 1]`.
+    Raises:
+        ValueError: shapes that do not fit, a class that is none, an unknown reduction.
+        IndexError: when it runs, a label that is no class.
+    """
+    name = "ctc_loss"
+    x, labels = as_tensor(name, log_probs), as_tensor(name, targets)
+    steps, count = as_tensor(name, input_lengths), as_tensor(name, target_lengths)
+    if not x.dtype.is_float or any(not t.dtype.is_int for t in (labels, steps, count)):
+        got = f"{x.type}, {labels.type}, {steps.type}, {count.type}"
+        raise located(TypeError(f"{name}: expected floats, then integers, got {got}"))
+    if x.ndim != 3 or labels.ndim != 2 or {t.shape for t in (steps, count)} != {(labels.shape[0],)} \
+            or x.shape[1] != labels.shape[0] or not x.shape[0]:  # fmt: skip
+        got = f"{x.type}, {labels.type}, {steps.type}, {count.type}"
+        raise located(ValueError(f"{name}: expected [T, N, C], [N, S], [N] and [N], got {got}"))
+    if isinstance(blank, bool) or not isinstance(blank, int) or not 0 <= blank < x.shape[2]:
+        raise located(ValueError(f"{name}: blank must be in [0, {x.shape[2]}), got {blank!r}"))
+    if reduction not in ("mean", "sum", "none"):
+        raise located(ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}"))
+    total, n, _ = x.shape
+    length = 2 * labels.shape[1] + 1
+    row = (n, length)
+    place = iota(shape=row, axis=1, dtype=count.dtype)
+    ends = mul(broadcast_to(expand_dims(count, 1), row), 2)
+    classes, skips = _with_blanks(labels, blank, place, ends)
+    of_steps = gather_elements(x, 2, broadcast_to(expand_dims(classes, 0), (total, *row)))
+    scores = [reshape(take_range(of_steps, 0, t, 1), row) for t in range(total)]
+    never = full_like(scores[0], IMPOSSIBLE)
+    alpha = select(logical_and(less(place, 2), greater_equal(ends, place)), scores[0], never)
+    alphas = [alpha]
+    for t in range(1, total):
+        before = [alpha]
+        if length > 1:
+            one = _shifted(alpha, 1)
+            two = _shifted(alpha, 2)
+            before += [one, select(skips, two, never)]
+        running = broadcast_to(expand_dims(greater(steps, t), 1), row)
+        alpha = select(running, _log_sum(before) + scores[t], alpha)
+        alphas.append(alpha)
+    last = select(logical_and(greater_equal(place, ends - 1), greater_equal(ends, place)), alpha, never)
+    losses = -reshape(_log_sum([take_range(last, 1, s, 1) for s in range(length)]), (n,))
+    impossible = greater(losses, -IMPOSSIBLE / 2)
+    losses = select(impossible, 0.0 if zero_infinity else float(np.inf), losses)
+    forward = stack(alphas, 1)
+    forward = select(less(forward, IMPOSSIBLE / 2), float(-np.inf), forward)
+    if reduction == "none":
+        return losses, forward
+    if reduction == "sum":
+        return sum_over(losses, (0,)), forward
+    return sum_over(losses / cast(maximum(count, 1), losses.dtype), (0,)) / n, forward
+
+
+def _with_blanks(labels: Tensor, blank: int, place: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    """The classes with blanks around each label, `[N, 2 * S + 1]`; where the blank before a label may be left out."""
+    n, count = labels.shape
+    empty = full_like(labels, blank)
+    pairs = reshape(stack([empty, labels], 2), (n, 2 * count))
+    closing = broadcast_to(as_tensor("ctc_loss", np.full((1, 1), blank, labels.dtype.np)), (n, 1))
+    classes = concat([pairs, closing], 1)
+    classes = select(less(place, ends), classes, full_like(classes, blank))  # padding may be no class
+    if not count:
+        return classes, less(place, 0)
+    earlier = concat([full_like(take_range(classes, 1, 0, 2), blank), take_range(classes, 1, 0, 2 * count - 1)], 1)
+    return classes, logical_and(not_equal(classes, blank), not_equal(classes, earlier))
+
+
+def _shifted(alpha: Tensor, by: int) -> Tensor:
+    """Each variable's neighbour `by` places before it."""
+    width = alpha.shape[1]
+    return concat([full_like(take_range(alpha, 1, 0, by), IMPOSSIBLE), take_range(alpha, 1, 0, width - by)], 1)
+
+
+def _log_sum(terms: list[Tensor]) -> Tensor:
+    """`log(sum(exp(term)))`, element by element."""
+    top = terms[0]
+    for term in terms[1:]:
+        top = maximum(top, term)
+    top = stop_gradient(top)
+    total = exp(terms[0] - top)
+    for term in terms[1:]:
+        total = total + exp(term - top)
+    return log(total) + top

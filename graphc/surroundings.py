@@ -1,0 +1,185 @@
+"""The plain values that a traced function reads from outside: they are part of what its graph was made from.
+
+    config = {"scale": 2.0}            # a dict of plain values
+    FACTOR = 3                         # a global
+
+    @jit
+    def f(x):
+        return x * config["scale"] * FACTOR
+
+When either changes, the graph of `f` no longer holds, and `f` is traced again. Of a Cell, and of other objects, this is
+said of the attributes whose names are in the code: a count that only the program around the Cell reads may change.
+"""
+
+from __future__ import annotations
+
+import copy
+import dis
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+_PLAIN = (bool, int, float, str, bytes, type(None))
+_GONE = object()
+
+MOST_ITEMS, MOST_ELEMENTS = 1_000, 100_000
+"""Of how many items a container, and of how many elements an array, may be for its content to be compared."""
+
+
+class Surroundings:
+    """What variables, lists, dicts, sets and arrays of plain values held when they were noted."""
+
+    def __init__(self) -> None:
+        self._variables: dict[tuple[int, str], tuple[Any, str, Any]] = {}
+        self._contents: dict[int, tuple[Any, Any]] = {}
+
+    def note_function(self, function: Callable[..., Any]) -> None:
+        """Notes what a function reads: globals, the closure's variables, attributes of these and of its `self`."""
+        names = read_by(function)
+        for home, name, value in outer_variables(function):
+            self._note(home, name, value, names)
+        self.note_object(getattr(function, "__self__", None), names)
+
+    def note_cell(self, cell: Any) -> None:
+        """Notes what the `construct` of a Cell reads; the Cell itself knows when its attributes are set."""
+        names = read_by(type(cell).construct, type(cell))
+        for home, name, value in outer_variables(type(cell).construct):
+            self._note(home, name, value, names)
+        for name, value in vars(cell).items():
+            if name in names:
+                self._note_content(value)
+                self.note_object(value, names)
+
+    def note_argument(self, value: Any, function: Callable[..., Any]) -> None:
+        """Notes what a function reads of an argument: the signature only says which object it is."""
+        if isinstance(value, set):
+            self._note_content(value)
+        self.note_object(value, read_by(getattr(getattr(function, "__self__", None), "construct", function)))
+
+    def note_object(self, value: Any, names: frozenset[str]) -> None:
+        """Notes those of the attributes of an object of the program's own that are among `names`."""
+        if _is_own_object(value):
+            for name, held in vars(value).items():
+                if name in names:
+                    self._note(vars(value), name, held, frozenset())
+
+    def _note(self, home: Any, name: str, value: Any, names: frozenset[str]) -> None:
+        if isinstance(value, (*_PLAIN, tuple)) and is_plain(value):
+            self._variables.setdefault((id(home), name), (home, name, value))
+        self._note_content(value)
+        self.note_object(value, names)
+
+    def _note_content(self, value: Any) -> None:
+        if isinstance(value, np.ndarray):
+            noted = value.size <= MOST_ELEMENTS
+        else:
+            noted = isinstance(value, (list, dict, set)) and len(value) <= MOST_ITEMS and is_plain(value)
+        if noted and id(value) not in self._contents:
+            self._contents[id(value)] = value, copy.deepcopy(value)
+
+    def unchanged(self) -> bool:
+        """Whether all is as it was noted."""
+        variables = all(_still(*noted) for noted in self._variables.values())
+        return variables and all(_same(container, content) for container, content in self._contents.values())
+
+    def forget_changed(self) -> None:
+        """Leaves out what tracing itself has changed, such as a count of how often that happens."""
+        self._variables = {key: noted for key, noted in self._variables.items() if _still(*noted)}
+        self._contents = {key: noted for key, noted in self._contents.items() if _same(*noted)}
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is a number, a string or None, or made of such by tuples, lists, dicts and sets."""
+    if isinstance(value, _PLAIN):
+        return True
+    if isinstance(value, dict):
+        return all(is_plain(key) and is_plain(item) for key, item in value.items())
+    return isinstance(value, (tuple, list, set, frozenset)) and all(map(is_plain, value))
+
+
+def _is_own_object(value: Any) -> bool:
+    """Whether a value is an instance of a class that the program defines, such as its settings."""
+    kind = type(value)
+    if kind.__module__.partition(".")[0] in ("builtins", "graphc", "numpy") or hasattr(kind, "construct"):
+        return False
+    return hasattr(value, "__dict__") and not isinstance(value, (type, ModuleType))
+
+
+def _still(home: Any, name: str, value: Any) -> bool:
+    now = _read(home, name)
+    return now is value or (type(now) is type(value) and bool(now == value))
+
+
+def _same(now: Any, before: Any) -> bool:
+    if isinstance(before, np.ndarray):
+        same_type = now.shape == before.shape and now.dtype == before.dtype
+        return same_type and (np.array_equal(now, before) or now.tobytes() == before.tobytes())
+    return bool(now == before)
+
+
+def _read(home: Any, name: str) -> Any:
+    """The value of a variable now: of a dict of globals or attributes by its name, of a closure's cell its content."""
+    if isinstance(home, dict):
+        return home.get(name, _GONE)
+    try:
+        return home.cell_contents
+    except ValueError:  # not assigned yet
+        return _GONE
+
+
+# What code reads
+
+
+def outer_variables(function: Callable[..., Any]) -> Iterator[tuple[Any, str, Any]]:
+    """The globals and the closure's variables that a plain function reads: where each is, its name, its value."""
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    code = getattr(inner, "__code__", None)
+    if code is None:
+        return
+    for name in _globals(code):
+        if name in inner.__globals__:
+            yield inner.__globals__, name, inner.__globals__[name]
+    for name, cell in zip(code.co_freevars, inner.__closure__ or (), strict=True):
+        value = _read(cell, name)
+        if value is not _GONE:
+            yield cell, name, value
+
+
+@functools.lru_cache(maxsize=4096)
+def _globals(code: CodeType) -> frozenset[str]:
+    """The names that code, and the functions within, look up as globals."""
+    found = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return frozenset(found.union(*(_globals(inner) for inner in _within(code))))
+
+
+def _within(code: CodeType) -> Iterator[CodeType]:
+    return (constant for constant in code.co_consts if isinstance(constant, CodeType))
+
+
+def read_by(function: Callable[..., Any], kind: type | None = None) -> frozenset[str]:
+    """All names in a function's code, and in that of the methods of `kind` (its class) that it names, and so on."""
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    owner = getattr(function, "__self__", None)
+    code = getattr(inner, "__code__", None)
+    return _names(code, kind or type(owner)) if code is not None else frozenset()
+
+
+@functools.lru_cache(maxsize=4096)
+def _names(code: CodeType, kind: type) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = [code]
+    seen: set[CodeType] = set()
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        found.update(current.co_names)
+        waiting += _within(current)
+        methods = (inspect.getattr_static(kind, name, None) for name in current.co_names)
+        waiting += [inspect.unwrap(m).__code__ for m in methods if isinstance(m, FunctionType)]
+    return frozenset(found)

@@ -1,0 +1,59 @@
+"""A training step that takes its data from a dataset by itself."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["data_sink"]
+
+
+def data_sink(
+    fn: Callable[..., Any], dataset: Any, sink_size: int = 1, jit_config: Any = None, input_signature: Any = None
+) -> Callable[[], Any]:
+    """A function without arguments that calls `fn` with the next rows of a dataset, which starts anew at its end.
+
+        sink_process = ms.data_sink(train_step, dataset)
+        for _ in range(epochs * dataset.get_dataset_size()):
+            loss = sink_process()
+
+    Args:
+        fn: called with the columns of one row (a batch, after `batch`).
+        dataset: the Dataset; each time it starts anew it is shuffled anew.
+        sink_size: how many rows one call goes through.
+        jit_config, input_signature: must be None; decorate `fn` with `jit` to compile it.
+    Returns:
+        The function; it returns what `fn` returned for the last row.
+    Raises:
+        TypeError, ValueError: an argument is not as described, or the dataset has no rows.
+    """
+    if isinstance(sink_size, bool) or not isinstance(sink_size, int):
+        raise TypeError(f"data_sink: sink_size must be an int, got {sink_size!r}")
+    if sink_size <= 0:
+        raise ValueError(f"data_sink: the 'sink_size' must be positive, but got sink_size {sink_size}")
+    if not callable(fn) or not hasattr(dataset, "create_tuple_iterator"):
+        raise TypeError(f"data_sink: expected a function and a Dataset, got {fn!r:.60} and {type(dataset).__name__}")
+    for name, value in (("jit_config", jit_config), ("input_signature", input_signature)):
+        if value is not None:
+            raise ValueError(f"data_sink: {name} is not supported, decorate the function with jit; got {value!r:.60}")
+    rows = _endless(dataset)
+
+    @functools.wraps(fn)
+    def sink_process() -> Any:
+        result = None
+        for _ in range(sink_size):
+            result = fn(*next(rows))
+        return result
+
+    return sink_process
+
+
+def _endless(dataset: Any) -> Iterator[Any]:
+    while True:
+        count = 0
+        for row in dataset.create_tuple_iterator():
+            count += 1
+            yield row
+        if not count:
+            raise ValueError("data_sink: the dataset has no rows")
