@@ -7,6 +7,7 @@ from typing import Any
 from graphc import ops
 from graphc.dispatch import assign, located
 from graphc.dtype import float32
+from graphc.eager import of_ops
 from graphc.initializer import initializer
 from graphc.nn import check
 from graphc.nn.basic import float_dtype
@@ -20,6 +21,11 @@ def _move(average: Parameter, now: Tensor, share: float) -> None:
     """average = (1 - share) * average + share * now."""
     now = ops.reshape(ops.stop_gradient(now), average.shape)
     assign(average, average * (1.0 - share) + now * share)
+
+
+@of_ops
+def _layer_norm(x: Tensor, axes: tuple[int, ...], epsilon: float, gamma: Tensor, beta: Tensor) -> Tensor:
+    return standardize(x, axes, epsilon) * gamma + beta
 
 
 class _ChannelNorm(Cell):
@@ -297,8 +303,8 @@ class LayerNorm(Cell):
                     f"axis {self.begin_params_axis} on, but got {x.type}."
                 )
             )
-        y = standardize(x, tuple(range(self.begin_norm_axis % x.ndim, x.ndim)), self.epsilon)
-        return y * self.gamma + self.beta
+        axes = tuple(range(self.begin_norm_axis % x.ndim, x.ndim))
+        return _layer_norm(x, axes, self.epsilon, self.gamma, self.beta)
 
     def extend_repr(self) -> str:
         return (
