@@ -8,7 +8,8 @@ A piece that comes for the first time runs op by op, unless that has many kernel
 runs as a compiled graph. Nobody can tell the difference: op by op and compiled give the same bits. A piece is known
 again while it is noted: what was noted so far stands in a tree, in which an edge is an op with its operands, and
 `Step`s are the nodes. A sweep of gradients follows from the steps before it, so that one that was noted there before is
-noted at once (`Piece.again`), and its vjps are not called.
+noted at once (`Piece.again`), and its vjps are not called. So is what a function of ops alone (`of_ops`) was called
+with there before, such as `ops.softmax` (`Piece.call`); a tape has its entries when it asks for them.
 
     with in_one_piece(net):
         y = net.construct(x)        # noted
@@ -111,7 +112,7 @@ class Stretch(NamedTuple):
         length: how many they are.
         numbers: the Python numbers that they bring.
         leaves: all leaves that they bring.
-        value: what they make: a tensor, or (tuple or list, *values).
+        value: what they make: a tensor, None, or (tuple or list, *values).
         types: of the results that are named here.
         writes: of each operand that is written: it, its leaf, and what it is from now on as an operand of a step.
         reads: the Parameters that a tape notes as read, and not written since.
@@ -473,6 +474,8 @@ class Piece:
         def form(value: Any) -> Any:
             if isinstance(value, Tensor):
                 return name(value)
+            if value is None:
+                return None
             if type(value) not in (tuple, list):
                 raise KeyError(value)
             return type(value), *map(form, value)
@@ -538,6 +541,8 @@ class Piece:
         return self._value(stretch, stretch.value, given)
 
     def _value(self, stretch: Stretch, form: Any, given: Sequence[Tensor]) -> Any:
+        if form is None:
+            return None
         if type(form) is not int:
             return form[0]([self._value(stretch, item, given) for item in form[1:]])
         return given[~form] if form < 0 else self._result(form, stretch.types[form])
@@ -697,11 +702,10 @@ def as_one_piece(function: Function) -> Function:
     def called(*args: Any, **kwargs: Any) -> Any:
         if state.trace is not None:
             return function(*args, **kwargs)
-        piece = state.piece
-        if piece is not None:
-            return piece.call(function, args, kwargs)
+        if state.piece is not None:
+            return state.piece.call(function, args, kwargs)
         with in_one_piece(function):
-            return function(*args, **kwargs)
+            return function(*args, **kwargs) if state.piece is None else state.piece.call(function, args, kwargs)
 
     return called  # type: ignore[return-value]  # of the same signature
 

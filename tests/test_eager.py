@@ -738,6 +738,25 @@ def test_parameters_that_functions_of_ops_assign_to():
         assert found[0] == found[1]
 
 
+def test_a_function_of_ops_that_only_assigns():
+    def double(w: Parameter, factor: float) -> None:
+        ops.assign(w, w * factor)
+
+    w, step = Parameter(Tensor([1.0]), "w"), Counted(double)
+    for k in range(4):
+        assert together(lambda: [step(w, 2.0), step(w, 3.0)]) == [None, None]
+        assert w.item() == 6.0 ** (k + 1)
+    assert step.calls == 2
+
+
+def test_clipping_called_by_itself_is_noted_at_once():
+    for k in range(3):
+        gradients = [rows(3, seed=k), rows(2, 2, seed=k)]
+        found = ops.clip_by_global_norm(gradients, 0.5)
+        wanted = one_by_one(ops.clip_by_global_norm, gradients, 0.5)
+        assert type(found) is list and all(map(same, found, wanted))
+
+
 LOOKS = pytest.mark.parametrize("look", [False, True])
 """Whether a value is asked for before the sweep, which then is not that of the time before."""
 
