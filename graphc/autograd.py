@@ -8,7 +8,7 @@ derivatives nest.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from graphc.dispatch import located, state
 from graphc.op import TABLE, Later, Op
@@ -22,38 +22,98 @@ class Entry(NamedTuple):
     result: Tensor
 
 
+class Recalled(Protocol):
+    """Ops that were noted without being called: their entries are made when somebody asks for them."""
+
+    @property
+    def assigns(self) -> bool:
+        """Whether Parameters are assigned to that an entry has read."""
+
+    def recall(self) -> tuple[list[Entry], list[Entry]]:
+        """The entries, and identities from Parameters to the values that they had before; lists to write to."""
+
+
 class Tape:
     """While open (`with Tape() as tape`), notes every op that is applied in this thread."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.before: list[Entry] = []  # identities from Parameters to the values that they had when they were read
-        self._reads: dict[int, list[int]] = {}  # id of a Parameter -> the entries that read the value it has now
+        self._noted: list[Any] = []  # the fields of an Entry each, or a Recalled
+        self._before: list[Entry | Recalled] = []
+        self._reads: dict[int, list[int]] = {}  # id of a Parameter -> what read the value it has now
 
     def record(self, op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], result: Tensor) -> None:
         for operand in operands:
             if isinstance(operand, Parameter):
-                self._reads.setdefault(id(operand), []).append(len(self.entries))
-        self.entries.append(Entry(op, operands, attrs, result))
+                self._reads.setdefault(id(operand), []).append(len(self._noted))
+        self._noted.append((op, operands, attrs, result))
 
-    def reads(self, parameter: Parameter) -> bool:
+    def recall(self, recalled: Recalled, reads: Sequence[Tensor]) -> None:
+        """Notes several ops at once.
+
+        Args:
+            reads: the Parameters of which they read the value that they have now.
+        """
+        for parameter in reads:
+            self._reads.setdefault(id(parameter), []).append(len(self._noted))
+        self._noted.append(recalled)
+        if recalled.assigns:
+            self._before.append(recalled)
+
+    def recall_all(self) -> None:
+        """Makes all entries while their operands can still be had."""
+        for item in self._noted:
+            if not isinstance(item, tuple):
+                item.recall()
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The ops, in order."""
+        found: list[Entry] = []
+        for item in self._noted:
+            if isinstance(item, tuple):
+                found.append(Entry(*item))
+            else:
+                found += item.recall()[0]
+        return found
+
+    @property
+    def before(self) -> list[Entry]:
+        """Identities from Parameters to the values that they had when they were read."""
+        found: list[Entry] = []
+        for item in self._before:
+            if isinstance(item, Entry):
+                found.append(item)
+            else:
+                found += item.recall()[1]
+        return found
+
+    def reads(self, parameter: Tensor) -> bool:
         """Whether an entry reads the value that the Parameter has now."""
         return id(parameter) in self._reads
 
     def assigned(self, parameter: Parameter, before: Tensor) -> None:
         """Puts the value that a Parameter had in the place of the Parameter, which is given another one."""
         for at in self._reads.pop(id(parameter), ()):
-            entry = self.entries[at]
-            operands = tuple(before if operand is parameter else operand for operand in entry.operands)
-            self.entries[at] = entry._replace(operands=operands)
-        self.before.append(Entry(TABLE["identity"], (parameter,), {}, before))
+            item = self._noted[at]
+            if isinstance(item, tuple):
+                self._noted[at] = _replaced(Entry(*item), parameter, before)
+            else:
+                entries = item.recall()[0]
+                entries[:] = [_replaced(entry, parameter, before) for entry in entries]
+        self._before.append(Entry(TABLE["identity"], (parameter,), {}, before))
 
     def rename(self, new: dict[int, Tensor]) -> None:
         """Puts other objects in the place of noted ones: an object has come to stand for another value."""
-        self.entries = [
-            Entry(e.op, tuple(new.get(id(o), o) for o in e.operands), e.attrs, new.get(id(e.result), e.result))
-            for e in self.entries
-        ]
+        entries = self.entries
+        self._noted, self._reads = [], {}  # a Parameter that was assigned to is no operand any more
+        for e in entries:
+            operands = tuple(new.get(id(o), o) for o in e.operands)
+            self.record(e.op, operands, e.attrs, new.get(id(e.result), e.result))
+
+    def result(self, number: int) -> Tensor:
+        """Of an entry before which none were noted at once."""
+        tensor: Tensor = self._noted[number][3]
+        return tensor
 
     def __enter__(self) -> Tape:
         state.tapes = (*state.tapes, self)
@@ -61,6 +121,11 @@ class Tape:
 
     def __exit__(self, *error: object) -> None:
         state.tapes = tuple(t for t in state.tapes if t is not self)
+
+
+def _replaced(entry: Entry, old: Tensor, new: Tensor) -> Entry:
+    """The entry with another tensor in the place of an operand."""
+    return entry._replace(operands=tuple(new if operand is old else operand for operand in entry.operands))
 
 
 def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources: Sequence[Tensor]) -> list[Tensor]:
@@ -165,7 +230,7 @@ def differentiate(
         for position in distinct:
             inner[position] = TABLE["identity"](args[position])
         value = function(*inner)
-    given = [tape.entries[distinct.index(position)].result for position in positions]
+    given = [tape.result(distinct.index(position)) for position in positions]
     heads = _heads(value, has_aux)
     sources = given + list(weights)
 

@@ -61,7 +61,7 @@ def user_location() -> Location:
     """The user's line that asked for the op being called, and the path of the Cell that it is in."""
     if state.place is not None:
         return state.place
-    return Location(state.scopes[-1] if state.scopes else "", *user_line())
+    return Location(".".join(state.scopes), *user_line())
 
 
 def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
@@ -70,6 +70,28 @@ def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
     Raises:
         TypeError, ValueError: from the op's rule; the message gains the user's file and line.
     """
+    piece = state.piece
+    if piece is not None and state.trace is None and op.broadcasts:
+        type_ = getattr(operands[0], "type", None) if operands else None
+        for operand in operands:
+            if not isinstance(operand, Tensor) or (operand.type is not type_ and operand.type != type_):
+                found: Tensor = piece.call(_applications[op], operands, attrs)  # what makes them agree are ops too
+                return found
+    return _applied(op, operands, attrs)
+
+
+class _Applications(dict[Op, Callable[..., Tensor]]):
+    """For each op one function that applies it."""
+
+    def __missing__(self, op: Op) -> Callable[..., Tensor]:
+        made = self[op] = lambda *operands, **attrs: _applied(op, operands, attrs)
+        return made
+
+
+_applications = _Applications()
+
+
+def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
     if op.defaults:
         attrs = {**op.defaults, **attrs}
     try:
@@ -185,8 +207,7 @@ class scope:  # noqa: N801 (used as a statement: `with scope("net.fc1")`)
         self.name = name
 
     def __enter__(self) -> None:
-        outer = state.scopes
-        state.scopes = (*outer, f"{outer[-1]}.{self.name}" if outer else self.name)
+        state.scopes = (*state.scopes, self.name)
 
     def __exit__(self, *error: object) -> None:
         state.scopes = state.scopes[:-1]

@@ -8,7 +8,8 @@ A piece that comes for the first time runs op by op, unless that has many kernel
 runs as a compiled graph. Nobody can tell the difference: op by op and compiled give the same bits. A piece is known
 again while it is noted: what was noted so far stands in a tree, in which an edge is an op with its operands, and
 `Step`s are the nodes. A sweep of gradients follows from the steps before it, so that one that was noted there before is
-noted at once (`Piece.again`), and its vjps are not called.
+noted at once (`Piece.again`), and its vjps are not called. So is what a function of ops alone (`of_ops`) was called
+with there before, such as `ops.softmax` (`Piece.call`); a tape has its entries when it asks for them.
 
     with in_one_piece(net):
         y = net.construct(x)        # noted
@@ -30,8 +31,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from graphc import context
+from graphc.autograd import Entry, Tape
 from graphc.dispatch import inferred, run, runs_compiled, user_line, user_location
-from graphc.dtype import bool_
+from graphc.dtype import DType, bool_
 from graphc.ir import NOWHERE, Graph, Location, Node, TensorType, constant_node
 from graphc.op import TABLE, Op
 from graphc.state import state
@@ -47,11 +49,17 @@ MOST_NOTED = 4096
 MOST_STEPS, MOST_COMPILED = 50_000, 256
 """How many steps, and compiled pieces, are kept; when there are more, all are forgotten."""
 
+MOST_STRETCHES = 16
+"""How many stretches are kept that may follow a step: a number that changes from call to call makes one each time."""
+
 MANY_KERNELS, FEW_PIECES = 8, 2
 """How many kernels op by op may compile before a piece is rather compiled at once; for so many pieces of one root."""
 
 NOTHING = TensorType((), bool_)
 """In place of a type, where a step makes no value."""
+
+_TENSORS = frozenset((Tensor, Parameter, Number))
+_PLAIN = frozenset((int, bool, str, type(None), DType))  # what is equal to another of its type is as good
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -65,7 +73,7 @@ class Step:
         operands: for each the number of the step that made it, or ~k for leaf k of the piece; of a write the leaf that
             is written and the value.
         after: the steps that came next so far, by op, attributes and operands.
-        stretches: several steps that came next at once so far, by what asked for them.
+        stretches: several steps that came next at once so far, by what asked for them; None where they may differ.
         endings: where a piece ended here: by the numbers of the steps whose results were needed.
     """
 
@@ -77,7 +85,7 @@ class Step:
     ) -> None:
         self.before, self.op, self.operands, self.attrs, self.type, self.loc = before, op, operands, attrs, type_, loc
         self.after: dict[Hashable, Step] = {}
-        self.stretches: dict[Hashable, Stretch] = {}
+        self.stretches: dict[Hashable, Stretch | None] = {}
         self.endings: dict[tuple[int, ...], Ending] = {}
 
     def path(self) -> list[Step]:
@@ -90,20 +98,37 @@ class Step:
         return steps[::-1]
 
 
+Taped = tuple[Op, tuple[int, ...], dict[str, Any], int]
+
+
 class Stretch(NamedTuple):
     """Steps that always follow one another.
+
+    A tensor is the number of its step here, if it is one of these, or ~k if it is operand k: the operands are what the
+    stretch is asked for with, then its numbers.
 
     Attributes:
         last: the last of them.
         length: how many they are.
-        numbers: the leaves that they bring, all Python numbers.
-        results: the number and the type of each result.
+        numbers: the Python numbers that they bring.
+        leaves: all leaves that they bring.
+        value: what they make: a tensor, None, or (tuple or list, *values).
+        types: of the results that are named here.
+        writes: of each operand that is written: it, its leaf, and what it is from now on as an operand of a step.
+        reads: the Parameters that a tape notes as read, and not written since.
+        entries, before: what a tape notes: op, operands, attributes, result.
     """
 
     last: Step
     length: int
     numbers: tuple[Number, ...]
-    results: tuple[tuple[int, TensorType], ...]
+    leaves: tuple[int, ...]
+    value: Any
+    types: dict[int, TensorType]
+    writes: tuple[tuple[int, int, int], ...]
+    reads: tuple[int, ...]
+    entries: list[Taped]
+    before: list[Taped]
 
 
 class Root(Step):
@@ -270,14 +295,17 @@ class Piece:
     def __init__(self, called: Callable[..., Any]) -> None:
         self._root = _forest.root(called)
         self._lock = threading.RLock()  # another thread may ask for a value
+        self.looked = 0  # how often a value was looked at
         self._clear()
 
     def _clear(self) -> None:
         self._at: Step = self._root
-        self._made: list[Callable[[], Tensor | None]] = []  # weak references to the results, by the steps' numbers
+        self._made: dict[int, weakref.ref[Tensor]] = {}  # what somebody may hold, by the steps' numbers
+        self._count = 0  # of the steps
         self._leaves: list[Tensor] = []
         self._known: dict[int, int] = {}  # id of a leaf -> the operand that it is now: itself, or what was written
         self._written: dict[int, int] = {}  # id of a Parameter that was written -> the leaf that it is
+        self._tapes: dict[int, weakref.ref[Tape]] = {}  # those that may still ask what was noted at once
         self._most = MOST_NOTED
 
     def note(self, op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tensor:
@@ -306,15 +334,17 @@ class Piece:
                     raise
                 step = self._new(key, op, tuple(map(self._number, operands)), attrs, type_)
             self._at = step
-            tensor = Tensor.promised(step.type, self, len(self._made))
-            self._made.append(weakref.ref(tensor))
-            if len(self._made) >= self._most:
+            number = self._count
+            tensor = Tensor.promised(step.type, self, number)
+            self._made[number] = weakref.ref(tensor)
+            self._count = number + 1
+            if number + 1 >= self._most:
                 self.run()
             return tensor
 
     def mark(self) -> tuple[object, int]:
         """Where the piece is: the run that is being noted, and how many steps of it."""
-        return self._made, len(self._made)
+        return self._made, self._count
 
     def again(
         self, since: tuple[object, int], operands: Sequence[Tensor], make: Callable[[], list[Tensor]]
@@ -327,23 +357,146 @@ class Piece:
         """
         begun, start = since
         with self._lock:
-            step, made, count, leaves = self._at, self._made, len(self._made), len(self._leaves)
+            step, made = self._at, self._made
             if made is not begun:  # it has run, and nothing tells what was noted before
                 return make()
             key = start, self._origins(operands)
             stretch = step.stretches.get(key)
-            if stretch is not None and count + stretch.length < self._most:
-                return self._noted(stretch)
+            if stretch is not None and self._count + stretch.length < self._most:
+                found: list[Tensor] = self._noted(stretch, ())
+                return found
+            here = self._here()
             found = make()
-            numbers = tuple(leaf for leaf in self._leaves[leaves:] if type(leaf) is Number)
-            if (
-                made is self._made
-                and len(numbers) == len(self._leaves) - leaves
-                and all(tensor._promise is self and tensor._place >= count for tensor in found)
-            ):
-                results = tuple((tensor._place, tensor.type) for tensor in found)
-                step.stretches[key] = Stretch(self._at, len(made) - count, numbers, results)
+            step.stretches[key] = self._stretch(here, (), found, None)
             return found
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the function returns; it is not called where it is known to note the steps that it noted before.
+
+        Args:
+            function: one that applies ops to its arguments, and depends on nothing else.
+        """
+        with self._lock:
+            key: list[Any] = [function]
+            tensors: list[Tensor] = []
+            if not self._describe(args, key, tensors):
+                return function(*args, **kwargs)
+            if kwargs:
+                key += kwargs
+                if not self._describe(tuple(kwargs.values()), key, tensors):
+                    return function(*args, **kwargs)
+            stretches, known = self._at.stretches, tuple(key)
+            stretch = stretches.get(known)
+            if stretch is None and known not in stretches and len(stretches) < MOST_STRETCHES:
+                return self._learn(known, function, args, kwargs, tensors)
+            if stretch is None or self._count + stretch.length >= self._most or self._conflicts(stretch, tensors):
+                return function(*args, **kwargs)
+            return self._noted(stretch, tensors)
+
+    def _describe(self, values: Sequence[Any], key: list[Any], tensors: list[Tensor]) -> bool:
+        """Extends a key by what tells arguments from others, and the list of the tensors among them.
+
+        A tensor is the number of the step that made it, or ~k if it is leaf k. Of one that no step has read all that
+        matters is the type, and which of them are one.
+
+        Returns:
+            Whether they are tensors, numbers and the like, and nothing else.
+        """
+        for value in values:
+            kind = type(value)
+            if kind in _TENSORS:
+                number = self._origin(value)
+                if number is not None:
+                    key.append(number)
+                elif value._node is not None:
+                    return False  # the op that reads the stand-in says so
+                else:
+                    key += (kind, value.type, next(k for k, t in enumerate((*tensors, value)) if t is value))
+                tensors.append(value)
+            elif kind in _PLAIN:
+                key += (kind, value)
+            elif kind is float:
+                key += (kind, value or repr(value))  # 0.0 and -0.0 are equal
+            elif kind is tuple or kind is list:
+                key += (kind, len(value))
+                if not self._describe(value, key, tensors):
+                    return False
+            elif kind is slice:
+                key.append(kind)
+                if not self._describe((value.start, value.stop, value.step), key, tensors):
+                    return False
+            else:
+                return False
+        return True
+
+    def _learn(
+        self, key: Hashable, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+        tensors: list[Tensor],
+    ) -> Any:
+        """Calls a function, and keeps the steps that it notes."""
+        step, here = self._at, self._here()
+        with Tape() as tape:
+            value = function(*args, **kwargs)
+        stretch = step.stretches[key] = self._stretch(here, tensors, value, tape)
+        _forest.steps += 1 if stretch is None else len(stretch.entries)
+        return value
+
+    def _here(self) -> tuple[object, int, int, int]:
+        return self._made, self._count, len(self._leaves), self.looked
+
+    def _stretch(
+        self, begun: tuple[object, int, int, int], operands: Sequence[Tensor], value: Any, tape: Tape | None
+    ) -> Stretch | None:
+        """The steps since the beginning; None if they depend on more than the steps before it and the operands.
+
+        Args:
+            value: what they make.
+            tape: what noted them.
+        """
+        made, count, leaves, looked = begun
+        if made is not self._made or looked != self.looked:
+            return None  # a value was asked for
+        brought = self._leaves[leaves:]
+        names = {id(tensor): ~k for k, tensor in reversed([*enumerate(operands)])}
+        numbers = tuple(leaf for leaf in brought if type(leaf) is Number and id(leaf) not in names)
+        names.update((id(number), ~k) for k, number in enumerate(numbers, len(operands)))
+        types: dict[int, TensorType] = {}
+
+        def name(tensor: Tensor) -> int:
+            if tensor._promise is not self or tensor._place < count:
+                return names[id(tensor)]
+            types[tensor._place] = tensor.type
+            return tensor._place
+
+        def taped(entry: Entry) -> Taped:
+            return entry.op, tuple(map(name, entry.operands)), entry.attrs, name(entry.result)
+
+        def form(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return name(value)
+            if value is None:
+                return None
+            if type(value) not in (tuple, list):
+                raise KeyError(value)
+            return type(value), *map(form, value)
+
+        try:
+            writes: dict[int, tuple[int, int, int]] = {}
+            step = self._at
+            for _ in range(self._count - count):
+                if step.op is None:
+                    leaf, number = step.operands
+                    target = name(self._leaves[~leaf])
+                    writes.setdefault(target, (target, leaf, number))  # the last one comes first
+                assert step.before is not None
+                step = step.before
+            return Stretch(
+                self._at, self._count - count, numbers, tuple(map(name, brought)), form(value), types,
+                tuple(writes.values()), tuple({name(t) for t in operands if tape is not None and tape.reads(t)}),
+                [] if tape is None else [*map(taped, tape.entries)], [] if tape is None else [*map(taped, tape.before)],
+            )  # fmt: skip
+        except KeyError:  # a tensor from elsewhere, or a value that is none
+            return None
 
     def _origins(self, tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
         """For each tensor the number of the step that made it, or ~k if it is leaf k.
@@ -364,19 +517,56 @@ class Piece:
         leaf = self._written.get(id(tensor))
         return self._known.get(id(tensor)) if leaf is None else leaf
 
-    def _noted(self, stretch: Stretch) -> list[Tensor]:
-        """The results of steps that are noted at once."""
-        for number in stretch.numbers:
-            self._known[id(number)] = ~len(self._leaves)
-            self._leaves.append(number)
+    def _conflicts(self, stretch: Stretch, operands: Sequence[Tensor]) -> bool:
+        """Whether a tape would have to keep a value that is written, which only `assign` sees to."""
+        return any(tape.reads(operands[~name]) for name, _, _ in stretch.writes for tape in state.tapes)
+
+    def _noted(self, stretch: Stretch, operands: Sequence[Tensor]) -> Any:
+        """What steps make that are noted at once."""
+        known, leaves, given = self._known, self._leaves, (*operands, *stretch.numbers)
+        for name in stretch.leaves:
+            known[id(given[~name])] = ~len(leaves)
+            leaves.append(given[~name])
+        for name, leaf, number in stretch.writes:
+            target = id(given[~name])
+            self._written[target], known[target] = leaf, number
         self._at = stretch.last
-        self._made += [_nobody] * stretch.length
-        tensors: dict[int, Tensor] = {}
-        for place, type_ in stretch.results:
-            if place not in tensors:
-                tensors[place] = Tensor.promised(type_, self, place)
-                self._made[place] = weakref.ref(tensors[place])
-        return [tensors[place] for place, _ in stretch.results]
+        self._count += stretch.length
+        if stretch.entries:
+            for tape in state.tapes:
+                known_tape = self._tapes.get(id(tape))
+                if known_tape is None or known_tape() is not tape:
+                    self._tapes[id(tape)] = weakref.ref(tape)
+                tape.recall(_Recalled(self, stretch, given), [given[~name] for name in stretch.reads])
+        return self._value(stretch, stretch.value, given)
+
+    def _value(self, stretch: Stretch, form: Any, given: Sequence[Tensor]) -> Any:
+        if form is None:
+            return None
+        if type(form) is not int:
+            return form[0]([self._value(stretch, item, given) for item in form[1:]])
+        return given[~form] if form < 0 else self._result(form, stretch.types[form])
+
+    def _result(self, number: int, type_: TensorType) -> Tensor:
+        """What a step that was noted makes."""
+        found = self._made.get(number)
+        tensor = found() if found is not None else None
+        if tensor is None:
+            tensor = Tensor.promised(type_, self, number)
+            self._made[number] = weakref.ref(tensor)
+        return tensor
+
+    def entries(self, stretch: Stretch, given: Sequence[Tensor]) -> tuple[list[Entry], list[Entry]]:
+        """What a tape notes of steps that were noted at once."""
+
+        def tensor(name: int) -> Tensor:
+            return given[~name] if name < 0 else self._result(name, stretch.types[name])
+
+        def entry(taped: Taped) -> Entry:
+            op, names, attrs, result = taped
+            return Entry(op, tuple(map(tensor, names)), attrs, tensor(result))
+
+        return [*map(entry, stretch.entries)], [*map(entry, stretch.before)]
 
     def value_of(self, parameter: Parameter) -> Tensor:
         """What the Parameter holds now, whatever is written to it later."""
@@ -393,7 +583,7 @@ class Piece:
             key += (leaf, number)
             step = self._at.after.get(tuple(key))
             self._at = step or self._new(key, None, (leaf, number), {}, NOTHING)
-            self._made.append(_nobody)
+            self._count += 1
             self._written[id(target)], self._known[id(target)] = leaf, number
 
     def _number(self, tensor: Tensor) -> int:
@@ -430,9 +620,12 @@ class Piece:
             IndexError: an index read from data is out of range. Parameters are as before.
         """
         with self._lock:
-            if not self._made:
+            if not self._count:
                 return
-            alive = {number: tensor for number, ref in enumerate(self._made) if (tensor := ref()) is not None}
+            for known_tape in self._tapes.values():
+                if (tape := known_tape()) is not None:
+                    tape.recall_all()  # it needs the values
+            alive = {number: tensor for number in sorted(self._made) if (tensor := self._made[number]()) is not None}
             last, leaves, results = self._at, self._leaves, tuple(alive)
             idle = not alive and not self._written
             self._clear()
@@ -455,8 +648,24 @@ class Piece:
                 tensor.keep(value)
 
 
-def _nobody() -> None:
-    """Stands for a reference to a tensor where a step makes none."""
+class _Recalled:
+    """What a tape has noted of a stretch; entries are made when it is asked for them."""
+
+    __slots__ = ("_given", "_made", "_piece", "_stretch")
+
+    def __init__(self, piece: Piece, stretch: Stretch, given: Sequence[Tensor]) -> None:
+        self._piece, self._stretch, self._given = piece, stretch, given
+        self._made: tuple[list[Entry], list[Entry]] | None = None
+
+    def recall(self) -> tuple[list[Entry], list[Entry]]:
+        with self._piece._lock:  # another thread may ask
+            if self._made is None:
+                self._made = self._piece.entries(self._stretch, self._given)
+            return self._made
+
+    @property
+    def assigns(self) -> bool:
+        return bool(self._stretch.before)
 
 
 class _Failed:
@@ -487,13 +696,28 @@ class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):
 
 
 def as_one_piece(function: Function) -> Function:
-    """A function of several ops that, called by itself in eager mode, runs in one piece."""
+    """A function of several ops, and of nothing else, that called by itself in eager mode runs in one piece."""
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
-        if state.trace is not None or state.piece is not None:
+        if state.trace is not None:
             return function(*args, **kwargs)
+        if state.piece is not None:
+            return state.piece.call(function, args, kwargs)
         with in_one_piece(function):
+            return function(*args, **kwargs) if state.piece is None else state.piece.call(function, args, kwargs)
+
+    return called  # type: ignore[return-value]  # of the same signature
+
+
+def of_ops(function: Function) -> Function:
+    """A function of several ops, and of nothing else: where it noted them before it is not called again."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        piece = state.piece
+        if piece is None or state.trace is not None:
             return function(*args, **kwargs)
+        return piece.call(function, args, kwargs)
 
     return called  # type: ignore[return-value]  # of the same signature

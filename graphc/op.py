@@ -50,6 +50,7 @@ class Op:
         exact: NumPy's result is defined to the bit (data movement, IEEE arithmetic), so eager mode runs `meaning`;
             elsewhere the op's own compiled kernel runs.
         coerce: makes the operands of a call agree (promotion, broadcasting) before `infer` sees them.
+        broadcasts: whether that may take other ops.
         vjp: `(ct, result, *operands, **attrs)` to one cotangent per operand: a Tensor, None where there is none, or a
             function of no arguments that makes one (for what is costly and perhaps not needed): a `Later` where the
             sum of several is better made at once.
@@ -75,6 +76,7 @@ class Op:
         self.kernel: str | None = None
         self.places: Callable[..., Places] | None = None
         self.defaults = dict(getattr(meaning, "__kwdefaults__", None) or {})  # a ufunc has none
+        self.broadcasts = coerce is not None and "elementwise" in traits
         self.__doc__ = meaning.__doc__
         self.__name__ = name
 

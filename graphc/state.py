@@ -21,7 +21,7 @@ class _State(threading.local):
         call: the call of a gradient function that has returned tensors without computing them yet.
         piece: what notes ops in eager mode, to run them together.
         tapes: the tapes that listen.
-        scopes: the paths of the Cells being called, outermost first.
+        scopes: the names of the Cells being called, outermost first.
         place: where the op that runs now was asked for, if that is not where the program is.
     """
 

@@ -225,6 +225,9 @@ class Tensor:
 
     def numpy_view(self) -> np.ndarray:
         """The array itself, not a copy: for graphc's own code, which does not write to it."""
+        piece = state.piece
+        if piece is not None:
+            piece.looked += 1
         if self._array is None:
             if self._node is not None:
                 raise TracedValueError(
@@ -336,7 +339,11 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         from graphc.ops.indexing import getitem
 
-        return getitem(self, index)
+        piece = state.piece
+        if piece is None or state.trace is not None:
+            return getitem(self, index)
+        found: Tensor = piece.call(getitem, (self, index), {})
+        return found
 
     def __setitem__(self, index: Any, value: Any) -> None:
         from graphc.ops.indexing import setitem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import threading
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 import graphc as ms
 from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, eager, nn, ops
 from graphc.dispatch import apply
-from graphc.eager import in_one_piece
+from graphc.eager import MOST_STRETCHES, in_one_piece, of_ops
 from graphc.op import TABLE
 from graphc.ops.elementwise import stop_gradient
 from graphc.state import state
@@ -517,6 +518,369 @@ def test_a_value_asked_for_between_function_and_derivative():
     for _ in range(3):
         assert grad(Tensor([2.0])).tolist() == [4.0]
         assert grad(Tensor([0.5])).tolist() == [3.0]
+
+
+# Functions of ops, which are not called where they noted the same before
+
+
+class Counted:
+    """A function of ops that counts its calls."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.calls = 0
+
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            self.calls += 1
+            return function(*args, **kwargs)
+
+        self._learned = of_ops(counting)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._learned(*args, **kwargs)
+
+
+def one_by_one(function: Callable[..., Any], *args: Any) -> Any:
+    ms.set_context(pynative_synchronize=True)
+    try:
+        return function(*args)
+    finally:
+        ms.set_context(pynative_synchronize=False)
+
+
+@pytest.fixture(autouse=True)
+def in_pieces() -> Any:
+    yield
+    ms.set_context(pynative_synchronize=False)
+
+
+def test_a_function_of_ops_is_called_once_for_each_place():
+    f = Counted(lambda x, y: (x * 2.0 + y, x))
+
+    def twice(x: Tensor) -> Tensor:
+        a, same_x = f(x, x)
+        assert same_x is x
+        b, _ = f(a, x)
+        return b
+
+    for k in range(4):
+        assert together(twice, Tensor([1.0 + k])).tolist() == [7.0 * (1 + k)]
+    assert f.calls == 2
+    assert together(twice, rows(3)).shape == (3,)
+    assert f.calls == 4
+
+
+def test_a_function_of_ops_beside_python_that_changes():
+    f, seen = Counted(lambda x, scale: ops.tanh(x * scale) + 1.0), []
+
+    def g(x: Tensor, flag: bool) -> Tensor:
+        seen.append(flag)
+        y = f(x, 2.0)
+        if flag:
+            y = f(y, 3.0)
+        return f(y, 2.0) if float(y.sum()) > 0 else y
+
+    for k in range(12):
+        x, flag = rows(3, seed=k % 3), k % 2 == 0
+        found = together(g, x, flag)
+        assert same(found, one_by_one(g, x, flag))
+    assert seen == [k // 2 % 2 == 0 for k in range(24)]
+    assert f.calls < 60
+
+
+def test_arguments_that_are_equal_but_not_alike():
+    def f(x: Tensor, *args: Any, axis: Any = None) -> Tensor:
+        value = args[0] if args else axis
+        if isinstance(value, (tuple, list)):
+            return x + float(type(value) is list)
+        code = {bool: 10.0, int: 20.0, float: 30.0, str: 40.0}[type(value)] + (100.0 if args else 200.0)
+        return x * code + math.copysign(1.0, value if isinstance(value, float) else 1.0)
+
+    f = of_ops(f)
+    x = Tensor([1.0])
+    cases = [((v,), {}) for v in (1, True, 1.0, 0.0, -0.0, (1,), [1])] + [((), {"axis": v}) for v in (1, True, -0.0)]
+    cases += [(("axis", 1), {}), (("axis",), {"axis": 1}), (((1, 2), 3), {}), (((1,), 2, 3), {})]
+    for _ in range(3):
+        for args, kwargs in cases:
+            assert same(together(lambda a=args, k=kwargs: f(x, *a, **k)), f(x, *args, **kwargs))
+
+
+def test_one_tensor_twice_is_not_two_tensors():
+    f = of_ops(lambda x, y: x * y if x is y else x + y)
+    x, y = Tensor([3.0]), Tensor([3.0])
+    for second, wanted in ((x, 9.0), (y, 6.0)) * 3:
+        assert together(lambda second=second: f(x, second)).tolist() == [wanted]
+
+
+def test_a_function_that_looks_at_a_value_is_called_each_time():
+    f = Counted(lambda x, y: x * 2.0 if float(y) > 0 else x * 3.0)
+    for k in range(6):
+        y = Tensor(1.0 if k % 2 else -1.0)
+        assert together(lambda y=y: f(Tensor([1.0]), y) + 0.0).tolist() == [2.0 if k % 2 else 3.0]
+        assert together(lambda y=y: f(Tensor([1.0]), y * 1.0)).tolist() == [2.0 if k % 2 else 3.0]
+    assert f.calls == 12
+
+
+def test_a_function_that_reads_another_tensor_is_called_each_time():
+    other = [Tensor([1.0])]
+    f = Counted(lambda x: x + other[0])
+    for k in range(4):
+        other[0] = Tensor([float(k)])
+        assert together(f, Tensor([1.0])).tolist() == [1.0 + k]
+    assert f.calls == 4
+
+
+def test_numbers_that_change_are_not_kept_without_end():
+    def f(x: Tensor, k: int) -> Tensor:
+        return x * float(k) + 1.0
+
+    pieces = compiled()
+    for k in range(5 * MOST_STRETCHES):
+        assert together(f, Tensor([2.0]), k).tolist() == [2.0 * k + 1.0]
+    assert compiled() <= pieces + 2
+    (root,) = [root for root in eager._forest.roots.values() if root.name == "f" and root.stretches][-1:]
+    assert len(root.stretches) == MOST_STRETCHES
+
+
+def test_an_error_in_a_function_of_ops_is_raised_each_time_at_its_line():
+    def f(x: Tensor, y: Tensor) -> Tensor:
+        z = ops.softmax(x)
+        return ops.dense(z, y)
+
+    x, right, wrong = rows(2, 3), rows(4, 3), rows(4, 5)
+    for _ in range(3):
+        assert together(f, x, right).shape == (2, 4)
+        with pytest.raises(ValueError, match="dense") as caught:
+            together(f, x, wrong)
+        assert line_of(f, "return ops.dense") in str(caught.value)
+
+
+def test_an_index_out_of_range_in_a_function_of_ops():
+    p = Parameter(np.zeros(1, np.float32), "p")
+
+    def f(labels: Tensor) -> Tensor:
+        ops.assign(p, p + 1.0)
+        return ops.cross_entropy(rows(2, 3), labels)
+
+    for k in range(3):
+        together(f, Tensor(np.array([0, 2])))
+        with pytest.raises(IndexError):
+            together(f, Tensor(np.array([0, 7])))
+        assert p.item() == k + 1
+
+
+def test_derivatives_of_functions_of_ops():
+    w = Parameter(rows(3, seed=5), "w")
+    f = Counted(lambda x, w: ops.tanh(x * w) * ops.softmax(x + 0.5 * w))
+
+    def loss(x: Tensor) -> Tensor:
+        return (f(f(x, w), w) * w).sum()
+
+    grad = ms.grad(loss, 0, [w])
+    second = ms.grad(lambda x: ms.grad(loss)(x).sum(), 0, [w])
+    for gradient in (grad, second):
+        for k in range(4):
+            x = rows(3, seed=k)
+            by_x, (by_w,) = gradient(x)
+            of_x, (of_w,) = one_by_one(gradient, x)
+            assert same(by_x, of_x) and same(by_w, of_w)
+            w.set_data(w * 0.9)
+
+
+def test_a_value_asked_for_after_a_function_of_ops_and_before_its_derivative():
+    f = of_ops(lambda x: ops.tanh(ops.tanh(x) * x) * 3.0)
+
+    def g(x: Tensor) -> Tensor:
+        y = f(x)
+        if float(y.sum()) > 0.0:
+            y = f(y)
+        thread = threading.Thread(target=y.asnumpy)
+        thread.start()
+        thread.join()
+        return f(y).sum()
+
+    grad = ms.grad(g)
+    for k in range(9):
+        x = rows(4, seed=k % 3)
+        assert same(grad(x), one_by_one(grad, x))
+
+
+def test_parameters_that_functions_of_ops_assign_to():
+    w = Parameter(Tensor([1.0]), "w")
+
+    def twice(x: Tensor, w: Parameter) -> Tensor:
+        ops.assign(w, w + x)
+        y = w * 10.0
+        ops.assign(w, w * 3.0)
+        return y
+
+    step = Counted(twice)
+
+    def f(x: Tensor, factor: float) -> tuple[Tensor, ...]:
+        return w * 1.0, step(x, w), w * 1.0, step(x, w), w * factor
+
+    def loss(x: Tensor) -> Tensor:
+        value = (step(x, w) * w).sum()
+        return value * float(value)
+
+    for k in range(5):
+        w.set_data(Tensor([k]))
+        found = [y.item() for y in together(f, Tensor([1.0]), k)]
+        assert found == [k, 10 * k + 10, 3 * k + 3, 30 * k + 40, (9 * k + 12) * k]
+        assert w.item() == 9 * k + 12
+    assert step.calls == 2
+    grad = ms.grad(loss, 0, [w])
+    for k in range(5):
+        found = []
+        for run in (grad, functools.partial(one_by_one, grad)):
+            w.set_data(Tensor([k]))
+            by_x, (by_w,) = run(Tensor([2.0]))
+            found.append((by_x.item(), by_w.item(), w.item()))
+        assert found[0] == found[1]
+
+
+def test_a_function_of_ops_that_only_assigns():
+    def double(w: Parameter, factor: float) -> None:
+        ops.assign(w, w * factor)
+
+    w, step = Parameter(Tensor([1.0]), "w"), Counted(double)
+    for k in range(4):
+        assert together(lambda: [step(w, 2.0), step(w, 3.0)]) == [None, None]
+        assert w.item() == 6.0 ** (k + 1)
+    assert step.calls == 2
+
+
+def test_clipping_called_by_itself_is_noted_at_once():
+    for k in range(3):
+        gradients = [rows(3, seed=k), rows(2, 2, seed=k)]
+        found = ops.clip_by_global_norm(gradients, 0.5)
+        wanted = one_by_one(ops.clip_by_global_norm, gradients, 0.5)
+        assert type(found) is list and all(map(same, found, wanted))
+
+
+LOOKS = pytest.mark.parametrize("look", [False, True])
+"""Whether a value is asked for before the sweep, which then is not that of the time before."""
+
+
+@LOOKS
+def test_a_parameter_assigned_to_after_a_function_of_ops_read_it(look: bool):
+    w = Parameter(Tensor([2.0]), "w")
+    square = Counted(lambda x, w: x * w * w)
+    step = of_ops(lambda w, share: ops.assign(w, w * share))
+
+    def loss(x: Tensor) -> Tensor:
+        step(w, 2.0)
+        y = square(x, w)
+        ops.assign(w, w + 1.0)
+        z = square(y, w)
+        step(w, 0.5)
+        value = (z * w).sum()
+        return value * float(value) if look else value
+
+    grad = ms.grad(loss, 0, [w])
+    for k in range(5):
+        x, begin = Tensor([1.0 + k]), Tensor([2.0 + k])
+        w.set_data(begin)
+        by_x, (by_w,) = grad(x)
+        after = w.item()
+        w.set_data(begin)
+        of_x, (of_w,) = one_by_one(grad, x)
+        assert same(by_x, of_x) and same(by_w, of_w) and after == w.item() == (5.0 + 2 * k) / 2
+
+
+@LOOKS
+def test_items_assigned_to_after_a_function_of_ops(look: bool):
+    f = of_ops(lambda x: ops.tanh(x) * x)
+
+    def loss(x: Tensor) -> Tensor:
+        start = x * 1.0
+        y = f(start)
+        start[1] = 5.0
+        z = f(y * start)
+        value = (z * start).sum()
+        return value * float(value) if look else value
+
+    grad = ms.grad(loss)
+    for k in range(3):
+        x = rows(3, seed=k)
+        assert same(grad(x), one_by_one(grad, x))
+
+
+@LOOKS
+def test_a_normalisation_that_is_called_twice_and_one_whose_averages_were_read(look: bool):
+    norm = nn.BatchNorm1d(3)
+    norm.set_train()
+
+    def loss(x: Tensor, read: bool) -> Tensor:
+        start = (norm.moving_mean * x).sum() if read else 0.0
+        value = (norm(norm(x) * x) * x).sum() + start + (norm.moving_variance * x).sum()
+        return value * float(value) if look else value
+
+    grad = ms.grad(loss)
+
+    def run(read: bool, seed: int) -> list[Tensor]:
+        norm.moving_mean.set_data(Tensor([1.0, 2.0, 3.0]))
+        norm.moving_variance.set_data(Tensor([1.0, 2.0, 3.0]))
+        return [grad(rows(4, 3, seed=seed), read), norm.moving_mean + 0.0, norm.moving_variance + 0.0]
+
+    for k in range(8):
+        for found, wanted in zip(run(k % 2 == 1, k), one_by_one(run, k % 2 == 1, k), strict=True):
+            assert same(found, wanted)
+
+
+class Sequences(nn.Cell):
+    """Recurrent layers with state in Python and random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(3, 4, num_layers=2, dropout=0.5, bidirectional=True)
+        self.gru = nn.GRU(8, 4)
+        self.scale = 1.0
+        self.calls: list[tuple[int, ...]] = []
+
+    def construct(self, x: Tensor, lengths: Any = None) -> Tensor:
+        self.calls.append(x.shape)
+        y, _ = self.lstm(x, None, lengths)
+        _, h = self.gru(y * self.scale)
+        return ops.dropout(h, 0.5, self.training)
+
+
+def test_recurrent_layers_under_all_that_may_change():
+    def run() -> list[np.ndarray]:
+        ms.set_seed(1)
+        net = Sequences()
+        grad = ms.value_and_grad(lambda x, n: (net(x, n) ** 2).sum(), 0, net.trainable_params())
+        found = []
+        for k in range(12):
+            net.set_train(k % 4 < 2)
+            net.scale = 1.0 + k // 6
+            x = rows(4 + k // 3 % 2, 2, 3, seed=k)
+            value, (by_x, by_w) = grad(x, Tensor(np.array([2, 4])) if k % 3 == 0 else None)
+            found += [value.asnumpy(), by_x.asnumpy(), *(g.asnumpy() for g in by_w)]
+            if k == 5:
+                net.gru.weight_hh_l0 = Parameter(net.gru.weight_hh_l0 * 2.0, net.gru.weight_hh_l0.name)
+                grad = ms.value_and_grad(lambda x, n: (net(x, n) ** 2).sum(), 0, net.trainable_params())
+        assert net.calls == [(4 + k // 3 % 2, 2, 3) for k in range(12)]
+        return found
+
+    for a, b in zip(run(), one_by_one(run), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_functions_of_ops_in_two_threads():
+    def work(seed: int) -> None:
+        x, labels = rows(6, 5, seed=seed), Tensor(np.arange(6) % 5)
+        grad = ms.value_and_grad(lambda x: ops.cross_entropy(ops.gelu(x) * 2.0, labels))
+        for _ in range(20):
+            value, by_x = grad(x)
+            results.append((seed, value.item(), by_x.asnumpy().tobytes()))
+
+    results: list[Any] = []
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 80 and len(set(results)) == 4
 
 
 # Errors

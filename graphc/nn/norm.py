@@ -7,6 +7,7 @@ from typing import Any
 from graphc import ops
 from graphc.dispatch import assign, located
 from graphc.dtype import float32
+from graphc.eager import of_ops
 from graphc.initializer import initializer
 from graphc.nn import check
 from graphc.nn.basic import float_dtype
@@ -16,10 +17,24 @@ from graphc.ops.composite import moments, standardize
 from graphc.tensor import Parameter, Tensor
 
 
+@of_ops
+def _move_averages(x: Tensor, moving_mean: Parameter, moving_variance: Parameter, share: float) -> None:
+    """Of an `[N, C, *S]`: the mean over N of each channel's mean and unbiased variance."""
+    mean, variance = moments(x, tuple(range(2, x.ndim)))
+    count = x.size // (x.shape[0] * x.shape[1])
+    _move(moving_mean, ops.mean(mean, 0), share)
+    _move(moving_variance, ops.mean(variance, 0) * (count / max(count - 1, 1)), share)
+
+
 def _move(average: Parameter, now: Tensor, share: float) -> None:
     """average = (1 - share) * average + share * now."""
     now = ops.reshape(ops.stop_gradient(now), average.shape)
     assign(average, average * (1.0 - share) + now * share)
+
+
+@of_ops
+def _layer_norm(x: Tensor, axes: tuple[int, ...], epsilon: float, gamma: Tensor, beta: Tensor) -> Tensor:
+    return standardize(x, axes, epsilon) * gamma + beta
 
 
 class _ChannelNorm(Cell):
@@ -177,10 +192,7 @@ class _InstanceNorm(_ChannelNorm):
     def construct(self, x: Tensor) -> Tensor:
         x = self._checked(x, self.num_features)
         if self.training:
-            mean, variance = moments(x, tuple(range(2, x.ndim)))
-            count = x.size // (x.shape[0] * x.shape[1])
-            _move(self.moving_mean, ops.mean(mean, 0), self.momentum)
-            _move(self.moving_variance, ops.mean(variance, 0) * (count / max(count - 1, 1)), self.momentum)
+            _move_averages(x, self.moving_mean, self.moving_variance, self.momentum)
         return ops.instance_norm(x, self.gamma, self.beta, self.eps)
 
     def extend_repr(self) -> str:
@@ -297,8 +309,8 @@ class LayerNorm(Cell):
                     f"axis {self.begin_params_axis} on, but got {x.type}."
                 )
             )
-        y = standardize(x, tuple(range(self.begin_norm_axis % x.ndim, x.ndim)), self.epsilon)
-        return y * self.gamma + self.beta
+        axes = tuple(range(self.begin_norm_axis % x.ndim, x.ndim))
+        return _layer_norm(x, axes, self.epsilon, self.gamma, self.beta)
 
     def extend_repr(self) -> str:
         return (

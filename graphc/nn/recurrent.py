@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from graphc import ops
 from graphc.dispatch import located
 from graphc.dtype import float32
+from graphc.eager import of_ops
 from graphc.initializer import Uniform, initializer
 from graphc.nn import check
 from graphc.nn.basic import float_dtype
@@ -42,6 +43,8 @@ def _lstm_step(nonlinearity: str, from_x: Tensor, from_h: Tensor, state: State) 
     return ops.sigmoid(leave) * ops.tanh(c), c
 
 
+_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
 _STEPS = {"RNN": (1, 1, _rnn_step), "GRU": (3, 1, _gru_step), "LSTM": (4, 2, _lstm_step)}
 """The gates, the tensors of the state, and one step of each kind."""
 
@@ -55,6 +58,27 @@ def _as_state(where: str, hx: Any, count: int, shape: tuple[int, ...], x: Tensor
         got = ", ".join(str(s.type) if isinstance(s, Tensor) else type(s).__name__ for s in state)
         raise ValueError(f"For '{where}', the 'hx' must be {count} Tensor(s) of shape {shape}, but got {got}.")
     return state
+
+
+@of_ops
+def _run_layer(
+    kind: str, nonlinearity: str, x: Tensor, state: State, weights: tuple[Tensor | None, ...], backwards: bool,
+    alive: list[Tensor] | None,
+) -> tuple[Tensor, State]:
+    """The outputs `[T, N, H]` and the final state of one layer in one direction."""
+    weight_ih, weight_hh, bias_ih, bias_hh = weights
+    from_x = ops.dense(x, weight_ih, bias_ih)  # all time steps at once
+    step = _STEPS[kind][2]
+    outputs: list[Tensor] = []
+    for t in reversed(range(x.shape[0])) if backwards else range(x.shape[0]):
+        new = step(nonlinearity, from_x[t], ops.dense(state[0], weight_hh, bias_hh), state)
+        if alive is None:
+            outputs.append(new[0])
+            state = new
+        else:
+            outputs.append(ops.where(alive[t], new[0], 0.0))
+            state = tuple(ops.where(alive[t], n, s) for n, s in zip(new, state, strict=True))
+    return ops.stack(outputs[::-1] if backwards else outputs), state
 
 
 class _RecurrentCell(Cell):
@@ -178,31 +202,13 @@ class _Recurrent(Cell):
             sides = []
             for suffix in directions:
                 state = tuple(s[len(finals)] for s in begin)
-                outputs, final = self._run_layer(x, state, f"_l{layer}{suffix}", suffix != "", alive)
+                weights = tuple(getattr(self, f"{name}_l{layer}{suffix}", None) for name in _WEIGHTS)
+                outputs, final = _run_layer(self.kind, self.nonlinearity, x, state, weights, suffix != "", alive)
                 sides.append(outputs)
                 finals.append(final)
             x = ops.concat(sides, -1) if len(sides) > 1 else sides[0]
         state = tuple(ops.stack([final[i] for final in finals]) for i in range(count))
         return ops.transpose(x, (1, 0, 2)) if self.batch_first else x, state if count > 1 else state[0]
-
-    def _run_layer(
-        self, x: Tensor, state: State, suffix: str, backwards: bool, alive: list[Tensor] | None
-    ) -> tuple[Tensor, State]:
-        """The outputs `[T, N, H]` and the final state of one layer in one direction."""
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        weight_ih, weight_hh, bias_ih, bias_hh = (getattr(self, name + suffix, None) for name in names)
-        from_x = ops.dense(x, weight_ih, bias_ih)  # all time steps at once
-        step = _STEPS[self.kind][2]
-        outputs: list[Tensor] = []
-        for t in reversed(range(x.shape[0])) if backwards else range(x.shape[0]):
-            new = step(self.nonlinearity, from_x[t], ops.dense(state[0], weight_hh, bias_hh), state)
-            if alive is None:
-                outputs.append(new[0])
-                state = new
-            else:
-                outputs.append(ops.where(alive[t], new[0], 0.0))
-                state = tuple(ops.where(alive[t], n, s) for n, s in zip(new, state, strict=True))
-        return ops.stack(outputs[::-1] if backwards else outputs), state
 
 
 class RNN(_Recurrent):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from graphc.eager import as_one_piece
+from graphc.eager import as_one_piece, of_ops
 from graphc.gradients import GradOperation as GradOperation
 from graphc.gradients import grad as grad
 from graphc.gradients import jacrev as jacrev
@@ -20,9 +20,15 @@ from graphc.gradients import value_and_grad as value_and_grad
 from graphc.gradients import vjp as vjp
 from graphc.ops import boxes as _boxes
 from graphc.ops import composite as _composite
+from graphc.ops import conv as _conv
 from graphc.ops import ctc as _ctc
+from graphc.ops import gather as _gather
+from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
+from graphc.ops import pool as _pool
+from graphc.ops import reduce as _reduce
+from graphc.ops import shape as _shape
 from graphc.ops.arrays import *
 from graphc.ops.boxes import *
 from graphc.ops.composite import *
@@ -45,8 +51,12 @@ from graphc.ops.resize import *
 from graphc.ops.scan import *
 from graphc.ops.shape import *
 
-for _name in (*_composite.__all__, *_loss.__all__, *_boxes.__all__, *_ctc.__all__):
+for _name in (
+    *_composite.__all__, *_loss.__all__, *_boxes.__all__, *_ctc.__all__, "clip_by_global_norm", "clip_by_norm",
+):  # fmt: skip
     globals()[_name] = as_one_piece(globals()[_name])
+for _name in (*_conv.__all__, *_gather.__all__, *_linalg.__all__, *_pool.__all__, *_reduce.__all__, *_shape.__all__):
+    globals()[_name] = of_ops(globals()[_name])
 
 operations = functional = composite = sys.modules[__name__]  # MindSpore's older names of parts of this module
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from graphc.dispatch import located
 from graphc.dtype import DType, bool_, float32, float64, int32, int64, uint8
+from graphc.eager import of_ops
 from graphc.ops import creation, functions, reduce
 from graphc.ops.coerce import as_dtype, cast
 from graphc.ops.elementwise import pow as power
@@ -350,14 +351,18 @@ _OWN: dict[str, Any] = {
 }  # fmt: skip
 
 
+_SEVERAL = ("sum", "mean", "prod", "any", "all", "var", "std", "max", "min")
+
+
 def attach() -> None:
     """Gives Tensor its methods."""
     for home, names in _AS_FUNCTIONS.items():
         module = import_module(f"graphc.ops.{home}")
         for name in names.split():
-            setattr(Tensor, name, getattr(module, name))
+            method = getattr(module, name)
+            setattr(Tensor, name, method if home == "functions" else of_ops(method))
     for name, method in _OWN.items():
-        setattr(Tensor, name, method)
+        setattr(Tensor, name, of_ops(method) if name in _SEVERAL else method)
 
 
 attach()

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphc.dispatch import located
 from graphc.dtype import DType, dtype_of, float32, int32, int64
+from graphc.eager import of_ops
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
@@ -40,7 +41,7 @@ from graphc.ops.scan import argsort_, cumsum_, topk
 from graphc.ops.shape import as_ints, axis_of, expand_dims, reshape
 from graphc.random import advance, stream
 from graphc.random_bits import philox4x32_numpy
-from graphc.tensor import Tensor
+from graphc.tensor import Parameter, Tensor
 
 __all__ = [
     "bernoulli", "dropout", "dropout1d", "dropout2d", "dropout3d", "gumbel_softmax", "laplace", "multinomial",
@@ -357,7 +358,13 @@ def _drop(name: str, input: Any, p: float, training: bool, seed: int | None, mas
         return x
     if p == 1:
         return full_like(x, 0)
-    bits = _draw_bits(mask_shape(x.shape), seed)
+    return _dropped(x, p, stream(seed), mask_shape(x.shape))
+
+
+@of_ops
+def _dropped(x: Tensor, p: float, state: Parameter, mask_shape: Ints) -> Tensor:
+    bits = random_bits(state, shape=mask_shape)
+    advance(state)
     keep = broadcast(greater_equal(bits, round(p * SPAN)), x.shape)
     return select(keep, x * (1 / (1 - p)), 0)
 
