@@ -133,25 +133,33 @@ def _computed_once(
     loops = [index[axis] for axis in layout.axes]
     found: set[tuple[Ix, ...]] = set()
     seen: dict[tuple[Node, tuple[Ix, ...]], Value] = {}
+    depth, too_deep = 0, False
 
     def inside(member: Node) -> bool:
         return member not in stored and groups.get(member) == groups[node]
 
     def value(member: Node, index: Sequence[IxLike]) -> Value:
+        nonlocal depth, too_deep
         at = tuple(Ix.of(i) for i in index)
         if member is node:
             found.add(at)
         elif (member, at) in seen:
             return seen[member, at]
+        elif depth >= DEEPEST:
+            too_deep = True
         elif member is root or (member.op not in LEAVES and (is_free(member) or inside(member))):
             readers = (Reader(o.shape, o.dtype, partial(value, o)) for o in member.operands)
             lower = TABLE[member.op].lower
             assert lower is not None, f"op {member.op} has no lowering"
+            depth += 1
             seen[member, at] = lower(b, list(at), *readers, **member.attrs)
+            depth -= 1
             return seen[member, at]
         return b.given(f"{id(member)}{at}", member.dtype, frozenset().union(*(i.variables for i in at)))
 
     value(root, [Ix.of(v) for v in index])
+    if too_deep:
+        return False
     if "reduction" in TABLE[node.op].traits and any(not i.variables <= {*loops} for at in found for i in at):
         return False  # one reduction within another would run along two variables at once
     return sum(_iterations(loops, at) for at in found) <= MOST_WORK * prod(node.shape)

@@ -238,3 +238,13 @@ def test_a_training_step_has_a_schedule_that_runs(batch: int) -> None:
     schedule = scheduled(training_step(batch))
     check_schedule(schedule)
     assert len(schedule.groups) < len(schedule.graph.nodes) / 4
+
+
+def test_a_long_chain_before_a_sum() -> None:
+    """Longer than Python's stack is deep: it is cut, and each part is computed once."""
+    lines = ["%0: f32[4,6] = add(%x, %x)"]
+    lines += [f"%{n}: f32[4,6] = add(%{n - 1}, %{n - 1})" for n in range(1, 1200)]
+    lines += ["%1200: f32[] = sum(%1199, run=(0, 2))", "return %1200"]
+    schedule = fuse(graph_of("graph f(%x: f32[4,6]) {\n" + "\n".join(f"  {line}" for line in lines) + "\n}"), {})
+    check_schedule(schedule)
+    assert sum(len(g.nodes) for g in schedule.groups) == 1201
