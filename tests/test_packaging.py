@@ -149,7 +149,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("compiler",),
     ("drawing",),
-    ("amp", "experimental", "nn", "numpy", "serialization"),
+    ("amp", "experimental", "nn", "numpy", "serialization", "vmap"),
     ("train",),
     ("",),  # graphc/__init__.py, which offers all of the above
     ("models", "vision"),
