@@ -23,6 +23,7 @@ from graphc.ops import composite as _composite
 from graphc.ops import ctc as _ctc
 from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
+from graphc.ops import segments as _segments
 from graphc.ops.arrays import *
 from graphc.ops.boxes import *
 from graphc.ops.composite import *
@@ -43,9 +44,10 @@ from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.resize import *
 from graphc.ops.scan import *
+from graphc.ops.segments import *
 from graphc.ops.shape import *
 
-for _name in (*_composite.__all__, *_loss.__all__, *_boxes.__all__, *_ctc.__all__):
+for _name in (*_composite.__all__, *_loss.__all__, *_boxes.__all__, *_ctc.__all__, *_segments.__all__):
     globals()[_name] = as_one_piece(globals()[_name])
 
 operations = functional = composite = sys.modules[__name__]  # MindSpore's older names of parts of this module

@@ -99,7 +99,8 @@ _PLAIN = {
     "Sinh": "sinh", "Size": "size", "Slice": "slice", "Softplus": "softplus", "Softsign": "softsign", "Sqrt": "sqrt",
     "Square": "square", "Sub": "sub", "Tan": "tan", "Tanh": "tanh", "TensorAdd": "add",
     "TensorScatterAdd": "tensor_scatter_add", "TensorScatterUpdate": "tensor_scatter_update", "Tile": "tile",
-    "Trace": "trace", "Transpose": "transpose", "Unique": "unique", "UnsortedSegmentSum": "unsorted_segment_sum",
+    "Trace": "trace", "Transpose": "transpose", "Unique": "unique", "UnsortedSegmentMax": "unsorted_segment_max",
+    "UnsortedSegmentMin": "unsorted_segment_min", "UnsortedSegmentSum": "unsorted_segment_sum",
     "Xlogy": "xlogy", "Zeros": "zeros", "ZerosLike": "zeros_like",
 }  # fmt: skip
 
