@@ -40,6 +40,7 @@ from graphc.serialization import load_checkpoint, load_param_into_net, save_chec
 from graphc.tensor import Parameter, ParameterTuple, Tensor, from_numpy, is_tensor, tensor
 from graphc.train.model import Model
 from graphc.train.sink import data_sink
+from graphc.vmap import vmap
 
 if TYPE_CHECKING:
     from graphc.ir import TensorType
@@ -99,6 +100,7 @@ __all__ = [
     "uint8",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
 
 

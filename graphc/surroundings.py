@@ -63,7 +63,7 @@ class Surroundings:
     def note_object(self, value: Any, names: frozenset[str]) -> None:
         """Notes those of the attributes of an object of the program's own that are among `names`."""
         if _is_own_object(value):
-            for name, held in vars(value).items():
+            for name, held in list(vars(value).items()):
                 if name in names:
                     self._note(vars(value), name, held, frozenset())
 

@@ -151,7 +151,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("compiler", "programs"),
     ("drawing",),
-    ("amp", "experimental", "nn", "numpy", "serialization"),
+    ("amp", "experimental", "nn", "numpy", "serialization", "vmap"),
     ("train",),
     ("",),  # graphc/__init__.py, which offers all of the above
     ("models", "vision"),

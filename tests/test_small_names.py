@@ -46,9 +46,6 @@ def test_older_names_and_settings_of_one_device() -> None:
     assert graphc.get_context("max_call_depth") == 2000
     graphc.set_recursion_limit(1000)
     x = Tensor([1.0, 2.0])
-    assert ops.AllReduce(ops.ReduceOp.MAX)(x) is x and ops.AllGather()(x) is x
-    with pytest.raises(ValueError, match="AllReduce: op must be"):
-        ops.AllReduce("mean")(x)
     assert nn.DistributedGradReducer([])((x,)) == (x,)
     nn.Dense(2, 2).recompute()
     parameter = Parameter(x, "p", layerwise_parallel=False, parallel_optimizer=False)

@@ -28,6 +28,7 @@ from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
 from graphc.ops import pool as _pool
 from graphc.ops import reduce as _reduce
+from graphc.ops import segments as _segments
 from graphc.ops import shape as _shape
 from graphc.ops.arrays import *
 from graphc.ops.boxes import *
@@ -44,15 +45,16 @@ from graphc.ops.loss import *
 from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
 from graphc.ops.primitives import Primitive as Primitive
-from graphc.ops.primitives import ReduceOp as ReduceOp
 from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.resize import *
 from graphc.ops.scan import *
+from graphc.ops.segments import *
 from graphc.ops.shape import *
 
 for _name in (
-    *_composite.__all__, *_loss.__all__, *_boxes.__all__, *_ctc.__all__, "clip_by_global_norm", "clip_by_norm",
+    *_composite.__all__, *_loss.__all__, *_boxes.__all__, *_ctc.__all__, *_segments.__all__,
+    "clip_by_global_norm", "clip_by_norm",
 ):  # fmt: skip
     globals()[_name] = as_one_piece(globals()[_name])
 for _name in (*_conv.__all__, *_gather.__all__, *_linalg.__all__, *_pool.__all__, *_reduce.__all__, *_shape.__all__):

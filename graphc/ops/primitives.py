@@ -99,7 +99,8 @@ _PLAIN = {
     "Sinh": "sinh", "Size": "size", "Slice": "slice", "Softplus": "softplus", "Softsign": "softsign", "Sqrt": "sqrt",
     "Square": "square", "Sub": "sub", "Tan": "tan", "Tanh": "tanh", "TensorAdd": "add",
     "TensorScatterAdd": "tensor_scatter_add", "TensorScatterUpdate": "tensor_scatter_update", "Tile": "tile",
-    "Trace": "trace", "Transpose": "transpose", "Unique": "unique", "UnsortedSegmentSum": "unsorted_segment_sum",
+    "Trace": "trace", "Transpose": "transpose", "Unique": "unique", "UnsortedSegmentMax": "unsorted_segment_max",
+    "UnsortedSegmentMin": "unsorted_segment_min", "UnsortedSegmentSum": "unsorted_segment_sum",
     "Xlogy": "xlogy", "Zeros": "zeros", "ZerosLike": "zeros_like",
 }  # fmt: skip
 
@@ -350,14 +351,6 @@ def _conv3d(self: Any, x: Any, weight: Any) -> Tensor:
     return result
 
 
-def _all_reduce(self: Any, input_x: Any) -> Tensor:
-    """The sum, or another reduction, over all processes: of one it is what it has."""
-    if self.op not in ("sum", "max", "min", "prod"):
-        raise located(ValueError(f"{self.name}: op must be 'sum', 'max', 'min' or 'prod', got {self.op!r}"))
-    return as_tensor(self.name, input_x)
-
-
-_GROUP: dict[str, Any] = {"group": "world_group"}
 _KEEP: dict[str, Any] = {"keep_dims": False}
 _CONV: dict[str, Any] = {
     "out_channel": _REQUIRED, "kernel_size": _REQUIRED, "mode": 1, "pad_mode": "valid", "pad": 0, "stride": 1,
@@ -370,8 +363,6 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "AdaptiveAvgPool2D": (
         {"output_size": _REQUIRED}, lambda p, x: _function("adaptive_avg_pool2d")(x, p.output_size)
     ),
-    "AllGather": (_GROUP, lambda p, input_x: as_tensor(p.name, input_x)),
-    "AllReduce": ({"op": "sum", **_GROUP}, _all_reduce),
     "ArgMaxWithValue": ({"axis": 0, **_KEEP}, _arg_with_value("argmax_with_value")),
     "ArgMinWithValue": ({"axis": 0, **_KEEP}, _arg_with_value("argmin_with_value")),
     "Argmax": ({"axis": -1, "output_type": int32}, _arg("argmax")),
@@ -524,12 +515,6 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "UniformReal": (_SEEDS, lambda p, shape: _function("rand")(*shape, seed=_seed(p.seed, p.seed2))),
     "Unstack": ({"axis": 0, "num": None}, _unstack),
 }  # fmt: skip
-
-
-class ReduceOp:
-    """The names of the reductions of `AllReduce`."""
-
-    SUM, MAX, MIN, PROD = "sum", "max", "min", "prod"
 
 
 PRIMITIVES: dict[str, type[Primitive]] = {
