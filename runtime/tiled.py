@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from graphc.index import Ix, Var
 from graphc.loops import TiledKernel
 from graphc.runtime.contraction import Contraction, Dim, Inside, units
 from graphc.runtime.contraction_emit import emit
-from graphc.runtime.emit import Writer
+from graphc.runtime.emit import begun
 from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Module, Val
 from graphc.runtime.target import Target
@@ -47,25 +49,17 @@ def tiled_units(kernel: TiledKernel, target: Target) -> int:
 
 def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -> None:
     """Writes the kernel as a function of the module, of the same signature as loops have."""
-    builder = module.function(name, [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
-    writer = Writer(builder, kernel)
-    element = ELEMENT[kernel.acc.dtype.short]
-    a, b = (
-        builder.gep(writer.base[operand.data[0]], operand.data[1].const, element) for operand in (kernel.a, kernel.b)
-    )
+    writer = begun(module, name, kernel)
+    builder, scope = writer.b, writer.scope
+    a, b = (writer.memory.address(operand.data[0], Ix.of(operand.data[1].const)) for operand in (kernel.a, kernel.b))
 
     def finish(into: Builder, coords: dict[str, tuple[Val, int]], acc: Val, active: int) -> None:
         at = {var: into.add(*coords[var.name]) for var in kernel.loops}
-        with writer.scope():
-            lanes = kernel.lanes if kernel.lanes in at else None
-            writer.vars = {var: index for var, index in at.items() if var is not lanes}
-            if lanes is None:
-                writer.bind(kernel.acc, acc)
-                writer.store(kernel.stores)
-                return
-            with writer.across(lanes, at[lanes], active, acc.lanes):
-                writer.bind(kernel.acc, acc)
-                writer.store(kernel.stores)
+        lanes = at.pop(kernel.lanes, None)
+        along = nullcontext() if lanes is None else scope.across(kernel.lanes, lanes, active, acc.lanes)
+        with scope.only(at), along:
+            scope.keep(kernel.acc, acc)
+            writer.store(kernel.stores)
 
     emit(builder, contraction_of(kernel), target.lanes, a, b, finish, builder.args[1], builder.args[2])
     builder.ret()

@@ -1,0 +1,181 @@
+"""Loads and stores: which of the ways to move a vector fits how the addresses of its lanes lie.
+
+Lanes side by side are one vector. Lanes that are near each other, in whatever order, are read by a few vectors and put
+in order; those further apart are gathered and scattered. Nothing is read or written for a lane that does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphc.dtype import DType
+from graphc.index import Ix
+from graphc.known import Truth, has_data
+from graphc.loops import Buffer, Store, Value
+from graphc.runtime.functions import ELEMENT
+from graphc.runtime.indices import Indices
+from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, suffix_of, vector
+from graphc.runtime.scope import Scope
+
+REGISTER = {**ELEMENT, "bool": "i1"}
+"""The LLVM type of an element in a register."""
+
+NEAR = 4
+"""How many vectors lanes may be apart to be read by whole vectors and put in order, instead of one by one."""
+
+
+def to_memory(b: Builder, x: Val, dtype: DType) -> Val:
+    return b.convert("zext", x, "i8") if dtype.is_bool else x
+
+
+def from_memory(b: Builder, x: Val, dtype: DType) -> Val:
+    return b.icmp("ne", x, 0) if dtype.is_bool else x
+
+
+class Memory:
+    """Reads and writes the buffers, whose addresses it is given, where the scope stands."""
+
+    def __init__(self, b: Builder, scope: Scope, indices: Indices, base: Mapping[Buffer, Val]) -> None:
+        self._b, self._scope, self._indices, self._base = b, scope, indices, base
+
+    def address(self, buffer: Buffer, index: Ix) -> Val:
+        """Where an element is; where there are lanes that of lane 0."""
+        return self._b.gep(self._base[buffer], self._indices.scalar(index), ELEMENT[buffer.dtype.short])
+
+    def _addresses(self, buffer: Buffer, index: Ix) -> Val:
+        """Where the element of each lane is."""
+        lanes = self._indices.narrow_lanes(index)
+        base, element = self._base[buffer], ELEMENT[buffer.dtype.short]
+        return self._b.emit(
+            vector("ptr", self._scope.width), f"getelementptr {element}, ptr {base.name}, {lanes.type} {lanes.name}"
+        )
+
+    # Stores
+
+    def store(self, store: Store, value: Val) -> None:
+        b, scope, buffer, address = self._b, self._scope, store.buffer, store.address
+        if scope.lane_var is None or scope.lane_var not in address.variables:
+            one = to_memory(b, b.extract(value, 0) if value.lanes > 1 else value, buffer.dtype)
+            b.store(one, self.address(buffer, address))
+            return
+        data = to_memory(b, scope.spread(value), buffer.dtype)
+        if address.coefficient(scope.lane_var) != 1:
+            self._scatter(data, self._addresses(buffer, address), buffer.dtype)
+        elif scope.active is None:
+            b.store(data, self.address(buffer, address))
+        else:
+            b.masked_store(data, self.address(buffer, address), scope.active)
+
+    def _scatter(self, data: Val, addresses: Val, dtype: DType) -> None:
+        width = self._scope.width
+        name = f"llvm.masked.scatter.{suffix_of(data.type)}.v{width}p0"
+        self._b.module.declare(name, "void", [data.type, addresses.type, "i32", vector("i1", width)])
+        lanes_on = self._scope.active or mask(width, width)
+        self._b.do(
+            f"call void @{name}({data.type} {data.name}, {addresses.type} {addresses.name}, i32 "
+            f"{dtype.itemsize}, {lanes_on.type} {lanes_on.name})"
+        )
+
+    # Loads
+
+    def load(self, value: Value, truth: Truth | None, guard: Val | None) -> Val:
+        """What a value of kind `load` reads; nothing, where its guard does not hold.
+
+        Args:
+            truth: what the guard is, if that is known.
+            guard: what it is otherwise.
+        """
+        buffer, address = value.data
+        b, scope, dtype = self._b, self._scope, buffer.dtype
+        if truth == (False,):
+            return const(0, REGISTER[dtype.short])
+        if not scope.is_vector(value):
+            return from_memory(b, self._load_one(buffer, address, guard), dtype)
+        on = [lane < scope.count for lane in range(scope.width)]
+        if truth is not None and len(truth) > 1:
+            on = [x and y for x, y in zip(on, truth, strict=True)]
+        if not any(on):
+            return const(0, REGISTER[dtype.short])
+        if guard is None or guard.lanes == 1:
+            offsets = self._near(address)
+            if offsets is not None:
+                return from_memory(b, self._load_near(buffer, address, offsets, on, guard), dtype)
+        lanes_on = None if all(on) else const_vector(on, "i1")
+        if guard is not None:
+            guard = scope.spread(guard)
+            lanes_on = guard if lanes_on is None else b.int_op("and", guard, lanes_on)
+        return from_memory(b, self._load_lanes(buffer, address, lanes_on), dtype)
+
+    def _load_one(self, buffer: Buffer, address: Ix, guard: Val | None) -> Val:
+        b, element = self._b, ELEMENT[buffer.dtype.short]
+        at = self._indices.scalar(address)
+        if guard is not None:
+            at = b.select(guard, at, i64(0))
+        return b.load(b.gep(self._base[buffer], at, element), element)
+
+    def _load_lanes(self, buffer: Buffer, address: Ix, lanes_on: Val | None) -> Val:
+        """The lanes that are on; by one vector if they lie side by side, else one by one."""
+        b, scope = self._b, self._scope
+        type_ = vector(ELEMENT[buffer.dtype.short], scope.width)
+        assert scope.lane_var is not None
+        if address.coefficient(scope.lane_var) == 1:
+            pointer = self.address(buffer, address)
+            return b.load(pointer, type_) if lanes_on is None else b.masked_load(pointer, type_, lanes_on)
+        addresses = self._addresses(buffer, address)
+        lanes_on = lanes_on or mask(scope.width, scope.width)
+        name = f"llvm.masked.gather.{suffix_of(type_)}.v{scope.width}p0"
+        b.module.declare(name, type_, [addresses.type, "i32", lanes_on.type, type_])
+        return b.emit(
+            type_,
+            f"call {type_} @{name}({addresses.type} {addresses.name}, i32 {buffer.dtype.itemsize}, {lanes_on.type} "
+            f"{lanes_on.name}, {type_} zeroinitializer)",
+        )
+
+    def _near(self, address: Ix) -> list[int] | None:
+        """How far from that of lane 0 each lane's address is, if that is always the same and never far."""
+        scope = self._scope
+        if has_data(address):
+            return None
+        assert scope.lane_var is not None
+        step = address.coefficient(scope.lane_var)
+        if step is not None and abs(step) * (scope.width - 1) >= NEAR * scope.width:
+            return None
+        offsets = scope.known.offsets(address)
+        if offsets is None or max(offsets) - min(offsets) >= NEAR * scope.width:
+            return None
+        return offsets if len(offsets) > 1 else offsets * scope.width
+
+    def _load_near(
+        self, buffer: Buffer, address: Ix, offsets: list[int], on: list[bool], guard: Val | None
+    ) -> Val:
+        """The lanes that are on, from few vectors that lie side by side; nothing beyond those lanes is read."""
+        b, width, element = self._b, self._scope.width, ELEMENT[buffer.dtype.short]
+        used = [o for o, there in zip(offsets, on, strict=True) if there]
+        low, count = min(used), max(used) - min(used) + 1
+        first = b.gep(self._base[buffer], b.add(self._indices.scalar(address), low), element)
+        if count == 1 and guard is None:
+            return b.splat(b.load(first, element), width)
+        starts = [min(start, max(count - width, 0)) for start in range(0, count, width)]
+        vectors = []
+        for start in starts:
+            pointer, there = b.gep(first, start, element), min(count - start, width)
+            lanes_on = mask(there, width) if there < width else None
+            if guard is not None:
+                lanes_on = b.select(guard, lanes_on or mask(width, width), mask(0, width))
+            type_ = vector(element, width)
+            vectors.append(b.load(pointer, type_) if lanes_on is None else b.masked_load(pointer, type_, lanes_on))
+        places = []  # for each lane which vector has it, and where
+        for offset, there in zip(offsets, on, strict=True):
+            at = offset - low if there else 0
+            number = next(n for n, start in reversed(list(enumerate(starts))) if start <= at)
+            places.append((number, at - starts[number]))
+        if len(vectors) == 1 and all(at == lane for lane, (_, at) in enumerate(places) if on[lane]):
+            return vectors[0]
+        result = vectors[0]
+        for number in range(1, max(len(vectors), 2)):
+            other = vectors[number] if number < len(vectors) else result
+            result = b.shuffle(result, other, [
+                width + at if n == number else lane if n < number and number > 1 else at if n == 0 else 0
+                for lane, (n, at) in enumerate(places)
+            ])  # fmt: skip
+        return result

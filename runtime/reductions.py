@@ -1,0 +1,322 @@
+"""Reductions, each a loop of its own over values: `reduce` and `contract` write them where the loops stand.
+
+Sums and products of floats have an order that nothing may change: sixteen partial results, one for each k mod 16,
+folded by halves. Where no lane depends on the reduction its own variable lies across the lanes, which then are the
+sixteen; where every lane has one of its own they lie on the stack. Other reductions keep as many running results as
+are fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from graphc.dtype import DType
+from graphc.index import Ix, Var
+from graphc.loops import Value, all_values
+from graphc.runtime.functions import function, identity
+from graphc.runtime.indices import narrowed
+from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, vector
+from graphc.runtime.values import Writer
+from graphc.schedule import LANES
+
+CHAINS, SMALL = 4, 12
+"""How many results run side by side in a reduction whose body has at most so many expression nodes."""
+
+UNROLLED = 160
+"""How many expression nodes a reduction's unrolled body may have."""
+
+_FUNCTION = {"sum": "add", "prod": "mul", "any": "or", "all": "and"}
+
+
+def reduce(w: Writer, value: Value) -> Val:
+    """Writes a value of kind `reduce`."""
+    kind, var = value.data
+    w.ahead(value.args)
+    if var.extent == 0:
+        return identity(kind, value.dtype, 1)
+    if kind in ("argmax", "argmin"):
+        return _extreme_position(w, value)
+    return finished(w.b, value, _in_lanes(w, value) if w.scope.is_vector(value) else _across_lanes(w, value))
+
+
+# What reductions are, and what their results are made of
+
+
+def is_ordered(value: Value) -> bool:
+    """Whether the order of a reduction is defined: that of sums and products of floats."""
+    return value.data[0] in ("sum", "prod") and value.dtype.is_float
+
+
+def is_short(value: Value) -> bool:
+    """Whether a reduction is written out instead of looped over."""
+    var: Var = value.data[1]
+    return var.extent <= LANES and weight(value.args) * var.extent <= UNROLLED
+
+
+def weight(values: Sequence[Value]) -> int:
+    """About how many operations are written for the values; what is only about indices does not count."""
+    found = [v for v in all_values(values) if not _indexing(v)]
+    again = (int(v.data[1].extent - 1) * weight(v.args) for v in found if v.kind == "reduce" and is_short(v))
+    return max(len(found) + sum(again), 1)
+
+
+def _indexing(value: Value) -> bool:
+    if value.kind in ("const", "position"):
+        return True
+    return value.kind in ("fn", "cast") and all(_indexing(a) for a in value.args)
+
+
+def combine(b: Builder, kind: str, dtype: DType, x: Val, y: Val) -> Val:
+    """Two partial results as one."""
+    return function(b, _FUNCTION.get(kind, kind), dtype, [x, y])
+
+
+def fold(b: Builder, kind: str, dtype: DType, parts: Sequence[Val]) -> Val:
+    """Folds partial results by halves of sixteen; a missing one is neutral."""
+    slots: list[Val | None] = [*parts, *([None] * (LANES - len(parts)))]
+    while len(slots) > 1:
+        half = len(slots) // 2
+        slots = [
+            x if y is None or x is None else combine(b, kind, dtype, x, y)
+            for x, y in zip(slots[:half], slots[half:], strict=True)
+        ]
+    assert slots[0] is not None
+    return slots[0]
+
+
+def finished(b: Builder, value: Value, result: Val) -> Val:
+    """What came out of a reduction; which zero a maximum is depends on the order, so it is made 0.0."""
+    if value.data[0] in ("max", "min") and value.dtype.is_float:
+        return b.fadd(result, const(0.0, result.type))
+    return result
+
+
+def _fold_lanes(b: Builder, kind: str, dtype: DType, x: Val) -> Val:
+    width = x.lanes
+    while width > 1:
+        width //= 2
+        x = combine(b, kind, dtype, *_halves(b, x, width))
+    return x
+
+
+def _halves(b: Builder, x: Val, width: int) -> tuple[Val, Val]:
+    """The lower and the upper `width` lanes of a vector of twice as many."""
+    if width == 1:
+        return b.extract(x, 0), b.extract(x, 1)
+    return b.shuffle(x, x, range(width)), b.shuffle(x, x, range(width, 2 * width))
+
+
+class _Slots:
+    """Partial results on the stack, one for each k mod 16 of a loop of so many steps."""
+
+    def __init__(self, b: Builder, start: Val, steps: int) -> None:
+        self._b, self._start, self._used = b, start, min(steps, LANES)
+        self._stack = b.alloca(start.element, LANES * start.lanes)
+        for slot in range(self._used):
+            b.store(start, self._slot(slot))
+
+    def _slot(self, slot: int) -> Val:
+        return self._b.gep(self._stack, slot * self._start.lanes, self._start.element)
+
+    def place(self, index: Val) -> Val:
+        """The address of the one that a step adds to."""
+        b, start = self._b, self._start
+        return b.gep(self._stack, b.mul(b.int_op("and", index, LANES - 1), start.lanes), start.element)
+
+    def folded(self, kind: str, dtype: DType) -> Val:
+        parts = [self._b.load(self._slot(slot), self._start.type) for slot in range(self._used)]
+        return fold(self._b, kind, dtype, parts)
+
+
+# Across the lanes: one reduction
+
+
+def _across_lanes(w: Writer, value: Value) -> Val:
+    """A reduction that no lane depends on: its own variable lies across the lanes."""
+    kind, var = value.data
+    (body,), b, scope, dtype = value.args, w.b, w.scope, value.dtype
+    start = identity(kind, dtype, LANES)
+    total = start
+    full, tail = var.extent // LANES * LANES, var.extent % LANES
+    if full:
+        chains = _chains(value, full // LANES)
+        whole, step = full // (LANES * chains) * LANES * chains, LANES * chains
+        with b.loop_carrying(0, whole, [start] * chains, step) as (index, running, out):
+            for c in range(chains):
+                with scope.across(var, b.add(index, c * LANES), known=Ix.of(Var(var.name, full // LANES)) * LANES):
+                    out[c] = combine(b, kind, dtype, running[c], w.spread(body))
+        totals = list(out)
+        for c in range((full - whole) // LANES):
+            with scope.across(var, i64(whole + c * LANES)):
+                totals[c] = combine(b, kind, dtype, totals[c], w.spread(body))
+        total = totals[0]
+        for other in totals[1:]:
+            total = combine(b, kind, dtype, total, other)
+    if tail:
+        with scope.across(var, i64(full), tail):
+            item = w.spread(body)
+            total = combine(b, kind, dtype, total, b.select(mask(tail, LANES), item, start))
+    return _fold_lanes(b, kind, dtype, total)
+
+
+def _chains(value: Value, count: int) -> int:
+    """How many running results to keep where their order does not matter: one waits for itself at every step."""
+    return 1 if is_ordered(value) or count < 2 * CHAINS or len(list(all_values(value.args))) > SMALL else CHAINS
+
+
+# In lanes: a reduction of its own in every one
+
+
+def _in_lanes(w: Writer, value: Value) -> Val:
+    kind, var = value.data
+    b, dtype = w.b, value.dtype
+    start = identity(kind, dtype, w.scope.width)
+    if not is_ordered(value):
+        return _running(w, value, start)
+    if is_short(value):
+        return fold(b, kind, dtype, [combine(b, kind, dtype, start, item) for item in _each(w, value)])
+    slots = _Slots(b, start, var.extent)
+    with b.loop(0, var.extent) as index, w.scope.at(var, index):
+        item = w.spread(value.args[0])
+        place = slots.place(index)
+        b.store(combine(b, kind, dtype, b.load(place, start.type), item), place)
+    return slots.folded(kind, dtype)
+
+
+def _running(w: Writer, value: Value, start: Val) -> Val:
+    """Where the order does not matter: one running result."""
+    kind, var = value.data
+    if is_short(value):
+        total = start
+        for item in _each(w, value):
+            total = combine(w.b, kind, value.dtype, total, item)
+        return total
+    with w.b.loop_carrying(0, var.extent, [start]) as (index, (running,), out), w.scope.at(var, index):
+        out[0] = combine(w.b, kind, value.dtype, running, w.spread(value.args[0]))
+    return out[0]
+
+
+def _each(w: Writer, value: Value) -> Iterator[Val]:
+    """What is reduced, written out."""
+    _, var = value.data
+    for k in range(var.extent):
+        with w.scope.at(var, i64(k)):
+            yield w.spread(value.args[0])
+
+
+# argmax and argmin: the first extreme, NaN before everything, as in NumPy
+
+
+def _extreme_position(w: Writer, value: Value) -> Val:
+    position = _position_in_lanes if w.scope.is_vector(value) else _position_across_lanes
+    found = position(w, value, "i32" if value.data[1].extent < 2**31 else "i64")
+    return found if found.element == "i64" else w.b.convert("zext", found, "i64")
+
+
+def _position_in_lanes(w: Writer, value: Value, counter: str) -> Val:
+    kind, var = value.data
+    (body,), b, scope = value.args, w.b, w.scope
+    type_ = vector(counter, scope.width)
+    if is_short(value):
+        (_, x), *later = enumerate(_each(w, value))
+        at = const(0, type_)
+        for k, item in later:
+            x, at = _later(b, kind, body.dtype, (x, at), (item, const(k, type_)))
+        return at
+    with scope.at(var, i64(0)):
+        first = w.spread(body), const(0, type_)
+    with b.loop_carrying(1, var.extent, first) as (index, (x, at), out), scope.at(var, index):
+        item = w.spread(body)
+        where = b.splat(narrowed(b, index, counter), scope.width)
+        out[:] = _later(b, kind, body.dtype, (x, at), (item, where))
+    return out[1]
+
+
+def _position_across_lanes(w: Writer, value: Value, counter: str) -> Val:
+    kind, var = value.data
+    (body,), b, scope = value.args, w.b, w.scope
+    steps = const_vector(range(LANES), counter)
+    full, tail = var.extent // LANES * LANES, var.extent % LANES
+    if full:
+        with scope.across(var, i64(0)):
+            first = w.spread(body), steps
+        with b.loop_carrying(LANES, full, first, LANES) as (index, (x, at), out), scope.across(var, index):
+            item = w.spread(body)
+            where = b.add(b.splat(narrowed(b, index, counter), LANES), steps)
+            out[:] = _later(b, kind, body.dtype, (x, at), (item, where))
+        x, at = out
+    if tail:
+        with scope.across(var, i64(full), tail):
+            where, on = b.add(const(full, steps.type), steps), mask(tail, LANES)
+            item = w.spread(body)
+            if full:
+                x, at = _later(b, kind, body.dtype, (x, at), (item, where), on)
+            else:  # lanes beyond the end lose: their value is the worst, and their position the last
+                worst = identity("max" if kind == "argmax" else "min", body.dtype, LANES)
+                x, at = b.select(on, item, worst), b.select(on, where, const(var.extent, steps.type))
+    width = LANES
+    while width > 1:
+        width //= 2
+        (x, y), (at, other) = _halves(b, x, width), _halves(b, at, width)
+        better = _is_better(b, kind, body.dtype, (y, other), (x, at))
+        x, at = b.select(better, y, x), b.select(better, other, at)
+    return at
+
+
+Found = tuple[Val, Val]
+"""A value and its position."""
+
+
+def _later(b: Builder, kind: str, dtype: DType, best: Found, item: Found, on: Val | None = None) -> Found:
+    """The better of the best so far and a later item: that, if it is beyond the best, or the first NaN."""
+    if dtype.is_float:
+        beyond = b.fcmp("ugt" if kind == "argmax" else "ult", item[0], best[0])
+        better = b.int_op("and", beyond, b.fcmp("ord", best[0], best[0]))
+    else:
+        better = function(b, "gt" if kind == "argmax" else "lt", dtype, [item[0], best[0]])
+    better = better if on is None else b.int_op("and", better, on)
+    return b.select(better, item[0], best[0]), b.select(better, item[1], best[1])
+
+
+def _is_better(b: Builder, kind: str, dtype: DType, item: Found, best: Found) -> Val:
+    """Whether an item from anywhere is better: beyond the best, or equal and before it."""
+    x, y = item[0], best[0]
+    ahead = function(b, "gt" if kind == "argmax" else "lt", dtype, [x, y])
+    equal = function(b, "eq", dtype, [x, y])
+    if dtype.is_float:
+        x_nan, y_nan = b.fcmp("uno", x, x), b.fcmp("uno", y, y)
+        only = b.int_op("and", x_nan, b.int_op("xor", y_nan, 1))
+        ahead = b.int_op("or", ahead, only)
+        equal = b.int_op("or", equal, b.int_op("and", x_nan, y_nan))
+    earlier = b.icmp("slt", item[1], best[1])
+    return b.int_op("or", ahead, b.int_op("and", equal, earlier))
+
+
+# Contractions as plain loops: what the tiled kernels compute, for operands that no tile can read
+
+
+def contract(w: Writer, value: Value) -> Val:
+    """Writes a value of kind `contract`."""
+    variables, by_lanes = value.data
+    w.ahead(value.args)
+    zero = identity("sum", value.dtype, w.scope.width if w.scope.is_vector(value) else 1)
+    if not by_lanes:
+        return _chain(w, value, list(variables), zero)
+    b, first = w.b, variables[0]
+    slots = _Slots(b, zero, first.extent)
+    with b.loop(0, first.extent) as index, w.scope.at(first, index):
+        place = slots.place(index)
+        b.store(_chain(w, value, list(variables[1:]), b.load(place, zero.type)), place)
+    return slots.folded("sum", value.dtype)
+
+
+def _chain(w: Writer, value: Value, variables: list[Var], start: Val) -> Val:
+    """One product after the other is added to `start`, in the order of the variables."""
+    b = w.b
+    if not variables:
+        x, y = (w.spread(a) if start.lanes > 1 else w.value(a) for a in value.args)
+        return b.fma(x, y, start) if value.dtype.is_float else b.add(b.mul(x, y), start)
+    var, rest = variables[0], variables[1:]
+    with b.loop_carrying(0, var.extent, [start]) as (index, (running,), out), w.scope.at(var, index):
+        out[0] = _chain(w, value, rest, running)
+    return out[0]

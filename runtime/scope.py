@@ -1,0 +1,124 @@
+"""The scope in which code is written: what the loop variables are there, which lanes count, what is written already.
+
+    with scope.at(i, index), scope.across(j, base, active=10):  # j runs over sixteen lanes, of which ten count
+        if (found := scope.find(value)) is None:
+            found = scope.keep(value, ...)                      # to be found in here, and in every scope inside
+
+A value is kept in the scope that it is written in, and so found only where that code has run before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from graphc.index import Ix, Var
+from graphc.known import Known, Truth
+from graphc.loops import Value
+from graphc.runtime.llvmtext import Builder, Val, mask
+from graphc.schedule import LANES
+
+
+class Scope:
+    """Where the loops stand.
+
+    Attributes:
+        vars: the loop variables, that along the lanes being what it is in lane 0.
+        lane_var: the variable along the lanes; None where scalars are written.
+        width: the number of lanes.
+        count: how many of the lanes count, the first ones.
+        active: the mask of those, where not all do.
+        known: what is known of the variables.
+    """
+
+    def __init__(self, b: Builder) -> None:
+        self._b = b
+        self.vars: dict[Var, Val] = {}
+        self.lane_var: Var | None = None
+        self.width = self.count = LANES
+        self.active: Val | None = None
+        self.known = Known()
+        self._written: dict[object, Val] = {}
+        self._kept: list[list[object]] = [[]]  # of each scope that is open, the keys of what was written there
+        self._truths: list[dict[Value, Truth | None]] = [{}]
+
+    # Scopes inside
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Within, what is kept is kept for no longer."""
+        self._kept.append([])
+        self._truths.append({})
+        yield
+        for key in self._kept.pop():
+            del self._written[key]
+        self._truths.pop()
+
+    @contextmanager
+    def at(self, var: Var, index: Val, known: Ix | None = None) -> Iterator[None]:
+        """Within, `var` is `index`, of which `known` is known."""
+        outer, self.known = self.known, self.known.also(var, _known_index(var, index, known))
+        self.vars[var] = index
+        with self.inside():
+            yield
+        del self.vars[var]
+        self.known = outer
+
+    @contextmanager
+    def across(
+        self, var: Var, base: Val, active: int = LANES, width: int = LANES, known: Ix | None = None
+    ) -> Iterator[None]:
+        """Within, `var` runs over the lanes of a vector, from `base` in lane 0; `known` is what is known of `base`."""
+        outer = self.lane_var, self.active, self.width, self.count, self.known
+        self.lane_var, self.width, self.count = var, width, active
+        self.active = mask(active, width) if active < width else None
+        self.vars[var] = base
+        self.known = self.known.across(var, _known_index(var, base, known), width)
+        with self.inside():
+            yield
+        del self.vars[var]
+        self.lane_var, self.active, self.width, self.count, self.known = outer
+
+    @contextmanager
+    def only(self, variables: Mapping[Var, Val]) -> Iterator[None]:
+        """Within, these and no others are the loop variables."""
+        outer, self.vars = self.vars, dict(variables)
+        with self.inside():
+            yield
+        self.vars = outer
+
+    # What is written already
+
+    def find(self, key: object) -> Val | None:
+        """What was kept under the key, here or outside."""
+        return self._written.get(key)
+
+    def keep(self, key: object, written: Val) -> Val:
+        """Keeps under the key, which must be new here, what is written until the scope ends."""
+        assert key not in self._written
+        self._written[key] = written
+        self._kept[-1].append(key)
+        return written
+
+    # What the lanes make of a value
+
+    def is_vector(self, value: Value) -> bool:
+        """Whether the value has an element for each lane."""
+        return self.lane_var is not None and self.lane_var in value.deps
+
+    def spread(self, x: Val) -> Val:
+        """A vector in any case, where there are lanes."""
+        return x if x.lanes > 1 or self.lane_var is None else self._b.splat(x, self.width)
+
+    def truth(self, condition: Value) -> Truth | None:
+        """What a condition on indices is here, if that is known."""
+        if condition.kind != "fn" or condition.data[0] not in ("and", "ge", "lt"):
+            return None
+        truths = self._truths[-1]
+        if condition not in truths:
+            truths[condition] = self.known.truth(condition)
+        return truths[condition]
+
+
+def _known_index(var: Var, index: Val, known: Ix | None) -> Ix:
+    return known if known is not None else Ix.of(int(index.name)) if index.literal else Ix.of(var)
