@@ -190,7 +190,7 @@ class _Kernel:
     def steps(self, place: Place, cells: list[_Cell], accs: list[Val], window: Sequence[int]) -> list[Val]:
         """The unrolled indices of the innermost summed dims; what several steps read is loaded once."""
         names = [d.name for d in self.c.sums[len(self.c.sums) - len(window) :]]
-        loaded: dict[tuple[str, int], Val] = {}
+        loaded: dict[tuple[str, int, int], Val] = {}
         accs = list(accs)
         streamed = place.sides["ab".index(self.plan.streamed)]
         order = sorted(range(len(cells)), key=lambda n: streamed.offset(cells[n].offsets))
@@ -203,11 +203,11 @@ class _Kernel:
         return accs
 
     def term(
-        self, side: Side, place: Place, cell: _Cell, step: dict[str, int], loaded: dict[tuple[str, int], Val]
+        self, side: Side, place: Place, cell: _Cell, step: dict[str, int], loaded: dict[tuple[str, int, int], Val]
     ) -> Val:
         """The vector that an operand gives to a cell at one step of the sum."""
         offsets = {**cell.offsets, **step}
-        key = (side.name, side.offset(offsets))
+        key = (side.name, side.offset(offsets), cell.active if side.lane else 0)  # a vector holds no more lanes
         if key not in loaded:
             b = self.b
             if side.lane:

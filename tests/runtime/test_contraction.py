@@ -410,6 +410,7 @@ CONVS = [
     Conv(2, 1, 6, (12, 12), (5, 5)),
     Conv(1, 3, 5, (9, 11), (3, 3), stride=2),
     Conv(1, 4, 6, (9, 9), (3, 3), dilation=2),
+    Conv(1, 4, 6, (17, 33), (3, 3), dilation=8),  # a tap reads from where the vector that is not full begins
     Conv(2, 3, 6, (9, 11), (5, 5), pad=(2, 2)),
     Conv(1, 2, 5, (8, 9), (3, 3), stride=2, pad=(1, 1)),
     Conv(1, 2, 3, (7, 7), (3, 3), dilation=2, pad=(2, 2)),
