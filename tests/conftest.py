@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ import hypothesis
 import pytest
 
 os.environ.setdefault("GRAPHC_CACHE_DIR", str(Path(__file__).resolve().parent.parent / "build" / "test-cache"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("graphc", deadline=None)  # what an example takes depends on what is cached
 hypothesis.settings.load_profile("graphc")
