@@ -1,5 +1,6 @@
 """Operations on the colours of uint8 images [H, W] or [H, W, C], as augmentation policies are made of."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,9 +41,9 @@ class AdjustBrightness(ImageTransform):
 class _Table(ImageTransform):
     """Replaces every value of a channel by that of a table, made of how often each is there."""
 
+    @abstractmethod
     def table(self, counts: np.ndarray) -> np.ndarray:
         """What becomes of the values 0 to 255, given how many pixels have each."""
-        raise NotImplementedError
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
         check_uint8(type(self).__name__, images)

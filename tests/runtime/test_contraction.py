@@ -410,7 +410,6 @@ CONVS = [
     Conv(2, 1, 6, (12, 12), (5, 5)),
     Conv(1, 3, 5, (9, 11), (3, 3), stride=2),
     Conv(1, 4, 6, (9, 9), (3, 3), dilation=2),
-    Conv(1, 4, 6, (17, 33), (3, 3), dilation=8),  # a tap reads from where the vector that is not full begins
     Conv(2, 3, 6, (9, 11), (5, 5), pad=(2, 2)),
     Conv(1, 2, 5, (8, 9), (3, 3), stride=2, pad=(1, 1)),
     Conv(1, 2, 3, (7, 7), (3, 3), dilation=2, pad=(2, 2)),
@@ -425,6 +424,17 @@ def test_convolution_forward():
     check(conv.forward() for conv in CONVS)
     groups = Conv(2, 4, 6, (7, 7), (3, 3), groups=2), Conv(1, 6, 6, (9, 9), (3, 3), pad=(1, 1), groups=6)
     check(conv.forward() for conv in groups)
+
+
+def test_taps_that_step_to_where_a_vector_is_not_full():
+    """Along rows: a tap reads whole vectors where the last vector of the tap before holds some lanes only."""
+    check(
+        case(
+            m=(Dim("co", 25, 24, 0),), n=(Dim("ow", width, 0, 1),),
+            k=(Dim("ci", 8, 3, width + 2 * apart), Dim("kw", 3, 1, apart)), lanes="ow",
+        )
+        for width in (5, 9, 17, 33) for apart in (4, 8, 16)
+    )  # fmt: skip
 
 
 def test_convolution_gradient_of_input():
