@@ -15,6 +15,7 @@ from graphc.loops import Buffer
 from graphc.op import infer_node
 from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
 from graphc.passes.alike import alike
+from graphc.passes.chain import chain
 from graphc.passes.cse import cse
 from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
@@ -25,8 +26,9 @@ from graphc.passes.narrow import narrow
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.plan_memory import plan_memory
 from graphc.passes.simplify import simplify
-from graphc.runtime import jit
+from graphc.runtime import jit, pool
 from graphc.runtime.program import Program, build
+from graphc.runtime.target import host
 from graphc.schedule import Schedule
 
 GRAPH_PASSES = (simplify, narrow, cse, fold, own_outputs)
@@ -52,7 +54,8 @@ def stage_texts(graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 STAGES = (
-    "traced", *(p.__name__ for p in GRAPH_PASSES), "layout", "join", "schedule", "memory", "kernels", "llvm", "asm",
+    "traced", *(p.__name__ for p in GRAPH_PASSES), "layout", "join", "schedule", "kernels", "chain", "memory", "llvm",
+    "asm",
 )  # fmt: skip
 """The names under which stages are dumped."""
 
@@ -69,14 +72,16 @@ def _stages(graph: Graph, begin: Callable[[str], None] | None = None) -> Iterato
     yield "join", verify(graph, infer_node), graph
     schedule = fuse(graph, layouts)
     yield "schedule", schedule, schedule
-    plan = plan_memory(schedule)
-    yield "memory", lambda: plan.text(schedule), plan
     buffers = _buffers(schedule)
     twins = alike(schedule)
     distinct = replace(schedule, groups=tuple(dict.fromkeys(twin.first for twin in twins.values())))
     kernels = dict(zip(distinct.groups, lower(distinct, buffers), strict=True))
     yield "kernels", lambda: _kernels_text(schedule, buffers), kernels
-    program = build(schedule, plan, twins, kernels, buffers, begin or (lambda text: None))
+    chained = chain(schedule, twins, kernels, buffers, host(), pool.most_threads())
+    yield "chain", chained.chains_text, chained
+    plan = plan_memory(chained)
+    yield "memory", lambda: plan.text(chained), plan
+    program = build(chained, plan, twins, kernels, buffers, begin or (lambda text: None))
     yield "llvm", lambda: "\n".join(program.texts()), program
     yield "asm", lambda: "\n".join(jit.assembly(t) for t in program.texts()), program
 

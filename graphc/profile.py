@@ -250,7 +250,7 @@ def _kernels(calls: Iterable[Call]) -> Iterator[tuple[tuple[int, int], KernelTim
             for number in _ran(call):
                 samples.setdefault(number, []).append(took[number])
         for number in sorted(samples):
-            function, name = program.schedule.graph.name, program.schedule.groups[number].name
+            function, name = program.schedule.graph.name, program.schedule.runs[number].name
             yield (id(program), number), _kernel(
                 function, number, name, samples[number], work(program, number), group[-1].threads, called
             )  # fmt: skip

@@ -31,7 +31,7 @@ def compile_graph(graph: Graph, bound: Sequence[Tensor], dump: bool = True) -> E
 
     With `dump`, and where `save_graphs` is set, the text of every stage is written.
     """
-    key = binary.key_of(graph, executable.KERNEL_NS, executable.STEP_NS)
+    key = binary.key_of(graph, executable.KERNEL_NS, executable.STEP_NS, pool.most_threads())
     made = (_known(key, graph, bound) if key else None) or _compiled(key, graph, bound)
     if dump and context.get_context("save_graphs"):
         _dump(graph)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 from graphc.index import Ix, IxLike
@@ -147,15 +148,72 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
+class Chain:
+    """Groups that all run over one block of their rows, then over the next: what one writes the next finds in the cache.
+
+    Attributes:
+        groups: in running order.
+        blocks: how many there are.
+        units: of each group the units of work that make a block; the last block may have fewer.
+        passing: the stored values that nobody else reads, each with the elements that a block has of it. No more of
+            them is kept than a block for each thread.
+        threads: how many may run the chain at once.
+    """
+
+    groups: tuple[Group, ...]
+    blocks: int
+    units: tuple[int, ...]
+    passing: dict[Node, int]
+    threads: int
+
+    @property
+    def name(self) -> str:
+        """What its groups compute."""
+        return " ".join(group.name for group in self.groups)
+
+
+@dataclass(frozen=True, eq=False)
 class Schedule:
-    """The groups of a graph in running order, and the layout of every stored value."""
+    """The groups of a graph in running order, the layout of every stored value, and which groups run in chains."""
 
     graph: Graph
     groups: tuple[Group, ...]
     layouts: dict[Node, Layout]
+    chains: tuple[Chain, ...] = ()
 
     def layout(self, node: Node) -> Layout:
         return self.layouts.get(node) or Layout(node.shape)
+
+    @property
+    def runs(self) -> tuple[Chain | Group, ...]:
+        """What the step calls, in running order."""
+        chained = {group: chain for chain in self.chains for group in chain.groups}
+        return tuple(dict.fromkeys(chained.get(group, group) for group in self.groups))
+
+    @cached_property
+    def _passing(self) -> dict[Node, int]:
+        """Of values that only pass from group to group of a chain, the elements kept of them."""
+        return {node: size * chain.threads for chain in self.chains for node, size in chain.passing.items()}
+
+    def elements(self, node: Node) -> int:
+        """How many elements of memory a stored value takes."""
+        return self._passing.get(node) or self.layout(node).elements
+
+    def chains_text(self) -> str:
+        """Which groups run in chains."""
+        from graphc.irtext import node_names
+
+        names = node_names(self.graph)
+        number = {group: at for at, group in enumerate(self.groups)}
+        lines = [f"chains {self.graph.name} {{"]
+        for chain in self.chains:
+            lines.append(f"  {chain.blocks} blocks {{")
+            for group, units in zip(chain.groups, chain.units, strict=True):
+                lines.append(f"    group {number[group]} {group.name}: {units} units each")
+            for node, elements in chain.passing.items():
+                lines.append(f"    {names[node]} passes: {elements} elements of {prod(node.shape)}")
+            lines.append("  }")
+        return "\n".join([*lines, "}"])
 
     def owner(self, node: Node) -> Node:
         """The stored value in whose memory the node's lies: its own, as a rule."""
@@ -246,9 +304,9 @@ class MemoryPlan:
         lines = [
             f"memory {schedule.graph.name}: arena {self.arena_bytes} bytes, largest live set {self.bound_bytes} bytes"
         ]
-        by_size = sorted(self.live, key=lambda n: (-schedule.layout(n).elements * n.dtype.itemsize, names[n]))
+        by_size = sorted(self.live, key=lambda n: (-schedule.elements(n) * n.dtype.itemsize, names[n]))
         for node in by_size:
             first, last = self.live[node]
-            size = schedule.layout(node).elements * node.dtype.itemsize
+            size = schedule.elements(node) * node.dtype.itemsize
             lines.append(f"  {names[node]:<12} {size:>10} bytes at {self.homes[node]}, live in groups {first}..{last}")
         return "\n".join(lines)

@@ -25,20 +25,21 @@ ALIGNMENT = 64
 def plan_memory(schedule: Schedule) -> MemoryPlan:
     graph = schedule.graph
     homes: dict[Node, Home] = {node: Home("input", i) for i, node in enumerate(graph.inputs)}
+    turns = _turns(schedule)
     written: dict[Node, int] = {}  # by the owner of the memory, the first group that writes there
     last_read: dict[Node, int] = {}
-    for at, group in enumerate(schedule.groups):
+    for group, (first, last) in turns.items():
         for node in group.stores:
-            written.setdefault(schedule.owner(node), at)
+            written.setdefault(schedule.owner(node), first)
         for node in schedule.reads(group):
-            last_read[schedule.owner(node)] = at
+            last_read[schedule.owner(node)] = last
     for position, node in enumerate(graph.outputs):
         homes.setdefault(node, Home("output", position))
     last_check = max((at for at, group in enumerate(schedule.groups) if _checks(group)), default=-1)
     for target, value in graph.updates:
         if value in homes or last_check >= written[value]:  # something may fail yet, and the input must be as before
             continue
-        if _may_overwrite(schedule, target, value, written, last_read):
+        if _may_overwrite(schedule, target, value, turns, last_read):
             homes[value] = Home("input", homes[target].at)
     live = {
         node: (first, max(last_read.get(node, first), first)) for node, first in written.items() if node not in homes
@@ -46,25 +47,39 @@ def plan_memory(schedule: Schedule) -> MemoryPlan:
     for _, value in graph.updates:
         if value in live:  # committed after the last group
             live[value] = (live[value][0], len(schedule.groups))
-    first = _in_place(schedule, live)
+    under = _in_place(schedule, live, turns)
     spans: dict[Node, tuple[int, int]] = {}  # of values that share bytes, by the first of them
     for node, (start, end) in live.items():
-        known = spans.get(first[node], (start, end))
-        spans[first[node]] = (min(start, known[0]), max(end, known[1]))
+        known = spans.get(under[node], (start, end))
+        spans[under[node]] = (min(start, known[0]), max(end, known[1]))
     offsets, size = _pack(schedule, spans)
-    homes.update({node: Home("arena", offsets[first[node]]) for node in live})
+    homes.update({node: Home("arena", offsets[under[node]]) for node in live})
     return MemoryPlan(homes, size, _largest_live_set(schedule, spans), live)
 
 
-def _in_place(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> dict[Node, Node]:
+Turns = dict[Group, tuple[int, int]]
+"""Of each group the numbers of the first and of the last that run when it does: its chain's; or its own twice."""
+
+
+def _turns(schedule: Schedule) -> Turns:
+    number = {group: at for at, group in enumerate(schedule.groups)}
+    turns = {group: (at, at) for group, at in number.items()}
+    for chain in schedule.chains:
+        turns.update(dict.fromkeys(chain.groups, (number[chain.groups[0]], number[chain.groups[-1]])))
+    return turns
+
+
+def _in_place(schedule: Schedule, live: dict[Node, tuple[int, int]], turns: Turns) -> dict[Node, Node]:
     """For every arena value the one whose bytes it takes over, and that one's, and so on: the first; or itself.
 
     A group may write over an operand that nobody reads after it, if it reads it only at the element it is about to
     store. (It computes all that it stores at an element before it stores any of it.)
     """
     first = {node: node for node in live}
-    for at, group in enumerate(schedule.groups):
-        free = [] if group.handmade else [n for n in schedule.reads(group) if n in live and live[n][1] == at]
+    for group, (begin, end) in turns.items():
+        if group.handmade:
+            continue
+        free = [n for n in schedule.reads(group) if n in live and live[n][0] < begin and live[n][1] == end]
         for store in group.stores:
             over = next((n for n in free if store in live and _fits_over(schedule, group, n, store)), None)
             if over is not None:
@@ -75,17 +90,24 @@ def _in_place(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> dict[Nod
 
 def _fits_over(schedule: Schedule, group: Group, read: Node, store: Node) -> bool:
     same = schedule.layout(read) == schedule.layout(store) and read.dtype.itemsize == store.dtype.itemsize
-    return same and reads_in_step(group, read, store)
+    whole = schedule.elements(store) == schedule.layout(store).elements
+    return same and whole and reads_in_step(group, read, store) and _reads_alone(schedule, group, read)
+
+
+def _reads_alone(schedule: Schedule, group: Group, node: Node) -> bool:
+    """Whether no other group of its chain, which still runs when the group writes, reads a value."""
+    chain = next((c for c in schedule.chains if group in c.groups), None)
+    return chain is None or not any(node in schedule.reads(g) for g in chain.groups if g is not group)
 
 
 def _may_overwrite(
-    schedule: Schedule, target: Node, value: Node, written: dict[Node, int], last_read: dict[Node, int]
+    schedule: Schedule, target: Node, value: Node, turns: Turns, last_read: dict[Node, int]
 ) -> bool:
     """Whether the group that computes the update may write straight into the input's buffer."""
-    at = written[value]
-    if last_read.get(target, -1) > at or schedule.layout(value).blocked or schedule.groups[at].handmade:
+    group = next(g for g in turns if value in g.stores)
+    if last_read.get(target, -1) > turns[group][1] or schedule.layout(value).blocked or group.handmade:
         return False
-    return reads_in_step(schedule.groups[at], target, value)
+    return reads_in_step(group, target, value) and _reads_alone(schedule, group, target)
 
 
 def _checks(group: Group) -> bool:
@@ -113,7 +135,7 @@ def reads_in_step(group: Group, read: Node, store: Node) -> bool:
 
 
 def _bytes(schedule: Schedule, node: Node) -> int:
-    size = schedule.layout(node).elements * node.dtype.itemsize
+    size = schedule.elements(node) * node.dtype.itemsize
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 

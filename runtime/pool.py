@@ -63,6 +63,11 @@ def set_num_threads(n: int) -> None:
             _configure(_pool)
 
 
+def most_threads() -> int:
+    """How many threads code that is compiled now should let share its work: those set, or one for each core."""
+    return max(num_threads(), min(available_cores(), MAX_THREADS))
+
+
 def address() -> int:
     """The address of `graphc_parallel`, which stays valid to the end of the process."""
     return _start().address("graphc_parallel")

@@ -32,11 +32,12 @@ from graphc.ir import NOWHERE, Location
 from graphc.loops import Buffer, Kernel, TiledKernel, Value, all_values
 from graphc.runtime import executable as _executable
 from graphc.runtime import jit, pool
+from graphc.runtime.emit import slots
 from graphc.runtime.executable import Executable
 from graphc.runtime.functions import ELEMENT, function
 from graphc.runtime.llvmtext import Module, vector
 from graphc.runtime.program import Program, shared, step_text, tiled_work
-from graphc.schedule import Group
+from graphc.schedule import Chain, Group
 
 # Watching
 
@@ -151,21 +152,32 @@ class Work:
 
 
 def work(program: Program, number: int) -> Work:
-    """Of a kernel of the program, by its number in running order."""
-    kernel, code, group = program.kernel(number), program.codes[number], program.schedule.groups[number]
+    """Of a code of the program, by its number in running order."""
+    run, code = program.schedule.runs[number], program.codes[number]
+    groups = run.groups if isinstance(run, Chain) else (run,)
     units = code.units if shared(program.codes)[number] else 1
-    asked = locations(group)
+    asked = [loc for group in groups for loc in locations(group)]
     lines = tuple(dict.fromkeys((loc.file, loc.line) for loc in asked if loc.file))
     cell = next((loc.scope for loc in asked if loc.scope), "")
-    if kernel is None:  # hand-made: its operands, then its result
+    itemsize = groups[-1].stores[0].dtype.itemsize
+    kernels = [program.kernel(group) for group in groups]
+    if kernels[0] is None:  # hand-made: its operands, then its result
         *operands, result = code.buffers
-        read = sum(buffer.nbytes for buffer in operands)
-        return Work(0, read, result.nbytes, result.dtype.itemsize, units, lines, cell)
-    written = {store.buffer: _runs(frozenset(kernel.loops)) for store in kernel.stores}
-    return Work(
-        _flops(kernel), _bytes(_loads(kernel)), _bytes(written), group.stores[0].dtype.itemsize,
-        units, lines, cell,
-    )  # fmt: skip
+        return Work(0, sum(buffer.nbytes for buffer in operands), result.nbytes, itemsize, units, lines, cell)
+    read: dict[Buffer, int] = {}
+    written: dict[Buffer, int] = {}
+    for kernel, part in zip(kernels, code.parts or (code,), strict=True):
+        assert kernel is not None
+        own = dict(zip(slots(kernel), part.buffers, strict=True))
+        for buffer, count in _loads(kernel).items():
+            read[own[buffer]] = max(count, read.get(own[buffer], 0))
+        written |= {own[store.buffer]: _runs(frozenset(kernel.loops)) for store in kernel.stores}
+    for buffer in code.passing:
+        del written[buffer]
+    for buffer in [b for b in read if b in code.passing or (code.parts and b in written)]:
+        del read[buffer]  # which one kernel of a chain leaves to another in the cache
+    flops = sum(_flops(kernel) for kernel in kernels if kernel is not None)
+    return Work(flops, _bytes(read), _bytes(written), itemsize, units, lines, cell)
 
 
 def _runs(variables: frozenset[Var]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -17,12 +17,13 @@ from graphc.ir import Node
 from graphc.loops import Buffer, Kernel, TiledKernel, gathers, structure
 from graphc.runtime import executable, jit
 from graphc.runtime.binary import Binary
+from graphc.runtime.chain import Link, emit_chain
 from graphc.runtime.emit import emit_loops, slots, units
 from graphc.runtime.handmade import KERNELS
 from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
 from graphc.runtime.target import Target, host
 from graphc.runtime.tiled import emit_tiled, tiled_units
-from graphc.schedule import Group, Home, MemoryPlan, Schedule, Twin
+from graphc.schedule import Chain, Group, Home, MemoryPlan, Schedule, Twin
 
 BRIEF_NS = 100_000
 """Estimated time below which a step keeps the GIL. Giving it up costs as much as the shortest steps take, and where
@@ -34,17 +35,26 @@ OPERATIONS_PER_NS, BYTES_PER_NS = 48, 15
 
 @dataclass(frozen=True)
 class Code:
-    """A kernel's function: the module's text with the function's name in it, and its units of work."""
+    """A function that the step calls: the module's text with the function's name in it, and its units of work.
+
+    Attributes:
+        parts: the kernels that it calls, if it is a chain's.
+        passing: of its buffers those that only pass between these.
+    """
 
     name: str
     text: str
     units: int
     flops: int
     buffers: tuple[Buffer, ...]
+    parts: tuple[Code, ...] = ()
+    passing: frozenset[Buffer] = frozenset()
 
     @property
     def estimate(self) -> float:
         """Nanoseconds on one core, roughly."""
+        if self.parts:
+            return sum(part.estimate for part in self.parts)
         return max(self.flops / 2 / OPERATIONS_PER_NS, sum(b.nbytes for b in self.buffers) / BYTES_PER_NS)
 
 
@@ -223,7 +233,7 @@ class Program:
     Attributes:
         twins: for each group the first that does the same, whose kernel it is computed by.
         kernels: of the first groups; None for a hand-made one.
-        codes: one for each group, in running order.
+        codes: one for each of the schedule's `runs`.
         homes: for each code, the home of each of its buffers.
         commits: updates that could not be written in place: (input position, home of the value, bytes).
         checks: for each code, whether it may note an error.
@@ -240,7 +250,7 @@ class Program:
 
     def texts(self) -> list[str]:
         """Every module of LLVM IR, the step last."""
-        distinct = dict.fromkeys(code.text for code in self.codes)
+        distinct = dict.fromkeys(one.text for code in self.codes for one in (*code.parts, code))
         return [*distinct, ERRORS, self.step]
 
     @functools.cached_property
@@ -260,18 +270,20 @@ class Program:
         brief = sum(code.estimate for code in self.codes) < BRIEF_NS
         return Binary(self.step_name, sources, self.homes, self.commits, self.plan.arena_bytes, brief)
 
-    def kernel(self, number: int) -> Kernel | TiledKernel | None:
-        """What the group of this number is computed by; with the buffers of the first that does the same."""
-        return self.kernels[self.twins[self.schedule.groups[number]].first]
+    def kernel(self, group: Group) -> Kernel | TiledKernel | None:
+        """What a group is computed by; with the buffers of the first that does the same."""
+        return self.kernels[self.twins[group].first]
 
     def check(self, number: int, check: int) -> tuple[Node, str, int]:
         """What a check is about: the node that reads an index, what the index is called, and what it must be below.
 
         Args:
-            number: of the kernel, in running order.
+            number: of the code; a chain has no checks.
             check: of the check, in the kernel.
         """
-        group, kernel = self.schedule.groups[number], self.kernel(number)
+        group = self.schedule.runs[number]
+        assert isinstance(group, Group)
+        kernel = self.kernel(group)
         twin, node = self.twins[group], group.nodes[-1]
         if kernel is None:
             return node, "index", node.shape[0] if node.shape else 1
@@ -303,14 +315,14 @@ def build(
             written[key] = made[group]
         begin(made[group].text)
     owner = {buffer: schedule.owner(node) for node, buffer in buffers.items()}
+    own = {group: _own_code(made[twins[group].first], twins[group], buffers) for group in schedule.groups}
     codes = []
-    for group in schedule.groups:
-        twin = twins[group]
-        code = made[twin.first]
-        if twin.nodes:
-            own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
-            code = replace(code, buffers=tuple(own[b.whole].since(b.at) for b in code.buffers))
-        codes.append(code)
+    for run in schedule.runs:
+        if isinstance(run, Group):
+            codes.append(own[run])
+            continue
+        codes.append(_chained(run, [own[group] for group in run.groups], buffers))
+        begin(codes[-1].text)
     homes = tuple(tuple(_home(plan.homes[owner[b.whole]], b) for b in code.buffers) for code in codes)
     graph = schedule.graph
     commits = []
@@ -318,8 +330,26 @@ def build(
         position = graph.inputs.index(target_node)
         if plan.homes[value] != Home("input", position):
             commits.append((position, plan.homes[value], value.type.nbytes))
-    checks = tuple(_may_fail(kernels[twins[g].first], g) for g in schedule.groups)
+    checks = tuple(isinstance(run, Group) and _may_fail(kernels[twins[run].first], run) for run in schedule.runs)
     return Program(schedule, plan, twins, kernels, tuple(codes), homes, tuple(commits), checks)
+
+
+def _own_code(code: Code, twin: Twin, buffers: Mapping[Node, Buffer]) -> Code:
+    """The code of the first group that does the same, for the buffers of this one."""
+    if not twin.nodes:
+        return code
+    own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
+    return replace(code, buffers=tuple(own[b.whole].since(b.at) for b in code.buffers))
+
+
+def _chained(chain: Chain, parts: Sequence[Code], buffers: Mapping[Node, Buffer]) -> Code:
+    """The code that calls the kernels of a chain block by block."""
+    passing = {buffers[n]: size * n.dtype.itemsize for n, size in chain.passing.items()}
+    module = Module("kernel")
+    emit_chain(module, "kernel", chain, [Link(p.name, p.units, p.buffers) for p in parts], passing)
+    name, text = _named(str(module), "chain")
+    together = tuple(buffer for part in parts for buffer in part.buffers)
+    return Code(name, text, chain.threads, sum(p.flops for p in parts), together, tuple(parts), frozenset(passing))
 
 
 def _home(home: Home, buffer: Buffer) -> Home:

@@ -106,9 +106,8 @@ def check_programs(graph: Graph) -> None:
     assert [[str(b) for b in code.buffers] for code in program.codes] == [
         [str(b) for b in code.buffers] for code in plain.codes
     ]
-    for number, group in enumerate(program.schedule.groups):
-        twin = program.twins[group]
-        if program.kernels[twin.first] is not None and program.checks[number]:
+    for number, group in enumerate(program.schedule.runs):
+        if isinstance(group, Group) and program.kernel(group) is not None and program.checks[number]:
             assert program.check(number, 0) == _by_place(plain.check(number, 0), plain, program)
 
 

@@ -1,0 +1,290 @@
+"""Chains: groups that run over a block of their rows one after the other, then over the next block.
+
+    before   all rows of %3 = exp(%x - max), then all rows of %4 = %3 / sum(%3)
+    after    both for rows 0..3, both for rows 4..7, ...: %3 is four rows, and never leaves the cache
+
+A softmax or a normalisation so reads its input from memory once and writes its result once, an attention never stores
+all of its T x T matrices, and the layers around a convolution find its images in the cache. The kernels stay what they
+are, and so do all results: a chain only says which of their units of work run when.
+
+Rows are the steps of the kernels' outermost loops: where one has 4096 and another 4096 * 768 (of one joined loop), they
+are 4096 rows of 1 and of 768 steps. Two groups may be of one chain if each row of what passes between them is written
+by that row of the first and read by that row of the second only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import chain as all_of
+from math import gcd, lcm
+from typing import NamedTuple
+
+from graphc.index import Ix
+from graphc.ir import Node
+from graphc.known import has_data
+from graphc.loops import Buffer, Kernel, TiledKernel, all_values, gathers
+from graphc.runtime.target import Target
+from graphc.runtime.units import Stride, stride
+from graphc.schedule import Chain, Group, Schedule, Twin
+
+LEAST_BYTES = 1 << 18
+"""What passes through a chain at least: less stays in the cache anyhow."""
+
+BLOCK_BYTES = 1 << 14
+"""About how much the rows of a block read and write: half of the first-level cache."""
+
+LEAST_BLOCKS = 8
+"""How many blocks there are at least for each thread that may share them."""
+
+LOOK_AHEAD = 24
+"""How many groups that do not fit a chain may lie between two that do."""
+
+
+def chain(
+    schedule: Schedule, twins: Mapping[Group, Twin], kernels: Mapping[Group, Kernel | TiledKernel | None],
+    buffers: Mapping[Node, Buffer], target: Target, threads: int,
+) -> Schedule:  # fmt: skip
+    """The schedule with its chains, whose groups follow one another.
+
+    Args:
+        kernels: of the groups that are the first of their kind.
+        threads: how many may share a chain at most.
+    """
+    walks, uses = _walks(schedule, twins, kernels, buffers, target), _Uses(schedule, buffers)
+    left, chains = [*schedule.groups], []
+    ordered: list[Group] = []
+    while left:
+        found = _Links(schedule, uses, target, threads).gather(left, walks)
+        if found:
+            chains.append(found)
+        taken = found.groups if found else (left[0],)
+        ordered += taken
+        left = [group for group in left if group not in taken]
+    return replace(schedule, groups=tuple(ordered), chains=tuple(chains))
+
+
+# How a group walks through memory
+
+
+class _Walk(NamedTuple):
+    """How the rows of a group step through one buffer.
+
+    In each step of its `Stride` it uses elements from `low` to `below` plus what a step adds, `total` over all steps.
+    That every row keeps to itself means `below < low`.
+    """
+
+    total: int
+    low: int
+    below: int
+
+    def also(self, other: _Walk | None) -> _Walk | None:
+        """Both of them, if they have rows of one size."""
+        if other is None or other.total != self.total:
+            return None
+        return _Walk(self.total, min(self.low, other.low), max(self.below, other.below))
+
+    @property
+    def by_rows(self) -> bool:
+        return self.total > 0 and self.below < self.low
+
+
+@dataclass(frozen=True, eq=False)
+class _Walks:
+    """All walks of a group: None for a buffer that it does not walk through in equal steps."""
+
+    steps: Stride
+    buffers: dict[Buffer, _Walk | None]
+    writes: frozenset[Buffer]
+
+
+def _walks(
+    schedule: Schedule, twins: Mapping[Group, Twin], kernels: Mapping[Group, Kernel | TiledKernel | None],
+    buffers: Mapping[Node, Buffer], target: Target,
+) -> dict[Group, _Walks]:  # fmt: skip
+    """Of every group that may be part of a chain."""
+    firsts: dict[Group, _Walks | None] = {}
+    found = {}
+    for group in schedule.groups:
+        twin = twins[group]
+        if twin.first not in firsts:
+            firsts[twin.first] = _walks_of(kernels[twin.first], target)
+        walks = firsts[twin.first]
+        if walks is not None:
+            own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
+            found[group] = _renamed(walks, own) if own else walks
+    return found
+
+
+def _renamed(walks: _Walks, own: Mapping[Buffer, Buffer]) -> _Walks:
+    found: dict[Buffer, _Walk | None] = {}
+    for buffer, walk in walks.buffers.items():
+        name = own.get(buffer, buffer)
+        found[name] = walk if name not in found or walk is None else walk.also(found[name])
+    return _Walks(walks.steps, found, frozenset(own.get(buffer, buffer) for buffer in walks.writes))
+
+
+def _walks_of(kernel: Kernel | TiledKernel | None, target: Target) -> _Walks | None:
+    """None where a kernel cannot be part of a chain: it is hand-made, may fail, or has no loop for rows."""
+    if kernel is None or not kernel.stores or gathers(kernel):
+        return None
+    steps = stride(kernel, target)
+    if steps.extent < 2:
+        return None
+    found: dict[Buffer, _Walk | None] = {}
+    for buffer, address in _accesses(kernel):
+        walk = _walk(address, steps)
+        found[buffer] = walk if walk is None or buffer not in found else walk.also(found[buffer])
+    return _Walks(steps, found, frozenset(store.buffer.whole for store in kernel.stores))
+
+
+def _accesses(kernel: Kernel | TiledKernel) -> Iterator[tuple[Buffer, Ix]]:
+    """Every buffer that is read or written, and the address in it."""
+    operands = (kernel.a, kernel.b) if isinstance(kernel, TiledKernel) else ()
+    loads = (v.data for v in all_values([*operands, *(s.value for s in kernel.stores)]) if v.kind == "load")
+    for buffer, address in all_of(loads, ((s.buffer, s.address) for s in kernel.stores)):
+        yield buffer.whole, address + buffer.at
+
+
+def _walk(address: Ix, steps: Stride) -> _Walk | None:
+    each = [address.coefficient(var) for var in steps.loops]
+    step = each[-1]
+    if step is None or has_data(address):
+        return None
+    inner = 1
+    for var, one in zip(reversed(steps.loops), reversed(each), strict=True):
+        if one != step * inner:
+            return None  # loops that are not one walk
+        inner *= var.extent
+    low, high = (address - sum((Ix.of(v) * c for v, c in zip(steps.loops, each, strict=True) if c), Ix.of(0))).bounds
+    return _Walk(step * steps.extent, low, high - step)
+
+
+# Chains being formed
+
+
+class _Uses:
+    """Who reads the values of a schedule, and what lies in whose memory."""
+
+    def __init__(self, schedule: Schedule, buffers: Mapping[Node, Buffer]) -> None:
+        self.buffers = buffers
+        self._readers: dict[Node, list[Group]] = {}
+        for group in schedule.groups:
+            for node in schedule.reads(group):
+                self._readers.setdefault(node, []).append(group)
+        tenants = Counter(buffers.values())
+        self._kept = {*schedule.graph.outputs, *(value for _, value in schedule.graph.updates)}
+        self._kept.update(node for node, buffer in buffers.items() if tenants[buffer] > 1)
+
+    def only_by(self, node: Node, groups: Sequence[Group]) -> bool:
+        """Whether nobody but these groups needs a value or its memory."""
+        return node not in self._kept and all(reader in groups for reader in self._readers.get(node, ()))
+
+
+class _Links:
+    """A chain being formed.
+
+    Attributes:
+        groups: those that it has, in running order.
+        rows: how many rows it has.
+    """
+
+    def __init__(self, schedule: Schedule, uses: _Uses, target: Target, threads: int) -> None:
+        self.schedule, self.uses, self.target, self.threads = schedule, uses, target, threads
+        self.groups: list[Group] = []
+        self.rows = 0
+        self._strides: list[Stride] = []
+        self._buffers: dict[Buffer, _Walk | None] = {}
+        self._writes: frozenset[Buffer] = frozenset()
+        self._passed: frozenset[Buffer] = frozenset()  # what one group writes and another one reads
+
+    def gather(self, groups: Sequence[Group], walks: Mapping[Group, _Walks]) -> Chain | None:
+        """The chain that begins with the first of these groups, if there is one worth it."""
+        first, *others = groups
+        if first not in walks or not self._add(first, walks[first]):
+            return None
+        missing: set[Node] = set()  # what groups compute that are left out
+        skipped = 0
+        for group in others:
+            later = missing.intersection(self.schedule.reads(group)) or (skipped and self._updates(group))
+            if later or group not in walks or not self._linked(walks[group]) or not self._add(group, walks[group]):
+                missing.update(group.stores)
+                skipped += 1
+                if skipped > LOOK_AHEAD:
+                    break
+        return self._made() if len(self.groups) > 1 else None
+
+    def _updates(self, group: Group) -> bool:
+        return any(value in group.stores for _, value in self.schedule.graph.updates)
+
+    def _linked(self, walks: _Walks) -> bool:
+        """Whether a group reads what the chain writes, row by row."""
+        return any(buffer in self._writes for buffer in walks.buffers)
+
+    def _add(self, group: Group, walks: _Walks) -> bool:
+        """Adds a group, if it can be part of the chain."""
+        rows = gcd(self.rows, walks.steps.extent)
+        buffers = dict(self._buffers)
+        for buffer, walk in walks.buffers.items():
+            buffers[buffer] = walk if walk is None or buffer not in buffers else walk.also(buffers[buffer])
+        writes = self._writes | walks.writes
+        for buffer in writes:
+            found = buffers[buffer]
+            if found is None or not found.by_rows:
+                return False
+        longer = copy(self)
+        longer.groups, longer.rows, longer._strides = [*self.groups, group], rows, [*self._strides, walks.steps]
+        longer._buffers, longer._writes = buffers, writes
+        longer._passed = self._passed | self._writes.intersection(walks.buffers)
+        if longer._targets_read() or longer._blocks() is None:
+            return False
+        self.__dict__.update(longer.__dict__)
+        return True
+
+    def _targets_read(self) -> bool:
+        """Whether one group updates an input that another one reads: that could not be written in place."""
+        updates = {value: target for target, value in self.schedule.graph.updates}
+        for group in self.groups:
+            targets = {updates[s] for s in group.stores if s in updates}
+            if targets and any(targets.intersection(self.schedule.reads(g)) for g in self.groups if g is not group):
+                return True
+        return False
+
+    def _blocks(self) -> int | None:
+        """How many rows a block has; None where it would have too many."""
+        least = 1
+        for steps in self._strides:  # blocks of whole units
+            least = lcm(least, steps.steps // gcd(steps.steps, steps.extent // self.rows))
+        each = sum(self._bytes(b) for b, walk in self._buffers.items() if walk and walk.total) / self.rows
+        written = sum(self._bytes(b) for b in self._writes) / self.rows
+        most = self.rows // (LEAST_BLOCKS * self.threads)
+        if least > most or written * least > max(self.target.l2, self.target.l3 // (2 * self.threads)):
+            return None
+        return min(max(int(BLOCK_BYTES / each) // least, 1), most // least) * least
+
+    def _bytes(self, buffer: Buffer) -> int:
+        walk = self._buffers[buffer]
+        assert walk is not None
+        return abs(walk.total) * buffer.dtype.itemsize
+
+    def _made(self) -> Chain | None:
+        """The chain as it is, if enough passes through it."""
+        size = self._blocks()
+        assert size is not None
+        if sum(self._bytes(buffer) for buffer in self._passed) < LEAST_BYTES:
+            return None
+        steps = [size * s.extent // self.rows for s in self._strides]
+        units = tuple(each // s.steps * s.each for each, s in zip(steps, self._strides, strict=True))
+        blocks = -(-self.rows // size)
+        return Chain(tuple(self.groups), blocks, units, self._passing(size), min(self.threads, blocks))
+
+    def _passing(self, size: int) -> dict[Node, int]:
+        """Of what only the chain reads, the elements that a block of so many rows has."""
+        found = {}
+        for node in (s for group in self.groups for s in group.stores):
+            walk = self._buffers[self.uses.buffers[node]]
+            if walk is not None and not walk.low and self.uses.only_by(node, self.groups):
+                found[node] = walk.total // self.rows * size
+        return found

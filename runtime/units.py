@@ -1,0 +1,56 @@
+"""Units of work: how many a kernel has, and which of its loops they step through."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+from graphc.index import Var
+from graphc.loops import Kernel, TiledKernel
+from graphc.runtime.contraction import plan
+from graphc.runtime.emit import units
+from graphc.runtime.target import Target
+from graphc.runtime.tiled import contraction_of
+from graphc.schedule import LANES
+
+
+class Stride(NamedTuple):
+    """What consecutive units do: `each` of them make `steps` steps of the loops, which are taken as one.
+
+    Attributes:
+        loops: outermost first; none where units step through no loops of their own.
+        units: all that the kernel has.
+    """
+
+    loops: tuple[Var, ...]
+    steps: int
+    each: int
+    units: int
+
+    @property
+    def extent(self) -> int:
+        """How many steps the loops have together."""
+        return prod(var.extent for var in self.loops)
+
+
+def stride(kernel: Kernel | TiledKernel, target: Target) -> Stride:
+    """How the units of a kernel step through its outermost loops."""
+    if isinstance(kernel, TiledKernel):
+        return _tiled_stride(kernel, target)
+    outer = kernel.loops[:1]
+    return Stride(outer, LANES if outer and outer[0] is kernel.vector else 1, 1, units(kernel))
+
+
+def _tiled_stride(kernel: TiledKernel, target: Target) -> Stride:
+    """The outermost axes whose tiles are single elements, down to the first of which a unit takes several."""
+    axes = plan(contraction_of(kernel), target.lanes).axes
+    by_name = {var.name: var for var in kernel.loops}
+    loops: list[Var] = []
+    steps = 1
+    for axis in axes:
+        if steps > 1 or axis.lanes > 1 or axis.tile > 1 or (loops and axis.dim.extent % axis.block):
+            break
+        loops.append(by_name[axis.dim.name])
+        steps = axis.block
+    inner = prod(axis.blocks for axis in axes[len(loops) :])
+    return Stride(tuple(loops), steps, inner, prod(axis.blocks for axis in axes))
