@@ -149,7 +149,7 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """Groups that all run over one block of their rows, then over the next: what one writes the next finds in the cache.
+    """Groups that all run over one block of rows, then over the next: what one writes the next finds in the cache.
 
     Attributes:
         groups: in running order.

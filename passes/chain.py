@@ -36,7 +36,7 @@ LEAST_BYTES = 1 << 18
 BLOCK_BYTES = 1 << 14
 """About how much the rows of a block read and write: half of the first-level cache."""
 
-LEAST_BLOCKS = 8
+LEAST_BLOCKS = 4
 """How many blocks there are at least for each thread that may share them."""
 
 LOOK_AHEAD = 24
