@@ -32,14 +32,17 @@ PANEL_STEPS = 256
 BUFFER_BYTES = 128 * 1024
 """The most that the scalar operand's panel or the accumulators that wait may take; the vector operand's, twice that."""
 
+LONG_SUM, REUSE = 2048, 16
+"""From how many steps on units may be large, and for how many vectors they then use an element of a packed operand."""
+
 TURN = 4
 """Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
 
 LINE = 64
 """Bytes that a cache brings at once."""
 
-FAR = 2048
-"""Bytes between neighbours from which they meet in few sets of the cache."""
+FAR, CROWD = 2048, 1024
+"""Bytes between neighbours from which they meet in few sets of the cache; and those whose multiples do so earlier."""
 
 UNIT_WORK = 1 << 15
 """Vector fmas, about as many cycles or half cycles, that make a unit of work worth its overhead."""
@@ -393,29 +396,38 @@ def _blocked(chosen: Plan) -> Plan:
     """Says how many tiles of each axis a unit takes, and what it packs.
 
     The innermost axes grow first, until a unit is worth its overhead; those whose tiles share a panel grow further.
-    Where the scalar operand is packed, the axes that move it stop when a block of it fills its share of the cache.
+    Where the scalar operand of a long sum is packed, which reads it from far, units are as large as the cores allow,
+    first along the axes that use its elements again.
     """
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
     tile = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(c.vectors))
     must = [x for x in "ab" if _scattered(c, x)]
     may = [x for x in "ab" if _far(c, x) and _pays(chosen, x, tile)]
+    packed = must + may
+    large = c.scalars in may and chosen.steps >= LONG_SUM
     kept = min(chosen.steps, PANEL_BYTES // tile or 1, PANEL_STEPS if c.scalars in may else chosen.steps)
+    rooms = {c.scalars: BUFFER_BYTES << large, c.vectors: 2 * BUFFER_BYTES}
     total = _work(c, chosen.lanes)
     usual = min(max(UNIT_WORK, total // UNITS), 64 * UNIT_WORK)
     axes = list(chosen.axes)
-    for n in reversed(range(len(axes))):
+    for n in sorted(range(len(axes)), key=lambda n: (large and bool(axes[n].dim.stride(c.scalars)), -n)):
         axis = axes[n]
         spans = prod(x.span for x in axes)
-        shares = any(not axis.dim.stride(operand) for operand in must + may)
+        shares = any(not axis.dim.stride(operand) for operand in packed)
         enough = max(usual, (32 if c.scalars in may else 8) * UNIT_WORK) if shares else usual
-        tiles = min(round(enough / (spans * chosen.steps)), axis.span * BUFFER_BYTES // (spans * chosen.lanes * size))
-        for operand, most in ((c.scalars, BUFFER_BYTES), (c.vectors, 2 * BUFFER_BYTES)):
-            if operand in must + may and axis.dim.stride(operand):
+        tiles = round(enough / (spans * chosen.steps))
+        if large:  # rounded up, so that there is not one unit more than cores
+            tiles = max(tiles, -(-total // (host().cores * spans * chosen.steps)))
+        tiles = min(tiles, axis.span * rooms[c.scalars] // (spans * chosen.lanes * size))  # accumulators that wait
+        if large and not axis.dim.stride(c.scalars):
+            tiles = min(tiles, REUSE // prod(x.span for x in axes if not x.dim.stride(c.scalars)) or 1)
+        for operand in packed:
+            if axis.dim.stride(operand):
                 others = prod(x.span * x.lanes for x in axes if x is not axis and x.dim.stride(operand))
-                tiles = min(tiles, most // (others * axis.small * kept * size))
+                tiles = min(tiles, rooms[operand] // (others * axis.small * kept * size))
         tiles = max(1, min(axis.tiles, tiles))
         axes[n] = replace(axis, block=-(-axis.tiles // -(-axis.tiles // tiles)))
-    return replace(chosen, axes=tuple(axes), packed=frozenset(must + may))
+    return replace(chosen, axes=tuple(axes), packed=frozenset(packed))
 
 
 def _packable(c: Contraction, operand: str) -> bool:
@@ -433,8 +445,8 @@ def _scattered(c: Contraction, operand: str) -> bool:
 
 def _far(c: Contraction, operand: str) -> bool:
     """Whether an operand's steps lie so far apart that they crowd one another out of the cache, unless copied."""
-    steps = [abs(d.stride(operand)) for d in c.sums if d.stride(operand)]
-    if not steps or steps[-1] * SIZEOF[c.element] < FAR or not _packable(c, operand):
+    steps = [abs(d.stride(operand)) * SIZEOF[c.element] for d in c.sums if d.stride(operand)]
+    if not steps or (steps[-1] < FAR and steps[-1] % CROWD) or not _packable(c, operand):
         return False
     if c.lane.stride(operand):
         return c.lane.stride(operand) == 1
@@ -448,7 +460,7 @@ def _pays(chosen: Plan, operand: str, tile: int) -> bool:
     """
     again = prod(axis.tiles for axis in chosen.axes if not axis.dim.stride(operand))
     if operand == chosen.contraction.scalars:
-        return again >= 4 and chosen.steps >= 2 * PANEL_STEPS
+        return again >= (2 if chosen.steps >= LONG_SUM else 4) and chosen.steps >= 2 * PANEL_STEPS
     return again >= 16 and tile <= 2 * LINE
 
 

@@ -34,7 +34,7 @@ def emit(b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish:
     """Writes the units `begin <= u < end` of a contraction, of `units(c, target_lanes)`, at the builder's place.
 
     Args:
-        b: inside the function that is the kernel; buffers on the stack (at most 512 KB) go to its entry block.
+        b: inside the function that is the kernel; buffers on the stack (at most 1 MB) go to its entry block.
         target_lanes: float32 lanes of the machine's vectors: 4, 8 or 16.
         a, bp: addresses of the operands' elements at coordinate zero.
         finish: writes the epilogue of an accumulator.

@@ -32,8 +32,8 @@ class Panels:
             across = spans.pop(nest.c.lanes)
             return nest.stack(side.name, spans | {nest.c.lanes: across} | sums)
         row = self._row(side)
-        length = spans.pop(row)
-        return nest.stack(side.name, sums | spans, row, length)
+        lines = -(-spans.pop(row) // nest.lanes) | 1  # an odd number, so that the next steps' lie in other sets
+        return nest.stack(side.name, sums | spans, row, lines * nest.lanes)
 
     def _row(self, side: Side) -> str:
         """The output dim along which an operand that is the same in all lanes lies in memory."""

@@ -500,11 +500,22 @@ def test_packed_panels_change_no_bit(monkeypatch):
 
 def test_stack_stays_small():
     shapes = [(64, 512, 784), (2048, 2048, 2048), (1, 5000, 5000), (5000, 1, 5000), (4096, 30, 8), (17, 100000, 3)]
+    shapes += [(256, 256, 4096), (1024, 1024, 8192), (2304, 768, 4096)]
     cases = [matmul(*shape, a, b).c for shape in shapes for a, b in product("NT", "NT")]
     cases += [Conv(4, 64, 128, (56, 56), (3, 3), pad=(1, 1)).channels_last().c]
     for c, lanes in product(cases, LANES):
         stack = [line for line in kernel_text("k", c, lanes).splitlines() if " alloca " in line]
-        assert sum(4 * int(line.split("i64 ")[1].split(",")[0]) for line in stack) <= 512 * 1024, plan(c, lanes)
+        assert sum(4 * int(line.split("i64 ")[1].split(",")[0]) for line in stack) <= 1024 * 1024, plan(c, lanes)
+
+
+def test_units_of_long_sums_are_as_large_as_cores_allow():
+    """Both operands of a weight's gradient are read from far: one of 256 x 256 is a unit for each core."""
+    c = matmul(256, 256, 4096, "T", "N").c
+    chosen = plan(c, 16)
+    cores = min(planning.host().cores, 4)
+    assert chosen.packed == {"a"} and chosen.units >= cores and (cores > 2 or chosen.units == cores)
+    assert chosen.across.block == 4  # what is packed is used for all 256 columns
+    assert plan(matmul(256, 256, 1024, "T", "N").c, 16).units > chosen.units
 
 
 def test_plans_print():
