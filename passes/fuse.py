@@ -11,13 +11,13 @@ becomes an epilogue, of a contraction (bias, activation, the optimizer's update 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from math import prod
 
 from graphc.index import Ix, IxLike, Var
 from graphc.ir import Graph, Node
-from graphc.loops import LoopBuilder, Reader, Value
+from graphc.loops import LoopBuilder, Reader, Value, all_values
 from graphc.op import TABLE
 from graphc.passes.parts import LEAVES, Part, Web
 from graphc.schedule import Group, Layout, Schedule
@@ -126,7 +126,8 @@ def _computed_once(
 
     A value is computed in the outermost loop in which its index is known. So the loops down to that one, over all the
     indices at which it is read, must not run over many more elements than it has. Loops run in the order of the
-    root's memory; those over a blocked batch, for what is reduced, as in rows.
+    root's memory; those over a blocked batch, for what is reduced, as in rows. A reduction runs where its result is
+    known: of a normalisation's rows the mean may be computed, then the variance, then all elements.
     """
     b = LoopBuilder()
     index = [b.var("i", n) for n in root.shape]
@@ -157,23 +158,58 @@ def _computed_once(
             return seen[member, at]
         return b.given(f"{id(member)}{at}", member.dtype, frozenset().union(*(i.variables for i in at)))
 
-    value(root, [Ix.of(v) for v in index])
+    top = value(root, [Ix.of(v) for v in index])
     if too_deep:
         return False
     if "reduction" in TABLE[node.op].traits and any(not i.variables <= {*loops} for at in found for i in at):
         return False  # one reduction within another would run along two variables at once
-    return sum(_iterations(loops, at) for at in found) <= MOST_WORK * prod(node.shape)
+    size = prod(node.shape)
+    if sum(_iterations(loops, at, {}) for at in found) <= MOST_WORK * size:
+        return True
+    reductions = {v.data[1]: v for v in all_values([top]) if v.kind == "reduce"}
+    return sum(_iterations(loops, at, reductions) for at in found) <= _most_work(node, inside) * size
 
 
-def _iterations(loops: Sequence[Var], index: tuple[Ix, ...]) -> int:
-    """How often the loop runs in which the index is known; variables of reductions run innermost."""
-    needed: frozenset[Var] = frozenset().union(*(i.variables for i in index))
-    deepest = max((at for at, v in enumerate(loops) if v in needed), default=-1)
+def _iterations(loops: Sequence[Var], index: tuple[Ix, ...], reductions: Mapping[Var, Value]) -> int:
+    """How often the loop runs in which the index is known.
+
+    Args:
+        reductions: by their variables; those of others run innermost.
+    """
+    needed: set[Var] = set().union(*(i.variables for i in index))
     summed = [v for v in needed if v not in loops]
-    if summed:
-        deepest = len(loops) - 1
+    around = {v for v in needed if v in loops}
+    for var in summed:  # grows by the variables of reductions around
+        for outer in reductions[var].deps if var in reductions else loops:
+            if outer in loops:
+                around.add(outer)
+            elif outer not in summed:
+                summed.append(outer)
+    deepest = max((at for at, v in enumerate(loops) if v in around), default=-1)
     return prod(v.extent for v in (*loops[: deepest + 1], *summed))
 
+
+def _most_work(node: Node, inside: Callable[[Node], bool]) -> int:
+    """How many times over a value may be computed: twice, if that takes no more than to store it and load it again."""
+    seen, stack, reads = {node}, [node], set[Node]()
+    while stack:
+        member = stack.pop()
+        if member.op in LEAVES or not (member is node or is_free(member) or inside(member)):
+            reads.add(member)
+            continue
+        traits = TABLE[member.op].traits
+        if "reduction" in traits or member.type.size < node.type.size:
+            continue  # known in a loop around
+        if not is_free(member) and member.op not in CHEAP:
+            return 1
+        new = [o for o in member.operands if o not in seen]
+        seen.update(new)
+        stack += new
+    return MOST_WORK if sum(read.type.size == node.type.size for read in reads) <= 1 else 1
+
+
+CHEAP = {"add", "sub", "mul", "neg", "square", "maximum", "minimum", "abs"}
+"""Ops that take no longer than a load."""
 
 MOST_WORK = 2
 """How many times over a value may be computed instead of being stored."""

@@ -21,8 +21,12 @@ from graphc.runtime.reductions import CHAINS, combine, finished, fold, is_ordere
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES
 
-PANEL = 1024
-"""How many bytes wide the panels are in which columns are reduced: long runs of memory, and partial results in L1."""
+PANEL, WIDE = 1024, 8192
+"""How many bytes wide the panels are in which columns are reduced: their partial results stay in the first-level cache.
+Where what is reduced comes from main memory, whose speed takes long runs, those in the second-level one."""
+
+LARGE = 1 << 23
+"""Bytes from which on what is reduced is taken to come from main memory."""
 
 
 def down_columns(kernel: Kernel, inner: Var) -> list[list[Value]]:
@@ -53,7 +57,9 @@ def write_panels(
     Args:
         down: the kernel's reductions down columns.
     """
-    wide = max(PANEL // max(sum(v.dtype.itemsize for v in together) for together in down) // LANES, 1) * LANES
+    largest = max(v.data[1].extent * var.extent * v.dtype.itemsize for together in down for v in together)
+    each = max(sum(v.dtype.itemsize for v in together) for together in down)
+    wide = max((PANEL if largest < LARGE else WIDE) // each // LANES, 1) * LANES
     with w.b.loop(first, last, wide) as base:
         panel = _Panel(w, var, base, w.b.intrinsic("smin", "i64", w.b.add(base, wide), last), known, wide)
         for together in down:

@@ -80,25 +80,15 @@ def _named(text: str, hint: str) -> tuple[str, str]:
 
 
 def _loop_work(kernel: Kernel) -> int:
-    count = 1
-    for var in kernel.loops:
-        count *= var.extent
-    inner = sum(_cost(s.value) for s in kernel.stores)
-    return count * inner
-
-
-def _cost(value: object, depth: int = 0) -> int:
-    from graphc.loops import Value
-
-    assert isinstance(value, Value)
-    own = 8 if value.kind == "fn" and value.data[0] in _SLOW else 1
-    inner = sum(_cost(a, depth + 1) for a in value.args) if depth < 12 else value.size
-    if value.kind == "reduce":
-        return int(inner * value.data[1].extent)
-    if value.kind == "contract":
-        for var in value.data[0]:
-            inner *= var.extent
-    return own + inner
+    """About how many operations the kernel does: each value once for every index that it depends on."""
+    total = 0
+    for value in kernel.values():
+        inner = value.deps.union(*(arg.deps for arg in value.args))
+        if value.kind == "contract":
+            inner |= frozenset(value.data[0])
+        own = 8 if value.kind == "fn" and value.data[0] in _SLOW else 1
+        total += own * prod(var.extent for var in inner)
+    return total
 
 
 _SLOW = {"exp", "log", "tanh", "sigmoid", "erf", "pow", "sin", "cos", "random_bits", "sqrt", "div"}

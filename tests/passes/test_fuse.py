@@ -248,3 +248,31 @@ def test_a_long_chain_before_a_sum() -> None:
     schedule = fuse(graph_of("graph f(%x: f32[4,6]) {\n" + "\n".join(f"  {line}" for line in lines) + "\n}"), {})
     check_schedule(schedule)
     assert sum(len(g.nodes) for g in schedule.groups) == 1201
+
+
+ROWS = """
+    graph f(%x: f32[64,512]) {{
+      %0: f32[64] = sum(%x, run=(1, 2))
+      %1: f32[64,1] = reshape(%0, shape=(64, 1))
+      %2: f32[64,512] = broadcast_to(%1, shape=(64, 512))
+      %3: f32[64,512] = {}
+      %4: f32[64,512] = mul(%3, %3)
+      %5: f32[64] = sum(%4, run=(1, 2))
+      %6: f32[64,1] = reshape(%5, shape=(64, 1))
+      %7: f32[64,512] = broadcast_to(%6, shape=(64, 512))
+      %8: f32[64,512] = div(%3, %7)
+      return %8
+    }}"""
+
+
+def test_a_normalisation_is_one_kernel() -> None:
+    """The mean of a row is known before its variance, and that before its elements; a difference is no work."""
+    (group,) = groups_of(ROWS.format("sub(%x, %2)"))
+    assert group == ["sum", "reshape", "broadcast_to", "sub", "mul", "sum", "reshape", "broadcast_to", "div"]
+
+
+def test_what_takes_longer_than_a_load_is_computed_once() -> None:
+    """A function, or what would be read from two places."""
+    assert len(groups_of(ROWS.format("pow(%x, %2)"))) > 1
+    two = ROWS.format("sub(%x, %y)").replace("(%x: f32[64,512])", "(%x: f32[64,512], %y: f32[64,512])")
+    assert len(groups_of(two)) > 1

@@ -248,6 +248,22 @@ def test_sums_have_the_order_that_is_defined(size: int) -> None:
     assert_same(got, np.array([defined_sum(row) for row in x]))
 
 
+@pytest.mark.parametrize("rows", [1, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize("size", [15, 16, 31, 32, 33, 50, 100])
+def test_sums_of_several_rows_side_by_side_have_it_too(rows: int, size: int) -> None:
+    """Two sums, the second of which needs the first, as of a normalisation; in pieces that end anywhere."""
+    x = (RNG.normal(size=(rows, size)) * 10.0 ** RNG.integers(-2, 3, (rows, size))).astype(np.float32)
+
+    def body(b: LoopBuilder, i: list[Ix], x: Reader) -> Value:
+        mean = b.sum(size, lambda k: x([i[0], k])) / b.const(size, float32)
+        return b.sum(size, lambda k: (x([i[0], k]) - mean) * (x([i[0], k]) - mean)) * x(i)
+
+    means = np.array([defined_sum(row) for row in x]) / np.float32(size)
+    spread = np.array([defined_sum(row) for row in (x - means[:, None]) * (x - means[:, None])])
+    for pieces in (1, 2, 3):
+        assert_same(computed((rows, size), float32, [x], body, pieces=pieces), spread[:, None] * x)
+
+
 def test_bool_reductions() -> None:
     x = RNG.random((40, 21)) < 0.9
     for vector in (False, True):
