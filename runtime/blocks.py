@@ -15,12 +15,15 @@ from graphc.runtime.values import Writer
 from graphc.schedule import LANES
 
 CROSSING_SIZE = 12
-"""How many expression nodes the body of a loop that is blocked for transposition may have: it is written 16 times."""
+"""How many expression nodes the body of a loop may have to be written 16 times, with what is turned in registers."""
+
+TALL = 64
+"""How many steps of the outer loop are done before the next of the inner one: what is turned is read in long runs."""
 
 
 def crossing(kernel: Kernel, outer: Var, inner: Var) -> list[Value]:
     """The loads that step far along the inner loop and by one along the outer; none if blocks would not serve."""
-    if min(outer.extent, inner.extent) < LANES or sum(s.value.size for s in kernel.stores) > CROSSING_SIZE:
+    if min(outer.extent, inner.extent) < LANES:
         return []
     found = []
     for value in kernel.values():
@@ -42,32 +45,65 @@ def write_blocks(
         loads: those that cross.
     """
     b, scope = w.b, w.scope
-    blocked = b.int_op("and", b.sub(end, begin), -LANES)
-    stop = b.add(begin, blocked)
+    stop = b.add(begin, b.int_op("and", b.sub(end, begin), -LANES))
     full, tail = inner.extent // LANES * LANES, inner.extent % LANES
-    with b.loop(begin, stop, LANES) as row:
-        with b.loop(0, full, LANES) as column:
-            turned = [_turned(w, load, outer, row, inner, column) for load in loads]
-            for j in range(LANES):
-                with scope.at(outer, b.add(row, j)), scope.across(inner, column):
-                    for load, columns in zip(loads, turned, strict=True):
-                        scope.keep(load, from_memory(b, columns[j], load.dtype))
-                    w.store(kernel.stores)
+    blocks = _Blocks(w, kernel, outer, inner, loads)
+    small = sum(s.value.size for s in kernel.stores) <= CROSSING_SIZE
+    with b.loop(begin, stop, TALL) as top:
+        bottom = b.intrinsic("smin", "i64", b.add(top, TALL), stop)
+        (blocks.in_registers if small else blocks.in_memory)(top, bottom, full)
         if tail:
-            rows = b.loop(row, b.add(row, LANES))
-            with rows as index, scope.at(outer, index), scope.across(inner, i64(full), tail):
+            with b.loop(top, bottom) as index, scope.at(outer, index), scope.across(inner, i64(full), tail):
                 w.store(kernel.stores)
     return stop
 
 
-def _turned(w: Writer, load: Value, outer: Var, row: Val, inner: Var, column: Val) -> list[Val]:
-    """For 16 steps of the outer variable the vector of 16 steps of the inner one."""
-    b = w.b
-    buffer, address = load.data
-    element = ELEMENT[buffer.dtype.short]
-    with w.scope.at(outer, row), w.scope.at(inner, column):
-        corner = w.memory.address(buffer, address)
-    step = address.coefficient(inner)
-    assert step is not None
-    type_ = vector(element, LANES)
-    return b.transpose([b.load(b.gep(corner, k * step, element), type_) for k in range(LANES)])
+class _Blocks:
+    """Writes the stores of a kernel for a range of the outer loop, whole blocks, and the whole blocks of the inner."""
+
+    def __init__(self, w: Writer, kernel: Kernel, outer: Var, inner: Var, loads: list[Value]) -> None:
+        self.w, self.stores, self.outer, self.inner, self.loads = w, kernel.stores, outer, inner, loads
+
+    def in_registers(self, top: Val, bottom: Val, full: int) -> None:
+        """What is turned is used at once, by a copy of the body for each of 16 steps."""
+        b, scope = self.w.b, self.w.scope
+        with b.loop(0, full, LANES) as column, b.loop(top, bottom, LANES) as row:
+            turned = [self._turned(load, row, column) for load in self.loads]
+            for j in range(LANES):
+                with scope.at(self.outer, b.add(row, j)), scope.across(self.inner, column):
+                    for load, columns in zip(self.loads, turned, strict=True):
+                        scope.keep(load, from_memory(b, columns[j], load.dtype))
+                    self.w.store(self.stores)
+
+    def in_memory(self, top: Val, bottom: Val, full: int) -> None:
+        """What is turned waits in the first-level cache for a body that is written once."""
+        b, scope = self.w.b, self.w.scope
+        elements = [ELEMENT[load.data[0].dtype.short] for load in self.loads]
+        waiting = [b.alloca(element, TALL * TALL) for element in elements]
+        with b.loop(0, full, TALL) as left:
+            right = b.intrinsic("smin", "i64", b.add(left, TALL), i64(full))
+            with b.loop(left, right, LANES) as column, b.loop(top, bottom, LANES) as row:
+                for load, memory in zip(self.loads, waiting, strict=True):
+                    corner = b.add(b.mul(b.sub(row, top), TALL), b.sub(column, left))
+                    for j, x in enumerate(self._turned(load, row, column)):
+                        b.store(x, b.gep(memory, b.add(corner, j * TALL), x.element))
+            with b.loop(top, bottom) as row, scope.at(self.outer, row):
+                self.w.ahead([store.value for store in self.stores])
+                with b.loop(left, right, LANES) as column, scope.across(self.inner, column):
+                    place = b.add(b.mul(b.sub(row, top), TALL), b.sub(column, left))
+                    for load, memory, element in zip(self.loads, waiting, elements, strict=True):
+                        turned = b.load(b.gep(memory, place, element), vector(element, LANES))
+                        scope.keep(load, from_memory(b, turned, load.dtype))
+                    self.w.store(self.stores)
+
+    def _turned(self, load: Value, row: Val, column: Val) -> list[Val]:
+        """For 16 steps of the outer variable the vector of 16 steps of the inner one."""
+        b, scope = self.w.b, self.w.scope
+        buffer, address = load.data
+        element = ELEMENT[buffer.dtype.short]
+        with scope.at(self.outer, row), scope.at(self.inner, column):
+            corner = self.w.memory.address(buffer, address)
+        step = address.coefficient(self.inner)
+        assert step is not None
+        type_ = vector(element, LANES)
+        return b.transpose([b.load(b.gep(corner, k * step, element), type_) for k in range(LANES)])
