@@ -18,7 +18,7 @@ from graphc.ir import Graph, Node
 from graphc.op import TABLE
 from graphc.passes.access import OUTPUT, Access
 from graphc.passes.batch import in_lanes
-from graphc.passes.fuse import base_of, is_contraction, is_free
+from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
 from graphc.passes.lower import is_affine
 from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES, Layout
@@ -117,6 +117,8 @@ class _Layouts:
         """
         if node in self.kept or len(node.shape) < 3 or not self.access.slides(node):
             return ()
+        if any(handmade(user) for user in self.users[node]):
+            return ()  # which reads rows
         if self.access.products(node) > SHORT_SUM * prod(node.shape):
             return ()
         return (*range(1, len(node.shape)), 0) if node.shape[0] >= LANES and node.shape[-1] > 1 else ()
@@ -128,9 +130,8 @@ SHORT_SUM = 1024
 
 def _is_tiled(node: Node, layouts: dict[Node, Layout]) -> bool:
     """Whether a contraction reads memory at affine addresses, which a reshape before it may prevent."""
-    blocked = node in layouts and layouts[node].blocked
     views: dict[Node, None] = {}
-    stack = [o for o in node.operands if is_free(o) and o is not base_of(o, margins=blocked)]
+    stack = [o for o in node.operands if is_free(o) and o is not base_of(o)]
     while stack:
         view = stack.pop()
         if is_free(view) and view.op != "constant" and "joins" not in TABLE[view.op].traits and view not in views:

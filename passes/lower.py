@@ -12,7 +12,7 @@ steps through as one are joined.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -169,8 +169,8 @@ def _tiled(
     lowering.forget()
     if value.kind != "contract":
         return None, index
-    operands = [load for x in value.args if (load := _in_memory(x)) is not None]
-    if len(operands) < len(value.args):
+    operands, there = value.args[:2], value.args[2:]
+    if any(x.kind != "load" or x.args != there for x in operands):
         return None, index
     summed, by_lanes = value.data
     splits = _splits((*loops, *summed[by_lanes:]), [x.data[1] for x in operands])
@@ -188,27 +188,15 @@ def _tiled(
             return None, index
     if any(x.data[1].coefficient(v) is None for x in (a, c) for v in (*outer, *inner)):
         return None, index
-    choice = (lane, False) if by_lanes else _lane_choice(outer, a, c)
-    conditions = [_conditions(x.args[0], outer, inner) if x.args else () for x in (a, c)]
-    if choice is None or conditions[0] is None or conditions[1] is None:
+    inside = _conditions(a.args[0], outer, inner) if there else ()
+    choice = (lane, False) if by_lanes else _lane_choice(outer, a, c, {x.output for x in inside or ()})
+    if choice is None or inside is None:
         return None, index
     lanes, swap = choice
-    inside = (*conditions[0], *conditions[1])
-    if any(lanes in (x.output, x.summed) for x in inside):
-        return None, index
     if swap:
         a, c = c, a
     tail = (inner[0], summed[0].extent % LANES or LANES) if by_lanes else None
     return TiledKernel("", outer, inner, a, c, a, lanes, (), tail, inside), index
-
-
-def _in_memory(value: Value) -> Value | None:
-    """The load that an operand of a contraction is, guarded if it is zero elsewhere; None if it is computed."""
-    if value.kind == "fn" and value.data[0] == "select":
-        cond, inside, outside = value.args
-        zero = outside.kind == "const" and outside.data[0] == 0
-        return inside if zero and inside.kind == "load" and inside.args == (cond,) else None
-    return value if value.kind == "load" and not value.args else None
 
 
 def _conditions(
@@ -240,11 +228,13 @@ def _conditions(
     return tuple(found)
 
 
-def _lane_choice(loops: Sequence[Var], a: Value, c: Value) -> tuple[Var, bool] | None:
+def _lane_choice(
+    loops: Sequence[Var], a: Value, c: Value, bounded: Collection[Var]
+) -> tuple[Var, bool] | None:
     """The variable to lie across the lanes, and whether the operands change sides so that it moves the second.
 
-    Its operand should be contiguous along it (otherwise it is packed), it should fill the vectors, and the innermost
-    loop comes first: there the result is contiguous too.
+    Its operand should be contiguous along it (otherwise it is packed, or read element by element where not all of its
+    terms exist), it should fill the vectors, and the innermost loop comes first: there the result is contiguous too.
     """
     best: tuple[float, Var, bool] | None = None
     for position, var in enumerate(loops):
@@ -253,7 +243,8 @@ def _lane_choice(loops: Sequence[Var], a: Value, c: Value) -> tuple[Var, bool] |
             continue
         vectors = -(-var.extent // LANES)
         fill = var.extent / (vectors * LANES)
-        score = fill * (1.0 if (in_a or in_c) == 1 else 0.75) * (1.0 if position == len(loops) - 1 else 0.7)
+        apart = 1.0 if (in_a or in_c) == 1 else 0.1 if var in bounded else 0.75
+        score = fill * apart * (1.0 if position == len(loops) - 1 else 0.7)
         if best is None or score > best[0]:
             best = (score, var, bool(in_a))
     if best is None:

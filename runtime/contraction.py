@@ -374,7 +374,8 @@ def _window(c: Contraction, tile: Mapping[str, float]) -> tuple[int, ...]:
         condition = c.condition(d.name)
         slides = any(_apart(c, x, tile, d) is not None for x in "ab")
         room = max(1 if window else 2, int((144 if slides else 64) / (cells * prod(window))))
-        varies = bool(c.lane_tail and d.name == c.lane_tail[0]) or bool(condition and tile[condition.output] <= 1)
+        varies = bool(c.lane_tail and d.name == c.lane_tail[0])
+        varies |= condition is not None and condition.output != c.lanes and tile[condition.output] <= 1
         if varies or not whole:
             room = 1
         if d.extent <= room * 3 // 2:

@@ -64,7 +64,7 @@ def test_what_is_looked_up_for_a_batch_is_a_batch() -> None:
         graph f(%i: i32[32,6]; %t: f32[50,8], %w: f32[5,8,3]) {
           %0: f32[32,6,8] = gather(%t, %i, axis=0, batch_dims=0)
           %1: f32[32,8,6] = transpose(%0, perm=(0, 2, 1))
-          %2: f32[32,5,4] = conv(%1, %w, stride=(1,), dilation=(1,), groups=1)
+          %2: f32[32,5,4] = conv(%1, %w, stride=(1,), dilation=(1,), low=(0,), size=(4,))
           return %2
         }"""
     )
@@ -104,6 +104,20 @@ def test_what_hand_made_kernels_touch_stays_in_rows() -> None:
         }"""
     )
     assert found["exp"] == "rows" and found["cumsum"] == "rows" and found["matmul"] == "[32/16,8,16]"
+
+
+def test_short_sums_that_hand_made_kernels_read_are_stored_in_rows() -> None:
+    graph = graph_of(
+        """
+        graph f(%x: f32[16,1,3,3]; %w: f32[1,1,1,1]) {
+          %0: f32[16,1,3,3] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=(3, 3))
+          %1: f32[16,1,3,3] = cumsum(%0, axis=0)
+          return %1
+        }"""
+    )
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=node.shape).astype(np.float32) for node in graph.inputs]
+    assert_same_run(compiled(graph, arrays), eagerly(graph, arrays))
 
 
 def test_updates_stay_in_rows() -> None:
@@ -158,7 +172,7 @@ def test_random_graphs_mean_the_same(made: Made) -> None:
 
 BATCHED = """
     graph f(%x: f32[{n},2,6,5]; %w: f32[4,2,3,2], %b: f32[4], %v: f32[4,9]) {{
-      %0: f32[{n},4,4,4] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), groups=1)
+      %0: f32[{n},4,4,4] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=(4, 4))
       %1: f32[1,4,1,1] = reshape(%b, shape=(1, 4, 1, 1))
       %2: f32[{n},4,4,4] = broadcast_to(%1, shape=({n}, 4, 4, 4))
       %3: f32[{n},4,4,4] = add(%0, %2)
