@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import prod
 
 from graphc.index import Ix, IxLike, Quotient, Remainder, Var
 from graphc.ir import Graph, Node
@@ -33,7 +34,7 @@ from graphc.loops import (
 )
 from graphc.op import TABLE
 from graphc.passes.relative import relative
-from graphc.schedule import LANES, Group, Layout, Schedule
+from graphc.schedule import LANES, Group, Layout, Schedule, unravel
 
 
 def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout]) -> bool:
@@ -45,7 +46,7 @@ def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout])
     buffers = {n: Buffer("", n.dtype, schedule.layout(n).elements) for n in reads}
     loops, index = _domain(b, schedule.layout(node))
     lowering = _Lowering(b, schedule, Group((*views, node), (node,), node), buffers)
-    return _tiled(b, lowering, node, loops, index)[0] is not None
+    return _tiled(b, lowering, node, loops, index, [schedule.layout(node)])[0] is not None
 
 
 def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> list[Kernel | TiledKernel | None]:
@@ -63,7 +64,7 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
     lowering = _Lowering(b, schedule, group, buffers)
     tiled = None
     if group.contraction is not None:
-        tiled, index = _tiled(b, lowering, group.contraction, loops, index)
+        tiled, index = _tiled(b, lowering, group.contraction, loops, index, layouts)
         if tiled is not None:
             lowering.given = b.given("acc", group.contraction.dtype, frozenset(tiled.loops))
             lowering.given_index = tuple(index)
@@ -161,9 +162,13 @@ class _Lowering:
 
 
 def _tiled(
-    b: LoopBuilder, lowering: _Lowering, node: Node, loops: tuple[Var, ...], index: list[Ix]
+    b: LoopBuilder, lowering: _Lowering, node: Node, loops: tuple[Var, ...], index: list[Ix], held: Sequence[Layout]
 ) -> tuple[TiledKernel | None, list[Ix]]:
-    """The contraction in tiled form, if its operands are memory read at affine addresses; and the index it stores."""
+    """The contraction in tiled form, if its operands are memory read at affine addresses; and the index it stores.
+
+    Args:
+        held: the layouts of what is stored.
+    """
     with unguarded(b):
         value = lowering.value(node, index)
     lowering.forget()
@@ -178,7 +183,8 @@ def _tiled(
     if by_lanes:
         block, lane = b.var("k", -(-summed[0].extent // LANES)), b.var("lane", LANES)
         new[summed[0]], parts[summed[0]] = Ix.of(block) * LANES + Ix.of(lane), (block,)
-    a, c = (x.substitute(new) for x in operands)
+    with unguarded(b):
+        a, c = (b.load(x.data[0], x.data[1].substitute(new)) for x in operands)
     outer = tuple(p for v in loops for p in parts.get(v, (v,)))
     inner = tuple(p for v in summed for p in parts.get(v, (v,)))
     index = [ix.substitute(new) for ix in index]
@@ -188,15 +194,40 @@ def _tiled(
             return None, index
     if any(x.data[1].coefficient(v) is None for x in (a, c) for v in (*outer, *inner)):
         return None, index
-    inside = _conditions(a.args[0], outer, inner) if there else ()
-    choice = (lane, False) if by_lanes else _lane_choice(outer, a, c, {x.output for x in inside or ()})
-    if choice is None or inside is None:
+    inside = _conditions(there[0].substitute(new), outer, inner) if there else ()
+    if inside is None:
+        return None, index
+    if not by_lanes and not held[0].blocked:
+        addresses = [a.data[1], c.data[1], *(one.address(index) for one in held)]
+        outer, new = _as_one(b, outer, {x.output for x in inside}, addresses)
+        a, c, index = a.substitute(new), c.substitute(new), [ix.substitute(new) for ix in index]
+    choice = (lane, False) if by_lanes else _lane_choice(outer, a, c, {x.output for x in inside})
+    if choice is None:
         return None, index
     lanes, swap = choice
     if swap:
         a, c = c, a
     tail = (inner[0], summed[0].extent % LANES or LANES) if by_lanes else None
     return TiledKernel("", outer, inner, a, c, a, lanes, (), tail, inside), index
+
+
+def _as_one(
+    b: LoopBuilder, loops: tuple[Var, ...], apart: Collection[Var], addresses: Sequence[Ix]
+) -> tuple[tuple[Var, ...], dict[Var, Ix]]:
+    """The innermost loops, but for those `apart`, as one, if every address steps through them so: vectors are fuller.
+
+    Returns the loops, and what those that were joined are now.
+    """
+    first = len(loops) - 1
+    while first > 0 and not {*loops[first - 1 :]}.intersection(apart) and all(
+        _steps_as_one(ix, loops[first - 1], loops[first]) for ix in addresses
+    ):  # fmt: skip
+        first -= 1
+    run = loops[first:]
+    if len(run) < 2:
+        return loops, {}
+    both = b.var("i", prod(v.extent for v in run))
+    return (*loops[:first], both), dict(zip(run, unravel(both, [v.extent for v in run]), strict=True))
 
 
 def _conditions(

@@ -296,7 +296,8 @@ def _vectors(c: Contraction, lanes: int, tile: Mapping[str, int]) -> dict[str, i
 def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
     """Half cycles for all tiles: two fmas and two loads a cycle, a latency of four, and some work for each tile.
 
-    Where the sum is short, work for each of its rows too, which lie apart in memory.
+    Where the sum is short, work for each of its rows too, which lie apart in memory. Where not all terms exist for any
+    of a tile's elements, the sum runs in pieces, before, among and after those that do.
     """
     axes = _axes(c, lanes, tile)
     variants = prod(len(axis.groups) for axis in axes)
@@ -308,7 +309,8 @@ def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
     each = _steps(c, lanes) * max(step.fmas + 0.3 * step.loads, 0.8 * step.loads, 8) + 2 * step.fmas + 16
     if _steps(c, lanes) < SHORT_SUM:
         each += 3 * prod(axis.tile for axis in axes if axis.lanes == 1)
-    return prod(axis.tiles for axis in axes) * each * (1 + 0.01 * variants + 0.02 * far)
+    pieces = prod(3 for axis in axes if axis.complete is not None and axis.tile > max(len(axis.complete), 1))
+    return prod(axis.tiles for axis in axes) * each * (1 + 0.01 * variants * pieces + 0.02 * far)
 
 
 @dataclass(frozen=True)
@@ -476,16 +478,16 @@ def _cut(chosen: Plan) -> Cut | None:
 def _cut_to(c: Contraction, window: Sequence[int], steps: int) -> Cut | None:
     """Blocks of about `steps` steps, as equal as can be, and whole in the unrolled body and in what packing turns.
 
-    None where they would separate what terms exist from the tile that decides it.
+    Of more, where a block would separate what terms exist from the tile that decides it.
     """
     inner = 1
     for level in reversed(range(len(c.sums))):
         extent = c.sums[level].extent
-        if inner * extent > steps:
+        if inner * extent > steps and not any(c.condition(d.name) for d in c.sums[: level + 1]):
             whole = lcm(window[level], TURN if level == len(c.sums) - 1 else 1)
             size = -(-extent // -(-extent * inner // max(steps, 1)))
             size = -(-size // whole) * whole
             if size < extent:
-                return None if any(c.condition(d.name) for d in c.sums[: level + 1]) else Cut(level, size)
+                return Cut(level, size)
         inner *= extent
     return None
