@@ -17,7 +17,7 @@ from graphc.index import Ix, Var
 from graphc.ir import Graph, Node
 from graphc.op import TABLE
 from graphc.passes.access import OUTPUT, Access, Seen
-from graphc.passes.batch import in_lanes
+from graphc.passes.batch import in_lanes, same_entry
 from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
 from graphc.passes.lower import is_affine
 from graphc.passes.parts import LEAVES
@@ -121,6 +121,8 @@ class _Layouts:
             return ()
         if any(handmade(user) for user in self.users[node]):
             return ()  # which reads rows
+        if any(same_entry(index) for _, index in self.access.of(node).reads):
+            return ()  # no gradient of weights: entries of a batch
         if self.access.products(node) > SHORT_SUM * prod(node.shape):
             return ()
         return (*range(1, len(node.shape)), 0) if node.shape[0] >= LANES and node.shape[-1] > 1 else ()

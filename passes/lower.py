@@ -201,7 +201,7 @@ def _tiled(
         addresses = [a.data[1], c.data[1], *(one.address(index) for one in held)]
         outer, new = _as_one(b, outer, {x.output for x in inside}, addresses)
         a, c, index = a.substitute(new), c.substitute(new), [ix.substitute(new) for ix in index]
-    choice = (lane, False) if by_lanes else _lane_choice(outer, a, c, {x.output for x in inside})
+    choice = (lane, False) if by_lanes else _lane_choice(outer, a, c, inside)
     if choice is None:
         return None, index
     lanes, swap = choice
@@ -227,7 +227,7 @@ def _as_one(
     if len(run) < 2:
         return loops, {}
     both = b.var("i", prod(v.extent for v in run))
-    return (*loops[:first], both), dict(zip(run, unravel(both, [v.extent for v in run]), strict=True))
+    return (*loops[:first], both), dict(zip(run, unravel(Ix.of(both), [v.extent for v in run]), strict=True))
 
 
 def _conditions(
@@ -260,13 +260,16 @@ def _conditions(
 
 
 def _lane_choice(
-    loops: Sequence[Var], a: Value, c: Value, bounded: Collection[Var]
+    loops: Sequence[Var], a: Value, c: Value, inside: Sequence[Condition]
 ) -> tuple[Var, bool] | None:
     """The variable to lie across the lanes, and whether the operands change sides so that it moves the second.
 
     Its operand should be contiguous along it (otherwise it is packed, or read element by element where not all of its
     terms exist), it should fill the vectors, and the innermost loop comes first: there the result is contiguous too.
     """
+    bounded = [
+        any(x.data[1].coefficient(i.output) and x.data[1].coefficient(i.summed) for i in inside) for x in (a, c)
+    ]  # fmt: skip
     best: tuple[float, Var, bool] | None = None
     for position, var in enumerate(loops):
         in_a, in_c = a.data[1].coefficient(var), c.data[1].coefficient(var)
@@ -274,7 +277,7 @@ def _lane_choice(
             continue
         vectors = -(-var.extent // LANES)
         fill = var.extent / (vectors * LANES)
-        apart = 1.0 if (in_a or in_c) == 1 else 0.1 if var in bounded else 0.75
+        apart = 1.0 if (in_a or in_c) == 1 else 0.1 if bounded[0 if in_a else 1] else 0.75
         score = fill * apart * (1.0 if position == len(loops) - 1 else 0.7)
         if best is None or score > best[0]:
             best = (score, var, bool(in_a))

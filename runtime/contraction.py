@@ -35,6 +35,9 @@ BUFFER_BYTES = 128 * 1024
 TURN = 4
 """Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
 
+TURNED_FOR = 12
+"""Tiles that share what was turned, at least: turning a vector takes as long as its multiply-adds in two tiles."""
+
 LINE = 64
 """Bytes that a cache brings at once."""
 
@@ -411,7 +414,9 @@ def _blocked(chosen: Plan) -> Plan:
         spans = prod(x.span for x in axes)
         shares = any(not axis.dim.stride(operand) for operand in must + may)
         enough = max(usual, (32 if c.scalars in may else 8) * UNIT_WORK) if shares else usual
-        tiles = min(round(enough / (spans * chosen.steps)), axis.span * BUFFER_BYTES // (spans * chosen.lanes * size))
+        least = TURNED_FOR if any(not axis.dim.stride(operand) for operand in must) else 1
+        tiles = max(round(enough / (spans * chosen.steps)), least)
+        tiles = min(tiles, axis.span * BUFFER_BYTES // (spans * chosen.lanes * size))
         for operand, most in ((c.scalars, BUFFER_BYTES), (c.vectors, 2 * BUFFER_BYTES)):
             if operand in must + may and axis.dim.stride(operand):
                 others = prod(x.span * x.lanes for x in axes if x is not axis and x.dim.stride(operand))

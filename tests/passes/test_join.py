@@ -21,6 +21,8 @@ from graphc.passes.layout import layout
 from graphc.passes.plan_memory import plan_memory
 from graphc.schedule import Layout, Window
 
+pytestmark = pytest.mark.usefixtures("free_copies")
+
 BRANCHES = """
     graph f(%x: f32[3,4]; %w: f32[8,5]) {
       %0: f32[3,4] = tanh(%x)

@@ -16,6 +16,8 @@ from graphc.op import infer_node
 from graphc.passes.layout import layout
 from graphc.schedule import LANES, Layout
 
+pytestmark = pytest.mark.usefixtures("free_copies")
+
 DENSE = """
     graph f(%x: f32[{n},6]; %w: f32[6,8]) {{
       %0: f32[{n},8] = matmul(%x, %w, transpose_a=False, transpose_b=False)
@@ -118,6 +120,38 @@ def test_short_sums_that_hand_made_kernels_read_are_stored_in_rows() -> None:
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=node.shape).astype(np.float32) for node in graph.inputs]
     assert_same_run(compiled(graph, arrays), eagerly(graph, arrays))
+
+
+@pytest.mark.parametrize(
+    ("channels", "features", "kernel", "groups", "blocked"),
+    [(64, 128, 1, 1, False), (64, 64, 3, 64, False), (64, 64, 3, 1, True)],
+)
+def test_light_convolutions_alone_are_not_worth_copies(
+    channels: int, features: int, kernel: int, groups: int, blocked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphc.passes.batch.COPIED", 18)
+    size = 28 - kernel + 1
+    graph, layouts = layout(graph_of(
+        f"""
+        graph f(%x: f32[32,{channels},28,28]; %w: f32[{features},{channels // groups},{kernel},{kernel}]) {{
+          %0: f32[32,{features},{size},{size}] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=({size}, {size}), groups={groups})
+          return %0
+        }}"""  # noqa: E501
+    ))  # fmt: skip
+    assert bool(layouts) == blocked == any(node.op == "copy" for node in graph.nodes)
+
+
+def test_gradients_of_weights_that_read_each_place_once_read_rows() -> None:
+    graph, layouts = layout(
+        graph_of(
+            """
+            graph f(%x: f32[5,40,6,6], %ct: f32[5,24,6,6]) {
+              %0: f32[24,40,1,1] = conv_grad_weight(%x, %ct, kernel=(1, 1), stride=(1, 1), dilation=(1, 1), low=(0, 0))
+              return %0
+            }"""
+        )
+    )
+    assert layouts == {} and all(node.op != "copy" for node in graph.nodes)
 
 
 def test_updates_stay_in_rows() -> None:

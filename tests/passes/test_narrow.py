@@ -16,6 +16,8 @@ from graphc.ir import verify
 from graphc.op import infer_node
 from graphc.passes.narrow import narrow
 
+pytestmark = pytest.mark.usefixtures("free_copies")
+
 
 def test_a_convolution_is_not_computed_where_it_is_cut_away() -> None:
     assert_rewrites(
