@@ -67,6 +67,8 @@ class Nest:
         self.type = vector(self.element, self.lanes)
         self.tiles: dict[str, Span] = {}
         self.block: Span = (0, 0)
+        self._tables: dict[range, Val] = {}
+        self._masks: dict[tuple[str, range], Val] = {}
 
     # Addresses
 
@@ -108,7 +110,7 @@ class Nest:
         if side.lane == 1:
             if on is None and (len(active) == self.lanes or (side.padded and not active.start)):
                 return b.load(address, self.type)
-            return b.masked_load(address, self.type, on or self.mask(active))
+            return b.masked_load(address, self.type, on or const_vector(self._flags(active), "i1"))
         value = Val("zeroinitializer", self.type)
         for lane in active:
             step = i64(lane * side.lane)
@@ -118,8 +120,22 @@ class Nest:
         return value if on is None else b.select(on, value, Val("zeroinitializer", self.type))
 
     def mask(self, active: range) -> Val:
-        """Some lanes that lie side by side."""
-        return const_vector([lane in active for lane in range(self.lanes)], "i1")
+        """Some lanes that lie side by side, to choose results of multiply-adds with.
+
+        It is read from memory: of a constant LLVM would make blends, as many as multiply-adds; with a register of bits
+        the multiply-adds themselves are of some lanes only.
+        """
+        b = self.b
+        key = (b.block, active)
+        if key not in self._masks:
+            if active not in self._tables:
+                name = f"{b.name}_lanes_{active.start}_{active.stop}"
+                self._tables[active] = b.module.constant_array(name, "i32", self._flags(active))
+            self._masks[key] = b.icmp("ne", b.load(self._tables[active], vector("i32", self.lanes)), 0)
+        return self._masks[key]
+
+    def _flags(self, active: range) -> list[bool]:
+        return [lane in active for lane in range(self.lanes)]
 
     # Loops
 
