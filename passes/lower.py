@@ -187,7 +187,7 @@ def _tiled(
         a, c = (b.load(x.data[0], x.data[1].substitute(new)) for x in operands)
     outer = tuple(p for v in loops for p in parts.get(v, (v,)))
     inner = tuple(p for v in summed for p in parts.get(v, (v,)))
-    index = [ix.substitute(new) for ix in index]
+    at = [ix.substitute(new) for ix in index]
     if by_lanes:
         inner = (*inner, lane)
         if any(x.data[1].coefficient(lane) != 1 for x in (a, c)):
@@ -198,9 +198,9 @@ def _tiled(
     if inside is None:
         return None, index
     if not by_lanes and not held[0].blocked:
-        addresses = [a.data[1], c.data[1], *(one.address(index) for one in held)]
+        addresses = [a.data[1], c.data[1], *(one.address(at) for one in held)]
         outer, new = _as_one(b, outer, {x.output for x in inside}, addresses)
-        a, c, index = a.substitute(new), c.substitute(new), [ix.substitute(new) for ix in index]
+        a, c, at = a.substitute(new), c.substitute(new), [ix.substitute(new) for ix in at]
     choice = (lane, False) if by_lanes else _lane_choice(outer, a, c, inside)
     if choice is None:
         return None, index
@@ -208,7 +208,7 @@ def _tiled(
     if swap:
         a, c = c, a
     tail = (inner[0], summed[0].extent % LANES or LANES) if by_lanes else None
-    return TiledKernel("", outer, inner, a, c, a, lanes, (), tail, inside), index
+    return TiledKernel("", outer, inner, a, c, a, lanes, (), tail, inside), at
 
 
 def _as_one(
