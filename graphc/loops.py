@@ -60,7 +60,8 @@ class Value:
         kind: `const`, `fn`, `cast`, `load`, `position`, `reduce`, `contract` or `given`.
         data: what belongs to the kind: the constant; the function's name; (buffer, address); the index; (kind, var);
             (vars, lanes); the name of what is given.
-        args: operand expressions; of a load its guard, if it has one.
+        args: operand expressions; of a load its guard, if it has one; of a contract the factors, then the condition
+            under which a term exists, if there is one.
         deps: the loop variables it depends on (not those of its own reductions).
     """
 
@@ -110,7 +111,7 @@ class Value:
             return f"{kind} {var} in 0..{var.extent} of ({args})"
         if self.kind == "contract":
             loops = ", ".join(f"{v} in 0..{v.extent}" for v in self.data[0])
-            return f"contract {loops} of ({parts[0]} * {parts[1]})"
+            return f"contract {loops} of ({parts[0]} * {parts[1]})" + "".join(f" where {p}" for p in parts[2:])
         if self.kind == "given":
             return str(self.data[0])
         name = self.data[0] if self.kind == "fn" else self.dtype.short
@@ -174,25 +175,38 @@ class LoopBuilder:
 
     def inside(self, ranges: Sequence[tuple[IxLike, int, int]], value: Callable[[], Value], otherwise: Value) -> Value:
         """`value()` where every `lo <= index < hi`, otherwise the other; loads within are guarded."""
-        cond = self._guards[-1] if self._guards else None
+        own = self._within(ranges)
+        if own is None:
+            return otherwise
+        with self._guarded(own):
+            inner = value()
+        return inner if not own else self.select(own[0], inner, otherwise)
+
+    def _within(self, ranges: Sequence[tuple[IxLike, int, int]]) -> tuple[Value, ...] | None:
+        """The condition that all indices are in their ranges: none if they always are; None if they never are."""
         own: Value | None = None
         for index, lo, hi in ranges:
             ix = Ix.of(index)
             least, most = ix.bounds
             if most < lo or least >= hi:
-                return otherwise
+                return None
             if least < lo:
                 own = self._and(own, self.fn("ge", self.position(ix), self.const(lo, int64)))
             if most >= hi:
                 own = self._and(own, self.fn("lt", self.position(ix), self.const(hi, int64)))
-        if own is None:
-            return value()
-        self._guards.append(self._and(cond, own))
+        return () if own is None else (own,)
+
+    @contextmanager
+    def _guarded(self, own: tuple[Value, ...]) -> Iterator[None]:
+        """Loads made within happen where the condition, if there is one, holds too."""
+        if not own:
+            yield
+            return
+        self._guards.append(self._and(self.guard, own[0]))
         try:
-            inner = value()
+            yield
         finally:
             self._guards.pop()
-        return self.select(own, inner, otherwise)
 
     def _and(self, x: Value | None, y: Value) -> Value:
         return y if x is None or x is y else self.fn("and", x, y)
@@ -248,17 +262,22 @@ class LoopBuilder:
         return self.reduce("argmin", n, body)
 
     def contract(
-        self, extents: Sequence[int], body: Callable[..., tuple[Value, Value]], lanes: bool = False
+        self, extents: Sequence[int], body: Callable[..., tuple[Value, Value]], lanes: bool = False,
+        there: Callable[..., Sequence[tuple[IxLike, int, int]]] | None = None,
     ) -> Value:
         """The sum of products over all the extents: one chain of fused multiply-adds from +0.0, outermost index first.
 
-        With `lanes`: sixteen such chains over the first index mod 16, folded by halves.
+        With `lanes`: sixteen such chains over the first index mod 16, folded by halves. With `there`: of the terms for
+        which every `lo <= index < hi`; nothing is read for others.
         """
         variables = tuple(self.var("k", n) for n in extents)
-        a, b = body(*(Ix.of(v) for v in variables))
-        if 0 in extents:
+        at = [Ix.of(v) for v in variables]
+        own = self._within(there(*at) if there else ())
+        with self._guarded(own or ()):
+            a, b = body(*at)
+        if 0 in extents or own is None:
             return self.const(0, a.dtype)
-        return self.make("contract", a.dtype, (variables, lanes), (a, b))
+        return self.make("contract", a.dtype, (variables, lanes), (a, b, *own))
 
     def random_bits(self, seed: Value, counter: Value, element: Value) -> Value:
         """32 random bits as an int64: word 0 of Philox4x32-10."""

@@ -11,6 +11,7 @@ not full waste must be less than what rows would lose.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from graphc.index import Gathered, Ix, Var
 from graphc.ir import Graph, Node
@@ -24,7 +25,10 @@ MOST_IN_BATCHES = 0.8
 
 SLOWEST, CHANNELS, ALONG_ROWS = 2.5, 24, 1.25
 """How many times as long a convolution takes in rows, as measured: at most 2.5; 1 + 24 / c with c channels across the
-vectors; 1.25 with rows of an image that fill them."""
+vectors; with rows of an image that fill them 1.25, more with fewer than 4 features to use what was read: 1 + 1 / f."""
+
+COPIED = 18
+"""Multiplications that could be made while one element is copied into the lanes or out of them."""
 
 
 def in_lanes(graph: Graph, access: Access) -> set[Node]:
@@ -47,7 +51,11 @@ def in_lanes(graph: Graph, access: Access) -> set[Node]:
 
 
 def _batch_size(graph: Graph, access: Access) -> int | None:
-    """The first extent shared by what contractions read first, if vectors can hold it without more waste than gain."""
+    """The first extent shared by what contractions read first, if vectors can hold it at less cost than gain.
+
+    What it costs is what vectors that are not full waste, and for convolutions, which may be all there is, copying what
+    comes and goes in rows.
+    """
     sizes: dict[int, int] = {}
     gains: dict[int, float] = {}
     for node in graph.nodes:
@@ -55,8 +63,16 @@ def _batch_size(graph: Graph, access: Access) -> int | None:
             first = node.operands[0].shape[0]
             sizes[first] = sizes.get(first, 0) + access.products(node)
             gains[first] = gains.get(first, 0) + access.products(node) * _slower_in_rows(node, first, access)
-    candidates = [n for n in sizes if sizes[n] * (-(-n // LANES) * LANES) <= gains[n] * n > 0]
+    copied = {n: COPIED * _elements(graph, n) if gains[n] > sizes[n] else 0 for n in sizes}
+    candidates = [n for n in sizes if sizes[n] * (-(-n // LANES) * LANES) <= (gains[n] - copied[n]) * n > 0]
     return max(candidates, key=lambda n: sizes[n], default=None)
+
+
+def _elements(graph: Graph, size: int) -> int:
+    """Of arguments that are read, and of results, for a batch."""
+    read = {operand for node in graph.nodes for operand in node.operands}
+    both = (*(node for node in graph.inputs[: graph.arguments] if node in read), *graph.outputs)
+    return sum(prod(node.shape) for node in both if node.shape and node.shape[0] == size)
 
 
 def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
@@ -65,8 +81,21 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
         return 1.0
     if node.shape[0] != batch:
         return min(SLOWEST, 1 + CHANNELS / max(node.shape[:2]))
+    apart, features = _sliding_read(node, access)
+    if apart > 1:
+        return SLOWEST
     width = max(node.shape[-1], 1)
-    return min(SLOWEST, 1 + CHANNELS / max(node.shape[1], 1), ALONG_ROWS * -(-width // LANES) * LANES / width)
+    along = max(ALONG_ROWS, 1 + 1 / features) * -(-width // LANES) * LANES / width
+    return min(SLOWEST, 1 + CHANNELS / node.shape[1] if features > 1 else SLOWEST, along)
+
+
+def _sliding_read(node: Node, access: Access) -> tuple[int, int]:
+    """How far apart neighbours along the result's rows read what slides, and how many of its features read the same."""
+    index = next(index for _, index in access.of(node).reads if any(len(ix.terms) > 1 for ix in index))
+    last = f"{OUTPUT}{len(node.shape) - 1}"
+    apart = next((step for v, step in index[-1].terms if isinstance(v, Var) and v.name == last), 1)
+    moving = {v.name for ix in index for v in ix.variables}
+    return abs(apart), max(prod(n for d, n in enumerate(node.shape) if f"{OUTPUT}{d}" not in moving), 1)
 
 
 def _batched(graph: Graph, size: int, access: Access) -> tuple[set[Node], set[Node]]:
@@ -83,7 +112,7 @@ def _batched(graph: Graph, size: int, access: Access) -> tuple[set[Node], set[No
         moving = [(o, index) for o, index in access.of(node).reads if any(_mentions_first(i) for i in index)]
         if not moving:
             uniform.add(node)
-        elif all(o in uniform or (o in found and _same_entry(index)) for o, index in moving):
+        elif all(o in uniform or (o in found and same_entry(index)) for o, index in moving):
             (found if any(o in found for o, _ in moving) else uniform).add(node)
     return found, uniform
 
@@ -102,7 +131,7 @@ def _mentions_first(index: Ix) -> bool:
 _FIRST = f"{OUTPUT}0"
 
 
-def _same_entry(index: Sequence[Ix]) -> bool:
+def same_entry(index: Sequence[Ix]) -> bool:
     """Whether an operand is read at exactly the result's own position along the first axis."""
     terms = index[0].terms
     return (

@@ -52,27 +52,16 @@ def handmade(node: Node) -> str | None:
     return None if node.op in LEAVES else TABLE[node.op].kernel
 
 
-def base_of(node: Node, margins: bool = False) -> Node:
-    """The node whose memory a view reads: what a concatenation stores, the view itself if it shows several or none.
-
-    With `margins`, views that surround an operand with zeros count: the reader leaves those terms out.
-    """
+def base_of(node: Node) -> Node:
+    """The node whose memory a view reads: what a concatenation stores, the view itself if it shows several or none."""
     seen = node
     while is_free(seen) and seen.op != "constant":
         if "joins" in TABLE[seen.op].traits:
             return seen
-        if len(seen.operands) != 1 and not (margins and _zero_margin(seen)):
+        if len(seen.operands) != 1:
             return node
         seen = seen.operands[0]
     return node if seen.op == "constant" else seen
-
-
-def _zero_margin(node: Node) -> bool:
-    """Whether the node surrounds its operand with zeros, along axes after the first, and puts none in between."""
-    if "margin" not in TABLE[node.op].traits or node.operands[1].op != "constant":
-        return False
-    attrs = node.attrs
-    return not (node.operands[1].attrs["value"] or any(attrs["interior"]) or attrs["low"][0] or attrs["high"][0])
 
 
 # Step 1: what is stored, and who computes the rest
@@ -86,8 +75,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     for node in graph.nodes:
         if is_contraction(node):
             stored.add(node)
-            blocked = node in layouts and layouts[node].blocked
-            stored.update(base_of(o, margins=blocked) for o in node.operands)
+            stored.update(base_of(o) for o in node.operands)
         elif handmade(node):
             stored.add(node)
             stored.update(node.operands)

@@ -16,9 +16,9 @@ from math import prod
 from graphc.index import Ix, Var
 from graphc.ir import Graph, Node
 from graphc.op import TABLE
-from graphc.passes.access import OUTPUT, Access
-from graphc.passes.batch import in_lanes
-from graphc.passes.fuse import base_of, is_contraction, is_free
+from graphc.passes.access import OUTPUT, Access, Seen
+from graphc.passes.batch import in_lanes, same_entry
+from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
 from graphc.passes.lower import is_affine
 from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES, Layout
@@ -72,7 +72,7 @@ class _Layouts:
     def _contraction(self, node: Node, operands: list[Node]) -> Node:
         """A contraction whose operands lie as its kernel needs them."""
         blocked = node in self.blocked
-        for at, (old, want) in enumerate(zip(node.operands, self._wanted(node), strict=True)):
+        for at, (old, want) in enumerate(zip(node.operands, self._wanted(node, operands), strict=True)):
             if want and self.layouts.get(operands[at], Layout(old.shape)) != want:
                 operands[at] = self.copy(old if old.op == "input" else operands[at], want)
             elif blocked and _jumps(operands[at]):
@@ -96,17 +96,19 @@ class _Layouts:
         updates = tuple((target, new.get(value, value)) for target, value in graph.updates)
         return replace(graph, outputs=outputs, updates=updates), self.layouts
 
-    def _wanted(self, node: Node) -> list[Layout | None]:
+    def _wanted(self, node: Node, operands: list[Node]) -> list[Layout | None]:
         """For each operand of a contraction the layout that its kernel needs; None where any will do.
 
         Sums over lanes read the batch across them. A gradient of weights reads one channel of an image after the other,
-        so channels come last.
+        so channels come last; unless it reads each place once, in rows: the kernel turns these as it goes.
         """
         seen = self.access.of(node)
         if seen.value is not None and seen.value.kind == "contract" and seen.value.data[1]:
             return [Layout(o.shape, True) for o in node.operands]
         if node in self.blocked:
             return [None] * len(node.operands)
+        if _places_once(seen) and not any(o in self.layouts for o in operands):
+            return [_unfilled(o) for o in node.operands]
         return [_channels_last(o, seen.indices(o)) or _unfilled(o) for o in node.operands]
 
     def _stored_order(self, node: Node) -> tuple[int, ...]:
@@ -117,6 +119,10 @@ class _Layouts:
         """
         if node in self.kept or len(node.shape) < 3 or not self.access.slides(node):
             return ()
+        if any(handmade(user) for user in self.users[node]):
+            return ()  # which reads rows
+        if any(same_entry(index) for _, index in self.access.of(node).reads):
+            return ()  # no gradient of weights: entries of a batch
         if self.access.products(node) > SHORT_SUM * prod(node.shape):
             return ()
         return (*range(1, len(node.shape)), 0) if node.shape[0] >= LANES and node.shape[-1] > 1 else ()
@@ -128,9 +134,8 @@ SHORT_SUM = 1024
 
 def _is_tiled(node: Node, layouts: dict[Node, Layout]) -> bool:
     """Whether a contraction reads memory at affine addresses, which a reshape before it may prevent."""
-    blocked = node in layouts and layouts[node].blocked
     views: dict[Node, None] = {}
-    stack = [o for o in node.operands if is_free(o) and o is not base_of(o, margins=blocked)]
+    stack = [o for o in node.operands if is_free(o) and o is not base_of(o)]
     while stack:
         view = stack.pop()
         if is_free(view) and view.op != "constant" and "joins" not in TABLE[view.op].traits and view not in views:
@@ -180,6 +185,14 @@ def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | Non
     if operand.shape[last] < LANES // 2:
         return None
     return Layout(operand.shape, False, (*(a for a in range(len(operand.shape)) if a != last), last))
+
+
+def _places_once(seen: Seen) -> bool:
+    """Whether a contraction reads no place under several taps: no index has several variables that move."""
+    moving = (
+        sum(not isinstance(v, Var) or v.extent > 1 for v, _ in ix.terms) for _, index in seen.reads for ix in index
+    )  # fmt: skip
+    return all(count < 2 for count in moving)
 
 
 def _feeds_contraction(user: Node, node: Node, users: dict[Node, list[Node]]) -> bool:

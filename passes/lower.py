@@ -12,9 +12,10 @@ steps through as one are joined.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import prod
 
 from graphc.index import Ix, IxLike, Quotient, Remainder, Var
 from graphc.ir import Graph, Node
@@ -33,7 +34,7 @@ from graphc.loops import (
 )
 from graphc.op import TABLE
 from graphc.passes.relative import relative
-from graphc.schedule import LANES, Group, Layout, Schedule
+from graphc.schedule import LANES, Group, Layout, Schedule, unravel
 
 
 def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout]) -> bool:
@@ -45,7 +46,7 @@ def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout])
     buffers = {n: Buffer("", n.dtype, schedule.layout(n).elements) for n in reads}
     loops, index = _domain(b, schedule.layout(node))
     lowering = _Lowering(b, schedule, Group((*views, node), (node,), node), buffers)
-    return _tiled(b, lowering, node, loops, index)[0] is not None
+    return _tiled(b, lowering, node, loops, index, [schedule.layout(node)])[0] is not None
 
 
 def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> list[Kernel | TiledKernel | None]:
@@ -63,7 +64,7 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
     lowering = _Lowering(b, schedule, group, buffers)
     tiled = None
     if group.contraction is not None:
-        tiled, index = _tiled(b, lowering, group.contraction, loops, index)
+        tiled, index = _tiled(b, lowering, group.contraction, loops, index, layouts)
         if tiled is not None:
             lowering.given = b.given("acc", group.contraction.dtype, frozenset(tiled.loops))
             lowering.given_index = tuple(index)
@@ -161,16 +162,20 @@ class _Lowering:
 
 
 def _tiled(
-    b: LoopBuilder, lowering: _Lowering, node: Node, loops: tuple[Var, ...], index: list[Ix]
+    b: LoopBuilder, lowering: _Lowering, node: Node, loops: tuple[Var, ...], index: list[Ix], held: Sequence[Layout]
 ) -> tuple[TiledKernel | None, list[Ix]]:
-    """The contraction in tiled form, if its operands are memory read at affine addresses; and the index it stores."""
+    """The contraction in tiled form, if its operands are memory read at affine addresses; and the index it stores.
+
+    Args:
+        held: the layouts of what is stored.
+    """
     with unguarded(b):
         value = lowering.value(node, index)
     lowering.forget()
     if value.kind != "contract":
         return None, index
-    operands = [load for x in value.args if (load := _in_memory(x)) is not None]
-    if len(operands) < len(value.args):
+    operands, there = value.args[:2], value.args[2:]
+    if any(x.kind != "load" or x.args != there for x in operands):
         return None, index
     summed, by_lanes = value.data
     splits = _splits((*loops, *summed[by_lanes:]), [x.data[1] for x in operands])
@@ -178,37 +183,51 @@ def _tiled(
     if by_lanes:
         block, lane = b.var("k", -(-summed[0].extent // LANES)), b.var("lane", LANES)
         new[summed[0]], parts[summed[0]] = Ix.of(block) * LANES + Ix.of(lane), (block,)
-    a, c = (x.substitute(new) for x in operands)
+    with unguarded(b):
+        a, c = (b.load(x.data[0], x.data[1].substitute(new)) for x in operands)
     outer = tuple(p for v in loops for p in parts.get(v, (v,)))
     inner = tuple(p for v in summed for p in parts.get(v, (v,)))
-    index = [ix.substitute(new) for ix in index]
+    at = [ix.substitute(new) for ix in index]
     if by_lanes:
         inner = (*inner, lane)
         if any(x.data[1].coefficient(lane) != 1 for x in (a, c)):
             return None, index
     if any(x.data[1].coefficient(v) is None for x in (a, c) for v in (*outer, *inner)):
         return None, index
-    choice = (lane, False) if by_lanes else _lane_choice(outer, a, c)
-    conditions = [_conditions(x.args[0], outer, inner) if x.args else () for x in (a, c)]
-    if choice is None or conditions[0] is None or conditions[1] is None:
+    inside = _conditions(there[0].substitute(new), outer, inner) if there else ()
+    if inside is None:
+        return None, index
+    if not by_lanes and not held[0].blocked:
+        addresses = [a.data[1], c.data[1], *(one.address(at) for one in held)]
+        outer, new = _as_one(b, outer, {x.output for x in inside}, addresses)
+        a, c, at = a.substitute(new), c.substitute(new), [ix.substitute(new) for ix in at]
+    choice = (lane, False) if by_lanes else _lane_choice(outer, a, c, inside)
+    if choice is None:
         return None, index
     lanes, swap = choice
-    inside = (*conditions[0], *conditions[1])
-    if any(lanes in (x.output, x.summed) for x in inside):
-        return None, index
     if swap:
         a, c = c, a
     tail = (inner[0], summed[0].extent % LANES or LANES) if by_lanes else None
-    return TiledKernel("", outer, inner, a, c, a, lanes, (), tail, inside), index
+    return TiledKernel("", outer, inner, a, c, a, lanes, (), tail, inside), at
 
 
-def _in_memory(value: Value) -> Value | None:
-    """The load that an operand of a contraction is, guarded if it is zero elsewhere; None if it is computed."""
-    if value.kind == "fn" and value.data[0] == "select":
-        cond, inside, outside = value.args
-        zero = outside.kind == "const" and outside.data[0] == 0
-        return inside if zero and inside.kind == "load" and inside.args == (cond,) else None
-    return value if value.kind == "load" and not value.args else None
+def _as_one(
+    b: LoopBuilder, loops: tuple[Var, ...], apart: Collection[Var], addresses: Sequence[Ix]
+) -> tuple[tuple[Var, ...], dict[Var, Ix]]:
+    """The innermost loops, but for those `apart`, as one, if every address steps through them so: vectors are fuller.
+
+    Returns the loops, and what those that were joined are now.
+    """
+    first = len(loops) - 1
+    while first > 0 and not {*loops[first - 1 :]}.intersection(apart) and all(
+        _steps_as_one(ix, loops[first - 1], loops[first]) for ix in addresses
+    ):  # fmt: skip
+        first -= 1
+    run = loops[first:]
+    if len(run) < 2:
+        return loops, {}
+    both = b.var("i", prod(v.extent for v in run))
+    return (*loops[:first], both), dict(zip(run, unravel(Ix.of(both), [v.extent for v in run]), strict=True))
 
 
 def _conditions(
@@ -240,12 +259,17 @@ def _conditions(
     return tuple(found)
 
 
-def _lane_choice(loops: Sequence[Var], a: Value, c: Value) -> tuple[Var, bool] | None:
+def _lane_choice(
+    loops: Sequence[Var], a: Value, c: Value, inside: Sequence[Condition]
+) -> tuple[Var, bool] | None:
     """The variable to lie across the lanes, and whether the operands change sides so that it moves the second.
 
-    Its operand should be contiguous along it (otherwise it is packed), it should fill the vectors, and the innermost
-    loop comes first: there the result is contiguous too.
+    Its operand should be contiguous along it (otherwise it is packed, or read element by element where not all of its
+    terms exist), it should fill the vectors, and the innermost loop comes first: there the result is contiguous too.
     """
+    bounded = [
+        any(x.data[1].coefficient(i.output) and x.data[1].coefficient(i.summed) for i in inside) for x in (a, c)
+    ]  # fmt: skip
     best: tuple[float, Var, bool] | None = None
     for position, var in enumerate(loops):
         in_a, in_c = a.data[1].coefficient(var), c.data[1].coefficient(var)
@@ -253,7 +277,8 @@ def _lane_choice(loops: Sequence[Var], a: Value, c: Value) -> tuple[Var, bool] |
             continue
         vectors = -(-var.extent // LANES)
         fill = var.extent / (vectors * LANES)
-        score = fill * (1.0 if (in_a or in_c) == 1 else 0.75) * (1.0 if position == len(loops) - 1 else 0.7)
+        apart = 1.0 if (in_a or in_c) == 1 else 0.1 if bounded[0 if in_a else 1] else 0.75
+        score = fill * apart * (1.0 if position == len(loops) - 1 else 0.7)
         if best is None or score > best[0]:
             best = (score, var, bool(in_a))
     if best is None:

@@ -1,12 +1,12 @@
 """Narrowing: what a slice cuts away is not computed.
 
     before   %0 = conv(%x, %w)        %1 = slice(%0, begin=(0, 0, 1, 1), ...)
-    after    %0 = slice(%x, ...)      %1 = conv(%0, %w)
+    after    %0 = slice(%x, ...)      %1 = conv(%0, %w, size=...)
 
 A slice moves towards what it is cut from, as long as nobody else reads what it passes: through elementwise ops,
-margins, phases woven together, and to the operands of a convolution, whose every element is a sum of its own. The
-gradient of a padded convolution is cut by the padding's own gradient, so it is this pass that keeps it from being
-computed for the margin.
+margins, phases woven together, and to the operands of a convolution, whose every element is a sum of its own. A causal
+convolution of which the end is cut off does not compute it, nor does the gradient of a convolution whose input was
+padded by hand compute the padding's.
 """
 
 from __future__ import annotations
@@ -130,18 +130,26 @@ def _weave(n: _Narrowing, node: Node, box: Box) -> Node | None:
 
 
 def _conv(n: _Narrowing, node: Node, box: Box) -> Node | None:
-    """The images and places that the windows in the box see; all channels."""
+    """The images and elements that the windows in the box see; all channels."""
     x, w = node.operands
     if box.begin[1] or box.shape[1] != node.shape[1]:
         return None
     stride = tuple(s * t for s, t in zip(node.attrs["stride"], box.step[2:], strict=True))
-    begin = [lo * s for lo, s in zip(box.begin[2:], node.attrs["stride"], strict=True)]
+    first = [lo * s - low for lo, s, low in zip(box.begin[2:], node.attrs["stride"], node.attrs["low"], strict=True)]
     reach = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], node.attrs["dilation"], strict=True)]
-    shape = [(count - 1) * s + r for count, s, r in zip(box.shape[2:], stride, reach, strict=True)]
+    begin = [max(lo, 0) for lo in first]
+    end = [
+        min(lo + (count - 1) * s + r, extent)
+        for lo, count, s, r, extent in zip(first, box.shape[2:], stride, reach, x.shape[2:], strict=True)
+    ]  # fmt: skip
+    shape = [hi - lo for lo, hi in zip(begin, end, strict=True)]
+    if min(shape) < 1:
+        return None
     seen = Box(
         (box.begin[0], 0, *begin), (box.shape[0], x.shape[1], *shape), (box.step[0], 1, *(1 for _ in shape))
     )  # fmt: skip
-    return n.made(node, (n.cut(x, seen), n.new[w]), stride=stride)
+    low = tuple(lo - at for lo, at in zip(begin, first, strict=True))
+    return n.made(node, (n.cut(x, seen), n.new[w]), stride=stride, low=low, size=box.shape[2:])
 
 
 RULES: dict[str, Rule] = {"slice": _slice, "pad": _pad, "weave": _weave, "conv": _conv}

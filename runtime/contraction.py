@@ -38,6 +38,9 @@ LONG_SUM, REUSE = 2048, 16
 TURN = 4
 """Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
 
+TURNED_FOR = 12
+"""Tiles that share what was turned, at least: turning a vector takes as long as its multiply-adds in two tiles."""
+
 LINE = 64
 """Bytes that a cache brings at once."""
 
@@ -299,7 +302,8 @@ def _vectors(c: Contraction, lanes: int, tile: Mapping[str, int]) -> dict[str, i
 def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
     """Half cycles for all tiles: two fmas and two loads a cycle, a latency of four, and some work for each tile.
 
-    Where the sum is short, work for each of its rows too, which lie apart in memory.
+    Where the sum is short, work for each of its rows too, which lie apart in memory. Where not all terms exist for any
+    of a tile's elements, the sum runs in pieces, before, among and after those that do.
     """
     axes = _axes(c, lanes, tile)
     variants = prod(len(axis.groups) for axis in axes)
@@ -311,7 +315,8 @@ def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
     each = _steps(c, lanes) * max(step.fmas + 0.3 * step.loads, 0.8 * step.loads, 8) + 2 * step.fmas + 16
     if _steps(c, lanes) < SHORT_SUM:
         each += 3 * prod(axis.tile for axis in axes if axis.lanes == 1)
-    return prod(axis.tiles for axis in axes) * each * (1 + 0.01 * variants + 0.02 * far)
+    pieces = prod(3 for axis in axes if axis.complete is not None and axis.tile > max(len(axis.complete), 1))
+    return prod(axis.tiles for axis in axes) * each * (1 + 0.01 * variants * pieces + 0.02 * far)
 
 
 @dataclass(frozen=True)
@@ -377,7 +382,8 @@ def _window(c: Contraction, tile: Mapping[str, float]) -> tuple[int, ...]:
         condition = c.condition(d.name)
         slides = any(_apart(c, x, tile, d) is not None for x in "ab")
         room = max(1 if window else 2, int((144 if slides else 64) / (cells * prod(window))))
-        varies = bool(c.lane_tail and d.name == c.lane_tail[0]) or bool(condition and tile[condition.output] <= 1)
+        varies = bool(c.lane_tail and d.name == c.lane_tail[0])
+        varies |= condition is not None and condition.output != c.lanes and tile[condition.output] <= 1
         if varies or not whole:
             room = 1
         if d.extent <= room * 3 // 2:
@@ -415,7 +421,8 @@ def _blocked(chosen: Plan) -> Plan:
         spans = prod(x.span for x in axes)
         shares = any(not axis.dim.stride(operand) for operand in packed)
         enough = max(usual, (32 if c.scalars in may else 8) * UNIT_WORK) if shares else usual
-        tiles = round(enough / (spans * chosen.steps))
+        least = TURNED_FOR if any(not axis.dim.stride(operand) for operand in must) else 1
+        tiles = max(round(enough / (spans * chosen.steps)), least)
         if large:  # rounded up, so that there is not one unit more than cores
             tiles = max(tiles, -(-total // (host().cores * spans * chosen.steps)))
         tiles = min(tiles, axis.span * rooms[c.scalars] // (spans * chosen.lanes * size))  # accumulators that wait
@@ -487,16 +494,16 @@ def _cut(chosen: Plan) -> Cut | None:
 def _cut_to(c: Contraction, window: Sequence[int], steps: int) -> Cut | None:
     """Blocks of about `steps` steps, as equal as can be, and whole in the unrolled body and in what packing turns.
 
-    None where they would separate what terms exist from the tile that decides it.
+    Of more, where a block would separate what terms exist from the tile that decides it.
     """
     inner = 1
     for level in reversed(range(len(c.sums))):
         extent = c.sums[level].extent
-        if inner * extent > steps:
+        if inner * extent > steps and not any(c.condition(d.name) for d in c.sums[: level + 1]):
             whole = lcm(window[level], TURN if level == len(c.sums) - 1 else 1)
             size = -(-extent // -(-extent * inner // max(steps, 1)))
             size = -(-size // whole) * whole
             if size < extent:
-                return None if any(c.condition(d.name) for d in c.sums[: level + 1]) else Cut(level, size)
+                return Cut(level, size)
         inner *= extent
     return None

@@ -190,28 +190,31 @@ class _Kernel:
     def steps(self, place: Place, cells: list[_Cell], accs: list[Val], window: Sequence[int]) -> list[Val]:
         """The unrolled indices of the innermost summed dims; what several steps read is loaded once."""
         names = [d.name for d in self.c.sums[len(self.c.sums) - len(window) :]]
-        loaded: dict[tuple[str, int, int], Val] = {}
+        loaded: dict[tuple[str, int, range], Val] = {}
         accs = list(accs)
         streamed = place.sides["ab".index(self.plan.streamed)]
         order = sorted(range(len(cells)), key=lambda n: streamed.offset(cells[n].offsets))
         for index in product(*(range(w) for w in window)):
             step = dict(zip(names, index, strict=True))
             for n in order:
-                if self.exists(place, cells[n], step):
-                    x, y = (self.term(side, place, cells[n], step, loaded) for side in place.sides[:2])
-                    accs[n] = self.b.fma(x, y, accs[n])
+                if there := self.there(place, cells[n], step):
+                    x, y = (self.term(side, place, cells[n], there, step, loaded) for side in place.sides[:2])
+                    total = self.b.fma(x, y, accs[n])
+                    partial = len(there) < cells[n].active
+                    accs[n] = self.b.select(self.nest.mask(there), total, accs[n]) if partial else total
         return accs
 
     def term(
-        self, side: Side, place: Place, cell: _Cell, step: dict[str, int], loaded: dict[tuple[str, int, int], Val]
+        self, side: Side, place: Place, cell: _Cell, there: range, step: dict[str, int],
+        loaded: dict[tuple[str, int, range], Val],
     ) -> Val:
-        """The vector that an operand gives to a cell at one step of the sum."""
+        """The vector that an operand gives to a cell at one step of the sum, in the lanes that are there."""
         offsets = {**cell.offsets, **step}
-        key = (side.name, side.offset(offsets), cell.active if side.lane else 0)  # a vector holds no more lanes
+        key = (side.name, side.offset(offsets), there if side.lane else range(0))  # a vector holds no more lanes
         if key not in loaded:
             b = self.b
             if side.lane:
-                x = self.nest.load_lanes(side, key[1], cell.active, self.on)
+                x = self.nest.load_lanes(side, key[1], there, self.on)
             else:
                 x = b.load(self.nest.address(side, key[1]), self.nest.element)
             if side.transform and not side.padded:  # a panel has been through it
@@ -238,15 +241,23 @@ class _Kernel:
         if not self.known(dim, place):
             yield self.existing(condition, base, dim.extent), everyone
         elif base.literal:
-            at = [int(base.name) + cell.offsets.get(condition.output, 0) for cell in cells]
-            terms = [condition.terms(x, dim.extent) for x in at]
-            marks = sorted({mark for r in terms for mark in (r.start, r.stop)})
-            for lo, hi in pairwise(marks):
-                live = [n for n in everyone if lo in terms[n]]
+            terms = [[condition.terms(x, dim.extent) for x in self.coordinates(condition, base, c)] for c in cells]
+            marks = {mark for some in terms for r in some for mark in (r.start, r.stop)}
+            for k in range(min(marks), max(marks) if condition.output == self.c.lanes else 0):
+                # where only some lanes have a term, it is a run of its own
+                if any(0 < sum(k in r for r in some) < len(some) for some in terms):
+                    marks |= {k, k + 1}
+            for lo, hi in pairwise(sorted(marks)):
+                live = [n for n in everyone if any(lo in r for r in terms[n])]
                 if live:
                     yield (lo, hi), live
         else:
             yield span, everyone
+
+    def coordinates(self, condition: Inside, base: Val, cell: _Cell) -> range:
+        """Those of a cell along the output dim of a condition, whose base is known: of every lane, or the only one."""
+        first = int(base.name) + cell.offsets.get(condition.output, 0)
+        return range(first, first + (cell.active if condition.output == self.c.lanes else 1))
 
     def known(self, dim: Dim, place: Place) -> bool:
         """Whether it is known here which terms of a summed dim exist.
@@ -270,15 +281,22 @@ class _Kernel:
             lo, hi = b.int_op("udiv", lo, step), b.int_op("udiv", hi, step)
         return lo, nest.least(hi, count)
 
-    def exists(self, place: Place, cell: _Cell, step: Mapping[str, int]) -> bool:
-        """Whether a term of the unrolled body exists; where that is not known here, the loops around it saw to it."""
+    def there(self, place: Place, cell: _Cell, step: Mapping[str, int]) -> range:
+        """The lanes in which a term of the unrolled body exists.
+
+        Where that is not known here, the loops around it saw to it.
+        """
+        lanes = range(cell.active)
         for condition in self.c.inside:
             output, summed = place.base[condition.output], place.base.get(condition.summed, i64(0))
-            if condition.summed in step and output.literal and summed.literal:
-                x = int(output.name) + cell.offsets.get(condition.output, 0)
-                if not condition.holds(x, int(summed.name) + step[condition.summed]):
-                    return False
-        return True
+            if output.literal and summed.literal:
+                k = int(summed.name) + step.get(condition.summed, 0)
+                found = [condition.holds(x, k) for x in self.coordinates(condition, output, cell)]
+                if not any(found):
+                    return range(0)
+                if condition.output == self.c.lanes:
+                    lanes = range(found.index(True), found.index(True) + sum(found))
+        return lanes
 
     # Lanes that are summed
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.runtime.contraction import Axis, Group, Plan
 from graphc.runtime.contraction_terms import Transform
-from graphc.runtime.llvmtext import Builder, Operand, Val, i64, mask, vector
+from graphc.runtime.llvmtext import Builder, Operand, Val, const_vector, i64, vector
 
 Span = tuple[Operand, Operand]
 """A half-open range of indices."""
@@ -67,6 +67,8 @@ class Nest:
         self.type = vector(self.element, self.lanes)
         self.tiles: dict[str, Span] = {}
         self.block: Span = (0, 0)
+        self._tables: dict[range, Val] = {}
+        self._masks: dict[tuple[str, range], Val] = {}
 
     # Addresses
 
@@ -102,20 +104,38 @@ class Nest:
     def address(self, side: Side, offset: Operand) -> Val:
         return self.b.gep(side.address, offset, self.element)
 
-    def load_lanes(self, side: Side, offset: int, active: int, on: Val | None = None) -> Val:
-        """A vector along the lanes, +0.0 in those that do not exist: past `active`, or not `on`."""
+    def load_lanes(self, side: Side, offset: int, active: range, on: Val | None = None) -> Val:
+        """A vector along the lanes, +0.0 in those that do not exist: outside of `active`, or not `on`."""
         b, address = self.b, self.address(side, offset)
         if side.lane == 1:
-            if on is None and (active == self.lanes or side.padded):
+            if on is None and (len(active) == self.lanes or (side.padded and not active.start)):
                 return b.load(address, self.type)
-            return b.masked_load(address, self.type, on or mask(active, self.lanes))
+            return b.masked_load(address, self.type, on or const_vector(self._flags(active), "i1"))
         value = Val("zeroinitializer", self.type)
-        for lane in range(active):
+        for lane in active:
             step = i64(lane * side.lane)
             if on and not on.literal:  # a lane that does not exist reads lane 0
                 step = b.select(b.extract(on, lane), step, i64(0))
             value = b.insert(value, b.load(b.gep(address, step, self.element), self.element), lane)
         return value if on is None else b.select(on, value, Val("zeroinitializer", self.type))
+
+    def mask(self, active: range) -> Val:
+        """Some lanes that lie side by side, to choose results of multiply-adds with.
+
+        It is read from memory: of a constant LLVM would make blends, as many as multiply-adds; with a register of bits
+        the multiply-adds themselves are of some lanes only.
+        """
+        b = self.b
+        key = (b.block, active)
+        if key not in self._masks:
+            if active not in self._tables:
+                name = f"{b.name}_lanes_{active.start}_{active.stop}"
+                self._tables[active] = b.module.constant_array(name, "i32", self._flags(active))
+            self._masks[key] = b.icmp("ne", b.load(self._tables[active], vector("i32", self.lanes)), 0)
+        return self._masks[key]
+
+    def _flags(self, active: range) -> list[bool]:
+        return [lane in active for lane in range(self.lanes)]
 
     # Loops
 

@@ -65,7 +65,7 @@ class Panels:
         return panel
 
     def _copy(self, place: Place, active: int) -> None:
-        self._store(place, {}, self.nest.load_lanes(place.sides[0], 0, active))
+        self._store(place, {}, self.nest.load_lanes(place.sides[0], 0, range(active)))
 
     def _copy_row(self, place: Place, row: str) -> None:
         """Copies the unit's elements along `row`."""

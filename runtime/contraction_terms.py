@@ -95,7 +95,7 @@ class Contraction:
         lanes: the dim that lies across the vector.
         element: "float" or "double".
         lane_tail: (dim, valid): at the last index of that summed dim only `valid` lanes exist (lanes in k only).
-        inside: which terms exist, where that depends on the output's coordinates; not for the dim of the lanes.
+        inside: which terms exist, where that depends on the output's coordinates.
         a_transform, b_transform: applied to every loaded value before it is multiplied.
     Raises:
         ValueError: the dims contradict each other.
@@ -137,8 +137,8 @@ class Contraction:
 
     def _check_inside(self, outputs: list[str], sums: list[str]) -> None:
         for x in self.inside:
-            if x.output not in outputs or x.summed not in sums or self.lanes in (x.output, x.summed) or not x.sum_step:
-                raise ValueError(f"contraction: {x} does not relate an output dim to a summed one, neither the lanes'")
+            if x.output not in outputs or x.summed not in sums or self.lanes == x.summed or not x.sum_step:
+                raise ValueError(f"contraction: {x} does not relate an output dim to a summed one, not the lanes'")
         related = [name for x in self.inside for name in (x.output, x.summed)]
         if len(set(related)) != len(related):
             raise ValueError(f"contraction: at most one condition on each dim, got {', '.join(related)}")

@@ -208,7 +208,7 @@ def _values(kernel: Kernel | TiledKernel) -> Iterator[Value]:
 def _flops(kernel: Kernel | TiledKernel) -> int:
     total = 2 * tiled_work(kernel) if isinstance(kernel, TiledKernel) else 0
     for value in _values(kernel):
-        if not value.args or not value.args[-1].dtype.is_float:
+        if not value.args or not value.args[0 if value.kind == "contract" else -1].dtype.is_float:
             continue
         inner = value.deps.union(*(arg.deps for arg in value.args))
         if value.kind == "contract":

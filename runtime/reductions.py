@@ -385,8 +385,9 @@ def _chain(w: Writer, value: Value, variables: list[Var], start: Val) -> Val:
     """One product after the other is added to `start`, in the order of the variables."""
     b = w.b
     if not variables:
-        x, y = (w.spread(a) if start.lanes > 1 else w.value(a) for a in value.args)
-        return b.fma(x, y, start) if value.dtype.is_float else b.add(b.mul(x, y), start)
+        x, y, *there = (w.spread(a) if start.lanes > 1 else w.value(a) for a in value.args)
+        total = b.fma(x, y, start) if value.dtype.is_float else b.add(b.mul(x, y), start)
+        return b.select(there[0], total, start) if there else total
     var, rest = variables[0], variables[1:]
     with b.loop_carrying(0, var.extent, [start]) as (index, (running,), out), w.scope.at(var, index):
         out[0] = _chain(w, value, rest, running)

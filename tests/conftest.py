@@ -43,6 +43,16 @@ def _runs(item: pytest.Item, wanted: str) -> bool:
     return wanted == "ci" and any(mark.kwargs.get("ci") for mark in marks)
 
 
+@pytest.fixture(scope="module")
+def free_copies() -> Iterator[None]:
+    """Batches go into the lanes of vectors however little is computed, as they do in networks of some size."""
+    from graphc.passes import batch
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(batch, "COPIED", 0)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def settings() -> Iterator[None]:
     """Puts the process's settings back after each test."""

@@ -287,7 +287,10 @@ def _conv(g: Growing) -> None:
         most = [1 if n <= 2 * (k - 1) else 2 for n, k in zip(spatial, kernel, strict=True)]
         dilation = tuple(g.number(1, m) for m in most)
         weight = g.add_input(TensorType((g.one_of((1, 3, 5)), node.shape[1], *kernel), node.dtype))
-        g.apply("conv", node, weight, stride=stride, dilation=dilation, groups=1)
+        low = tuple(g.number(0, 2) for _ in spatial)
+        rows = zip(spatial, low, kernel, stride, dilation, strict=True)
+        size = tuple((n + lo + g.number(0, 2) - d * (k - 1) - 1) // s + 1 for n, lo, k, s, d in rows)
+        g.apply("conv", node, weight, stride=stride, dilation=dilation, low=low, size=size, groups=1)
 
 
 def _pool(g: Growing) -> None:
@@ -367,7 +370,9 @@ def batched_graphs(draw: st.DrawFn, sizes: tuple[int, ...] = (16, 32), most: int
         x = g.add_input(TensorType((batch, g.number(1, 3), g.number(3, 6), g.number(3, 6)), float32))
         kernel = (g.number(1, 3), g.number(1, 3))
         weight = g.add_input(TensorType((g.number(1, 5), x.shape[1], *kernel), float32))
-        g.apply("conv", x, weight, stride=(1, 1), dilation=(1, 1), groups=1)
+        low = tuple(g.number(0, k - 1) for k in kernel)
+        size = tuple(n + lo - k + 1 for n, lo, k in zip(x.shape[2:], low, kernel, strict=True))
+        g.apply("conv", x, weight, stride=(1, 1), dilation=(1, 1), low=low, size=size, groups=1)
     else:
         x = g.add_input(TensorType((batch, g.number(1, 9)), float32))
         weight = g.add_input(TensorType((x.shape[1], g.number(1, 9)), float32))

@@ -67,20 +67,23 @@ def _indices(shape: tuple[int, ...], window: dict[str, Any]) -> np.ndarray:
     return graphc.ops.pool.max_pool_index.meaning(_apart(*shape), **window).astype(np.int32)
 
 
+def _geometry(
+    stride: tuple[int, ...], dilation: tuple[int, ...], low: tuple[int, ...], size: tuple[int, ...], groups: int = 1
+) -> dict[str, Any]:
+    return {"stride": stride, "dilation": dilation, "low": low, "size": size, "groups": groups}
+
+
 _CONVOLUTIONS = [  # input, weight, attributes
-    ((2, 3, 5, 6), (4, 3, 3, 2), {"stride": (1, 1), "dilation": (1, 1), "groups": 1}),
-    ((9, 2, 6, 7), (3, 2, 3, 3), {"stride": (2, 2), "dilation": (1, 1), "groups": 1}),
-    ((2, 4, 7, 8), (6, 2, 2, 3), {"stride": (2, 1), "dilation": (2, 2), "groups": 2}),
-    ((2, 3, 6, 5), (3, 1, 3, 3), {"stride": (1, 1), "dilation": (1, 1), "groups": 3}),
-    ((3, 5, 4, 4), (7, 5, 1, 1), {"stride": (1, 1), "dilation": (1, 1), "groups": 1}),
-    ((2, 3, 11), (2, 3, 3), {"stride": (3,), "dilation": (1,), "groups": 1}),
-    ((1, 2, 4, 5, 3), (3, 2, 2, 3, 2), {"stride": (1, 2, 1), "dilation": (1, 1, 1), "groups": 1}),
+    ((2, 3, 5, 6), (4, 3, 3, 2), _geometry((1, 1), (1, 1), (0, 0), (3, 5))),
+    ((9, 2, 6, 7), (3, 2, 3, 3), _geometry((2, 2), (1, 1), (1, 0), (3, 4))),
+    ((2, 4, 7, 8), (6, 2, 2, 3), _geometry((2, 1), (2, 2), (0, 3), (3, 7), groups=2)),
+    ((2, 3, 6, 5), (3, 1, 3, 3), _geometry((1, 1), (1, 1), (1, 1), (6, 5), groups=3)),
+    ((3, 5, 4, 4), (7, 5, 1, 1), _geometry((1, 1), (1, 1), (0, 0), (4, 4))),
+    ((2, 3, 11), (2, 3, 3), _geometry((3,), (1,), (2,), (5,))),
+    ((2, 3, 40), (2, 3, 5), _geometry((1,), (4,), (9,), (42,))),
+    ((1, 2, 4, 5, 3), (3, 2, 2, 3, 2), _geometry((1, 2, 1), (1, 1, 1), (1, 0, 2), (4, 2, 4))),
+    ((2, 3, 7, 6), (2, 3, 3, 3), _geometry((1, 1), (1, 1), (-2, -1), (3, 4))),
 ]
-
-
-def _conv_outputs(x: tuple[int, ...], w: tuple[int, ...], attrs: dict[str, Any]) -> tuple[int, ...]:
-    rows = zip(x[2:], w[2:], attrs["stride"], attrs["dilation"], strict=True)
-    return (x[0], w[0], *((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in rows))
 
 
 _RESIZES = [  # extent, attributes
@@ -109,8 +112,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "conv": _all(*(_both(_floats(*x), _floats(*w), **attrs) for x, w, attrs in _CONVOLUTIONS)),
     "conv_grad_weight": _all(
         *(
-            _both(_floats(*x), _floats(*_conv_outputs(x, w, attrs)), kernel=w[2:], **attrs)
-            for x, w, attrs in _CONVOLUTIONS
+            _both(_floats(*x), _floats(x[0], w[0], *size), kernel=w[2:], **attrs)
+            for x, w, geometry in _CONVOLUTIONS
+            for size, attrs in [(geometry["size"], {k: v for k, v in geometry.items() if k != "size"})]
         )
     ),
     "sum_pool": _all(*(_both(_floats(*shape), **window) for shape, window in _WINDOWS)),

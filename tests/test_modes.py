@@ -27,6 +27,8 @@ from graphc.dtype import float32
 from graphc.nn.cell import Cell
 from graphc.op import TABLE
 
+pytestmark = pytest.mark.usefixtures("free_copies")
+
 # Random graphs
 
 
@@ -103,8 +105,9 @@ import numpy as np
 from modes import compiled
 from reference import input_arrays
 from graphc.irtext import parse
+from graphc.passes import batch
 from graphc.runtime.target import host
-
+batch.COPIED = 0
 assert host().lanes == int(sys.argv[2])
 results = {}
 for number, part in enumerate(open(sys.argv[1]).read().split("---\\n")):

@@ -82,16 +82,33 @@ def padded(x: np.ndarray, pairs: Any, value: float = 0.0) -> np.ndarray:
 def naive_conv(
     x: np.ndarray, w: np.ndarray, stride: Any, dilation: Any, groups: int, pairs: Any
 ) -> np.ndarray:
-    x = padded(x, pairs)
-    kernel = w.shape[2:]
+    """Only what lies on the input is summed: beside an infinite weight a zero of padding would be NaN."""
+    there, x, kernel = padded(np.ones(x.shape, bool), pairs, False), padded(x, pairs), w.shape[2:]
     out = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation)]
     result = np.zeros((x.shape[0], w.shape[0], *out))
     depth, width = w.shape[1], w.shape[0] // groups
     for n, co, *o in np.ndindex(*result.shape):
         first = co // width * depth
         window = tuple(slice(i * s, i * s + d * (k - 1) + 1, d) for i, s, d, k in zip(o, stride, dilation, kernel))
-        result[(n, co, *o)] = np.sum(x[(n, slice(first, first + depth), *window)] * w[co])
+        seen = (n, slice(first, first + depth), *window)
+        result[(n, co, *o)] = np.sum(x[seen] * w[co], where=there[seen])
     return result
+
+
+def naive_slopes(
+    x: np.ndarray, w: np.ndarray, ct: np.ndarray, stride: Any, dilation: Any, groups: int, pairs: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of `naive_conv`, to the input and to the weights: one product for each tap of each window that meets an element."""
+    dx, dw, depth = np.zeros(x.shape), np.zeros(w.shape), w.shape[1]
+    for co, *o in np.ndindex(*ct.shape[1:]):
+        channels = slice(co // (w.shape[0] // groups) * depth, (co // (w.shape[0] // groups) + 1) * depth)
+        for tap in np.ndindex(*w.shape[2:]):
+            at = [i * s + k * d - lo for i, s, k, d, (lo, _) in zip(o, stride, tap, dilation, pairs)]
+            if all(0 <= i < n for i, n in zip(at, x.shape[2:])):
+                here = ct[(slice(None), co, *o)][:, None]
+                dx[(slice(None), channels, *at)] += here * w[(co, slice(None), *tap)]
+                dw[(co, slice(None), *tap)] += (here * x[(slice(None), channels, *at)]).sum(0)
+    return dx, dw
 
 
 def naive_pool(x: np.ndarray, kernel: Any, stride: Any, pairs: Any, reduce: Callable[..., Any], fill: float) -> np.ndarray:
@@ -562,6 +579,71 @@ def test_a_compiled_step_continues_the_stream(seeded: None) -> None:
 def test_seed_cannot_be_set_in_a_graph() -> None:
     with pytest.raises(RuntimeError, match="set_seed"):
         jit(lambda: graphc.random.set_seed(1) or random.rand(2))()
+
+
+MARGINS = [  # channels, features, groups, spatial extents, kernel, stride, dilation, padding
+    (2, 3, 1, (19,), (3,), (1,), (1,), ((1, 1),)),
+    (2, 2, 2, (35,), (3,), (2,), (2,), ((4, 3),)),
+    (3, 2, 1, (5, 18), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))),
+    (2, 18, 1, (5, 5), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))),
+    (20, 17, 1, (4, 4), (3, 3), (2, 2), (1, 1), ((1, 1), (1, 1))),
+    (4, 4, 4, (4, 17), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))),
+    (2, 3, 1, (6, 20), (5, 3), (2, 2), (1, 1), ((2, 2), (2, 0))),
+    (2, 2, 1, (3, 4, 5), (2, 3, 3), (1, 2, 1), (1, 1, 2), ((1, 0), (1, 1), (2, 2))),
+]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 16, 20])
+@pytest.mark.parametrize("geometry", MARGINS, ids=str)
+def test_margins_are_no_zeros(geometry: Any, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Infinite and NaN weights and cotangents beside the padding: in both modes, in every layout, one meaning."""
+    c, f, groups, extents, kernel, stride, dilation, pairs = geometry
+    rng = np.random.default_rng(batch)
+    x, w = (rng.normal(size=shape).astype(np.float32) for shape in ((batch, c, *extents), (f, c // groups, *kernel)))
+    first, last = (0, 0, *(0 for _ in kernel)), (-1, -1, *(-1 for _ in kernel))
+    w[first], w[last] = np.inf, np.nan
+    with np.errstate(invalid="ignore"):
+        y = naive_conv(x, w, stride, dilation, groups, pairs)
+    ct = rng.normal(size=y.shape).astype(np.float32)
+    ct[first], ct[last] = -np.inf, np.nan
+    function = getattr(conv, f"conv{len(extents)}d")
+    flat = tuple(p for pair in pairs for p in pair)
+
+    def forward(x: Tensor, w: Tensor) -> Tensor:
+        return function(x, w, None, stride, "pad", flat, dilation, groups)
+
+    def transposed(ct: Tensor, w: Tensor) -> Tensor:
+        return conv.conv_transpose(ct, w, None, stride, "pad", flat, rest, dilation, groups)
+
+    geometries = zip(extents, y.shape[2:], stride, dilation, kernel, pairs)
+    rest = tuple(n - ((m - 1) * s + d * (k - 1) + 1 - sum(p)) for n, m, s, d, k, p in geometries)
+    slopes = grad(lambda x, w, ct: (forward(x, w) * ct).sum(), (0, 1))
+    operands = Tensor(x), Tensor(w), Tensor(ct)
+    with np.errstate(invalid="ignore"):
+        dx, dw = naive_slopes(x, w, ct, stride, dilation, groups, pairs)
+    wanted = [y, dx, dw, dx]
+    graphc.set_context(pynative_synchronize=True)
+    eager = [forward(*operands[:2]), *slopes(*operands), transposed(operands[2], operands[1])]
+    compiled = [jit(forward)(*operands[:2]), *jit(slopes)(*operands), jit(transposed)(operands[2], operands[1])]
+    monkeypatch.setattr("graphc.passes.batch.COPIED", 0)  # in the lanes, from 16 images on
+    together = jit(lambda x, w, ct: (forward(x, w), *slopes(x, w, ct), transposed(ct, w)))(*operands)
+    for want, one, *others in zip(wanted, eager, compiled, together):
+        np.testing.assert_allclose(one.asnumpy(), want, rtol=2e-4, atol=2e-4)
+        for other in others:
+            np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
+
+
+def test_zeros_padded_by_hand_are_multiplied() -> None:
+    x, w = np.ones((1, 1, 3, 3), np.float32), np.full((1, 1, 3, 3), np.inf, np.float32)
+    for batch in (1, 16):
+        images = Tensor(np.repeat(x, batch, 0))
+
+        def by_hand(x: Tensor, w: Tensor) -> Tensor:
+            return conv.conv2d(graphc.ops.pad(x, (1, 1, 1, 1)), w)
+
+        for function in (by_hand, jit(by_hand)):
+            y = function(images, Tensor(w)).asnumpy()
+            assert np.isnan(y[:, :, 0]).all() and np.isposinf(y[:, :, 1, 1]).all()
 
 
 def moments_of(x: np.ndarray) -> tuple[float, float, float]:

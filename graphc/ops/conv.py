@@ -1,14 +1,17 @@
 """Convolutions over any number of spatial dimensions, closed under differentiation.
 
-The table holds `conv` (of an operand that is already padded) and `conv_grad_weight`. Each is linear in both operands,
-and their derivatives are one another: the gradient of the weights is `conv_grad_weight`, that of the input is a `conv`
-of the padded cotangent with the flipped weights; where the stride is more than one, as many of them, each with the taps
-that meet every stride-th element, woven together. The functions with MindSpore's arguments
-(`conv2d`, ...) pad, convolve and add the bias.
+The table holds `conv` and `conv_grad_weight`. Each is linear in both operands, and their derivatives are one another:
+the gradient of the weights is `conv_grad_weight`, that of the input is a `conv` of the cotangent with the flipped
+weights; where the stride is more than one, as many of them, each with the taps that meet every stride-th element, woven
+together. The functions with MindSpore's arguments (`conv2d`, ...) work out the margins, convolve and add the bias.
+
+A margin is no zeros: windows may reach beyond the input, by `low` elements before it, and terms for which there is no
+element are not part of the sum. An infinite or NaN weight does nothing there, where a product with zero would be NaN.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from itertools import product
 from math import gcd
 from typing import Any, NamedTuple
@@ -21,7 +24,7 @@ from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, filled
 from graphc.ops.elementwise import add
 from graphc.ops.linalg import contract, same_dtype
-from graphc.ops.shape import as_ints, flip, pad_constant, reshape, slice_, transpose, weave
+from graphc.ops.shape import as_ints, flip, reshape, slice_, transpose, weave
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -29,11 +32,6 @@ __all__ = [
 ]  # fmt: skip
 
 Ints = tuple[int, ...]
-
-
-def _outputs(size: Ints, kernel: Ints, stride: Ints, dilation: Ints) -> Ints:
-    """The number of windows along each spatial dimension."""
-    return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
 
 
 def _check_types(name: str, x: TensorType, w: TensorType, spatial: int, attrs: tuple[Ints, ...]) -> None:
@@ -45,88 +43,109 @@ def _check_types(name: str, x: TensorType, w: TensorType, spatial: int, attrs: t
         raise ValueError(f"{name}: kernel, stride and dilation must be at least 1, got {attrs}")
 
 
-def _conv_type(x: TensorType, w: TensorType, *, stride: Ints, dilation: Ints, groups: int = 1) -> TensorType:
-    _check_types("conv", x, w, len(stride), (stride, dilation))
+def _conv_type(
+    x: TensorType, w: TensorType, *, stride: Ints, dilation: Ints, low: Ints, size: Ints, groups: int = 1
+) -> TensorType:
+    _check_types("conv", x, w, len(stride), (stride, dilation, size))
     if groups < 1 or x.shape[1] % groups or w.shape[0] % groups or w.shape[1] * groups != x.shape[1]:
         raise ValueError(
             f"conv: channels do not agree, input {x} has {x.shape[1]}, weight {w} takes {w.shape[1]} in each of "
             f"{groups} groups and gives {w.shape[0]}"
         )
-    size = _outputs(x.shape[2:], w.shape[2:], stride, dilation)
-    if any(n < 1 for n in size):
-        raise ValueError(f"conv: the kernel is larger than the (padded) input, {w} on {x}, dilation {dilation}")
     return TensorType((x.shape[0], w.shape[0], *size), x.dtype)
 
 
-def windows(x: np.ndarray, kernel: Ints, stride: Ints, dilation: Ints) -> np.ndarray:
-    """The view `[N, C, *outputs, *kernel]` of every window of `x` `[N, C, *S]`."""
-    count = len(kernel)
-    spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    every = np.lib.stride_tricks.sliding_window_view(x, spans, tuple(range(2, 2 + count)))
-    steps = tuple(slice(None, None, s) for s in (*stride, *dilation))
-    return every[(slice(None), slice(None), *steps)]
-
-
-def _letters(count: int) -> tuple[str, str]:
-    """Einsum subscripts for `count` output positions and as many kernel positions."""
-    return "uvwxyz"[:count], "ijklmn"[:count]
+def _taps(
+    extents: Ints, kernel: Ints, stride: Ints, dilation: Ints, low: Ints, size: Ints
+) -> Iterator[tuple[tuple[Any, ...], ...]]:
+    """As indices: every tap of the kernel, the windows in which it meets an element, the elements it meets there."""
+    for tap in np.ndindex(*kernel):
+        where, what = [], []
+        for k, n, s, d, lo, count in zip(tap, extents, stride, dilation, low, size, strict=True):
+            at = k * d - lo  # in the first window
+            first = min(max(-(at // s), 0), count)
+            last = max(min(-((at - n) // s), count), first)
+            where.append(slice(first, last))
+            what.append(slice(first * s + at, last * s + at, s))
+        yield (..., *tap), (..., *where), (..., *what)
 
 
 @define_op(infer=_conv_type, exact=False, traits="contraction")
-def conv(x: np.ndarray, w: np.ndarray, *, stride: Ints, dilation: Ints, groups: int = 1) -> np.ndarray:
-    """Cross-correlation without padding.
+def conv(
+    x: np.ndarray, w: np.ndarray, *, stride: Ints, dilation: Ints, low: Ints, size: Ints, groups: int = 1
+) -> np.ndarray:
+    """Cross-correlation. Along each dimension tap k of window o meets element o * stride + k * dilation - low.
 
-    Each element of the result is one chain of fused multiply-adds over (input channel, *kernel), in that order.
+    Each element of the result is one chain of fused multiply-adds over (input channel, *kernel), in that order, of the
+    terms whose element exists.
 
     Args:
-        x: float `[N, Cin, *S]`, padded as wanted.
+        x: float `[N, Cin, *S]`.
         w: float `[Cout, Cin / groups, *K]`.
         stride, dilation: one int per spatial dimension.
+        low: how many elements before the input the first window begins; below 0, within it.
+        size: the number of windows, O.
         groups: output channel c reads the input channels of group c // (Cout / groups).
     Returns:
-        `[N, Cout, *O]`, O = (S - dilation * (K - 1) - 1) // stride + 1.
+        `[N, Cout, *O]`.
     Raises:
         TypeError: not two float tensors of one type.
-        ValueError: channels or ranks do not agree, or the kernel is larger than the input.
+        ValueError: channels or ranks do not agree.
     """
-    out, kernel = _letters(len(stride))
-    view = windows(x, w.shape[2:], stride, dilation)
-    view = view.reshape(x.shape[0], groups, -1, *view.shape[2:])
+    grouped = x.reshape(x.shape[0], groups, -1, *x.shape[2:])
     weights = w.reshape(groups, -1, *w.shape[1:])
-    result = np.einsum(f"agc{out}{kernel},gdc{kernel}->agd{out}", view, weights, optimize=True)
-    return np.asarray(result.reshape(x.shape[0], w.shape[0], *result.shape[3:]))
+    result = np.zeros((x.shape[0], groups, weights.shape[1], *size), x.dtype)
+    for tap, where, what in _taps(x.shape[2:], w.shape[2:], stride, dilation, low, size):
+        result[where] += np.einsum("agc...,gdc->agd...", grouped[what], weights[tap], optimize=True)
+    return result.reshape(x.shape[0], w.shape[0], *size)
 
 
 @conv.def_vjp
 def conv_vjp(
-    ct: Tensor, y: Tensor, x: Tensor, w: Tensor, *, stride: Ints, dilation: Ints, groups: int = 1
+    ct: Tensor, y: Tensor, x: Tensor, w: Tensor, *, stride: Ints, dilation: Ints, low: Ints, size: Ints, groups: int = 1
 ) -> tuple[Any, ...]:
-    kernel, size = w.shape[2:], x.shape[2:]
+    kernel, extents = w.shape[2:], x.shape[2:]
     return (
-        lambda: conv_grad_input(ct, w, size, stride, dilation, groups),
-        lambda: conv_grad_weight(x, ct, kernel=kernel, stride=stride, dilation=dilation, groups=groups),
+        lambda: conv_grad_input(ct, w, extents, stride, dilation, low, groups),
+        lambda: conv_grad_weight(x, ct, kernel=kernel, stride=stride, dilation=dilation, low=low, groups=groups),
     )
 
 
+def _summed(
+    b: Any, extents: Ints, factors: Callable[..., tuple[Any, Any]], places: Callable[..., list[Any]], x: Any,
+    lanes: bool = False,
+) -> Any:
+    """The sum of `factors(*k)` over the k whose `places(*k)` are those of an element of `x` `[N, C, *S]`."""
+
+    def there(*k: Any) -> list[tuple[Any, int, int]]:
+        return [(at, 0, n) for at, n in zip(places(*k), x.shape[2:], strict=True)]
+
+    return contract(b, extents, factors, x.dtype, lanes, there)
+
+
 @conv.def_lower
-def conv_lower(b: Any, index: Any, x: Any, w: Any, *, stride: Ints, dilation: Ints, groups: int = 1) -> Any:
+def conv_lower(
+    b: Any, index: Any, x: Any, w: Any, *, stride: Ints, dilation: Ints, low: Ints, size: Ints, groups: int = 1
+) -> Any:
     n, co, *out = index
     depth = w.shape[1]
     first = co // (w.shape[0] // groups) * depth if groups > 1 else 0
 
-    def factors(ci: Any, *k: Any) -> tuple[Any, Any]:
-        at = [o * s + i * d for o, s, i, d in zip(out, stride, k, dilation, strict=True)]
-        return x([n, first + ci, *at]), w([co, ci, *k])
+    def places(ci: Any, *k: Any) -> list[Any]:
+        return [o * s + i * d - lo for o, s, i, d, lo in zip(out, stride, k, dilation, low, strict=True)]
 
-    return contract(b, tuple(w.shape[1:]), factors, x.dtype)
+    def factors(ci: Any, *k: Any) -> tuple[Any, Any]:
+        return x([n, first + ci, *places(ci, *k)]), w([co, ci, *k])
+
+    return _summed(b, tuple(w.shape[1:]), factors, places, x)
 
 
 def _grad_weight_type(
-    x: TensorType, ct: TensorType, *, kernel: Ints, stride: Ints, dilation: Ints, groups: int = 1
+    x: TensorType, ct: TensorType, *, kernel: Ints, stride: Ints, dilation: Ints, low: Ints, groups: int = 1
 ) -> TensorType:
     _check_types("conv_grad_weight", x, ct, len(stride), (kernel, stride, dilation))
-    if x.shape[0] != ct.shape[0] or ct.shape[2:] != _outputs(x.shape[2:], kernel, stride, dilation):
-        raise ValueError(f"conv_grad_weight: {ct} is no result of a {kernel} kernel, stride {stride}, on {x}")
+    if x.shape[0] != ct.shape[0]:
+        raise ValueError(f"conv_grad_weight: the batches of {x} and {ct} differ")
     if groups < 1 or x.shape[1] % groups or ct.shape[1] % groups:
         raise ValueError(f"conv_grad_weight: the channels of {x} and {ct} do not divide into {groups} groups")
     return TensorType((ct.shape[1], x.shape[1] // groups, *kernel), x.dtype)
@@ -134,94 +153,100 @@ def _grad_weight_type(
 
 @define_op(infer=_grad_weight_type, exact=False, traits="contraction")
 def conv_grad_weight(
-    x: np.ndarray, ct: np.ndarray, *, kernel: Ints, stride: Ints, dilation: Ints, groups: int = 1
+    x: np.ndarray, ct: np.ndarray, *, kernel: Ints, stride: Ints, dilation: Ints, low: Ints, groups: int = 1
 ) -> np.ndarray:
     """The gradient of `conv` with respect to its weights.
 
-    Each element is a sum over (N, *O): with at least 8 images and fewer than 16 channels in a group on either side, as
-    16 chains over n mod 16 and their fold (few channels leave the vector lanes to the images); otherwise as one chain.
+    Each element is a sum over (N, *O), of the terms whose element of the input exists: with at least 8 images and fewer
+    than 16 channels in a group on either side, as 16 chains over n mod 16 and their fold (few channels leave the vector
+    lanes to the images); otherwise as one chain.
 
     Args:
         x: float `[N, Cin, *S]`, the convolution's input.
         ct: float `[N, Cout, *O]`, the cotangent of its result.
         kernel: the weights' spatial extents.
+        low: how many elements before the input the first window begins.
     Returns:
         `[Cout, Cin / groups, *kernel]`.
     """
-    out, taps = _letters(len(stride))
-    view = windows(x, kernel, stride, dilation)
-    view = view.reshape(x.shape[0], groups, -1, *view.shape[2:])
-    cts = ct.reshape(ct.shape[0], groups, -1, *ct.shape[2:])
-    result = np.einsum(f"agc{out}{taps},agd{out}->gdc{taps}", view, cts, optimize=True)
-    return np.asarray(result.reshape(ct.shape[1], -1, *kernel))
+    images = x.shape[0]
+    grouped = x.reshape(images, groups, -1, *x.shape[2:])
+    cts = ct.reshape(images, groups, -1, *ct.shape[2:])
+    result = np.zeros((groups, cts.shape[2], grouped.shape[2], *kernel), x.dtype)
+    for tap, where, what in _taps(x.shape[2:], kernel, stride, dilation, low, ct.shape[2:]):
+        met, by = (v.reshape(*v.shape[:3], -1) for v in (grouped[what], cts[where]))
+        result[tap] = np.einsum("agcs,agds->gdc", met, by, optimize=True)
+    return result.reshape(ct.shape[1], -1, *kernel)
 
 
 @conv_grad_weight.def_vjp
 def conv_grad_weight_vjp(
-    ct_w: Tensor, y: Tensor, x: Tensor, ct: Tensor, *, kernel: Ints, stride: Ints, dilation: Ints, groups: int = 1
+    ct_w: Tensor, y: Tensor, x: Tensor, ct: Tensor, *, kernel: Ints, stride: Ints, dilation: Ints, low: Ints,
+    groups: int = 1,
 ) -> tuple[Any, ...]:
-    size = x.shape[2:]
+    extents, size = x.shape[2:], ct.shape[2:]
     return (
-        lambda: conv_grad_input(ct, ct_w, size, stride, dilation, groups),
-        lambda: conv(x, ct_w, stride=stride, dilation=dilation, groups=groups),
+        lambda: conv_grad_input(ct, ct_w, extents, stride, dilation, low, groups),
+        lambda: conv(x, ct_w, stride=stride, dilation=dilation, low=low, size=size, groups=groups),
     )
 
 
 @conv_grad_weight.def_lower
 def conv_grad_weight_lower(
-    b: Any, index: Any, x: Any, ct: Any, *, kernel: Ints, stride: Ints, dilation: Ints, groups: int = 1
+    b: Any, index: Any, x: Any, ct: Any, *, kernel: Ints, stride: Ints, dilation: Ints, low: Ints, groups: int = 1
 ) -> Any:
     co, ci, *k = index
     depth, width = x.shape[1] // groups, ct.shape[1] // groups
     first = co // width * depth if groups > 1 else 0
 
+    def places(n: Any, *out: Any) -> list[Any]:
+        return [o * s + i * d - lo for o, s, i, d, lo in zip(out, stride, k, dilation, low, strict=True)]
+
     def factors(n: Any, *out: Any) -> tuple[Any, Any]:
-        at = [o * s + i * d for o, s, i, d in zip(out, stride, k, dilation, strict=True)]
-        return x([n, first + ci, *at]), ct([n, co, *out])
+        return x([n, first + ci, *places(n, *out)]), ct([n, co, *out])
 
     images = ct.shape[0]
     lanes = images >= 8 and min(depth, width) < 16
-    return contract(b, (images, *ct.shape[2:]), factors, x.dtype, lanes)
+    return _summed(b, (images, *ct.shape[2:]), factors, places, x, lanes)
 
 
 def conv_grad_input(
-    ct: Tensor, w: Tensor, size: Ints, stride: Ints, dilation: Ints, groups: int = 1, before: Ints | None = None
+    ct: Tensor, w: Tensor, extents: Ints, stride: Ints, dilation: Ints, low: Ints, groups: int = 1
 ) -> Tensor:
     """The gradient of `conv` with respect to its input: the transposed convolution.
 
     Args:
         ct: float `[N, Cout, *O]`.
         w: float `[Cout, Cin / groups, *K]`.
-        size: the spatial extents of the result.
-        before: how many elements precede the result along each spatial dimension (padding that is not asked for).
+        extents: the spatial extents of the input, S.
+        low: how many elements before the input the first window begins.
     Returns:
-        `[N, Cin, *size]`.
+        `[N, Cin, *S]`.
     """
-    before = before or (0,) * len(size)
     along = [
         sorted((_phase(r, *d) for r in range(d[0])), key=lambda phase: phase.place)
-        for d in zip(stride, dilation, w.shape[2:], size, before, strict=True)
+        for d in zip(stride, dilation, w.shape[2:], extents, low, strict=True)
     ]  # fmt: skip
     phases = [phase for phase in product(*along) if all(one.extent for one in phase)]
     parts = [_conv_phase(ct, w, groups, phase) for phase in phases]
-    if len(parts) == 1 and parts[0].shape[2:] == size:
+    if len(parts) == 1 and parts[0].shape[2:] == extents:
         return parts[0]
     begins = tuple((0, 0, *(one.place for one in phase)) for phase in phases)
-    return weave(*parts, begins=begins, step=(1, 1, *stride), shape=(ct.shape[0], w.shape[1] * groups, *size))
+    return weave(*parts, begins=begins, step=(1, 1, *stride), shape=(ct.shape[0], w.shape[1] * groups, *extents))
 
 
 class _Phase(NamedTuple):
     """Along one dimension, every stride-th element of an input's gradient: the taps that meet it, and where they read.
 
-    Element `stride * q + residue` of the (padded) input meets tap k of output (stride * q + residue - dilation * k) /
-    stride, so only taps with dilation * k = residue modulo the stride: first, first + step, ...
+    Element `stride * q + residue`, counted from the first window's begin, meets tap k of output (stride * q + residue -
+    dilation * k) / stride, so only taps with dilation * k = residue modulo the stride: first, first + step, ...
     """
 
     place: int  # of its first element among the stride's first ones
     extent: int  # how many elements
     taps: tuple[int, int, int]  # first, how many, step
     apart: int  # outputs between the reads of neighbouring taps
-    low: int  # zeros before the cotangent
+    low: int  # how many outputs before the first one the first element's taps begin
 
 
 def _phase(residue: int, stride: int, dilation: int, kernel: int, size: int, before: int) -> _Phase:
@@ -242,12 +267,10 @@ def _conv_phase(ct: Tensor, w: Tensor, groups: int, phases: tuple[_Phase, ...]) 
         return filled(0, ct.dtype, (ct.shape[0], w.shape[1] * groups, *count))
     begin, shape, step = zip(*(p.taps for p in phases), strict=True)
     w = slice_(w, begin=(0, 0, *begin), shape=(*w.shape[:2], *shape), step=(1, 1, *step))
-    reach = [(p.taps[1] - 1) * p.apart for p in phases]
-    low = [p.low for p in phases]
-    high = [n + r - have - lo for n, r, have, lo in zip(count, reach, ct.shape[2:], low, strict=True)]
-    ct = pad_constant(ct, (0, 0, *low), (0, 0, *high))
-    apart = tuple(p.apart for p in phases)
-    return conv(ct, _turned(w, groups), stride=(1,) * len(phases), dilation=apart, groups=groups)
+    low, apart = tuple(p.low for p in phases), tuple(p.apart for p in phases)
+    return conv(
+        ct, _turned(w, groups), stride=(1,) * len(phases), dilation=apart, low=low, size=count, groups=groups
+    )  # fmt: skip
 
 
 def _turned(w: Tensor, groups: int) -> Tensor:
@@ -318,8 +341,13 @@ def _convolution(
     (group,) = per_dimension(name, "groups", groups, 1)
     spans = tuple(d * (k - 1) + 1 for k, d in zip(w.shape[2:], dilations, strict=True))
     around = margins(name, x.shape[2:], spans, strides, pad_mode, padding)
-    x = pad_constant(x, (0, 0, *(lo for lo, _ in around)), (0, 0, *(hi for _, hi in around)))
-    return _biased(name, conv(x, w, stride=strides, dilation=dilations, groups=group), bias)
+    low = tuple(lo for lo, _ in around)
+    windows = zip(x.shape[2:], around, spans, strides, strict=True)
+    size = tuple((n + lo + hi - k) // s + 1 for n, (lo, hi), k, s in windows)
+    if min(size) < 1:
+        raise located(ValueError(f"{name}: the kernel is larger than the (padded) input, {w.type} on {x.type}"))
+    y = conv(x, w, stride=strides, dilation=dilations, low=low, size=size, groups=group)
+    return _biased(name, y, bias)
 
 
 def _check_operands(name: str, spatial: int, x: Tensor, w: Tensor) -> None:
@@ -427,5 +455,5 @@ def conv_transpose(
         )
     if min(whole) < 1:
         raise located(ValueError(f"{name}: padding {padding!r} leaves nothing of the result, {x.type} with {w.type}"))
-    y = conv_grad_input(x, w, whole, strides, dilations, group, before=tuple(lo for lo, _ in around))
+    y = conv_grad_input(x, w, whole, strides, dilations, tuple(lo for lo, _ in around), group)
     return _biased(name, y, bias)

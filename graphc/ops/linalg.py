@@ -42,9 +42,12 @@ def same_dtype(name: str) -> Callable[..., tuple[Tensor, ...]]:
     return coerce
 
 
-def contract(b: Any, extents: Axes, factors: Callable[..., Any], dtype: DType, lanes: bool = False) -> Any:
-    """The sum of the products of `factors(*k)` over all k; 0 where there are none."""
-    return b.const(0, dtype) if 0 in extents else b.contract(extents, factors, lanes=lanes)
+def contract(
+    b: Any, extents: Axes, factors: Callable[..., Any], dtype: DType, lanes: bool = False,
+    there: Callable[..., Any] | None = None,
+) -> Any:
+    """The sum of the products of `factors(*k)` over all k, those that are `there`; 0 where there are none."""
+    return b.const(0, dtype) if 0 in extents else b.contract(extents, factors, lanes, there)
 
 
 def _matmul_type(

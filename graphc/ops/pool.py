@@ -21,7 +21,7 @@ from graphc.index import IxLike
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast, scalar
-from graphc.ops.conv import margins, per_dimension, windows
+from graphc.ops.conv import margins, per_dimension
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import floor_div, floor_mod
 from graphc.ops.reduce import argmax_, max_, reduce_over, sum_over
@@ -97,6 +97,15 @@ def _check_index(name: str, rest: tuple[TensorType, ...], pooled: TensorType) ->
 
 def _padded(x: np.ndarray, padding: Pairs, value: Any) -> np.ndarray:
     return np.pad(x, ((0, 0), (0, 0), *padding), constant_values=value) if np.any(padding) else x
+
+
+def windows(x: np.ndarray, kernel: Ints, stride: Ints, dilation: Ints) -> np.ndarray:
+    """The view `[N, C, *outputs, *kernel]` of every window of `x` `[N, C, *S]`."""
+    count = len(kernel)
+    spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    every = np.lib.stride_tricks.sliding_window_view(x, spans, tuple(range(2, 2 + count)))
+    steps = tuple(slice(None, None, s) for s in (*stride, *dilation))
+    return every[(slice(None), slice(None), *steps)]
 
 
 def _flat_windows(x: np.ndarray, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints, fill: Any) -> np.ndarray:

@@ -21,6 +21,8 @@ from graphc.passes.layout import layout
 from graphc.passes.plan_memory import plan_memory
 from graphc.schedule import Layout, Window
 
+pytestmark = pytest.mark.usefixtures("free_copies")
+
 BRANCHES = """
     graph f(%x: f32[3,4]; %w: f32[8,5]) {
       %0: f32[3,4] = tanh(%x)
@@ -143,14 +145,14 @@ def test_random_graphs_mean_the_same(made: Made) -> None:
 
 DENSE_BLOCK = """
     graph f(%x: f32[{n},3,6,6]; %v: f32[4,3,3,3], %w: f32[5,7,3,3], %u: f32[2,12,1,1]) {{
-      %0: f32[{n},4,4,4] = conv(%x, %v, stride=(1, 1), dilation=(1, 1), groups=1)
+      %0: f32[{n},4,4,4] = conv(%x, %v, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=(4, 4))
       %1: f32[{n},3,4,4] = slice(%x, begin=(0, 0, 1, 1), shape=({n}, 3, 4, 4), step=(1, 1, 1, 1))
       %2: f32[{n},7,4,4] = concat(%1, %0, axis=1)
       %3: f32[{n},7,4,4] = relu(%2)
       %4: f32[{n},7,6,6] = pad(%3, 0.0, low=(0, 0, 1, 1), high=(0, 0, 1, 1), interior=(0, 0, 0, 0))
-      %5: f32[{n},5,4,4] = conv(%4, %w, stride=(1, 1), dilation=(1, 1), groups=1)
+      %5: f32[{n},5,4,4] = conv(%4, %w, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=(4, 4))
       %6: f32[{n},12,4,4] = concat(%2, %5, axis=1)
-      %7: f32[{n},2,4,4] = conv(%6, %u, stride=(1, 1), dilation=(1, 1), groups=1)
+      %7: f32[{n},2,4,4] = conv(%6, %u, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=(4, 4))
       return %7, %6
     }}"""
 

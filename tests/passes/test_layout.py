@@ -16,6 +16,8 @@ from graphc.op import infer_node
 from graphc.passes.layout import layout
 from graphc.schedule import LANES, Layout
 
+pytestmark = pytest.mark.usefixtures("free_copies")
+
 DENSE = """
     graph f(%x: f32[{n},6]; %w: f32[6,8]) {{
       %0: f32[{n},8] = matmul(%x, %w, transpose_a=False, transpose_b=False)
@@ -64,7 +66,7 @@ def test_what_is_looked_up_for_a_batch_is_a_batch() -> None:
         graph f(%i: i32[32,6]; %t: f32[50,8], %w: f32[5,8,3]) {
           %0: f32[32,6,8] = gather(%t, %i, axis=0, batch_dims=0)
           %1: f32[32,8,6] = transpose(%0, perm=(0, 2, 1))
-          %2: f32[32,5,4] = conv(%1, %w, stride=(1,), dilation=(1,), groups=1)
+          %2: f32[32,5,4] = conv(%1, %w, stride=(1,), dilation=(1,), low=(0,), size=(4,))
           return %2
         }"""
     )
@@ -104,6 +106,52 @@ def test_what_hand_made_kernels_touch_stays_in_rows() -> None:
         }"""
     )
     assert found["exp"] == "rows" and found["cumsum"] == "rows" and found["matmul"] == "[32/16,8,16]"
+
+
+def test_short_sums_that_hand_made_kernels_read_are_stored_in_rows() -> None:
+    graph = graph_of(
+        """
+        graph f(%x: f32[16,1,3,3]; %w: f32[1,1,1,1]) {
+          %0: f32[16,1,3,3] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=(3, 3))
+          %1: f32[16,1,3,3] = cumsum(%0, axis=0)
+          return %1
+        }"""
+    )
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=node.shape).astype(np.float32) for node in graph.inputs]
+    assert_same_run(compiled(graph, arrays), eagerly(graph, arrays))
+
+
+@pytest.mark.parametrize(
+    ("channels", "features", "kernel", "groups", "blocked"),
+    [(64, 128, 1, 1, False), (64, 64, 3, 64, False), (64, 64, 3, 1, True)],
+)
+def test_light_convolutions_alone_are_not_worth_copies(
+    channels: int, features: int, kernel: int, groups: int, blocked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphc.passes.batch.COPIED", 18)
+    size = 28 - kernel + 1
+    graph, layouts = layout(graph_of(
+        f"""
+        graph f(%x: f32[32,{channels},28,28]; %w: f32[{features},{channels // groups},{kernel},{kernel}]) {{
+          %0: f32[32,{features},{size},{size}] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=({size}, {size}), groups={groups})
+          return %0
+        }}"""  # noqa: E501
+    ))  # fmt: skip
+    assert bool(layouts) == blocked == any(node.op == "copy" for node in graph.nodes)
+
+
+def test_gradients_of_weights_that_read_each_place_once_read_rows() -> None:
+    graph, layouts = layout(
+        graph_of(
+            """
+            graph f(%x: f32[5,40,6,6], %ct: f32[5,24,6,6]) {
+              %0: f32[24,40,1,1] = conv_grad_weight(%x, %ct, kernel=(1, 1), stride=(1, 1), dilation=(1, 1), low=(0, 0))
+              return %0
+            }"""
+        )
+    )
+    assert layouts == {} and all(node.op != "copy" for node in graph.nodes)
 
 
 def test_updates_stay_in_rows() -> None:
@@ -158,7 +206,7 @@ def test_random_graphs_mean_the_same(made: Made) -> None:
 
 BATCHED = """
     graph f(%x: f32[{n},2,6,5]; %w: f32[4,2,3,2], %b: f32[4], %v: f32[4,9]) {{
-      %0: f32[{n},4,4,4] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), groups=1)
+      %0: f32[{n},4,4,4] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=(4, 4))
       %1: f32[1,4,1,1] = reshape(%b, shape=(1, 4, 1, 1))
       %2: f32[{n},4,4,4] = broadcast_to(%1, shape=({n}, 4, 4, 4))
       %3: f32[{n},4,4,4] = add(%0, %2)

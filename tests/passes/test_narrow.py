@@ -16,21 +16,23 @@ from graphc.ir import verify
 from graphc.op import infer_node
 from graphc.passes.narrow import narrow
 
+pytestmark = pytest.mark.usefixtures("free_copies")
+
 
 def test_a_convolution_is_not_computed_where_it_is_cut_away() -> None:
     assert_rewrites(
         narrow,
         """
         graph f(%x: f32[2,3,8,8]; %w: f32[4,3,3,3]) {
-          %0: f32[2,4,6,6] = conv(%x, %w, groups=1, stride=(1, 1), dilation=(1, 1))
-          %1: f32[2,4,6,6] = relu(%0)
-          %2: f32[2,4,2,3] = slice(%1, begin=(0, 0, 1, 0), shape=(2, 4, 2, 3), step=(1, 1, 2, 1))
+          %0: f32[2,4,8,6] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), low=(1, 0), size=(8, 6), groups=1)
+          %1: f32[2,4,8,6] = relu(%0)
+          %2: f32[2,4,2,3] = slice(%1, begin=(0, 0, 0, 1), shape=(2, 4, 2, 3), step=(1, 1, 2, 1))
           return %2
         }""",
         """
         graph f(%x: f32[2,3,8,8]; %w: f32[4,3,3,3]) {
-          %0: f32[2,3,5,5] = slice(%x, begin=(0, 0, 1, 0), shape=(2, 3, 5, 5), step=(1, 1, 1, 1))
-          %1: f32[2,4,2,3] = conv(%0, %w, groups=1, stride=(2, 1), dilation=(1, 1))
+          %0: f32[2,3,4,5] = slice(%x, begin=(0, 0, 0, 1), shape=(2, 3, 4, 5), step=(1, 1, 1, 1))
+          %1: f32[2,4,2,3] = conv(%0, %w, stride=(2, 1), dilation=(1, 1), low=(1, 0), size=(2, 3), groups=1)
           %2: f32[2,4,2,3] = relu(%1)
           return %2
         }""",
@@ -124,12 +126,12 @@ def test_causal_convolutions(batch: int, dilation: int) -> None:
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("batch", [2, 16])
-def test_gradients_of_padded_convolutions(batch: int, stride: int) -> None:
+def test_gradients_of_convolutions_padded_by_hand(batch: int, stride: int) -> None:
     graph = graph_of(
         f"""
         graph f(%x: f32[{batch},3,7,9]; %w: f32[4,3,3,3]) {{
           %0: f32[{batch},3,9,11] = pad(%x, 0.0, low=(0, 0, 1, 1), high=(0, 0, 1, 1), interior=(0, 0, 0, 0))
-          %1: f32[{batch},4,{6 // stride + 1},{8 // stride + 1}] = conv(%0, %w, groups=1, stride=({stride}, {stride}), dilation=(1, 1))
+          %1: f32[{batch},4,{6 // stride + 1},{8 // stride + 1}] = conv(%0, %w, stride=({stride}, {stride}), dilation=(1, 1), low=(0, 0), size=({6 // stride + 1}, {8 // stride + 1}))
           return %1
         }}"""  # noqa: E501
     )

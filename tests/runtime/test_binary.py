@@ -15,7 +15,7 @@ from stages import graph_of, training_step
 from graphc import Tensor, compiler, programs, set_context
 from graphc.ir import Graph
 from graphc.programs import compile_graph
-from graphc.runtime import binary, cache, executable, jit
+from graphc.runtime import binary, cache, executable, jit, pool
 from graphc.runtime.binary import Binary
 
 TEXT = """
@@ -60,7 +60,7 @@ def run(graph: Graph) -> tuple[bytes, bytes]:
 
 def entries(graph: Graph, folder: Path) -> Path:
     """The file that holds the binary of a graph."""
-    key = binary.key_of(graph, executable.KERNEL_NS, executable.STEP_NS)
+    key = binary.key_of(graph, executable.KERNEL_NS, executable.STEP_NS, pool.most_threads())
     return folder / f"{key}.o"
 
 
@@ -146,7 +146,7 @@ FORMS = [b"", b"\xff", b"{}", b"[1, 2]", b'["s", [["k"]], [], [], 0]', b'["s", [
 @pytest.mark.parametrize("payload", FORMS)
 def test_a_whole_entry_of_another_form_is_rebuilt(payload: bytes, compiled: list[str]) -> None:
     cold = run(graph_of(TEXT))
-    key = str(binary.key_of(graph_of(TEXT), executable.KERNEL_NS, executable.STEP_NS))
+    key = entries(graph_of(TEXT), Path()).stem
     cache.store(key, payload)
     assert run(graph_of(TEXT)) == cold and compiled == ["f", "f"]
 
