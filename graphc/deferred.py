@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import threading
 import weakref
-from itertools import count, repeat
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from graphc.jit import Jitted, signature
 from graphc.state import state
@@ -19,23 +21,141 @@ from graphc.tensor import Tensor, settle
 
 if TYPE_CHECKING:
     from graphc.gradients import GradientFunction
+    from graphc.ir import TensorType
     from graphc.jit import Compiled
     from graphc.nn.optim import Optimizer
+
+
+class Results:
+    """What promises the tensors that a call returns, and where they find their values.
+
+    A tensor takes its value when it is asked for it. Most gradients never are: the optimizer's step used them, nobody
+    looked, and the next call returns the same objects.
+
+    Attributes:
+        call: that computes the values; None once it has.
+    """
+
+    __slots__ = ("_lock", "_memory", "_places", "_types", "_values", "call", "taken")
+
+    def __init__(self, types: Sequence[TensorType]) -> None:
+        from graphc.runtime.executable import places_of
+
+        self._types, self._places = types, places_of(types, together=True)[1]
+        self._lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """No values, and nobody has taken one."""
+        self.call: Deferred | None = None
+        self._memory: list[bytearray] | None = None
+        self._values: list[Tensor] | None = None
+        self.taken: set[int] = set()
+
+    def promised(self, place: int) -> Tensor:
+        """A tensor that will be the result with that number."""
+        return Tensor.promised(self._types[place], self, place)
+
+    def arrive(self, memory: list[bytearray] | None, values: list[Tensor] | None) -> None:
+        """The call has run: the values are in this memory (of `Compiled.attempt`), or are those of these tensors."""
+        self._memory, self._values, self.call = memory, values, None
+
+    def release(self) -> None:
+        """Lets go of the values, which nobody can ask for any more."""
+        self._memory = self._values = None
+
+    def fulfil(self, tensor: Tensor) -> None:
+        """Has a promised tensor hold its value, which is computed now if need be."""
+        call = self.call
+        if call is not None:
+            call.run()
+        with self._lock:  # several threads may ask
+            if tensor._promise is self:
+                self._give(tensor)
+
+    def _give(self, tensor: Tensor) -> None:
+        number = tensor._place
+        self.taken.add(number)
+        if self._values is not None:
+            tensor.keep(self._values[number])
+            return
+        assert self._memory is not None
+        memory, offset = self._places[number]
+        held = self._memory[memory]
+        if memory == 0:  # a copy, or it would keep the memory of all
+            held = held[offset : offset + max(self._types[number].nbytes, 1)]
+        tensor.hold(held)
+
+
+FEW, MOST_SETS = 8, 3
+"""Of how many promised tensors a set may be used again though somebody holds them still; how many sets are kept."""
+
+
+class Promises:
+    """The sets of tensors that calls of one compiled function have returned, to be returned again by later calls.
+
+    A loop has two sets in use: it holds the gradients of one step while it asks for those of the next.
+    """
+
+    def __init__(self, types: Sequence[TensorType]) -> None:
+        from graphc.runtime.entry import held
+
+        self._types, self._held = types, held
+        self._sets: list[tuple[Results, list[Tensor]]] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> tuple[Results, list[Tensor]]:
+        """Tensors without values, which nobody else holds, and what promises them."""
+        with self._lock:
+            for results, tensors in self._sets:
+                held = self._held(tensors, FEW) if results.call is None else None
+                if held is not None and len(results.taken) <= FEW:
+                    self._renew(results, tensors, held)
+                    return results, [*tensors]
+            results, tensors = self.fresh()
+            self._sets.insert(0, (results, tensors))
+            del self._sets[MOST_SETS:]
+            return results, [*tensors]
+
+    def fresh(self) -> tuple[Results, list[Tensor]]:
+        """As `take`, but never used again."""
+        results = Results(self._types)
+        return results, list(map(results.promised, range(len(self._types))))
+
+    def release(self) -> None:
+        """Lets go of the memory of all sets of which nobody holds a tensor."""
+        with self._lock:
+            for results, tensors in self._sets:
+                if results.call is None and self._held(tensors, 0) is not None:
+                    results.release()
+
+    def _renew(self, results: Results, tensors: list[Tensor], held: list[int]) -> None:
+        """Puts new tensors in the place of those that are held, which take their values now, or have taken them."""
+        for place in results.taken.union(held):
+            if tensors[place]._promise is results:
+                results.fulfil(tensors[place])
+            tensors[place] = results.promised(place)
+        results.forget()
 
 
 class Deferred:
     """A call of a gradient function that has not run.
 
     Attributes:
+        compiled: what was compiled for its arguments.
         value: what the call returned, around tensors without a value.
     """
 
-    def __init__(self, gradient: GradientFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.gradient = gradient
-        self.key, self.leaves, self.args, self.kwargs = signature(args, kwargs, copy=True)
-        self.compiled = gradient.jitted.entry(self.key, self.args, self.kwargs)
-        self.placeholders = list(map(Tensor.promised, self.compiled.results, repeat(self), count()))
-        self.value = self.compiled.traced.rebuild(self.placeholders)
+    __slots__ = ("_args", "_kwargs", "_lock", "_results", "compiled", "done", "gradient", "value")
+
+    def __init__(
+        self, gradient: GradientFunction, compiled: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.gradient, self.compiled, self._args, self._kwargs = gradient, compiled, args, kwargs
+        promises = compiled.promises
+        self._results, tensors = promises.fresh() if compiled.traced.changed else promises.take()
+        self._results.call = self
+        self.value = compiled.traced.rebuild(tensors)
         self.done = False
         self._lock = threading.Lock()
 
@@ -43,41 +163,65 @@ class Deferred:
         """Computes the values, without an optimizer; if that has failed, once more."""
         with self._lock:
             if not self.done:
-                self._finish(self.compiled)
+                memory, values, compiled = None, None, self.compiled
+                if not self._kwargs and compiled.prepare(self._args):
+                    memory = compiled.attempt(self._args)
+                if memory is None:
+                    values = compiled.run(signature(self._args, self._kwargs)[1])
+                self._arrive(memory, values)
 
     def run_with(self, optimizer: Optimizer) -> bool:
         """Computes the values and makes the optimizer's step, as one executable; False if the values exist already."""
         with self._lock:
             if self.done:
                 return False
-            self._finish(self.gradient.with_update(optimizer).entry(self.key, self.args, self.kwargs))
+            step = self.gradient.with_update(optimizer)
+            memory, values = step.quickly(self._args, self._kwargs), None
+            if memory is None:
+                values = step.slowly(self._args, self._kwargs)[1]
+            self._arrive(memory, values)
             return True
 
-    def _finish(self, compiled: Compiled) -> None:
-        compiled.run(self.leaves, self.placeholders)
+    def _arrive(self, memory: list[bytearray] | None, values: list[Tensor] | None) -> None:
+        self._results.arrive(memory, values)
         self.done = True
+        self.compiled.promises.release()
 
 
 def defer(gradient: GradientFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the gradient function returns, to be computed when it is asked for."""
     settle()
-    call = Deferred(gradient, args, kwargs)
-    state.call = call
-    if call.compiled.traced.changed:
+    args = _own(args)
+    compiled = gradient.jitted.fitting(args, kwargs)
+    if compiled is None:
+        key, _, args, kwargs = signature(args, kwargs, copy=True)
+        compiled = gradient.jitted.entry(key, args, kwargs)
+        gradient.jitted.expect(compiled, args, kwargs)
+    call = Deferred(gradient, compiled, args, kwargs)
+    state.now.call = call
+    if compiled.traced.changed:
         settle()  # what it does to its arguments can be seen without asking for a value
     return call.value
 
 
+def _own(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments, with Tensors in the place of arrays, which the program may change before the call runs."""
+    for value in args:
+        if type(value) is np.ndarray:
+            return tuple([Tensor(value) if type(value) is np.ndarray else value for value in args])
+    return args
+
+
 def join(optimizer: Optimizer, gradients: Any) -> bool:
     """Runs a waiting gradient together with the optimizer's step, if these are its gradients, all and in order."""
-    waiting = state.call
+    waiting = state.now.call
     if waiting is None or not isinstance(gradients, (tuple, list)):
         return False
     own = waiting.gradient.weight_gradients(waiting.value)
     same = own is gradients or (len(own) == len(gradients) and all(x is y for x, y in zip(own, gradients)))
     if not same or not waiting.compiled.still_valid():
         return False
-    state.call = None
+    state.now.call = None
     return waiting.run_with(optimizer)
 
 
@@ -99,6 +243,6 @@ class Updates:
             chosen(gradient.weight_gradients(value))
             return value
 
-        jitted = Jitted(step, f"{gradient.__name__}_step")
+        jitted = Jitted(step, f"{gradient.__name__}_step", together=True)
         known[key] = weakref.ref(optimizer, lambda _: known.pop(key, None)), jitted
         return jitted

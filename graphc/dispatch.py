@@ -59,9 +59,8 @@ def user_line() -> tuple[str, int]:
 
 def user_location() -> Location:
     """The user's line that asked for the op being called, and the path of the Cell that it is in."""
-    if state.place is not None:
-        return state.place
-    return Location(".".join(state.scopes), *user_line())
+    now = state.now
+    return now.place if now.place is not None else Location(".".join(now.scopes), *user_line())
 
 
 def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
@@ -70,8 +69,9 @@ def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
     Raises:
         TypeError, ValueError: from the op's rule; the message gains the user's file and line.
     """
-    piece = state.piece
-    if piece is not None and state.trace is None and op.broadcasts:
+    now = state.now
+    piece = now.piece
+    if piece is not None and now.trace is None and op.broadcasts:
         type_ = getattr(operands[0], "type", None) if operands else None
         for operand in operands:
             if not isinstance(operand, Tensor) or (operand.type is not type_ and operand.type != type_):
@@ -101,14 +101,15 @@ def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor
             _check_tensors(op, operands)
     except (TypeError, ValueError) as error:
         raise located(error) from None
-    trace, piece = state.trace, state.piece
+    now = state.now
+    trace, piece = now.trace, now.piece
     if trace is not None:
         result = trace.record(op, operands, attrs, inferred(op, operands, attrs))
     elif piece is not None:
         result = piece.note(op, operands, attrs)
     else:
         result = run(op, operands, attrs, inferred(op, operands, attrs))
-    for tape in state.tapes:
+    for tape in now.tapes:
         tape.record(op, operands, attrs, result)
     return result
 
@@ -185,16 +186,17 @@ def assign(target: Parameter, value: Tensor) -> Parameter:
         from graphc.op import TABLE
 
         value = TABLE["cast"](value, dtype=target.dtype)
-    readers = [tape for tape in state.tapes if tape.reads(target)]
+    now = state.now
+    readers = [tape for tape in now.tapes if tape.reads(target)]
     if readers:
-        recorder = state.trace or state.piece
+        recorder = now.trace or now.piece
         before = recorder.value_of(target) if recorder is not None else Tensor.wrap(target.asnumpy())
         for tape in readers:
             tape.assigned(target, before)
-    if state.trace is not None:
-        state.trace.write(target, value)
-    elif state.piece is not None:
-        state.piece.write(target, value)
+    if now.trace is not None:
+        now.trace.write(target, value)
+    elif now.piece is not None:
+        now.piece.write(target, value)
     else:
         np.copyto(target.numpy_view(), value.numpy_view())
     return target
@@ -207,7 +209,9 @@ class scope:  # noqa: N801 (used as a statement: `with scope("net.fc1")`)
         self.name = name
 
     def __enter__(self) -> None:
-        state.scopes = (*state.scopes, self.name)
+        now = state.now
+        now.scopes = (*now.scopes, self.name)
 
     def __exit__(self, *error: object) -> None:
-        state.scopes = state.scopes[:-1]
+        now = state.now
+        now.scopes = now.scopes[:-1]
