@@ -17,13 +17,14 @@ import numpy as np
 
 from graphc.jit import Jitted, signature
 from graphc.state import state
-from graphc.tensor import Tensor, settle
+from graphc.tensor import Tensor, from_numpy, settle
 
 if TYPE_CHECKING:
     from graphc.gradients import GradientFunction
     from graphc.ir import TensorType
     from graphc.jit import Compiled
     from graphc.nn.optim import Optimizer
+    from graphc.trace import Traced
 
 
 class Results:
@@ -36,13 +37,13 @@ class Results:
         call: that computes the values; None once it has.
     """
 
-    __slots__ = ("_lock", "_memory", "_places", "_types", "_values", "call", "taken")
+    __slots__ = ("_memory", "_places", "_types", "_values", "call", "lock", "taken")
 
     def __init__(self, types: Sequence[TensorType]) -> None:
         from graphc.runtime.executable import places_of
 
         self._types, self._places = types, places_of(types, together=True)[1]
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()  # held while the values are computed or taken
         self.forget()
 
     def forget(self) -> None:
@@ -60,6 +61,11 @@ class Results:
         """The call has run: the values are in this memory (of `Compiled.attempt`), or are those of these tensors."""
         self._memory, self._values, self.call = memory, values, None
 
+    @property
+    def has_values(self) -> bool:
+        """Whether it keeps the values."""
+        return self._memory is not None or self._values is not None
+
     def release(self) -> None:
         """Lets go of the values, which nobody can ask for any more."""
         self._memory = self._values = None
@@ -69,7 +75,7 @@ class Results:
         call = self.call
         if call is not None:
             call.run()
-        with self._lock:  # several threads may ask
+        with self.lock:  # several threads may ask
             if tensor._promise is self:
                 self._give(tensor)
 
@@ -104,29 +110,30 @@ class Promises:
         self._sets: list[tuple[Results, list[Tensor]]] = []
         self._lock = threading.Lock()
 
-    def take(self) -> tuple[Results, list[Tensor]]:
-        """Tensors without values, which nobody else holds, and what promises them."""
+    def take(self, call: Deferred, traced: Traced) -> tuple[Results, Any]:
+        """What a call will compute, around tensors without values that nobody else holds; and who promises them."""
         with self._lock:
             for results, tensors in self._sets:
                 held = self._held(tensors, FEW) if results.call is None else None
                 if held is not None and len(results.taken) <= FEW:
                     self._renew(results, tensors, held)
-                    return results, [*tensors]
-            results, tensors = self.fresh()
-            self._sets.insert(0, (results, tensors))
-            del self._sets[MOST_SETS:]
-            return results, [*tensors]
-
-    def fresh(self) -> tuple[Results, list[Tensor]]:
-        """As `take`, but never used again."""
-        results = Results(self._types)
-        return results, list(map(results.promised, range(len(self._types))))
+                    results.call = call
+                    return results, traced.rebuild(tensors)
+            results = Results(self._types)
+            results.call = call
+            tensors = list(map(results.promised, range(len(self._types))))
+            if not traced.changed:
+                self._sets.insert(0, (results, tensors))
+                del self._sets[MOST_SETS:]
+            return results, traced.rebuild(tensors)
 
     def release(self) -> None:
         """Lets go of the memory of all sets of which nobody holds a tensor."""
+        if len(self._sets) < 2:
+            return  # which a call has taken
         with self._lock:
             for results, tensors in self._sets:
-                if results.call is None and self._held(tensors, 0) is not None:
+                if results.has_values and self._held(tensors, 0) is not None:
                     results.release()
 
     def _renew(self, results: Results, tensors: list[Tensor], held: list[int]) -> None:
@@ -146,22 +153,18 @@ class Deferred:
         value: what the call returned, around tensors without a value.
     """
 
-    __slots__ = ("_args", "_kwargs", "_lock", "_results", "compiled", "done", "gradient", "value")
+    __slots__ = ("_args", "_kwargs", "_results", "compiled", "done", "gradient", "value")
 
     def __init__(
         self, gradient: GradientFunction, compiled: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         self.gradient, self.compiled, self._args, self._kwargs = gradient, compiled, args, kwargs
-        promises = compiled.promises
-        self._results, tensors = promises.fresh() if compiled.traced.changed else promises.take()
-        self._results.call = self
-        self.value = compiled.traced.rebuild(tensors)
+        self._results, self.value = compiled.promises.take(self, compiled.traced)
         self.done = False
-        self._lock = threading.Lock()
 
     def run(self) -> None:
         """Computes the values, without an optimizer; if that has failed, once more."""
-        with self._lock:
+        with self._results.lock:
             if not self.done:
                 memory, values, compiled = None, None, self.compiled
                 if not self._kwargs and compiled.prepare(self._args):
@@ -172,7 +175,7 @@ class Deferred:
 
     def run_with(self, optimizer: Optimizer) -> bool:
         """Computes the values and makes the optimizer's step, as one executable; False if the values exist already."""
-        with self._lock:
+        with self._results.lock:
             if self.done:
                 return False
             step = self.gradient.with_update(optimizer)
@@ -183,9 +186,9 @@ class Deferred:
             return True
 
     def _arrive(self, memory: list[bytearray] | None, values: list[Tensor] | None) -> None:
+        self.compiled.promises.release()  # of earlier calls
         self._results.arrive(memory, values)
         self.done = True
-        self.compiled.promises.release()
 
 
 def defer(gradient: GradientFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -208,7 +211,7 @@ def _own(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments, with Tensors in the place of arrays, which the program may change before the call runs."""
     for value in args:
         if type(value) is np.ndarray:
-            return tuple([Tensor(value) if type(value) is np.ndarray else value for value in args])
+            return tuple([from_numpy(value.copy()) if type(value) is np.ndarray else value for value in args])
     return args
 
 

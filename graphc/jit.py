@@ -41,7 +41,8 @@ class Compiled:
     def __init__(self, traced: Traced, together: bool = False) -> None:
         self.traced, self._together = traced, together
         self.results = [interned(output.type) for output in traced.graph.outputs]
-        self._single = len(self.results) == 1 and traced.rebuild(self.results) is self.results[0]
+        marks: list[Any] = [object() for _ in self.results]
+        self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
         self.structure = context.structure()
         self._unchanged = traced.surroundings.unchanged if traced.surroundings.any() else None
         self._enter: Callable[..., Any] = _nothing

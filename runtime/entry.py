@@ -56,16 +56,17 @@ class Word(IntEnum):
     OUTPUTS = 12  # where the addresses of results go: (memory, slot of the table, bytes further) each
     OUTPUTS_END = 13
     CLOSED = 14  # the address of a word: while that is not zero, the code is for no arguments
+    STARTS = 15  # where the addresses of what was made are noted
     # Objects and names
-    NONE = 15
-    TENSOR = 16
-    ARRAY = 17
-    TYPE = 18
-    ADDRESS = 19
-    BUFFER = 20
-    CONTENT = 21
-    SHAPE = 22
-    DTYPE = 23
+    NONE = 16
+    TENSOR = 17
+    ARRAY = 18
+    TYPE = 19
+    ADDRESS = 20
+    BUFFER = 21
+    CONTENT = 22
+    SHAPE = 23
+    DTYPE = 24
 
 
 _OBJECTS = (None, Tensor, np.ndarray, *map(sys.intern, ("type", "_address", "_buffer", "_array", "shape", "dtype")))
@@ -125,7 +126,7 @@ class Plan:
         words = [*step, int(keeps_gil), least, most]
         words += [self._at(facts) if expected is not None else 0, self._at([0] * max(most, 1))]
         words += [*self._span(places), self._at(sizes), len(sizes), *self._span(results)]
-        words += [(closed if watched else always).buffer_info()[0], *map(id, _OBJECTS)]
+        words += [(closed if watched else always).buffer_info()[0], self._at(sizes), *map(id, _OBJECTS)]
         self.address = self._at(words)
 
     def _at(self, words: Sequence[int]) -> int:
@@ -441,8 +442,11 @@ def _write(module: Module) -> None:
     ):  # fmt: skip
         address = b.load(b.gep(addresses, tensor, "ptr"), "ptr")
         b.store(b.gep(address, further, "i8"), b.gep(table, place, "ptr"))
+    starts = _word(b, plan, Word.STARTS)
+    with b.loop(0, _word(b, plan, Word.MEMORIES, "i64")) as k:
+        b.store(_api(b, "PyByteArray_AsString", _api(b, "PyList_GetItem", made, k)), b.gep(starts, k, "ptr"))
     with _slots(b, plan, Word.OUTPUTS, Word.OUTPUTS_END) as (memory, place, further):
-        address = _api(b, "PyByteArray_AsString", _api(b, "PyList_GetItem", made, memory))
+        address = b.load(b.gep(starts, memory, "ptr"), "ptr")
         b.store(b.gep(address, further, "i8"), b.gep(table, place, "ptr"))
     b.ret()
 
