@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from graphc.jit import Jitted, signature
 from graphc.state import state
 from graphc.tensor import Tensor, from_numpy, settle
+from graphc.trace import flatten
 
 if TYPE_CHECKING:
     from graphc.gradients import GradientFunction
@@ -97,52 +98,108 @@ FEW, MOST_SETS = 8, 3
 """Of how many promised tensors a set may be used again though somebody holds them still; how many sets are kept."""
 
 
-class Promises:
-    """The sets of tensors that calls of one compiled function have returned, to be returned again by later calls.
+class PromisedSet:
+    """Promised tensors, which a call returns, and a later call again if nobody holds them.
 
-    A loop has two sets in use: it holds the gradients of one step while it asks for those of the next.
+    The gradients, which may be many, are returned as one tuple, the same one each time: so a call does not touch them.
+    """
+
+    def __init__(self, types: Sequence[TensorType], rebuild: Callable[[list[Tensor]], Any]) -> None:
+        from graphc.runtime.entry import held
+
+        self.results, self._held_in = Results(types), held
+        self._all = list(map(self.results.promised, range(len(types))))
+        self._rebuild = rebuild
+        self._first = len(types)  # of the gradients, from where on each has a second reference, by the tuple
+        self._tuple: list[tuple[Tensor, ...]] = []
+        self._find_tuple(rebuild(self._all))
+
+    def _find_tuple(self, value: Any) -> None:
+        """Finds gradients that are returned as (something, gradients)."""
+        if type(value) is not tuple or len(value) != 2 or type(value[1]) is not tuple:
+            return
+        leaves: list[Tensor] = []
+        rebuild = flatten(value[0], leaves)[1]
+        if [*map(id, (*leaves, *value[1]))] == [*map(id, self._all)]:
+            self._rebuild, self._first, self._tuple = rebuild, len(leaves), [value[1]]
+
+    def value(self) -> Any:
+        """What a call returns."""
+        value = self._rebuild(self._all)
+        return (value, self._tuple[0]) if self._tuple else value
+
+    def free(self) -> bool:
+        """Whether nobody holds any of the tensors."""
+        return self._held(0) == []
+
+    def take(self) -> bool:
+        """Makes it promise nothing yet, and hold tensors that nobody else does, if that takes little."""
+        results = self.results
+        if results.call is not None or len(results.taken) > FEW:
+            return False
+        places = self._held(FEW)
+        if places is None:
+            return False
+        if places or results.taken:
+            self._replace(results.taken.union(places))
+        results.forget()
+        return True
+
+    def _held(self, most: int) -> list[int] | None:
+        """Which of the tensors somebody holds, by number; None if more than so many, or the tuple."""
+        if self._tuple and self._held_in(self._tuple, (0, 1), 0) is None:
+            return None
+        some = self._held_in(self._all, (0, self._first), most)
+        if not self._tuple:
+            return some
+        others = self._held_in(self._all, (self._first, len(self._all)), most, references=2)
+        return None if some is None or others is None else some + others
+
+    def _replace(self, places: set[int]) -> None:
+        """Puts new tensors in these places: those that are held keep their values, and take them now if need be."""
+        tensors, results = self._all, self.results
+        for place in places:
+            tensor = tensors[place]
+            if tensor._promise is results:
+                results.fulfil(tensor)
+            tensors[place] = results.promised(place)
+        if max(places) >= self._first:
+            self._tuple = [tuple(tensors[self._first :])]
+
+
+class Promises:
+    """The sets of tensors that calls of one compiled function have returned.
+
+    A loop has two in use: it holds the gradients of one step while it asks for those of the next.
     """
 
     def __init__(self, types: Sequence[TensorType]) -> None:
-        from graphc.runtime.entry import held
-
-        self._types, self._held = types, held
-        self._sets: list[tuple[Results, list[Tensor]]] = []
+        self._types = types
+        self._sets: list[PromisedSet] = []
         self._lock = threading.Lock()
 
     def take(self, call: Deferred, traced: Traced) -> tuple[Results, Any]:
         """What a call will compute, around tensors without values that nobody else holds; and who promises them."""
         with self._lock:
-            for results, tensors in self._sets:
-                held = self._held(tensors, FEW) if results.call is None else None
-                if held is not None and len(results.taken) <= FEW:
-                    self._renew(results, tensors, held)
-                    results.call = call
-                    return results, traced.rebuild(tensors)
-            results = Results(self._types)
-            results.call = call
-            tensors = list(map(results.promised, range(len(self._types))))
-            if not traced.changed:
-                self._sets.insert(0, (results, tensors))
-                del self._sets[MOST_SETS:]
-            return results, traced.rebuild(tensors)
+            for tensors in self._sets:
+                if tensors.take():
+                    break
+            else:
+                tensors = PromisedSet(self._types, traced.rebuild)
+                if not traced.changed:
+                    self._sets.insert(0, tensors)
+                    del self._sets[MOST_SETS:]
+            tensors.results.call = call
+            return tensors.results, tensors.value()
 
     def release(self) -> None:
         """Lets go of the memory of all sets of which nobody holds a tensor."""
         if len(self._sets) < 2:
             return  # which a call has taken
         with self._lock:
-            for results, tensors in self._sets:
-                if results.has_values and self._held(tensors, 0) is not None:
-                    results.release()
-
-    def _renew(self, results: Results, tensors: list[Tensor], held: list[int]) -> None:
-        """Puts new tensors in the place of those that are held, which take their values now, or have taken them."""
-        for place in results.taken.union(held):
-            if tensors[place]._promise is results:
-                results.fulfil(tensors[place])
-            tensors[place] = results.promised(place)
-        results.forget()
+            for tensors in self._sets:
+                if tensors.results.has_values and tensors.free():
+                    tensors.results.release()
 
 
 class Deferred:
@@ -167,7 +224,7 @@ class Deferred:
         with self._results.lock:
             if not self.done:
                 memory, values, compiled = None, None, self.compiled
-                if not self._kwargs and compiled.prepare(self._args):
+                if not self._kwargs and compiled.prepare(self._args, together=True):
                     memory = compiled.attempt(self._args)
                 if memory is None:
                     values = compiled.run(signature(self._args, self._kwargs)[1])

@@ -36,7 +36,7 @@ class GradientFunction:
             if not isinstance(weight, Parameter):
                 raise TypeError(f"grad: weights must be Parameters, got {type(weight).__name__}")
         self.__name__ = f"grad_{getattr(fn, '__name__', type(fn).__name__)}".replace("<lambda>", "lambda")
-        self.jitted = Jitted(self.differentiate, self.__name__, together=True)
+        self.jitted = Jitted(self.differentiate, self.__name__)
         self._updates = Updates()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -32,14 +32,10 @@ KEPT = 4
 
 
 class Compiled:
-    """One signature of a jitted function: its trace and its executable.
+    """One signature of a jitted function: its trace and its executable."""
 
-    Args:
-        together: small results of `attempt` lie in one memory (`Executable.way`).
-    """
-
-    def __init__(self, traced: Traced, together: bool = False) -> None:
-        self.traced, self._together = traced, together
+    def __init__(self, traced: Traced) -> None:
+        self.traced = traced
         self.results = [interned(output.type) for output in traced.graph.outputs]
         marks: list[Any] = [object() for _ in self.results]
         self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
@@ -107,11 +103,15 @@ class Compiled:
             self.executable.fail(memory)
         return memory  # type: ignore[no-any-return]
 
-    def prepare(self, args: tuple[Any, ...]) -> bool:
-        """Makes `attempt` for arguments like these; whether it can be."""
+    def prepare(self, args: tuple[Any, ...], together: bool) -> bool:
+        """Makes `attempt` for arguments like these; whether it can be.
+
+        Args:
+            together: small results lie in one memory (`Executable.way`).
+        """
         expected = self._expected(args)
         if expected is not None and self._enter is _nothing:
-            self._enter = self.executable.way(expected, self._together)
+            self._enter = self.executable.way(expected, together)
         return expected is not None
 
     def _expected(self, args: tuple[Any, ...]) -> list[Expected] | None:
@@ -175,7 +175,7 @@ class Jitted:
         key, leaves, args, kwargs = signature(args, kwargs)
         entry = self.entry(key, args, kwargs)
         results = entry.run(leaves)
-        self._ready = entry if not kwargs and entry.prepare(args) else None
+        self._ready = entry if not kwargs and entry.prepare(args, self._together) else None
         return entry, results
 
     def fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled | None:
@@ -222,7 +222,7 @@ class Jitted:
 
     def _traced(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
         self._announce(key)
-        entry = Compiled(trace(self.function, args, kwargs, self.name), self._together)
+        entry = Compiled(trace(self.function, args, kwargs, self.name))
         kept = self._earlier.setdefault(key, [])
         kept.insert(0, entry)
         del kept[KEPT:]

@@ -305,17 +305,18 @@ def _fits(module: Module) -> None:
 
 
 def _held(module: Module) -> None:
-    """Of a list and a start: where from there on the first object lies that somebody holds besides; -1 if none does.
+    """Of a list, from a place up to another: where the first object lies that has other than so many references, or -1.
 
     A reference count is the first word of an object, of at least 32 bits, in CPython with a GIL (`held` makes sure).
     """
     b = module.function("graphc_held", [("ptr", "self"), ("ptr", "args"), ("i64", "count")], "ptr")
     _, args, _ = b.args
     objects = b.load(args, "ptr")
-    start = b.convert("ptrtoint", _api(b, "PyLong_AsVoidPtr", b.load(b.gep(args, 1, "ptr"), "ptr")), "i64")
-    with b.loop(start, _api(b, "PyList_Size", objects)) as k:
-        references = b.load(_api(b, "PyList_GetItem", objects, k), "i32")
-        with _leave(b, b.icmp("ne", references, 1)):
+    numbers = [_api(b, "PyLong_AsVoidPtr", b.load(b.gep(args, k, "ptr"), "ptr")) for k in (1, 2, 3)]
+    start, stop, references = (b.convert("ptrtoint", number, "i64") for number in numbers)
+    with b.loop(start, stop) as k:
+        found = b.convert("zext", b.load(_api(b, "PyList_GetItem", objects, k), "i32"), "i64")
+        with _leave(b, b.icmp("ne", found, references)):
             b.ret(_api(b, "PyLong_FromLong", k))
     b.ret(_api(b, "PyLong_FromLong", i64(-1)))
 
@@ -464,25 +465,31 @@ def _slots(b: Builder, plan: Val, first: Word, end: Word) -> Iterator[tuple[Val,
 
 
 @functools.cache
-def _next_held() -> Callable[[list[Any], int], int]:
+def _next_held() -> Callable[[list[Any], int, int, int], int]:
     """`graphc_held`, if it tells what it should here; otherwise a function that takes all objects for held."""
     probe = [object(), object(), object()]
     kept = [probe[1]]
-    found: Callable[[list[Any], int], int] = builtin("graphc_held")
-    right = (found(probe, 0), found(probe, 2), found(kept, 0), found([], 0)) == (1, -1, 0, -1)
-    return found if GIL and right else lambda objects, start: start if start < len(objects) else -1
+    found: Callable[[list[Any], int, int, int], int] = builtin("graphc_held")
+    told = found(probe, 0, 3, 1), found(probe, 2, 3, 1), found(kept, 0, 1, 1), found(kept, 0, 1, 2), found([], 0, 0, 1)
+    if GIL and told == (1, -1, 0, -1, -1):
+        return found
+    return lambda objects, start, stop, references: start if start < stop else -1
 
 
-def held(objects: list[Any], most: int) -> list[int] | None:
-    """Where those of the objects lie that somebody holds besides the list; None if they are more than `most`."""
-    following = _next_held()
+def held(objects: list[Any], span: tuple[int, int], most: int, references: int = 1) -> list[int] | None:
+    """Where those of the objects in a span of a list lie that are held by others than the list; None if by too many.
+
+    Args:
+        most: how many may be.
+        references: how many each has if nobody holds it.
+    """
+    following, (place, stop) = _next_held(), span
     places: list[int] = []
-    place = following(objects, 0)
-    while place >= 0:
+    while (place := following(objects, place, stop, references)) >= 0:
         if len(places) == most:
             return None
         places.append(place)
-        place = following(objects, place + 1)
+        place += 1
     return places
 
 

@@ -163,18 +163,22 @@ def test_a_built_in_function_keeps_what_it_was_told() -> None:
 
 def test_held_objects_are_found() -> None:
     objects = [object() for _ in range(10)]
-    assert held(objects, 0) == [] == held([], 0)
+    everywhere = 0, 10
+    assert held(objects, everywhere, 0) == [] == held([], (0, 0), 0)
     kept = [objects[3], objects[7], objects[9]]
-    assert held(objects, 3) == [3, 7, 9] and held(objects, 2) is None and held(kept, 3) == [0, 1, 2]
+    assert held(objects, everywhere, 3) == [3, 7, 9] and held(objects, everywhere, 2) is None
+    assert held(objects, (4, 9), 1) == [7] and held(objects, (4, 7), 0) == [] and held(kept, (0, 3), 3) == [0, 1, 2]
+    assert held(kept, (0, 3), 0, references=2) == [] and held(objects, (2, 5), 3, references=2) == [2, 4]
     del kept
-    assert held(objects, 0) == []
+    assert held(objects, everywhere, 0) == []
 
 
 def test_where_references_cannot_be_counted_all_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry, "GIL", False)
     entry._next_held.cache_clear()
     try:
-        assert held([object(), object()], 2) == [0, 1] and held([object()], 0) is None and held([], 0) == []
+        assert held([object(), object()], (0, 2), 2) == [0, 1] and held([object()], (0, 1), 0) is None
+        assert held([object()], (1, 1), 0) == []
     finally:
         entry._next_held.cache_clear()
 
