@@ -120,16 +120,27 @@ LARGE = 10_000
 """From this many elements on NumPy is at best as fast as a kernel, and 10 to 40 times slower where it has to choose."""
 
 
+MOST_KNOWN = 1_000
+"""Of how many types of operands an op without attributes keeps the type of the result."""
+
+
 def inferred(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> TensorType:
     """The type of the op's result.
 
     Raises:
         TypeError, ValueError: from the op's rule; the message gains the user's file and line.
     """
+    types = tuple([o.type for o in operands])
+    known = op.known.get(types) if not attrs else None
+    if known is not None:
+        return known
     try:
-        return op.infer(*[o.type for o in operands], **attrs)
+        found = op.infer(*types, **attrs)
     except (TypeError, ValueError) as error:
         raise located(error) from None
+    if not attrs and len(op.known) < MOST_KNOWN:
+        op.known[types] = found
+    return found
 
 
 def located(error: Exception) -> Exception:
@@ -157,7 +168,8 @@ def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: Tens
     """Runs the op now on values."""
     if runs_compiled(op, type_):
         for operand in operands:
-            operand.numpy_view()  # a stand-in left over from a trace fails here
+            if type(operand) is not Tensor or operand._node is not None:
+                operand.numpy_view()  # a stand-in left over from a trace fails here, a Parameter comes after what waits
         assert _kernel_runner is not None, "graphc.compiler registers the kernel runner"
         return _kernel_runner(op, operands, attrs, type_)
     with np.errstate(all="ignore"):

@@ -170,10 +170,12 @@ class Executable:
         Raises:
             IndexError: an index read from data is out of range; parameters and other state are as before.
         """
-        with self._lock:
-            memory = self._enter(*leaves)
-            while memory is None:  # an address is not known yet, or a profile is open
-                memory = self._observed(leaves)
+        memory = self._enter(*leaves) if self.keeps_gil else None
+        if memory is None:
+            with self._lock:
+                memory = self._enter(*leaves)
+                while memory is None:  # an address is not known yet, or a profile is open
+                    memory = self._observed(leaves)
         if type(memory) is bytes:
             self.fail(memory)
         return list(map(filled, memory, self.types))
