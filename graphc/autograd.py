@@ -116,11 +116,13 @@ class Tape:
         return tensor
 
     def __enter__(self) -> Tape:
-        state.tapes = (*state.tapes, self)
+        now = state.now
+        now.tapes = (*now.tapes, self)
         return self
 
     def __exit__(self, *error: object) -> None:
-        state.tapes = tuple(t for t in state.tapes if t is not self)
+        now = state.now
+        now.tapes = tuple(t for t in now.tapes if t is not self)
 
 
 def _replaced(entry: Entry, old: Tensor, new: Tensor) -> Entry:
@@ -147,7 +149,7 @@ def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources:
     found: dict[int, list[Tensor | Later]] = {}
     for output, given in zip(outputs, cts, strict=True):
         found.setdefault(id(output), []).append(given)
-    trace = state.trace
+    trace = state.now.trace
     outer = trace.forward if trace is not None else None
     try:
         for entry in reversed(entries):
@@ -224,7 +226,8 @@ def differentiate(
             raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
     # A fresh name for each argument: the same tensor passed twice has two gradients.
     inner, distinct = list(args), list(dict.fromkeys(positions))
-    piece = state.piece if state.trace is None and not state.tapes else None
+    now = state.now
+    piece = now.piece if now.trace is None and not now.tapes else None
     mark = piece.mark() if piece is not None else None
     with Tape() as tape:
         for position in distinct:

@@ -33,6 +33,11 @@ def structure_changed() -> None:
     _structure += 1
 
 
+def in_graph_mode() -> bool:
+    """Whether what is called by itself is compiled."""
+    return bool(_settings["mode"] == GRAPH_MODE)
+
+
 def set_context(**kwargs: Any) -> None:
     """Sets one or more settings.
 

@@ -59,9 +59,8 @@ def user_line() -> tuple[str, int]:
 
 def user_location() -> Location:
     """The user's line that asked for the op being called, and the path of the Cell that it is in."""
-    if state.place is not None:
-        return state.place
-    return Location(".".join(state.scopes), *user_line())
+    now = state.now
+    return now.place if now.place is not None else Location(".".join(now.scopes), *user_line())
 
 
 def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
@@ -70,8 +69,9 @@ def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
     Raises:
         TypeError, ValueError: from the op's rule; the message gains the user's file and line.
     """
-    piece = state.piece
-    if piece is not None and state.trace is None and op.broadcasts:
+    now = state.now
+    piece = now.piece
+    if piece is not None and now.trace is None and op.broadcasts:
         type_ = getattr(operands[0], "type", None) if operands else None
         for operand in operands:
             if not isinstance(operand, Tensor) or (operand.type is not type_ and operand.type != type_):
@@ -101,14 +101,15 @@ def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor
             _check_tensors(op, operands)
     except (TypeError, ValueError) as error:
         raise located(error) from None
-    trace, piece = state.trace, state.piece
+    now = state.now
+    trace, piece = now.trace, now.piece
     if trace is not None:
         result = trace.record(op, operands, attrs, inferred(op, operands, attrs))
     elif piece is not None:
         result = piece.note(op, operands, attrs)
     else:
         result = run(op, operands, attrs, inferred(op, operands, attrs))
-    for tape in state.tapes:
+    for tape in now.tapes:
         tape.record(op, operands, attrs, result)
     return result
 
@@ -119,16 +120,27 @@ LARGE = 10_000
 """From this many elements on NumPy is at best as fast as a kernel, and 10 to 40 times slower where it has to choose."""
 
 
+MOST_KNOWN = 1_000
+"""Of how many types of operands an op without attributes keeps the type of the result."""
+
+
 def inferred(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> TensorType:
     """The type of the op's result.
 
     Raises:
         TypeError, ValueError: from the op's rule; the message gains the user's file and line.
     """
+    types = tuple([o.type for o in operands])
+    known = op.known.get(types) if not attrs else None
+    if known is not None:
+        return known
     try:
-        return op.infer(*[o.type for o in operands], **attrs)
+        found = op.infer(*types, **attrs)
     except (TypeError, ValueError) as error:
         raise located(error) from None
+    if not attrs and len(op.known) < MOST_KNOWN:
+        op.known[types] = found
+    return found
 
 
 def located(error: Exception) -> Exception:
@@ -156,7 +168,8 @@ def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: Tens
     """Runs the op now on values."""
     if runs_compiled(op, type_):
         for operand in operands:
-            operand.numpy_view()  # a stand-in left over from a trace fails here
+            if type(operand) is not Tensor or operand._node is not None:
+                operand.numpy_view()  # a stand-in left over from a trace fails here, a Parameter comes after what waits
         assert _kernel_runner is not None, "graphc.compiler registers the kernel runner"
         return _kernel_runner(op, operands, attrs, type_)
     with np.errstate(all="ignore"):
@@ -185,16 +198,17 @@ def assign(target: Parameter, value: Tensor) -> Parameter:
         from graphc.op import TABLE
 
         value = TABLE["cast"](value, dtype=target.dtype)
-    readers = [tape for tape in state.tapes if tape.reads(target)]
+    now = state.now
+    readers = [tape for tape in now.tapes if tape.reads(target)]
     if readers:
-        recorder = state.trace or state.piece
+        recorder = now.trace or now.piece
         before = recorder.value_of(target) if recorder is not None else Tensor.wrap(target.asnumpy())
         for tape in readers:
             tape.assigned(target, before)
-    if state.trace is not None:
-        state.trace.write(target, value)
-    elif state.piece is not None:
-        state.piece.write(target, value)
+    if now.trace is not None:
+        now.trace.write(target, value)
+    elif now.piece is not None:
+        now.piece.write(target, value)
     else:
         np.copyto(target.numpy_view(), value.numpy_view())
     return target
@@ -207,7 +221,9 @@ class scope:  # noqa: N801 (used as a statement: `with scope("net.fc1")`)
         self.name = name
 
     def __enter__(self) -> None:
-        state.scopes = (*state.scopes, self.name)
+        now = state.now
+        now.scopes = (*now.scopes, self.name)
 
     def __exit__(self, *error: object) -> None:
-        state.scopes = state.scopes[:-1]
+        now = state.now
+        now.scopes = now.scopes[:-1]

@@ -209,13 +209,13 @@ class Ending:
                 if step.op is None:
                     writes.append((operands[0], operands[1]))
                 else:
-                    state.place = step.loc
+                    state.now.place = step.loc
                     values[number] = run(step.op, operands, step.attrs, step.type)
                 for operand in step.operands:
                     if last_use[operand] == number and operand >= 0 and operand not in self.results:
                         values.pop(operand, None)
         finally:
-            state.place = None
+            state.now.place = None
         read = [(target, value.asnumpy()) for target, value in writes]  # all of them before one is written
         for target, array in read:
             np.copyto(target.numpy_view(), array)
@@ -519,7 +519,7 @@ class Piece:
 
     def _conflicts(self, stretch: Stretch, operands: Sequence[Tensor]) -> bool:
         """Whether a tape would have to keep a value that is written, which only `assign` sees to."""
-        return any(tape.reads(operands[~name]) for name, _, _ in stretch.writes for tape in state.tapes)
+        return any(tape.reads(operands[~name]) for name, _, _ in stretch.writes for tape in state.now.tapes)
 
     def _noted(self, stretch: Stretch, operands: Sequence[Tensor]) -> Any:
         """What steps make that are noted at once."""
@@ -533,7 +533,7 @@ class Piece:
         self._at = stretch.last
         self._count += stretch.length
         if stretch.entries:
-            for tape in state.tapes:
+            for tape in state.now.tapes:
                 known_tape = self._tapes.get(id(tape))
                 if known_tape is None or known_tape() is not tape:
                     self._tapes[id(tape)] = weakref.ref(tape)
@@ -613,6 +613,10 @@ class Piece:
         _forest.steps += 1
         return self._at.after.setdefault(tuple(key), Step(self._at, op, operands, attrs, type_, user_location()))
 
+    def fulfil(self, tensor: Tensor) -> None:
+        """Has a tensor that the piece made hold its value."""
+        self.run()
+
     def run(self) -> None:
         """Runs what was noted, as far as somebody holds its results or Parameters are written.
 
@@ -635,7 +639,8 @@ class Piece:
             if ending is None:
                 ending = last.endings[results] = Ending(self._root, last, results)
                 _forest.steps += len(ending.steps)
-            outer, state.trace = state.trace, None
+            now = state.now
+            outer, now.trace = now.trace, None
             try:
                 values = ending.run(leaves)
             except BaseException as error:
@@ -643,7 +648,7 @@ class Piece:
                     tensor._promise = _Failed(error)
                 raise
             finally:
-                state.trace = outer
+                now.trace = outer
             for tensor, value in zip(alive.values(), values, strict=True):
                 tensor.keep(value)
 
@@ -674,7 +679,7 @@ class _Failed:
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    def run(self) -> None:
+    def fulfil(self, tensor: Tensor) -> None:
         raise self.error
 
 
@@ -687,10 +692,11 @@ class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):
     def __enter__(self) -> None:
         settle()
         if not context.get_context("pynative_synchronize"):
-            state.piece = Piece(self.called)
+            state.now.piece = Piece(self.called)
 
     def __exit__(self, *error: object) -> None:
-        piece, state.piece = state.piece, None
+        now = state.now
+        piece, now.piece = now.piece, None
         if piece is not None:
             piece.run()
 
@@ -700,12 +706,13 @@ def as_one_piece(function: Function) -> Function:
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
-        if state.trace is not None:
+        now = state.now
+        if now.trace is not None:
             return function(*args, **kwargs)
-        if state.piece is not None:
-            return state.piece.call(function, args, kwargs)
+        if now.piece is not None:
+            return now.piece.call(function, args, kwargs)
         with in_one_piece(function):
-            return function(*args, **kwargs) if state.piece is None else state.piece.call(function, args, kwargs)
+            return function(*args, **kwargs) if now.piece is None else now.piece.call(function, args, kwargs)
 
     return called  # type: ignore[return-value]  # of the same signature
 
@@ -715,8 +722,9 @@ def of_ops(function: Function) -> Function:
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
-        piece = state.piece
-        if piece is None or state.trace is not None:
+        now = state.now
+        piece = now.piece
+        if piece is None or now.trace is not None:
             return function(*args, **kwargs)
         return piece.call(function, args, kwargs)
 

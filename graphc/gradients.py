@@ -40,8 +40,9 @@ class GradientFunction:
         self._updates = Updates()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        nested = state.trace is not None or state.piece is not None or state.tapes
-        if not nested and context.get_context("mode") == context.GRAPH_MODE:
+        now = state.now
+        nested = now.trace is not None or now.piece is not None or now.tapes
+        if not nested and context.in_graph_mode():
             return defer(self, args, kwargs)
         args, kwargs = with_tensors((args, kwargs))
         if nested:
@@ -68,8 +69,8 @@ class GradientFunction:
                 raise located(TypeError("grad: sens_param needs the cotangent of the value as the last argument"))
             args, sens = args[:-1], args[-1]
         function = (lambda *inner: self.fn(*inner, **kwargs)) if kwargs else self.fn
-        if state.trace is not None:
-            state.trace.enter(self.fn)
+        if state.now.trace is not None:
+            state.now.trace.enter(self.fn)
         value, inputs, weights = differentiate(
             function, args, self.positions or (), self.weights, self.has_aux, sens
         )

@@ -13,10 +13,12 @@ import numpy as np
 
 from graphc import context
 from graphc.dispatch import state
-from graphc.tensor import Tensor, from_numpy, settle
+from graphc.tensor import Tensor, filled, from_numpy, interned, settle
 from graphc.trace import Traced, flatten, trace, with_tensors
 
 if TYPE_CHECKING:
+    from graphc.deferred import Promises
+    from graphc.runtime.entry import Expected
     from graphc.runtime.executable import Executable
 
 
@@ -34,8 +36,13 @@ class Compiled:
 
     def __init__(self, traced: Traced) -> None:
         self.traced = traced
-        self.results = [output.type for output in traced.graph.outputs]
+        self.results = [interned(output.type) for output in traced.graph.outputs]
+        marks: list[Any] = [object() for _ in self.results]
+        self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
         self.structure = context.structure()
+        self._unchanged = traced.surroundings.unchanged if traced.surroundings.any() else None
+        self._enter: Callable[..., Any] = _nothing
+        self._fits: Callable[..., Any] = _nothing
 
     @functools.cached_property
     def executable(self) -> Executable:
@@ -44,46 +51,144 @@ class Compiled:
 
         return compile_graph(self.traced.graph, self.traced.bound)
 
+    @functools.cached_property
+    def promises(self) -> Promises:
+        """The tensors that are promised where it is called and does not run yet."""
+        from graphc.deferred import Promises  # built on this module
+
+        return Promises(self.results)
+
     def still_valid(self) -> bool:
-        if not self.traced.surroundings.unchanged():
+        """Whether all that the trace depends on, besides its arguments, is as it was."""
+        if self._unchanged is not None and not self._unchanged():
             return False
-        if self.structure != context.structure():
-            if not self.traced.still_valid():
-                return False
-            self.structure = context.structure()
+        return self.structure == context._structure or self._revalidated()
+
+    def _revalidated(self) -> bool:
+        if not self.traced.still_valid():
+            return False
+        self.structure = context.structure()
         return True
 
-    def run(self, leaves: list[Tensor], results: list[Tensor] | None = None) -> list[Tensor]:
-        """The results, in the tensors given for them if there are such; arguments may change."""
-        results = self.executable(leaves, results)
+    def run(self, leaves: list[Tensor]) -> list[Tensor]:
+        """The results; arguments may change."""
+        results = self.executable(leaves)
         if self.traced.changed:
             self.traced.assign(leaves, results)
         return results
+
+    # The short way: for arguments that need no look inside, and no change
+
+    def fits(self, args: tuple[Any, ...]) -> bool:
+        """Whether the arguments are known to be like those that `expect` had."""
+        return bool(self._fits(*args))
+
+    def expect(self, args: tuple[Any, ...]) -> bool:
+        """Makes `fits` for arguments like these; whether it can be."""
+        expected = self._expected(args)
+        if expected is not None and self._fits is _nothing:
+            from graphc.runtime.entry import fitting
+
+            self._fits = fitting(expected)
+        return expected is not None
+
+    def attempt(self, args: tuple[Any, ...]) -> list[bytearray] | None:
+        """The results for arguments that are like those that `prepare` had; None, and nothing is done, for others.
+
+        Raises:
+            IndexError: an index read from data is out of range; parameters and other state are as before.
+        """
+        memory = self._enter(*args)
+        if type(memory) is bytes:
+            self.executable.fail(memory)
+        return memory  # type: ignore[no-any-return]
+
+    def prepare(self, args: tuple[Any, ...], together: bool) -> bool:
+        """Makes `attempt` for arguments like these; whether it can be.
+
+        Args:
+            together: small results lie in one memory (`Executable.way`).
+        """
+        expected = self._expected(args)
+        if expected is not None and self._enter is _nothing:
+            self._enter = self.executable.way(expected, together)
+        return expected is not None
+
+    def _expected(self, args: tuple[Any, ...]) -> list[Expected] | None:
+        from graphc.runtime.entry import expected_of
+
+        expected = [one for value in args if (one := expected_of(value)) is not None]
+        return expected if len(expected) == len(args) and not self.traced.changed else None
+
+    def value_in(self, memory: list[bytearray]) -> Any:
+        """What the function returns, in the memory that `attempt` returned."""
+        if self._single:
+            return filled(memory[0], self.results[0])
+        return self.traced.rebuild(list(map(filled, memory, self.results)))
+
+
+def _nothing(*args: Any) -> Any:
+    """In place of what is not made yet."""
 
 
 class Jitted:
     """A callable that compiles `function` once per signature of shapes, dtypes and other arguments."""
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Any], name: str | None = None, together: bool = False) -> None:
+        self.function, self._together = function, together
         called = name or getattr(function, "__name__", type(function).__name__).strip("<>")
         self.name = re.sub(r"[^\w.]", "_", called)  # it names graphs and folders of dumps
         self.cache: dict[Hashable, Compiled] = {}
         self._last: tuple[Hashable, Compiled | None] = None, None  # comparing with the last key beats hashing it
         self._earlier: dict[Hashable, list[Compiled]] = {}
+        self._ready: Compiled | None = None  # the last entry, if it can be had by a short way
         self._last_key: Hashable = None
         self._in_a_row = 0
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.trace is not None or state.tapes:
-            if state.trace is not None:
-                state.trace.enter(self.function)
+        now = state.now
+        if now.trace is not None or now.tapes:
+            if now.trace is not None:
+                now.trace.enter(self.function)
             return self.function(*args, **kwargs)  # part of a larger graph, or of a derivative
-        settle()
+        if now.call is not None or now.piece is not None:
+            settle()
+        ready = self._ready
+        if ready is not None and not kwargs and ready.still_valid():
+            memory = ready.attempt(args)
+            if memory is not None:
+                self._in_a_row = 0
+                return ready.value_in(memory)
+        entry, results = self.slowly(args, kwargs)
+        return entry.traced.rebuild(results)
+
+    def quickly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[bytearray] | None:
+        """The results in memory, if the arguments are seen to be like those of the last call; None otherwise."""
+        ready = self._ready
+        if ready is None or kwargs or not ready.still_valid():
+            return None
+        return ready.attempt(args)
+
+    def slowly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, list[Tensor]]:
+        """What is compiled for arguments like these (traced now if need be), and the results; `quickly` comes next."""
         key, leaves, args, kwargs = signature(args, kwargs)
         entry = self.entry(key, args, kwargs)
-        return entry.traced.rebuild(entry.run(leaves))
+        results = entry.run(leaves)
+        self._ready = entry if not kwargs and entry.prepare(args, self._together) else None
+        return entry, results
+
+    def fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled | None:
+        """What is compiled for the arguments, if they are seen to be like those of the last call."""
+        ready = self._ready
+        if ready is None or kwargs or not (ready.still_valid() and ready.fits(args)):
+            return None
+        self._in_a_row = 0
+        return ready
+
+    def expect(self, entry: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Has `fitting` find the entry for arguments like these."""
+        self._ready = entry if not kwargs and entry.expect(args) else None
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method: one compiled function per instance."""
@@ -123,7 +228,6 @@ class Jitted:
         del kept[KEPT:]
         return entry
 
-
     def _announce(self, key: Hashable) -> None:
         """Says why there is another trace: in the log `graphc.jit`, and once as a warning if every call needs one."""
         before, self._last_key = self._last_key, key
@@ -140,7 +244,7 @@ class Jitted:
             warnings.warn(
                 f"{self.name} was compiled anew in each of the last {EVERY_CALL} calls; last: {change}. Shapes, dtypes "
                 "and arguments that are no tensors are part of the signature; pass numbers that change as Tensors.",
-                stacklevel=5,
+                stacklevel=6,
             )
 
 

@@ -75,6 +75,7 @@ class Op:
         self.lower: Callable[..., Any] | None = None
         self.kernel: str | None = None
         self.places: Callable[..., Places] | None = None
+        self.known: dict[tuple[TensorType, ...], TensorType] = {}  # what `infer` told where there are no attributes
         self.defaults = dict(getattr(meaning, "__kwdefaults__", None) or {})  # a ufunc has none
         self.broadcasts = coerce is not None and "elementwise" in traits
         self.__doc__ = meaning.__doc__

@@ -63,7 +63,7 @@ def manual_seed(seed: int) -> None:
 def _outside_a_trace(name: str) -> None:
     from graphc.dispatch import state
 
-    if state.trace is not None:
+    if state.now.trace is not None:
         raise located(RuntimeError(f"{name}: the state cannot be set within a graph being traced; set it before"))
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from graphc.trace import Trace
 
 
-class _State(threading.local):
-    """Of one thread.
+class Doing:
+    """What one thread is doing.
 
     Attributes:
         trace: the graph that ops are recorded into.
@@ -25,12 +25,22 @@ class _State(threading.local):
         place: where the op that runs now was asked for, if that is not where the program is.
     """
 
-    trace: Trace | None = None
-    call: Deferred | None = None
-    piece: Piece | None = None
-    tapes: tuple[Tape, ...] = ()
-    scopes: tuple[str, ...] = ()
-    place: Location | None = None
+    __slots__ = ("call", "piece", "place", "scopes", "tapes", "trace")
+
+    def __init__(self) -> None:
+        self.trace: Trace | None = None
+        self.call: Deferred | None = None
+        self.piece: Piece | None = None
+        self.tapes: tuple[Tape, ...] = ()
+        self.scopes: tuple[str, ...] = ()
+        self.place: Location | None = None
+
+
+class _State(threading.local):
+    """Where each thread finds what it is doing: who asks for several things asks for `now` once."""
+
+    def __init__(self) -> None:
+        self.now = Doing()
 
 
 state = _State()

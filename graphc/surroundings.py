@@ -18,7 +18,7 @@ import dis
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,10 @@ class Surroundings:
     def __init__(self) -> None:
         self._variables: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         self._contents: dict[int, tuple[Any, Any]] = {}
+        # The same as lists, once all is noted
+        self._named: list[tuple[Callable[..., Any], str, Any]] = []
+        self._cells: list[tuple[CellType, Any]] = []
+        self._held: list[tuple[Any, Any]] = []
 
     def note_function(self, function: Callable[..., Any]) -> None:
         """Notes what a function reads: globals, the closure's variables, attributes of these and of its `self`."""
@@ -82,14 +86,30 @@ class Surroundings:
             self._contents[id(value)] = value, copy.deepcopy(value)
 
     def unchanged(self) -> bool:
-        """Whether all is as it was noted."""
-        variables = all(_still(*noted) for noted in self._variables.values())
-        return variables and all(_same(container, content) for container, content in self._contents.values())
+        """Whether all is as it was noted; asked before every call of a compiled function, so written for speed."""
+        for get, name, value in self._named:
+            now = get(name, _GONE)
+            if now is not value and not _alike(now, value):
+                return False
+        try:
+            for cell, value in self._cells:
+                now = cell.cell_contents
+                if now is not value and not _alike(now, value):
+                    return False
+        except ValueError:  # a variable that was deleted
+            return False
+        return not self._held or all(_same(container, content) for container, content in self._held)
 
-    def forget_changed(self) -> None:
-        """Leaves out what tracing itself has changed, such as a count of how often that happens."""
-        self._variables = {key: noted for key, noted in self._variables.items() if _still(*noted)}
-        self._contents = {key: noted for key, noted in self._contents.items() if _same(*noted)}
+    def any(self) -> bool:
+        """Whether there is anything that could change."""
+        return bool(self._named or self._cells or self._held)
+
+    def settle(self) -> None:
+        """Leaves out what tracing itself has changed, such as a count of how often that happens: the noting is over."""
+        variables = [noted for noted in self._variables.values() if _still(*noted)]
+        self._held = [noted for noted in self._contents.values() if _same(*noted)]
+        self._named = [(home.get, name, value) for home, name, value in variables if isinstance(home, dict)]
+        self._cells = [(home, value) for home, _, value in variables if not isinstance(home, dict)]
 
 
 def is_plain(value: Any) -> bool:
@@ -111,7 +131,11 @@ def _is_own_object(value: Any) -> bool:
 
 def _still(home: Any, name: str, value: Any) -> bool:
     now = _read(home, name)
-    return now is value or (type(now) is type(value) and bool(now == value))
+    return now is value or _alike(now, value)
+
+
+def _alike(now: Any, before: Any) -> bool:
+    return type(now) is type(before) and bool(now == before)
 
 
 def _same(now: Any, before: Any) -> bool:

@@ -25,9 +25,10 @@ ALIGNMENT = 64
 
 def settle() -> None:
     """Runs the call and the ops that wait, if any: whatever looks at state or changes it comes after."""
-    call, piece = state.call, state.piece
+    now = state.now
+    call, piece = now.call, now.piece
     if call is not None:
-        state.call = None
+        now.call = None
         call.run()
     if piece is not None:
         piece.run()
@@ -76,11 +77,15 @@ def type_of(array: np.ndarray) -> TensorType:
     """The array's type: one object for arrays that are alike, so that comparing signatures is comparing identities."""
     key = array.shape, array.dtype
     found = _types.get(key)
-    if found is None:
-        if len(_types) >= MOST_TYPES:
-            _types.clear()
-        found = _types[key] = TensorType(array.shape, dtype_of(array.dtype))
-    return found
+    return found if found is not None else interned(TensorType(array.shape, dtype_of(array.dtype)))
+
+
+def interned(type_: TensorType) -> TensorType:
+    """The type as the one object that stands for all that are equal to it; itself if too many are kept."""
+    key = type_.shape, type_.dtype.np
+    if len(_types) < MOST_TYPES:
+        return _types.setdefault(key, type_)
+    return _types.get(key, type_)
 
 
 def _address_of(array: np.ndarray) -> int:
@@ -151,14 +156,6 @@ class Tensor:
         return tensor
 
     @classmethod
-    def from_buffer(cls, buffer: Any, address: int, type_: TensorType) -> Tensor:
-        """A Tensor on raw bytes, at `address`, that native code filled; the array over them is made when asked for."""
-        tensor = cls.__new__(cls)
-        tensor._array = tensor._promise = tensor._node = tensor._trace = None
-        tensor._buffer, tensor._address, tensor._place, tensor.type = buffer, address, 0, type_
-        return tensor
-
-    @classmethod
     def promised(cls, type_: TensorType, call: Any, place: int) -> Tensor:
         """A Tensor whose value `call` will compute when it is asked for: of its values the one numbered `place`."""
         tensor = cls.__new__(cls)
@@ -166,9 +163,9 @@ class Tensor:
         tensor._promise, tensor._place, tensor._address, tensor.type = call, place, 0, type_
         return tensor
 
-    def hold(self, buffer: Any, address: int) -> None:
-        """Makes a promised tensor hold raw bytes, at `address`, that native code filled."""
-        self._buffer, self._address = buffer, address
+    def hold(self, buffer: Any) -> None:
+        """Makes a promised tensor hold raw bytes that native code filled."""
+        self._buffer = buffer
         self._promise = None
 
     def keep(self, result: Tensor) -> None:
@@ -225,7 +222,7 @@ class Tensor:
 
     def numpy_view(self) -> np.ndarray:
         """The array itself, not a copy: for graphc's own code, which does not write to it."""
-        piece = state.piece
+        piece = state.now.piece
         if piece is not None:
             piece.looked += 1
         if self._array is None:
@@ -242,15 +239,16 @@ class Tensor:
     def _fulfil(self) -> None:
         if self._promise is not None:
             settle()
-        if self._promise is not None:  # the call of another thread, or one that failed and fails again
-            self._promise.run()
+        promise = self._promise
+        if promise is not None:  # the call of another thread, one that failed and fails again, or values not taken yet
+            promise.fulfil(self)
 
     def address(self) -> int:
         """Where the elements lie in memory: for native code, while the tensor lives."""
         if not self._address:
             self._fulfil()
             if not self._address:
-                self._address = _address_of(self.numpy_view())
+                self._address = _address_of(self.numpy_view() if self._buffer is None else self._buffer)
         return self._address
 
     def asnumpy(self) -> np.ndarray:
@@ -339,8 +337,9 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         from graphc.ops.indexing import getitem
 
-        piece = state.piece
-        if piece is None or state.trace is not None:
+        now = state.now
+        piece = now.piece
+        if piece is None or now.trace is not None:
             return getitem(self, index)
         found: Tensor = piece.call(getitem, (self, index), {})
         return found
@@ -361,13 +360,15 @@ class Tensor:
         """Makes this object stand for another value; what was noted of it before keeps the value it had."""
         from graphc import context
         settle()  # ops that wait read the value that it has now
+        self._fulfil()
         before = Tensor.__new__(Tensor)
         before._take(self)
         self._take(changed)
-        for tape in state.tapes:
+        now = state.now
+        for tape in now.tapes:
             tape.rename({id(self): before, id(changed): self})
-        if state.trace is not None and before._node is None:
-            state.trace.overwritten(self, before)
+        if now.trace is not None and before._node is None:
+            now.trace.overwritten(self, before)
         context.structure_changed()  # a trace may have captured the value that it had
 
     def _take(self, source: Tensor) -> None:
@@ -546,7 +547,7 @@ class Parameter(Tensor):
     def numpy_view(self) -> np.ndarray:
         from graphc.dispatch import located  # built on this module
 
-        if state.trace is not None:
+        if state.now.trace is not None:
             raise located(
                 TracedValueError(
                     f"Parameter: the value of {self.name} was asked for while a graph is traced (if, float(), numpy, "
@@ -617,6 +618,18 @@ class ParameterTuple(tuple[Parameter, ...]):
         return ParameterTuple(clones)
 
 
+_new = object.__new__
+
+
+def filled(buffer: Any, type_: TensorType) -> Tensor:
+    """A Tensor on raw bytes that native code filled; the array over them is made when asked for."""
+    tensor = _new(Tensor)
+    tensor._array = tensor._promise = tensor._node = tensor._trace = None
+    tensor._address = tensor._place = 0
+    tensor._buffer, tensor.type = buffer, type_
+    return tensor
+
+
 def tensor(input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None) -> Tensor:
     """`Tensor(...)` as a function."""
     return Tensor(input_data, dtype, shape, init)
@@ -624,7 +637,7 @@ def tensor(input_data: Any = None, dtype: Any = None, shape: Any = None, init: A
 
 def from_numpy(array: np.ndarray) -> Tensor:
     """A Tensor that shares the array's memory (a copy where it is not C-contiguous)."""
-    kind = Tensor if state.piece is None else Shared
+    kind = Tensor if state.now.piece is None else Shared
     if type(array) is np.ndarray and array.flags.c_contiguous:
         known = _types.get((array.shape, array.dtype))
         if known is not None:

@@ -230,7 +230,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     for index, leaf in enumerate(leaves):
         label = names[index] if index < len(names) else f"arg{index}"
         stand_ins.append(recording.stand_in(recording.add_input(label, leaf.type, None)))
-    outer, state.trace = state.trace, recording
+    outer, state.now.trace = state.now.trace, recording
     try:
         recording.enter(function)
         for given in (*args, *kwargs.values()):
@@ -246,11 +246,11 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         recording.restore()
         raise
     finally:
-        state.trace = outer
+        state.now.trace = outer
     arguments = len(leaves)
     del stand_ins, inner_args, inner_kwargs, value, outputs
     recording.check_pure(name)
-    recording.surroundings.forget_changed()
+    recording.surroundings.settle()
     graph = Graph(name, tuple(recording.inputs), out_nodes, recording.updates(), arguments)
     visited = tuple((weakref.ref(cell), seen) for cell, seen in recording.visited.items())
     return Traced(
@@ -353,7 +353,7 @@ def _outer_variables(function: Callable[..., Any]) -> dict[str, Any]:
 
 def tracing() -> bool:
     """Whether a graph is being recorded in this thread."""
-    return state.trace is not None
+    return state.now.trace is not None
 
 
 def iterate_leaves(value: Any) -> Iterator[Tensor]:

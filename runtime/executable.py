@@ -1,23 +1,24 @@
 """Executables: a program's code and the memory it runs in; and how Python runs one.
 
-In steady state a run patches the addresses of its arguments and outputs into a table and makes one native call.
+In steady state a run is one native call, which writes the addresses of arguments and results into a table (`entry`).
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import struct
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from graphc.ir import Graph
-from graphc.runtime import jit, pool
+from graphc.ir import Graph, TensorType
+from graphc.runtime import entry, jit, pool
 from graphc.runtime.binary import Binary
 from graphc.schedule import Home
-from graphc.tensor import Tensor, aligned_empty
+from graphc.tensor import ALIGNMENT, Tensor, aligned_empty, filled, interned
 
 if TYPE_CHECKING:
     from graphc.runtime.program import Program
@@ -27,43 +28,46 @@ _BYTE, _WORD = np.dtype(np.uint8), np.dtype(np.int64)
 KERNEL_NS, STEP_NS = 40_000, 1_000_000
 """Estimated times below which a kernel, and a whole step, stay on one core: waking a parked worker takes some 50 us."""
 
-STATUS_WORDS = 8
-"""The status block, in i64: lock, whether an error is noted, the kernel's arguments, check, position, value."""
+Observer = Callable[["Executable"], int]
 
-_new_bytes = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_char_p, ctypes.c_ssize_t)(
-    ("PyByteArray_FromStringAndSize", ctypes.pythonapi)
-)
-"""A bytearray of so many bytes whose content is not set: kernels write all of it."""
-
-
-SMALL_BYTES = 16_384
-"""Up to this size memory that comes set to zero is had sooner than memory that does not."""
-
-
-def _allocator(nbytes: int) -> Callable[[], Any]:
-    """What makes new memory of so many bytes, each time it is called, as a ctypes object."""
-    kind = ctypes.c_char * max(nbytes, 1)
-    return kind if nbytes <= SMALL_BYTES else lambda: kind.from_buffer(_new_bytes(None, nbytes))
-
-
-observer: Callable[[Executable], int] | None = None
+observer: Observer | None = None
 """While a profile is open, what runs a step in place of its native function (`graphc.runtime.profile`)."""
 
 
-class _Slots:
-    """Where a table holds the address of one input or output, and where an address so many bytes further."""
+def observe(chosen: Observer | None) -> None:
+    """Has all steps run by `chosen` from now on; None: as they are."""
+    global observer
+    entry.closed[0] = 1  # first, so that a step that an observer is about to run stays as it was bound
+    observer = chosen
+    entry.closed[0] = int(chosen is not None)
 
-    __slots__ = ("at", "further")
 
-    def __init__(self) -> None:
-        self.at: list[int] = []
-        self.further: list[tuple[int, int]] = []
+TOGETHER_BYTES = 16_384
+"""Up to this size results may lie in memory that others lie in too: to copy one out of it costs next to nothing."""
 
-    def fill(self, table: Any, address: int) -> None:
-        for slot in self.at:
-            table[slot] = address
-        for slot, beyond in self.further:
-            table[slot] = address + beyond
+
+class Place(NamedTuple):
+    """Where a result lies: in which memory, how many bytes from its beginning."""
+
+    memory: int
+    offset: int
+
+
+def places_of(types: Sequence[TensorType], together: bool) -> tuple[list[int], list[Place]]:
+    """Memory for results of these types: the size of each, and the place of each result.
+
+    Args:
+        together: small ones lie in one memory, the first.
+    """
+    sizes, places = [0] if together else [], []
+    for type_ in types:
+        if together and type_.nbytes <= TOGETHER_BYTES:
+            places.append(Place(0, sizes[0]))
+            sizes[0] += -(-type_.nbytes // ALIGNMENT) * ALIGNMENT
+        else:
+            places.append(Place(len(sizes), 0))
+            sizes.append(type_.nbytes)
+    return [max(size, 1) for size in sizes], places
 
 
 class Executable:
@@ -84,34 +88,34 @@ class Executable:
         self.bound, self._make_program = tuple(bound), program
         jit.publish("graphc_parallel", pool.address)
         self._native = jit.load(binary.sources, [binary.step])
-        self._step: Callable[[int, int], int] = self._native.function(
-            binary.step, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, keeps_gil=binary.brief
-        )
+        self._step = self._native.address(binary.step)
+        self.keeps_gil = binary.brief and entry.GIL
         self.arena_bytes = binary.arena_bytes
         self._arena = aligned_empty((max(binary.arena_bytes, 1),), _BYTE)
-        self._status = aligned_empty((STATUS_WORDS,), _WORD)
+        self._status = aligned_empty((entry.STATUS_WORDS,), _WORD)
         self._status[:] = 0
         self._lock = threading.Lock()
         self._arguments = graph.arguments
-        self._types = tuple(o.type for o in graph.outputs)
-        self._fill_table(binary, len(graph.inputs))
+        self.types = tuple(interned(o.type) for o in graph.outputs)
+        self._fill_table(binary)
+        self._enter = self._builtin(None, (self._step, *self.addresses))
+        self._bind = self._builtin(None, (0, *self.addresses), watched=False)
 
     @functools.cached_property
     def program(self) -> Program:
         """How the binary came about."""
         return self._make_program()
 
-    def _fill_table(self, binary: Binary, inputs: int) -> None:
-        self._inputs = [_Slots() for _ in range(inputs)]
-        outputs = [_Slots() for _ in self._types]
+    def _fill_table(self, binary: Binary) -> None:
+        self._slots: dict[str, list[entry.Slot]] = {"input": [], "output": []}
         self._starts: list[int] = []
         entries: list[int] = []
         arena, status = self._arena.ctypes.data, self._status.ctypes.data
 
         def add(home: Home) -> None:
             if home.kind != "arena":
-                slots = (outputs if home.kind == "output" else self._inputs)[home.at]
-                slots.further.append((len(entries), home.beyond)) if home.beyond else slots.at.append(len(entries))
+                slots = self._slots["output" if home.kind == "output" else "input"]
+                slots.append(entry.Slot(home.at, len(entries), home.beyond))
             entries.append(arena + home.at + home.beyond if home.kind == "arena" else 0)
 
         for homes in binary.homes:
@@ -123,59 +127,81 @@ class Executable:
             add(Home("input", position))
             add(home)
         self._table = (ctypes.c_void_p * max(len(entries), 1))(*entries)
-        self._table_address = ctypes.addressof(self._table)
-        for tensor, slots in zip(self.bound, self._inputs[self._arguments :], strict=True):
-            slots.fill(self._table, tensor.address())
-        self._status_address = status
-        self._outputs = [(_allocator(t.nbytes), slots) for t, slots in zip(self._types, outputs, strict=True)]
+        self.addresses = ctypes.addressof(self._table), status
+        for number, at, further in self._slots["input"]:
+            if number >= self._arguments:
+                self._table[at] = self.bound[number - self._arguments].address() + further
 
-    def __call__(self, leaves: Sequence[Tensor], results: list[Tensor] | None = None) -> list[Tensor]:
+    def _builtin(
+        self, expected: Sequence[entry.Expected] | None, step: tuple[int, int, int], together: bool = False,
+        watched: bool = True,
+    ) -> Callable[..., Any]:
+        """A built-in function that writes addresses into the table and runs the step."""
+        sizes, places = places_of(self.types, together)
+        outputs = [
+            entry.Slot(places[k].memory, at, places[k].offset + further) for k, at, further in self._slots["output"]
+        ]
+        most = self._arguments + len(self.bound)
+        plan = entry.Plan(step, self.keeps_gil, self._slots["input"], outputs, sizes, most, expected, watched)
+        return entry.builtin("graphc_enter", plan)
+
+    def way(self, expected: Sequence[entry.Expected], together: bool = False) -> Callable[..., Any]:
+        """A function that runs the program on arguments if they are all as expected.
+
+        Args:
+            together: small results lie in one memory, as `places_of` says.
+        Returns:
+            A function from the arguments to the memory of the results, a list of bytearrays; to None, if the arguments
+            are others; or to bytes, if the run failed: what to give to `fail`. Keep the executable as long.
+        """
+        enter = self._builtin(expected, (self._step, *self.addresses), together)
+
+        def alone(*args: Any) -> Any:
+            with self._lock:
+                return enter(*args)
+
+        return enter if self.keeps_gil else alone
+
+    def __call__(self, leaves: Sequence[Tensor]) -> list[Tensor]:
         """Runs the program on the arguments.
 
         Args:
             leaves: a tensor for each argument; or for each input, in place of those that were bound.
-            results: promised tensors that are to hold the results; new ones are made otherwise.
         Raises:
             IndexError: an index read from data is out of range; parameters and other state are as before.
         """
-        with self._lock:
-            buffers, addresses = self.bind(leaves)
-            watching = observer
-            if self._step(self._table_address, self._status_address) if watching is None else watching(self):
-                self._raise()
-        if results is None:
-            return list(map(Tensor.from_buffer, buffers, addresses, self._types))
-        for promised, buffer, address in zip(results, buffers, addresses, strict=True):
-            promised.hold(buffer, address)
-        return results
+        memory = self._enter(*leaves) if self.keeps_gil else None
+        if memory is None:
+            with self._lock:
+                memory = self._enter(*leaves)
+                while memory is None:  # an address is not known yet, or a profile is open
+                    memory = self._observed(leaves)
+        if type(memory) is bytes:
+            self.fail(memory)
+        return list(map(filled, memory, self.types))
 
-    def bind(self, leaves: Sequence[Tensor]) -> tuple[list[Any], list[int]]:
-        """Puts the addresses of the arguments and of new memory for the outputs into the table.
-
-        Returns:
-            The memory of each output, and its address.
-        """
-        table = self._table
-        for tensor, slots in zip(leaves, self._inputs):  # inputs after the leaves stay as they were bound
-            slots.fill(table, tensor._address or tensor.address())
-        buffers, addresses = [], []
-        for allocate, slots in self._outputs:
-            buffer = allocate()
-            address = ctypes.addressof(buffer)
-            slots.fill(table, address)
-            buffers.append(buffer)
-            addresses.append(address)
-        return buffers, addresses
-
-    @property
-    def addresses(self) -> tuple[int, int]:
-        """What a step is called with: the addresses of the table and of the status block."""
-        return self._table_address, self._status_address
-
-    def _raise(self) -> None:
-        args, check, position, value = (int(w) for w in self._status[2:6])
+    def _observed(self, leaves: Sequence[Tensor]) -> Any:
+        """What `_enter` returns; if there is an observer, it runs the step."""
+        memory, watching = self.bind(leaves), observer
+        if watching is None:
+            return self._enter(*leaves)
+        if not watching(self):
+            return memory
+        status = self._status.tobytes()
         self._status[:] = 0
-        number = self._starts.index((args - self._table_address) // 8)
+        return status
+
+    def bind(self, leaves: Sequence[Tensor]) -> list[bytearray]:
+        """Puts the addresses of the arguments and of new memory for the results into the table; returns that memory."""
+        for tensor in leaves:
+            tensor.address()
+        bound: list[bytearray] = self._bind(*leaves)
+        return bound
+
+    def fail(self, status: bytes) -> None:
+        """Raises the error that a status block tells of."""
+        args, check, position, value = struct.unpack(f"={entry.STATUS_WORDS}q", status)[2:6]
+        number = self._starts.index((args - self.addresses[0]) // 8)
         node, what, extent = self.program.check(number, check)
         where = f"; {node.loc}" if str(node.loc) else ""
         raise IndexError(f"{node.op}: {what} {value} at position {position} is out of range [0, {extent}){where}")

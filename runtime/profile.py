@@ -70,7 +70,7 @@ def watch(calls: list[Call]) -> None:
     """Adds a Call to the list for every run of any executable that ends from now on, until `unwatch`."""
     with _lock:
         _watching.append(calls)
-        _executable.observer = _observe
+        _executable.observe(_observe)
 
 
 def unwatch(calls: list[Call]) -> None:
@@ -78,7 +78,7 @@ def unwatch(calls: list[Call]) -> None:
     with _lock:
         _watching[:] = [other for other in _watching if other is not calls]
         if not _watching:
-            _executable.observer = None
+            _executable.observe(None)
 
 
 class _Timer:

@@ -417,7 +417,7 @@ def test_an_error_within_closes_the_tape() -> None:
 
     with pytest.raises(KeyError, match="mine"):
         ms.grad(broken)(X)
-    assert ms.dispatch.state.tapes == () and ms.dispatch.state.trace is None
+    assert ms.dispatch.state.now.tapes == () and ms.dispatch.state.now.trace is None
     equal(ms.grad(product)(X, Y), DX)
 
 

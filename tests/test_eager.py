@@ -40,7 +40,7 @@ def together(function: Callable[..., Any], *args: Any) -> Any:
 
 def alone(function: Callable[..., Any], *args: Any) -> Any:
     """Op by op."""
-    assert state.piece is None
+    assert state.now.piece is None
     return function(*args)
 
 
@@ -255,7 +255,7 @@ def endings(step: eager.Step) -> list[eager.Ending]:
 def test_outside_of_cells_an_op_runs_at_once():
     x = rows(3)
     y = x + 1.0
-    assert y._promise is None and state.piece is None
+    assert y._promise is None and state.now.piece is None
 
 
 def test_values_are_there_when_the_outermost_call_returns():
@@ -945,7 +945,7 @@ def test_an_error_in_the_middle_leaves_values_and_the_next_call_right():
         else:
             assert same(together(f, x, wrong), x + x * 2.0)
         assert same(kept[-1], x * 2.0)
-    assert state.piece is None
+    assert state.now.piece is None
 
 
 def test_an_error_that_is_caught_within_a_piece():

@@ -604,6 +604,176 @@ def test_promised_values_in_another_thread() -> None:
             assert found == [6.0] * 4 and count.item() == number + 1.0
 
 
+# Promised tensors are returned again, unless somebody holds them
+
+
+def make_deep_step(layers: int = 8) -> tuple[nn.Cell, nn.Optimizer, Any]:
+    ms.set_seed(0)
+    net = nn.SequentialCell(*[nn.Dense(3, 3) for _ in range(layers)])
+    update = nn.SGD(net.trainable_params(), 0.01)
+    return net, update, ms.value_and_grad(lambda x, y: (net(x) * y).sum(), None, update.parameters)
+
+
+def slopes(make: Any, form: str, hold: Callable[[list[Any], int, Any, Any], None], steps: int = 12) -> list[Any]:
+    """What a loop keeps of the losses and gradients of some steps, and the weights at the end."""
+    net, update, step = make()
+    kept: list[Any] = []
+
+    def one(k: int) -> Any:
+        loss, gradients = step(Tensor(BATCH[0] * np.float32(k)), Tensor(BATCH[1][:, :1]))
+        hold(kept, k, loss, gradients)
+        update(gradients)
+        hold(kept, k + steps, loss, gradients)
+        return gradients
+
+    for k in range(steps):
+        last = one(k)
+        if form == "function":
+            del last
+    return [*kept, *net.get_parameters()]
+
+
+def hold_all(kept: list[Any], k: int, loss: Any, gradients: Any) -> None:
+    if k >= 12:
+        kept += [loss, *gradients]
+
+
+def hold_unread_before(kept: list[Any], k: int, loss: Any, gradients: Any) -> None:
+    if k < 12:
+        kept += [loss, gradients[k % 2]]
+
+
+def hold_some(kept: list[Any], k: int, loss: Any, gradients: Any) -> None:
+    if k % 5 == 0:
+        kept.append(loss)
+    if k % 3 == 1:
+        kept.append(gradients[0])
+    if k % 4 == 2:
+        kept.append(gradients)
+
+
+def read_some(kept: list[Any], k: int, loss: Any, gradients: Any) -> None:
+    kept.append(gradients[k % 2].asnumpy() if k % 3 else loss.item())
+
+
+def assign_to_some(kept: list[Any], k: int, loss: Any, gradients: Any) -> None:
+    if k >= 12 and k % 3 == 0:
+        gradients[0][0] = 5.0
+        gradients[1][...] = float(k)
+        kept += [*gradients, loss]
+
+
+def assign_and_drop(kept: list[Any], k: int, loss: Any, gradients: Any) -> None:
+    if k >= 12:
+        kept += [gradients[2 + k % 2].asnumpy(), gradients[4].asnumpy()]
+        gradients[3][...] = 7.0
+        gradients[4][0] = 7.0
+
+
+def read_in_turn(kept: list[Any], k: int, loss: Any, gradients: Any) -> None:
+    if k >= 12 and k % 4:
+        kept += [gradient.asnumpy() for gradient in gradients[: k % 4]]
+
+
+HOLDERS = (hold_all, hold_unread_before, hold_some, read_some, read_in_turn, assign_to_some, assign_and_drop)
+
+
+def values_of(kept: Any) -> list[Any]:
+    if isinstance(kept, (list, tuple)):
+        return [value for item in kept for value in values_of(item)]
+    return [kept.asnumpy() if isinstance(kept, Tensor) else np.asarray(kept)]
+
+
+@pytest.mark.parametrize("hold", HOLDERS, ids=lambda hold: hold.__name__)
+@pytest.mark.parametrize("form", ["function", "loop"])
+@pytest.mark.parametrize("layers", [3, 8])
+def test_what_a_program_holds_of_earlier_steps_keeps_its_value(hold: Any, form: str, layers: int) -> None:
+    found = []
+    for value in (PYNATIVE_MODE, GRAPH_MODE):
+        with mode(value):
+            found.append(values_of(slopes(lambda: make_deep_step(layers), form, hold)))
+    assert len(found[0]) == len(found[1]) > 10
+    for eager, graph in zip(*found, strict=True):
+        assert_same(graph, eager)
+
+
+@pytest.mark.parametrize("layers", [1, 40])
+@pytest.mark.parametrize("form", ["function", "loop"])
+def test_gradients_that_nobody_holds_are_the_same_objects_again(
+    layers: int, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mode(GRAPH_MODE):
+        _, update, step = make_deep_step(layers)
+        made, promised = [0], Tensor.promised
+
+        def counting(*args: Any) -> Tensor:
+            made[0] += 1
+            return promised(*args)
+
+        monkeypatch.setattr(Tensor, "promised", counting)
+
+        def one() -> float:
+            loss, gradients = step(X, X)
+            update(gradients)
+            return loss.item()
+
+        one()
+        before = made[0]
+        if form == "function":
+            for _ in range(10):
+                one()
+        else:
+            for _ in range(10):
+                loss, gradients = step(X, X)
+                update(gradients)
+                loss.item()
+            before += 2 * layers + 1  # of a second set, as the loop holds one while it asks for the next
+        assert made[0] - before <= 10 * (1 if layers > 1 else 3)
+
+
+def test_a_gradient_that_is_held_keeps_no_memory_but_its_own() -> None:
+    with mode(GRAPH_MODE):
+        net = nn.SequentialCell(nn.Dense(30, 100), nn.Dense(100, 3))
+        update = nn.SGD(net.trainable_params(), 0.01)
+        step = ms.value_and_grad(lambda x: net(x).sum(), None, update.parameters)
+        for _ in range(3):
+            loss, gradients = step(Tensor(np.ones((4, 30), np.float32)))
+            update(gradients)
+        sizes = [len(t._buffer) for t in (loss, *gradients) if t.asnumpy().size]
+        assert sizes == [t.nbytes for t in (loss, *gradients)]
+
+
+def test_gradients_of_earlier_steps_are_let_go() -> None:
+    """A loop that holds the gradients of the last step keeps the memory of no others."""
+    with mode(GRAPH_MODE):
+        _, update, step = make_deep_step()
+        for _ in range(6):
+            loss, gradients = step(X, X)
+            update(gradients)
+            sets = step.jitted._ready.promises._sets
+            assert sum(tensors.results.has_values for tensors in sets) == 1
+        assert loss.item() == loss.item() and len(sets) == 2
+
+
+def test_one_gradient_function_in_several_threads() -> None:
+    _, _, step = make_step()
+    right = [0] * 4
+
+    def work(number: int) -> None:
+        x, y = Tensor(BATCH[0] * np.float32(number)), Tensor(BATCH[1])
+        wanted = values_of(step(x, y))
+        for _ in range(200):
+            right[number] += all(map(np.array_equal, values_of(step(x, y)), wanted))
+
+    with mode(GRAPH_MODE):
+        workers = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+    assert right == [200] * 4
+
+
 # Assignment to the elements of an argument
 
 

@@ -169,7 +169,9 @@ OPERATORS = "a tensor's operators and methods call ops, which are built on tenso
 LAZY: dict[tuple[str, str], str] = {
     ("context", "programs"): COMPILES,
     ("eager", "programs"): COMPILES,
+    ("deferred", "runtime"): COMPILES,
     ("jit", "programs"): COMPILES,
+    ("jit", "runtime"): COMPILES,
     ("gradients", "ops"): "the derivative of a function is made with ops, some of which take derivatives",
     ("nn", "train"): "metrics are found under their older names, which were of nn",
     ("profile", "runtime"): "what is timed is compiled; it is looked at only once a profile is opened",

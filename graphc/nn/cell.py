@@ -39,7 +39,8 @@ class Cell:
         own = self.__dict__
         if "_params" not in own:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
-        if state.trace is not None and self in state.trace.visited:
+        trace = state.now.trace
+        if trace is not None and self in trace.visited:
             raise located(
                 AttributeError(
                     f"{type(self).__name__}: attribute {name!r} is set while the Cell is traced into a graph, which "
@@ -141,16 +142,18 @@ class Cell:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_params" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() in its __init__")
-        if state.trace is not None or state.piece is not None or state.tapes:
+        now = state.now
+        if now.trace is not None or now.piece is not None or now.tapes:
             return self._run(*args, **kwargs)
-        if context.get_context("mode") == context.PYNATIVE_MODE:
-            with in_one_piece(self):
-                return self._run(*args, **kwargs)
-        return self._compiled(*args, **kwargs)
+        if context.in_graph_mode():
+            return self._compiled(*args, **kwargs)
+        with in_one_piece(self):
+            return self._run(*args, **kwargs)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
-        if state.trace is not None:
-            state.trace.visit(self)
+        trace = state.now.trace
+        if trace is not None:
+            trace.visit(self)
         before, after = self._hooks
         with scope(self._label):
             for hook in before:
@@ -165,10 +168,9 @@ class Cell:
 
     @property
     def _compiled(self) -> Jitted:
-        own = self.__dict__
-        if "_jitted" not in own:
-            own["_jitted"] = Jitted(self._run, type(self).__name__)
-        jitted: Jitted = own["_jitted"]
+        jitted: Jitted | None = self.__dict__.get("_jitted")
+        if jitted is None:
+            jitted = self.__dict__["_jitted"] = Jitted(self._run, type(self).__name__)
         return jitted
 
     def compile(self, *args: Any, **kwargs: Any) -> None:

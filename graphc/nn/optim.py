@@ -140,7 +140,8 @@ class Optimizer(Cell):
         Raises:
             TypeError, ValueError: they are not that. No Parameter has changed then.
         """
-        if state.trace is not None or state.tapes:
+        now = state.now
+        if now.trace is not None or now.tapes:
             return self._run(*args, **kwargs)
         if len(args) == 1 and not kwargs and join(self, args[0]):
             return True

@@ -39,7 +39,8 @@ def scalar(value: float | int | bool, dtype: DType) -> Tensor:
 
 def filled(value: float | int | bool, dtype: DType, shape: tuple[int, ...]) -> Tensor:
     """A Python number in every element: in a graph a broadcast scalar, in eager mode an array at once."""
-    if state.trace is None and state.piece is None:
+    now = state.now
+    if now.trace is None and now.piece is None:
         return Tensor.wrap(np.full(shape, scalar(value, dtype).numpy_view()))
     return broadcast(scalar(value, dtype), shape)
 

@@ -225,7 +225,7 @@ class Print:
     """
 
     def __call__(self, *args: Any) -> None:
-        if state.trace is not None:
+        if state.now.trace is not None:
             raise located(
                 RuntimeError("Print: a graph cannot print; return the value and print it, or use eager mode")
             )

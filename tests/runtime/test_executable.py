@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from textwrap import dedent
 from typing import Any
@@ -463,9 +464,30 @@ def test_an_executable_runs_again_with_other_values(made: Made) -> None:
 
 def test_only_long_steps_release_the_gil() -> None:
     """A short step is over before another thread could make use of the GIL; a long one lets others run."""
-    keeps = 4  # FUNCFLAG_PYTHONAPI of ctypes
-    for size, expected in ((16, keeps), (1024, 0)):
+    for size, keeps in ((16, True), (1024, False)):
         call = jit(lambda x: ops.matmul(x, x))
         call(np.ones((size, size), np.float32))
         executable = next(iter(call.cache.values())).executable
-        assert executable._step._flags_ & keeps == expected  # type: ignore[attr-defined]
+        assert executable.keeps_gil == keeps
+
+
+def test_other_threads_run_while_a_long_step_does() -> None:
+    call = jit(lambda x: ops.matmul(x, x))
+    x = np.ones((1024, 1024), np.float32)
+    call(x)
+    passed: list[float] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            time.sleep(0.0005)
+            passed.append(time.perf_counter())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    begin = time.perf_counter()
+    call(x)
+    end = time.perf_counter()
+    done.set()
+    watcher.join(60)
+    assert any(begin + (end - begin) / 4 < at < end - (end - begin) / 4 for at in passed)
