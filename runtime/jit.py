@@ -37,8 +37,10 @@ from graphc.runtime.target import available_cores, host
 # Levels 1, 2 and 3 gave equally fast kernels; 1 takes about 5 % less time than 2. Level 0 is three times slower code.
 CODEGEN_LEVEL = 1
 
-# LLVM's switch for a pass of code generation, loop strength reduction.
-_LEAN = "-disable-lsr"
+# Passes of code generation that are left out, as LLVM's switches for them: the reduction of loops' address arithmetic,
+# and the reordering of instructions before registers are allocated. They took 40 % of the time. Addresses and order are
+# as they should be in the text; reordered, more values had to be put aside in memory.
+_LEFT_OUT = {"-disable-lsr": ("true", "false"), "-enable-misched": ("false", "true")}
 
 # Held around every call of LLVM from here, and across fork(): so a child never starts with a half-made library, or with
 # a lock of llvmlite or LLVM that no thread of its own will release. It also guards the worker pool's state.
@@ -377,25 +379,29 @@ def _generate(text: str, level: int, as_object: bool) -> bytes:
 
 @contextlib.contextmanager
 def _lean() -> Iterator[None]:
-    """Within, code generation leaves out its reduction of loops' address arithmetic.
+    """Within, code generation leaves out the passes that our texts have no need of.
 
-    It took a quarter of the time. Addresses are written as they should be, and no kernel was slower without it. LLVM
-    has no setting for it but one of the whole process, which is as it was where no code of ours is being generated.
+    LLVM has no settings for this but those of the whole process, which are as they were where no code of ours is made.
     """
     global _generating
-    import llvmlite.binding as llvm
-
     with _settings:
-        if not _generating:
-            llvm.set_option("graphc", f"{_LEAN}=true")
         _generating += 1
+        if _generating == 1:
+            _switch(0)
     try:
         yield
     finally:
         with _settings:
             _generating -= 1
             if not _generating:
-                llvm.set_option("graphc", f"{_LEAN}=false")
+                _switch(1)
+
+
+def _switch(to: int) -> None:
+    import llvmlite.binding as llvm
+
+    for switch, values in _LEFT_OUT.items():
+        llvm.set_option("graphc", f"{switch}={values[to]}")
 
 
 def _invalid(text: str, message: str) -> RuntimeError:
@@ -501,7 +507,7 @@ def toolchain(level: int = CODEGEN_LEVEL) -> str:
 
         target = host()
     parts = ("graphc", cache.VERSION, llvmlite.__version__, llvm.llvm_version_info, target.triple, target.cpu)
-    return " ".join(map(str, (*parts, target.features, level, _LEAN)))
+    return " ".join(map(str, (*parts, target.features, level, *_LEFT_OUT)))
 
 
 if hasattr(os, "register_at_fork"):
