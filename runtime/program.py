@@ -309,7 +309,10 @@ def build(
         code = made[twin.first]
         if twin.nodes:
             own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
-            code = replace(code, buffers=tuple(own[b.whole].since(b.at) for b in code.buffers))
+            moved = {buffers[owner]: by for owner, by in twin.moved.items()}
+            code = replace(
+                code, buffers=tuple(own[b.whole].since(b.at + moved.get(b.whole, 0)) for b in code.buffers)
+            )
         codes.append(code)
     homes = tuple(tuple(_home(plan.homes[owner[b.whole]], b) for b in code.buffers) for code in codes)
     graph = schedule.graph
