@@ -95,7 +95,8 @@ class _Places:
         return {node: cut for node, cut in cuts if cut}
 
     def _whole(self, node: Node) -> None:
-        self.starts[node] = self._schedule.layout(node).address((0,) * len(node.shape)).const
+        layout = self._schedule.layout(node)
+        self.starts[node] = layout.address((0,) * len(node.shape)).const if layout.within else 0
         self._meet(node, self.starts[node])
 
     def _meet(self, node: Node, start: int) -> None:
@@ -173,7 +174,7 @@ def _straight(layout: Layout) -> bool:
 
 def _layouts(layout: Layout) -> Iterator[str]:
     """The layout and those that it is within; where windows begin only if that is more than a distance in memory."""
-    yield str(replace(layout, within=None))
+    yield str(replace(layout, within=None) if layout.within else layout)
     while window := layout.within:
         at = "" if _straight(window.layout) else f" at {window.begin}"
         layout = window.layout
