@@ -62,14 +62,15 @@ STAGES = (
 
 def _stages(graph: Graph, begin: Callable[[str], None] | None = None) -> Iterator[tuple[str, Any, Any]]:
     """(name, what prints it, result) of each stage."""
-    yield "traced", verify(graph, infer_node), graph
+    known: set[Node] = set()
+    yield "traced", verify(graph, infer_node, known), graph
     for graph_pass in GRAPH_PASSES:
-        graph = verify(graph_pass(graph), infer_node)
+        graph = verify(graph_pass(graph), infer_node, known)
         yield graph_pass.__name__, graph, graph
     graph, layouts = layout(graph)
-    yield "layout", verify(graph, infer_node), graph
+    yield "layout", verify(graph, infer_node, known), graph
     graph, layouts = join(graph, layouts)
-    yield "join", verify(graph, infer_node), graph
+    yield "join", verify(graph, infer_node, known), graph
     schedule = fuse(graph, layouts)
     yield "schedule", schedule, schedule
     buffers = _buffers(schedule)

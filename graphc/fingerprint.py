@@ -30,17 +30,19 @@ class Fingerprint:
         self.numbers[node] = len(self.numbers)
         self.lines.append(f"{node.dtype.short}{node.shape}{note}")
 
-    def node(self, node: Node) -> None:
+    def node(self, node: Node, left_out: str = "", note: str = "") -> None:
         """What a node does to nodes told before.
 
+        Args:
+            left_out: an attribute that is not told, what counts of it being in the note.
         Raises:
             UnknownContentError: an attribute is no number, string, dtype, slice or tuple of these.
         """
         numbers = self.numbers
         operands = [numbers[o] for o in node.operands]
-        attrs = [(name, exact(value)) for name, value in node.attrs.items()]
+        attrs = [(name, exact(value)) for name, value in node.attrs.items() if name != left_out]
         numbers[node] = len(numbers)
-        self.lines.append(f"{node.op}{operands}{attrs}{node.dtype.short}{node.shape}")
+        self.lines.append(f"{node.op}{operands}{attrs}{node.dtype.short}{node.shape}{note}")
 
     def role(self, what: str, nodes: Iterable[Node]) -> None:
         """Nodes told before that play a part."""

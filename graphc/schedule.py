@@ -8,7 +8,7 @@ output's, or an offset in the arena.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 
@@ -251,10 +251,12 @@ class Twin:
     Attributes:
         first: the earlier group, or itself.
         nodes: for each node that the earlier one computes or reads, the one that stands in its place; none for itself.
+        moved: by how many elements further on it reads and writes, for each buffer of the earlier one, by its owner.
     """
 
     first: Group
     nodes: dict[Node, Node]
+    moved: dict[Node, int] = field(default_factory=dict)
 
     def own(self, node: Node) -> Node:
         """What stands in the place of a node of the first group."""

@@ -114,14 +114,17 @@ def _walks(
         walks = firsts[twin.first]
         if walks is not None:
             own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
-            found[group] = _renamed(walks, own) if own else walks
+            moved = {buffers[owner]: by for owner, by in twin.moved.items()}
+            found[group] = _renamed(walks, own, moved) if own else walks
     return found
 
 
-def _renamed(walks: _Walks, own: Mapping[Buffer, Buffer]) -> _Walks:
+def _renamed(walks: _Walks, own: Mapping[Buffer, Buffer], moved: Mapping[Buffer, int]) -> _Walks:
+    """The walks of a group that does the same in other buffers, or further on in them."""
     found: dict[Buffer, _Walk | None] = {}
     for buffer, walk in walks.buffers.items():
-        name = own.get(buffer, buffer)
+        name, by = own.get(buffer, buffer), moved.get(buffer, 0)
+        walk = walk and _Walk(walk.total, walk.low + by, walk.below + by)
         found[name] = walk if name not in found or walk is None else walk.also(found[name])
     return _Walks(walks.steps, found, frozenset(own.get(buffer, buffer) for buffer in walks.writes))
 

@@ -6,7 +6,8 @@
 A slice moves towards what it is cut from, as long as nobody else reads what it passes: through elementwise ops,
 margins, phases woven together, and to the operands of a convolution, whose every element is a sum of its own. A causal
 convolution of which the end is cut off does not compute it, nor does the gradient of a convolution whose input was
-padded by hand compute the padding's.
+padded by hand compute the padding's. What lies in a margin alone is the margin's value, whoever else reads the rest: so
+are the gradients of a sequence at all steps but the last, where only the last is used.
 """
 
 from __future__ import annotations
@@ -62,6 +63,10 @@ class _Narrowing:
         """The part of a node's value in a box: the narrowed op where it has a rule and no other reader."""
         if box == Box.of(node.shape):
             return self.new[node]
+        value = _beside(node, box)
+        if value is not None:
+            type_ = TensorType(box.shape, node.dtype)
+            return Node("broadcast_to", (self.new[value],), {"shape": box.shape}, type_, node.loc, node.forward)
         if len(self.users[node]) == 1 and node not in self.kept and 0 not in box.shape:
             rule = RULES.get(node.op) or (_elementwise if _is_elementwise(node) else None)
             narrowed = rule(self, node, box) if rule else None
@@ -74,6 +79,21 @@ class _Narrowing:
         """The op of a node on other operands, with some attributes changed."""
         node = Node(like.op, tuple(operands), {**like.attrs, **attrs}, like.type, like.loc, like.forward)
         return Node(node.op, node.operands, node.attrs, infer_node(node), node.loc, node.forward)
+
+
+def _beside(node: Node, box: Box) -> Node | None:
+    """The value of a margin, perhaps transposed, that the whole box lies in; None where it does not."""
+    while node.op == "transpose":
+        axes = [node.attrs["perm"].index(d) for d in range(len(node.shape))]
+        box = Box(*(tuple(part[a] for a in axes) for part in box))
+        node = node.operands[0]
+    if node.op != "pad" or 0 in box.shape:
+        return None
+    x, value = node.operands
+    for extent, low, gap, lo, count, step in zip(x.shape, node.attrs["low"], node.attrs["interior"], *box, strict=True):
+        if lo + (count - 1) * step < low or lo >= low + extent + (extent - 1) * gap:
+            return value
+    return None
 
 
 Rule = Callable[[_Narrowing, Node, Box], Node | None]

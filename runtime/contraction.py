@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import groupby, product
 from math import inf, lcm, prod
+from typing import NamedTuple
 
+from graphc.runtime.contraction_step import Steps
 from graphc.runtime.contraction_terms import Contraction, Coords, Dim, Inside, Transform, complete
 from graphc.runtime.llvmtext import SIZEOF
 from graphc.runtime.target import host
@@ -35,11 +37,11 @@ BUFFER_BYTES = 128 * 1024
 LONG_SUM, REUSE = 2048, 16
 """From how many steps on units may be large, and for how many vectors they then use an element of a packed operand."""
 
-TURN = 4
-"""Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
-
 TURNED_FOR = 12
 """Tiles that share what was turned, at least: turning a vector takes as long as its multiply-adds in two tiles."""
+
+TURN = 4
+"""Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
 
 LINE = 64
 """Bytes that a cache brings at once."""
@@ -215,11 +217,13 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     """
     lanes = max(1, target_lanes * SIZEOF["float"] // SIZEOF[c.element])
     c = c.merged()
-    tile = _best_tile(c, lanes, _registers(target_lanes))
+    search = _Search(c, lanes)
+    tile = search.best(_registers(target_lanes))
     cells = _vectors(c, lanes, tile)
-    window = _window(c, cells)
-    chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), window, _streamed(c, cells, window)))
-    return replace(chosen, cut=_cut(chosen))
+    window = search.steps.window(cells)
+    streamed = "ab"[search.steps.streamed(cells, window)]
+    chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), window, streamed), search.steps)
+    return replace(chosen, cut=_cut(chosen, search.steps))
 
 
 def _registers(target_lanes: int) -> int:
@@ -229,14 +233,20 @@ def _registers(target_lanes: int) -> int:
 
 
 def _axes(c: Contraction, lanes: int, tile: Mapping[str, int]) -> tuple[Axis, ...]:
-    """The output dims cut into tiles: batches outermost, then the vector operand's dims, then those that reuse it."""
-    axes = []
-    for d in c.batch + (c.n + c.m if c.vectors == "b" else c.m + c.n):
-        condition = c.condition(d.name)
-        count = next((k.extent for k in c.sums if condition and k.name == condition.summed), 1)
-        whole = complete(condition, d.extent, count) if condition else None
-        axes.append(Axis(d, tile[d.name], 1, lanes if d.name == c.lanes else 1, whole))
-    return tuple(axes)
+    """The output dims cut into tiles."""
+    return tuple(_axis(c, lanes, d, tile[d.name]) for d in _loops(c))
+
+
+def _axis(c: Contraction, lanes: int, d: Dim, size: int) -> Axis:
+    condition = c.condition(d.name)
+    count = next((k.extent for k in c.sums if condition and k.name == condition.summed), 1)
+    whole = complete(condition, d.extent, count) if condition else None
+    return Axis(d, size, 1, lanes if d.name == c.lanes else 1, whole)
+
+
+def _loops(c: Contraction) -> tuple[Dim, ...]:
+    """The order of the loops: batches outermost, then the vector operand's dims, then those that reuse it."""
+    return c.batch + (c.n + c.m if c.vectors == "b" else c.m + c.n)
 
 
 def _steps(c: Contraction, lanes: int) -> int:
@@ -246,17 +256,76 @@ def _steps(c: Contraction, lanes: int) -> int:
 # The register tile
 
 
-def _best_tile(c: Contraction, lanes: int, registers: int) -> dict[str, int]:
-    """The register tile of least cost among those that fit: elements of each output dim."""
-    tiles = sorted(_tiles(c, lanes, registers), key=lambda tile: -prod(tile.values()))
-    best, least = tiles[-1], inf
-    for tile in tiles:
-        cells = _vectors(c, lanes, tile)
-        if max(1, 8 / prod(cells.values())) * _work(c, lanes) < least:  # else its chains are too few to be best
-            cost = _cost(c, lanes, tile) if _step(c, cells).registers <= registers else inf
-            if cost < least:
-                best, least = tile, cost
-    return best
+class _Search:
+    """The search for a contraction's register tile."""
+
+    def __init__(self, c: Contraction, lanes: int) -> None:
+        self._c, self._lanes, self._loops = c, lanes, _loops(c)
+        self.steps = Steps(c, [d.name for d in self._loops])
+        self._count = _steps(c, lanes)
+        self._cuts: dict[tuple[str, int], _AxisCost] = {}
+
+    def best(self, registers: int) -> dict[str, int]:
+        """The register tile of least cost among those that fit: elements of each output dim."""
+        c, work = self._c, _work(self._c, self._lanes)
+        tiles = sorted(_tiles(c, self._lanes, registers), key=lambda tile: -prod(tile.values()))
+        best, least = tiles[-1], inf
+        for tile in tiles:
+            cells = _vectors(c, self._lanes, tile)
+            if max(1, 8 / prod(cells)) * work < least:  # else its chains are too few to be best
+                cost = self._cost(tile) if self.steps.step(cells).registers <= registers else inf
+                if cost < least:
+                    best, least = tile, cost
+        return best
+
+    def _cost(self, tile: Mapping[str, int]) -> float:
+        """Half cycles for all tiles: two fmas and two loads a cycle, a latency of four, and some work for each tile.
+
+        Where the sum is short, work for each of its rows too, which lie apart in memory. Where not all terms exist for
+        any of a tile's elements, the sum runs in pieces, before, among and after those that do.
+        """
+        axes = [self._cut(d, tile[d.name]) for d in self._loops]
+        variants = prod([axis.variants for axis in axes])
+        if variants > MOST_VARIANTS:
+            return inf
+        mean = {d.name: axis.mean for d, axis in zip(self._loops, axes, strict=True)}
+        fmas, loads, _ = self.steps.step(tuple([mean[d.name] for d in self._c.outputs]))
+        each = self._count * max(fmas + 0.3 * loads, 0.8 * loads, 8) + 2 * fmas + 16
+        if self._count < SHORT_SUM:
+            each += 3 * prod([axis.rows for axis in axes])
+        far = sum([axis.far for axis in axes])
+        pieces = prod([axis.pieces for axis in axes])
+        return prod([axis.tiles for axis in axes]) * each * (1 + 0.01 * variants * pieces + 0.02 * far)
+
+    def _cut(self, d: Dim, size: int) -> _AxisCost:
+        if (d.name, size) not in self._cuts:
+            axis = _axis(self._c, self._lanes, d, size)
+            far = size > axis.lanes and SIZEOF[self._c.element] * max(abs(d.a), abs(d.b)) >= 8 * FAR
+            cut = axis.complete is not None and size > max(len(axis.complete), 1)
+            self._cuts[d.name, size] = _AxisCost(
+                axis.tiles, axis.vectors / axis.tiles, len(axis.groups), size if axis.lanes == 1 else 1, far,
+                3 if cut else 1,
+            )  # fmt: skip
+        return self._cuts[d.name, size]
+
+
+class _AxisCost(NamedTuple):
+    """What a tile's cost depends on along one axis.
+
+    Attributes:
+        tiles: how many there are, of `variants` kinds.
+        mean: their mean size, in vectors along the lanes.
+        rows: elements of a tile across the lanes.
+        far: whether neighbours of a tile meet in few sets of the cache.
+        pieces: that the sum runs in.
+    """
+
+    tiles: int
+    mean: float
+    variants: int
+    rows: int
+    far: bool
+    pieces: int
 
 
 def _work(c: Contraction, lanes: int) -> int:
@@ -273,7 +342,7 @@ def _tiles(c: Contraction, lanes: int, registers: int) -> Iterator[dict[str, int
             tile = {d.name: 1 for d in c.outputs} | rows | columns
             if not c.lanes_summed:
                 tile[c.lanes] = along * lanes
-            if prod(_vectors(c, lanes, tile).values()) < registers:
+            if prod(_vectors(c, lanes, tile)) < registers:
                 yield tile
 
 
@@ -294,111 +363,15 @@ def _boxes(dims: tuple[Dim, ...], most: int) -> Iterator[dict[str, int]]:
         whole[d.name] = d.extent
 
 
-def _vectors(c: Contraction, lanes: int, tile: Mapping[str, int]) -> dict[str, int]:
-    """A tile's sizes, in vectors along the lanes."""
-    return {name: -(-size // lanes) if name == c.lanes else size for name, size in tile.items()}
-
-
-def _cost(c: Contraction, lanes: int, tile: Mapping[str, int]) -> float:
-    """Half cycles for all tiles: two fmas and two loads a cycle, a latency of four, and some work for each tile.
-
-    Where the sum is short, work for each of its rows too, which lie apart in memory. Where not all terms exist for any
-    of a tile's elements, the sum runs in pieces, before, among and after those that do.
-    """
-    axes = _axes(c, lanes, tile)
-    variants = prod(len(axis.groups) for axis in axes)
-    if variants > MOST_VARIANTS:
-        return inf
-    step = _step(c, {axis.dim.name: axis.vectors / axis.tiles for axis in axes})
-    size = SIZEOF[c.element]
-    far = sum(axis.tile > axis.lanes and size * max(abs(axis.dim.a), abs(axis.dim.b)) >= 8 * FAR for axis in axes)
-    each = _steps(c, lanes) * max(step.fmas + 0.3 * step.loads, 0.8 * step.loads, 8) + 2 * step.fmas + 16
-    if _steps(c, lanes) < SHORT_SUM:
-        each += 3 * prod(axis.tile for axis in axes if axis.lanes == 1)
-    pieces = prod(3 for axis in axes if axis.complete is not None and axis.tile > max(len(axis.complete), 1))
-    return prod(axis.tiles for axis in axes) * each * (1 + 0.01 * variants * pieces + 0.02 * far)
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One step of the sum in a register tile: fmas, loads (a vector counts as two), and registers held."""
-
-    fmas: float
-    loads: float
-    registers: float
-
-
-def _step(c: Contraction, tile: Mapping[str, float]) -> _Step:
-    """What the innermost loop does at each step, for a tile of vectors along the lanes."""
-    window = _window(c, tile)
-    one = {x: _touched(c, x, tile, [1] * len(window)) for x in "ab"}
-    each = {x: _touched(c, x, tile, window) / prod(window) for x in "ab"}
-    streamed = _streamed(c, tile, window)
-    held = sum(1 if x == streamed else one[x] for x in "ab")
-    fmas = prod(tile.values())
-    return _Step(fmas, sum(each[x] * (2 if c.lane.stride(x) else 1) for x in "ab"), fmas + held + 1)
-
-
-def _streamed(c: Contraction, tile: Mapping[str, float], window: Sequence[int]) -> str:
-    """The operand of which one vector lives at a time, while the other is held whole: the one with more vectors.
-
-    But one of which the next step reads a part again (neighbouring pixels under a filter) is held.
-    """
-    count = {x: prod(tile[d.name] for d in c.outputs if d.stride(x)) for x in "ab"}
-    unrolled = [d for d, w in zip(c.sums, window, strict=True) if w > 1]
-    slides = {x: any(_apart(c, x, tile, d) is not None for d in unrolled) for x in "ab"}
-    return max("ab", key=lambda x: (not slides[x], count[x]))
-
-
-def _touched(c: Contraction, operand: str, tile: Mapping[str, float], extents: Sequence[int]) -> float:
-    """How much of an operand a tile reads over some extents of the sums: vectors along the lanes, or elements.
-
-    Neighbouring pixels under a filter read the same elements, which count once.
-    """
-    touched = prod(tile[d.name] for d in c.outputs if d.stride(operand))
-    for d, extent in zip(c.sums, extents, strict=True):
-        if d.stride(operand):
-            apart = _apart(c, operand, tile, d)
-            touched *= extent if apart is None else min(extent, 1 + apart * (extent - 1))
-    return touched
-
-
-def _apart(c: Contraction, operand: str, tile: Mapping[str, float], d: Dim) -> float | None:
-    """By how much of a tile neighbouring indices of a summed dim move it; None where they share nothing."""
-    shares = [steps / tile[name] for name, steps in c.slides[operand, d.name] if steps < tile[name]]
-    return min(shares, default=None)
-
-
-def _window(c: Contraction, tile: Mapping[str, float]) -> tuple[int, ...]:
-    """How much of the sums the innermost body holds: the inner dims whole while it is short, then a part of the next.
-
-    A dim that slides over the tile may be longer. What the lanes, or the terms that exist, depend on at run time stays
-    outside.
-    """
-    cells = prod(tile.values())
-    window: list[int] = []
-    whole = True
-    for d in reversed(c.sums):
-        condition = c.condition(d.name)
-        slides = any(_apart(c, x, tile, d) is not None for x in "ab")
-        room = max(1 if window else 2, int((144 if slides else 64) / (cells * prod(window))))
-        varies = bool(c.lane_tail and d.name == c.lane_tail[0])
-        varies |= condition is not None and condition.output != c.lanes and tile[condition.output] <= 1
-        if varies or not whole:
-            room = 1
-        if d.extent <= room * 3 // 2:
-            size = d.extent
-        else:
-            size = next((u for u in (4, 5, 3, 2) if u <= room and d.extent % u == 0), min(4, room))
-        whole = whole and size == d.extent and not varies
-        window.insert(0, size)
-    return tuple(window)
+def _vectors(c: Contraction, lanes: int, tile: Mapping[str, int]) -> tuple[int, ...]:
+    """A tile's sizes in the order of the output dims, in vectors along the lanes."""
+    return tuple([-(-tile[d.name] // lanes) if d.name == c.lanes else tile[d.name] for d in c.outputs])
 
 
 # Units of work, packing and blocks of the sum
 
 
-def _blocked(chosen: Plan) -> Plan:
+def _blocked(chosen: Plan, steps: Steps) -> Plan:
     """Says how many tiles of each axis a unit takes, and what it packs.
 
     The innermost axes grow first, until a unit is worth its overhead; those whose tiles share a panel grow further.
@@ -407,8 +380,10 @@ def _blocked(chosen: Plan) -> Plan:
     """
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
     tile = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(c.vectors))
-    must = [x for x in "ab" if _scattered(c, x)]
-    may = [x for x in "ab" if _far(c, x) and _pays(chosen, x, tile)]
+    whole = tuple([d.extent for d in c.outputs])
+    packable = [x for n, x in enumerate("ab") if _packable(c, x) and not steps.shares(n, whole)]
+    must = [x for x in packable if c.lane.stride(x) not in (0, 1)]  # vectors that do not lie in memory: gathered once
+    may = [x for x in packable if _far(c, x) and _pays(chosen, x, tile)]
     packed = must + may
     large = c.scalars in may and chosen.steps >= LONG_SUM
     kept = min(chosen.steps, PANEL_BYTES // tile or 1, PANEL_STEPS if c.scalars in may else chosen.steps)
@@ -438,22 +413,16 @@ def _blocked(chosen: Plan) -> Plan:
 
 
 def _packable(c: Contraction, operand: str) -> bool:
-    """Whether a block of an operand may be copied: no part of it twice, no place that must not be read."""
-    whole = {d.name: d.extent for d in c.outputs}
+    """Whether a block of an operand may be copied, if no part of it would be twice: no place that must not be read."""
     dims = {d.name: d for d in c.outputs + c.k}
     bounded = any(dims[x.output].stride(operand) and dims[x.summed].stride(operand) for x in c.inside)
-    return not c.lanes_summed and not bounded and all(_apart(c, operand, whole, d) is None for d in c.sums)
-
-
-def _scattered(c: Contraction, operand: str) -> bool:
-    """Whether an operand's vectors do not lie in memory, so that they are better gathered once."""
-    return c.lane.stride(operand) not in (0, 1) and _packable(c, operand)
+    return not c.lanes_summed and not bounded
 
 
 def _far(c: Contraction, operand: str) -> bool:
     """Whether an operand's steps lie so far apart that they crowd one another out of the cache, unless copied."""
     steps = [abs(d.stride(operand)) * SIZEOF[c.element] for d in c.sums if d.stride(operand)]
-    if not steps or (steps[-1] < FAR and steps[-1] % CROWD) or not _packable(c, operand):
+    if not steps or (steps[-1] < FAR and steps[-1] % CROWD):
         return False
     if c.lane.stride(operand):
         return c.lane.stride(operand) == 1
@@ -471,7 +440,7 @@ def _pays(chosen: Plan, operand: str, tile: int) -> bool:
     return again >= 16 and tile <= 2 * LINE
 
 
-def _cut(chosen: Plan) -> Cut | None:
+def _cut(chosen: Plan, steps: Steps) -> Cut | None:
     """Cuts the sum where the vector operand's panel would not stay in the cache till other tiles reread it.
 
     Packed operands are cut as well where their panels would take too much of the stack.
@@ -479,8 +448,9 @@ def _cut(chosen: Plan) -> Cut | None:
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
     if c.lanes_summed:
         return None
-    tile = {axis.dim.name: -(-axis.groups[0].size // axis.lanes) for axis in chosen.axes}
-    panel = chosen.lanes * size * _touched(c, c.vectors, tile, [d.extent for d in c.sums])
+    largest = {axis.dim.name: -(-axis.groups[0].size // axis.lanes) for axis in chosen.axes}
+    tile = tuple([largest[d.name] for d in c.outputs])
+    panel = chosen.lanes * size * steps.touched("ab".index(c.vectors), tile, [d.extent for d in c.sums])
     again = prod(axis.block for axis in chosen.axes if not axis.dim.stride(c.vectors))
     most = float(chosen.steps)
     if again > 1 and panel > PANEL_BYTES * 3 // 2:

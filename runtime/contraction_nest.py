@@ -189,14 +189,20 @@ class Nest:
             first = b.mul(index, axis.block)
             last = b.add(first, axis.block)
             self.tiles[axis.dim.name] = (first, last if axis.tiles % axis.block == 0 else self.least(last, axis.tiles))
-        return {axis.dim.name: value(self.elements(axis)[0]) for axis in self.plan.axes}
+        return {axis.dim.name: value(self._first(axis)) for axis in self.plan.axes}
 
     def elements(self, axis: Axis) -> Span:
         """The unit's range of elements along an axis."""
-        lo, hi = self.tiles[axis.dim.name]
-        if isinstance(lo, int) or isinstance(hi, int):
+        _, hi = self.tiles[axis.dim.name]
+        if isinstance(hi, int):
             return 0, axis.dim.extent
-        return self._start(axis, lo), self.least(self._start(axis, hi), axis.dim.extent)
+        end = self._start(axis, hi)
+        return self._first(axis), end if axis.dim.extent % axis.lanes == 0 else self.least(end, axis.dim.extent)
+
+    def _first(self, axis: Axis) -> Operand:
+        """The unit's first element along an axis."""
+        lo, _ = self.tiles[axis.dim.name]
+        return 0 if isinstance(lo, int) else self._start(axis, lo)
 
     def _start(self, axis: Axis, tile: Val) -> Val:
         """The first element of a tile; one past the last tile, the extent in whole vectors."""

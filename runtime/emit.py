@@ -91,7 +91,8 @@ class _Nest:
                 with _where(b, lo, begin, end):
                     self._step(rest, var, i64(lo * step), Ix.of(lo * step), active)
                 continue
-            first, last = _most(b, begin, lo), _least(b, end, hi)
+            # no unit is beyond the last part: where it ends is not in the text, the same for batches of other sizes
+            first, last = _most(b, begin, lo), end if end and hi == parts[-1][1] else _least(b, end, hi)
             known = Ix.of(Var(var.name, hi - lo)) * step + lo * step
             if var is kernel.vector and not rest and (down := down_columns(kernel, var)):
                 write_panels(w, kernel, var, down, b.mul(first, step), b.mul(last, step), known)

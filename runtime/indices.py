@@ -38,7 +38,10 @@ class Indices:
         if found is not None:
             return found
         total = i64(0)
-        for atom, coefficient in ix.terms:
+        # outermost first, so that what is the same in all steps of a loop is a sum of its own, which leaves the loop
+        loops = {var: depth for depth, var in enumerate(self._scope.vars)}
+        by_depth = sorted(ix.terms, key=lambda term: max((loops.get(v, 0) for v in variables_of(term[0])), default=0))
+        for atom, coefficient in by_depth:
             total = self._b.add(total, self._b.mul(self._scalar_atom(atom), coefficient))
         return self._scope.keep(ix, self._b.add(total, ix.const))
 

@@ -37,6 +37,11 @@ from graphc.runtime.target import available_cores, host
 # Levels 1, 2 and 3 gave equally fast kernels; 1 takes about 5 % less time than 2. Level 0 is three times slower code.
 CODEGEN_LEVEL = 1
 
+# Passes of code generation that are left out, as LLVM's switches for them: the reduction of loops' address arithmetic,
+# and the reordering of instructions before registers are allocated. They took 40 % of the time. Addresses and order are
+# as they should be in the text; reordered, more values had to be put aside in memory.
+_LEFT_OUT = {"-disable-lsr": ("true", "false"), "-enable-misched": ("false", "true")}
+
 # Held around every call of LLVM from here, and across fork(): so a child never starts with a half-made library, or with
 # a lock of llvmlite or LLVM that no thread of its own will release. It also guards the worker pool's state.
 lock = threading.RLock()
@@ -234,6 +239,8 @@ _exports: weakref.WeakValueDictionary[str, _Module] = weakref.WeakValueDictionar
 _begun: dict[tuple[str, int], tuple[Source, Future[bytes]]] = {}  # what `ahead` generates, by text and level
 _published: dict[str, Callable[[], int]] = {}
 _retired: deque[Any] = deque()  # images to unload: not when the garbage collector says so, but when `lock` is held
+_generating = 0  # how many threads generate code
+_settings = threading.Lock()  # held where LLVM's settings follow from that
 _machines: dict[int, list[Any]] = {}  # idle target machines by level; a thread takes one for itself
 _serial = itertools.count()
 
@@ -353,7 +360,7 @@ def _generate(text: str, level: int, as_object: bool) -> bytes:
     from llvmlite.binding import ffi
 
     c = _unlocked()
-    with llvm.create_context() as context, ffi.OutputString() as message:
+    with _lean(), llvm.create_context() as context, ffi.OutputString() as message:
         parsed = c.LLVMPY_ParseAssembly(context, text.encode(), message)
         if not parsed:
             raise _invalid(text, str(message))
@@ -368,6 +375,33 @@ def _generate(text: str, level: int, as_object: bool) -> bytes:
             return ctypes.string_at(c.LLVMPY_GetBufferStart(buffer), c.LLVMPY_GetBufferSize(buffer))
         finally:
             c.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+@contextlib.contextmanager
+def _lean() -> Iterator[None]:
+    """Within, code generation leaves out the passes that our texts have no need of.
+
+    LLVM has no settings for this but those of the whole process, which are as they were where no code of ours is made.
+    """
+    global _generating
+    with _settings:
+        _generating += 1
+        if _generating == 1:
+            _switch(0)
+    try:
+        yield
+    finally:
+        with _settings:
+            _generating -= 1
+            if not _generating:
+                _switch(1)
+
+
+def _switch(to: int) -> None:
+    import llvmlite.binding as llvm
+
+    for switch, values in _LEFT_OUT.items():
+        llvm.set_option("graphc", f"{switch}={values[to]}")
 
 
 def _invalid(text: str, message: str) -> RuntimeError:
@@ -473,7 +507,7 @@ def toolchain(level: int = CODEGEN_LEVEL) -> str:
 
         target = host()
     parts = ("graphc", cache.VERSION, llvmlite.__version__, llvm.llvm_version_info, target.triple, target.cpu)
-    return " ".join(map(str, (*parts, target.features, level)))
+    return " ".join(map(str, (*parts, target.features, level, *_LEFT_OUT)))
 
 
 if hasattr(os, "register_at_fork"):

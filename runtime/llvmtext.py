@@ -366,32 +366,38 @@ class Builder:
         """A loop with carried values: yields (index, values at the top, a list).
 
         The body must set the list (`out[:] = ...`) to the values at the bottom. After the loop the same list holds
-        the values that are carried out (the initial ones where the loop ran zero times).
+        the values that are carried out (the initial ones where the loop ran zero times). The loop ends where its body
+        does, as code generation leaves it as it is written: with a test at the top, what is carried lived in two
+        blocks, and more of it was put aside in memory.
         """
         lo, hi = self._like(start, i64(0)), self._like(stop, i64(0))
-        head, body, done = (self.fresh(p) for p in ("head", "body", "done"))
-        before = self.block
-        self.branch(head)
-        self.start(head)
+        body, done, before = self.fresh("body"), self.fresh("done"), self.block
+        runs = lo.literal and hi.literal and int(lo.name) < int(hi.name)
+        if runs:
+            self.branch(body)
+        else:
+            self.branch_if(self.emit("i1", f"icmp slt i64 {lo.name}, {hi.name}"), body, done)
+        self.start(body)
         index = Val(f"%{self.fresh('i')}", "i64")
         at_phis = len(self.lines)
         carried = [Val(f"%{self.fresh('c')}", v.type) for v in initial]
-        more = self.emit("i1", f"icmp slt i64 {index.name}, {hi.name}")
-        self.branch_if(more, body, done)
-        self.start(body)
         out = list(carried)
         yield index, carried, out
         following = self.emit("i64", f"add nsw i64 {index.name}, {step}")
         latch = self.block
-        self.branch(head)
-        phis = [f"  {index.name} = phi i64 [ {lo.name}, %{before} ], [ {following.name}, %{latch} ]"]
-        phis += [
-            f"  {c.name} = phi {c.type} [ {first.name}, %{before} ], [ {last.name}, %{latch} ]"
-            for c, first, last in zip(carried, initial, out, strict=True)
-        ]
-        self.lines[at_phis:at_phis] = phis
+        self.branch_if(self.emit("i1", f"icmp slt i64 {following.name}, {hi.name}"), body, done)
+        tops = zip([index, *carried], [lo, *initial], [following, *out], strict=True)
+        self.lines[at_phis:at_phis] = [self._phi(top, (first, before), (last, latch)) for top, first, last in tops]
         self.start(done)
-        out[:] = carried
+        if not runs:
+            ends = [Val(f"%{self.fresh('c')}", v.type) for v in initial]
+            ways = zip(ends, initial, out, strict=True)
+            self.lines += [self._phi(end, (first, before), (last, latch)) for end, first, last in ways]
+            out[:] = ends
+
+    def _phi(self, made: Val, *ways: tuple[Val, str]) -> str:
+        """The instruction that makes a value of one for each block that control may come from."""
+        return f"  {made.name} = phi {made.type} {', '.join(f'[ {x.name}, %{block} ]' for x, block in ways)}"
 
     @contextmanager
     def when(self, cond: Val) -> Iterator[None]:

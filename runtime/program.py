@@ -329,7 +329,8 @@ def _own_code(code: Code, twin: Twin, buffers: Mapping[Node, Buffer]) -> Code:
     if not twin.nodes:
         return code
     own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
-    return replace(code, buffers=tuple(own[b.whole].since(b.at) for b in code.buffers))
+    moved = {buffers[owner]: by for owner, by in twin.moved.items()}
+    return replace(code, buffers=tuple(own[b.whole].since(b.at + moved.get(b.whole, 0)) for b in code.buffers))
 
 
 def _chained(chain: Chain, parts: Sequence[Code], buffers: Mapping[Node, Buffer]) -> Code:

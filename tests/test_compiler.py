@@ -146,3 +146,11 @@ def test_dumps_are_what_the_stages_say(tmp_path: Path) -> None:
         assert text.endswith("\n") and text.strip(), path.name
     graph = parse((folder / "00_traced.txt").read_text())
     assert [n.attrs["name"] for n in graph.inputs] == ["x", "weight", "bias"]
+
+
+def test_batches_of_other_sizes_share_kernels() -> None:
+    """What a batch changes is how many units of work there are; not the text, where all vectors are full."""
+    one, other = (compile_program(training_step(batch)) for batch in (64, 32))
+    known = {code.name for code in one.codes}
+    again = [code for code in other.codes if code.name in known]
+    assert len(again) > len(other.codes) // 2

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from textwrap import dedent
 
+import numpy as np
 import pytest
 from graphs import Made, graphs
 from hypothesis import given, settings
 from stages import graph_of, training_step
 
+import graphc as ms
 import graphc.compiler
+from graphc import Tensor, nn, ops
 from graphc.compiler import compile_program
 from graphc.ir import Graph
 from graphc.passes.alike import alike
 from graphc.passes.fuse import fuse
 from graphc.schedule import Group, Layout, Schedule, Twin
+from graphc.trace import trace
 
 LAYERS = """
     graph f(%x: f32[4,8]; %v: f32[8,8], %w: f32[8,8]) {
@@ -121,6 +125,71 @@ def _by_place(found: tuple[object, str, int], of: object, to: object) -> tuple[o
 @pytest.mark.parametrize("batch", [4, 32])
 def test_programs_are_what_they_would_be_without(batch: int) -> None:
     check_programs(training_step(batch))
+
+
+def sequence_step(kind: str, steps: int) -> Graph:
+    """A training step of a recurrent network, of whose outputs the last is used."""
+    ms.set_seed(1)
+    layer, head = getattr(nn, kind)(6, 16, batch_first=True), nn.Dense(16, 3)
+    optimizer = nn.SGD([*layer.trainable_params(), *head.trainable_params()], 0.1)
+    grad = ms.value_and_grad(lambda x: ops.mean(head(layer(x)[0][:, -1])), None, optimizer.parameters)
+
+    def step(x: Tensor) -> Tensor:
+        loss, gradients = grad(x)
+        optimizer(gradients)
+        return loss
+
+    return trace(step, (Tensor(np.zeros((4, steps, 6), np.float32)),), {}, kind).graph
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_steps_of_a_sequence_are_the_same_at_other_places(kind: str) -> None:
+    """However long it is; and what each reads and writes is what it would be, lowered by itself."""
+    check_programs(sequence_step(kind, 9))
+    kernels = []
+    for steps in (9, 15):
+        program = compile_program(sequence_step(kind, steps))
+        kernels.append(len({twin.first for twin in program.twins.values()}))
+    assert kernels[0] == kernels[1]
+
+
+PLACES = """
+    graph f(%x: f32[6,8]) {{
+      %0: f32[2,8] = slice(%x, begin=(0, 0), shape=(2, 8), step=(1, 1))
+      %1: f32[2,8] = slice(%x, begin=(1, 0), shape=(2, 8), step=(1, 1))
+      %2: f32[2,8] = mul(%0, %1)
+      %3: f32[2,8] = slice(%x, begin={}, shape=(2, 8), step=(1, 1))
+      %4: f32[2,8] = slice(%x, begin={}, shape=(2, 8), step=(1, 1))
+      %5: f32[2,8] = mul(%3, %4)
+      return %2, %5
+    }}"""
+
+
+@pytest.mark.parametrize(
+    ("begins", "same"),
+    [(((3, 0), (4, 0)), True), (((4, 0), (3, 0)), False), (((2, 0), (4, 0)), False)],
+    ids=["moved", "the other way round", "further apart"],
+)
+def test_distances_within_a_buffer_count(begins: tuple[object, object], same: bool) -> None:
+    graph = graph_of(PLACES.format(*begins))
+    assert numbers(fuse(graph, {})) == [0, 0 if same else 1]
+    check_programs(graph)
+
+
+def test_places_in_blocks_of_images_are_told_apart() -> None:
+    """A slice of a blocked batch that does not begin with a block has other addresses than a distance."""
+    text = """
+        graph f(%x: f32[32,8]) {
+          %0: f32[32,8] = tanh(%x)
+          %1: f32[16,8] = slice(%0, begin=(0, 0), shape=(16, 8), step=(1, 1))
+          %2: f32[16,8] = neg(%1)
+          %3: f32[16,8] = slice(%0, begin=(8, 0), shape=(16, 8), step=(1, 1))
+          %4: f32[16,8] = neg(%3)
+          return %0, %2, %4
+        }"""
+    graph = graph_of(text)
+    assert numbers(fuse(graph, {graph.outputs[0]: Layout((32, 8), True)})) == [0, 1, 2]
+    assert numbers(fuse(graph, {})) == [0, 1, 1]
 
 
 @given(graphs())

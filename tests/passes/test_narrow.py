@@ -39,6 +39,29 @@ def test_a_convolution_is_not_computed_where_it_is_cut_away() -> None:
     )
 
 
+def test_what_lies_in_a_margin_is_its_value() -> None:
+    """Whoever reads the rest of it, and through a transposition."""
+    assert_rewrites(
+        narrow,
+        """
+        graph f(%x: f32[2,1,3], %v: f32[]) {
+          %0: f32[2,4,3] = pad(%x, %v, low=(0, 3, 0), high=(0, 0, 0), interior=(0, 0, 0))
+          %1: f32[4,2,3] = transpose(%0, perm=(1, 0, 2))
+          %2: f32[1,2,3] = slice(%1, begin=(2, 0, 0), shape=(1, 2, 3), step=(1, 1, 1))
+          %3: f32[1,2,3] = slice(%1, begin=(3, 0, 0), shape=(1, 2, 3), step=(1, 1, 1))
+          return %2, %3
+        }""",
+        """
+        graph f(%x: f32[2,1,3], %v: f32[]) {
+          %0: f32[1,2,3] = broadcast_to(%v, shape=(1, 2, 3))
+          %1: f32[2,4,3] = pad(%x, %v, low=(0, 3, 0), high=(0, 0, 0), interior=(0, 0, 0))
+          %2: f32[4,2,3] = transpose(%1, perm=(1, 0, 2))
+          %3: f32[1,2,3] = slice(%2, begin=(3, 0, 0), shape=(1, 2, 3), step=(1, 1, 1))
+          return %0, %3
+        }""",
+    )
+
+
 def test_margins_shrink_first() -> None:
     assert_rewrites(
         narrow,

@@ -1,5 +1,6 @@
 """IR text to native code: linking, caching, errors, parallel compilation, lifetime."""
 
+import contextlib
 import ctypes
 import dataclasses
 import gc
@@ -287,6 +288,47 @@ def test_code_generation_does_not_take_the_lock_of_llvmlite():
     function = jit._unlocked().LLVMPY_TargetMachineEmitToMemory
     assert isinstance(function, ctypes._CFuncPtr)
     assert function.argtypes == ffi.lib.LLVMPY_TargetMachineEmitToMemory.argtypes
+
+
+STRIDED = """
+define void @strided(ptr %x, i64 %stride, i64 %n) {
+entry:
+  br label %head
+head:
+  %i = phi i64 [ 0, %entry ], [ %next, %body ]
+  %more = icmp slt i64 %i, %n
+  br i1 %more, label %body, label %done
+body:
+  %far = mul i64 %i, %stride
+  %at = getelementptr float, ptr %x, i64 %far
+  store float 0.0, ptr %at
+  %next = add i64 %i, 1
+  br label %head
+done:
+  ret void
+}
+"""
+
+
+def test_addresses_in_loops_stay_as_written(monkeypatch):
+    lean = jit.assembly(STRIDED)
+    with monkeypatch.context() as patch:
+        patch.setattr(jit, "_lean", contextlib.nullcontext)
+        assert "imul" not in jit.assembly(STRIDED)  # LLVM turns the product into a sum, where it is let
+    assert "imul" in lean
+    assert jit.assembly(STRIDED) == lean
+
+
+def test_llvms_settings_are_as_they_were_once_nothing_is_generated(monkeypatch):
+    import llvmlite.binding as llvm
+
+    told: list[str] = []
+    monkeypatch.setattr(llvm, "set_option", lambda name, option: told.append(option))
+    with jit._lean():
+        with pytest.raises(RuntimeError), jit._lean():
+            raise RuntimeError
+        assert told == ["-disable-lsr=true", "-enable-misched=false"]
+    assert told[2:] == ["-disable-lsr=false", "-enable-misched=true"]
 
 
 def test_python_threads_may_compile_at_once():
