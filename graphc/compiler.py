@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphc.ir import Graph, Node, verify
-from graphc.loops import Buffer
+from graphc.loops import Buffer, Kernel, TiledKernel
 from graphc.op import infer_node
 from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
 from graphc.passes.alike import alike
@@ -29,7 +29,8 @@ from graphc.passes.simplify import simplify
 from graphc.runtime import jit, pool
 from graphc.runtime.program import Program, build
 from graphc.runtime.target import host
-from graphc.schedule import Schedule
+from graphc.runtime.units import stride
+from graphc.schedule import Group, Schedule, Twin
 
 GRAPH_PASSES = (simplify, narrow, cse, fold, own_outputs)
 """Graph in, graph out, in this order; each result is verified."""
@@ -78,13 +79,25 @@ def _stages(graph: Graph, begin: Callable[[str], None] | None = None) -> Iterato
     distinct = replace(schedule, groups=tuple(dict.fromkeys(twin.first for twin in twins.values())))
     kernels = dict(zip(distinct.groups, lower(distinct, buffers), strict=True))
     yield "kernels", lambda: _kernels_text(schedule, buffers), kernels
-    chained = chain(schedule, twins, kernels, buffers, host(), pool.most_threads())
+    chained = _chained(schedule, twins, kernels, buffers)
     yield "chain", chained.chains_text, chained
     plan = plan_memory(chained)
     yield "memory", lambda: plan.text(chained), plan
     program = build(chained, plan, twins, kernels, buffers, begin or (lambda text: None))
     yield "llvm", lambda: "\n".join(program.texts()), program
     yield "asm", lambda: "\n".join(jit.assembly(t) for t in program.texts()), program
+
+
+def _chained(
+    schedule: Schedule, twins: Mapping[Group, Twin], kernels: Mapping[Group, Kernel | TiledKernel | None],
+    buffers: Mapping[Node, Buffer],
+) -> Schedule:  # fmt: skip
+    """The chains for this machine: a block may take the second-level cache, or the thread's part of half the last."""
+    target, threads = host(), pool.most_threads()
+    strides = {group: stride(kernel, target) for group, kernel in kernels.items() if kernel is not None}
+    return chain(
+        schedule, twins, kernels, strides, buffers, threads, max(target.l2, target.l3 // (2 * threads))
+    )  # fmt: skip
 
 
 def _buffers(schedule: Schedule) -> dict[Node, Buffer]:

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc.dtype import DType, bool_, int64
 from graphc.index import Gathered, Ix, IxLike, Quotient, Remainder, Var
@@ -461,6 +462,26 @@ class TiledKernel:
             "  }",
             "}",
         ])  # fmt: skip
+
+
+class Stride(NamedTuple):
+    """How a kernel's units of work step through its outermost loops, which are taken as one.
+
+    Attributes:
+        loops: outermost first; none where units step through no loops of their own.
+        steps, each: so many steps are made by so many units.
+        units: all that the kernel has.
+    """
+
+    loops: tuple[Var, ...]
+    steps: int
+    each: int
+    units: int
+
+    @property
+    def extent(self) -> int:
+        """How many steps the loops have together."""
+        return prod(var.extent for var in self.loops)
 
 
 def _store_lines(stores: Sequence[Store]) -> list[str]:

@@ -184,11 +184,17 @@ class Schedule:
     def layout(self, node: Node) -> Layout:
         return self.layouts.get(node) or Layout(node.shape)
 
-    @property
+    @cached_property
     def runs(self) -> tuple[Chain | Group, ...]:
         """What the step calls, in running order."""
-        chained = {group: chain for chain in self.chains for group in chain.groups}
-        return tuple(dict.fromkeys(chained.get(group, group) for group in self.groups))
+        return tuple(dict.fromkeys(self.chain_of(group) or group for group in self.groups))
+
+    def chain_of(self, group: Group) -> Chain | None:
+        return self._chained.get(group)
+
+    @cached_property
+    def _chained(self) -> dict[Group, Chain]:
+        return {group: chain for chain in self.chains for group in chain.groups}
 
     @cached_property
     def _passing(self) -> dict[Node, int]:

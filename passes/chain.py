@@ -25,9 +25,7 @@ from typing import NamedTuple
 from graphc.index import Ix
 from graphc.ir import Node
 from graphc.known import has_data
-from graphc.loops import Buffer, Kernel, TiledKernel, all_values, gathers
-from graphc.runtime.target import Target
-from graphc.runtime.units import Stride, stride
+from graphc.loops import Buffer, Kernel, Stride, TiledKernel, all_values, gathers
 from graphc.schedule import Chain, Group, Schedule, Twin
 
 LEAST_BYTES = 1 << 18
@@ -45,25 +43,29 @@ LOOK_AHEAD = 24
 
 def chain(
     schedule: Schedule, twins: Mapping[Group, Twin], kernels: Mapping[Group, Kernel | TiledKernel | None],
-    buffers: Mapping[Node, Buffer], target: Target, threads: int,
+    strides: Mapping[Group, Stride], buffers: Mapping[Node, Buffer], threads: int, room: int,
 ) -> Schedule:  # fmt: skip
     """The schedule with its chains, whose groups follow one another.
 
     Args:
         kernels: of the groups that are the first of their kind.
+        strides: of the same; those that are hand-made have none.
         threads: how many may share a chain at most.
+        room: bytes of the cache that one block of a chain may take.
     """
-    walks, uses = _walks(schedule, twins, kernels, buffers, target), _Uses(schedule, buffers)
-    left, chains = [*schedule.groups], []
-    ordered: list[Group] = []
-    while left:
-        found = _Links(schedule, uses, target, threads).gather(left, walks)
+    walks, uses = _walks(schedule, twins, kernels, strides, buffers), _Uses(schedule, buffers)
+    chains: list[Chain] = []
+    taken: dict[Group, None] = {}
+    groups = schedule.groups
+    for at, group in enumerate(groups):
+        if group in taken:
+            continue
+        left = (groups[n] for n in range(at, len(groups)) if groups[n] not in taken)
+        found = _Links(uses, threads, room).gather(left, walks)
         if found:
             chains.append(found)
-        taken = found.groups if found else (left[0],)
-        ordered += taken
-        left = [group for group in left if group not in taken]
-    return replace(schedule, groups=tuple(ordered), chains=tuple(chains))
+        taken |= dict.fromkeys(found.groups if found else (group,))
+    return replace(schedule, groups=tuple(taken), chains=tuple(chains))
 
 
 # How a group walks through memory
@@ -102,7 +104,7 @@ class _Walks:
 
 def _walks(
     schedule: Schedule, twins: Mapping[Group, Twin], kernels: Mapping[Group, Kernel | TiledKernel | None],
-    buffers: Mapping[Node, Buffer], target: Target,
+    strides: Mapping[Group, Stride], buffers: Mapping[Node, Buffer],
 ) -> dict[Group, _Walks]:  # fmt: skip
     """Of every group that may be part of a chain."""
     firsts: dict[Group, _Walks | None] = {}
@@ -110,7 +112,7 @@ def _walks(
     for group in schedule.groups:
         twin = twins[group]
         if twin.first not in firsts:
-            firsts[twin.first] = _walks_of(kernels[twin.first], target)
+            firsts[twin.first] = _walks_of(kernels[twin.first], strides.get(twin.first))
         walks = firsts[twin.first]
         if walks is not None:
             own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
@@ -129,12 +131,9 @@ def _renamed(walks: _Walks, own: Mapping[Buffer, Buffer], moved: Mapping[Buffer,
     return _Walks(walks.steps, found, frozenset(own.get(buffer, buffer) for buffer in walks.writes))
 
 
-def _walks_of(kernel: Kernel | TiledKernel | None, target: Target) -> _Walks | None:
+def _walks_of(kernel: Kernel | TiledKernel | None, steps: Stride | None) -> _Walks | None:
     """None where a kernel cannot be part of a chain: it is hand-made, may fail, or has no loop for rows."""
-    if kernel is None or not kernel.stores or gathers(kernel):
-        return None
-    steps = stride(kernel, target)
-    if steps.extent < 2:
+    if kernel is None or steps is None or steps.extent < 2 or not kernel.stores or gathers(kernel):
         return None
     found: dict[Buffer, _Walk | None] = {}
     for buffer, address in _accesses(kernel):
@@ -169,16 +168,23 @@ def _walk(address: Ix, steps: Stride) -> _Walk | None:
 
 
 class _Uses:
-    """Who reads the values of a schedule, and what lies in whose memory."""
+    """Who reads and who updates the values of a schedule, and what lies in whose memory.
+
+    Attributes:
+        reads: of each group the stored values and inputs that it reads.
+        updates: of each value that an input is updated to, the input.
+    """
 
     def __init__(self, schedule: Schedule, buffers: Mapping[Node, Buffer]) -> None:
         self.buffers = buffers
+        self.reads = {group: frozenset(schedule.reads(group)) for group in schedule.groups}
+        self.updates = {value: target for target, value in schedule.graph.updates}
         self._readers: dict[Node, list[Group]] = {}
-        for group in schedule.groups:
-            for node in schedule.reads(group):
+        for group, nodes in self.reads.items():
+            for node in nodes:
                 self._readers.setdefault(node, []).append(group)
         tenants = Counter(buffers.values())
-        self._kept = {*schedule.graph.outputs, *(value for _, value in schedule.graph.updates)}
+        self._kept = {*schedule.graph.outputs, *self.updates}
         self._kept.update(node for node, buffer in buffers.items() if tenants[buffer] > 1)
 
     def only_by(self, node: Node, groups: Sequence[Group]) -> bool:
@@ -194,8 +200,8 @@ class _Links:
         rows: how many rows it has.
     """
 
-    def __init__(self, schedule: Schedule, uses: _Uses, target: Target, threads: int) -> None:
-        self.schedule, self.uses, self.target, self.threads = schedule, uses, target, threads
+    def __init__(self, uses: _Uses, threads: int, room: int) -> None:
+        self.uses, self.threads, self.room = uses, threads, room
         self.groups: list[Group] = []
         self.rows = 0
         self._strides: list[Stride] = []
@@ -203,24 +209,22 @@ class _Links:
         self._writes: frozenset[Buffer] = frozenset()
         self._passed: frozenset[Buffer] = frozenset()  # what one group writes and another one reads
 
-    def gather(self, groups: Sequence[Group], walks: Mapping[Group, _Walks]) -> Chain | None:
+    def gather(self, groups: Iterator[Group], walks: Mapping[Group, _Walks]) -> Chain | None:
         """The chain that begins with the first of these groups, if there is one worth it."""
-        first, *others = groups
+        first = next(groups)
         if first not in walks or not self._add(first, walks[first]):
             return None
         missing: set[Node] = set()  # what groups compute that are left out
         skipped = 0
-        for group in others:
-            later = missing.intersection(self.schedule.reads(group)) or (skipped and self._updates(group))
+        for group in groups:
+            updates = any(s in self.uses.updates for s in group.stores)
+            later = (skipped and updates) or not missing.isdisjoint(self.uses.reads[group])
             if later or group not in walks or not self._linked(walks[group]) or not self._add(group, walks[group]):
                 missing.update(group.stores)
                 skipped += 1
                 if skipped > LOOK_AHEAD:
                     break
         return self._made() if len(self.groups) > 1 else None
-
-    def _updates(self, group: Group) -> bool:
-        return any(value in group.stores for _, value in self.schedule.graph.updates)
 
     def _linked(self, walks: _Walks) -> bool:
         """Whether a group reads what the chain writes, row by row."""
@@ -248,22 +252,21 @@ class _Links:
 
     def _targets_read(self) -> bool:
         """Whether one group updates an input that another one reads: that could not be written in place."""
-        updates = {value: target for target, value in self.schedule.graph.updates}
         for group in self.groups:
-            targets = {updates[s] for s in group.stores if s in updates}
-            if targets and any(targets.intersection(self.schedule.reads(g)) for g in self.groups if g is not group):
+            targets = {self.uses.updates[s] for s in group.stores if s in self.uses.updates}
+            if targets and any(targets & self.uses.reads[g] for g in self.groups if g is not group):
                 return True
         return False
 
     def _blocks(self) -> int | None:
-        """How many rows a block has; None where it would have too many."""
+        """How many rows a block has; None where blocks would be too few, or too large for the cache."""
         least = 1
         for steps in self._strides:  # blocks of whole units
             least = lcm(least, steps.steps // gcd(steps.steps, steps.extent // self.rows))
         each = sum(self._bytes(b) for b, walk in self._buffers.items() if walk and walk.total) / self.rows
         written = sum(self._bytes(b) for b in self._writes) / self.rows
         most = self.rows // (LEAST_BLOCKS * self.threads)
-        if least > most or written * least > max(self.target.l2, self.target.l3 // (2 * self.threads)):
+        if least > most or written * least > self.room:
             return None
         return min(max(int(BLOCK_BYTES / each) // least, 1), most // least) * least
 

@@ -273,7 +273,7 @@ def _lane_choice(
     best: tuple[float, Var, bool] | None = None
     for position, var in enumerate(loops):
         in_a, in_c = a.data[1].coefficient(var), c.data[1].coefficient(var)
-        if bool(in_a) == bool(in_c) or var.extent == 1:
+        if bool(in_a) == bool(in_c) or var.extent <= 1:
             continue
         vectors = -(-var.extent // LANES)
         fill = var.extent / (vectors * LANES)

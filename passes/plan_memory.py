@@ -26,6 +26,7 @@ def plan_memory(schedule: Schedule) -> MemoryPlan:
     graph = schedule.graph
     homes: dict[Node, Home] = {node: Home("input", i) for i, node in enumerate(graph.inputs)}
     turns = _turns(schedule)
+    writer = {node: group for group in schedule.groups for node in group.stores}
     written: dict[Node, int] = {}  # by the owner of the memory, the first group that writes there
     last_read: dict[Node, int] = {}
     for group, (first, last) in turns.items():
@@ -39,7 +40,7 @@ def plan_memory(schedule: Schedule) -> MemoryPlan:
     for target, value in graph.updates:
         if value in homes or last_check >= written[value]:  # something may fail yet, and the input must be as before
             continue
-        if _may_overwrite(schedule, target, value, turns, last_read):
+        if _may_overwrite(schedule, target, value, writer[value], turns, last_read):
             homes[value] = Home("input", homes[target].at)
     live = {
         node: (first, max(last_read.get(node, first), first)) for node, first in written.items() if node not in homes
@@ -96,15 +97,14 @@ def _fits_over(schedule: Schedule, group: Group, read: Node, store: Node) -> boo
 
 def _reads_alone(schedule: Schedule, group: Group, node: Node) -> bool:
     """Whether no other group of its chain, which still runs when the group writes, reads a value."""
-    chain = next((c for c in schedule.chains if group in c.groups), None)
+    chain = schedule.chain_of(group)
     return chain is None or not any(node in schedule.reads(g) for g in chain.groups if g is not group)
 
 
 def _may_overwrite(
-    schedule: Schedule, target: Node, value: Node, turns: Turns, last_read: dict[Node, int]
+    schedule: Schedule, target: Node, value: Node, group: Group, turns: Turns, last_read: dict[Node, int]
 ) -> bool:
     """Whether the group that computes the update may write straight into the input's buffer."""
-    group = next(g for g in turns if value in g.stores)
     if last_read.get(target, -1) > turns[group][1] or schedule.layout(value).blocked or group.handmade:
         return False
     return reads_in_step(group, target, value) and _reads_alone(schedule, group, target)

@@ -19,12 +19,11 @@ from itertools import pairwise
 
 from graphc.index import Ix, Var
 from graphc.known import cuts, period
-from graphc.loops import Buffer, Kernel, TiledKernel, Value, gathers
+from graphc.loops import Buffer, Kernel, TiledKernel, gathers
 from graphc.runtime.blocks import crossing, write_blocks
-from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Module, Val, i64
 from graphc.runtime.panels import down_columns, write_panels
-from graphc.runtime.reductions import ROWS, Row, contract, joint, reduce, reduce_jointly, weight
+from graphc.runtime.reductions import contract, reduce, weight
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES
 
@@ -84,7 +83,6 @@ class _Nest:
         outer = self._copies
         parts, step = self._parts(var, begin is None)
         self._copies *= len(parts) * (1 if var is kernel.vector else step)
-        start: Val
         for lo, hi in parts:
             active = min(var.extent - lo * step, step)
             if hi - lo == 1 and (len(parts) > 1 or active < step):
@@ -97,11 +95,7 @@ class _Nest:
             if var is kernel.vector and not rest and (down := down_columns(kernel, var)):
                 write_panels(w, kernel, var, down, b.mul(first, step), b.mul(last, step), known)
                 continue
-            start = b.mul(first, step)
-            alone = step == 1 and var is not kernel.vector and w.scope.lane_var is None
-            if alone and (sums := joint(kernel.values(), var, w.scope.vars)):
-                start = self._jointly(sums, var, rest, first, last, known)
-            with b.loop(start, b.mul(last, step), step) as index:
+            with b.loop(b.mul(first, step), b.mul(last, step), step) as index:
                 self._step(rest, var, index, known, step)
         self._copies = outer
 
@@ -115,23 +109,6 @@ class _Nest:
         for number in range(count):
             with w.scope.at(var, w.b.add(base, number), known + number):
                 self.write(rest)
-
-    def _jointly(self, sums: list[Value], var: Var, rest: list[Var], first: Val, last: Val, known: Ix) -> Val:
-        """Iterations of a loop in fours, which do these sums side by side; returns where they stop."""
-        w, b = self._w, self._w.b
-        results = [b.alloca(ELEMENT[value.dtype.short], ROWS) for value in sums]
-        stop = b.add(first, b.int_op("and", b.sub(last, first), -ROWS))
-        with b.loop(first, stop, ROWS) as index, w.scope.inside():
-            rows = [Row(var, b.add(index, n), known + n) for n in range(ROWS)]
-            for value, place in zip(sums, results, strict=True):
-                for n, result in enumerate(reduce_jointly(w, value, rows)):
-                    b.store(result, b.gep(place, n, result.type))
-            with b.loop(0, ROWS) as row, w.scope.at(var, b.add(index, row), known):
-                for value, place in zip(sums, results, strict=True):
-                    element = ELEMENT[value.dtype.short]
-                    w.scope.keep(value, b.load(b.gep(place, row, element), element))
-                self.write(rest)
-        return stop
 
     def _parts(self, var: Var, whole: bool) -> tuple[list[tuple[int, int]], int]:
         """The range of a loop in parts, and its step, in which they are given.

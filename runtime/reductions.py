@@ -8,8 +8,7 @@ are fast.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 
 from graphc.dtype import DType
 from graphc.index import Ix, Var
@@ -22,9 +21,6 @@ from graphc.schedule import LANES
 
 CHAINS, SMALL = 4, 12
 """How many results run side by side in a reduction whose body has at most so many expression nodes."""
-
-ROWS = 4
-"""Of how many iterations of a loop ordered sums are written side by side, for one waits for itself at every step."""
 
 UNROLLED = 160
 """How many expression nodes a reduction's unrolled body may have."""
@@ -166,73 +162,6 @@ def _across_lanes(w: Writer, value: Value) -> Val:
 def _chains(value: Value, count: int) -> int:
     """How many running results to keep where their order does not matter: one waits for itself at every step."""
     return 1 if is_ordered(value) or count < 2 * CHAINS or len(list(all_values(value.args))) > SMALL else CHAINS
-
-
-# Across the lanes, of several iterations of the loop around: each waits for itself only
-
-
-def joint(values: Iterable[Value], var: Var, around: Collection[Var]) -> list[Value]:
-    """The reductions that are known in each iteration of a loop, which several iterations may do side by side.
-
-    Args:
-        values: of the kernel, operands first.
-        around: the variables of the loops around that of `var`.
-    """
-    known = {*around, var}
-
-    def whole(v: Value) -> bool:
-        """Whether it holds no other reduction, but those that are known as early."""
-        return all(x.deps <= known for x in all_values(v.args) if x.kind in ("reduce", "contract"))
-
-    sums = (v for v in values if v.kind == "reduce" and is_ordered(v) and var in v.deps and v.deps <= known)
-    return [v for v in sums if v.data[1].extent >= 2 * LANES and whole(v)]
-
-
-def reduce_jointly(w: Writer, value: Value, rows: Sequence[Row]) -> list[Val]:
-    """Writes one of `joint` for several iterations."""
-    kind, var = value.data
-    (body,), b, scope, dtype = value.args, w.b, w.scope, value.dtype
-    for row in rows:
-        row.ahead(w, value.args)
-    start = identity(kind, dtype, LANES)
-    full, tail = var.extent // LANES * LANES, var.extent % LANES
-    known = Ix.of(Var(var.name, full // LANES)) * LANES
-    with b.loop_carrying(0, full, [start] * len(rows), LANES) as (index, running, out):
-        for n, row in enumerate(rows):
-            with row.entered(w), scope.across(var, index, known=known):
-                out[n] = combine(b, kind, dtype, running[n], w.spread(body))
-    totals = list(out)
-    for n, row in enumerate(rows if tail else ()):
-        with row.entered(w), scope.across(var, i64(full), tail):
-            item = w.spread(body)
-            totals[n] = combine(b, kind, dtype, totals[n], b.select(mask(tail, LANES), item, start))
-    results = [finished(b, value, _fold_lanes(b, kind, dtype, total)) for total in totals]
-    for row, result in zip(rows, results, strict=True):
-        row.written[value] = result
-    return results
-
-
-class Row:
-    """One of several iterations of a loop that are written side by side: what the loop's variable is in it.
-
-    Attributes:
-        written: what is known in it.
-    """
-
-    def __init__(self, var: Var, index: Val, known: Ix) -> None:
-        self._var, self._index, self._known = var, index, known
-        self.written: dict[object, Val] = {}
-
-    @contextmanager
-    def entered(self, w: Writer) -> Iterator[None]:
-        with w.scope.at(self._var, self._index, self._known), w.scope.holding(self.written):
-            yield
-
-    def ahead(self, w: Writer, values: Sequence[Value]) -> None:
-        """Writes of the values what does not depend on loops still to be opened."""
-        with self.entered(w):
-            w.ahead(values)
-            self.written |= w.scope.held()
 
 
 # In lanes: a reduction of its own in every one

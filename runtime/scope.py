@@ -55,19 +55,6 @@ class Scope:
         self._truths.pop()
 
     @contextmanager
-    def holding(self, written: Mapping[object, Val]) -> Iterator[None]:
-        """Within, what was written before, in a scope that has ended but whose code has run, is found."""
-        with self.inside():
-            for key, value in written.items():
-                if key not in self._written:
-                    self.keep(key, value)
-            yield
-
-    def held(self) -> dict[object, Val]:
-        """What was kept in the innermost scope so far, for `holding`."""
-        return {key: self._written[key] for key in self._kept[-1]}
-
-    @contextmanager
     def at(self, var: Var, index: Val, known: Ix | None = None) -> Iterator[None]:
         """Within, `var` is `index`, of which `known` is known."""
         outer, self.known = self.known, self.known.also(var, _known_index(var, index, known))

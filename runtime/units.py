@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
 
 from graphc.index import Var
-from graphc.loops import Kernel, TiledKernel
+from graphc.loops import Kernel, Stride, TiledKernel
 from graphc.runtime.contraction import plan
 from graphc.runtime.emit import units
 from graphc.runtime.target import Target
 from graphc.runtime.tiled import contraction_of
 from graphc.schedule import LANES
-
-
-class Stride(NamedTuple):
-    """What consecutive units do: `each` of them make `steps` steps of the loops, which are taken as one.
-
-    Attributes:
-        loops: outermost first; none where units step through no loops of their own.
-        units: all that the kernel has.
-    """
-
-    loops: tuple[Var, ...]
-    steps: int
-    each: int
-    units: int
-
-    @property
-    def extent(self) -> int:
-        """How many steps the loops have together."""
-        return prod(var.extent for var in self.loops)
 
 
 def stride(kernel: Kernel | TiledKernel, target: Target) -> Stride:

@@ -323,3 +323,14 @@ def test_the_sign_of_a_reduced_zero_does_not_depend_on_the_kernel(name: str) -> 
     for a, b in zip(ms.jit(reductions)(Tensor(x)), reductions(Tensor(x)), strict=True):
         assert_same(a.asnumpy(), b.asnumpy())
         assert not np.signbit(a.asnumpy()).any()
+
+
+def test_an_empty_batch_trains_nothing() -> None:
+    """No images: no loss (the mean of none), and gradients of zero, in both modes."""
+    images, labels = Tensor(np.zeros((0, 1, 8, 8), np.float32)), Tensor(np.zeros(0, np.int32))
+    net = nn.SequentialCell(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Dense(4 * 64, 10))
+    loss = nn.CrossEntropyLoss(reduction="sum")
+    gradient = ms.value_and_grad(lambda x, y: loss(net(x), y), None, net.trainable_params())
+    for compute in (gradient, jit(gradient)):
+        value, slopes = compute(images, labels)
+        assert value.asnumpy() == 0 and all(not slope.asnumpy().any() for slope in slopes)

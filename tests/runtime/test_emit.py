@@ -250,8 +250,8 @@ def test_sums_have_the_order_that_is_defined(size: int) -> None:
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 5, 8, 11])
 @pytest.mark.parametrize("size", [15, 16, 31, 32, 33, 50, 100])
-def test_sums_of_several_rows_side_by_side_have_it_too(rows: int, size: int) -> None:
-    """Two sums, the second of which needs the first, as of a normalisation; in pieces that end anywhere."""
+def test_sums_that_need_sums_have_it_too(rows: int, size: int) -> None:
+    """The second needs the first, as of a normalisation; in pieces that end anywhere."""
     x = (RNG.normal(size=(rows, size)) * 10.0 ** RNG.integers(-2, 3, (rows, size))).astype(np.float32)
 
     def body(b: LoopBuilder, i: list[Ix], x: Reader) -> Value:
