@@ -208,7 +208,7 @@ def units(c: Contraction, target_lanes: int) -> int:
     return plan(c, target_lanes).units
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def plan(c: Contraction, target_lanes: int) -> Plan:
     """Chooses the register tile, the units, the blocks and the packing.
 
