@@ -434,9 +434,11 @@ def _pays(chosen: Plan, operand: str, tile: int) -> bool:
 
     Several lines side by side at each step need no packing: they are fetched together.
     """
-    again = prod(axis.tiles for axis in chosen.axes if not axis.dim.stride(operand))
+    others = [axis for axis in chosen.axes if not axis.dim.stride(operand)]
+    again = prod(axis.tiles for axis in others)
     if operand == chosen.contraction.scalars:
-        return again >= (2 if chosen.steps >= LONG_SUM else 4) and chosen.steps >= 2 * PANEL_STEPS
+        long = chosen.steps >= LONG_SUM and prod(axis.vectors for axis in others) >= 2
+        return long or (again >= 4 and chosen.steps >= 2 * PANEL_STEPS)
     return again >= 16 and tile <= 2 * LINE
 
 
