@@ -178,7 +178,9 @@ def _iterations(loops: Sequence[Var], index: tuple[Ix, ...], reductions: Mapping
 
 
 def _most_work(node: Node, inside: Callable[[Node], bool]) -> int:
-    """How many times over a value may be computed: twice, if that takes no more than to store it and load it again."""
+    """How many times over a value may be computed: several, if that takes no more than to load it each time."""
+    if node.op not in CHEAP:
+        return 1
     seen, stack, reads = {node}, [node], set[Node]()
     while stack:
         member = stack.pop()
@@ -193,14 +195,14 @@ def _most_work(node: Node, inside: Callable[[Node], bool]) -> int:
         new = [o for o in member.operands if o not in seen]
         seen.update(new)
         stack += new
-    return MOST_WORK if sum(read.type.size == node.type.size for read in reads) <= 1 else 1
+    return CHEAP_WORK if sum(read.type.size == node.type.size for read in reads) <= 1 else 1
 
 
 CHEAP = {"add", "sub", "mul", "neg", "square", "maximum", "minimum", "abs"}
 """Ops that take no longer than a load."""
 
-MOST_WORK = 2
-"""How many times over a value may be computed instead of being stored."""
+MOST_WORK, CHEAP_WORK = 2, 4
+"""How many times over a value may be computed instead of being stored; and one that costs little more than its load."""
 
 
 # Step 2: consumers become epilogues of their producers
