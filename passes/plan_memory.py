@@ -21,6 +21,9 @@ from graphc.schedule import Group, Home, MemoryPlan, Schedule
 
 ALIGNMENT = 64
 
+PAGE, APART = 4096, 27 * ALIGNMENT
+"""Where two addresses agree but for whole pages, a load waits for a store to the other; so neighbours keep a distance."""
+
 
 def plan_memory(schedule: Schedule) -> MemoryPlan:
     graph = schedule.graph
@@ -136,7 +139,7 @@ def reads_in_step(group: Group, read: Node, store: Node) -> bool:
 
 def _bytes(schedule: Schedule, node: Node) -> int:
     size = schedule.elements(node) * node.dtype.itemsize
-    return -(-size // ALIGNMENT) * ALIGNMENT
+    return -(-size // ALIGNMENT) * ALIGNMENT + (APART if size >= PAGE else 0)
 
 
 def _largest_live_set(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> int:

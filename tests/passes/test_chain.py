@@ -116,7 +116,7 @@ def test_the_matrices_of_an_attention_are_never_whole() -> None:
     (chain,) = program.schedule.chains
     assert {group.contraction is not None for group in chain.groups} == {True, False}
     assert [prod(n.shape) // elements for n, elements in chain.passing.items()] == [16, 16, 16] and chain.blocks == 16
-    assert program.plan.arena_bytes == 4 * chain.threads * sum(chain.passing.values())
+    assert program.plan.arena_bytes - 4 * chain.threads * sum(chain.passing.values()) < 3 * 4096
     inputs = input_arrays(graph, 3)
     for count in (1, 2, 3):
         with threads(count):
