@@ -22,7 +22,7 @@ from graphc.schedule import Group, Home, MemoryPlan, Schedule
 ALIGNMENT = 64
 
 PAGE, APART = 4096, 27 * ALIGNMENT
-"""Where two addresses agree but for whole pages, a load waits for a store to the other; so neighbours keep a distance."""
+"""A load waits for a store whose address agrees with its own but for whole pages, so neighbours keep a distance."""
 
 
 def plan_memory(schedule: Schedule) -> MemoryPlan:
