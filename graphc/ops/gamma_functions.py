@@ -18,7 +18,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import float64
 from graphc.ir import TensorType
-from graphc.op import Op, define_op
+from graphc.op import TABLE, Op, define_op
 from graphc.ops.coerce import agree, as_tensor, to_float
 from graphc.ops.elementwise import real_function
 from graphc.tensor import Tensor
@@ -124,13 +124,12 @@ def _lgamma(number: float) -> float:
 
 
 digamma_: Op  # derivatives name functions that the table is still to make
-polygamma_: Op
 
 lgamma_ = real_function(
     "lgamma", _of_numbers(_lgamma), lambda ct, y, x: ct * digamma_(x), "the logarithm of the size of Gamma(`x`)"
 )
 digamma_ = real_function(
-    "digamma", _of_numbers(lambda x: _derivative(0, x)), lambda ct, y, x: ct * polygamma_(x, n=1),
+    "digamma", _of_numbers(lambda x: _derivative(0, x)), lambda ct, y, x: ct * TABLE["polygamma"](x, n=1),
     "the derivative of `lgamma`",
 )  # fmt: skip
 
