@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from graphc import ops
-from graphc.dtype import DType, dtype_of, float32
+from graphc.dtype import DType, dtype_of, float32, int32
 from graphc.initializer import HeUniform, Uniform, initializer
 from graphc.nn import check
 from graphc.nn.activation import get_activation
@@ -266,14 +266,18 @@ class MatMul(Cell):
 
 
 class Range(Cell):
-    """The numbers from `start` to before `limit` in steps of `delta`, as a constant; from 0 if `limit` is None."""
+    """The numbers from `start` to before `limit` in steps of `delta`, as a constant; from 0 if `limit` is None.
+
+    int32 if all three are ints (as in MindSpore), otherwise float32.
+    """
 
     def __init__(self, start: float, limit: float | None = None, delta: float = 1) -> None:
         super().__init__()
         if delta == 0:
             raise ValueError("For 'Range', the 'delta' must not be 0.")
         begin, end = (0, start) if limit is None else (start, limit)
-        self.result = ops.arange(begin, end, delta)
+        whole = all(isinstance(n, int) for n in (begin, end, delta))
+        self.result = ops.arange(begin, end, delta, dtype=int32 if whole else float32)
 
     def construct(self) -> Tensor:
         result: Tensor = self.result

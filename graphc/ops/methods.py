@@ -37,14 +37,14 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "gamma_functions": "digamma lgamma",
     "determinant": "det inverse logdet slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
-    "scan": "cummax cummin cumprod cumsum top_k topk",
+    "scan": "cummax cummin cumprod cumsum searchsorted top_k topk",
     "gather": (
         "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
         "nonzero scatter take tril triu unique unsorted_segment_sum"
     ),
-    "linalg": "addmm baddbmm bmm dot inner matmul mm outer",
+    "linalg": "addmm addmv addr baddbmm bmm dot inner matmul mm outer",
     "composite": "hardshrink log_softmax softmax",
-    "arrays": "diff movedim nansum swapdims trace",
+    "arrays": "cross diff dsplit hsplit movedim nansum rot90 swapdims trace vsplit",
     "sets": "aminmax ger histc unique_consecutive",
     "shape": (
         "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
