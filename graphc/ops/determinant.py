@@ -15,7 +15,8 @@ from graphc.dispatch import located
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, full_like
-from graphc.ops.elementwise import abs_, less, log, select, sign
+from graphc.ops.creation import row_and_column
+from graphc.ops.elementwise import abs_, equal, less, log, select, sign
 from graphc.ops.gather import tril, triu
 from graphc.ops.linalg import matmul_
 from graphc.ops.reduce import prod_, sum_over
@@ -23,7 +24,8 @@ from graphc.ops.shape import diagonal
 from graphc.tensor import Tensor
 
 __all__ = [
-    "det", "inverse", "log_matrix_determinant", "logdet", "matrix_determinant", "slogdet",
+    "det", "inverse", "log_matrix_determinant", "logdet", "matrix_determinant", "matrix_power",
+    "slogdet",
 ]  # fmt: skip
 
 
@@ -80,8 +82,6 @@ def lu_vjp(ct: Tensor, y: Tensor, x: Tensor) -> Any:
 
     S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions" (2010), proposition 6.
     """
-    from graphc.ops.creation import row_and_column
-
     upper = triu(y)
     row, column = row_and_column(y.shape)
     lower = select(less(column, row), y, select(less(row, column), full_like(y, 0), full_like(y, 1)))
@@ -142,6 +142,30 @@ def matrix_determinant(input: Any) -> Tensor:
 def log_matrix_determinant(input: Any) -> tuple[Tensor, Tensor]:
     """As `slogdet`."""
     return slogdet(input)
+
+
+def matrix_power(input: Any, n: int) -> Tensor:
+    """Square matrices multiplied by themselves: the identity for `n` 0, powers of the inverse for `n` < 0.
+
+    Args:
+        input: floats `[..., N, N]`.
+        n: an int.
+    """
+    x = _checked("matrix_power", input)
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise located(TypeError(f"matrix_power: n must be an int, got {n!r}"))
+    if n == 0:
+        row, column = row_and_column(x.shape)
+        return select(equal(row, column), full_like(x, 1), full_like(x, 0))
+    factor, rest, result = (inverse_(x) if n < 0 else x), abs(n), None
+    while True:
+        if rest % 2:
+            result = factor if result is None else matmul_(result, factor)
+        rest //= 2
+        if not rest:
+            assert result is not None
+            return result
+        factor = matmul_(factor, factor)
 
 
 def _checked(name: str, input: Any) -> Tensor:

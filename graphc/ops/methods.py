@@ -44,7 +44,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     ),
     "linalg": "addmm addmv addr baddbmm bmm dot inner matmul mm outer",
     "composite": "hardshrink log_softmax softmax",
-    "arrays": "cross diff dsplit hsplit movedim nansum rot90 swapdims trace vsplit",
+    "arrays": "cross diff dsplit hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn swapdims trace vsplit",
     "sets": "aminmax ger histc unique_consecutive",
     "shape": (
         "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
@@ -338,6 +338,11 @@ def number_of_dimensions(self: Tensor) -> int:
     return self.ndim
 
 
+def rounded(self: Tensor, digits: int | None = None) -> Tensor:
+    """What Python's `round` gives: the nearest integers (halves to even), or numbers of so many decimals."""
+    return functions.round(self, decimals=digits or 0)
+
+
 def _transposed(self: Tensor) -> Tensor:
     """The axes in reversed order."""
     return transpose(self)
@@ -364,7 +369,7 @@ _OWN: dict[str, Any] = {
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
     "from_numpy": staticmethod(from_numpy), "T": property(_transposed), "mT": property(_matrix_transposed),
-    "__pow__": lambda self, exponent: power(self, exponent),
+    "__pow__": lambda self, exponent: power(self, exponent), "__round__": rounded,
 }  # fmt: skip
 
 
