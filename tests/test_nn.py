@@ -160,6 +160,24 @@ def test_conv2d_transpose_is_the_transpose_of_conv2d(options: dict[str, Any], si
     np.testing.assert_allclose((y.astype(float) * z).sum(), (x.astype(float) * run(forward, z)).sum(), rtol=1e-4)
 
 
+def test_cells_of_one_function() -> None:
+    x = abs(normal(2, 3, 4)) + 1
+    wanted = ops.logsumexp(Tensor(x), (0, 2), True).asnumpy()
+    np.testing.assert_array_equal(run(nn.ReduceLogSumExp([0, 2], True), x), wanted)
+    np.testing.assert_allclose(run(nn.L1Regularizer(0.5), -x), 0.5 * x.sum(), rtol=1e-6)
+    np.testing.assert_array_equal(run(nn.LGamma(), x), ops.lgamma(Tensor(x)).asnumpy())
+    np.testing.assert_array_equal(run(nn.DiGamma(), x), ops.digamma(Tensor(x)).asnumpy())
+    m = x[:, :, :3] + 3 * np.eye(3, dtype="f")
+    np.testing.assert_array_equal(run(nn.MatInverse(), m), ops.inverse(Tensor(m)).asnumpy())
+    np.testing.assert_array_equal(run(nn.MatDet(), m), ops.det(Tensor(m)).asnumpy())
+    v = normal(2, 3, 4, 5)
+    ends = ((0, 0), (2, 1), (1, 0), (0, 1))
+    np.testing.assert_array_equal(run(nn.ReflectionPad3d((0, 1, 1, 0, 2, 1)), v[None])[0], np.pad(v, ends, "reflect"))
+    np.testing.assert_array_equal(run(nn.ReplicationPad3d((0, 1, 1, 0, 2, 1)), v[None])[0], np.pad(v, ends, "edge"))
+    with pytest.raises(ValueError, match="scale"):
+        nn.L1Regularizer(0)
+
+
 def test_conv_transposes_of_other_ranks() -> None:
     line = nn.Conv1dTranspose(3, 4, 3, stride=2, pad_mode="valid")
     flat = nn.Conv2dTranspose(3, 4, (1, 3), (1, 2), "valid", weight_init=Tensor(line.weight.asnumpy()))
