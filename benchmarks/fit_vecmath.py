@@ -173,6 +173,17 @@ STIRLING_FIT = (
     lgamma_remainder, root(lambda v: v / mpmath.loggamma(1 / v)),
     "lgamma(x) = (x - 1/2) log x - x + log(2 pi) / 2 + P(1 / x^2) / x",
 )
+DIGAMMA_ROOT = mpmath.findroot(mpmath.digamma, 1.46)
+DIGAMMA_FIT = (
+    lambda u: mpmath.digamma(1.5 + u) / (1.5 + u - DIGAMMA_ROOT),
+    lambda u: (1.5 + u - DIGAMMA_ROOT) / mpmath.digamma(1.5 + u),
+    "digamma(x) = (x - root) P(x - 3/2)",
+)
+DIGAMMA_TAIL_FIT = (
+    root(lambda v: (-mpmath.log(v) - v / 2 - mpmath.digamma(1 / v)) / v**2),
+    root(lambda v: v**2 / mpmath.digamma(1 / v)),
+    "digamma(x) = log x - 1 / (2 x) - z P(z), z = 1 / x^2",
+)
 TAIL_FIT = (
     lambda u: erfinv_ratio((u + 4) ** 2), lambda u: 1 / erfinv_ratio((u + 4) ** 2),
     "erfinv(x) = x P(sqrt(w) - 4), w = -log(1 - x^2)",
@@ -233,6 +244,10 @@ FITS = [
     Fit("LGAMMA", "double", "double", 21, (-0.75, 0.25), *LGAMMA_FIT),
     Fit("STIRLING", "wide", "double", 2, (1e-12, 1 / 7.25**2), *STIRLING_FIT),
     Fit("STIRLING", "double", "double", 6, (1e-12, 1 / 7.25**2), *STIRLING_FIT),
+    Fit("DIGAMMA", "wide", "double", 14, (-0.5, 0.5), *DIGAMMA_FIT),
+    Fit("DIGAMMA", "double", "double", 22, (-0.5, 0.5), *DIGAMMA_FIT),
+    Fit("DIGAMMA_TAIL", "wide", "double", 2, (1e-12, 1 / 64), *DIGAMMA_TAIL_FIT),
+    Fit("DIGAMMA_TAIL", "double", "double", 6, (1e-12, 1 / 64), *DIGAMMA_TAIL_FIT),
 ]
 
 
@@ -263,6 +278,7 @@ def print_constants() -> None:
         ("LOG10_E", 1 / mpmath.log(10), 2),
         ("LOG10_2", mpmath.log(2, 10), 2),
         ("HALF_PI", mpmath.pi / 2, 2),
+        ("DIGAMMA_ROOT", DIGAMMA_ROOT, 2),
     ):
         print(f"{name} = {{")
         for element in ("float", "double"):

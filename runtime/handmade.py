@@ -1,4 +1,5 @@
-"""Kernels written by hand, for what one formula per element does badly: writes in sequence, running sums, sorting.
+"""Kernels written by hand, for what one formula per element does badly: writes in sequence, running sums, sorting,
+and elimination.
 
 `KERNELS` has them by the name that an op's `def_kernel` gives. Work comes in units that share nothing, so that any
 number of threads gives the same bits; within a unit the order is that of the op's NumPy meaning. Buffers are
@@ -15,6 +16,7 @@ from typing import Any
 
 from graphc.dtype import DType
 from graphc.ir import TensorType
+from graphc.runtime.elimination import emit_inverse, emit_lu
 from graphc.runtime.llvmtext import Builder, Val, const, i64, vector
 
 Attrs = Mapping[str, Any]
@@ -142,7 +144,7 @@ def _widened(b: Builder, value: Val, dtype: DType) -> Val:
     return value if dtype.itemsize == 8 else b.convert("zext" if dtype.short == "u8" else "sext", value, "i64")
 
 
-# Running sums and products
+# Running sums, products and extremes
 
 
 def _around(shape: Sequence[int], axis: int) -> tuple[int, int, int]:
@@ -179,11 +181,52 @@ def _scan(kind: str) -> Handmade:
         with _each(b, begin, end, _blocks(columns)) as (row, block):
             _on_columns(b, block, columns, lambda column, lanes: scan(row, column, lanes))
 
-    def units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> int:
-        rows, _, columns = _around(type_.shape, attrs["axis"])
-        return rows * _blocks(columns) if type_.size else 0
+    return Handmade(emit, _scan_units)
 
-    return Handmade(emit, units)
+
+def _scan_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> int:
+    rows, _, columns = _around(type_.shape, attrs["axis"])
+    return rows * _blocks(columns) if type_.size else 0
+
+
+def _latest(beats: str) -> Handmade:
+    """The position of the greatest or smallest element so far along the axis: the latest of equal ones, or of NaNs."""
+
+    def emit(
+        b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
+        begin: Val, end: Val, fail: Fail,
+    ) -> None:
+        _, length, columns = _around(type_.shape, attrs["axis"])
+        if not type_.size:
+            return
+        dtype = types[0].dtype
+        element = _ELEMENT[dtype.short]
+
+        def wins(x: Val, best: Val) -> Val:
+            if dtype.is_float:
+                return b.int_op("or", b.fcmp(f"o{beats}", x, best), b.fcmp("uno", x, x))
+            return b.icmp(("u" if dtype.itemsize == 1 else "s") + beats, x, best)
+
+        def scan(row: Val, column: Val, lanes: int) -> None:
+            kept = vector(element, lanes)
+            first = b.add(b.mul(row, length * columns), column)
+            best = b.load(b.gep(operands[0], first, element), kept)
+            where = const(0, vector("i64", lanes))
+            b.store(where, b.gep(result, first, "i64"))
+            if length == 1:
+                return
+            with b.loop_carrying(1, length, [best, where]) as (step, (best, where), after):
+                at = b.add(first, b.mul(step, columns))
+                x = b.load(b.gep(operands[0], at, element), kept)
+                better = wins(x, best)
+                now = step if lanes == 1 else b.splat(step, lanes)
+                after[:] = [b.select(better, x, best), b.select(better, now, where)]
+                b.store(after[1], b.gep(result, at, "i64"))
+
+        with _each(b, begin, end, _blocks(columns)) as (row, block):
+            _on_columns(b, block, columns, lambda column, lanes: scan(row, column, lanes))
+
+    return Handmade(emit, _scan_units)
 
 
 # Sorting
@@ -260,11 +303,19 @@ def _argsort_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> 
     return prod(type_.shape[:-1]) if type_.size else 0
 
 
+def _matrix_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> int:
+    return prod(type_.shape[:-2]) if type_.size else 0
+
+
 KERNELS: dict[str, Handmade] = {
     "scatter_add": _scatter("add"),
     "scatter_set": _scatter("set"),
     "cumsum": _scan("add"),
     "cumprod": _scan("mul"),
+    "cumargmax": _latest("ge"),
+    "cumargmin": _latest("le"),
     "argsort": Handmade(_emit_argsort, _argsort_units),
+    "inverse": Handmade(emit_inverse, _matrix_units),
+    "lu": Handmade(emit_lu, _matrix_units),
 }
 """The kernels, by the name that ops ask for."""

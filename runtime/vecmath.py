@@ -74,6 +74,7 @@ erf = _on_values(vecmath_special.erf)
 erfc = _on_values(vecmath_special.erfc)
 erfinv = _on_values(vecmath_special.erfinv)
 lgamma = _on_values(vecmath_special.lgamma)
+digamma = _on_values(vecmath_special.digamma)
 pow = _on_values(vecmath_exp.pow, operands=2)
 sqrt = _on_values(vecmath_exp.sqrt)
 rsqrt = _on_values(vecmath_exp.rsqrt)
@@ -87,6 +88,7 @@ FUNCTIONS: dict[str, Function] = {
     function.__name__: function
     for function in (
         exp, exp2, expm1, log, log2, log10, log1p, sin, cos, tan, asin, acos, atan, atan2, sinh, cosh, tanh, asinh,
-        acosh, atanh, sigmoid, softplus, erf, erfc, erfinv, lgamma, pow, sqrt, rsqrt, cbrt, floor, ceil, trunc, round,
+        acosh, atanh, sigmoid, softplus, erf, erfc, erfinv, lgamma, digamma, pow, sqrt, rsqrt, cbrt, floor, ceil, trunc,
+        round,
     )
 }

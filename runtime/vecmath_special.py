@@ -1,4 +1,4 @@
-"""Error functions and the logarithm of the gamma function, of `Lanes`."""
+"""Error functions, the logarithm of the gamma function and its derivative, of `Lanes`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from graphc.runtime.lanes import Lanes, at_most, horner, where
 from graphc.runtime.vecmath_exp import INF, NAN, exp_nonpositive, log_of_split, split, through_double
 from graphc.runtime.vecmath_tables import (
     COS,
+    DIGAMMA,
+    DIGAMMA_ROOT,
+    DIGAMMA_TAIL,
     ERF,
     ERFC,
     ERFC_NEAR,
@@ -97,6 +100,37 @@ def lgamma(accuracy: str, x: Lanes) -> Lanes:
     reflected = -(_log(accuracy, a * (_sin_pi(accuracy, distance) * (1.0 / math.pi))) + y)
     y = where(x < -(2.0**-60), where(distance.eq(0.0), INF, reflected), y)
     return where(a.eq(0.0) | a.eq(INF), INF, y)
+
+
+@through_double
+def digamma(accuracy: str, x: Lanes) -> Lanes:
+    """The derivative of log Gamma(x); -inf at 0, inf at -0.0, nan at the negative integers.
+
+    An asymptotic series from 8 on. Below, a polynomial on [1, 2) times the distance from the root, and from there
+    digamma(t + 1) = digamma(t) + 1 / t. For x < 0 the reflection digamma(x) = digamma(1 - x) - pi / tan(pi x): near
+    a root at negative x, results are accurate absolutely, not relatively.
+    """
+    below = x < 0.0
+    t = where(below, 1.0 - x, x)
+    low, large = t < 1.0, t >= 8.0
+    n = where(low, -1.0, at_most(t, 8.0).rounded("floor") - 1.0)
+    start = t - n  # in [1, 2); exact, but for t < 1, where digamma is far from 0
+    root_high, root_low = DIGAMMA_ROOT["double"]
+    distance_from_root = (start - root_high) - root_low
+    small = distance_from_root * horner(start - 1.5, DIGAMMA[accuracy])
+    terms = where(low, -1.0 / t, 0.0)
+    for step in reversed(range(6)):  # the smallest first
+        terms = terms + where(n > float(step), 1.0 / (start + float(step)), 0.0)
+    inverse = 1.0 / t
+    z = inverse * inverse
+    y = where(large, _log(accuracy, t) - inverse.fma(0.5, z * horner(z, DIGAMMA_TAIL[accuracy])), small + terms)
+
+    distance = x - x.rounded("roundeven")
+    size = abs(distance)
+    cotangent = (_sin_pi(accuracy, 0.5 - size) / _sin_pi(accuracy, size)).copysign(distance)
+    y = where(below, where(distance.eq(0.0), NAN, y - math.pi * cotangent), y)
+    y = where(x.eq(0.0), x.like(INF).copysign(-x), y)
+    return where(x.eq(INF), INF, y)
 
 
 def _log(accuracy: str, x: Lanes) -> Lanes:

@@ -79,7 +79,7 @@ def sample(*operands: np.ndarray, smooth: bool = False, **attrs: Any) -> Sample:
 
 _DOMAINS = {
     "log log2 log10 sqrt rsqrt reciprocal": (0.2, 3.0), "log1p": (-0.8, 3.0), "asin acos atanh erfinv": (-0.9, 0.9),
-    "acosh": (1.2, 4.0), "abs relu sign floor ceil round trunc": (0.1, 0.4),
+    "acosh": (1.2, 4.0), "lgamma digamma": (0.3, 12.0), "abs relu sign floor ceil round trunc": (0.1, 0.4),
     "exp exp2 expm1 sin cos tan atan sinh cosh tanh asinh sigmoid softplus erf erfc": (-1.4, 1.3),
     "square neg identity copy": (-1.4, 1.3),
 }  # fmt: skip
@@ -89,6 +89,12 @@ for _names, (_low, _high) in _DOMAINS.items():
     _zeros = () if _names.startswith("log") else (sample(np.zeros((0, 3), "float32")),)
     add(_names, sample(_smooth, smooth=True), sample(_many), *_zeros, sample(np.float64(_high).reshape(())))
     add(_names, *(sample(edges(d)) for d in FLOATS))
+add("lgamma digamma", sample(np.linspace(-3.7, -3.2, 7), smooth=True))
+for _order in (1, 2, 3):
+    add("polygamma", sample(np.linspace(0.3, 12.0, 19), n=_order, smooth=True))
+    add("polygamma", sample(np.linspace(-3.8, -3.3, 7), n=_order, smooth=True))
+    add("polygamma", sample(np.linspace(-5.0, 30.0, 1001).astype("float32"), n=_order))
+    add("polygamma", *(sample(edges(d), n=_order) for d in FLOATS), sample(np.zeros((0, 3), "float32"), n=_order))
 add("abs relu sign floor ceil round trunc", sample(-np.linspace(0.1, 0.4, 7), smooth=True))
 add("abs relu sign floor ceil round trunc square neg identity copy stop_gradient", *(sample(edges(d)) for d in INTS))
 add("identity copy stop_gradient logical_not bitwise_not", sample(truth(5, 3)))
@@ -209,11 +215,25 @@ for _name in ("cumsum", "cumprod"):
     )
     add(_name, sample(np.zeros((0, 3), "float32"), axis=0), sample(_shuffled, axis=1))
 add("cumprod", sample(np.array([2.0, 0.0, 3.0, 0.5]), axis=0, smooth=True))
+for _name in ("cumargmax", "cumargmin"):
+    add(_name, sample(normal(3, 4, 2), axis=1), sample(normal(40, 3, dtype="float32"), axis=0))
+    add(_name, sample(truth(5, 9), axis=1), sample(normal(0, 3), axis=0))
+    add(_name, sample(_shuffled, axis=1), sample(_shuffled[:, ::-1].copy(), axis=1), sample(edges("float64"), axis=0))
+    add(_name, *(sample(whole(9, 70, dtype=d, low=0, high=4), axis=0) for d in INTS))
 for _down in (False, True):
     add("argsort", sample(_shuffled, descending=_down), sample(normal(3, 50, dtype="float32"), descending=_down))
     add("argsort", sample(normal(2, 3, 7), descending=_down), sample(truth(4, 9), descending=_down))
     add("argsort", *(sample(whole(5, 33, dtype=d, low=0), descending=_down) for d in INTS))
     add("argsort", sample(np.zeros((3, 0), "float32"), descending=_down), sample(normal(4, 1), descending=_down))
+
+# Matrices: of sizes around the lanes of a vector; rows must change places in most
+
+_matrix = np.array([[0.0, 2.0, 1.0], [1.0, 1.0, -3.0], [4.0, 0.5, 1.0]])
+add("inverse lu", sample(_matrix, smooth=True), sample(normal(2, 2, 2), smooth=True), sample(normal(1, 1), smooth=True))
+add("inverse lu", sample(np.stack([_matrix, _matrix[::-1]]).astype("float32")), sample(np.zeros((2, 0, 0), "float32")))
+for _n in (15, 16, 17, 40):
+    add("inverse lu", sample(normal(_n, _n) + 4 * np.eye(_n)[::-1]))
+add("lu", sample(np.zeros((3, 3))), sample(np.ones((4, 4), "float32")))
 
 # Positions
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from graphc import nn
 from graphc.tensor import Tensor
 from graphc.train import metrics
 from graphc.train.metrics import get_metric_fn, get_metrics, names
@@ -218,6 +219,27 @@ def test_classes_may_not_change_between_batches():
     with pytest.raises(ValueError, match="2 classes so far, got 3"):
         metric.update(np.eye(3), [0, 1, 2])
     np.testing.assert_array_equal(metric.eval(), before)
+
+
+def test_dice_adds_up_batches_and_divides_by_samples():
+    metric, total = metrics.Dice(), 0.0
+    rng = np.random.default_rng(4)
+    for _ in range(2):
+        p, y = rng.random((3, 5)), (rng.random((3, 5)) < 0.5).astype(float)
+        metric.update(p, y)
+        total += 2 * (p * y).sum() / ((p * p).sum() + (y * y).sum() + 1e-5)
+    assert metric.eval() == pytest.approx(total / 6, rel=1e-12)
+    with pytest.raises(ValueError, match="one shape"):
+        metric.update(np.ones((2, 3)), np.ones((3, 2)))
+    with pytest.raises(ValueError, match="smooth"):
+        metrics.Dice(smooth=0)
+
+
+def test_metrics_are_found_in_nn_too():
+    assert nn.Dice is metrics.Dice and nn.get_metric_fn is get_metric_fn and nn.names() == names()
+    assert nn.auc is metrics.auc and nn.get_metrics is get_metrics
+    with pytest.raises(AttributeError, match="nothing_of_this_name"):
+        nn.nothing_of_this_name  # noqa: B018 (looking it up is the test)
 
 
 def test_metrics_by_name():

@@ -125,10 +125,13 @@ def test_conv2d(options: dict[str, Any], pads: Any, stride: int, dilation: int, 
 def test_conv1d_and_conv3d_are_conv2d_along_fewer_or_more_axes() -> None:
     line = nn.Conv1d(3, 4, 3, stride=2, pad_mode="pad", padding=1, has_bias=True)
     flat = nn.Conv2d(3, 4, (1, 3), (1, 2), "pad", (0, 0, 1, 1), has_bias=True)
-    flat.weight.set_data(line.weight.asnumpy()[:, :, None])
+    assert line.weight.shape == flat.weight.shape == (4, 3, 1, 3)
+    flat.weight.set_data(line.weight)
     flat.bias.set_data(line.bias)
     x = normal(2, 3, 9)
     close(run(line, x), run(flat, x[:, :, None])[:, :, 0])
+    narrow = nn.Conv1d(3, 4, 3, weight_init=Tensor(line.weight.asnumpy()[:, :, 0]))
+    np.testing.assert_array_equal(narrow.weight.asnumpy(), line.weight.asnumpy())
     volume = nn.Conv3d(3, 4, (1, 1, 3), (1, 1, 2), "pad", (0, 0, 0, 0, 1, 1), has_bias=True)
     volume.weight.set_data(flat.weight.asnumpy()[:, :, None])
     volume.bias.set_data(line.bias)
@@ -149,17 +152,37 @@ def test_conv2d_transpose_is_the_transpose_of_conv2d(options: dict[str, Any], si
     x, z = normal(2, 4, 5, 6), normal(2, 6, *size, seed=1)
     y = run(cell, x)
     assert y.shape == z.shape
-    options.pop("output_padding", None)
+    if options.pop("output_padding", None):  # zeros, and no part of the transpose
+        assert not y[:, :, -1].any() and not y[..., -1].any() and y[:, :, -2].any()
+        z[:, :, -1] = z[..., -1] = 0
     forward = nn.Conv2d(6, 4, 3, stride=2, group=2, weight_init=Tensor(cell.weight.asnumpy()), **options)
     # <transpose(x), z> = <x, conv(z)>
     np.testing.assert_allclose((y.astype(float) * z).sum(), (x.astype(float) * run(forward, z)).sum(), rtol=1e-4)
 
 
+def test_cells_of_one_function() -> None:
+    x = abs(normal(2, 3, 4)) + 1
+    wanted = ops.logsumexp(Tensor(x), (0, 2), True).asnumpy()
+    np.testing.assert_array_equal(run(nn.ReduceLogSumExp([0, 2], True), x), wanted)
+    np.testing.assert_allclose(run(nn.L1Regularizer(0.5), -x), 0.5 * x.sum(), rtol=1e-6)
+    np.testing.assert_array_equal(run(nn.LGamma(), x), ops.lgamma(Tensor(x)).asnumpy())
+    np.testing.assert_array_equal(run(nn.DiGamma(), x), ops.digamma(Tensor(x)).asnumpy())
+    m = x[:, :, :3] + 3 * np.eye(3, dtype="f")
+    np.testing.assert_array_equal(run(nn.MatInverse(), m), ops.inverse(Tensor(m)).asnumpy())
+    np.testing.assert_array_equal(run(nn.MatDet(), m), ops.det(Tensor(m)).asnumpy())
+    v = normal(2, 3, 4, 5)
+    ends = ((0, 0), (2, 1), (1, 0), (0, 1))
+    np.testing.assert_array_equal(run(nn.ReflectionPad3d((0, 1, 1, 0, 2, 1)), v[None])[0], np.pad(v, ends, "reflect"))
+    np.testing.assert_array_equal(run(nn.ReplicationPad3d((0, 1, 1, 0, 2, 1)), v[None])[0], np.pad(v, ends, "edge"))
+    with pytest.raises(ValueError, match="scale"):
+        nn.L1Regularizer(0)
+
+
 def test_conv_transposes_of_other_ranks() -> None:
     line = nn.Conv1dTranspose(3, 4, 3, stride=2, pad_mode="valid")
-    flat = nn.Conv2dTranspose(3, 4, (1, 3), (1, 2), "valid", weight_init=Tensor(line.weight.asnumpy()[:, :, None]))
+    flat = nn.Conv2dTranspose(3, 4, (1, 3), (1, 2), "valid", weight_init=Tensor(line.weight.asnumpy()))
     volume = nn.Conv3dTranspose(
-        3, 4, (1, 1, 3), (1, 1, 2), "valid", weight_init=Tensor(line.weight.asnumpy()[:, :, None, None])
+        3, 4, (1, 1, 3), (1, 1, 2), "valid", weight_init=Tensor(line.weight.asnumpy()[:, :, None])
     )
     x = normal(2, 3, 5)
     close(run(flat, x[:, :, None])[:, :, 0], run(line, x))

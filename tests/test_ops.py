@@ -326,6 +326,58 @@ def test_each_position_of_several_is_checked_against_its_own_axis(pairs: Any) ->
         with pytest.raises(IndexError, match="out of range"):
             run(Tensor(M), Tensor(pairs), Tensor([1.0]))
 
+def test_positions_have_mindspores_dtypes() -> None:
+    """int32 where it sorts or looks for the smallest, int64 elsewhere; in both modes."""
+    x = Tensor(A)
+    calls: list[tuple[Any, Any]] = [
+        (lambda x: ops.argmin(x, 1), int32), (lambda x: ops.argmin(x), int32), (lambda x: x.argmin(axis=0), int32),
+        (lambda x: ops.argsort(x), int32), (lambda x: x.argsort(0, True), int32),
+        (lambda x: x.argsort(dim=1, stable=True), int32), (lambda x: ops.argsort(x.sum()), int32),
+        (lambda x: ops.sort(x, 0)[1], int32), (lambda x: x.sort(dim=1, descending=True)[1], int32),
+        (lambda x: ops.sort(x.sum())[1], int32), (lambda x: ops.topk(x, 2)[1], int32),
+        (lambda x: x.topk(2, dim=0, largest=False)[1], int32), (lambda x: ops.top_k(x, 2)[1], int32),
+        (lambda x: ops.cummin(x, 0)[1], int32), (lambda x: ops.cummax(x, 0)[1], int64),
+        (lambda x: ops.argmax(x, 1), int64), (lambda x: ops.max(x, 1)[1], int64), (lambda x: ops.min(x, 1)[1], int64),
+        (lambda x: ops.median(x, 1)[1], int64), (lambda x: ops.argmin_with_value(x, 1)[0], int64),
+    ]  # fmt: skip
+    for call, dtype in calls:
+        assert call(x).dtype is dtype
+        assert jit(call)(x).dtype is dtype
+    assert ops.cumsum(Tensor(N.astype("int32")), 0).dtype is int32
+    assert ops.cumsum(Tensor(N > 0), 0).dtype is int64
+    assert ops.cumprod(Tensor(N.astype("int32")), 0).dtype is int64
+
+
+@pytest.mark.parametrize("function, better", [(ops.cummax, np.fmax), (ops.cummin, np.fmin)])
+def test_cumulative_extremes(function: Any, better: Any) -> None:
+    for axis in (0, 1, -1):
+        check(lambda x, axis=axis: function(x, axis)[0], better.accumulate(A, axis), A)
+    ties = np.array([1.0, 1.0, 0.0, 2.0, 1.0, 0.0, 2.0, math.nan, 5.0, -5.0], np.float32)
+    wanted = [0, 1, 1, 3, 3, 3, 6, 7, 7, 7] if function is ops.cummax else [0, 1, 2, 2, 2, 5, 5, 7, 7, 7]
+    check(lambda x: function(x, 0), (ties[wanted], wanted), ties)
+    slope = grad(lambda x: function(x, 0)[0].sum())(Tensor(ties[:5])).asnumpy()
+    np.testing.assert_array_equal(slope, np.bincount(wanted[:5], minlength=5))
+    with pytest.raises(ValueError, match="cum"):
+        function(Tensor(A), 3)
+
+
+def test_gamma_functions() -> None:
+    x = np.array([0.5, 1.0, 3.0, 20.0], np.float32)
+    check(ops.lgamma, [math.lgamma(v) for v in x], x, exact=False)
+    euler = 0.5772156649015329
+    check(ops.digamma, [-euler - 2 * math.log(2), -euler, 1.5 - euler, 2.970523992242149], x, exact=False)
+    check(lambda x: ops.polygamma(1, x), [math.pi**2 / 2, math.pi**2 / 6, math.pi**2 / 6 - 1.25, 0.0512708229], x,
+          exact=False)
+    check(lambda x: ops.polygamma(0, x), ops.digamma(Tensor(x)).asnumpy(), x)
+    np.testing.assert_array_equal(ops.polygamma(Tensor(2), Tensor(x)).asnumpy(), ops.polygamma(2, Tensor(x)).asnumpy())
+    np.testing.assert_array_equal(Tensor(x).lgamma().asnumpy(), ops.Lgamma()(Tensor(x)).asnumpy())
+    np.testing.assert_array_equal(grad(ops.lgamma)(Tensor(x)).asnumpy(), ops.digamma(Tensor(x)).asnumpy())
+    np.testing.assert_array_equal(grad(ops.digamma)(Tensor(x)).asnumpy(), ops.polygamma(1, Tensor(x)).asnumpy())
+    assert ops.lgamma(Tensor([1, 2])).dtype is float32
+    for order, error in ((-1, ValueError), (1.5, TypeError)):
+        with pytest.raises(error, match="polygamma: n must"):
+            ops.polygamma(order, Tensor(x))
+
 
 def test_results_whose_shape_depends_on_values() -> None:
     x = np.array([[3, 0, 1], [3, 3, 0]])

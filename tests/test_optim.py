@@ -665,6 +665,89 @@ def experimental_adagrad(lr: float, lr_decay: float, start: float) -> Rule:
     return rule
 
 
+def experimental_adadelta(lr: float, rho: float, eps: float, decay: float) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        w, s, d = w.astype(np.float64), np.zeros(w.shape), np.zeros(w.shape)
+        while True:
+            g = yield w
+            g = g + decay * w
+            s = rho * s + (1 - rho) * g * g
+            u = np.sqrt((d + eps) / (s + eps)) * g
+            w, d = w - lr * u, rho * d + (1 - rho) * u * u
+
+    return rule
+
+
+def experimental_adamax(lr: float, betas: tuple[float, float], decay: float) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        w, m, u, t = w.astype(np.float64), np.zeros(w.shape), np.zeros(w.shape), 0
+        while True:
+            g, t = (yield w), t + 1
+            g = g + decay * w
+            m, u = betas[0] * m + (1 - betas[0]) * g, np.maximum(betas[1] * u, abs(g) + 1e-8)
+            w = w - lr / (1 - betas[0] ** t) * m / u
+
+    return rule
+
+
+def experimental_nadam(lr: float, betas: tuple[float, float], decay: float, momentum_decay: float) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        w, m, v, t, product = w.astype(np.float64), np.zeros(w.shape), np.zeros(w.shape), 0, 1.0
+        while True:
+            g, t = (yield w), t + 1
+            g = g + decay * w
+            m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * g * g
+            mu, after = (betas[0] * (1 - 0.5 * 0.96 ** (k * momentum_decay)) for k in (t, t + 1))
+            product *= mu
+            root = np.sqrt(v / (1 - betas[1] ** t)) + 1e-8
+            w = w - lr * (1 - mu) / (1 - product) * g / root - lr * after / (1 - product * after) * m / root
+
+    return rule
+
+
+def experimental_radam(lr: float, betas: tuple[float, float], decay: float) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        w, m, v, t = w.astype(np.float64), np.zeros(w.shape), np.zeros(w.shape), 0
+        limit = 2 / (1 - betas[1]) - 1
+        while True:
+            g, t = (yield w), t + 1
+            g = g + decay * w
+            m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * g * g
+            second = 1 - betas[1] ** t
+            rho = limit - 2 * t * betas[1] ** t / second
+            step = m / (1 - betas[0] ** t)
+            if rho > 5:
+                share = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
+                step = step * np.sqrt(share * second) / (np.sqrt(v) + 1e-8)
+            w = w - lr * step
+
+    return rule
+
+
+def experimental_rprop(lr: float, etas: tuple[float, float], sizes: tuple[float, float]) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        w, before, size = w.astype(np.float64), np.zeros(w.shape), np.full(w.shape, lr)
+        while True:
+            g = yield w
+            turn = np.sign(g * before)
+            size = np.clip(size * np.where(turn > 0, etas[1], np.where(turn < 0, etas[0], 1)), *sizes)
+            before = np.where(turn < 0, 0, g)
+            w = w - np.sign(before) * size
+
+    return rule
+
+
+def experimental_asgd(lr: float, lambd: float, alpha: float, decay: float) -> Rule:
+    def rule(w: np.ndarray) -> Iterator[Any]:
+        w, t = w.astype(np.float64), 0
+        while True:
+            g = yield w
+            eta = lr / (1 + lambd * lr * t) ** alpha
+            w, t = w * (1 - lambd * eta) - eta * (g + decay * w), t + 1
+
+    return rule
+
+
 EXPERIMENTAL: dict[str, tuple[Callable[[Any], nn.Optimizer], Rule]] = {
     "sgd": (lambda p: optim.SGD(p, 0.1), sgd(0.1)),
     "sgd dampening": (lambda p: optim.SGD(p, 0.1, 0.9, 0.3, 0.02), sgd(0.1, 0.9, 0.3, 0.02)),
@@ -676,7 +759,41 @@ EXPERIMENTAL: dict[str, tuple[Callable[[Any], nn.Optimizer], Rule]] = {
     "rmsprop": (lambda p: optim.RMSprop(p, 0.01, 0.9, momentum=0.5), experimental_rms(0.01, 0.9, 0.5, False)),
     "rmsprop centered": (lambda p: optim.RMSprop(p, 0.01, centered=True), experimental_rms(0.01, 0.99, 0.0, True)),
     "adagrad": (lambda p: optim.Adagrad(p, 0.1, 0.01, 0.0, 0.2), experimental_adagrad(0.1, 0.01, 0.2)),
+    "adadelta": (lambda p: optim.Adadelta(p, 0.5, 0.8, 1e-3, 0.1), experimental_adadelta(0.5, 0.8, 1e-3, 0.1)),
+    "adamax": (lambda p: optim.Adamax(p, 0.01, (0.8, 0.9), weight_decay=0.1),
+               experimental_adamax(0.01, (0.8, 0.9), 0.1)),
+    "nadam": (lambda p: optim.NAdam(p, 0.01, weight_decay=0.1, momentum_decay=0.2),
+              experimental_nadam(0.01, (0.9, 0.999), 0.1, 0.2)),
+    "radam": (lambda p: optim.RAdam(p, 0.01), experimental_radam(0.01, (0.9, 0.999), 0.0)),
+    "radam rectified": (lambda p: optim.RAdam(p, 0.01, (0.9, 0.9), weight_decay=0.1),
+                        experimental_radam(0.01, (0.9, 0.9), 0.1)),
+    "rprop": (lambda p: optim.Rprop(p, 0.1, (0.4, 1.5), (0.05, 0.13)),
+              experimental_rprop(0.1, (0.4, 1.5), (0.05, 0.13))),
+    "asgd": (lambda p: optim.ASGD(p, 0.1, 0.1, 0.6, weight_decay=0.1), experimental_asgd(0.1, 0.1, 0.6, 0.1)),
 }  # fmt: skip
+
+
+def test_experimental_asgd_averages_after_t0() -> None:
+    ps = parameters()
+    optimizer = optim.ASGD(ps, 0.1, t0=1.0)
+    seen = []
+    for step in range(5):
+        optimizer(tuple(map(Tensor, arrays(100 + step))))
+        seen.append(ps[0].asnumpy().copy())
+    average = seen[2]
+    for step in (3, 4):
+        average = average + (seen[step] - average) / max(1, step - 1)
+    np.testing.assert_allclose(optimizer.ax[0].asnumpy(), average, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("text, make", [
+    ("rho", lambda p: optim.Adadelta(p, rho=1.5)), ("betas", lambda p: optim.NAdam(p, betas=(0.9, 1.0))),
+    ("eps", lambda p: optim.RAdam(p, eps=0.0)), ("etas", lambda p: optim.Rprop(p, etas=(0.5, 0.9))),
+    ("weight_decay", lambda p: optim.Adamax(p, weight_decay=-1.0)),
+])  # fmt: skip
+def test_experimental_options_are_checked(text: str, make: Callable[[Any], Any]) -> None:
+    with pytest.raises(ValueError, match=text):
+        make(parameters())
 
 
 @pytest.mark.parametrize("name", EXPERIMENTAL)

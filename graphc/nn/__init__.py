@@ -1,6 +1,6 @@
 """Layers, losses, optimizers and schedules: `graphc.nn`, by MindSpore's names and arguments.
 
-The metrics of `graphc.train` are found here too, by their older names: `nn.Accuracy`.
+The metrics of `graphc.train` are found here too, by their older names: `nn.Accuracy`, `nn.get_metric_fn`.
 """
 
 from typing import Any
@@ -48,12 +48,17 @@ from graphc.nn.basic import (
     ConstantPad2d,
     ConstantPad3d,
     Dense,
+    DiGamma,
     Dropout,
     Dropout1d,
     Dropout2d,
     Dropout3d,
     Flatten,
     Identity,
+    L1Regularizer,
+    LGamma,
+    MatDet,
+    MatInverse,
     MatMul,
     Moments,
     Norm,
@@ -62,10 +67,13 @@ from graphc.nn.basic import (
     PixelShuffle,
     PixelUnshuffle,
     Range,
+    ReduceLogSumExp,
     ReflectionPad1d,
     ReflectionPad2d,
+    ReflectionPad3d,
     ReplicationPad1d,
     ReplicationPad2d,
+    ReplicationPad3d,
     ResizeBilinear,
     Roll,
     Tril,
@@ -281,6 +289,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dense",
     "DenseBnAct",
+    "DiGamma",
     "DiceLoss",
     "DistributedGradReducer",
     "Dropout",
@@ -312,6 +321,8 @@ __all__ = [
     "InverseDecayLR",
     "KLDivLoss",
     "L1Loss",
+    "L1Regularizer",
+    "LGamma",
     "LSTMCell",
     "Lamb",
     "LayerNorm",
@@ -324,6 +335,8 @@ __all__ = [
     "MAELoss",
     "MSELoss",
     "MarginRankingLoss",
+    "MatDet",
+    "MatInverse",
     "MatMul",
     "MaxPool1d",
     "MaxPool2d",
@@ -354,10 +367,13 @@ __all__ = [
     "Range",
     "ReLU",
     "ReLU6",
+    "ReduceLogSumExp",
     "ReflectionPad1d",
     "ReflectionPad2d",
+    "ReflectionPad3d",
     "ReplicationPad1d",
     "ReplicationPad2d",
+    "ReplicationPad3d",
     "ResizeBilinear",
     "Roll",
     "Rprop",
@@ -411,5 +427,7 @@ def __getattr__(name: str) -> Any:
 
     found = getattr(metrics, name, None)
     if isinstance(found, type) and issubclass(found, metrics.Metric):
+        return found
+    if name in ("auc", "get_metric_fn", "get_metrics", "names", "rearrange_inputs"):
         return found
     raise AttributeError(f"module 'graphc.nn' has no attribute {name!r}")

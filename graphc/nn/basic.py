@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from graphc import ops
-from graphc.dtype import DType, dtype_of, float32
+from graphc.dtype import DType, dtype_of, float32, int32
 from graphc.initializer import HeUniform, Uniform, initializer
 from graphc.nn import check
 from graphc.nn.activation import get_activation
@@ -266,14 +266,18 @@ class MatMul(Cell):
 
 
 class Range(Cell):
-    """The numbers from `start` to before `limit` in steps of `delta`, as a constant; from 0 if `limit` is None."""
+    """The numbers from `start` to before `limit` in steps of `delta`, as a constant; from 0 if `limit` is None.
+
+    int32 if all three are ints (as in MindSpore), otherwise float32.
+    """
 
     def __init__(self, start: float, limit: float | None = None, delta: float = 1) -> None:
         super().__init__()
         if delta == 0:
             raise ValueError("For 'Range', the 'delta' must not be 0.")
         begin, end = (0, start) if limit is None else (start, limit)
-        self.result = ops.arange(begin, end, delta)
+        whole = all(isinstance(n, int) for n in (begin, end, delta))
+        self.result = ops.arange(begin, end, delta, dtype=int32 if whole else float32)
 
     def construct(self) -> Tensor:
         result: Tensor = self.result
@@ -291,6 +295,57 @@ class Moments(Cell):
     def construct(self, x: Tensor) -> tuple[Tensor, Tensor]:
         variance, mean = ops.var_mean(x, self.axis, 0, self.keep_dims)
         return mean, variance
+
+
+class ReduceLogSumExp(Cell):
+    """log(sum(exp(x))) over `axis`, without overflow."""
+
+    def __init__(self, axis: Any, keep_dims: bool = False) -> None:
+        super().__init__()
+        self.axis = tuple(axis) if isinstance(axis, list) else axis
+        self.keep_dims = check.boolean("ReduceLogSumExp", "keep_dims", keep_dims)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.logsumexp(x, self.axis, self.keep_dims)
+
+
+class L1Regularizer(Cell):
+    """`scale` (above 0) times the sum of the absolute values of the weights."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = check.positive_float("L1Regularizer", "scale", scale)
+
+    def construct(self, weights: Tensor) -> Tensor:
+        return ops.sum(ops.abs(weights)) * self.scale
+
+
+class LGamma(Cell):
+    """log |Gamma(x)|; see `ops.lgamma`."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.lgamma(x)
+
+
+class DiGamma(Cell):
+    """The derivative of log |Gamma(x)|; see `ops.digamma`."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.digamma(x)
+
+
+class MatInverse(Cell):
+    """The inverse of square matrices `[..., N, N]`; see `ops.inverse`."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.inverse(x)
+
+
+class MatDet(Cell):
+    """The determinant of square matrices `[..., N, N]`; see `ops.det`."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.det(x)
 
 
 class ChannelShuffle(Cell):
@@ -534,6 +589,15 @@ class ReflectionPad2d(_SpatialPad):
         super().__init__(padding)
 
 
+class ReflectionPad3d(_SpatialPad):
+    """The last three dimensions mirrored at their ends, without the edge."""
+
+    spatial, mode = 3, "reflect"
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding)
+
+
 class ReplicationPad1d(_SpatialPad):
     """The last dimension continued with the values at its ends."""
 
@@ -547,6 +611,15 @@ class ReplicationPad2d(_SpatialPad):
     """The last two dimensions continued with the values at their edges."""
 
     spatial, mode = 2, "replicate"
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding)
+
+
+class ReplicationPad3d(_SpatialPad):
+    """The last three dimensions continued with the values at their ends."""
+
+    spatial, mode = 3, "replicate"
 
     def __init__(self, padding: Any) -> None:
         super().__init__(padding)

@@ -51,7 +51,10 @@ class _Conv(Cell):
         dtype = float_dtype(where, dtype)
         shape = self._weight_shape()
         self.weight_init = HeUniform(math.sqrt(5)) if weight_init is None else weight_init
-        self.weight = Parameter(initializer(self.weight_init, shape, dtype), "weight")
+        start = self.weight_init
+        if isinstance(start, Tensor) and start.shape != shape:
+            start = self._widened(start)
+        self.weight = Parameter(initializer(start, shape, dtype), "weight")
         self.bias, self.bias_init = None, bias_init
         if has_bias:
             self.bias_init = Uniform(1 / math.sqrt(math.prod(shape[1:]))) if bias_init is None else bias_init
@@ -60,9 +63,17 @@ class _Conv(Cell):
     def _weight_shape(self) -> tuple[int, ...]:
         return (self.out_channels, self.in_channels // self.group, *self.kernel_size)
 
+    def _widened(self, weight: Tensor) -> Tensor:
+        """The weight that a user gives as the Parameter has it."""
+        return weight
+
+    def _kernel(self) -> Tensor:
+        """The weight as the operation takes it."""
+        return self.weight
+
     def construct(self, x: Tensor) -> Tensor:
         return type(self).operation(
-            x, self.weight, self.bias, self.stride, self.pad_mode, self._ends, self.dilation, self.group
+            x, self._kernel(), self.bias, self.stride, self.pad_mode, self._ends, self.dilation, self.group
         )
 
     def extend_repr(self) -> str:
@@ -96,8 +107,25 @@ def _only_format(where: str, data_format: str, supported: str) -> None:
         raise check.unsupported(where, "data_format", data_format, f"'{supported}'")
 
 
-class Conv1d(_Conv):
-    """Convolution of `[N, in_channels, L]` with `weight` `[out_channels, in_channels / group, K]`; see Conv2d."""
+class _OnLines(_Conv):
+    """What convolutions over one dimension share: `weight` has an axis of extent 1 before K, as in MindSpore."""
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        *channels, width = super()._weight_shape()
+        return (*channels, 1, width)
+
+    def _widened(self, weight: Tensor) -> Tensor:
+        return ops.expand_dims(weight, 2) if weight.ndim == 3 else weight
+
+    def _kernel(self) -> Tensor:
+        return ops.squeeze(self.weight, 2)
+
+
+class Conv1d(_OnLines):
+    """Convolution of `[N, in_channels, L]` with `weight` `[out_channels, in_channels / group, 1, K]`; see Conv2d.
+
+    A Tensor as `weight_init` may lack the axis of extent 1.
+    """
 
     spatial, operation = 1, staticmethod(ops.conv1d)
 
@@ -175,9 +203,13 @@ class _ConvTranspose(_Conv):
                 ValueError(f"For '{where}', the input must have {self.spatial + 2} dimensions, but got {x.type}.")
             )
         return ops.conv_transpose(
-            x, self.weight, self.bias, self.stride, self.pad_mode, self._ends, self.output_padding or 0, self.dilation,
-            self.group,
+            x, self._kernel(), self.bias, self.stride, self.pad_mode, self._ends, self._computed_padding(),
+            self.dilation, self.group,
         )
+
+    def _computed_padding(self) -> Any:
+        """The part of `output_padding` for which there are products."""
+        return self.output_padding or 0
 
     def _set_output_padding(self, output_padding: Any) -> None:
         where = type(self).__name__
@@ -189,8 +221,11 @@ class _ConvTranspose(_Conv):
             )
 
 
-class Conv1dTranspose(_ConvTranspose):
-    """Transposed convolution of `[N, in_channels, L]`; see Conv2dTranspose."""
+class Conv1dTranspose(_OnLines, _ConvTranspose):
+    """Transposed convolution of `[N, in_channels, L]` with `weight` `[in_channels, out_channels / group, 1, K]`.
+
+    See Conv2dTranspose.
+    """
 
     spatial = 1
 
@@ -212,7 +247,8 @@ class Conv2dTranspose(_ConvTranspose):
 
     Args:
         pad_mode: 'same' (the result has stride times the input's extents), 'valid' or 'pad'.
-        output_padding: with 'pad': how many elements more the result has at the end of each dimension.
+        output_padding: with 'pad': how many zeros the result has at the end of each dimension (as in MindSpore; the
+            further elements of Conv3dTranspose are sums of products).
     """
 
     spatial, data_format = 2, "NCHW"
@@ -227,6 +263,14 @@ class Conv2dTranspose(_ConvTranspose):
             bias_init, dtype,
         )
         self._set_output_padding(output_padding)
+
+    def _computed_padding(self) -> Any:
+        return 0
+
+    def construct(self, x: Tensor) -> Tensor:
+        result = super().construct(x)
+        bottom, right = self.output_padding
+        return ops.pad(result, (0, right, 0, bottom)) if bottom or right else result
 
 
 class Conv3dTranspose(_ConvTranspose):

@@ -37,8 +37,10 @@ from graphc.ops.control import *
 from graphc.ops.conv import *
 from graphc.ops.creation import *
 from graphc.ops.ctc import *
+from graphc.ops.determinant import *
 from graphc.ops.elementwise import cast as cast
 from graphc.ops.functions import *
+from graphc.ops.gamma_functions import *
 from graphc.ops.gather import *
 from graphc.ops.linalg import *
 from graphc.ops.loss import *
@@ -50,6 +52,7 @@ from graphc.ops.reduce import *
 from graphc.ops.resize import *
 from graphc.ops.scan import *
 from graphc.ops.segments import *
+from graphc.ops.sets import *
 from graphc.ops.shape import *
 
 for _name in (

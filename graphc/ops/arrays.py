@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import numpy as np
+
 from graphc.dispatch import located
-from graphc.ops.coerce import as_tensor, full_like
-from graphc.ops.creation import arange
-from graphc.ops.elementwise import isnan, mul, select, sub
-from graphc.ops.functions import less
-from graphc.ops.reduce import sum_over
+from graphc.dtype import int64
+from graphc.ops.coerce import as_dtype, as_tensor, broadcast, cast, full_like, scalar, to_dtype, to_float
+from graphc.ops.creation import arange, row_and_column
+from graphc.ops.elementwise import abs_, add, div, equal, isnan, logical_not, mul, select, sign, sub
+from graphc.ops.functions import less, signbit
+from graphc.ops.reduce import norm, sum_over
+from graphc.ops.scan import sort
 from graphc.ops.shape import (
     axis_of,
     concat,
@@ -25,9 +29,10 @@ from graphc.ops.shape import (
 from graphc.tensor import Tensor
 
 __all__ = [
-    "column_stack", "cross", "deepcopy", "diff", "dsplit", "dstack", "fliplr", "flipud", "hsplit", "hstack",
-    "is_tensor", "kron", "movedim", "nansum", "numel", "rot90", "sequence_mask", "swapdims", "trace", "vsplit",
-    "vstack",
+    "atleast_1d", "atleast_2d", "atleast_3d", "bias_add", "column_stack", "copysign", "cross", "deepcopy", "diag_embed",
+    "diff", "dist", "dsplit", "dstack", "fliplr", "flipud", "hsplit", "hstack", "is_tensor", "isneginf", "isposinf",
+    "kron", "movedim", "msort", "nanmean", "nansum", "numel", "positive", "ravel", "reverse", "rot90", "sequence_mask",
+    "sgn", "swapdims", "trace", "tril_indices", "triu_indices", "vecdot", "vsplit", "vstack",
 ]  # fmt: skip
 
 movedim, swapdims = moveaxis, swapaxes
@@ -100,6 +105,32 @@ def dsplit(input: Any, indices_or_sections: Any) -> tuple[Tensor, ...]:
     return tensor_split(input, indices_or_sections, 2)
 
 
+def _each_at_least(name: str, inputs: Any, ndim: int) -> Any:
+    if isinstance(inputs, (tuple, list)):
+        return tuple(_at_least(name, inputs, ndim))
+    return _at_least(name, [inputs], ndim)[0]
+
+
+def atleast_1d(inputs: Any) -> Any:
+    """The tensor (or each of several) with at least 1 dimension: a scalar becomes `[1]`."""
+    return _each_at_least("atleast_1d", inputs, 1)
+
+
+def atleast_2d(inputs: Any) -> Any:
+    """The tensor (or each of several) with at least 2 dimensions: `[n]` becomes `[1, n]`."""
+    return _each_at_least("atleast_2d", inputs, 2)
+
+
+def atleast_3d(inputs: Any) -> Any:
+    """The tensor (or each of several) with at least 3 dimensions: `[n]` becomes `[1, n, 1]`, `[m, n]` `[m, n, 1]`."""
+    return _each_at_least("atleast_3d", inputs, 3)
+
+
+def ravel(input: Any) -> Tensor:
+    """All elements as a vector."""
+    return reshape(as_tensor("ravel", input), (-1,))
+
+
 # Turns
 
 
@@ -124,7 +155,111 @@ def rot90(input: Any, k: int, dims: Any) -> Tensor:
     return swapaxes(x, first, second) if k % 2 else x
 
 
+def reverse(x: Any, axis: Any) -> Tensor:
+    """The axes in the tuple `axis` reversed: as `flip`."""
+    return flip(x, axis)
+
+
+def msort(input: Any) -> Tensor:
+    """The elements in order along axis 0."""
+    return sort(input, 0)[0]
+
+
+# Diagonals and triangles
+
+
+def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices with the last axis of `input` on a diagonal, and 0 elsewhere.
+
+    Args:
+        input: `[..., L]`.
+        offset: the diagonal; > 0 above the main one, < 0 below it.
+        dim1, dim2: which axes of the result are rows and columns.
+    Returns:
+        `[..., N, N]` with N = L + |offset|, its last two axes moved to `dim1` and `dim2`.
+    """
+    x = as_tensor("diag_embed", input)
+    if x.ndim == 0:
+        raise located(ValueError(f"diag_embed: expected at least one dimension, got {x.type}"))
+    first, second = axis_of("diag_embed", dim1, x.ndim + 1), axis_of("diag_embed", dim2, x.ndim + 1)
+    if first == second:
+        raise located(ValueError(f"diag_embed: dim1 and dim2 must be two axes, got {dim1} and {dim2}"))
+    size = abs(offset)
+    if size:
+        x = concat([x, broadcast(scalar(0, x.dtype), (*x.shape[:-1], size))], -1)
+    square = (*x.shape, x.shape[-1])
+    row, column = row_and_column(square)
+    on = equal(column, row + offset) if offset >= 0 else equal(row, column + size)
+    spread = broadcast(expand_dims(x, -1 if offset >= 0 else -2), square)
+    matrices = select(on, spread, full_like(spread, 0))
+    return moveaxis(matrices, (-2, -1), (first, second))
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64) -> Tensor:
+    """Rows and columns `[2, n]` of the elements of a matrix that are not above a diagonal, in row-major order."""
+    return cast(Tensor(np.stack(np.tril_indices(row, offset, col)).astype(np.int64)), as_dtype(dtype))
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64) -> Tensor:
+    """Rows and columns `[2, n]` of the elements of a matrix that are not below a diagonal, in row-major order."""
+    return cast(Tensor(np.stack(np.triu_indices(row, offset, col)).astype(np.int64)), as_dtype(dtype))
+
+
 # Arithmetic
+
+
+def positive(input: Any) -> Tensor:
+    """The tensor itself."""
+    return as_tensor("positive", input)
+
+
+def sgn(input: Any) -> Tensor:
+    """As `sign`: -1, 0 or 1."""
+    return sign(input)
+
+
+def isposinf(input: Any) -> Tensor:
+    """Whether an element is plus infinity: bool."""
+    return equal(as_tensor("isposinf", input), float("inf"))
+
+
+def isneginf(input: Any) -> Tensor:
+    """Whether an element is minus infinity: bool."""
+    return equal(as_tensor("isneginf", input), float("-inf"))
+
+
+def copysign(x: Any, other: Any) -> Tensor:
+    """The size of `x` with the sign of `other` (that of 0, too); of integers in float32."""
+    size = as_tensor("copysign", x)
+    size = abs_(cast(size, to_float(size.dtype)))
+    return select(signbit(other), -size, size)
+
+
+def vecdot(x: Any, y: Any, *, axis: int = -1) -> Tensor:
+    """The sums of products along an axis; the other axes broadcast."""
+    product = mul(x, y)
+    return sum_over(product, (axis_of("vecdot", axis, product.ndim),))
+
+
+def dist(input: Any, other: Any, p: float = 2) -> Tensor:
+    """The `p`-norm of the difference, over all elements."""
+    return norm(ravel(sub(input, other)), p, 0)
+
+
+def bias_add(input_x: Any, bias: Any) -> Tensor:
+    """`[N, C, ...]` with the number of its channel in `bias` `[C]` added to each element."""
+    x, b = as_tensor("bias_add", input_x), as_tensor("bias_add", bias)
+    if x.ndim < 2 or b.shape != x.shape[1:2]:
+        raise located(ValueError(f"bias_add: expected [N, C, ...] and [C], got {x.type} and {b.type}"))
+    return add(x, reshape(b, (-1, *(1,) * (x.ndim - 2))))
+
+
+def nanmean(input: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean over the axes of the elements that are not NaN; NaN where there is none."""
+    x = as_tensor("nanmean", input)
+    x = cast(x, to_dtype(dtype, to_float(x.dtype)))
+    count = cast(logical_not(isnan(x)), x.dtype).sum(axis, None, keepdims)
+    return div(nansum(x, axis, keepdims), count)
 
 
 def trace(input: Any) -> Tensor:

@@ -474,7 +474,7 @@ _REAL_FUNCTIONS: dict[str, tuple[Meaning, Callable[[Ct, Tensor, Tensor], Tensor]
 }  # fmt: skip
 
 
-def _real_function(name: str, meaning: Meaning, slope: Callable[[Ct, Tensor, Tensor], Tensor], what: str) -> Op:
+def real_function(name: str, meaning: Meaning, slope: Callable[[Ct, Tensor, Tensor], Tensor], what: str) -> Op:
     op = define_op(
         infer=_same(name, _is_float, "floats"), coerce=agree(name, to_float), exact=False, traits="elementwise",
         name=name,
@@ -488,7 +488,7 @@ def _real_function(name: str, meaning: Meaning, slope: Callable[[Ct, Tensor, Ten
 (
     exp, exp2, expm1, log, log2, log10, log1p, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh,
     sigmoid, softplus, erf, erfc, erfinv,
-) = (_real_function(name, *row) for name, row in _REAL_FUNCTIONS.items())  # fmt: skip
+) = (real_function(name, *row) for name, row in _REAL_FUNCTIONS.items())  # fmt: skip
 
 
 @define_op(

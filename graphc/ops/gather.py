@@ -480,16 +480,17 @@ def argwhere(input: Any) -> Tensor:
 
 
 def unique(input: Any) -> tuple[Tensor, Tensor]:
-    """The distinct elements in the order in which they first appear, and for each element which one it is (int32).
+    """The distinct elements in the order in which they first appear, and for each element which one it is.
 
-    Eager mode only: how many there are depends on values.
+    The positions are int64 if `input` is, else int32. Eager mode only: how many there are depends on values.
     """
     x = as_tensor("unique", input)
     flat = with_value("unique", x).reshape(-1)
     values, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
     rank = np.argsort(order, kind="stable")
-    return Tensor(values[order]), Tensor(rank[inverse.reshape(-1)].reshape(x.shape).astype(np.int32))
+    positions = rank[inverse.reshape(-1)].reshape(x.shape)
+    return Tensor(values[order]), Tensor(positions.astype(np.int64 if x.dtype is int64 else np.int32))
 
 
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:

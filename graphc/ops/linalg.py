@@ -24,8 +24,8 @@ from graphc.ops.shape import axis_of, concat_, diagonal, reshape, transpose
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
-    "addmm", "addmv", "addr", "baddbmm", "bmm", "dense", "dot", "einsum", "inner", "matmul", "mm", "mv", "outer",
-    "tensor_dot",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dense", "dot", "einsum", "inner", "matmul", "mm", "mv",
+    "outer", "tensor_dot",
 ]  # fmt: skip
 
 Axes = tuple[int, ...]
@@ -265,6 +265,13 @@ def addr(x: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tens
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """`beta * input + alpha * (batch1 @ batch2)`, of stacks of matrices."""
     return add(_scaled(input, beta), _scaled(bmm(batch1, batch2), alpha))
+
+
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """`beta * input + alpha * sum of (batch1 @ batch2)`, of stacks of matrices `[B, M, K]` and `[B, K, N]`."""
+    x, y = same_dtype("addbmm")(batch1, batch2)
+    _check_rank("addbmm", 3, x, y)
+    return add(_scaled(input, beta), _scaled(sum_over(matrices("addbmm", x, y), (0,)), alpha))
 
 
 def tensor_dot(x1: Any, x2: Any, axes: int | Sequence[Any]) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 from graphc.dispatch import located
 from graphc.dtype import DType, bool_, float32, float64, int32, int64, uint8
 from graphc.eager import of_ops
-from graphc.ops import creation, functions, reduce
+from graphc.ops import creation, functions, reduce, scan
 from graphc.ops.coerce import as_dtype, cast
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
@@ -34,15 +34,18 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
         "maximum minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder round "
         "rsqrt sigmoid sign signbit sin sinc sinh sqrt square sub subtract tan tanh true_divide trunc xlogy"
     ),
+    "gamma_functions": "digamma lgamma",
+    "determinant": "det inverse logdet slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
-    "scan": "argsort cumprod cumsum sort top_k topk",
+    "scan": "cummax cummin cumprod cumsum searchsorted top_k topk",
     "gather": (
         "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
         "nonzero scatter take tril triu unique unsorted_segment_sum"
     ),
-    "linalg": "addmm baddbmm bmm dot inner matmul mm outer",
+    "linalg": "addmm addmv addr baddbmm bmm dot inner matmul mm outer",
     "composite": "hardshrink log_softmax softmax",
-    "arrays": "diff movedim nansum swapdims trace",
+    "arrays": "cross diff dsplit hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn swapdims trace vsplit",
+    "sets": "aminmax ger histc unique_consecutive",
     "shape": (
         "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
         "tensor_split tile unbind unsqueeze"
@@ -236,9 +239,23 @@ def argmax(self: Tensor, axis: int | None = None, keepdims: bool = False, **opti
 
 
 def argmin(self: Tensor, axis: int | None = None, keepdims: bool = False, **options: Any) -> Tensor:
-    """The int64 position of the first smallest element along an axis (also called `dim`); None: in the flat tensor."""
+    """The int32 position of the first smallest element along an axis (also called `dim`); None: in the flat tensor."""
     axis, keep, _ = _axis_and_keep("argmin", axis, None, keepdims, options)
     return reduce.argmin(self, axis, keep)
+
+
+def argsort(
+    self: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None, stable: bool = False
+) -> Tensor:
+    """The int32 positions of the elements in order along an axis (also called `dim`): always stable."""
+    return scan.argsort(self, axis if dim is None else dim, descending)
+
+
+def sort(
+    self: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None, stable: bool = False
+) -> tuple[Tensor, Tensor]:
+    """The elements in order along an axis (also called `dim`), and their int32 positions: always stable."""
+    return scan.sort(self, axis if dim is None else dim, descending)
 
 
 def argmax_with_value(self: Tensor, axis: int = 0, keep_dims: bool = False) -> tuple[Tensor, Tensor]:
@@ -321,6 +338,11 @@ def number_of_dimensions(self: Tensor) -> int:
     return self.ndim
 
 
+def rounded(self: Tensor, digits: int | None = None) -> Tensor:
+    """What Python's `round` gives: the nearest integers (halves to even), or numbers of so many decimals."""
+    return functions.round(self, decimals=digits or 0)
+
+
 def _transposed(self: Tensor) -> Tensor:
     """The axes in reversed order."""
     return transpose(self)
@@ -339,7 +361,7 @@ _OWN: dict[str, Any] = {
     "transpose": transpose, "permute": transpose, "broadcast_to": broadcast_to, "expand": broadcast_to,
     "expand_as": expand_as, "repeat": repeat,
     "sum": sum, "mean": mean, "prod": prod, "any": any, "all": all, "var": var, "std": std, "max": max, "min": min,
-    "argmax": argmax, "argmin": argmin,
+    "argmax": argmax, "argmin": argmin, "argsort": argsort, "sort": sort,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
     "where": where, "gather": gather_method, "index_add": index_add_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
@@ -347,11 +369,11 @@ _OWN: dict[str, Any] = {
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
     "from_numpy": staticmethod(from_numpy), "T": property(_transposed), "mT": property(_matrix_transposed),
-    "__pow__": lambda self, exponent: power(self, exponent),
+    "__pow__": lambda self, exponent: power(self, exponent), "__round__": rounded,
 }  # fmt: skip
 
 
-_SEVERAL = ("sum", "mean", "prod", "any", "all", "var", "std", "max", "min")
+_SEVERAL = ("argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min")
 
 
 def attach() -> None:

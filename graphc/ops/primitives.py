@@ -81,27 +81,28 @@ _PLAIN = {
     "Abs": "abs", "ACos": "acos", "Acosh": "acosh", "Add": "add", "AddN": "addn", "Asin": "asin", "Asinh": "asinh",
     "Assign": "assign", "AssignAdd": "assign_add", "AssignSub": "assign_sub", "Atan": "atan", "Atan2": "atan2",
     "Atanh": "atanh", "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor",
-    "Cast": "cast", "CheckValid": "check_valid", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Depend": "depend",
-    "Diag": "diag", "Div": "div", "DType": "dtype", "Elu": "elu", "Equal": "equal", "Erf": "erf", "Erfc": "erfc",
-    "Erfinv": "erfinv", "Exp": "exp", "ExpandDims": "expand_dims", "Expm1": "expm1", "Eye": "eye", "Fill": "fill",
-    "Flatten": "flatten", "Floor": "floor", "FloorDiv": "floor_div", "FloorMod": "floor_mod", "GatherD": "gather_d",
-    "GatherNd": "gather_nd", "GatherV2": "gather", "Greater": "greater", "GreaterEqual": "greater_equal",
-    "HSigmoid": "hardsigmoid", "HSwish": "hardswish", "Identity": "identity", "Inv": "reciprocal",
-    "Invert": "bitwise_not", "IsFinite": "isfinite", "IsInf": "isinf", "IsNan": "isnan", "Lerp": "lerp", "Less": "less",
-    "LessEqual": "less_equal", "LinSpace": "linspace", "Log": "log", "Log1p": "log1p", "LogicalAnd": "logical_and",
-    "LogicalNot": "logical_not", "LogicalOr": "logical_or", "LogicalXor": "logical_xor", "MaskedFill": "masked_fill",
-    "MaskedSelect": "masked_select", "Maximum": "maximum", "Minimum": "minimum", "Mish": "mish", "Mod": "fmod",
-    "Mul": "mul", "Neg": "neg", "NotEqual": "not_equal", "Ones": "ones", "OnesLike": "ones_like", "Partial": "partial",
-    "Pow": "pow", "PReLU": "prelu", "Range": "range", "Rank": "rank", "RealDiv": "div", "Reciprocal": "reciprocal",
-    "ReLU": "relu", "ReLU6": "relu6", "Reshape": "reshape", "Rint": "round", "Rsqrt": "rsqrt",
-    "ScalarToArray": "scalar_to_tensor", "ScalarToTensor": "scalar_to_tensor", "ScatterNd": "scatter_nd",
-    "Select": "select", "SeLU": "selu", "Shape": "shape", "Sigmoid": "sigmoid", "Sign": "sign", "Sin": "sin",
-    "Sinh": "sinh", "Size": "size", "Slice": "slice", "Softplus": "softplus", "Softsign": "softsign", "Sqrt": "sqrt",
-    "Square": "square", "Sub": "sub", "Tan": "tan", "Tanh": "tanh", "TensorAdd": "add",
-    "TensorScatterAdd": "tensor_scatter_add", "TensorScatterUpdate": "tensor_scatter_update", "Tile": "tile",
-    "Trace": "trace", "Transpose": "transpose", "Unique": "unique", "UnsortedSegmentMax": "unsorted_segment_max",
-    "UnsortedSegmentMin": "unsorted_segment_min", "UnsortedSegmentSum": "unsorted_segment_sum",
-    "Xlogy": "xlogy", "Zeros": "zeros", "ZerosLike": "zeros_like",
+    "Cast": "cast", "CheckValid": "check_valid", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Cummin": "cummin",
+    "Depend": "depend", "Diag": "diag", "Digamma": "digamma", "Div": "div", "DType": "dtype", "Elu": "elu",
+    "Equal": "equal", "Erf": "erf", "Erfc": "erfc", "Erfinv": "erfinv", "Exp": "exp", "ExpandDims": "expand_dims",
+    "Expm1": "expm1", "Eye": "eye", "Fill": "fill", "Flatten": "flatten", "Floor": "floor", "FloorDiv": "floor_div",
+    "FloorMod": "floor_mod", "GatherD": "gather_d", "GatherNd": "gather_nd", "GatherV2": "gather", "Ger": "ger",
+    "Greater": "greater", "GreaterEqual": "greater_equal", "HSigmoid": "hardsigmoid", "HSwish": "hardswish",
+    "Identity": "identity", "Inv": "reciprocal", "Invert": "bitwise_not", "IsFinite": "isfinite", "IsInf": "isinf",
+    "IsNan": "isnan", "Lerp": "lerp", "Less": "less", "LessEqual": "less_equal", "Lgamma": "lgamma",
+    "LinSpace": "linspace", "Log": "log", "Log1p": "log1p", "LogicalAnd": "logical_and", "LogicalNot": "logical_not",
+    "LogicalOr": "logical_or", "LogicalXor": "logical_xor", "LogMatrixDeterminant": "slogdet",
+    "MaskedFill": "masked_fill", "MaskedSelect": "masked_select", "MatrixDeterminant": "det",
+    "MatrixInverse": "inverse", "Maximum": "maximum", "Minimum": "minimum", "Mish": "mish", "Mod": "fmod", "Mul": "mul",
+    "Neg": "neg", "NotEqual": "not_equal", "Ones": "ones", "OnesLike": "ones_like", "Partial": "partial", "Pow": "pow",
+    "PReLU": "prelu", "Range": "range", "Rank": "rank", "RealDiv": "div", "Reciprocal": "reciprocal", "ReLU": "relu",
+    "ReLU6": "relu6", "Reshape": "reshape", "Rint": "round", "Rsqrt": "rsqrt", "ScalarToArray": "scalar_to_tensor",
+    "ScalarToTensor": "scalar_to_tensor", "ScatterNd": "scatter_nd", "Select": "select", "SeLU": "selu",
+    "Shape": "shape", "Sigmoid": "sigmoid", "Sign": "sign", "Sin": "sin", "Sinh": "sinh", "Size": "size",
+    "Slice": "slice", "Softplus": "softplus", "Softsign": "softsign", "Sqrt": "sqrt", "Square": "square", "Sub": "sub",
+    "Tan": "tan", "Tanh": "tanh", "TensorAdd": "add", "TensorScatterAdd": "tensor_scatter_add",
+    "TensorScatterUpdate": "tensor_scatter_update", "Tile": "tile", "Trace": "trace", "Transpose": "transpose",
+    "Unique": "unique", "UnsortedSegmentMax": "unsorted_segment_max", "UnsortedSegmentMin": "unsorted_segment_min",
+    "UnsortedSegmentSum": "unsorted_segment_sum", "Xlogy": "xlogy", "Zeros": "zeros", "ZerosLike": "zeros_like",
 }  # fmt: skip
 
 
@@ -140,10 +141,6 @@ def _arg(function_name: str) -> Callable[..., Any]:
         return cast(_function(function_name)(input_x, self.axis), self.output_type)
 
     return call
-
-
-def _with_int32_positions(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    return pair[0], cast(pair[1], int32)
 
 
 def _matmul(self: Any, x: Any, y: Any) -> Tensor:
@@ -484,10 +481,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     ),
     "Softmax": ({"axis": -1}, lambda p, input: _function("softmax")(input, p.axis)),
     "SoftmaxCrossEntropyWithLogits": ({}, _softmax_cross_entropy),
-    "Sort": (
-        {"axis": -1, "descending": False},
-        lambda p, x: _with_int32_positions(_function("sort")(x, p.axis, p.descending)),
-    ),
+    "Sort": ({"axis": -1, "descending": False}, lambda p, x: _function("sort")(x, p.axis, p.descending)),
     "SpaceToDepth": ({"block_size": _REQUIRED}, _space_to_depth),
     "Split": ({"axis": 0, "output_num": 1}, lambda p, x: split_evenly(x, p.axis, p.output_num)),
     "SplitV": (
@@ -502,7 +496,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0),
         _strided_slice,
     ),
-    "TopK": ({"sorted": True}, lambda p, input, k: _with_int32_positions(_function("top_k")(input, k, p.sorted))),
+    "TopK": ({"sorted": True}, lambda p, input, k: _function("top_k")(input, k, p.sorted)),
     "Tril": ({"diagonal": 0}, lambda p, x: _function("tril")(x, p.diagonal)),
     "Triu": ({"diagonal": 0}, lambda p, x: _function("triu")(x, p.diagonal)),
     "TruncateDiv": ({}, lambda p, x, y: _function("div")(x, y, rounding_mode="trunc")),

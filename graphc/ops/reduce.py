@@ -392,8 +392,11 @@ def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
 
 
 def argmin(input: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The int64 position of the first smallest element (or NaN) along `axis`; None: in the flat tensor."""
-    return _position("argmin", argmin_, input, axis, keepdims)
+    """The int32 position (as in MindSpore; `argmax` gives int64) of the first smallest element (or NaN) along `axis`.
+
+    None: in the flat tensor.
+    """
+    return cast(_position("argmin", argmin_, input, axis, keepdims), int32)
 
 
 def _position(name: str, op: Op, input: Any, axis: int | None, keep: bool) -> Tensor:

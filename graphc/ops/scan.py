@@ -1,4 +1,4 @@
-"""Running sums and products, and orders: what goes along an axis in sequence; the table's ops have hand-made kernels.
+"""Running sums, products and extremes, and orders: what goes along an axis in sequence, by hand-made kernels.
 
 Sums and products run in the order of the axis, so their bits are defined. Orders are stable, and NaN counts as greater
 than every number.
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import int64
+from graphc.dtype import int32, int64
 from graphc.ir import TensorType
-from graphc.op import define_op
+from graphc.op import Op, define_op
 from graphc.ops.coerce import as_tensor, cast, full_like, to_dtype
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import equal, less_equal, select
@@ -30,7 +30,7 @@ from graphc.ops.shape import (
 from graphc.tensor import Tensor
 
 __all__ = [
-    "argsort", "cumprod", "cumsum", "searchsorted", "sort", "top_k", "topk",
+    "argsort", "cummax", "cummin", "cumprod", "cumsum", "searchsorted", "sort", "top_k", "topk",
 ]  # fmt: skip
 
 
@@ -83,6 +83,43 @@ def cumprod_vjp(ct: Tensor, y: Tensor, x: Tensor, *, axis: int) -> Any:
 cumprod_.def_kernel("cumprod")
 
 
+def _cumulative_position_type(x: TensorType, *, axis: int) -> TensorType:
+    if not 0 <= axis < x.ndim:
+        raise ValueError(f"cummax: expected an axis {axis}, got {x}")
+    return TensorType(x.shape, int64)
+
+
+def _latest(x: np.ndarray, axis: int, beats: np.ufunc) -> np.ndarray:
+    """The position along the axis of the last element that nothing before it beats, up to each one."""
+    rows = np.moveaxis(x, axis, 0)
+    found = np.zeros(rows.shape, np.int64)
+    best = rows[:1].copy()
+    for step in range(1, len(rows)):
+        better = beats(rows[step], best[0]) | (rows[step] != rows[step])
+        best[0] = np.where(better, rows[step], best[0])
+        found[step] = np.where(better, step, found[step - 1])
+    return np.moveaxis(found, 0, axis)
+
+
+@define_op(infer=_cumulative_position_type, name="cumargmax")
+def cumargmax_(x: np.ndarray, *, axis: int) -> np.ndarray:
+    """The int64 position of the greatest element up to and with each one along `axis`: the latest of equal ones.
+
+    NaN is greater than every number.
+    """
+    return _latest(x, axis, np.greater_equal)
+
+
+@define_op(infer=_cumulative_position_type, name="cumargmin")
+def cumargmin_(x: np.ndarray, *, axis: int) -> np.ndarray:
+    """The int64 position of the smallest element, or the latest NaN, up to and with each one along `axis`."""
+    return _latest(x, axis, np.less_equal)
+
+
+cumargmax_.def_kernel("cumargmax")
+cumargmin_.def_kernel("cumargmin")
+
+
 def _argsort_type(x: TensorType, *, descending: bool) -> TensorType:
     if x.ndim == 0:
         raise ValueError(f"argsort: expected an axis to sort along, got {x}")
@@ -108,47 +145,76 @@ argsort_.def_kernel("argsort")
 
 
 def cumsum(x: Any, axis: int, dtype: Any = None) -> Tensor:
-    """The running sums along `axis`; bools and, without `dtype`, integers of under 64 bits in int64."""
+    """The running sums along `axis`, in the dtype of `x` unless `dtype` is given; of bools in int64."""
     x = as_tensor("cumsum", x)
-    return cumsum_(_summable(x, dtype), axis=axis_of("cumsum", axis, x.ndim))
+    chosen = to_dtype(dtype, int64 if x.dtype.is_bool else x.dtype)
+    return cumsum_(cast(x, chosen), axis=axis_of("cumsum", axis, x.ndim))
 
 
 def cumprod(input: Any, dim: int, dtype: Any = None) -> Tensor:
     """The running products along `dim`; bools and, without `dtype`, integers of under 64 bits in int64."""
     x = as_tensor("cumprod", input)
-    return cumprod_(_summable(x, dtype), axis=axis_of("cumprod", dim, x.ndim))
+    chosen = to_dtype(dtype, x.dtype if x.dtype.is_float else int64)
+    return cumprod_(cast(x, chosen), axis=axis_of("cumprod", dim, x.ndim))
 
 
-def _summable(x: Tensor, dtype: Any) -> Tensor:
-    return cast(x, to_dtype(dtype, x.dtype if x.dtype.is_float else int64))
+def cummax(input: Any, axis: int) -> tuple[Tensor, Tensor]:
+    """The greatest elements up to and with each one along `axis`, and their int64 positions.
+
+    Of equal ones the position is the latest; from a NaN on, values are NaN. The gradient goes to the positions.
+    """
+    return _cumulative("cummax", cumargmax_, input, axis)
+
+
+def cummin(input: Any, axis: int) -> tuple[Tensor, Tensor]:
+    """The smallest elements up to and with each one along `axis`, and their int32 positions (as in MindSpore).
+
+    See `cummax`, whose positions are int64.
+    """
+    values, positions = _cumulative("cummin", cumargmin_, input, axis)
+    return values, cast(positions, int32)
+
+
+def _cumulative(name: str, op: Op, input: Any, axis: int) -> tuple[Tensor, Tensor]:
+    from graphc.ops.gather import gather_elements_
+
+    x = as_tensor(name, input)
+    axis = axis_of(name, axis, x.ndim)
+    positions = op(x, axis=axis)
+    return gather_elements_(x, positions, axis=axis), positions
 
 
 def argsort(input: Any, axis: int = -1, descending: bool = False) -> Tensor:
-    """The positions of the elements along `axis` in order (stable; NaN is the greatest): int64."""
+    """The positions of the elements along `axis` in order (stable; NaN is the greatest): int32, as in MindSpore."""
     x = as_tensor("argsort", input)
+    return cast(_order("argsort", x, axis, descending), int32)
+
+
+def _order(name: str, x: Tensor, axis: int, descending: bool) -> Tensor:
+    """The positions along `axis` in order, in the table's int64."""
     if x.ndim == 0:
         return full_like(cast(x, int64), 0)
-    axis = axis_of("argsort", axis, x.ndim)
+    axis = axis_of(name, axis, x.ndim)
     if axis == x.ndim - 1:
         return argsort_(x, descending=bool(descending))
     return swapaxes(argsort_(swapaxes(x, axis, -1), descending=bool(descending)), axis, -1)
 
 
 def sort(input_x: Any, axis: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
-    """The elements in order along `axis`, and the int64 positions where they were (stable; NaN is the greatest)."""
+    """The elements in order along `axis`, and the int32 positions where they were (stable; NaN is the greatest)."""
     from graphc.ops.gather import gather_elements_
 
     x = as_tensor("sort", input_x)
-    order = argsort(x, axis, descending)
+    order = _order("sort", x, axis, descending)
     if x.ndim == 0:
-        return x, order
-    return gather_elements_(x, order, axis=axis_of("sort", axis, x.ndim)), order
+        return x, cast(order, int32)
+    return gather_elements_(x, order, axis=axis_of("sort", axis, x.ndim)), cast(order, int32)
 
 
 def topk(
     input: Any, k: int, dim: int | None = None, largest: bool = True, sorted: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """The `k` greatest (or smallest) elements along `dim` (None: the last axis), and their int64 positions.
+    """The `k` greatest (or smallest) elements along `dim` (None: the last axis), and their int32 positions.
 
     Args:
         sorted: they come in order; they do so either way.
@@ -162,12 +228,12 @@ def topk(
         raise located(ValueError(f"topk: k must be an int from 0 to {limit}, got {k!r}"))
     from graphc.ops.gather import gather_elements_
 
-    order = take_range(argsort(x, axis, largest), axis, 0, k)
-    return gather_elements_(x, order, axis=axis), order
+    order = take_range(_order("topk", x, axis, largest), axis, 0, k)
+    return gather_elements_(x, order, axis=axis), cast(order, int32)
 
 
 def top_k(input_x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
-    """The `k` greatest elements along the last axis, and their int64 positions."""
+    """The `k` greatest elements along the last axis, and their int32 positions."""
     return topk(input_x, k, -1, True, sorted)
 
 
@@ -179,7 +245,6 @@ def searchsorted(sorted_sequence: Any, values: Any, *, out_int32: bool = False, 
         right: after the elements equal to it, instead of before.
         out_int32: int32 positions instead of int64.
     """
-    from graphc.dtype import int32
     from graphc.ops.elementwise import less
     from graphc.ops.reduce import sum_over
 

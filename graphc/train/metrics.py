@@ -155,6 +155,31 @@ class MSE(Mean):
         self._count += samples
 
 
+class Dice(Mean):
+    """The Dice coefficient of each batch, 2 p.y / (p.p + y.y + smooth), divided by the number of samples.
+
+    That is MindSpore's definition: the coefficients of batches are added up, and divided by how many samples they have.
+
+    Args:
+        smooth: above 0; keeps the divisor from being 0.
+    """
+
+    def __init__(self, smooth: float = 1e-5) -> None:
+        super().__init__()
+        if isinstance(smooth, bool) or not isinstance(smooth, (int, float)) or smooth <= 0:
+            raise ValueError(f"Dice: smooth must be above 0, got {smooth!r}")
+        self.smooth = float(smooth)
+
+    @rearrange_inputs
+    def update(self, *inputs: Any) -> None:
+        predicted, actual = (a.astype(np.float64) for a in self._pair(inputs))
+        if predicted.shape != actual.shape or not actual.ndim:
+            raise ValueError(f"Dice.update: expected values of one shape, got {predicted.shape} and {actual.shape}")
+        both = float((predicted * actual).sum())
+        self._sum += 2 * both / (float((predicted**2).sum() + (actual**2).sum()) + self.smooth)
+        self._count += actual.shape[0]
+
+
 def _errors(metric: Metric, predicted: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, int]:
     """The errors in float64, and the number of samples."""
     if predicted.size != actual.size or not actual.ndim:
@@ -661,6 +686,7 @@ _FACTORY: dict[str, Callable[..., Metric]] = {
     "accuracy": Accuracy,
     "confusion_matrix": ConfusionMatrix,
     "cosine_similarity": CosineSimilarity,
+    "dice": Dice,
     "loss": Loss,
     "mae": MAE,
     "mse": MSE,

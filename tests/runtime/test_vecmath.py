@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import graphc.ops  # noqa: F401 (fills the table)
+from graphc.op import TABLE
 from graphc.random_bits import philox4x32_numpy
 from graphc.runtime import jit, vecmath
 from graphc.runtime.llvmtext import Module, Val, vector
@@ -108,7 +110,8 @@ INTERESTING = {
     "asin": (-1, 1), "acos": (-1, 1), "atan": (-5, 5), "sinh": (-711, 711), "cosh": (-711, 711), "tanh": (-22, 22),
     "asinh": (-4, 4), "acosh": (1, 4),
     "atanh": (-1, 1), "sigmoid": (-746, 50), "softplus": (-746, 50), "erf": (-6, 6), "erfc": (-6, 28),
-    "erfinv": (-1, 1), "lgamma": (-12, 40), "sqrt": (0, 9), "rsqrt": (0, 9), "cbrt": (-9, 9),
+    "erfinv": (-1, 1), "lgamma": (-12, 40),
+    "digamma": (-12, 40), "sqrt": (0, 9), "rsqrt": (0, 9), "cbrt": (-9, 9),
 }  # fmt: skip
 
 
@@ -164,6 +167,7 @@ NUMPY = {
 }  # fmt: skip
 SPECIAL = {
     "erf": np.vectorize(math.erf), "erfc": np.vectorize(math.erfc), "lgamma": np.vectorize(lgamma), "erfinv": erfinv,
+    "digamma": TABLE["digamma"].meaning,
 }  # fmt: skip
 
 
@@ -266,12 +270,19 @@ def decimal_lgamma(x):
     return total
 
 
+def decimal_digamma(x):
+    """The derivative of log Gamma(x) for x > 0, by the difference of `decimal_lgamma` at two points close by."""
+    step = Decimal("1e-12")
+    return (decimal_lgamma(x + step) - decimal_lgamma(x - step)) / (2 * step)
+
+
 @pytest.mark.parametrize(
     ("name", "truth", "lo", "hi", "limit"),
     [
         ("erf", decimal_erf, 0.0, 6.0, 1.0),
         ("erfc", decimal_erfc, 0.0, 27.0, 2.8),
         ("lgamma", decimal_lgamma, 0.01, 45.0, 2.5),
+        ("digamma", decimal_digamma, 0.01, 45.0, 3.5),
     ],
 )
 def test_double_accuracy_of_special_functions(name, truth, lo, hi, limit):
@@ -311,6 +322,17 @@ def test_lgamma_at_poles_and_below_zero(dtype):
     assert (apply("lgamma", dtype([0, -0.0, -1, -2, -170, -1e10, np.inf, -np.inf])) == np.inf).all()
     x = dtype([-0.5, -1.5, -1e-20, -1e-3, -10.25, -100.5])
     np.testing.assert_allclose(apply("lgamma", x), [math.lgamma(v) for v in x], rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_digamma_at_poles_and_below_zero(dtype):
+    np.testing.assert_array_equal(
+        apply("digamma", dtype([0.0, -0.0, -1, -170, -1e10, np.inf, -np.inf])),
+        dtype([-np.inf, np.inf, np.nan, np.nan, np.nan, np.inf, np.nan]),
+    )
+    x = dtype([-0.5, -1.25, -1e-20, -1e-3, -10.25, -100.75])
+    wanted = [TABLE["digamma"].meaning(np.float64(v)) for v in x]
+    np.testing.assert_allclose(apply("digamma", x), wanted, rtol=8 * np.finfo(dtype).eps)
 
 
 def test_log2_and_exp2_of_powers_of_two_are_exact():

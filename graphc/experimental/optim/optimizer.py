@@ -88,7 +88,7 @@ def _rate(lr: Any, name: str) -> Parameter:
     return Parameter(Tensor(check.non_negative_float("Optimizer", "lr", value), float32), name, requires_grad=False)
 
 
-def _decayed(g: Tensor, w: Parameter, options: Group) -> Tensor:
+def decayed(g: Tensor, w: Parameter, options: Group) -> Tensor:
     """The gradient of the loss with an L2 penalty."""
     return g + w * options["weight_decay"] if options["weight_decay"] else g
 
@@ -114,7 +114,7 @@ class SGD(Optimizer):
     def construct(self, gradients: Any) -> bool:
         later = ops.cast(self.global_step > 0, float32)
         for i, w, g, o in self.members(gradients):
-            g = _decayed(g, w, o)
+            g = decayed(g, w, o)
             if o["momentum"]:
                 v = self.accum[i] * o["momentum"] + (g * (1.0 - o["dampening"] * later) if o["dampening"] else g)
                 assign(self.accum[i], v)
@@ -156,7 +156,7 @@ class _Moments(Optimizer):
         t = ops.cast(self.global_step, float32) + 1.0
         for i, w, g, o in self.members(gradients):
             beta1, beta2 = o["betas"]
-            g = g if self.decoupled else _decayed(g, w, o)
+            g = g if self.decoupled else decayed(g, w, o)
             m = self.exp_avg[i] + (g - self.exp_avg[i]) * (1.0 - beta1)
             v = self.exp_avg_sq[i] + (g * g - self.exp_avg_sq[i]) * (1.0 - beta2)
             assign(self.exp_avg[i], m)
@@ -212,7 +212,7 @@ class Adagrad(Optimizer):
     def construct(self, gradients: Any) -> bool:
         t = ops.cast(self.global_step, float32)
         for i, w, g, o in self.members(gradients):
-            g = _decayed(g, w, o)
+            g = decayed(g, w, o)
             s = self.accum[i] + g * g
             assign(self.accum[i], s)
             rate = o["lr"] / (1.0 + t * o["lr_decay"]) if o["lr_decay"] else o["lr"]
@@ -244,7 +244,7 @@ class RMSprop(Optimizer):
 
     def construct(self, gradients: Any) -> bool:
         for i, w, g, o in self.members(gradients):
-            g = _decayed(g, w, o)
+            g = decayed(g, w, o)
             d = s = self.mean_square[i] * o["alpha"] + g * g * (1.0 - o["alpha"])
             assign(self.mean_square[i], s)
             if o["centered"]:
