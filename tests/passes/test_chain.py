@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from math import prod
 from textwrap import dedent
 
-import numpy as np
 import pytest
 from graphs import Made, batched_graphs, graphs
 from hypothesis import HealthCheck, given, settings
@@ -128,7 +127,7 @@ def test_the_matrices_of_an_attention_are_never_whole() -> None:
 def test_any_number_of_rows(short: None, rows: int, columns: int) -> None:
     """Also of rows that end within a vector, and of blocks of which the last is not full."""
     graph = graph_of(SOFTMAX.format(rows=rows, columns=columns))
-    assert len(chained(graph).chains) == (rows >= 2 * np.lcm(16, columns) // columns and columns > 1) or rows < 32
+    assert len(chained(graph).chains) == (rows > 1 and columns > 1)
     inputs = input_arrays(graph, rows)
     for count in (1, 2, 5):
         with threads(count):
