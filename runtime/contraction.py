@@ -385,7 +385,8 @@ def _blocked(chosen: Plan, steps: Steps) -> Plan:
     must = [x for x in packable if c.lane.stride(x) not in (0, 1)]  # vectors that do not lie in memory: gathered once
     may = [x for x in packable if _far(c, x) and _pays(chosen, x, tile)]
     packed = must + may
-    large = c.scalars in may and chosen.steps >= LONG_SUM
+    long = chosen.steps >= LONG_SUM
+    large, turned = c.scalars in may and long, bool(must) and long
     kept = min(chosen.steps, PANEL_BYTES // tile or 1, PANEL_STEPS if c.scalars in may else chosen.steps)
     rooms = {c.scalars: BUFFER_BYTES << large, c.vectors: 2 * BUFFER_BYTES}
     total = _work(c, chosen.lanes)
@@ -398,8 +399,11 @@ def _blocked(chosen: Plan, steps: Steps) -> Plan:
         enough = max(usual, (32 if c.scalars in may else 8) * UNIT_WORK) if shares else usual
         least = TURNED_FOR if any(not axis.dim.stride(operand) for operand in must) else 1
         tiles = max(round(enough / (spans * chosen.steps)), least)
-        if large:  # rounded up, so that there is not one unit more than cores
-            tiles = max(tiles, -(-total // (host().cores * spans * chosen.steps)))
+        share = -(-total // (host().cores * spans * chosen.steps))  # so that there is not one unit more than cores
+        if large:
+            tiles = max(tiles, share)
+        elif turned and shares:  # each unit turns its own
+            tiles = share
         tiles = min(tiles, axis.span * rooms[c.scalars] // (spans * chosen.lanes * size))  # accumulators that wait
         if large and not axis.dim.stride(c.scalars):
             tiles = min(tiles, REUSE // prod(x.span for x in axes if not x.dim.stride(c.scalars)) or 1)
