@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import groupby, product
+from itertools import groupby, product, takewhile
 from math import inf, lcm, prod
 from typing import NamedTuple
 
@@ -245,8 +245,16 @@ def _axis(c: Contraction, lanes: int, d: Dim, size: int) -> Axis:
 
 
 def _loops(c: Contraction) -> tuple[Dim, ...]:
-    """The order of the loops: batches outermost, then the vector operand's dims, then those that reuse it."""
-    return c.batch + (c.n + c.m if c.vectors == "b" else c.m + c.n)
+    """The order of the loops: batches outermost, then the vector operand's dims, then those that reuse it.
+
+    But where all of the other operand stays in the cache, memory is walked through as it lies: the images of a depthwise
+    convolution before its channels.
+    """
+    own, reusing = (c.n, c.m) if c.vectors == "b" else (c.m, c.n)
+    scalars = SIZEOF[c.element] * prod(d.extent for d in c.outputs + c.k if d.stride(c.scalars))
+    apart = max((abs(d.stride(c.vectors)) for d in c.batch), default=0)
+    further = tuple(takewhile(lambda d: abs(d.stride(c.vectors)) > apart, own)) if scalars <= PANEL_BYTES else ()
+    return further + c.batch + own[len(further) :] + reusing
 
 
 def _steps(c: Contraction, lanes: int) -> int:
