@@ -411,7 +411,7 @@ def _blocked(chosen: Plan, steps: Steps) -> Plan:
         if large:
             tiles = max(tiles, share)
         elif turned and shares:  # each unit turns its own
-            tiles = share
+            tiles = min(share, 2 * BUFFER_BYTES // (spans * chosen.lanes * size))
         tiles = min(tiles, axis.span * rooms[c.scalars] // (spans * chosen.lanes * size))  # accumulators that wait
         if large and not axis.dim.stride(c.scalars):
             tiles = min(tiles, REUSE // prod(x.span for x in axes if not x.dim.stride(c.scalars)) or 1)
