@@ -46,6 +46,9 @@ TURN = 4
 LINE = 64
 """Bytes that a cache brings at once."""
 
+SHARED, FROM_AFAR = 4, 1 << 20
+"""For how many multiply-adds a vector is fetched ahead of time, and of how large an operand, which comes from afar."""
+
 FAR, CROWD = 2048, 1024
 """Bytes between neighbours from which they meet in few sets of the cache; and those whose multiples do so earlier."""
 
@@ -163,6 +166,7 @@ class Plan:
         streamed: the operand, "a" or "b", of which a step needs one vector at a time; the other is held in registers.
         cut: the sum's blocks, whose raw partial sums are kept between them; None where one block holds it all.
         packed: the operands ("a", "b") copied into panels before use.
+        ahead: the output dim along which the vector operand of the next tile is fetched while this one is computed.
     """
 
     contraction: Contraction
@@ -172,6 +176,7 @@ class Plan:
     streamed: str
     cut: Cut | None = None
     packed: frozenset[str] = frozenset()
+    ahead: str | None = None
 
     @property
     def units(self) -> int:
@@ -196,6 +201,8 @@ class Plan:
             parts.append(f"in blocks of {sums[self.cut.level].name}:{self.cut.size}")
         if self.packed:
             parts.append("packs " + " ".join(sorted(self.packed)))
+        if self.ahead:
+            parts.append(f"fetches {self.ahead} ahead")
         return f"{self.units} units: " + ", ".join(parts)
 
 
@@ -223,7 +230,8 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     window = search.steps.window(cells)
     streamed = "ab"[search.steps.streamed(cells, window)]
     chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), window, streamed), search.steps)
-    return replace(chosen, cut=_cut(chosen, search.steps))
+    chosen = replace(chosen, cut=_cut(chosen, search.steps))
+    return replace(chosen, ahead=_ahead(chosen))
 
 
 def _registers(target_lanes: int) -> int:
@@ -473,6 +481,21 @@ def _cut(chosen: Plan, steps: Steps) -> Cut | None:
         step = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(operand))
         most = min(most, 2 * BUFFER_BYTES / step if c.lane.stride(operand) else PANEL_STEPS)
     return _cut_to(c, chosen.window, int(most)) if most < chosen.steps else None
+
+
+def _ahead(chosen: Plan) -> str | None:
+    """Along which dim the next tile's vectors are worth fetching, a cache line each: those that come from afar.
+
+    That is where many multiply-adds use each, and no other block of the sum comes before the next tile.
+    """
+    c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
+    again = prod(axis.tile for axis in chosen.axes if not axis.dim.stride(c.vectors))
+    whole_lines = chosen.lanes * size == LINE and c.lane.stride(c.vectors) == 1 and c.vectors not in chosen.packed
+    reach = size * sum((d.extent - 1) * abs(d.stride(c.vectors)) for d in c.outputs + c.k)
+    if c.lanes_summed or not whole_lines or again < SHARED or reach < FROM_AFAR:
+        return None
+    axis = next((x for x in reversed(chosen.axes) if x.dim.stride(c.vectors) and x.tiles > 1), None)
+    return axis.dim.name if axis and (not chosen.cut or axis.block > 1) else None
 
 
 def _cut_to(c: Contraction, window: Sequence[int], steps: int) -> Cut | None:

@@ -215,6 +215,9 @@ class _Kernel:
             b = self.b
             if side.lane:
                 x = self.nest.load_lanes(side, key[1], there, self.on)
+                if self.plan.ahead and side.name == self.c.vectors:
+                    further = place.groups[self.plan.ahead].size * side.strides[self.plan.ahead]
+                    b.prefetch(self.nest.address(side, key[1] + further))
             else:
                 x = b.load(self.nest.address(side, key[1]), self.nest.element)
             if side.transform and not side.padded:  # a panel has been through it
