@@ -100,12 +100,13 @@ class _Layouts:
     def _wanted(self, node: Node, operands: list[Node]) -> list[Layout | None]:
         """For each operand of a contraction the layout that its kernel needs; None where any will do.
 
-        Sums over lanes read the batch across them. A gradient of weights reads vectors of channels; unless it reads each
+        Sums over lanes read the batch across them; those of a depthwise convolution turn it as they go. A gradient of weights reads vectors of channels; unless it reads each
         place once, in rows: the kernel turns these as it goes.
         """
         seen = self.access.of(node)
         if seen.value is not None and seen.value.kind == "contract" and seen.value.data[1]:
-            return [Layout(o.shape, True) for o in node.operands]
+            turns = self._turned_once(node, operands)
+            return [Layout(o.shape) if turns else Layout(o.shape, True) for o in node.operands]
         if node in self.blocked:
             return [None] * len(node.operands)
         if _places_once(seen) and not any(o in self.layouts for o in operands):
@@ -114,6 +115,26 @@ class _Layouts:
         if len(wants) == 2 and all(want and want.order for want in wants) and self.access.slides(node):
             return self._vectors_of_one(node, operands, wants)
         return wants
+
+    def _turned_once(self, node: Node, operands: list[Node]) -> bool:
+        """Whether a sum over lanes has its operands in rows and reads all of a plane for one tile of results only.
+
+        So it is where what one result reads no other does, but those of other taps: they are all of a tile.
+        """
+        reads = self.access.of(node).reads
+        if len(reads) != 2 or any(made in self.layouts and old.op != "input" for made, old in zip(operands, node.operands)):
+            return False
+        taps = 1
+        for axis, extent in enumerate(node.shape):
+            name = f"{OUTPUT}{axis}"
+            under_taps = any(_moves(ix) > 1 and name in (v.name for v in ix.variables) for _, index in reads for ix in index)
+            everywhere = all(any(name in (v.name for v in ix.variables) for ix in index) for _, index in reads)
+            taps *= extent if under_taps else 1
+            if extent > 1 and not under_taps and not everywhere:
+                return False
+        planes = [prod(o.shape[2:]) for o in node.operands]
+        whole = node.operands[0].shape[0] % LANES == 0
+        return whole and taps <= MOST_TAPS and LANES <= min(planes) <= max(planes) <= TURNED_PLANE
 
     def _vectors_of_one(
         self, node: Node, operands: list[Node], wants: list[Layout | None]
@@ -163,6 +184,9 @@ ACROSS_CHANNELS, TURNED = 0.7, 0.5
 
 PANEL, TURNED_BYTES = 4 * LANES, 256 * 1024
 """Channels of the vectors that a kernel turns at a time, and the most bytes of them: a part of the second-level cache."""
+
+MOST_TAPS, TURNED_PLANE = 25, 4096
+"""Results that a tile holds, and elements of a plane of which sixteen find room in the second-level cache."""
 
 SHORT_SUM = 1024
 """Terms of a sum up to which its result is stored rather than used in an order that is not memory's."""

@@ -190,7 +190,8 @@ def _tiled(
     at = [ix.substitute(new) for ix in index]
     if by_lanes:
         inner = (*inner, lane)
-        if any(x.data[1].coefficient(lane) != 1 for x in (a, c)):
+        apart = [x.data[1].coefficient(lane) != 1 for x in (a, c)]
+        if any(apart) and (not all(apart) or summed[0].extent % LANES):  # the kernel turns both, or none
             return None, index
     if any(x.data[1].coefficient(v) is None for x in (a, c) for v in (*outer, *inner)):
         return None, index
