@@ -75,7 +75,8 @@ class _Layouts:
         for at, (old, want) in enumerate(zip(node.operands, self._wanted(node, operands), strict=True)):
             if want and self.layouts.get(operands[at], Layout(old.shape)) != want:
                 source = old if old.op == "input" else operands[at]
-                operands[at] = source if want == self.layouts.get(source, Layout(old.shape)) else self.copy(source, want)
+                there = want == self.layouts.get(source, Layout(old.shape))
+                operands[at] = source if there else self.copy(source, want)
             elif blocked and _jumps(operands[at]):
                 operands[at] = self.copy(operands[at], Layout(old.shape))
         held = Layout(node.shape, True) if blocked else Layout(node.shape, False, self._stored_order(node))
@@ -100,8 +101,8 @@ class _Layouts:
     def _wanted(self, node: Node, operands: list[Node]) -> list[Layout | None]:
         """For each operand of a contraction the layout that its kernel needs; None where any will do.
 
-        Sums over lanes read the batch across them; those of a depthwise convolution turn it as they go. A gradient of weights reads vectors of channels; unless it reads each
-        place once, in rows: the kernel turns these as it goes.
+        Sums over lanes read the batch across them; those of a depthwise convolution turn it as they go. A gradient of
+        weights reads vectors of channels; unless it reads each place once, in rows: the kernel turns these as it goes.
         """
         seen = self.access.of(node)
         if seen.value is not None and seen.value.kind == "contract" and seen.value.data[1]:
@@ -122,19 +123,22 @@ class _Layouts:
         So it is where what one result reads no other does, but those of other taps: they are all of a tile.
         """
         reads = self.access.of(node).reads
-        if len(reads) != 2 or any(made in self.layouts and old.op != "input" for made, old in zip(operands, node.operands)):
+        if len(reads) != 2 or not all(map(self._in_rows, node.operands, operands)):
             return False
         taps = 1
         for axis, extent in enumerate(node.shape):
-            name = f"{OUTPUT}{axis}"
-            under_taps = any(_moves(ix) > 1 and name in (v.name for v in ix.variables) for _, index in reads for ix in index)
-            everywhere = all(any(name in (v.name for v in ix.variables) for ix in index) for _, index in reads)
-            taps *= extent if under_taps else 1
-            if extent > 1 and not under_taps and not everywhere:
+            moved = [[ix for ix in index if f"{OUTPUT}{axis}" in (v.name for v in ix.variables)] for _, index in reads]
+            if any(_moves(ix) > 1 for moves in moved for ix in moves):
+                taps *= extent
+            elif extent > 1 and not all(moved):
                 return False
         planes = [prod(o.shape[2:]) for o in node.operands]
         whole = node.operands[0].shape[0] % LANES == 0
         return whole and taps <= MOST_TAPS and LANES <= min(planes) <= max(planes) <= TURNED_PLANE
+
+    def _in_rows(self, old: Node, made: Node) -> bool:
+        """Whether an operand, which is `made` in the new graph, can be had in rows without a copy."""
+        return old.op == "input" or (made not in self.layouts and not is_free(made))
 
     def _vectors_of_one(
         self, node: Node, operands: list[Node], wants: list[Layout | None]
@@ -155,9 +159,9 @@ class _Layouts:
         if not under_taps[1 - across] or fills[across] * ACROSS_CHANNELS <= taps:
             return wants
         vectors = node.operands[across]
-        in_rows = vectors.op == "input" or operands[across] not in self.layouts
         panel = prod(vectors.shape[1:]) // channels[across] * min(channels[across], PANEL) * vectors.dtype.itemsize
         found: list[Layout | None] = [Layout(o.shape) for o in node.operands]
+        in_rows = self._in_rows(vectors, operands[across])
         if not in_rows or under_taps[across] or panel > TURNED_BYTES or fills[across] * TURNED <= taps:
             found[across] = wants[across]
         return found
@@ -183,7 +187,7 @@ ACROSS_CHANNELS, TURNED = 0.7, 0.5
 """What a vector of channels last is worth, and one that must be turned, beside vectors along rows."""
 
 PANEL, TURNED_BYTES = 4 * LANES, 256 * 1024
-"""Channels of the vectors that a kernel turns at a time, and the most bytes of them: a part of the second-level cache."""
+"""Channels of the vectors that a kernel turns at a time, and their bytes at most: a part of the second-level cache."""
 
 MOST_TAPS, TURNED_PLANE = 25, 4096
 """Results that a tile holds, and elements of a plane of which sixteen find room in the second-level cache."""

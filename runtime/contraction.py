@@ -255,8 +255,8 @@ def _axis(c: Contraction, lanes: int, d: Dim, size: int) -> Axis:
 def _loops(c: Contraction) -> tuple[Dim, ...]:
     """The order of the loops: batches outermost, then the vector operand's dims, then those that reuse it.
 
-    But where all of the other operand stays in the cache, memory is walked through as it lies: the images of a depthwise
-    convolution before its channels.
+    But where all of the other operand stays in the cache, memory is walked through as it lies: a depthwise convolution
+    goes from image to image, and in each from channel to channel.
     """
     own, reusing = (c.n, c.m) if c.vectors == "b" else (c.m, c.n)
     scalars = SIZEOF[c.element] * prod(d.extent for d in c.outputs + c.k if d.stride(c.scalars))

@@ -4,8 +4,8 @@ The vector operand's panel has, for each of its vectors along the lanes, the ste
 vectors do not lie in memory, they are gathered or transposed on the way. Of an operand that is the same in all lanes,
 elements that are neighbours in memory stay so, in rows that follow one another.
 
-Where the lanes are summed and lie far apart, as the images of a batch do in rows, what a tile reads of a part of the sum
-is turned: all elements of the first image's plane, each beside those of the other images.
+Where the lanes are summed and lie far apart, as the images of a batch do in rows, what a tile reads in a part of the
+sum is turned: the elements of the first image's plane, each beside those of the other images.
 """
 
 from __future__ import annotations

@@ -366,13 +366,14 @@ def _place(module: Module) -> None:
     best = b.add(line(b.load(first, "i64")), APART)
     turned = b.intrinsic("fshr", "i64", free, free, best)
     begin = b.add(best, b.call("llvm.cttz.i64", "i64", turned, Val("false", "i1")))
-    with b.loop(0, _word(b, plan, Word.MEMORIES, "i64")) as k:
-        with b.when(b.icmp("sgt", b.load(b.gep(sizes, k, "i64"), "i64"), LARGE)):
-            memory = _api(b, "PyList_GetItem", made, k)
-            address = b.convert("ptrtoint", _api(b, "PyByteArray_AsString", memory), "i64")
-            off = b.int_op("and", b.sub(b.mul(begin, LINE), address), PAGE - 1)
-            with b.when(b.icmp("ne", _api(b, "PySequence_DelSlice", memory, i64(0), off), Val("0", "i32"))):
-                _api(b, "PyErr_Clear")  # it begins where it did
+    with b.loop(0, _word(b, plan, Word.MEMORIES, "i64")) as k, b.when(
+        b.icmp("sgt", b.load(b.gep(sizes, k, "i64"), "i64"), LARGE)
+    ):  # fmt: skip
+        memory = _api(b, "PyList_GetItem", made, k)
+        address = b.convert("ptrtoint", _api(b, "PyByteArray_AsString", memory), "i64")
+        off = b.int_op("and", b.sub(b.mul(begin, LINE), address), PAGE - 1)
+        with b.when(b.icmp("ne", _api(b, "PySequence_DelSlice", memory, i64(0), off), Val("0", "i32"))):
+            _api(b, "PyErr_Clear")  # it begins where it did
     b.ret(b.call("match", "i1", plan, made, args, count))
 
 
