@@ -141,6 +141,24 @@ def test_light_convolutions_alone_are_not_worth_copies(
     assert bool(layouts) == blocked == any(node.op == "copy" for node in graph.nodes)
 
 
+@pytest.mark.parametrize(
+    ("images", "channels", "stride", "blocked"),
+    [(32, 64, 1, True), (24, 64, 1, False), (24, 4, 1, True), (8, 64, 2, False), (32, 64, 2, True)],
+)
+def test_lanes_that_are_not_full_are_weighed_with_vectors_of_features(
+    images: int, channels: int, stride: int, blocked: bool
+) -> None:
+    size = 20 // stride
+    _, layouts = layout(graph_of(
+        f"""
+        graph f(%x: f32[{images},{channels},20,20]; %w: f32[48,{channels},3,3]) {{
+          %0: f32[{images},48,{size},{size}] = conv(%x, %w, stride=({stride}, {stride}), dilation=(1, 1), low=(1, 1), size=({size}, {size}))
+          return %0
+        }}"""  # noqa: E501
+    ))  # fmt: skip
+    assert bool(layouts) == blocked
+
+
 def test_gradients_of_weights_that_read_each_place_once_read_rows() -> None:
     graph, layouts = layout(
         graph_of(
