@@ -89,6 +89,8 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
         if node in stored or is_free(node):
             continue
         root = next(iter(readers)) if len(readers) == 1 else None
+        if len(readers) > 1 and _as_cheap_as_a_load(node, users):
+            continue
         if root is None or handmade(root) or is_contraction(root):
             stored.add(node)
         elif all(_elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
@@ -101,6 +103,18 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
         if depth[node] >= DEEPEST:
             stored.add(node)
     return {n: depth[n] for n in stored if n.op not in LEAVES}
+
+
+def _as_cheap_as_a_load(node: Node, users: Mapping[Node, Sequence[Node]]) -> bool:
+    """Whether several groups may each compute `node` where they read it: from one value of its size, read by others too.
+
+    To load that value takes as long as to load this one, and this one is then not written. Where nobody else reads it,
+    it is this one that is better stored: right where the other is made.
+    """
+    if node.op not in CHEAP:
+        return False
+    full = [o for o in node.operands if base_of(o).type.size == node.type.size and o.op != "constant"]
+    return len(set(full)) == 1 and not is_free(full[0]) and (full[0].op == "input" or len({*users[full[0]]}) > 1)
 
 
 def _elementwise(user: Node, operand: Node) -> bool:
