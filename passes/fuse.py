@@ -108,10 +108,10 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
 
 
 def _as_cheap_as_a_load(node: Node, users: Mapping[Node, Sequence[Node]], kept: Collection[Node]) -> bool:
-    """Whether several groups may each compute `node` where they read it: from one value of its size, read by others too.
+    """Whether several groups may each compute `node` where they read it, from one value of its size.
 
-    To load that value takes as long as to load this one, and this one is then not written. Where nobody else reads it,
-    it is this one that is better stored: right where the other is made.
+    To load that value takes as long as to load this one, and this one is then not written. Where nobody else
+    reads it, it is this one that is better stored: right where the other is made.
     """
     if node.op not in CHEAP:
         return False
