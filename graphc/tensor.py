@@ -46,6 +46,18 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
     return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
 
 
+LARGE = 16_384
+"""Bytes from which it counts whether an array begins where a cache line does."""
+
+
+def _copy_of(array: np.ndarray) -> np.ndarray:
+    if array.nbytes < LARGE:
+        return array.copy()
+    made = aligned_empty(array.shape, array.dtype)
+    made[...] = array
+    return made
+
+
 def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
     """A contiguous array of one of graphc's dtypes: Python floats become float32, ints int64, arrays keep theirs."""
     if isinstance(data, Tensor):
@@ -141,7 +153,7 @@ class Tensor:
         array = as_array(input_data, wanted)
         if shape is not None and init is None and tuple(np.atleast_1d(shape)) != array.shape:
             raise ValueError(f"Tensor: shape {shape} expected, got data of shape {array.shape}")
-        self._set_array(array.copy() if array is input_data or array.base is not None else array)
+        self._set_array(_copy_of(array) if array is input_data or array.base is not None else array)
 
     def _set_array(self, array: np.ndarray, type_: TensorType | None = None) -> None:
         self._array, self.type = array, type_ or type_of(array)

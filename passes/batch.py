@@ -17,15 +17,17 @@ from graphc.index import Gathered, Ix, Var
 from graphc.ir import Graph, Node
 from graphc.passes.access import OUTPUT, Access
 from graphc.passes.fuse import base_of, handmade, is_contraction
+from graphc.passes.lower import SCATTERED
 from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES
 
 MOST_IN_BATCHES = 0.8
 """Of all multiplications, the part that must run over the batch for the batch to go into the lanes."""
 
-SLOWEST, CHANNELS, ALONG_ROWS = 2.5, 24, 1.25
+SLOWEST, CHANNELS, ALONG_ROWS, ACROSS_CHANNELS = 2.5, 24, 1.25, 1.1
 """How many times as long a convolution takes in rows, as measured: at most 2.5; 1 + 24 / c with c channels across the
-vectors; with rows of an image that fill them 1.25, more with fewer than 4 features to use what was read: 1 + 1 / f."""
+vectors; with rows of an image that fill them 1.25, more with fewer than 4 features to use what was read: 1 + 1 / f;
+with vectors of features 1.1, and more as they are stored element by element (`SCATTERED`)."""
 
 COPIED = 18
 """Multiplications that could be made while one element is copied into the lanes or out of them."""
@@ -82,11 +84,19 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
     if node.shape[0] != batch:
         return min(SLOWEST, 1 + CHANNELS / max(node.shape[:2]))
     apart, features = _sliding_read(node, access)
+    channels = SLOWEST
+    if features > 1:
+        stored = SCATTERED * prod(node.shape) / max(access.products(node), 1)
+        channels = ACROSS_CHANNELS * (1 + stored) * _filled_up(features)
     if apart > 1:
-        return SLOWEST
-    width = max(node.shape[-1], 1)
-    along = max(ALONG_ROWS, 1 + 1 / features) * -(-width // LANES) * LANES / width
-    return min(SLOWEST, 1 + CHANNELS / node.shape[1] if features > 1 else SLOWEST, along)
+        return min(SLOWEST, channels)
+    along = max(ALONG_ROWS, 1 + 1 / features) * _filled_up(max(node.shape[-1], 1))
+    return min(SLOWEST, 1 + CHANNELS / node.shape[1] if features > 1 else SLOWEST, along, channels)
+
+
+def _filled_up(extent: int) -> float:
+    """How many times as much vectors hold as there is."""
+    return -(-extent // LANES) * LANES / extent
 
 
 def _sliding_read(node: Node, access: Access) -> tuple[int, int]:

@@ -74,7 +74,9 @@ class _Layouts:
         blocked = node in self.blocked
         for at, (old, want) in enumerate(zip(node.operands, self._wanted(node, operands), strict=True)):
             if want and self.layouts.get(operands[at], Layout(old.shape)) != want:
-                operands[at] = self.copy(old if old.op == "input" else operands[at], want)
+                source = old if old.op == "input" else operands[at]
+                there = want == self.layouts.get(source, Layout(old.shape))
+                operands[at] = source if there else self.copy(source, want)
             elif blocked and _jumps(operands[at]):
                 operands[at] = self.copy(operands[at], Layout(old.shape))
         held = Layout(node.shape, True) if blocked else Layout(node.shape, False, self._stored_order(node))
@@ -99,17 +101,70 @@ class _Layouts:
     def _wanted(self, node: Node, operands: list[Node]) -> list[Layout | None]:
         """For each operand of a contraction the layout that its kernel needs; None where any will do.
 
-        Sums over lanes read the batch across them. A gradient of weights reads one channel of an image after the other,
-        so channels come last; unless it reads each place once, in rows: the kernel turns these as it goes.
+        Sums over lanes read the batch across them; those of a depthwise convolution turn it as they go. A gradient of
+        weights reads vectors of channels; unless it reads each place once, in rows: the kernel turns these as it goes.
         """
         seen = self.access.of(node)
         if seen.value is not None and seen.value.kind == "contract" and seen.value.data[1]:
-            return [Layout(o.shape, True) for o in node.operands]
+            turns = self._turned_once(node, operands)
+            return [Layout(o.shape) if turns else Layout(o.shape, True) for o in node.operands]
         if node in self.blocked:
             return [None] * len(node.operands)
         if _places_once(seen) and not any(o in self.layouts for o in operands):
             return [_unfilled(o) for o in node.operands]
-        return [_channels_last(o, seen.indices(o)) or _unfilled(o) for o in node.operands]
+        wants = [_channels_last(o, seen.indices(o)) or _unfilled(o) for o in node.operands]
+        if len(wants) == 2 and all(want and want.order for want in wants) and self.access.slides(node):
+            return self._vectors_of_one(node, operands, wants)
+        return wants
+
+    def _turned_once(self, node: Node, operands: list[Node]) -> bool:
+        """Whether a sum over lanes has its operands in rows and reads all of a plane for one tile of results only.
+
+        So it is where what one result reads no other does, but those of other taps: they are all of a tile.
+        """
+        reads = self.access.of(node).reads
+        if len(reads) != 2 or not all(map(self._in_rows, node.operands, operands)):
+            return False
+        taps = 1
+        for axis, extent in enumerate(node.shape):
+            moved = [[ix for ix in index if f"{OUTPUT}{axis}" in (v.name for v in ix.variables)] for _, index in reads]
+            if any(_moves(ix) > 1 for moves in moved for ix in moves):
+                taps *= extent
+            elif extent > 1 and not all(moved):
+                return False
+        planes = [prod(o.shape[2:]) for o in node.operands]
+        whole = node.operands[0].shape[0] % LANES == 0
+        return whole and taps <= MOST_TAPS and LANES <= min(planes) <= max(planes) <= TURNED_PLANE
+
+    def _in_rows(self, old: Node, made: Node) -> bool:
+        """Whether an operand, which is `made` in the new graph, can be had in rows without a copy."""
+        return old.op == "input" or (made not in self.layouts and not is_free(made))
+
+    def _vectors_of_one(
+        self, node: Node, operands: list[Node], wants: list[Layout | None]
+    ) -> list[Layout | None]:
+        """Where two operands could have their channels last: only that of which vectors are read.
+
+        The other, if several taps read each of its elements, is read one at a time, from rows: there the next steps of
+        the sum find theirs beside it, and a few of its planes stay in the first-level cache, which channels side by
+        side do not. The vectors need no copy either if they come in rows, as the kernel turns them: an entry of the
+        batch at a time, which must find room.
+        """
+        seen = self.access.of(node)
+        under_taps = [any(_moves(ix) > 1 for index in seen.indices(o) for ix in index) for o in node.operands]
+        channels = [o.shape[want.axes[-1]] for o, want in zip(node.operands, wants, strict=True) if want]
+        fills = [n / (-(-n // LANES) * LANES) for n in channels]
+        across = max((0, 1), key=lambda n: (0 if self._stored_order(node) else fills[n], not under_taps[n], n))
+        taps = node.shape[-1] / LANES  # which fill vectors as well, and lie side by side in rows
+        if not under_taps[1 - across] or fills[across] * ACROSS_CHANNELS <= taps:
+            return wants
+        vectors = node.operands[across]
+        panel = prod(vectors.shape[1:]) // channels[across] * min(channels[across], PANEL) * vectors.dtype.itemsize
+        found: list[Layout | None] = [Layout(o.shape) for o in node.operands]
+        in_rows = self._in_rows(vectors, operands[across])
+        if not in_rows or under_taps[across] or panel > TURNED_BYTES or fills[across] * TURNED <= taps:
+            found[across] = wants[across]
+        return found
 
     def _stored_order(self, node: Node) -> tuple[int, ...]:
         """How the gradient of a convolution's weights is best stored: with what lies across the vectors innermost.
@@ -127,6 +182,15 @@ class _Layouts:
             return ()
         return (*range(1, len(node.shape)), 0) if node.shape[0] >= LANES and node.shape[-1] > 1 else ()
 
+
+ACROSS_CHANNELS, TURNED = 0.7, 0.5
+"""What a vector of channels last is worth, and one that must be turned, beside vectors along rows."""
+
+PANEL, TURNED_BYTES = 4 * LANES, 256 * 1024
+"""Channels of the vectors that a kernel turns at a time, and their bytes at most: a part of the second-level cache."""
+
+MOST_TAPS, TURNED_PLANE = 25, 4096
+"""Results that a tile holds, and elements of a plane of which sixteen find room in the second-level cache."""
 
 SHORT_SUM = 1024
 """Terms of a sum up to which its result is stored rather than used in an order that is not memory's."""
@@ -189,10 +253,12 @@ def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | Non
 
 def _places_once(seen: Seen) -> bool:
     """Whether a contraction reads no place under several taps: no index has several variables that move."""
-    moving = (
-        sum(not isinstance(v, Var) or v.extent > 1 for v, _ in ix.terms) for _, index in seen.reads for ix in index
-    )  # fmt: skip
-    return all(count < 2 for count in moving)
+    return all(_moves(ix) < 2 for _, index in seen.reads for ix in index)
+
+
+def _moves(ix: Ix) -> int:
+    """How many variables an index depends on."""
+    return sum(not isinstance(v, Var) or v.extent > 1 for v, _ in ix.terms)
 
 
 def _feeds_contraction(user: Node, node: Node, users: dict[Node, list[Node]]) -> bool:

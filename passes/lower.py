@@ -190,7 +190,8 @@ def _tiled(
     at = [ix.substitute(new) for ix in index]
     if by_lanes:
         inner = (*inner, lane)
-        if any(x.data[1].coefficient(lane) != 1 for x in (a, c)):
+        apart = [x.data[1].coefficient(lane) != 1 for x in (a, c)]
+        if any(apart) and (not all(apart) or summed[0].extent % LANES):  # the kernel turns both, or none
             return None, index
     if any(x.data[1].coefficient(v) is None for x in (a, c) for v in (*outer, *inner)):
         return None, index
@@ -201,7 +202,7 @@ def _tiled(
         addresses = [a.data[1], c.data[1], *(one.address(at) for one in held)]
         outer, new = _as_one(b, outer, {x.output for x in inside}, addresses)
         a, c, at = a.substitute(new), c.substitute(new), [ix.substitute(new) for ix in at]
-    choice = (lane, False) if by_lanes else _lane_choice(outer, a, c, inside)
+    choice = (lane, False) if by_lanes else _lane_choice(outer, inner, a, c, inside)
     if choice is None:
         return None, index
     lanes, swap = choice
@@ -259,17 +260,28 @@ def _conditions(
     return tuple(found)
 
 
+SCATTERED = 20
+"""Steps of a sum that take as long as storing its vector element by element."""
+
+TURNED, ALONG_TAPS, GATHERED = 0.95, 0.95, 0.1
+"""What lanes are worth whose vectors a kernel must turn once; of rows that it reads under one tap after the other, at
+any address and with lanes left out at the margins; and those that it reads element by element."""
+
+
 def _lane_choice(
-    loops: Sequence[Var], a: Value, c: Value, inside: Sequence[Condition]
+    loops: Sequence[Var], summed: Sequence[Var], a: Value, c: Value, inside: Sequence[Condition]
 ) -> tuple[Var, bool] | None:
     """The variable to lie across the lanes, and whether the operands change sides so that it moves the second.
 
     Its operand should be contiguous along it (otherwise it is packed, or read element by element where not all of its
     terms exist), it should fill the vectors, and the innermost loop comes first: there the result is contiguous too.
+    Where a window slides and the sum is long, the latter counts little, and vectors of channels are better than rows.
     """
     bounded = [
         any(x.data[1].coefficient(i.output) and x.data[1].coefficient(i.summed) for i in inside) for x in (a, c)
     ]  # fmt: skip
+    slide = {v for v in loops if any(_slides(x.data[1], v, summed) for x in (a, c))}
+    stored_apart = 1 / (1 + SCATTERED / prod(v.extent for v in summed)) if slide else 0.7
     best: tuple[float, Var, bool] | None = None
     for position, var in enumerate(loops):
         in_a, in_c = a.data[1].coefficient(var), c.data[1].coefficient(var)
@@ -277,14 +289,25 @@ def _lane_choice(
             continue
         vectors = -(-var.extent // LANES)
         fill = var.extent / (vectors * LANES)
-        apart = 1.0 if (in_a or in_c) == 1 else 0.1 if bounded[0 if in_a else 1] else 0.75
-        score = fill * apart * (1.0 if position == len(loops) - 1 else 0.7)
+        if (in_a or in_c) == 1:
+            worth = ALONG_TAPS if var in slide else 1.0
+        else:
+            worth = GATHERED if bounded[0 if in_a else 1] else TURNED if slide and var not in slide else 0.75
+        score = fill * worth * (1.0 if position == len(loops) - 1 else stored_apart)
         if best is None or score > best[0]:
             best = (score, var, bool(in_a))
     if best is None:
         spare = next((v for v in reversed(loops) if not (a.data[1].coefficient(v) and c.data[1].coefficient(v))), None)
         return None if spare is None else (spare, bool(a.data[1].coefficient(spare)))
     return best[1], best[2]
+
+
+def _slides(address: Ix, var: Var, summed: Sequence[Var]) -> bool:
+    """Whether a summed index moves along an output's, as the taps of a filter do along rows: neither steps over all of
+    the other's steps."""
+    step = abs(address.coefficient(var) or 0)
+    taps = ((abs(address.coefficient(v) or 0), v.extent) for v in summed)
+    return any(0 < tap < step * var.extent and step < tap * extent for tap, extent in taps)
 
 
 # Loops

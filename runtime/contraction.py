@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import groupby, product
+from itertools import groupby, product, takewhile
 from math import inf, lcm, prod
 from typing import NamedTuple
 
@@ -45,6 +45,9 @@ TURN = 4
 
 LINE = 64
 """Bytes that a cache brings at once."""
+
+SHARED, FROM_AFAR = 4, 1 << 20
+"""For how many multiply-adds a vector is fetched ahead of time, and of how large an operand, which comes from afar."""
 
 FAR, CROWD = 2048, 1024
 """Bytes between neighbours from which they meet in few sets of the cache; and those whose multiples do so earlier."""
@@ -163,6 +166,7 @@ class Plan:
         streamed: the operand, "a" or "b", of which a step needs one vector at a time; the other is held in registers.
         cut: the sum's blocks, whose raw partial sums are kept between them; None where one block holds it all.
         packed: the operands ("a", "b") copied into panels before use.
+        ahead: the output dim along which the vector operand of the next tile is fetched while this one is computed.
     """
 
     contraction: Contraction
@@ -172,6 +176,7 @@ class Plan:
     streamed: str
     cut: Cut | None = None
     packed: frozenset[str] = frozenset()
+    ahead: str | None = None
 
     @property
     def units(self) -> int:
@@ -196,6 +201,8 @@ class Plan:
             parts.append(f"in blocks of {sums[self.cut.level].name}:{self.cut.size}")
         if self.packed:
             parts.append("packs " + " ".join(sorted(self.packed)))
+        if self.ahead:
+            parts.append(f"fetches {self.ahead} ahead")
         return f"{self.units} units: " + ", ".join(parts)
 
 
@@ -223,7 +230,8 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     window = search.steps.window(cells)
     streamed = "ab"[search.steps.streamed(cells, window)]
     chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), window, streamed), search.steps)
-    return replace(chosen, cut=_cut(chosen, search.steps))
+    chosen = replace(chosen, cut=_cut(chosen, search.steps))
+    return replace(chosen, ahead=_ahead(chosen))
 
 
 def _registers(target_lanes: int) -> int:
@@ -245,8 +253,16 @@ def _axis(c: Contraction, lanes: int, d: Dim, size: int) -> Axis:
 
 
 def _loops(c: Contraction) -> tuple[Dim, ...]:
-    """The order of the loops: batches outermost, then the vector operand's dims, then those that reuse it."""
-    return c.batch + (c.n + c.m if c.vectors == "b" else c.m + c.n)
+    """The order of the loops: batches outermost, then the vector operand's dims, then those that reuse it.
+
+    But where all of the other operand stays in the cache, memory is walked through as it lies: a depthwise convolution
+    goes from image to image, and in each from channel to channel.
+    """
+    own, reusing = (c.n, c.m) if c.vectors == "b" else (c.m, c.n)
+    scalars = SIZEOF[c.element] * prod(d.extent for d in c.outputs + c.k if d.stride(c.scalars))
+    apart = max((abs(d.stride(c.vectors)) for d in c.batch), default=0)
+    further = tuple(takewhile(lambda d: abs(d.stride(c.vectors)) > apart, own)) if scalars <= PANEL_BYTES else ()
+    return further + c.batch + own[len(further) :] + reusing
 
 
 def _steps(c: Contraction, lanes: int) -> int:
@@ -385,7 +401,8 @@ def _blocked(chosen: Plan, steps: Steps) -> Plan:
     must = [x for x in packable if c.lane.stride(x) not in (0, 1)]  # vectors that do not lie in memory: gathered once
     may = [x for x in packable if _far(c, x) and _pays(chosen, x, tile)]
     packed = must + may
-    large = c.scalars in may and chosen.steps >= LONG_SUM
+    long = chosen.steps >= LONG_SUM
+    large, turned = c.scalars in may and long, bool(must) and long
     kept = min(chosen.steps, PANEL_BYTES // tile or 1, PANEL_STEPS if c.scalars in may else chosen.steps)
     rooms = {c.scalars: BUFFER_BYTES << large, c.vectors: 2 * BUFFER_BYTES}
     total = _work(c, chosen.lanes)
@@ -398,8 +415,11 @@ def _blocked(chosen: Plan, steps: Steps) -> Plan:
         enough = max(usual, (32 if c.scalars in may else 8) * UNIT_WORK) if shares else usual
         least = TURNED_FOR if any(not axis.dim.stride(operand) for operand in must) else 1
         tiles = max(round(enough / (spans * chosen.steps)), least)
-        if large:  # rounded up, so that there is not one unit more than cores
-            tiles = max(tiles, -(-total // (host().cores * spans * chosen.steps)))
+        share = -(-total // (host().cores * spans * chosen.steps))  # so that there is not one unit more than cores
+        if large:
+            tiles = max(tiles, share)
+        elif turned and shares:  # each unit turns its own
+            tiles = min(share, 2 * BUFFER_BYTES // (spans * chosen.lanes * size))
         tiles = min(tiles, axis.span * rooms[c.scalars] // (spans * chosen.lanes * size))  # accumulators that wait
         if large and not axis.dim.stride(c.scalars):
             tiles = min(tiles, REUSE // prod(x.span for x in axes if not x.dim.stride(c.scalars)) or 1)
@@ -461,6 +481,21 @@ def _cut(chosen: Plan, steps: Steps) -> Cut | None:
         step = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(operand))
         most = min(most, 2 * BUFFER_BYTES / step if c.lane.stride(operand) else PANEL_STEPS)
     return _cut_to(c, chosen.window, int(most)) if most < chosen.steps else None
+
+
+def _ahead(chosen: Plan) -> str | None:
+    """Along which dim the next tile's vectors are worth fetching, a cache line each: those that come from afar.
+
+    That is where many multiply-adds use each, and no other block of the sum comes before the next tile.
+    """
+    c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
+    again = prod(axis.tile for axis in chosen.axes if not axis.dim.stride(c.vectors))
+    whole_lines = chosen.lanes * size == LINE and c.lane.stride(c.vectors) == 1 and c.vectors not in chosen.packed
+    reach = size * sum((d.extent - 1) * abs(d.stride(c.vectors)) for d in c.outputs + c.k)
+    if c.lanes_summed or not whole_lines or again < SHARED or reach < FROM_AFAR:
+        return None
+    axis = next((x for x in reversed(chosen.axes) if x.dim.stride(c.vectors) and x.tiles > 1), None)
+    return axis.dim.name if axis and (not chosen.cut or axis.block > 1) else None
 
 
 def _cut_to(c: Contraction, window: Sequence[int], steps: int) -> Cut | None:

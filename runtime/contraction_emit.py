@@ -14,7 +14,7 @@ from math import prod
 
 from graphc.runtime.contraction import Plan, plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
-from graphc.runtime.contraction_pack import Panels
+from graphc.runtime.contraction_pack import Panels, Turned
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask
 
@@ -63,7 +63,7 @@ class _Kernel:
             Side(x, address, {d.name: d.stride(x) for d in c.outputs + c.k}, c.lane.stride(x), c.transform(x))
             for x, address in (("a", a), ("b", bp))
         )
-        self.panels = Panels(self.nest, self.operands)
+        self.panels, self.turned = Panels(self.nest, self.operands), Turned(self.nest)
         spans = {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes == 1}
         spans |= {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes > 1}
         self.waiting = self.nest.stack("waiting", spans) if chosen.cut else None
@@ -161,9 +161,11 @@ class _Kernel:
     def chains(self, level: int, place: Place, cells: list[_Cell], accs: list[Val]) -> list[Val]:
         """Runs the summed dims from `level` on; returns the accumulators after them."""
         sums, window = self.c.sums, self.plan.window
+        if self.turned and level == self.c.outside:
+            place = self.turned.at(place)
         spans = [self.nest.sum_span(n) for n in range(level, len(sums))]
         whole = all(span == (0, w) for span, w in zip(spans, window[level:], strict=True))
-        if whole and all(self.known(d, place) for d in sums[level:]):
+        if whole and all(self.known(d, place) for d in sums[level:]) and not (self.turned and level < self.c.outside):
             return self.steps(place, cells, accs, window[level:])
         dim, accs = sums[level], list(accs)
         for span, live in self.runs(dim, spans[0], place, cells):
@@ -215,6 +217,9 @@ class _Kernel:
             b = self.b
             if side.lane:
                 x = self.nest.load_lanes(side, key[1], there, self.on)
+                if self.plan.ahead and side.name == self.c.vectors:
+                    further = place.groups[self.plan.ahead].size * side.strides[self.plan.ahead]
+                    b.prefetch(self.nest.address(side, key[1] + further))
             else:
                 x = b.load(self.nest.address(side, key[1]), self.nest.element)
             if side.transform and not side.padded:  # a panel has been through it

@@ -14,7 +14,10 @@ from dataclasses import dataclass, field, replace
 
 from graphc.runtime.contraction import Axis, Group, Plan
 from graphc.runtime.contraction_terms import Transform
-from graphc.runtime.llvmtext import Builder, Operand, Val, const_vector, i64, vector
+from graphc.runtime.llvmtext import Builder, Operand, Val, const_vector, i64, mask, vector
+
+NEAR = 4
+"""Elements from lane to lane up to which whole vectors are read, and put in order."""
 
 Span = tuple[Operand, Operand]
 """A half-open range of indices."""
@@ -111,6 +114,8 @@ class Nest:
             if on is None and (len(active) == self.lanes or (side.padded and not active.start)):
                 return b.load(address, self.type)
             return b.masked_load(address, self.type, on or const_vector(self._flags(active), "i1"))
+        if 1 < side.lane <= NEAR and on is None:
+            return self._load_near(b.gep(address, active.start * side.lane, self.element), side.lane, active)
         value = Val("zeroinitializer", self.type)
         for lane in active:
             step = i64(lane * side.lane)
@@ -118,6 +123,20 @@ class Nest:
                 step = b.select(b.extract(on, lane), step, i64(0))
             value = b.insert(value, b.load(b.gep(address, step, self.element), self.element), lane)
         return value if on is None else b.select(on, value, Val("zeroinitializer", self.type))
+
+    def _load_near(self, first: Val, step: int, active: range) -> Val:
+        """Every so many elements, from whole vectors of what lies from the first to the last of the active lanes."""
+        b, lanes = self.b, self.lanes
+        count = (len(active) - 1) * step + 1
+        result = Val("zeroinitializer", self.type)
+        for start in range(0, count, lanes):
+            there, source = min(count - start, lanes), b.gep(first, start, self.element)
+            whole = there == lanes
+            loaded = b.load(source, self.type) if whole else b.masked_load(source, self.type, mask(there, lanes))
+            at = {lane: n * step - start for n, lane in enumerate(active)}
+            picked = [lanes + at[x] if x in at and 0 <= at[x] < lanes else x for x in range(lanes)]
+            result = b.shuffle(result, loaded, picked)
+        return result
 
     def mask(self, active: range) -> Val:
         """Some lanes that lie side by side, to choose results of multiply-adds with.

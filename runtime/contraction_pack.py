@@ -3,16 +3,20 @@
 The vector operand's panel has, for each of its vectors along the lanes, the steps of the sum side by side; where its
 vectors do not lie in memory, they are gathered or transposed on the way. Of an operand that is the same in all lanes,
 elements that are neighbours in memory stay so, in rows that follow one another.
+
+Where the lanes are summed and lie far apart, as the images of a batch do in rows, what a tile reads in a part of the
+sum is turned: the elements of the first image's plane, each beside those of the other images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from graphc.runtime.contraction import TURN
 from graphc.runtime.contraction_nest import Nest, Place, Side, value
 from graphc.runtime.contraction_terms import Dim
-from graphc.runtime.llvmtext import Builder, Val, const, const_vector, mask, vector
+from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, vector
 
 
 class Panels:
@@ -109,6 +113,47 @@ class Panels:
         if source.transform:
             loaded = source.transform(self.nest.b, place.coords(step), loaded)
         self.nest.b.store(loaded, self.nest.address(target, target.offset(step)))
+
+
+class Turned:
+    """The operands' parts that have their lanes side by side; none where they lie so already."""
+
+    def __init__(self, nest: Nest) -> None:
+        self.nest, self.regions = nest, nest.c.turned
+        self._buffers = {x: nest.b.alloca(nest.element, len(r) * nest.lanes) for x, r in self.regions.items()}
+
+    def __bool__(self) -> bool:
+        return bool(self.regions)
+
+    def at(self, place: Place) -> Place:
+        """The place with its operands turned, from where the sum stands: at one step of those that are outside."""
+        return replace(place, sides=tuple(self._turn(side, place) for side in place.sides))
+
+    def _turn(self, side: Side, place: Place) -> Side:
+        nest, c, region, buffer = self.nest, self.nest.c, self.regions[side.name], self._buffers[side.name]
+        within = [d.name for d in (*c.m, *c.n, *c.sums[c.outside :])]
+        source, target = side, Side(
+            side.name, nest.b.gep(buffer, -region.start * nest.lanes, nest.element),
+            {name: side.strides[name] * nest.lanes for name in within}, 1,
+        )  # fmt: skip
+        for name in within:
+            if name in place.base:
+                source = nest.moved(source, name, place.base[name], -1)
+                target = nest.moved(target, name, place.base[name])
+        first, whole = nest.address(source, region.start), len(region) // nest.lanes * nest.lanes
+        with nest.loop(0, whole, nest.lanes) as x:
+            self._turn_block(side, first, buffer, x)
+        if whole < len(region):  # the last ones once more with those before them, so that there are as many
+            self._turn_block(side, first, buffer, i64(len(region) - nest.lanes))
+        return target
+
+    def _turn_block(self, side: Side, first: Val, buffer: Val, x: Val) -> None:
+        nest, b = self.nest, self.nest.b
+        corner = b.gep(first, x, nest.element)
+        rows = [b.load(b.gep(corner, lane * side.lane, nest.element), nest.type) for lane in range(nest.lanes)]
+        to = b.gep(buffer, b.mul(x, nest.lanes), nest.element)
+        for n, turned in enumerate(b.transpose(rows)):
+            b.store(turned, b.gep(to, n * nest.lanes, nest.element))
 
 
 def transposed(b: Builder, rows: list[Val]) -> list[Val]:

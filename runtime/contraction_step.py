@@ -37,14 +37,14 @@ class _Sum:
 
     Attributes:
         slides: for each operand the output dims along which neighbouring indices read the same, and how far apart.
-        lane_tail: whether at its last index fewer lanes exist.
+        alone: whether it is a loop of its own: at its last index fewer lanes exist, or at each one more is turned.
         condition: the output dim that decides which of its terms exist; none where that is the lanes'.
     """
 
     extent: int
     moves: tuple[bool, bool]
     slides: tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
-    lane_tail: bool
+    alone: bool
     condition: int | None
 
 
@@ -73,8 +73,9 @@ class Steps:
             tuple((self._place[name], steps) for name, steps in c.slides[x, d.name] if steps < extents[name])
             for x in "ab"
         ]
+        alone = bool(c.lane_tail and d.name == c.lane_tail[0]) or (bool(c.turned) and d in c.sums[: c.outside])
         return _Sum(
-            d.extent, (bool(d.a), bool(d.b)), (slides[0], slides[1]), bool(c.lane_tail and d.name == c.lane_tail[0]),
+            d.extent, (bool(d.a), bool(d.b)), (slides[0], slides[1]), alone,
             self._place[condition.output] if condition and condition.output != c.lanes else None,
         )  # fmt: skip
 
@@ -129,7 +130,7 @@ class Steps:
         near = self.near(tile)
         body, whole = 1, True
         for d, a, b in zip(reversed(self._sums), reversed(near[0]), reversed(near[1]), strict=True):
-            varies = d.lane_tail or (d.condition is not None and tile[d.condition] <= 1)
+            varies = d.alone or (d.condition is not None and tile[d.condition] <= 1)
             room = 1
             if whole and not varies:
                 room = max(1 if window else 2, int((144 if a or b else 64) / (cells * body)))

@@ -24,6 +24,9 @@ from graphc.runtime.llvmtext import Builder, Val
 LOGICAL_LANES = 16
 """The number of partial sums when the lanes lie along a summed dim, whatever the machine's vectors hold."""
 
+TURNED_ELEMENTS = 4096
+"""The most elements of one lane that are turned to lie beside those of the others: 256 KB of all, for each operand."""
+
 Coords = Mapping[str, tuple[Val, int]]
 """A dim's coordinate: an i64 value plus a constant."""
 
@@ -185,6 +188,47 @@ class Contraction:
             for x in "ab"
             for d in self.sums
         }
+
+    @cached_property
+    def turned(self) -> dict[str, range]:
+        """Of operands whose summed lanes lie far apart, as images do in rows: what the loops within them read.
+
+        By operand the offsets of those elements from the one at coordinate zero, for lane 0; empty where the lanes lie
+        side by side, or where no panel could hold what is read across them.
+        """
+        whole = self.lanes_summed and self.lane.extent == LOGICAL_LANES and not self.lane_tail
+        if not whole or self.a_transform or self.b_transform or min(self.lane.a, self.lane.b) <= 1:
+            return {}
+        if any(abs(d.stride(x)) >= self.lane.stride(x) for d in self.sums[self.outside :] for x in "ab"):
+            return {}
+        found = {x: self._region(x) for x in "ab"}
+        return found if all(LOGICAL_LANES <= len(r) <= TURNED_ELEMENTS for r in found.values()) else {}
+
+    @cached_property
+    def outside(self) -> int:
+        """How many of the sums, the outermost ones, step over as much as all lanes do."""
+        steps = [min(abs(d.stride(x)) - self.lane.stride(x) for x in "ab") for d in self.sums]
+        return next((n for n, step in enumerate(steps) if step < 0), len(steps)) if self.lanes_summed else 0
+
+    def _region(self, operand: str) -> range:
+        """Where the terms that exist read an operand, within the batch and the sums that step over all lanes."""
+        low = high = 0
+        dims = {d.name: d for d in (*self.m, *self.n, *self.sums[self.outside :])}
+        for x in self.inside:
+            output, summed = (dims.pop(name) if name in dims else None for name in (x.output, x.summed))
+            if not output or not summed or not (output.stride(operand) and summed.stride(operand)):
+                dims |= {d.name: d for d in (output, summed) if d}
+                continue
+            reached = sorted((x.output_step * (output.extent - 1), 0)), sorted((x.sum_step * (summed.extent - 1), 0))
+            first = max(x.start + reached[0][0] + reached[1][0], 0)
+            last = min(x.start + reached[0][1] + reached[1][1], x.extent - 1)
+            unit = summed.stride(operand) // x.sum_step
+            ends = sorted((unit * (first - x.start), unit * (last - x.start)))
+            low, high = low + ends[0], high + ends[1]
+        for d in dims.values():
+            step = d.stride(operand) * (d.extent - 1)
+            low, high = low + min(step, 0), high + max(step, 0)
+        return range(low, high + 1)
 
     def condition(self, dim: str) -> Inside | None:
         """The condition on the terms that a dim, an output's or a summed one, takes part in."""

@@ -27,7 +27,7 @@ import numpy as np
 from graphc.ir import TensorType
 from graphc.runtime import jit
 from graphc.runtime.llvmtext import Builder, Module, Val, i64
-from graphc.tensor import Parameter, Tensor, interned, type_of
+from graphc.tensor import LARGE, Parameter, Tensor, interned, type_of
 
 NULL = Val("null", "ptr")
 
@@ -57,19 +57,28 @@ class Word(IntEnum):
     OUTPUTS_END = 13
     CLOSED = 14  # the address of a word: while that is not zero, the code is for no arguments
     STARTS = 15  # where the addresses of what was made are noted
+    READ = 16  # the numbers of the large tensors among the arguments
+    READ_END = 17
     # Objects and names
-    NONE = 16
-    TENSOR = 17
-    ARRAY = 18
-    TYPE = 19
-    ADDRESS = 20
-    BUFFER = 21
-    CONTENT = 22
-    SHAPE = 23
-    DTYPE = 24
+    NONE = 18
+    TENSOR = 19
+    ARRAY = 20
+    TYPE = 21
+    ADDRESS = 22
+    BUFFER = 23
+    CONTENT = 24
+    SHAPE = 25
+    DTYPE = 26
 
 
 _OBJECTS = (None, Tensor, np.ndarray, *map(sys.intern, ("type", "_address", "_buffer", "_array", "shape", "dtype")))
+
+PAGE, LINE = 4096, 64
+
+NEAR, APART = range(-4, 26), 40
+"""A load waits for a store whose address agrees with its own but for whole pages. So a large result begins, counted in
+lines of the cache and but for whole pages, at none of these distances from a large argument, if that can be; best at so
+many from the first of them."""
 
 STATUS_WORDS = 8
 """The status block, in i64: lock, whether an error is noted, the kernel's arguments, check, position, value."""
@@ -111,22 +120,27 @@ class Plan:
         most: of arguments.
         expected: of each argument; or None: any tensors, at most `most`.
         watched: whether it is for no arguments while a profile is open.
+        read: the numbers of the arguments that are large.
     """
 
     def __init__(
         self, step: tuple[int, int, int], keeps_gil: bool, inputs: Sequence[Slot], outputs: Sequence[Slot],
         sizes: Sequence[int], most: int, expected: Sequence[Expected] | None = None, watched: bool = True,
+        read: Sequence[int] = (),
     ) -> None:
         self._kept: list[Any] = [expected]
         least, most = (0, most) if expected is None else (len(expected), len(expected))
         facts = [word for one in expected or () for word in one.words()]
         places, results = ([word for slot in slots for word in slot] for slots in (inputs, outputs))
+        sizes = [size + PAGE if size > LARGE else size for size in sizes]  # to begin where it is best
+        placed = any(size > LARGE for size in sizes)
         always = array.array("q", [0])
         self._kept.append(always)
         words = [*step, int(keeps_gil), least, most]
         words += [self._at(facts) if expected is not None else 0, self._at([0] * max(most, 1))]
         words += [*self._span(places), self._at(sizes), len(sizes), *self._span(results)]
-        words += [(closed if watched else always).buffer_info()[0], self._at(sizes), *map(id, _OBJECTS)]
+        words += [(closed if watched else always).buffer_info()[0], self._at(sizes)]
+        words += [*self._span(read if placed else ()), *map(id, _OBJECTS)]
         self.address = self._at(words)
 
     def _at(self, words: Sequence[int]) -> int:
@@ -197,7 +211,8 @@ _API = {
     "PyBytes_FromStringAndSize": ("ptr", "ptr", "i64"),
     "PyByteArray_FromStringAndSize": ("ptr", "ptr", "i64"), "PyByteArray_AsString": ("ptr", "ptr"),
     "PyList_New": ("ptr", "i64"), "PyList_SetItem": ("i32", "ptr", "i64", "ptr"), "PyList_Size": ("i64", "ptr"),
-    "PyList_GetItem": ("ptr", "ptr", "i64"), "PyErr_Clear": ("void",), "PyEval_SaveThread": ("ptr",),
+    "PyList_GetItem": ("ptr", "ptr", "i64"), "PySequence_DelSlice": ("i32", "ptr", "i64", "i64"),
+    "PyErr_Clear": ("void",), "PyEval_SaveThread": ("ptr",),
     "PyEval_RestoreThread": ("void", "ptr"), "Py_IncRef": ("void", "ptr"), "Py_DecRef": ("void", "ptr"),
 }  # fmt: skip
 
@@ -212,6 +227,7 @@ def entry_ir() -> str:
     _enter(module)
     _fits(module)
     _held(module)
+    _place(module)
     _match(module)
     _argument(module)
     _content(module)
@@ -261,12 +277,13 @@ def _enter(module: Module) -> None:
             _api(b, "Py_DecRef", made)
             b.ret(NULL)
         _api(b, "PyList_SetItem", made, k, memory)
-    fits = b.call("match", "i1", plan, args, count)
-    with _leave(b, b.icmp("eq", fits, Val("false", "i1"))):
-        _api(b, "Py_DecRef", made)
-        none = _word(b, plan, Word.NONE)
-        _api(b, "Py_IncRef", none)
-        b.ret(none)
+    for check in ("match", "place"):
+        fits = b.call(check, "i1", plan, made, args, count)
+        with _leave(b, b.icmp("eq", fits, Val("false", "i1"))):
+            _api(b, "Py_DecRef", made)
+            none = _word(b, plan, Word.NONE)
+            _api(b, "Py_IncRef", none)
+            b.ret(none)
     b.call("write", "void", plan, made, count)
     step = _word(b, plan, Word.STEP)
     with _leave(b, _null(b, step)):
@@ -300,7 +317,7 @@ def _fits(module: Module) -> None:
     """Whether the code is for these arguments, as a bool; nothing else is done."""
     b = module.function("graphc_fits", [("ptr", "self"), ("ptr", "args"), ("i64", "count")], "ptr")
     this, args, count = b.args
-    fits = b.call("match", "i1", _api(b, "PyLong_AsVoidPtr", this), args, count)
+    fits = b.call("match", "i1", _api(b, "PyLong_AsVoidPtr", this), NULL, args, count)
     b.ret(_api(b, "PyBool_FromLong", b.convert("zext", fits, "i64")))
 
 
@@ -321,10 +338,49 @@ def _held(module: Module) -> None:
     b.ret(_api(b, "PyLong_FromLong", i64(-1)))
 
 
+_CHECK = [("ptr", "plan"), ("ptr", "made"), ("ptr", "args"), ("i64", "count")]
+
+
+def _place(module: Module) -> None:
+    """Has large results begin where a cache line does, and no store there keeps loads of large arguments waiting.
+
+    Whether the arguments still are what is expected: taking bytes off the front of a bytearray makes objects.
+    """
+    b = module.function("place", _CHECK, "i1", internal=True)
+    plan, made, args, count = b.args
+    first, end = _word(b, plan, Word.READ), _word(b, plan, Word.READ_END)
+    with _leave(b, b.icmp("eq", first, end)):
+        b.ret(Val("true", "i1"))
+    addresses, sizes = _word(b, plan, Word.ADDRESSES), _word(b, plan, Word.SIZES)
+
+    def line(number: Val) -> Val:
+        address = b.convert("ptrtoint", b.load(b.gep(addresses, number, "ptr"), "ptr"), "i64")
+        return b.int_op("and", b.int_op("udiv", address, LINE), PAGE // LINE - 1)
+
+    near = i64(sum(1 << n % (PAGE // LINE) for n in NEAR))
+    bytes_read = b.sub(b.convert("ptrtoint", end, "i64"), b.convert("ptrtoint", first, "i64"))
+    with b.loop_carrying(0, b.int_op("udiv", bytes_read, 8), [i64(0)]) as (k, (taken,), out):
+        number = b.load(b.gep(first, k, "i64"), "i64")
+        out[:] = [b.int_op("or", taken, b.intrinsic("fshl", "i64", near, near, line(number)))]
+    free = b.int_op("xor", out[0], -1)
+    best = b.add(line(b.load(first, "i64")), APART)
+    turned = b.intrinsic("fshr", "i64", free, free, best)
+    begin = b.add(best, b.call("llvm.cttz.i64", "i64", turned, Val("false", "i1")))
+    with b.loop(0, _word(b, plan, Word.MEMORIES, "i64")) as k, b.when(
+        b.icmp("sgt", b.load(b.gep(sizes, k, "i64"), "i64"), LARGE)
+    ):  # fmt: skip
+        memory = _api(b, "PyList_GetItem", made, k)
+        address = b.convert("ptrtoint", _api(b, "PyByteArray_AsString", memory), "i64")
+        off = b.int_op("and", b.sub(b.mul(begin, LINE), address), PAGE - 1)
+        with b.when(b.icmp("ne", _api(b, "PySequence_DelSlice", memory, i64(0), off), Val("0", "i32"))):
+            _api(b, "PyErr_Clear")  # it begins where it did
+    b.ret(b.call("match", "i1", plan, made, args, count))
+
+
 def _match(module: Module) -> None:
     """Whether the arguments are what is expected; notes the addresses of the tensors among them."""
-    b = module.function("match", [("ptr", "plan"), ("ptr", "args"), ("i64", "count")], "i1", internal=True)
-    plan, args, count = b.args
+    b = module.function("match", _CHECK, "i1", internal=True)
+    plan, _, args, count = b.args
     closed_at = _word(b, plan, Word.CLOSED)
     few = b.icmp("slt", count, _word(b, plan, Word.LEAST, "i64"))
     many = b.icmp("sgt", count, _word(b, plan, Word.MOST, "i64"))

@@ -18,7 +18,7 @@ from graphc.ir import Graph, TensorType
 from graphc.runtime import entry, jit, pool
 from graphc.runtime.binary import Binary
 from graphc.schedule import Home
-from graphc.tensor import ALIGNMENT, Tensor, aligned_empty, filled, interned
+from graphc.tensor import ALIGNMENT, LARGE, Tensor, aligned_empty, filled, interned
 
 if TYPE_CHECKING:
     from graphc.runtime.program import Program
@@ -42,7 +42,7 @@ def observe(chosen: Observer | None) -> None:
     entry.closed[0] = int(chosen is not None)
 
 
-TOGETHER_BYTES = 16_384
+TOGETHER_BYTES = LARGE
 """Up to this size results may lie in memory that others lie in too: to copy one out of it costs next to nothing."""
 
 
@@ -96,6 +96,7 @@ class Executable:
         self._status[:] = 0
         self._lock = threading.Lock()
         self._arguments = graph.arguments
+        self._read = [n for n, x in enumerate(graph.inputs[: graph.arguments]) if x.type.nbytes > LARGE]
         self.types = tuple(interned(o.type) for o in graph.outputs)
         self._fill_table(binary)
         self._enter = self._builtin(None, (self._step, *self.addresses))
@@ -142,7 +143,9 @@ class Executable:
             entry.Slot(places[k].memory, at, places[k].offset + further) for k, at, further in self._slots["output"]
         ]
         most = self._arguments + len(self.bound)
-        plan = entry.Plan(step, self.keeps_gil, self._slots["input"], outputs, sizes, most, expected, watched)
+        plan = entry.Plan(
+            step, self.keeps_gil, self._slots["input"], outputs, sizes, most, expected, watched, self._read
+        )
         return entry.builtin("graphc_enter", plan)
 
     def way(self, expected: Sequence[entry.Expected], together: bool = False) -> Callable[..., Any]:

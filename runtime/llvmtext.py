@@ -325,6 +325,12 @@ class Builder:
     def store(self, value: Val, address: Val, align: int | None = None) -> None:
         self.do(f"store {value.type} {value.name}, ptr {address.name}, align {align or SIZEOF[value.element]}")
 
+    def prefetch(self, address: Val) -> None:
+        """Has the cache line of an address brought, which need not exist."""
+        arguments = [(address.type, address.name), ("i32", "0"), ("i32", "3"), ("i32", "1")]  # to read, near, data
+        self.module.declare("llvm.prefetch.p0", "void", [type_ for type_, _ in arguments])
+        self.do(f"call void @llvm.prefetch.p0({', '.join(f'{type_} {name}' for type_, name in arguments)})")
+
     def masked_load(self, address: Val, type_: str, lanes_on: Val) -> Val:
         """A vector load that reads only the lanes that are on; the others are zero."""
         align = SIZEOF[element_of(type_)]

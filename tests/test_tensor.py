@@ -371,3 +371,10 @@ def test_operators_on_parameters_give_tensors() -> None:
     w = Parameter([1.0, 2.0], "w")
     for result in (w + 1, -w, w * w, w > 1, w @ w, w[0], w.sum()):
         assert isinstance(result, Tensor) and not isinstance(result, Parameter)
+
+
+def test_large_tensors_begin_where_a_line_of_the_cache_does() -> None:
+    room = np.arange(100_001, dtype=np.float32)
+    for data in (room, room[1:], room[:5000]):
+        assert Tensor(data).address() % 64 == 0
+        assert_same(Tensor(data).asnumpy(), data)

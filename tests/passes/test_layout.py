@@ -141,6 +141,24 @@ def test_light_convolutions_alone_are_not_worth_copies(
     assert bool(layouts) == blocked == any(node.op == "copy" for node in graph.nodes)
 
 
+@pytest.mark.parametrize(
+    ("images", "channels", "stride", "blocked"),
+    [(32, 64, 1, True), (24, 64, 1, False), (24, 4, 1, True), (8, 64, 2, False), (32, 64, 2, True)],
+)
+def test_lanes_that_are_not_full_are_weighed_with_vectors_of_features(
+    images: int, channels: int, stride: int, blocked: bool
+) -> None:
+    size = 20 // stride
+    _, layouts = layout(graph_of(
+        f"""
+        graph f(%x: f32[{images},{channels},20,20]; %w: f32[48,{channels},3,3]) {{
+          %0: f32[{images},48,{size},{size}] = conv(%x, %w, stride=({stride}, {stride}), dilation=(1, 1), low=(1, 1), size=({size}, {size}))
+          return %0
+        }}"""  # noqa: E501
+    ))  # fmt: skip
+    assert bool(layouts) == blocked
+
+
 def test_gradients_of_weights_that_read_each_place_once_read_rows() -> None:
     graph, layouts = layout(
         graph_of(
@@ -152,6 +170,40 @@ def test_gradients_of_weights_that_read_each_place_once_read_rows() -> None:
         )
     )
     assert layouts == {} and all(node.op != "copy" for node in graph.nodes)
+
+
+def gradient_of_weights(
+    images: int, channels: int, features: int, size: int, taps: int = 3, groups: int = 1
+) -> Graph:
+    low = taps // 2
+    return graph_of(
+        f"""
+        graph f(%x: f32[{images},{channels},{size},{size}], %ct: f32[{images},{features},{size},{size}]) {{
+          %0: f32[{features},{channels // groups},{taps},{taps}] = conv_grad_weight(%x, %ct, kernel=({taps}, {taps}), stride=(1, 1), dilation=(1, 1), low=({low}, {low}), groups={groups})
+          return %0
+        }}"""  # noqa: E501
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shape", "copied"),
+    [
+        ((5, 40, 32, 12), ""),  # the kernel turns the cotangent
+        ((5, 40, 32, 70), "ct"),  # a plane of it finds no room
+        ((5, 17, 17, 12, 5), "ct"),  # it hardly fills vectors
+        ((5, 40, 17, 12), "x ct"),  # so vectors are read of the image, and no element of the other several times
+        ((32, 24, 24, 12, 3, 24), ""),  # depthwise: the kernel turns both
+        ((20, 24, 24, 12, 3, 24), "x ct"),  # the last sixteen images are not all there
+        ((32, 24, 24, 70, 3, 24), "x ct"),
+        ((32, 24, 24, 12, 7, 24), "x ct"),  # more taps than a tile holds
+        ((32, 24, 24, 12, 3, 12), "x ct"),  # what one result reads another does
+    ],
+    ids=str,
+)  # fmt: skip
+def test_gradients_of_weights_copy_no_more_than_their_kernels_need(shape: tuple[int, ...], copied: str) -> None:
+    graph, _ = layout(gradient_of_weights(*shape))
+    names = dict(zip(graph.inputs, ("x", "ct"), strict=True))
+    assert [names[node.operands[0]] for node in graph.nodes if node.op == "copy"] == copied.split()
 
 
 def test_updates_stay_in_rows() -> None:

@@ -219,6 +219,33 @@ def test_a_normalisation_sums_once(norm: str, batch: int) -> None:
         assert_same(got.asnumpy(), wanted.asnumpy())
 
 
+@pytest.mark.parametrize(
+    ("channels", "width", "taps", "stride", "features", "across"),
+    [
+        (64, 28, 3, 1, 80, "i2"),  # rows do not fill vectors, features do
+        (64, 32, 3, 1, 80, "i4"),  # so do rows, and there the result is stored by vectors
+        (64, 33, 3, 2, 80, "i2"),
+        (3, 28, 3, 1, 80, "i4"),  # a short sum, beside which storing features one by one takes long
+        (64, 28, 3, 1, 20, "i4"),  # features fill vectors less than rows
+        (64, 28, 1, 1, 80, "i"),  # no window slides: a product of matrices
+    ],
+)
+def test_what_lies_across_the_lanes_of_a_convolution_in_rows(
+    channels: int, width: int, taps: int, stride: int, features: int, across: str
+) -> None:
+    size = (width - taps) // stride + 1 if stride > 1 else width
+    low = taps // 2 if stride == 1 else 0
+    (kernel,) = kernels(fuse(graph_of(
+        f"""
+        graph f(%x: f32[3,{channels},{width},{width}]; %w: f32[{features},{channels},{taps},{taps}]) {{
+          %0: f32[3,{features},{size},{size}] = conv(%x, %w, stride=({stride}, {stride}), dilation=(1, 1), low=({low}, {low}), size=({size}, {size}))
+          return %0
+        }}"""  # noqa: E501
+    ), {}))  # fmt: skip
+    assert isinstance(kernel, TiledKernel)
+    assert kernel.lanes.name == across or (across == "i" and kernel.lanes.extent == size * size)
+
+
 def _has_data(terms: object) -> bool:
     return any(
         isinstance(atom, Gathered) or (not isinstance(atom, Var) and _has_data(atom.of.terms))

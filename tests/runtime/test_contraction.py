@@ -152,6 +152,35 @@ class Conv:
         origin = -(self.pad[0] * w + self.pad[1]) * x
         return Case(c, self.n * oh * ow * y, self.n * h * w * x, 0, origin)
 
+    def gradient_of_weights_of_rows(self, across=16):
+        """Of [N, C, H, W], each channel alone, with `across` images in the lanes."""
+        (h, w), (oh, ow), (kh, kw), s, d = self.size, self.out, self.kernel, self.stride, self.dilation
+        x, y = self.ci * h * w, self.ci * oh * ow  # of an image
+        c = Contraction(
+            batch=(Dim("c", self.ci, h * w, oh * ow),), m=(Dim("kh", kh, d * w, 0), Dim("kw", kw, d, 0)),
+            k=(
+                Dim("nb", self.n, across * x, across * y), Dim("oh", oh, s * w, ow), Dim("ow", ow, s, 1),
+                Dim("l", across, x, y),
+            ),
+            lanes="l", inside=self.inside(("kh", "oh"), ("kw", "ow")),
+        )  # fmt: skip
+        images = self.n * across
+        return Case(c, images * x, images * y, -(self.pad[0] * w + self.pad[1]), 0)
+
+    def wide_gradient_of_weights(self):
+        """Of [N, C, H, W], the features of the cotangent across the lanes, where they lie far apart."""
+        (h, w), (oh, ow), (kh, kw), s, d = self.size, self.out, self.kernel, self.stride, self.dilation
+        c = Contraction(
+            m=(Dim("ci", self.ci, h * w, 0), Dim("kh", kh, d * w, 0), Dim("kw", kw, d, 0)),
+            n=(Dim("co", self.co, 0, oh * ow),),
+            k=(
+                Dim("n", self.n, self.ci * h * w, self.co * oh * ow), Dim("oh", oh, s * w, ow), Dim("ow", ow, s, 1),
+            ),
+            lanes="co", inside=self.inside(("kh", "oh"), ("kw", "ow")),
+        )  # fmt: skip
+        origin = -(self.pad[0] * w + self.pad[1])
+        return Case(c, self.n * self.ci * h * w, self.n * self.co * oh * ow, origin, 0)
+
     def rows(self):
         """Of [N, C, H, W], with an image's rows across the lanes, and its margins."""
         (h, w), (oh, ow), (kh, kw), s, d = self.size, self.out, self.kernel, self.stride, self.dilation
@@ -459,6 +488,40 @@ def test_convolution_gradient_of_weights():
     check(conv.gradient_of_weights(tail=5) for conv in CONVS[:5])
 
 
+DEPTHWISE = [
+    Conv(2, 3, 3, (9, 11), (3, 3), pad=(1, 1)), Conv(1, 2, 2, (9, 11), (3, 3)),
+    Conv(3, 1, 1, (5, 4), (5, 3), pad=(2, 1)),
+    Conv(2, 2, 2, (8, 9), (3, 3), stride=2, pad=(1, 1)), Conv(1, 2, 2, (13, 13), (3, 3), dilation=2, pad=(2, 2)),
+    Conv(1, 2, 2, (7, 12), (3, 2), stride=3, pad=(4, 1)), Conv(2, 1, 1, (1, 40), (1, 5), pad=(0, 2)),
+]  # fmt: skip
+
+
+def test_images_that_lie_far_apart_are_turned():
+    """Nothing beside the planes is read: they are whole, and operands lie against pages that cannot be touched."""
+    cases = [conv.gradient_of_weights_of_rows() for conv in DEPTHWISE]
+    assert all(set(some.c.turned) == {"a", "b"} for some in cases)
+    assert [len(r) for r in cases[0].c.turned.values()] == [99, 99]
+    check(cases)
+    check([replace(some, c=replace(some.c, element="double")) for some in cases[:3]])
+    check([cases[0], cases[3]], fill=with_infinities)
+
+
+def test_images_that_no_panel_could_hold_are_gathered():
+    few, large = Conv(2, 2, 2, (9, 11), (3, 3), pad=(1, 1)), Conv(1, 1, 1, (70, 64), (3, 3), pad=(1, 1))
+    cases = [few.gradient_of_weights_of_rows(7), Conv(2, 2, 2, (3, 4), (3, 3)).gradient_of_weights_of_rows()]
+    cases.append(large.gradient_of_weights_of_rows())
+    assert not any(some.c.turned for some in cases)
+    check(cases)
+
+
+def test_gradients_of_weights_with_features_far_apart():
+    """Each unit turns the features, so there are as few units as there are cores."""
+    wide = Conv(32, 24, 64, (16, 16), (3, 3), pad=(1, 1)).wide_gradient_of_weights().c
+    assert plan(wide, 16).packed == {"b"} and plan(wide, 16).units <= 2 * planning.host().cores
+    check(conv.wide_gradient_of_weights() for conv in CONVS)
+    check([Conv(2, 20, 40, (7, 6), (3, 3), pad=(1, 1)).wide_gradient_of_weights()])
+
+
 def with_infinities(rng, size, dtype):
     found = numbers(rng, size, dtype)
     found[rng.integers(0, size, 1 + size // 20)] = np.inf
@@ -531,6 +594,8 @@ def test_stack_stays_small():
     shapes += [(256, 256, 4096), (1024, 1024, 8192), (2304, 768, 4096)]
     cases = [matmul(*shape, a, b).c for shape in shapes for a, b in product("NT", "NT")]
     cases += [Conv(4, 64, 128, (56, 56), (3, 3), pad=(1, 1)).channels_last().c]
+    cases += [Conv(4, 64, 64, (64, 64), (3, 3), pad=(1, 1)).gradient_of_weights_of_rows().c]
+    cases += [Conv(8, 512, 512, (32, 32), (3, 3), pad=(1, 1)).wide_gradient_of_weights().c]
     for c, lanes in product(cases, LANES):
         stack = [line for line in kernel_text("k", c, lanes).splitlines() if " alloca " in line]
         assert sum(4 * int(line.split("i64 ")[1].split(",")[0]) for line in stack) <= 1024 * 1024, plan(c, lanes)
@@ -544,6 +609,27 @@ def test_units_of_long_sums_are_as_large_as_cores_allow():
     assert chosen.packed == {"a"} and chosen.units >= cores and (cores > 2 or chosen.units == cores)
     assert chosen.across.block == 4  # what is packed is used for all 256 columns
     assert plan(matmul(256, 256, 1024, "T", "N").c, 16).units > chosen.units
+
+
+def test_what_comes_from_afar_is_fetched_ahead():
+    conv = Conv(2, 64, 64, (32, 32), (3, 3), pad=(1, 1)).forward()
+    assert plan(conv.c, 16).ahead == "ow"
+    assert Conv(1, 8, 64, (16, 16), (3, 3)).forward().c.vectors == "b"
+    near, packed = Conv(1, 8, 64, (16, 16), (3, 3)).forward().c, matmul(512, 512, 1024, "N", "T").c
+    assert plan(near, 16).ahead is plan(packed, 16).ahead is plan(conv.c, 8).ahead is None
+    text = kernel_text("k", conv.c, 16)
+    assert text.count("call void @llvm.prefetch") > 0
+    check([Conv(1, 64, 8, (20, 20), (3, 3), pad=(1, 1)).forward()], lanes=(16,))
+
+
+def test_images_come_before_channels_where_weights_are_few():
+    conv = Conv(2, 24, 24, (7, 20), (3, 3), pad=(1, 1), groups=24).rows().c
+    assert [axis.dim.name for axis in plan(conv, 16).axes] == ["n", "g", "oh", "ow", "co"]
+    products = case(
+        batch=(Dim("g", 4, 300 * 200, 200),), m=(Dim("i", 300, 200, 0),), n=(Dim("r", 5, 0, 800), Dim("j", 40, 0, 1)),
+        k=(Dim("k", 200, 1, 40),), lanes="j",
+    )  # fmt: skip
+    assert plan(products.c, 16).axes[0].dim.name == "g"
 
 
 def test_plans_print():

@@ -15,7 +15,8 @@ import graphc as ms
 from graphc import GRAPH_MODE, Parameter, Tensor, jit, nn, ops
 from graphc.jit import Jitted
 from graphc.runtime import entry
-from graphc.runtime.entry import Expected, builtin, expected_of, fitting, held
+from graphc.runtime.entry import APART, LINE, NEAR, PAGE, Expected, builtin, expected_of, fitting, held
+from graphc.tensor import LARGE
 
 ONES = np.ones((2, 3), np.float32)
 
@@ -57,6 +58,40 @@ def test_it_takes_nothing_else(other: Any) -> None:
     assert entered(call, other, ONES) is entered(call, ONES, other) is None
     assert entered(call, ONES) is entered(call) is entered(call, ONES, ONES, ONES) is None
     assert entered(call, ONES, ONES).asnumpy().sum() == 12.0
+
+
+def _at(line: int) -> np.ndarray:
+    """A large array that begins in the given line of a page, though not where the line does."""
+    room = np.zeros((LARGE + 2 * PAGE) // 4 + 1, np.float32)
+    start = (line * LINE + 16 - room.ctypes.data) % PAGE // 4
+    return room[start : start + LARGE // 4 + 1]
+
+
+def test_large_results_begin_where_loads_of_arguments_wait_for_no_store() -> None:
+    call = jit(lambda x, y: (x + 1.0, x * y))
+    lines = range(0, PAGE // LINE, 9)
+    for first in lines:
+        for second in lines:
+            x, y = _at(first), _at(second)
+            x[:], y[:] = 2.0, 3.0
+            call(x, y)
+            for result, value in zip(entered(call, x, y), (3.0, 6.0), strict=True):
+                assert_same(result.asnumpy(), np.full(len(x), value, np.float32))
+                assert result.address() % LINE == 0
+                for read in (first, second):
+                    assert (result.address() // LINE - read) % (PAGE // LINE) not in [n % (PAGE // LINE) for n in NEAR]
+    alone = call(_at(5), _at(5))[0]
+    assert (alone.address() // LINE - 5) % (PAGE // LINE) == APART
+
+
+def test_results_begin_in_a_line_where_no_place_is_best() -> None:
+    call = jit(lambda x, y, z: x + y + z)
+    x, y, z = _at(0), _at(21), _at(42)
+    call(x, y, z)
+    for _ in range(3):
+        assert entered(call, x, y, z).address() % LINE == 0
+    big = jit(lambda: ops.ones((64, 128)) * 2.0)  # nothing is read
+    assert_same(big().asnumpy(), big().asnumpy())
 
 
 def test_arguments_that_are_no_tensors_are_the_same_objects() -> None:
