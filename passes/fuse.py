@@ -4,7 +4,8 @@
     after    group 0 tiled { computes %0, %1, %2; writes %2 }
 
 Two steps. First every node either joins the one group that needs it (it is then computed there, in registers), or is
-stored and starts a group. Nodes that only say where to look (views, broadcasts, constants) join whoever reads them.
+stored and starts a group. Nodes that only say where to look (views, broadcasts, constants) join whoever reads them, and
+so do those that are as cheap as a load.
 Then a group is merged into the one that produces its operand, where both run over the same elements: the consumer
 becomes an epilogue, of a contraction (bias, activation, the optimizer's update of a weight) or of other loops.
 """
@@ -70,7 +71,8 @@ def base_of(node: Node) -> Node:
 def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dict[Node, int]:
     """The nodes whose values go to memory, each with the depth of the expression that computes it."""
     users = graph.users()
-    stored: set[Node] = {*graph.outputs, *(v for _, v in graph.updates), *wholes}
+    kept = {*graph.outputs, *(v for _, v in graph.updates)}
+    stored = kept | wholes
     stored.update(node for node, layout in layouts.items() if layout.within)
     for node in graph.nodes:
         if is_contraction(node):
@@ -89,6 +91,8 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
         if node in stored or is_free(node):
             continue
         root = next(iter(readers)) if len(readers) == 1 else None
+        if len(readers) > 1 and _as_cheap_as_a_load(node, users, kept):
+            continue
         if root is None or handmade(root) or is_contraction(root):
             stored.add(node)
         elif all(_elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
@@ -101,6 +105,21 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
         if depth[node] >= DEEPEST:
             stored.add(node)
     return {n: depth[n] for n in stored if n.op not in LEAVES}
+
+
+def _as_cheap_as_a_load(node: Node, users: Mapping[Node, Sequence[Node]], kept: Collection[Node]) -> bool:
+    """Whether several groups may each compute `node` where they read it, from one value of its size.
+
+    To load that value takes as long as to load this one, and this one is then not written. Where nobody else
+    reads it, it is this one that is better stored: right where the other is made.
+    """
+    if node.op not in CHEAP:
+        return False
+    full = {o for o in node.operands if base_of(o).type.size == node.type.size}
+    source = full.pop() if len(full) == 1 else node
+    if source is node or is_free(source):
+        return False
+    return source.op == "input" or source in kept or len({*users[source]}) > 1
 
 
 def _elementwise(user: Node, operand: Node) -> bool:

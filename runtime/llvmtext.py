@@ -282,11 +282,11 @@ class Builder:
         return self.shuffle(first, first, [0] * lanes)
 
     def shuffle(self, x: Val, y: Val, lanes: Sequence[int]) -> Val:
-        index = ", ".join(f"i32 {lane}" for lane in lanes)
+        index = f"<{', '.join(f'i32 {lane}' for lane in lanes)}>" if any(lanes) else "zeroinitializer"
         second = "poison" if y == x else y.name
         return self.emit(
             vector(x.element, len(lanes)),
-            f"shufflevector {x.type} {x.name}, {y.type} {second}, <{len(lanes)} x i32> <{index}>",
+            f"shufflevector {x.type} {x.name}, {y.type} {second}, <{len(lanes)} x i32> {index}",
         )
 
     def transpose(self, rows: Sequence[Val]) -> list[Val]:

@@ -271,6 +271,27 @@ def test_a_normalisation_is_one_kernel() -> None:
     assert group == ["sum", "reshape", "broadcast_to", "sub", "mul", "sum", "reshape", "broadcast_to", "div"]
 
 
+TWICE = """
+    graph f(%x: f32[8,64], %s: f32[8,1]) {{
+      %0: f32[8,64] = {}
+      %1: f32[8,64] = broadcast_to(%s, shape=(8, 64))
+      %2: f32[8,64] = sub(%0, %1)
+      %3: f32[8] = sum(%2, run=(1, 2))
+      %4: f32[64] = sum(%2, run=(0, 1))
+      return {}%3, %4
+    }}"""
+
+
+def test_what_is_as_cheap_as_its_load_is_computed_by_all_who_read_it() -> None:
+    """Loading what it is made of takes as long; unless that would be stored for it alone."""
+    kept = groups_of(TWICE.format("exp(%x)", "%0, "))
+    assert kept == [["exp"], ["broadcast_to", "sub", "sum"], ["broadcast_to", "sub", "sum"]]
+    alone = groups_of(TWICE.format("exp(%x)", ""))
+    assert alone == [["exp", "broadcast_to", "sub"], ["sum"], ["sum"]]
+    longer = groups_of(TWICE.format("exp(%x)", "%0, ").replace("sub(", "div("))
+    assert longer == [["exp", "broadcast_to", "div"], ["sum"], ["sum"]]
+
+
 def test_what_takes_longer_than_a_load_is_computed_once() -> None:
     """A function, or what would be read from two places."""
     assert len(groups_of(ROWS.format("pow(%x, %2)"))) > 1
