@@ -43,8 +43,9 @@ TURNED_FOR = 12
 TURN = 4
 """Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
 
-FEW = 8
-"""Rows up to which vectors that do not lie in memory are turned where they are used; more share a panel of them."""
+FEW, SEVERAL = 8, 24
+"""Rows up to which vectors that do not lie in memory are turned where they are used; more share a panel of them. Few, if
+what is turned crowds in the cache: its lines are then gone before the next part of them is read."""
 
 LINE = 64
 """Bytes that a cache brings at once."""
@@ -453,8 +454,9 @@ def _turns(c: Contraction, lanes: int, steps: Steps) -> bool:
     """Whether tiles turn the vector operand: its steps lie along memory, not its vectors, and few rows use them."""
     if not c.sums or c.sums[-1].stride(c.vectors) != 1 or c.lane.stride(c.vectors) in (0, 1) or lanes < TURN:
         return False
+    crowded = SIZEOF[c.element] * c.lane.stride(c.vectors) % FAR == 0
     uses = prod(d.extent for d in c.outputs if not d.stride(c.vectors))
-    return uses <= FEW and _packable(c, c.vectors, steps)
+    return uses <= (FEW if crowded else SEVERAL) and _packable(c, c.vectors, steps)
 
 
 def _far(c: Contraction, operand: str) -> bool:
