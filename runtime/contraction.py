@@ -44,8 +44,8 @@ TURN = 4
 """Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
 
 FEW, SEVERAL = 8, 24
-"""Rows up to which vectors that do not lie in memory are turned where they are used; more share a panel of them. Few, if
-what is turned crowds in the cache: its lines are then gone before the next part of them is read."""
+"""Rows up to which vectors that do not lie in memory are turned where they are used; more share a panel of them. Few
+where what is turned crowds in the cache: its lines are then gone before the next part of them is read."""
 
 LINE = 64
 """Bytes that a cache brings at once."""
