@@ -43,6 +43,10 @@ TURNED_FOR = 12
 TURN = 4
 """Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
 
+FEW, SEVERAL = 8, 24
+"""Rows up to which vectors that do not lie in memory are turned where they are used; more share a panel of them. Few
+where what is turned crowds in the cache: its lines are then gone before the next part of them is read."""
+
 LINE = 64
 """Bytes that a cache brings at once."""
 
@@ -167,6 +171,7 @@ class Plan:
         cut: the sum's blocks, whose raw partial sums are kept between them; None where one block holds it all.
         packed: the operands ("a", "b") copied into panels before use.
         ahead: the output dim along which the vector operand of the next tile is fetched while this one is computed.
+        turns: the operand whose vectors do not lie in memory, its steps do, and which a tile turns as it reads it.
     """
 
     contraction: Contraction
@@ -177,6 +182,7 @@ class Plan:
     cut: Cut | None = None
     packed: frozenset[str] = frozenset()
     ahead: str | None = None
+    turns: str | None = None
 
     @property
     def units(self) -> int:
@@ -201,6 +207,8 @@ class Plan:
             parts.append(f"in blocks of {sums[self.cut.level].name}:{self.cut.size}")
         if self.packed:
             parts.append("packs " + " ".join(sorted(self.packed)))
+        if self.turns:
+            parts.append(f"turns {self.turns}")
         if self.ahead:
             parts.append(f"fetches {self.ahead} ahead")
         return f"{self.units} units: " + ", ".join(parts)
@@ -225,11 +233,15 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     lanes = max(1, target_lanes * SIZEOF["float"] // SIZEOF[c.element])
     c = c.merged()
     search = _Search(c, lanes)
-    tile = search.best(_registers(target_lanes))
-    cells = _vectors(c, lanes, tile)
-    window = search.steps.window(cells)
-    streamed = "ab"[search.steps.streamed(cells, window)]
-    chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), window, streamed), search.steps)
+    turns = c.vectors if _turns(c, lanes, search.steps) else None
+    if turns:  # one vector at a time, of as many steps as it has lanes, so that lines are read once
+        tile = {d.name: 1 if d.stride(turns) else d.extent for d in c.outputs} | {c.lanes: lanes}
+        window = (*[1] * (len(c.sums) - 1), min(lanes, c.sums[-1].extent))
+    else:
+        tile = search.best(_registers(target_lanes))
+        window = search.steps.window(_vectors(c, lanes, tile))
+    streamed = "ab"[search.steps.streamed(_vectors(c, lanes, tile), window)]
+    chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), window, streamed, turns=turns), search.steps)
     chosen = replace(chosen, cut=_cut(chosen, search.steps))
     return replace(chosen, ahead=_ahead(chosen))
 
@@ -396,8 +408,7 @@ def _blocked(chosen: Plan, steps: Steps) -> Plan:
     """
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
     tile = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(c.vectors))
-    whole = tuple([d.extent for d in c.outputs])
-    packable = [x for n, x in enumerate("ab") if _packable(c, x) and not steps.shares(n, whole)]
+    packable = [x for x in "ab" if _packable(c, x, steps) and x != chosen.turns]
     must = [x for x in packable if c.lane.stride(x) not in (0, 1)]  # vectors that do not lie in memory: gathered once
     may = [x for x in packable if _far(c, x) and _pays(chosen, x, tile)]
     packed = must + may
@@ -432,11 +443,20 @@ def _blocked(chosen: Plan, steps: Steps) -> Plan:
     return replace(chosen, axes=tuple(axes), packed=frozenset(packed))
 
 
-def _packable(c: Contraction, operand: str) -> bool:
-    """Whether a block of an operand may be copied, if no part of it would be twice: no place that must not be read."""
-    dims = {d.name: d for d in c.outputs + c.k}
+def _packable(c: Contraction, operand: str, steps: Steps) -> bool:
+    """Whether a block of an operand may be copied: no part of it would be twice, and no place must not be read."""
+    dims, whole = {d.name: d for d in c.outputs + c.k}, tuple([d.extent for d in c.outputs])
     bounded = any(dims[x.output].stride(operand) and dims[x.summed].stride(operand) for x in c.inside)
-    return not c.lanes_summed and not bounded
+    return not c.lanes_summed and not bounded and not steps.shares("ab".index(operand), whole)
+
+
+def _turns(c: Contraction, lanes: int, steps: Steps) -> bool:
+    """Whether tiles turn the vector operand: its steps lie along memory, not its vectors, and few rows use them."""
+    if not c.sums or c.sums[-1].stride(c.vectors) != 1 or c.lane.stride(c.vectors) in (0, 1) or lanes < TURN:
+        return False
+    crowded = SIZEOF[c.element] * c.lane.stride(c.vectors) % FAR == 0
+    uses = prod(d.extent for d in c.outputs if not d.stride(c.vectors))
+    return uses <= (FEW if crowded else SEVERAL) and _packable(c, c.vectors, steps)
 
 
 def _far(c: Contraction, operand: str) -> bool:

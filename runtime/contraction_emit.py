@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from math import prod
 
-from graphc.runtime.contraction import Plan, plan
+from graphc.runtime.contraction import TURN, Plan, plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
-from graphc.runtime.contraction_pack import Panels, Turned
+from graphc.runtime.contraction_pack import Panels, Turned, turned_steps
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask
 
@@ -198,6 +198,8 @@ class _Kernel:
         order = sorted(range(len(cells)), key=lambda n: streamed.offset(cells[n].offsets))
         for index in product(*(range(w) for w in window)):
             step = dict(zip(names, index, strict=True))
+            if self.plan.turns and index[-1] % TURN == 0:
+                self.turn(place, cells, step, names[-1], min(TURN, window[-1] - index[-1]), loaded)
             for n in order:
                 if there := self.there(place, cells[n], step):
                     x, y = (self.term(side, place, cells[n], there, step, loaded) for side in place.sides[:2])
@@ -211,10 +213,9 @@ class _Kernel:
         loaded: dict[tuple[str, int, range], Val],
     ) -> Val:
         """The vector that an operand gives to a cell at one step of the sum, in the lanes that are there."""
-        offsets = {**cell.offsets, **step}
+        offsets, b = {**cell.offsets, **step}, self.b
         key = (side.name, side.offset(offsets), there if side.lane else range(0))  # a vector holds no more lanes
         if key not in loaded:
-            b = self.b
             if side.lane:
                 x = self.nest.load_lanes(side, key[1], there, self.on)
                 if self.plan.ahead and side.name == self.c.vectors:
@@ -222,9 +223,7 @@ class _Kernel:
                     b.prefetch(self.nest.address(side, key[1] + further))
             else:
                 x = b.load(self.nest.address(side, key[1]), self.nest.element)
-            if side.transform and not side.padded:  # a panel has been through it
-                inner = {name: (i64(0), n) for name, n in step.items() if name not in place.base}
-                x = side.transform(b, place.coords(offsets) | inner, x)
+            x = self.transformed(side, place, offsets, step, x)
             if x.lanes == 1:
                 x = b.splat(x, self.lanes)
             if self.on and (side.name == "a" or side.transform or not side.lane):
@@ -232,6 +231,28 @@ class _Kernel:
                 x = b.select(self.on, x, const(-0.0 if side.name == "a" else 0.0, self.type))
             loaded[key] = x
         return loaded[key]
+
+    def turn(
+        self, place: Place, cells: list[_Cell], step: dict[str, int], along: str, count: int,
+        loaded: dict[tuple[str, int, range], Val],
+    ) -> None:
+        """Loads the vectors of the next `count` steps of an operand whose steps lie along memory, not its vectors."""
+        side = next(side for side in place.sides if side.name == self.plan.turns)
+        for offset, cell in {side.offset({**cell.offsets, **step}): cell for cell in cells}.items():
+            for n, x in enumerate(turned_steps(self.nest, side, offset, cell.active, count)):
+                here = {**step, along: step[along] + n}
+                offsets = {**cell.offsets, **here}
+                key = (side.name, side.offset(offsets), range(cell.active))
+                loaded[key] = self.transformed(side, place, offsets, here, x)
+
+    def transformed(
+        self, side: Side, place: Place, offsets: Mapping[str, int], step: Mapping[str, int], x: Val
+    ) -> Val:
+        """What was loaded after it went through the operand's own function; a panel has been through it."""
+        if not side.transform or side.padded:
+            return x
+        inner = {name: (i64(0), n) for name, n in step.items() if name not in place.base}
+        return side.transform(self.b, place.coords(offsets) | inner, x)
 
     # Terms that exist
 

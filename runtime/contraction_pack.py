@@ -98,14 +98,8 @@ class Panels:
         nest.over_steps(place, turned, first, last)
 
     def _copy_turned(self, place: Place, dim: Dim, count: int, active: int) -> None:
-        """Copies up to TURN steps of a summed dim that lies along memory: a transpose in registers."""
-        nest, b, source = self.nest, self.nest.b, place.sides[0]
-        piece = vector(nest.element, TURN)
-        rows = [const(0.0, piece)] * nest.lanes
-        for lane in range(active):
-            address = nest.address(source, lane * source.lane)
-            rows[lane] = b.load(address, piece) if count == TURN else b.masked_load(address, piece, mask(count, TURN))
-        for n, turned in enumerate(transposed(b, rows)[:count]):
+        """Copies up to TURN steps of a summed dim that lies along memory."""
+        for n, turned in enumerate(turned_steps(self.nest, place.sides[0], 0, active, count)):
             self._store(place, {dim.name: n}, turned)
 
     def _store(self, place: Place, step: Mapping[str, int], loaded: Val) -> None:
@@ -154,6 +148,16 @@ class Turned:
         to = b.gep(buffer, b.mul(x, nest.lanes), nest.element)
         for n, turned in enumerate(b.transpose(rows)):
             b.store(turned, b.gep(to, n * nest.lanes, nest.element))
+
+
+def turned_steps(nest: Nest, side: Side, offset: int, active: int, count: int) -> list[Val]:
+    """The vectors of up to TURN steps that lie along memory: of the first `active` lanes, the others are 0.0."""
+    b, piece = nest.b, vector(nest.element, TURN)
+    rows = [const(0.0, piece)] * nest.lanes
+    for lane in range(active):
+        address = nest.address(side, offset + lane * side.lane)
+        rows[lane] = b.load(address, piece) if count == TURN else b.masked_load(address, piece, mask(count, TURN))
+    return transposed(b, rows)[:count]
 
 
 def transposed(b: Builder, rows: list[Val]) -> list[Val]:

@@ -369,6 +369,22 @@ def test_matrix_products_of_all_sizes(a, b):
     check(matmul(*sizes, a, b) for sizes in turned)
 
 
+def test_few_rows_turn_what_they_read_themselves():
+    assert plan(matmul(8, 70, 50, "N", "T").c, 16).turns == "b" and not plan(matmul(8, 70, 50, "N", "T").c, 16).packed
+    assert plan(matmul(25, 70, 50, "N", "T").c, 16).packed == {"b"} and plan(matmul(8, 70, 50).c, 16).turns is None
+    assert plan(matmul(9, 70, 512, "N", "T").c, 16).packed == {"b"}  # as many lines of one set would crowd
+    assert plan(matmul(70, 8, 50, "T", "N", lanes="i").c, 8).turns is None  # its vectors lie in memory
+    inner = case(
+        m=(Dim("i", 3, 60, 0),), n=(Dim("j", 40, 0, 60),), k=(Dim("k", 2, 30, 30), Dim("l", 21, 1, 1)), lanes="j",
+    )  # fmt: skip
+    two = case(
+        batch=(Dim("h", 2, 63, 20 * 63),), m=(Dim("i", 3, 21, 0),), n=(Dim("j", 20, 0, 63),), k=(Dim("k", 21, 1, 1),),
+        lanes="j",
+    )  # fmt: skip
+    assert all(plan(some.c, lanes).turns == "b" for some in (inner, two) for lanes in LANES)
+    check([inner, two, matmul(5, 33, 3, "N", "T"), matmul(24, 17, 19, "T", "T", element="double")])
+
+
 def test_lanes_along_either_operand_or_both():
     check([
         matmul(33, 5, 9, "T", "N", lanes="i"),
@@ -669,10 +685,11 @@ def test_every_element_is_finished_once_with_its_coordinates():
             assert (counts == 1).all()
 
 
+@pytest.mark.parametrize("m", [5, 25])
 @pytest.mark.parametrize("b_rows", "NT")
-def test_transforms_see_every_value_and_its_coordinates(b_rows):
-    """A is scaled by 1 + k, B by 1 + 2 k, before or after it is packed."""
-    m, n, k = 9, 37, 21
+def test_transforms_see_every_value_and_its_coordinates(b_rows, m):
+    """A is scaled by 1 + k, B by 1 + 2 k, before or after it is turned or packed."""
+    n, k = 37, 21
     some = matmul(m, n, k, "N", b_rows)
 
     def scaled(by):
