@@ -43,9 +43,9 @@ TURNED_FOR = 12
 TURN = 4
 """Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
 
-FEW, SEVERAL = 8, 24
-"""Rows up to which vectors that do not lie in memory are turned where they are used; more share a panel of them. Few
-where what is turned crowds in the cache: its lines are then gone before the next part of them is read."""
+FEW, TURNING = 8, 8
+"""Vectors that do not lie in memory are turned where they are used, if what turning takes leaves a register for every
+row; more rows share a panel. So do more than a few where lines crowd, and are gone before their next part is read."""
 
 LINE = 64
 """Bytes that a cache brings at once."""
@@ -232,13 +232,13 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     """
     lanes = max(1, target_lanes * SIZEOF["float"] // SIZEOF[c.element])
     c = c.merged()
-    search = _Search(c, lanes)
-    turns = c.vectors if _turns(c, lanes, search.steps) else None
+    search, registers = _Search(c, lanes), _registers(target_lanes)
+    turns = c.vectors if _turns(c, lanes, registers, search.steps) else None
     if turns:  # one vector at a time, of as many steps as it has lanes, so that lines are read once
         tile = {d.name: 1 if d.stride(turns) else d.extent for d in c.outputs} | {c.lanes: lanes}
         window = (*[1] * (len(c.sums) - 1), min(lanes, c.sums[-1].extent))
     else:
-        tile = search.best(_registers(target_lanes))
+        tile = search.best(registers)
         window = search.steps.window(_vectors(c, lanes, tile))
     streamed = "ab"[search.steps.streamed(_vectors(c, lanes, tile), window)]
     chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), window, streamed, turns=turns), search.steps)
@@ -450,13 +450,13 @@ def _packable(c: Contraction, operand: str, steps: Steps) -> bool:
     return not c.lanes_summed and not bounded and not steps.shares("ab".index(operand), whole)
 
 
-def _turns(c: Contraction, lanes: int, steps: Steps) -> bool:
+def _turns(c: Contraction, lanes: int, registers: int, steps: Steps) -> bool:
     """Whether tiles turn the vector operand: its steps lie along memory, not its vectors, and few rows use them."""
     if not c.sums or c.sums[-1].stride(c.vectors) != 1 or c.lane.stride(c.vectors) in (0, 1) or lanes < TURN:
         return False
     crowded = SIZEOF[c.element] * c.lane.stride(c.vectors) % FAR == 0
     uses = prod(d.extent for d in c.outputs if not d.stride(c.vectors))
-    return uses <= (FEW if crowded else SEVERAL) and _packable(c, c.vectors, steps)
+    return uses <= (FEW if crowded else registers - TURNING) and _packable(c, c.vectors, steps)
 
 
 def _far(c: Contraction, operand: str) -> bool:
