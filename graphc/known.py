@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from math import lcm
 
 from graphc.index import Gathered, Ix, Remainder, Var
@@ -105,7 +105,7 @@ class Known:
         return _shortest(decided)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _some_lane(width: int) -> Var:
     """A variable that stands for the number of a lane."""
     return Var("lane", width)
