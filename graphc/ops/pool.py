@@ -443,9 +443,9 @@ def _max_unpool(
         size = wanted
     n, c = images.shape[:2]
     empty = broadcast(scalar(0, images.dtype), (n * c, prod(size)))
-    planes = [reshape(t, (n * c, prod(images.shape[2:]))) for t in (places, images)]
-    found = reshape(tensor_scatter_elements(empty, *planes, axis=1), (n, c, *size))
-    return squeeze(found, 0) if single else found
+    flat = (n * c, prod(images.shape[2:]))
+    found = tensor_scatter_elements(empty, reshape(places, flat), reshape(images, flat), axis=1)
+    return reshape(found, (c, *size) if single else (n, c, *size))
 
 
 def max_unpool1d(
