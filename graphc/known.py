@@ -3,9 +3,9 @@
 Every loop says what its variable is there, as an index expression: a constant in an unrolled iteration, a stand-in with
 narrower bounds in a part of the range, sixteen times a block's number along the lanes. The rest is index algebra:
 
-    known = Known().also(i, Ix.of(Var("block", 3)) * 16 + 16)     # i runs over lanes, from 16 on
-    known.bounds(Ix.of(i) - 1)                                    # (15, 47 + ...): never below 0
-    known.lanes((Ix.of(i) + 1) // 2, i, 16)                       # the same in every block but for the block's number
+    known = Known().across(i, Ix.of(Var("block", 3)) * 16 + 16, 16)   # i runs over sixteen lanes, from 16 on
+    known.any_lane(Ix.of(i) - 1).bounds                               # (15, 62): never below 0, in any lane
+    known.offsets((Ix.of(i) + 1) // 2)                                # [0, 1, 1, 2, ...]: the same in every block
 """
 
 from __future__ import annotations
