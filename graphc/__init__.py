@@ -119,7 +119,9 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """What is loaded when first named: `graphc.dataset`, `graphc.vision`, `graphc.experimental`, `graphc.numpy`."""
+    """What is loaded when first named (`graphc.dataset`, `graphc.numpy`), and all that `graphc.train` has."""
     if name in ("dataset", "experimental", "numpy", "vision"):
         return importlib.import_module(f"graphc.{name}")
+    if name in train.__all__:  # callbacks, metrics, loss scales
+        return getattr(train, name)
     raise missing("graphc", name)

@@ -174,11 +174,14 @@ def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: Tens
         return _kernel_runner(op, operands, attrs, type_)
     with np.errstate(all="ignore"):
         arrays = [o.numpy_view() for o in operands]
-        result = np.asarray(op.meaning(*arrays, **attrs), type_.dtype.np)
-    result = np.ascontiguousarray(result).reshape(type_.shape)
+        result = op.meaning(*arrays, **attrs)
+    if type(result) is not np.ndarray or result.dtype is not type_.dtype.np or not result.flags.c_contiguous:
+        result = np.ascontiguousarray(result, type_.dtype.np)
+    if result.shape != type_.shape:
+        result = result.reshape(type_.shape)
     if any(isinstance(o, Parameter) for o in operands) and any(np.may_share_memory(result, a) for a in arrays):
         result = result.copy()  # a Parameter's buffer changes later; the result must not
-    return Tensor.wrap(result)
+    return Tensor.wrap(result, type_)
 
 
 def assign(target: Parameter, value: Tensor) -> Parameter:

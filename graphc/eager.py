@@ -43,7 +43,7 @@ from graphc.trace import Trace
 if TYPE_CHECKING:
     from graphc.runtime.executable import Executable
 
-MOST_NOTED = 4096
+MOST_NOTED = 16_384
 """How many ops are noted before they run, whether or not somebody asks."""
 
 MOST_STEPS, MOST_COMPILED = 50_000, 256

@@ -3,15 +3,16 @@
 Every loop says what its variable is there, as an index expression: a constant in an unrolled iteration, a stand-in with
 narrower bounds in a part of the range, sixteen times a block's number along the lanes. The rest is index algebra:
 
-    known = Known().also(i, Ix.of(Var("block", 3)) * 16 + 16)     # i runs over lanes, from 16 on
-    known.bounds(Ix.of(i) - 1)                                    # (15, 47 + ...): never below 0
-    known.lanes((Ix.of(i) + 1) // 2, i, 16)                       # the same in every block but for the block's number
+    known = Known().across(i, Ix.of(Var("block", 3)) * 16 + 16, 16)   # i runs over sixteen lanes, from 16 on
+    known.any_lane(Ix.of(i) - 1).bounds                               # (15, 62): never below 0, in any lane
+    known.offsets((Ix.of(i) + 1) // 2)                                # [0, 1, 1, 2, ...]: the same in every block
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import lcm
 
 from graphc.index import Gathered, Ix, Remainder, Var
@@ -42,24 +43,39 @@ class Known:
         """Within, `var` is `first` in lane 0 and one more in each lane after it."""
         return Known({**self.of, var: first}, var, width)
 
-    def lanes(self, ix: Ix) -> list[Ix]:
-        """The index in each lane; one entry where no lane matters."""
+    def lanes(self, ix: Ix) -> Iterator[Ix]:
+        """The index in each lane, worked out when asked for; one where no lane matters."""
         if self.lane is None or self.lane not in ix.variables:
-            return [ix.substitute(self.of)]
+            yield ix.substitute(self.of)
+            return
         step = ix.coefficient(self.lane)
         if step is not None:
             first = ix.substitute(self.of)
-            return [first + step * lane for lane in range(self.width)]
+            yield from (first + step * lane for lane in range(self.width))
+            return
         first = self.of[self.lane]
-        return [ix.substitute({**self.of, self.lane: first + lane}) for lane in range(self.width)]
+        yield from (ix.substitute({**self.of, self.lane: first + lane}) for lane in range(self.width))
+
+    def any_lane(self, ix: Ix) -> Ix:
+        """The index in some lane: its bounds are those of all."""
+        if self.lane is None:
+            return ix.substitute(self.of)
+        return ix.substitute({**self.of, self.lane: self.of[self.lane] + Ix.of(_some_lane(self.width))})
 
     def offsets(self, ix: Ix) -> list[int] | None:
         """How far each lane's index is from that of lane 0, if that is the same wherever this place is met."""
         step = None if self.lane is None else ix.coefficient(self.lane)
         if step is not None:  # in every lane alike, whatever the other variables are
             return [step * lane for lane in range(self.width if step else 1)]
-        found = [(lane - first).constant for lanes in [self.lanes(ix)] for first in lanes[:1] for lane in lanes]
-        return None if None in found else [n for n in found if n is not None]
+        lanes = self.lanes(ix)
+        first = next(lanes)
+        found = [0]
+        for lane in lanes:
+            offset = (lane - first).constant
+            if offset is None:
+                return None
+            found.append(offset)
+        return found
 
     def truth(self, condition: Value) -> Truth | None:
         """What a condition on indices is here; None if that is not known."""
@@ -77,13 +93,28 @@ class Known:
         ix, bound = args[0].data[0], args[1].data[0]
         if has_data(ix):
             return None
+        together = _beyond(self.any_lane(ix), bound)  # mostly this decides, for all lanes at once
+        if together is not None:
+            return (together == (name == "ge"),)
         decided = []
         for lane in self.lanes(ix):
-            low, high = lane.bounds
-            if not (low >= bound or high < bound):
+            beyond = _beyond(lane, bound)
+            if beyond is None:
                 return None
-            decided.append((low >= bound) == (name == "ge"))
+            decided.append(beyond == (name == "ge"))
         return _shortest(decided)
+
+
+@cache
+def _some_lane(width: int) -> Var:
+    """A variable that stands for the number of a lane."""
+    return Var("lane", width)
+
+
+def _beyond(ix: Ix, bound: int) -> bool | None:
+    """Whether the index is at least `bound`, if that is known."""
+    low, high = ix.bounds
+    return True if low >= bound else False if high < bound else None
 
 
 def _pairs(x: Truth, y: Truth) -> Iterator[tuple[bool, bool]]:

@@ -557,9 +557,9 @@ class Parameter(Tensor):
         self.requires_grad = requires_grad
 
     def numpy_view(self) -> np.ndarray:
-        from graphc.dispatch import located  # built on this module
-
         if state.now.trace is not None:
+            from graphc.dispatch import located  # built on this module
+
             raise located(
                 TracedValueError(
                     f"Parameter: the value of {self.name} was asked for while a graph is traced (if, float(), numpy, "

@@ -101,10 +101,13 @@ class Indices:
 
     def constant(self, ix: Ix) -> Val | None:
         """The index as a constant of each lane, if it is known."""
-        lanes = [] if has_data(ix) else [lane.constant for lane in self._scope.known.lanes(ix)]
-        known = [n for n in lanes if n is not None]
-        if not known or len(known) < len(lanes):
+        if has_data(ix):
             return None
+        known: list[int] = []
+        for lane in self._scope.known.lanes(ix):
+            if lane.constant is None:
+                return None
+            known.append(lane.constant)
         return i64(known[0]) if len(known) == 1 else const_vector(known, "i64")
 
     # Indices from memory

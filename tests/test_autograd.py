@@ -544,3 +544,110 @@ def test_both_modes_give_the_same_bits(name: str) -> None:
             results.append([loss.asnumpy(), *(s.asnumpy() for s in slopes)])
     for a, b in zip(*results, strict=True):
         assert_same(a, b)
+
+
+# Derivatives that a Cell defines
+
+
+class Straight(nn.Cell):
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.sign(x)
+
+    def bprop(self, x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
+        return (ops.select(ops.abs(x) <= 1, dout * x, 0.0),)
+
+
+class Reversed(nn.Cell):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def construct(self, x: Tensor) -> Tensor:
+        return x
+
+    def bprop(self, x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
+        return (-self.factor * dout,)
+
+
+class Split(nn.Cell):
+    """Two results, one of integers, of a tensor and a number."""
+
+    def construct(self, x: Tensor, y: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+        return x * y * scale, ops.argmax(x), ops.exp(y)
+
+    def bprop(self, x: Tensor, y: Tensor, scale: float, out: Any, dout: Any) -> tuple[Any, ...]:
+        product, _, power = out
+        return dout[0] * y + product, dout[2] * power * scale + dout[1], None
+
+
+def test_a_bprop_is_the_derivative_of_its_cell() -> None:
+    x = Tensor([0.5, -2.0, 1.0])
+    weight = Parameter(Tensor([0.25, 3.0, -0.5]), "weight")
+    assert ms.grad(Straight())(x).asnumpy().tolist() == [0.5, 0, 1]
+    assert ms.grad(lambda x: Reversed(0.5)(x) + x * 2)(x).asnumpy().tolist() == [1.5] * 3
+    sign = Straight()
+    of_input, of_weight = ms.grad(lambda x: sign(weight) * x, 0, weight)(x)
+    assert of_input.asnumpy().tolist() == [1, 1, -1]
+    assert of_weight.asnumpy().tolist() == [0.125, 0, -0.5]
+    second = ms.grad(lambda x: ms.grad(Straight())(x) * 3)(x)  # the derivative of x where it is not 0
+    assert second.asnumpy().tolist() == [3, 0, 3]
+    _, pull = ms.vjp(Straight(), x)
+    assert pull(Tensor([2.0, 2.0, 2.0]))[0].asnumpy().tolist() == [1, 0, 2]
+
+
+def test_a_bprop_takes_and_returns_several() -> None:
+    x, y = Tensor([1.0, 2.0]), Tensor([0.0, 3.0])
+
+    def total(x: Tensor, y: Tensor) -> Tensor:
+        product, place, power = Split()(x, y, 2.0)
+        return (product * 5).sum() + power.sum() + place
+
+    of_x, of_y = ms.grad(total, (0, 1))(x, y)
+    assert of_x.asnumpy().tolist() == [0, 5 * 3 + 12]
+    assert np.allclose(of_y.asnumpy(), np.exp([0, 3]) * 2)
+
+
+@pytest.mark.filterwarnings("ignore:.*compiled anew")
+def test_a_bprop_may_change_from_step_to_step() -> None:
+    net = nn.SequentialCell(nn.Dense(3, 2), Reversed(1.0))
+    step = ms.value_and_grad(lambda x: net(x).sum(), None, net.trainable_params())
+    x = Tensor(np.ones((4, 3), np.float32))
+    for factor in (1.0, 1.0, 1.0, 0.25, 2.0, 2.0):
+        net[1].factor = factor
+        assert step(x)[1][1].asnumpy().tolist() == [-4 * factor] * 2
+
+
+class Wrong(nn.Cell):
+    def __init__(self, made: Callable[..., Any]) -> None:
+        super().__init__()
+        self.made = made
+
+    def construct(self, *args: Any) -> Tensor:
+        return args[0] * 1
+
+    def bprop(self, *args: Any) -> Any:
+        return self.made(*args)
+
+
+class Weighted(Straight):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = Parameter(Tensor([1.0]), "weight")
+
+
+@pytest.mark.parametrize(
+    ("cell", "args", "error", "text"),
+    [
+        (Wrong(lambda x, out, dout: (dout, dout)), (Tensor([1.0]),), ValueError, "2 gradients for 1 inputs"),
+        (Wrong(lambda x, out, dout: dout.sum()), (Tensor([1.0]),), TypeError, r"f32\[\] for input 0, which is f32\[1"),
+        (Wrong(lambda x, out, dout: 0), (Tensor([1.0]),), TypeError, "returned 0 for input 0"),
+        (Wrong(lambda x, y, out, dout: dout), (Tensor([1.0]), [1]), TypeError, "Tensors or constants"),
+        (Weighted(), (Tensor([1.0]),), TypeError, "the Cell has weight"),
+    ],
+)
+def test_a_bprop_that_does_not_fit_says_so(
+    cell: nn.Cell, args: tuple[Any, ...], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text) as caught:
+        ms.grad(lambda x: cell(x, *args[1:]))(args[0]).asnumpy()
+    assert "test_autograd.py:" in str(caught.value)

@@ -174,6 +174,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("jit", "runtime"): COMPILES,
     ("gradients", "ops"): "the derivative of a function is made with ops, some of which take derivatives",
     ("nn", "train"): "metrics are found under their older names, which were of nn",
+    ("ops", "vmap"): "a batch of samples is made with ops, among which programs look for it",
     ("profile", "runtime"): "what is timed is compiled; it is looked at only once a profile is opened",
     ("random", "ops"): "a stream is advanced by an op, and ops draw from streams",
     ("tensor", "initializer"): "a Tensor or Parameter may be made by an initializer, which makes tensors",

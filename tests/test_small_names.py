@@ -82,3 +82,88 @@ def test_settings_of_the_pipeline() -> None:
         ds.config.set_enable_autotune(True)
     with pytest.raises(TypeError, match="expected a bool"):
         ds.config.set_enable_shared_mem(1)
+
+
+both_modes = pytest.mark.parametrize("mode", (graphc.PYNATIVE_MODE, graphc.GRAPH_MODE), ids=("eager", "graph"))
+
+
+def test_callbacks_metrics_and_loss_scales_are_at_the_top_as_well() -> None:
+    assert graphc.LossMonitor is graphc.train.LossMonitor
+    assert graphc.Accuracy is graphc.train.Accuracy
+    with pytest.raises(AttributeError, match="LossMonitors"):
+        graphc.LossMonitors  # noqa: B018
+
+
+@both_modes
+def test_loops_of_functions(mode: int) -> None:
+    graphc.set_context(mode=mode)
+    x = Tensor([1.0, 2.0])
+    total, seen = ops.Scan()(lambda carry, item: (carry + item, carry * item), x, [x, x])
+    assert total.asnumpy().tolist() == [3, 6]
+    assert [s.asnumpy().tolist() for s in seen] == [[1, 4], [2, 8]]
+    assert ops.Scan()(lambda carry, item: (carry + 1, item), 0, None, 3) == (3, [None] * 3)
+    assert ops.ForiLoop()(1, 4, lambda i, value: value * i, 1) == 6
+    assert ops.WhileLoop()(lambda pair: pair[0] < 3, lambda pair: (pair[0] + 1, pair[1] * 2), (0, 1)) == (3, 8)
+    gradient = graphc.grad(lambda x: ops.ForiLoop()(0, 3, lambda i, value: value * x, x).sum())(x)
+    assert gradient.asnumpy().tolist() == [4, 32]
+    for wrong, error, text in (
+        (lambda: ops.ForiLoop()(0, 2, lambda i, value: value.sum(), x), ValueError, r"given f32\[2\] and returned f32"),
+        (lambda: ops.Scan()(lambda carry, item: carry, x, [x]), ValueError, "must return a pair"),
+        (lambda: ops.Scan()(lambda carry, item: (carry, item), x, x), TypeError, "expected xs to be a list"),
+        (lambda: ops.Scan()(lambda carry, item: (carry, item), x, None), ValueError, "expected a length"),
+    ):
+        with pytest.raises(error, match=text):
+            wrong()
+
+
+@both_modes
+def test_rows_of_a_parameter_are_written_in_place(mode: int) -> None:
+    graphc.set_context(mode=mode)
+    table = Parameter(np.arange(6, dtype=np.float32).reshape(3, 2), "table")
+    rows, updates = Tensor([2, 0]), Tensor([[1.0, 2.0], [3.0, 4.0]])
+
+    def value_after(function: object, indices: Tensor, updates: Tensor) -> list[list[float]]:
+        table.set_data(Tensor(np.arange(6, dtype=np.float32).reshape(3, 2)))
+        graphc.jit(lambda: function(table, indices, updates) * 1)() if mode == graphc.GRAPH_MODE else function(
+            table, indices, updates
+        )
+        return table.asnumpy().tolist()
+
+    assert value_after(ops.scatter_update, rows, updates) == [[3, 4], [2, 3], [1, 2]]
+    assert value_after(ops.scatter_add, rows, updates) == [[3, 5], [2, 3], [5, 7]]
+    assert value_after(ops.scatter_sub, rows, updates) == [[-3, -3], [2, 3], [3, 3]]
+    assert value_after(ops.ScatterSub(), rows, updates) == [[-3, -3], [2, 3], [3, 3]]
+    cells = Tensor([[0, 1], [2, 0]])
+    assert value_after(ops.scatter_nd_add, cells, Tensor([5.0, 7.0])) == [[0, 6], [2, 3], [11, 5]]
+    assert value_after(ops.scatter_nd_sub, cells, Tensor([5.0, 7.0])) == [[0, -4], [2, 3], [-3, 5]]
+    assert value_after(ops.scatter_nd_update, cells, Tensor([5.0, 7.0])) == [[0, 5], [2, 3], [7, 5]]
+    with pytest.raises(TypeError, match="expected a Parameter"):
+        ops.scatter_add(Tensor([[1.0]]), Tensor([0]), Tensor([[1.0]]))
+    with pytest.raises(IndexError, match="index 3 at position 0"):
+        ops.scatter_update(table, Tensor([3]), Tensor([[0.0, 0.0]]))
+
+
+@both_modes
+@pytest.mark.parametrize(("spatial", "extent"), ((1, 9), (2, 6), (3, 4)))
+def test_unpooling_puts_maxima_back(spatial: int, extent: int, mode: int) -> None:
+    graphc.set_context(mode=mode)
+    x = np.random.default_rng(0).standard_normal((2, 3, *(extent,) * spatial)).astype(np.float32)
+    pool = getattr(nn, f"MaxPool{spatial}d")(2, 2, return_indices=True)
+    unpool = getattr(nn, f"MaxUnpool{spatial}d")(2, 2)
+
+    def kept(x: Tensor) -> Tensor:
+        return unpool(*pool(x), x.shape)
+
+    windows = np.zeros_like(x)
+    for place in np.ndindex(2, 3, *(extent // 2,) * spatial):
+        window = (*place[:2], *(slice(2 * p, 2 * p + 2) for p in place[2:]))
+        windows[window] = np.where(x[window] == x[window].max(), x[window], 0)
+    assert (kept(Tensor(x)).asnumpy() == windows).all()
+    gradient = graphc.grad(lambda x: (kept(x) * 2).sum())(Tensor(x))
+    assert (gradient.asnumpy() == np.where(windows != 0, 2, 0)).all()
+    pooled, indices = pool(Tensor(x))
+    assert unpool(pooled[0], indices[0]).shape == (3, *(extent // 2 * 2,) * spatial)
+    with pytest.raises(ValueError, match="one integer index"):
+        unpool(pooled, pooled)
+    with pytest.raises(ValueError, match="not within a stride"):
+        unpool(pooled, indices, (extent + 5,) * spatial)

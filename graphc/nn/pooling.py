@@ -107,6 +107,49 @@ class MaxPool3d(_MaxPool):
         self._set_places(dilation, return_indices)
 
 
+class _MaxUnpool(Cell):
+    spatial = 0
+    operation: Callable[..., Tensor]
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        where = type(self).__name__
+        check.extents(where, "kernel_size", kernel_size, self.spatial)
+        if stride is not None:
+            check.extents(where, "stride", stride, self.spatial)
+        check.extents(where, "padding", padding, self.spatial, least=0)
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+
+    def construct(self, x: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        return type(self).operation(x, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """The maxima of MaxPool1d where they were in `[N, C, L]`, and 0 elsewhere; see MaxUnpool2d."""
+
+    spatial, operation = 1, staticmethod(ops.max_unpool1d)
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """The maxima of MaxPool2d where they were in images, and 0 elsewhere.
+
+        pooled, indices = nn.MaxPool2d(2, 2, return_indices=True)(x)
+        nn.MaxUnpool2d(2, 2)(pooled, indices)  # the shape of x; output_size=x.shape where rows were left over
+
+    Args:
+        kernel_size, stride, padding: of the pooling; the stride is by default the kernel's extents.
+    """
+
+    spatial, operation = 2, staticmethod(ops.max_unpool2d)
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """The maxima of MaxPool3d where they were in `[N, C, D, H, W]`, and 0 elsewhere; see MaxUnpool2d."""
+
+    spatial, operation = 3, staticmethod(ops.max_unpool3d)
+
+
+
 class _AvgPool(_Pool):
     operation: Callable[..., Tensor]
 

@@ -67,7 +67,11 @@ operations = functional = composite = sys.modules[__name__]  # MindSpore's older
 
 
 def __getattr__(name: str) -> Any:
-    """The classes of `graphc.ops.primitives`, by name."""
+    """The classes of `graphc.ops.primitives`, by name, and `vmap`, which is built on this module."""
+    if name == "vmap":
+        from graphc.vmap import vmap
+
+        return vmap
     if name in PRIMITIVES:
         return PRIMITIVES[name]
     raise AttributeError(f"module 'graphc.ops' has no attribute {name!r}")

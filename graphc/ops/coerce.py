@@ -167,6 +167,10 @@ def agree(name: str, to: Callable[[DType], DType] = lambda dtype: dtype) -> Coer
                     return operands
                 if len(operands) == 2 and type_.dtype.is_float and type(operands[1]) in (int, float):
                     return first, filled(operands[1], type_.dtype, type_.shape)
+        elif len(operands) == 2 and type(first) in (int, float) and isinstance(operands[1], Tensor):
+            type_ = operands[1].type
+            if type_.dtype.is_float and to(type_.dtype) is type_.dtype:
+                return filled(first, type_.dtype, type_.shape), operands[1]
         operands = tuple([o if isinstance(o, Tensor) else plain(name, o) for o in operands])
         return tuple(together(name, to(common_dtype(name, operands)), operands))
 

@@ -13,14 +13,16 @@ from graphc.dtype import DType
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.elementwise import add, div, isfinite, minimum, mul, select, sqrt, sub
 from graphc.ops.functions import addn, greater
+from graphc.ops.gather import tensor_scatter_add, tensor_scatter_sub, tensor_scatter_update
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
-    "HyperMap", "Map", "MultitypeFuncGraph", "Print", "add_flags", "assign", "assign_add", "assign_sub",
-    "clip_by_global_norm", "clip_by_norm", "constexpr", "depend", "dtype", "make_range", "mixed_precision_cast",
-    "partial", "print_", "tuple_len",
+    "ForiLoop", "HyperMap", "Map", "MultitypeFuncGraph", "Print", "Scan", "WhileLoop", "add_flags", "assign",
+    "assign_add", "assign_sub", "clip_by_global_norm", "clip_by_norm", "constexpr", "depend", "dtype", "make_range",
+    "mixed_precision_cast", "partial", "print_", "scatter_add", "scatter_nd_add", "scatter_nd_sub",
+    "scatter_nd_update", "scatter_sub", "scatter_update", "tuple_len",
 ]  # fmt: skip
 
 
@@ -44,6 +46,52 @@ def assign_add(variable: Parameter, value: Any) -> Parameter:
 def assign_sub(variable: Parameter, value: Any) -> Parameter:
     """Subtracts `value` from what the Parameter holds."""
     return assign_to(variable, sub(variable, value))
+
+
+def scatter_add(input_x: Parameter, indices: Any, updates: Any) -> Parameter:
+    """Adds `updates`, `[P..., ...]`, to the Parameter's rows at the integers `indices`, `[P...]`.
+
+    Returns:
+        The Parameter, `[N, ...]`.
+    Raises:
+        IndexError: an index out of [-N, N). TypeError: `input_x` is no Parameter. ValueError: shapes that do not fit.
+    """
+    return scatter_nd_add(input_x, _rows("scatter_add", indices), updates)
+
+
+def scatter_sub(input_x: Parameter, indices: Any, updates: Any) -> Parameter:
+    """As `scatter_add`, but subtracts."""
+    return scatter_nd_sub(input_x, _rows("scatter_sub", indices), updates)
+
+
+def scatter_update(input_x: Parameter, indices: Any, updates: Any) -> Parameter:
+    """As `scatter_add`, but replaces the rows; of several for one row the last stays."""
+    return scatter_nd_update(input_x, _rows("scatter_update", indices), updates)
+
+
+def _rows(name: str, indices: Any) -> Tensor:
+    """Indices of rows as `tensor_scatter_add` and the like take them: each the only entry of a last axis."""
+    rows = as_tensor(name, indices)
+    return reshape(rows, (*rows.shape, 1))
+
+
+def scatter_nd_add(input_x: Parameter, indices: Any, updates: Any, use_locking: bool = False) -> Parameter:
+    """Adds `updates` to the Parameter's slices at `indices[..., k]`, along the first k axes: see `tensor_scatter_add`.
+
+    Args:
+        use_locking: nothing else writes meanwhile either way.
+    """
+    return assign_to(input_x, tensor_scatter_add(input_x, indices, updates))
+
+
+def scatter_nd_sub(input_x: Parameter, indices: Any, updates: Any, use_locking: bool = False) -> Parameter:
+    """As `scatter_nd_add`, but subtracts."""
+    return assign_to(input_x, tensor_scatter_sub(input_x, indices, updates))
+
+
+def scatter_nd_update(input_x: Parameter, indices: Any, updates: Any, use_locking: bool = True) -> Parameter:
+    """As `scatter_nd_add`, but replaces the slices; of several for one slice the last stays."""
+    return assign_to(input_x, tensor_scatter_update(input_x, indices, updates))
 
 
 # Order and constants
@@ -212,6 +260,85 @@ def _is(value: Any, wanted: type | tuple[type, ...]) -> bool:
     if isinstance(value, bool):
         return wanted is bool
     return isinstance(value, wanted)
+
+
+# Loops
+
+
+def _carried(name: str, before: Any, after: Any) -> Any:
+    """What a step of a loop hands to the next.
+
+    Raises:
+        ValueError: a tensor that comes out of a step has another type than the one that went in.
+    """
+    if isinstance(before, Tensor) and isinstance(after, Tensor) and before.type != after.type:
+        raise located(ValueError(f"{name}: the loop function was given {before.type} and returned {after.type}"))
+    return after
+
+
+class WhileLoop:
+    """`while cond_func(value): value = loop_func(value)`; a graph holds its steps one after the other.
+
+    Raises:
+        TracedValueError: the condition is a tensor that is being traced; a graph's loops do not depend on data.
+        ValueError: `loop_func` returns a tensor of another type than it was given.
+    """
+
+    def __call__(self, cond_func: Callable[[Any], Any], loop_func: Callable[[Any], Any], init_val: Any) -> Any:
+        value = init_val
+        while cond_func(value):
+            value = _carried("WhileLoop", value, loop_func(value))
+        return value
+
+
+class ForiLoop:
+    """`for i in range(lower, upper): value = loop_func(i, value)`; a graph holds its steps one after the other.
+
+    Args:
+        unroll: a graph holds the steps either way.
+    Raises:
+        ValueError: `loop_func` returns a tensor of another type than it was given.
+    """
+
+    def __call__(
+        self, lower: Any, upper: Any, loop_func: Callable[[int, Any], Any], init_val: Any, unroll: bool = True
+    ) -> Any:
+        value = init_val
+        for i in range(int(lower), int(upper)):
+            value = _carried("ForiLoop", value, loop_func(i, value))
+        return value
+
+
+class Scan:
+    """A loop over items: each step makes of what is carried and an item what is carried on, and a result.
+
+    Args:
+        loop_func: `(carry, item) -> (carry, result)`.
+        init: what is carried at first.
+        xs: the items, a list or tuple; None for `length` times None.
+        unroll: a graph holds the steps either way.
+    Returns:
+        What is carried at last, and the list of results.
+    Raises:
+        TypeError: `xs` is neither list, tuple nor None.
+        ValueError: `loop_func` returns no pair, or carries on a tensor of another type than it was given.
+    """
+
+    def __call__(
+        self, loop_func: Callable[[Any, Any], Any], init: Any, xs: Any, length: int | None = None, unroll: bool = True
+    ) -> tuple[Any, list[Any]]:
+        if xs is not None and not isinstance(xs, (list, tuple)):
+            raise located(TypeError(f"Scan: expected xs to be a list, a tuple or None, got {type(xs).__name__}"))
+        if xs is None and length is None:
+            raise located(ValueError("Scan: expected a length where xs is None, got None for both"))
+        carry, results = init, []
+        for item in [None] * (length or 0) if xs is None else xs[:length]:
+            step = loop_func(carry, item)
+            if not isinstance(step, tuple) or len(step) != 2:
+                raise located(ValueError(f"Scan: the loop function must return a pair, got {step!r:.60}"))
+            carry = _carried("Scan", carry, step[0])
+            results.append(step[1])
+        return carry, results
 
 
 # Printing

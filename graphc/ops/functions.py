@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.dispatch import located
 from graphc.dtype import bool_, float64
+from graphc.eager import as_one_piece
 from graphc.op import TABLE
 from graphc.ops.coerce import as_tensor, cast, full_like, to_float
 from graphc.ops.elementwise import pow as power
@@ -262,6 +263,7 @@ def frac(x: Any) -> Tensor:
     return sub(x, trunc(x))
 
 
+@as_one_piece
 def addn(x: Any) -> Tensor:
     """The sum of the tensors in a tuple or list, added from the left."""
     if not isinstance(x, (tuple, list)) or not x:
@@ -272,21 +274,25 @@ def addn(x: Any) -> Tensor:
     return total
 
 
+@as_one_piece
 def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     """`input + weight * (end - input)`."""
     return add(input, mul(weight, sub(end, input)))
 
 
+@as_one_piece
 def addcmul(input: Any, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
     """`input + value * tensor1 * tensor2`."""
     return add(input, mul(mul(tensor1, tensor2), value))
 
 
+@as_one_piece
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
     """`input + value * tensor1 / tensor2`."""
     return add(input, mul(div(tensor1, tensor2), value))
 
 
+@as_one_piece
 def hypot(input: Any, other: Any) -> Tensor:
     """`sqrt(input**2 + other**2)`."""
     return sqrt(add(square(input), square(other)))
@@ -305,6 +311,7 @@ def rad2deg(x: Any) -> Tensor:
 # Logarithms
 
 
+@as_one_piece
 def logaddexp(input: Any, other: Any) -> Tensor:
     """`log(exp(input) + exp(other))`, without overflow."""
     top, low = maximum(input, other), minimum(input, other)
@@ -312,6 +319,7 @@ def logaddexp(input: Any, other: Any) -> Tensor:
     return select(isinf(top), top, add(top, log1p(exp(select(isnan(apart), apart, minimum(apart, 0))))))
 
 
+@as_one_piece
 def xlogy(input: Any, other: Any) -> Tensor:
     """`input * log(other)`, and 0 where `input` is 0 (unless `other` is NaN)."""
     x, y = as_tensor("xlogy", input), as_tensor("xlogy", other)
@@ -319,6 +327,7 @@ def xlogy(input: Any, other: Any) -> Tensor:
     return select(nothing, 0.0, mul(x, log(select(nothing, 1.0, y))))
 
 
+@as_one_piece
 def logit(input: Any, eps: float | None = None) -> Tensor:
     """`log(x / (1 - x))`; with `eps`, of `x` clipped to [eps, 1 - eps]."""
     x = as_tensor("logit", input)
@@ -327,6 +336,7 @@ def logit(input: Any, eps: float | None = None) -> Tensor:
     return log(div(x, sub(1.0, x)))
 
 
+@as_one_piece
 def sinc(input: Any) -> Tensor:
     """`sin(pi x) / (pi x)`, and 1 at 0."""
     angle = mul(input, math.pi)
@@ -345,6 +355,7 @@ def relu(input: Any, inplace: bool = False) -> Tensor:
     return TABLE["relu"](input)
 
 
+@as_one_piece
 def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     """`input` with what is below `min` set to it, and what is above `max` set to it; None is no bound.
 
@@ -371,6 +382,7 @@ def clip_by_value(x: Any, clip_value_min: Any = None, clip_value_max: Any = None
     return clamp(x, clip_value_min, clip_value_max)
 
 
+@as_one_piece
 def nan_to_num(
     input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
@@ -384,6 +396,7 @@ def nan_to_num(
     return select(equal(x, -math.inf), float(limits.min) if neginf is None else neginf, x)
 
 
+@as_one_piece
 def heaviside(input: Any, values: Any) -> Tensor:
     """0 where `input` is negative, 1 where it is positive, `values` where it is 0."""
     x = as_tensor("heaviside", input)
@@ -393,6 +406,7 @@ def heaviside(input: Any, values: Any) -> Tensor:
 # Closeness
 
 
+@as_one_piece
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether `|input - other| <= atol + rtol * |other|`; equal infinities are close, NaNs with `equal_nan`."""
     x, y = as_tensor("isclose", input), as_tensor("isclose", other)
@@ -406,6 +420,7 @@ def approximate_equal(x: Any, y: Any, tolerance: float = 1e-05) -> Tensor:
     return less(abs(sub(x, y)), tolerance)
 
 
+@as_one_piece
 def signbit(input: Any) -> Tensor:
     """Whether the sign of an element is negative (that of -0.0 is)."""
     x = as_tensor("signbit", input)

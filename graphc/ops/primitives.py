@@ -300,15 +300,9 @@ def _layer_norm(self: Any, input_x: Any, gamma: Any, beta: Any) -> tuple[Tensor,
     )  # fmt: skip
 
 
-def _scatter(function_name: str, add_axis: bool) -> Callable[..., Any]:
-    """A Parameter after `function_name`; with `add_axis`, indices of axis 0 rather than rows of indices."""
-
-    def call(self: Any, input_x: Parameter, indices: Any, updates: Any) -> Parameter:
-        rows = as_tensor(self.name, indices)
-        rows = reshape(rows, (*rows.shape, 1)) if add_axis else rows
-        return control.assign(input_x, _function(function_name)(input_x, rows, updates))
-
-    return call
+def _scatter(function: Callable[..., Parameter]) -> Callable[..., Any]:
+    """A Parameter after `function` has written to it."""
+    return lambda self, input_x, indices, updates: function(input_x, indices, updates)
 
 
 def _depth_to_space(self: Any, x: Any) -> Tensor:
@@ -467,10 +461,12 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "ReverseV2": ({"axis": _REQUIRED}, lambda p, input: _function("flip")(input, p.axis)),
     "Roll": ({"shift": _REQUIRED, "axis": _REQUIRED}, lambda p, input_x: _function("roll")(input_x, p.shift, p.axis)),
     "Round": ({}, lambda p, input, decimals=0: _function("round")(input, decimals=decimals)),
-    "ScatterAdd": ({"use_locking": False}, _scatter("tensor_scatter_add", True)),
-    "ScatterNdAdd": ({"use_locking": False}, _scatter("tensor_scatter_add", False)),
-    "ScatterNdUpdate": ({"use_locking": True}, _scatter("tensor_scatter_update", False)),
-    "ScatterUpdate": ({"use_locking": True}, _scatter("tensor_scatter_update", True)),
+    "ScatterAdd": ({"use_locking": False}, _scatter(control.scatter_add)),
+    "ScatterNdAdd": ({"use_locking": False}, _scatter(control.scatter_nd_add)),
+    "ScatterNdUpdate": ({"use_locking": True}, _scatter(control.scatter_nd_update)),
+    "ScatterNdSub": ({"use_locking": False}, _scatter(control.scatter_nd_sub)),
+    "ScatterSub": ({"use_locking": False}, _scatter(control.scatter_sub)),
+    "ScatterUpdate": ({"use_locking": True}, _scatter(control.scatter_update)),
     "SigmoidCrossEntropyWithLogits": (
         {},
         lambda p, predict, target: _function("binary_cross_entropy_with_logits")(predict, target, reduction="none"),
