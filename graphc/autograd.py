@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from graphc.dispatch import located, state
-from graphc.ir import TensorType
 from graphc.op import TABLE, Later, Op
 from graphc.tensor import Number, Parameter, Tensor
 
@@ -41,7 +40,6 @@ class Tape:
         self._noted: list[Any] = []  # the fields of an Entry each, or a Recalled
         self._before: list[Entry | Recalled] = []
         self._reads: dict[int, list[int]] = {}  # id of a Parameter -> what read the value it has now
-        self.ruled = False  # whether a derivative is the program's own, and may be another one next time
 
     def record(self, op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], result: Tensor) -> None:
         for operand in operands:
@@ -177,83 +175,6 @@ def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources:
     return [_total(found, s) if id(s) in found else _zeros_like(s) for s in sources]
 
 
-def by_rule(
-    name: str, function: Callable[..., Any], rule: Callable[..., Any], args: tuple[Any, ...]
-) -> Any:
-    """What `function(*args)` returns; open tapes note that its derivative is `rule`, not that of the ops in it.
-
-    Args:
-        name: what messages call the function.
-        rule: takes the arguments, the value and the value's cotangent (0 for integers); returns a cotangent for each
-            argument, None for one that has none.
-    Raises:
-        TypeError, ValueError: when the derivative is taken: the rule returned something else.
-    """
-    now = state.now
-    tapes, now.tapes = now.tapes, ()
-    try:
-        value = function(*args)
-        items = list(value) if isinstance(value, (tuple, list)) else [value]
-        places = [k for k, item in enumerate(items) if isinstance(item, Tensor) and item.dtype.is_float]
-        joined = _joined([items[k] for k in places]) if places else None
-    finally:
-        now.tapes = tapes
-    if joined is None:
-        return value
-    types = [items[k].type for k in places]
-
-    def whole(others: Sequence[Any], parts: Sequence[Tensor]) -> Any:
-        """What has the form of the value, of its float tensors and the others."""
-        filled = list(others)
-        for k, part in zip(places, parts, strict=True):
-            filled[k] = part
-        return filled[0] if value is items[0] else tuple(filled)
-
-    operands = [k for k, arg in enumerate(args) if isinstance(arg, Tensor) and arg.dtype.is_float]
-
-    def vjp(ct: Tensor, result: Tensor, *given: Tensor) -> tuple[Any, ...]:
-        inputs = list(args)
-        for k, operand in zip(operands, given, strict=True):
-            inputs[k] = operand
-        none = [_zeros_like(item) if isinstance(item, Tensor) else None for item in items]
-        made = rule(*inputs, whole(items, _apart(result, types)), whole(none, _apart(ct, types)))
-        made = tuple(made) if isinstance(made, (tuple, list)) else (made,)
-        if len(made) != len(args):
-            raise located(ValueError(f"{name}: bprop returned {len(made)} gradients for {len(args)} inputs"))
-        for k in operands:
-            got = made[k].type if isinstance(made[k], Tensor) else made[k]
-            if got is not None and got != inputs[k].type:
-                raise located(TypeError(f"{name}: bprop returned {got} for input {k}, which is {inputs[k].type}"))
-        return tuple(made[k] for k in operands)
-
-    op = Op(f"bprop of {name}", function, lambda *types: joined.type, True, None, frozenset())
-    op.vjp = vjp
-    for tape in tapes:
-        tape.ruled = True
-        tape.record(op, tuple(args[k] for k in operands), {}, joined)
-    return whole(items, _apart(joined, types))
-
-
-def _joined(tensors: Sequence[Tensor]) -> Tensor:
-    """One new tensor, flat if it is of several."""
-    if len(tensors) == 1:
-        return TABLE["identity"](tensors[0])
-    flat = [TABLE["reshape"](t, shape=(t.size,)) for t in tensors]
-    return TABLE["concat"](*flat, axis=0)
-
-
-def _apart(joined: Tensor, types: Sequence[TensorType]) -> list[Tensor]:
-    """The tensors that were joined."""
-    if len(types) == 1:
-        return [joined]
-    found, begin = [], 0
-    for type_ in types:
-        part = TABLE["slice"](joined, begin=(begin,), shape=(type_.size,), step=(1,))
-        found.append(TABLE["reshape"](part, shape=type_.shape))
-        begin += type_.size
-    return found
-
-
 def _total(found: dict[int, list[Tensor | Later]], tensor: Tensor) -> Tensor:
     """The sum of the contributions to a tensor's cotangent, which takes their place."""
     parts = found[id(tensor)]
@@ -323,7 +244,7 @@ def differentiate(
             cts = _checked_sens(list(sens) if isinstance(sens, (tuple, list)) else [sens], heads)
         return sweep(tape, heads, cts, sources)
 
-    if piece is None or mark is None or sens is not None or tape.ruled:
+    if piece is None or mark is None or sens is not None:
         grads = swept()
     else:
         grads = piece.again(mark, [*heads, *sources], swept)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphc import context
-from graphc.autograd import by_rule
 from graphc.dispatch import located, scope, state
 from graphc.dtype import DType, float32
 from graphc.eager import in_one_piece
@@ -20,16 +19,6 @@ class Cell:
     A subclass sets Parameters and Cells as attributes in `__init__` (after `super().__init__()`) and defines
     `construct`. Calling a Cell runs `construct`: in PYNATIVE_MODE as Python each time, what it computes in one piece
     (`graphc.eager`); in GRAPH_MODE compiled.
-
-    A subclass without trained Parameters may define its derivative: `bprop(self, *inputs, out, dout)` returns the
-    gradient of each input, given what `construct` returned and the gradient of that.
-
-        class Sign(nn.Cell):  # whose derivative is that of the identity between -1 and 1
-            def construct(self, x):
-                return ops.sign(x)
-
-            def bprop(self, x, out, dout):
-                return (ops.select(ops.abs(x) <= 1, dout, 0.0),)
     """
 
     def __init__(self, auto_prefix: bool = True, flags: dict[str, Any] | None = None) -> None:
@@ -171,31 +160,11 @@ class Cell:
                 changed = hook(self, args)
                 if changed is not None:
                     args = changed if isinstance(changed, tuple) else (changed,)
-            if state.now.tapes and hasattr(type(self), "bprop"):
-                value = self._with_bprop(args, kwargs)
-            else:
-                value = self.construct(*args, **kwargs)
+            value = self.construct(*args, **kwargs)
             for hook in after:
                 changed = hook(self, args, value)
                 value = value if changed is None else changed
         return value
-
-    def _with_bprop(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """`construct`, whose derivative is what the subclass says: `bprop(*inputs, out, dout)`.
-
-        Raises:
-            TypeError: inputs of another kind than `bprop` returns gradients of.
-        """
-        name = type(self).__name__
-        if kwargs or any(isinstance(arg, (tuple, list, dict)) for arg in args):
-            raise located(TypeError(f"{name}: with a bprop the inputs must be Tensors or constants, in order"))
-        trained = [path for path, parameter in self.parameters_and_names() if parameter.requires_grad]
-        if trained:
-            raise located(
-                TypeError(f"{name}: bprop returns gradients of inputs, but the Cell has {trained[0]}; make it an input")
-            )
-        rule: Callable[..., Any] = self.bprop  # type: ignore[attr-defined]  # only where a subclass has it
-        return by_rule(name, self.construct, rule, args)
 
     @property
     def _compiled(self) -> Jitted:
