@@ -157,12 +157,14 @@ class Cell:
         before, after = self._hooks
         with scope(self._label):
             for hook in before:
-                changed = hook(self, args)
-                if changed is not None:
+                changed = hook(self, args, kwargs) if hook.with_kwargs else hook(self, args)
+                if changed is not None and hook.with_kwargs:
+                    args, kwargs = changed
+                elif changed is not None:
                     args = changed if isinstance(changed, tuple) else (changed,)
             value = self.construct(*args, **kwargs)
             for hook in after:
-                changed = hook(self, args, value)
+                changed = hook(self, args, kwargs, value) if hook.with_kwargs else hook(self, args, value)
                 value = value if changed is None else changed
         return value
 
@@ -344,9 +346,17 @@ class Cell:
         buffer: Tensor = getattr(cell, name)
         return buffer
 
-    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """The Parameters and the persistent buffers by path: the live objects, not copies."""
-        state: dict[str, Tensor] = {}
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """The Parameters and the persistent buffers by path: the live objects, not copies.
+
+        Args:
+            destination: a dict to enter them into; by default a new one.
+            prefix: what the paths begin with.
+            keep_vars: changes nothing: a Parameter is no less than its value.
+        """
+        state: dict[str, Any] = {} if destination is None else destination
         for path, cell in self.cells_and_names(name_prefix=prefix.rstrip(".")):
             names = [*cell._params, *(name for name, persistent in cell._buffers.items() if persistent)]
             values = ((f"{path}.{name}" if path else name, getattr(cell, name)) for name in names)
@@ -389,13 +399,27 @@ class Cell:
 
     # Hooks
 
-    def register_forward_pre_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
-        """Calls `hook_fn(cell, inputs)` before `construct`; what it returns (if not None) replaces the inputs."""
-        return HookHandle(self, 0, hook_fn)
+    def register_forward_pre_hook(
+        self, hook_fn: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> HookHandle:
+        """Calls `hook_fn(cell, inputs)` before `construct`; what it returns (if not None) replaces the inputs.
 
-    def register_forward_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
-        """Calls `hook_fn(cell, inputs, output)` after `construct`; a result that is not None replaces the output."""
-        return HookHandle(self, 1, hook_fn)
+        Args:
+            prepend: before the hooks that are there already, instead of after them.
+            with_kwargs: call `hook_fn(cell, inputs, kwargs)`, which returns None or a pair of both.
+        """
+        return HookHandle(self._hooks[0], self, hook_fn, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook_fn: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> HookHandle:
+        """Calls `hook_fn(cell, inputs, output)` after `construct`; a result that is not None replaces the output.
+
+        Args:
+            prepend: before the hooks that are there already, instead of after them.
+            with_kwargs: call `hook_fn(cell, inputs, kwargs, output)`.
+        """
+        return HookHandle(self._hooks[1], self, hook_fn, prepend, with_kwargs)
 
     # Printing
 
@@ -414,18 +438,23 @@ class Cell:
 
 
 class HookHandle:
-    """Takes a hook away again: `handle.remove()`."""
+    """A hook among those of a Cell; `handle.remove()` takes it away again."""
 
-    def __init__(self, cell: Cell, place: int, hook: Callable[..., Any]) -> None:
+    def __init__(
+        self, hooks: list[HookHandle], cell: Cell, hook: Callable[..., Any], prepend: bool, with_kwargs: bool
+    ) -> None:
         if not callable(hook):
             raise TypeError(f"register hook: expected a function, got {type(hook).__name__}")
-        self._cell, self._place, self._hook = cell, place, hook
-        cell._hooks[place].append(hook)
+        self._hooks, self._cell, self._hook, self.with_kwargs = hooks, cell, hook, with_kwargs
+        hooks.insert(0 if prepend else len(hooks), self)
         cell._changed()
 
+    def __call__(self, *args: Any) -> Any:
+        return self._hook(*args)
+
     def remove(self) -> None:
-        if self._hook in self._cell._hooks[self._place]:
-            self._cell._hooks[self._place].remove(self._hook)
+        if self in self._hooks:
+            self._hooks.remove(self)
             self._cell._changed()
 
 

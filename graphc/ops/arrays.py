@@ -35,7 +35,12 @@ __all__ = [
     "sgn", "swapdims", "trace", "tril_indices", "triu_indices", "vecdot", "vsplit", "vstack",
 ]  # fmt: skip
 
-movedim, swapdims = moveaxis, swapaxes
+movedim = moveaxis
+
+
+def swapdims(input: Any, dim0: int, dim1: int) -> Tensor:
+    """Two axes exchanged: as `swapaxes`."""
+    return swapaxes(input, dim0, dim1)
 
 
 def is_tensor(obj: Any) -> bool:

@@ -32,7 +32,7 @@ from graphc.ops.elementwise import (
     tanh,
 )
 from graphc.ops.elementwise import softplus as softplus_
-from graphc.ops.gather import gather_
+from graphc.ops.gather import gather_, scatter_set_
 from graphc.ops.linalg import matrices
 from graphc.ops.pool import sum_pool
 from graphc.ops.reduce import max_, norm, reduce_over, sum_over
@@ -50,7 +50,7 @@ from graphc.ops.shape import (
     take_range,
     transpose,
 )
-from graphc.tensor import Tensor
+from graphc.tensor import Parameter, Tensor
 
 __all__ = [
     "batch_norm", "cdist", "celu", "channel_shuffle", "cosine_similarity", "elu", "embedding", "fast_gelu", "gelu",
@@ -246,9 +246,9 @@ def threshold(input: Any, thr: float, value: float) -> Tensor:
     return select(greater(x, thr), x, value)
 
 
-def hardshrink(x: Any, lambd: float = 0.5) -> Tensor:
+def hardshrink(input: Any, lambd: float = 0.5) -> Tensor:
     """0 where `|x| <= lambd`, elsewhere `x`."""
-    x = as_float("hardshrink", x)
+    x = as_float("hardshrink", input)
     return select(greater(abs_(x), lambd), x, 0.0)
 
 
@@ -339,16 +339,16 @@ def rms_norm(x: Any, gamma: Any, epsilon: float = 1e-6) -> tuple[Tensor, Tensor]
 
 
 def group_norm(
-    x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+    input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Tensor:
     """Each sample standardized over each group of its channels (Wu and He 2018), then scaled and shifted by channel.
 
     Args:
-        x: `[N, C, *S]`, C a multiple of `num_groups`.
+        input: `[N, C, *S]`, C a multiple of `num_groups`.
         weight, bias: `[C]` or None.
         eps: added to the (biased) variance.
     """
-    x = as_float("group_norm", x)
+    x = as_float("group_norm", input)
     _check_channels("group_norm", x)
     if num_groups < 1 or x.shape[1] % num_groups:
         raise located(ValueError(f"group_norm: {x.shape[1]} channels do not divide into {num_groups} groups"))
@@ -480,13 +480,19 @@ def cdist(x1: Any, x2: Any, p: float = 2.0) -> Tensor:
     return norm(expand_dims(x, -2) - expand_dims(y, -3), p, -1)
 
 
-def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
+def embedding(
+    input: Any, weight: Any, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+) -> Tensor:
     """The rows of a table that indices name.
 
     Args:
         input: integers of any shape.
-        weight: `[V, D]`.
+        weight: `[V, D]`; a Parameter if `max_norm` is given.
         padding_idx: a row that takes no part in differentiation.
+        max_norm: rows that are used and whose norm is greater are first scaled to it, in the Parameter itself.
+        norm_type: which norm (see `ops.norm` of a vector).
+        scale_grad_by_freq: only False: gradients are not divided by how often a row is used.
     Returns:
         `[*input.shape, D]`.
     Raises:
@@ -495,6 +501,16 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor
     indices, table = as_tensor("embedding", input), as_tensor("embedding", weight)
     if table.ndim != 2:
         raise located(ValueError(f"embedding: expected a table [V, D], got {table.type}"))
+    if scale_grad_by_freq:
+        raise located(ValueError("embedding: scale_grad_by_freq must be False"))
+    if max_norm is not None:
+        if not isinstance(weight, Parameter):
+            raise located(TypeError(f"embedding: max_norm changes weight, which must be a Parameter, got {table.type}"))
+        places = reshape(indices, (-1,))
+        used = stop_gradient(gather_(table, places, axis=0))
+        lengths = norm(used, norm_type, 1, True)
+        scale = select(greater(lengths, max_norm), max_norm / (lengths + 1e-7), 1.0)
+        table = assign(weight, scatter_set_(table, places, used * scale))
     rows = gather_(table, indices, axis=0)
     if padding_idx is None:
         return rows

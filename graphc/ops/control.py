@@ -95,9 +95,9 @@ def tuple_len(*args: Any) -> int:
     return len(*args)
 
 
-def dtype(input: Any) -> DType:
+def dtype(x: Any) -> DType:
     """The element type of a tensor."""
-    return as_tensor("dtype", input).dtype
+    return as_tensor("dtype", x).dtype
 
 
 def mixed_precision_cast(dst_dtype: Any, x: Any) -> Any:

@@ -175,9 +175,10 @@ abs, bitwise_not, ceil, floor, isfinite, isinf, isnan, logical_not, neg, recipro
     )
 )
 identity, sqrt = _functions("identity sqrt", "x")
-add, atan2, floor_div, floor_mod, fmod, maximum, minimum, mul, sub = _functions(
+add, atan2, floor_divide, remainder, fmod, maximum, minimum, mul, sub = _functions(
     "add atan2 floor_div floor_mod fmod maximum minimum mul sub", "input", "other"
 )
+floor_div, floor_mod = _functions("floor_div floor_mod", "x", "y")
 equal, greater, greater_equal, less, less_equal, not_equal = _functions(
     "equal greater greater_equal less less_equal not_equal", "input", "other"
 )
@@ -187,7 +188,7 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_left_shift, bitwise_right_shift = 
 logical_and, logical_or, logical_xor = _functions("logical_and logical_or logical_xor", "input", "other")
 select, where = _functions("select select", "condition", "input", "other")
 
-absolute, negative, remainder, floor_divide, multiply, subtract = abs, neg, floor_mod, floor_div, mul, sub
+absolute, negative, multiply = abs, neg, mul
 arccos, arccosh, arcsin, arcsinh, arctan, arctanh, arctan2 = acos, acosh, asin, asinh, atan, atanh, atan2
 eq, ne, lt, le, gt, ge = equal, not_equal, less, less_equal, greater, greater_equal
 
@@ -218,6 +219,11 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
 def divide(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """As `div`."""
     return div(input, other, rounding_mode=rounding_mode)
+
+
+def subtract(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """`input - alpha * other`."""
+    return sub(input, other if alpha == 1 else mul(other, alpha))
 
 
 def true_divide(dividend: Any, divisor: Any) -> Tensor:

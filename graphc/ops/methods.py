@@ -6,6 +6,9 @@ MindSpore's methods do, are written out below the table.
 
 from __future__ import annotations
 
+import builtins
+import functools
+import inspect
 from importlib import import_module
 from typing import Any
 
@@ -19,20 +22,20 @@ from graphc.ops.elementwise import select, stop_gradient
 from graphc.ops.gather import gather, gather_elements, index_add
 from graphc.ops.shape import broadcast_to as broadcast_tensor
 from graphc.ops.shape import flatten as flatten_tensor
-from graphc.ops.shape import repeat_interleave, swapaxes, tile
+from graphc.ops.shape import diagonal, repeat_interleave, swapaxes, tile
 from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
 from graphc.tensor import Tensor, from_numpy
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
     "functions": (
-        "abs absolute acos acosh add addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh "
+        "abs absolute acos acosh addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh "
         "atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil "
         "clamp clip cos cosh deg2rad div divide eq equal erf erfc erfinv exp expm1 float_power floor floor_divide fmod "
         "frac ge greater greater_equal gt heaviside hypot isclose isfinite isinf isnan is_floating_point isreal le "
         "lerp less less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor logit lt "
-        "maximum minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder round "
-        "rsqrt sigmoid sign signbit sin sinc sinh sqrt square sub subtract tan tanh true_divide trunc xlogy"
+        "maximum minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder "
+        "rsqrt sigmoid sign signbit sin sinc sinh sqrt square tan tanh true_divide trunc xlogy"
     ),
     "gamma_functions": "digamma lgamma",
     "determinant": "det inverse logdet slogdet",
@@ -44,7 +47,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     ),
     "linalg": "addmm addmv addr baddbmm bmm dot inner matmul mm outer",
     "composite": "hardshrink log_softmax softmax",
-    "arrays": "cross diff dsplit hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn swapdims trace vsplit",
+    "arrays": "cross diff dsplit hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn swapdims vsplit",
     "sets": "aminmax ger histc unique_consecutive",
     "shape": (
         "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
@@ -101,13 +104,18 @@ def broadcast_to(self: Tensor, *shape: Any) -> Tensor:
     return broadcast_tensor(self, _one_tuple(shape))
 
 
-def transpose(self: Tensor, *axes: Any) -> Tensor:
-    """The axes in another order; reversed if none is given."""
+def transpose(self: Tensor, *axes: Any, dim0: int | None = None, dim1: int | None = None) -> Tensor:
+    """The axes in another order; reversed if none is given. With `dim0` and `dim1`, these two exchanged."""
+    if dim0 is not None and dim1 is not None:
+        return swapaxes(self, dim0, dim1)
     return transpose_tensor(self, _one_tuple(axes) if axes else tuple(range(self.ndim))[::-1])
 
 
-def flatten(self: Tensor, order: str = "C", *, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """The axes `start_dim` to `end_dim` as one: by default all."""
+def flatten(self: Tensor, *args: Any, order: str = "C", start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The axes `start_dim` to `end_dim` as one: by default all. By position: an order, or the first and last axis."""
+    if args and isinstance(args[0], str):
+        order, *args = args  # type: ignore[assignment]
+    start_dim, end_dim = (*args, *(start_dim, end_dim)[len(args) :])
     return flatten_tensor(self, order, start_dim=start_dim, end_dim=end_dim)
 
 
@@ -126,11 +134,33 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
     return broadcast_tensor(self, other.shape)
 
 
-def repeat(self: Tensor, *repeats: Any, axis: int | None = None) -> Tensor:
+def repeat(self: Tensor, *blocks: Any, repeats: Any = None, axis: int | None = None) -> Tensor:
     """The tensor repeated as blocks, `repeats[d]` times along axis d; with `axis`, every slice along it instead."""
-    if axis is not None:
-        return repeat_interleave(self, repeats[0], axis)
-    return tile(self, _one_tuple(repeats))
+    counts = _one_tuple(blocks) if repeats is None else repeats
+    return tile(self, counts) if axis is None else repeat_interleave(self, counts, axis)
+
+
+def trace(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Tensor:
+    """The sum of a diagonal of the planes of two axes, of which `offset` says how far it is above the main one."""
+    return reduce.sum(diagonal(self, offset, axis1, axis2), -1, dtype=dtype or self.dtype)
+
+
+# Arithmetic, scaled by `alpha` as PyTorch's
+
+
+def add(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """`self + alpha * other`."""
+    return functions.add(self, other if alpha == 1 else functions.mul(other, alpha))
+
+
+def sub(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """`self - alpha * other`."""
+    return functions.subtract(self, other, alpha=alpha)
+
+
+def round(self: Tensor, decimals: int = 0) -> Tensor:
+    """The nearest numbers with so many decimals; halves go to the even one."""
+    return functions.round(self, decimals=decimals)
 
 
 # Reductions, whose arguments come in NumPy's order (axis, dtype, keepdims) or in PyTorch's (dim, keepdim)
@@ -244,18 +274,14 @@ def argmin(self: Tensor, axis: int | None = None, keepdims: bool = False, **opti
     return reduce.argmin(self, axis, keep)
 
 
-def argsort(
-    self: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None, stable: bool = False
-) -> Tensor:
-    """The int32 positions of the elements in order along an axis (also called `dim`): always stable."""
-    return scan.argsort(self, axis if dim is None else dim, descending)
+def argsort(self: Tensor, axis: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The int32 positions of the elements in order along an axis: always stable."""
+    return scan.argsort(self, axis, descending)
 
 
-def sort(
-    self: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None, stable: bool = False
-) -> tuple[Tensor, Tensor]:
-    """The elements in order along an axis (also called `dim`), and their int32 positions: always stable."""
-    return scan.sort(self, axis if dim is None else dim, descending)
+def sort(self: Tensor, axis: int = -1, descending: bool = False, stable: bool = False) -> tuple[Tensor, Tensor]:
+    """The elements in order along an axis, and their int32 positions: always stable."""
+    return scan.sort(self, axis, descending)
 
 
 def argmax_with_value(self: Tensor, axis: int = 0, keep_dims: bool = False) -> tuple[Tensor, Tensor]:
@@ -338,11 +364,6 @@ def number_of_dimensions(self: Tensor) -> int:
     return self.ndim
 
 
-def rounded(self: Tensor, digits: int | None = None) -> Tensor:
-    """What Python's `round` gives: the nearest integers (halves to even), or numbers of so many decimals."""
-    return functions.round(self, decimals=digits or 0)
-
-
 def _transposed(self: Tensor) -> Tensor:
     """The axes in reversed order."""
     return transpose(self)
@@ -360,6 +381,7 @@ _OWN: dict[str, Any] = {
     "reshape": reshape, "view": reshape, "view_as": view_as, "reshape_as": view_as, "ravel": ravel, "flatten": flatten,
     "transpose": transpose, "permute": transpose, "broadcast_to": broadcast_to, "expand": broadcast_to,
     "expand_as": expand_as, "repeat": repeat,
+    "trace": trace, "add": add, "sub": sub, "subtract": sub, "round": round,
     "sum": sum, "mean": mean, "prod": prod, "any": any, "all": all, "var": var, "std": std, "max": max, "min": min,
     "argmax": argmax, "argmin": argmin, "argsort": argsort, "sort": sort,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
@@ -369,11 +391,39 @@ _OWN: dict[str, Any] = {
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
     "from_numpy": staticmethod(from_numpy), "T": property(_transposed), "mT": property(_matrix_transposed),
-    "__pow__": lambda self, exponent: power(self, exponent), "__round__": rounded,
+    "__pow__": lambda self, exponent: power(self, exponent), "__round__": lambda self, digits=None: round(self, digits or 0),
 }  # fmt: skip
 
 
-_SEVERAL = ("argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min")
+_SEVERAL = ("argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min", "trace")
+
+_SYNONYMS = {"dim": "axis", "keepdim": "keepdims", "keep_dims": "keepdims", "keepdims": "keep_dims"}
+"""What PyTorch calls arguments, which MindSpore's methods take as well."""
+
+_OTHER_NAMES = {
+    "diagonal": {"axis1": "dim1", "axis2": "dim2"}, "expand_as": {"x": "other"}, "float_power": {"other": "exponent"},
+    "isclose": {"x2": "other"}, "matmul": {"tensor2": "other"}, "multiply": {"value": "other"},
+    "remainder": {"divisor": "other"}, "split": {"split_size": "split_size_or_sections"}, "sub": {"y": "other"},
+    "swapdims": {"axis0": "dim0", "axis1": "dim1"}, "take": {"index": "indices"}, "tile": {"reps": "dims"},
+    "true_divide": {"other": "divisor"},
+}  # fmt: skip
+
+
+def _by_other_names(name: str, method: Any) -> Any:
+    """The method, whose arguments may be called by their other names too."""
+    own = inspect.signature(method).parameters
+    given = {other: kept for other, kept in _SYNONYMS.items() if kept in own and other not in own}
+    if "keepdim" in given or "keep_dims" in own:
+        given["keepdim"] = "keep_dims" if "keep_dims" in own else "keepdims"
+    given |= _OTHER_NAMES.get(name, {})
+    if not given or builtins.any(p.kind is p.VAR_KEYWORD for p in own.values()):
+        return method
+
+    @functools.wraps(method)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return method(*args, **{given.get(k, k): v for k, v in kwargs.items()} if kwargs else kwargs)
+
+    return called
 
 
 def attach() -> None:
@@ -382,9 +432,10 @@ def attach() -> None:
         module = import_module(f"graphc.ops.{home}")
         for name in names.split():
             method = getattr(module, name)
-            setattr(Tensor, name, method if home == "functions" else of_ops(method))
+            setattr(Tensor, name, _by_other_names(name, method if home == "functions" else of_ops(method)))
     for name, method in _OWN.items():
-        setattr(Tensor, name, of_ops(method) if name in _SEVERAL else method)
+        method = of_ops(method) if name in _SEVERAL else method
+        setattr(Tensor, name, _by_other_names(name, method) if inspect.isfunction(method) else method)
 
 
 attach()

@@ -81,8 +81,8 @@ _PLAIN = {
     "Abs": "abs", "ACos": "acos", "Acosh": "acosh", "Add": "add", "AddN": "addn", "Asin": "asin", "Asinh": "asinh",
     "Assign": "assign", "AssignAdd": "assign_add", "AssignSub": "assign_sub", "Atan": "atan", "Atan2": "atan2",
     "Atanh": "atanh", "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor",
-    "Cast": "cast", "CheckValid": "check_valid", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Cummin": "cummin",
-    "Depend": "depend", "Diag": "diag", "Digamma": "digamma", "Div": "div", "DType": "dtype", "Elu": "elu",
+    "Cast": "cast", "CheckValid": "check_valid", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh",
+    "Depend": "depend", "Diag": "diag", "Digamma": "digamma", "Div": "div", "DType": "dtype",
     "Equal": "equal", "Erf": "erf", "Erfc": "erfc", "Erfinv": "erfinv", "Exp": "exp", "ExpandDims": "expand_dims",
     "Expm1": "expm1", "Eye": "eye", "Fill": "fill", "Flatten": "flatten", "Floor": "floor", "FloorDiv": "floor_div",
     "FloorMod": "floor_mod", "GatherD": "gather_d", "GatherNd": "gather_nd", "GatherV2": "gather", "Ger": "ger",
@@ -92,9 +92,9 @@ _PLAIN = {
     "LinSpace": "linspace", "Log": "log", "Log1p": "log1p", "LogicalAnd": "logical_and", "LogicalNot": "logical_not",
     "LogicalOr": "logical_or", "LogicalXor": "logical_xor", "LogMatrixDeterminant": "slogdet",
     "MaskedFill": "masked_fill", "MaskedSelect": "masked_select", "MatrixDeterminant": "det",
-    "MatrixInverse": "inverse", "Maximum": "maximum", "Minimum": "minimum", "Mish": "mish", "Mod": "fmod", "Mul": "mul",
+    "Maximum": "maximum", "Minimum": "minimum", "Mish": "mish", "Mod": "fmod", "Mul": "mul",
     "Neg": "neg", "NotEqual": "not_equal", "Ones": "ones", "OnesLike": "ones_like", "Partial": "partial", "Pow": "pow",
-    "PReLU": "prelu", "Range": "range", "Rank": "rank", "RealDiv": "div", "Reciprocal": "reciprocal", "ReLU": "relu",
+    "PReLU": "prelu", "Rank": "rank", "RealDiv": "div", "Reciprocal": "reciprocal", "ReLU": "relu",
     "ReLU6": "relu6", "Reshape": "reshape", "Rint": "round", "Rsqrt": "rsqrt", "ScalarToArray": "scalar_to_tensor",
     "ScalarToTensor": "scalar_to_tensor", "ScatterNd": "scatter_nd", "Select": "select", "SeLU": "selu",
     "Shape": "shape", "Sigmoid": "sigmoid", "Sign": "sign", "Sin": "sin", "Sinh": "sinh", "Size": "size",
@@ -405,6 +405,8 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "Dropout": ({"keep_prob": 0.5, "Seed0": 0, "Seed1": 0}, _dropout),
     "Einsum": ({"equation": _REQUIRED}, lambda p, inputs: _function("einsum")(p.equation, *inputs)),
     "FloatStatus": ({}, _float_status),
+    "Cummin": ({"axis": _REQUIRED}, lambda p, input: _function("cummin")(input, p.axis)),
+    "Elu": ({"alpha": 1.0}, lambda p, input_x: _function("elu")(input_x, p.alpha)),
     "Gather": (
         {"batch_dims": 0},
         lambda p, input_params, input_indices, axis: _function("gather")(
@@ -428,6 +430,10 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "L2Normalize": ({"axis": 0, "epsilon": 1e-4}, lambda p, x: _function("l2_normalize")(x, p.axis, p.epsilon)),
     "LogSoftmax": ({"axis": -1}, lambda p, logits: _function("log_softmax")(logits, p.axis)),
     "MatMul": ({"transpose_a": False, "transpose_b": False}, _matmul),
+    "MatrixInverse": (
+        {"adjoint": False},
+        lambda p, x: _function("inverse")(_function("swapaxes")(x, -1, -2) if p.adjoint else x),
+    ),
     "MaxPool": (_POOL, _pool("max_pool2d")),
     "MaxPool3D": (
         {
@@ -445,6 +451,9 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         ),
     ),
     "Pad": ({"paddings": _REQUIRED}, _pad),
+    "Range": (
+        {"maxlen": 1000000}, lambda p, start, end, step: _function("range")(start, end, step, p.maxlen)
+    ),
     "ReduceAll": (_KEEP, _reduce("all")),
     "ReduceAny": (_KEEP, _reduce("any")),
     "ReduceMax": (_KEEP, _reduce("amax")),
@@ -465,7 +474,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         lambda p, x, seq_lengths: _function("reverse_sequence")(x, seq_lengths, p.seq_dim, p.batch_dim),
     ),
     "ReverseV2": ({"axis": _REQUIRED}, lambda p, input: _function("flip")(input, p.axis)),
-    "Roll": ({"shift": _REQUIRED, "axis": _REQUIRED}, lambda p, input_x: _function("roll")(input_x, p.shift, p.axis)),
+    "Roll": ({"shifts": _REQUIRED, "dims": None}, lambda p, input: _function("roll")(input, p.shifts, p.dims)),
     "Round": ({}, lambda p, input, decimals=0: _function("round")(input, decimals=decimals)),
     "ScatterAdd": ({"use_locking": False}, _scatter("tensor_scatter_add", True)),
     "ScatterNdAdd": ({"use_locking": False}, _scatter("tensor_scatter_add", False)),
