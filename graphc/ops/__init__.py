@@ -12,6 +12,8 @@ from typing import Any
 
 from graphc.eager import as_one_piece, of_ops
 from graphc.gradients import GradOperation as GradOperation
+from graphc.gradients import HookBackward as HookBackward
+from graphc.gradients import InsertGradientOf as InsertGradientOf
 from graphc.gradients import grad as grad
 from graphc.gradients import jacrev as jacrev
 from graphc.gradients import jvp as jvp

@@ -21,8 +21,8 @@ from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
 from graphc.ops.gather import gather, gather_elements, index_add
 from graphc.ops.shape import broadcast_to as broadcast_tensor
-from graphc.ops.shape import flatten as flatten_tensor
 from graphc.ops.shape import diagonal, repeat_interleave, swapaxes, tile
+from graphc.ops.shape import flatten as flatten_tensor
 from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
 from graphc.tensor import Tensor, from_numpy
@@ -391,7 +391,8 @@ _OWN: dict[str, Any] = {
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
     "from_numpy": staticmethod(from_numpy), "T": property(_transposed), "mT": property(_matrix_transposed),
-    "__pow__": lambda self, exponent: power(self, exponent), "__round__": lambda self, digits=None: round(self, digits or 0),
+    "__pow__": lambda self, exponent: power(self, exponent),
+    "__round__": lambda self, digits=None: round(self, digits or 0),
 }  # fmt: skip
 
 
