@@ -46,16 +46,23 @@ from graphc.ops.gamma_functions import *
 from graphc.ops.gather import *
 from graphc.ops.linalg import *
 from graphc.ops.loss import *
+from graphc.ops.matrices import *
+from graphc.ops.patches import *
 from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
 from graphc.ops.primitives import Primitive as Primitive
 from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.resize import *
+from graphc.ops.sample import *
 from graphc.ops.scan import *
+from graphc.ops.scatter import *
 from graphc.ops.segments import *
 from graphc.ops.sets import *
 from graphc.ops.shape import *
+from graphc.ops.statistics import *
+from graphc.ops.tapers import *
+from graphc.ops.unpool import *
 
 for _name in (
     *_composite.__all__, *_loss.__all__, *_boxes.__all__, *_ctc.__all__, *_segments.__all__,

@@ -9,7 +9,6 @@ from typing import Any
 from graphc.dispatch import assign, located
 from graphc.dtype import bool_
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, to_dtype, to_float
-from graphc.ops.conv import margins, per_dimension
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import (
     abs_,
@@ -42,12 +41,9 @@ from graphc.ops.shape import (
     axis_of,
     broadcast_to,
     expand_dims,
-    pad_constant,
     reshape,
     split_evenly,
-    stack,
     swapaxes,
-    take_range,
     transpose,
 )
 from graphc.tensor import Parameter, Tensor
@@ -57,7 +53,7 @@ __all__ = [
     "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "instance_norm", "l2_normalize",
     "layer_norm", "leaky_relu", "log_softmax", "logsigmoid", "lrn", "mish", "pixel_shuffle", "pixel_unshuffle", "prelu",
     "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "silu", "softmax", "softmin", "softplus", "softshrink",
-    "softsign", "tanhshrink", "threshold", "unfold",
+    "softsign", "swiglu", "tanhshrink", "threshold"
 ]  # fmt: skip
 
 
@@ -238,6 +234,12 @@ def glu(x: Any, axis: int = -1) -> Tensor:
     x = as_float("glu", x)
     first, second = split_evenly(x, axis, 2)
     return first * sigmoid(second)
+
+
+def swiglu(input: Any, dim: int = -1) -> Tensor:
+    """The second half of `x` along `dim`, times `silu` of the first (Shazeer 2020)."""
+    gate, value = split_evenly(as_float("swiglu", input), dim, 2)
+    return silu(gate) * value
 
 
 def threshold(input: Any, thr: float, value: float) -> Tensor:
@@ -591,33 +593,3 @@ def channel_shuffle(x: Any, groups: int) -> Tensor:
     if c % groups:
         raise located(ValueError(f"channel_shuffle: {c} channels of {value.type} do not make {groups} groups"))
     return reshape(swapaxes(reshape(value, (n, groups, c // groups, prod(rest))), 1, 2), value.shape)
-
-
-def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
-    """The elements of every window of images as columns.
-
-    Args:
-        input: `[N, C, H, W]`.
-        kernel_size, dilation, stride: an int, or (rows, columns).
-        padding: as in `conv2d`.
-    Returns:
-        `[N, C * KH * KW, L]`, L the number of windows, row by row.
-    """
-    x = as_tensor("unfold", input)
-    if x.ndim != 4:
-        raise located(ValueError(f"unfold: expected [N, C, H, W], got {x.type}"))
-    kernel = per_dimension("unfold", "kernel_size", kernel_size, 2)
-    steps = per_dimension("unfold", "stride", stride, 2)
-    dilations = per_dimension("unfold", "dilation", dilation, 2)
-    spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True))
-    around = margins("unfold", x.shape[2:], spans, steps, "pad", padding)
-    x = pad_constant(x, (0, 0, *(lo for lo, _ in around)), (0, 0, *(hi for _, hi in around)))
-    count = tuple((n - k) // s + 1 for n, k, s in zip(x.shape[2:], spans, steps, strict=True))
-    if min(count) < 1:
-        raise located(ValueError(f"unfold: the window {kernel_size!r} is larger than the padded input {x.type}"))
-    taps = [
-        take_range(take_range(x, 2, i * dilations[0], count[0], steps[0]), 3, j * dilations[1], count[1], steps[1])
-        for i in range(kernel[0])
-        for j in range(kernel[1])
-    ]
-    return reshape(stack(taps, 2), (x.shape[0], x.shape[1] * prod(kernel), prod(count)))

@@ -15,39 +15,50 @@ from typing import Any
 from graphc.dispatch import located
 from graphc.dtype import DType, bool_, float32, float64, int32, int64, uint8
 from graphc.eager import of_ops
-from graphc.ops import creation, functions, reduce, scan
-from graphc.ops.coerce import as_dtype, cast
+from graphc.ops import creation, functions, inplace, random, reduce, scan
+from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
-from graphc.ops.gather import gather, gather_elements, index_add
+from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_sub
+from graphc.ops.scatter import tensor_scatter_div, tensor_scatter_max, tensor_scatter_min, tensor_scatter_mul
+from graphc.ops.shape import as_ints, diagonal, narrow, repeat_interleave, stack, swapaxes, tile
 from graphc.ops.shape import broadcast_to as broadcast_tensor
-from graphc.ops.shape import diagonal, repeat_interleave, swapaxes, tile
 from graphc.ops.shape import flatten as flatten_tensor
 from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
+from graphc.ops.statistics import peak_to_peak
 from graphc.tensor import Tensor, from_numpy
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
     "functions": (
-        "abs absolute acos acosh addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh "
-        "atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil "
-        "clamp clip cos cosh deg2rad div divide eq equal erf erfc erfinv exp expm1 float_power floor floor_divide fmod "
-        "frac ge greater greater_equal gt heaviside hypot isclose isfinite isinf isnan is_floating_point isreal le "
-        "lerp less less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor logit lt "
-        "maximum minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder "
-        "rsqrt sigmoid sign signbit sin sinc sinh sqrt square tan tanh true_divide trunc xlogy"
+        "abs absolute acos acosh addcdiv addcmul allclose approximate_equal arccos arccosh arcsin arcsinh arctan "
+        "arctan2 arctanh asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or "
+        "bitwise_right_shift bitwise_xor ceil clamp clip cos cosh deg2rad div divide eq equal erf erfc erfinv exp "
+        "expm1 float_power floor floor_divide fmod fmax fmin frac ge greater greater_equal gt heaviside hypot inv "
+        "invert is_complex isclose isfinite isinf isnan is_floating_point isreal ldexp le lerp less less_equal log "
+        "log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit lt maximum "
+        "minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder rsqrt sigmoid "
+        "sign signbit sin sinc sinh soft_shrink sqrt square tan tanh true_divide trunc xdivy xlogy"
     ),
     "gamma_functions": "digamma lgamma",
-    "determinant": "det inverse logdet slogdet",
+    "determinant": "det inverse log_matrix_determinant logdet matrix_determinant matrix_power slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
     "scan": "cummax cummin cumprod cumsum searchsorted top_k topk",
     "gather": (
         "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
-        "nonzero scatter take tril triu unique unsorted_segment_sum"
+        "nonzero reverse_sequence scatter take tril triu unique unsorted_segment_sum"
     ),
-    "linalg": "addmm addmv addr baddbmm bmm dot inner matmul mm outer",
+    "linalg": "addbmm addmm addmv addr baddbmm bmm dot inner matmul mm outer",
     "composite": "hardshrink log_softmax softmax",
-    "arrays": "cross diff dsplit hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn swapdims vsplit",
+    "patches": "unfold",
+    "arrays": (
+        "copysign cross diff dsplit fliplr flipud hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn "
+        "swapdims vsplit"
+    ),
+    "matrices": "adjoint diagflat",
+    "scatter": "diagonal_scatter inplace_update select_scatter slice_scatter",
+    "segments": "unsorted_segment_max unsorted_segment_min unsorted_segment_prod",
+    "statistics": "cov kthvalue nanmedian nanquantile quantile renorm",
     "sets": "aminmax ger histc unique_consecutive",
     "shape": (
         "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
@@ -321,7 +332,78 @@ def index_add_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return index_add(self, named["index"], source, named["dim"])
 
 
+def select_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """`select(condition, y)`: the tensor where the condition holds, elsewhere `y`; `select(dim, index)`: one slice."""
+    if kwargs.keys() & {"dim", "index"} or (len(args) == 2 and not isinstance(args[0], Tensor)):
+        return _slice_at(self, *args, **kwargs)
+    return where(self, *args, **kwargs)
+
+
+def _slice_at(self: Tensor, dim: int, index: int) -> Tensor:
+    return reshape_tensor(
+        narrow(self, dim, index, 1), tuple(n for d, n in enumerate(self.shape) if d != dim % self.ndim)
+    )  # fmt: skip
+
+
+def choose(self: Tensor, choices: Any, mode: str = "clip") -> Tensor:
+    """For each element, a position, the element of that one of `choices` (tensors that broadcast to it).
+
+    Args:
+        mode: what a position out of range does: be `"clip"`ped, `"wrap"` around, or `"raise"` an IndexError.
+    """
+    rows = stack([broadcast_tensor(as_tensor("choose", c), self.shape) for c in choices], -1)
+    count = rows.shape[-1]
+    if mode not in ("clip", "wrap", "raise"):
+        raise located(ValueError(f"Tensor.choose: mode must be 'clip', 'wrap' or 'raise', got {mode!r}"))
+    places = self
+    if mode == "clip":
+        places = functions.clamp(self, 0, count - 1)
+    elif mode == "wrap":
+        places = functions.floor_mod(self, count)
+    return reshape_tensor(gather_elements(rows, -1, reshape_tensor(places, (*self.shape, 1))), self.shape)
+
+
+def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+    """The sums that have a shape: what broadcasting it to this tensor's shape would have repeated is added up."""
+    shape = tuple(as_ints("Tensor.sum_to_size", _one_tuple(size)))
+    lead = self.ndim - len(shape)
+    kept = zip(shape, self.shape[builtins.max(lead, 0) :], strict=False)
+    if lead < 0 or not builtins.all(n in (1, extent) for n, extent in kept):
+        raise located(ValueError(f"Tensor.sum_to_size: {self.type} is no broadcast of shape {shape}"))
+    axes = tuple(d for d in range(self.ndim) if d < lead or shape[d - lead] != self.shape[d])
+    return reshape_tensor(reduce.sum(self, axes, dtype=self.dtype) if axes else self, shape)
+
+
+# Facts
+
+
+def is_contiguous(self: Tensor) -> bool:
+    """True: a tensor's elements lie one after the other, the last axis first."""
+    return True
+
+
+def is_signed(self: Tensor) -> bool:
+    """Whether the dtype has negative numbers."""
+    return self.dtype not in (uint8, bool_)
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """How many elements lie between neighbours along an axis; for None a tuple of all."""
+    steps = tuple(s // self.itemsize for s in self.strides)
+    return steps if dim is None else steps[dim]
+
+
+def storage_offset(self: Tensor) -> int:
+    """0: where a tensor's first element lies in its memory."""
+    return 0
+
+
 # Making others, and copies
+
+
+def fill(self: Tensor, value: Any) -> Tensor:
+    """A tensor of this shape and dtype with `value` in every element."""
+    return creation.full_like(self, value)
 
 
 def new_zeros(self: Tensor, size: Any, dtype: Any = None) -> Tensor:
@@ -388,6 +470,12 @@ _OWN: dict[str, Any] = {
     "where": where, "gather": gather_method, "index_add": index_add_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
     "copy": copy, "clone": copy, "contiguous": itself, "value": itself, "init_data": itself, "detach": detach,
+    "fill": fill, "fills": fill, "select": select_method, "ptp": peak_to_peak, "sum_to_size": sum_to_size,
+    "scatter_sub": tensor_scatter_sub, "scatter_div": tensor_scatter_div, "scatter_max": tensor_scatter_max,
+    "scatter_min": tensor_scatter_min, "scatter_mul": tensor_scatter_mul, "choose": choose,
+    "bernoulli": random.bernoulli, "multinomial": random.multinomial, "random_categorical": random.random_categorical,
+    "is_contiguous": is_contiguous, "is_signed": is_signed, "stride": stride, "storage_offset": storage_offset,
+    "device": "CPU", "H": property(_transposed), "mH": property(_matrix_transposed), "real": itself, "conj": itself,
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
     "from_numpy": staticmethod(from_numpy), "T": property(_transposed), "mT": property(_matrix_transposed),
@@ -395,6 +483,8 @@ _OWN: dict[str, Any] = {
     "__round__": lambda self, digits=None: round(self, digits or 0),
 }  # fmt: skip
 
+
+_OWN |= inplace.METHODS | inplace.OUT_OF_PLACE
 
 _SEVERAL = ("argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min", "trace")
 

@@ -23,14 +23,15 @@ from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast, scalar
 from graphc.ops.conv import margins, per_dimension
 from graphc.ops.creation import iota
-from graphc.ops.elementwise import floor_div, floor_mod
+from graphc.ops.elementwise import floor_div, floor_mod, pow_
 from graphc.ops.reduce import argmax_, max_, reduce_over, sum_over
 from graphc.ops.shape import concat, expand_dims, reshape, squeeze, take_range, unravel
 from graphc.tensor import Tensor
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
-    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
+    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "max_pool1d",
+    "max_pool2d", "max_pool3d",
 ]  # fmt: skip
 
 Ints = tuple[int, ...]
@@ -350,7 +351,7 @@ def _overhang(size: int, span: int, stride: int, low: int, high: int) -> int:
     return 0 if begin >= size + low else beyond
 
 
-def _images(name: str, x: Any, count: int) -> tuple[Tensor, bool]:
+def as_images(name: str, x: Any, count: int) -> tuple[Tensor, bool]:
     """`x` as `[N, C, *S]`, and whether it had no N."""
     x = as_tensor(name, x)
     if x.ndim not in (count + 1, count + 2):
@@ -363,7 +364,7 @@ def _max_pool(
     name: str, count: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, return_indices: bool,
     ceil_mode: bool, pad_mode: str,
 ) -> Any:
-    images, single = _images(name, x, count)
+    images, single = as_images(name, x, count)
     window = _window(name, images, kernel_size, stride, pad_mode, padding, dilation, ceil_mode, count)
     pooled = max_pool(images, **window)
     if not return_indices:
@@ -427,7 +428,7 @@ def _avg_pool(
     name: str, count: int, x: Any, kernel_size: Any, stride: Any, pad_mode: str, padding: Any, ceil_mode: bool,
     count_include_pad: bool, divisor_override: Any,
 ) -> Tensor:
-    images, single = _images(name, x, count)
+    images, single = as_images(name, x, count)
     images = cast(images, images.dtype if images.dtype.is_float else float32)
     window = _window(name, images, kernel_size, stride, pad_mode, padding, 1, ceil_mode, count)
     total = sum_pool(images, **window)
@@ -496,6 +497,31 @@ def avg_pool3d(
     )
 
 
+def _lp_pool(name: str, count: int, x: Any, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
+    images, single = as_images(name, x, count)
+    images = cast(images, images.dtype if images.dtype.is_float else float32)
+    window = _window(name, images, kernel_size, stride, "pad", 0, 1, ceil_mode, count)
+    power = float(norm_type)
+    total = pow_(sum_pool(pow_(images, power), **window), 1 / power)
+    return squeeze(total, 0) if single else total
+
+
+def lp_pool1d(x: Any, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """`lp_pool2d` along one dimension, of `[N, C, L]` or `[C, L]`."""
+    return _lp_pool("lp_pool1d", 1, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(x: Any, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """The root `norm_type` of the sum of the powers `norm_type` of every window of images.
+
+    Args:
+        x: `[N, C, H, W]` or `[C, H, W]`.
+        norm_type: the power, not 0.
+        kernel_size, stride, ceil_mode: as in `max_pool2d`.
+    """
+    return _lp_pool("lp_pool2d", 2, x, norm_type, kernel_size, stride, ceil_mode)
+
+
 # Adaptive pooling: the number of windows is given
 
 
@@ -525,7 +551,7 @@ def _adaptive(x: Tensor, sizes: Ints, whole: Callable[..., Tensor], part: Callab
 
 
 def _adaptive_avg(name: str, count: int, input: Any, output_size: Any) -> Tensor:
-    x, single = _images(name, input, count)
+    x, single = as_images(name, input, count)
     x = cast(x, x.dtype if x.dtype.is_float else float32)
     sizes = _adaptive_sizes(name, x, output_size, count)
 
@@ -563,7 +589,7 @@ def adaptive_avg_pool3d(input: Any, output_size: Any) -> Tensor:
 
 
 def _adaptive_max(name: str, count: int, input: Any, output_size: Any, return_indices: bool) -> Any:
-    x, single = _images(name, input, count)
+    x, single = as_images(name, input, count)
     sizes = _adaptive_sizes(name, x, output_size, count)
     if return_indices:
         pooled, plane = _adaptive_max_places(name, x, sizes)
