@@ -15,6 +15,7 @@ from graphc.gradients import GradOperation as GradOperation
 from graphc.gradients import HookBackward as HookBackward
 from graphc.gradients import InsertGradientOf as InsertGradientOf
 from graphc.gradients import grad as grad
+from graphc.gradients import jacfwd as jacfwd
 from graphc.gradients import jacrev as jacrev
 from graphc.gradients import jvp as jvp
 from graphc.gradients import stop_gradient as stop_gradient
@@ -29,6 +30,7 @@ from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
 from graphc.ops import pool as _pool
+from graphc.ops import primitives_arrays as _rows  # more rows of the table of classes
 from graphc.ops import reduce as _reduce
 from graphc.ops import segments as _segments
 from graphc.ops import shape as _shape
@@ -47,6 +49,7 @@ from graphc.ops.gather import *
 from graphc.ops.linalg import *
 from graphc.ops.loss import *
 from graphc.ops.matrices import *
+from graphc.ops.older import *
 from graphc.ops.patches import *
 from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
@@ -79,6 +82,10 @@ def __getattr__(name: str) -> Any:
     """The classes of `graphc.ops.primitives`, by name."""
     if name in PRIMITIVES:
         return PRIMITIVES[name]
+    if name == "vmap":
+        from graphc.vmap import vmap  # written with this module
+
+        return vmap
     raise AttributeError(f"module 'graphc.ops' has no attribute {name!r}")
 
 

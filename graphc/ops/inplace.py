@@ -13,7 +13,6 @@ from typing import Any
 from graphc.dispatch import assign, located
 from graphc.dtype import int64
 from graphc.ops import functions, random
-from graphc.ops.arrays import sign
 from graphc.ops.coerce import as_tensor, broadcast, cast
 from graphc.ops.gather import index_add, index_fill, masked_fill, scatter, tensor_scatter_elements
 from graphc.ops.indexing import setitem
@@ -139,7 +138,7 @@ _FUNCTIONS: dict[str, Method] = {
     "index_add": _index_add, "index_copy": index_copy, "index_fill": index_fill, "index_put": index_put,
     "log": functions.log, "masked_fill": masked_fill, "masked_scatter": masked_scatter, "mul": functions.mul,
     "normal": _normal, "put": _put, "random": _random, "remainder": functions.remainder, "scatter": scatter,
-    "scatter_add": _scatter_add, "sigmoid": functions.sigmoid, "sign": sign, "sub": functions.subtract,
+    "scatter_add": _scatter_add, "sigmoid": functions.sigmoid, "sign": functions.sign, "sub": functions.subtract,
     "tanh": functions.tanh, "uniform": _uniform, "zero": _zero,
 }  # fmt: skip
 

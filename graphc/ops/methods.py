@@ -125,7 +125,7 @@ def transpose(self: Tensor, *axes: Any, dim0: int | None = None, dim1: int | Non
 def flatten(self: Tensor, *args: Any, order: str = "C", start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes `start_dim` to `end_dim` as one: by default all. By position: an order, or the first and last axis."""
     if args and isinstance(args[0], str):
-        order, *args = args  # type: ignore[assignment]
+        order, args = args[0], args[1:]
     start_dim, end_dim = (*args, *(start_dim, end_dim)[len(args) :])
     return flatten_tensor(self, order, start_dim=start_dim, end_dim=end_dim)
 

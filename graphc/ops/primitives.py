@@ -167,19 +167,9 @@ def _scan(function_name: str, neutral: int) -> Callable[..., Any]:
 
 
 def _strided_slice(self: Any, input_x: Any, begin: Any, end: Any, strides: Any) -> Tensor:
-    """TensorFlow's rule: bit i of a mask is about part i of begin, end and strides."""
-    parts: list[Any] = []
-    for i, (lo, hi, step) in enumerate(zip(begin, end, strides, strict=True)):
-        bit = 1 << i
-        if self.ellipsis_mask & bit:
-            parts.append(Ellipsis)
-        elif self.new_axis_mask & bit:
-            parts.append(None)
-        elif self.shrink_axis_mask & bit:
-            parts.append(lo)
-        else:
-            parts.append(slice(None if self.begin_mask & bit else lo, None if self.end_mask & bit else hi, step))
-    return as_tensor(self.name, input_x)[tuple(parts)]
+    masks = {name: getattr(self, name) for name in self.attributes}
+    result: Tensor = _function("strided_slice")(input_x, begin, end, strides, **masks)
+    return result
 
 
 def _pad(self: Any, x: Any) -> Tensor:
@@ -393,7 +383,6 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "Concat": ({"axis": 0}, lambda p, tensors: _function("concat")(tensors, p.axis)),
     "Cdist": ({"p": 2.0}, lambda p, input_x, input_y: _function("cdist")(input_x, input_y, p.p)),
     "Conv2D": ({**_CONV, "data_format": "NCHW"}, _conv2d),
-    "Conv2DTranspose": ({**_CONV, "pad_list": None, "data_format": "NCHW"}, _conv2d_transpose),
     "Conv3D": ({**_CONV, "data_format": "NCDHW"}, _conv3d),
     "CountNonZero": (
         {"dims": None},
