@@ -172,6 +172,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("deferred", "runtime"): COMPILES,
     ("jit", "programs"): COMPILES,
     ("jit", "runtime"): COMPILES,
+    ("ops", "vmap"): "MindSpore has it under ops as well; it is written with ops",
     ("gradients", "ops"): "the derivative of a function is made with ops, some of which take derivatives",
     ("nn", "train"): "metrics are found under their older names, which were of nn",
     ("profile", "runtime"): "what is timed is compiled; it is looked at only once a profile is opened",

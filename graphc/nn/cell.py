@@ -283,6 +283,10 @@ class Cell:
         """Asks that the backward pass compute inner results again rather than keep them: how memory is used is the
         compiler's choice in graphc, and values are the same either way, so nothing need be set."""
 
+    def set_jit_config(self, jit_config: Any) -> None:
+        """Keeps a `JitConfig` as the Cell's `jit_config_dict`; what is compiled is the same for any."""
+        self.__dict__["jit_config_dict"] = dict(jit_config.jit_config_dict)
+
     # Inner Cells and Parameters
 
     def cells(self) -> Any:

@@ -241,3 +241,68 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """Maxima of `output_size` windows of `[N, C, D, H, W]`; with `return_indices` also where they were."""
 
     operation = staticmethod(ops.adaptive_max_pool3d)
+
+
+class _LPPool(Cell):
+    operation: Callable[..., Tensor]
+
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.norm_type, self.kernel_size, self.stride = norm_type, kernel_size, stride
+        self.ceil_mode = check.boolean(type(self).__name__, "ceil_mode", ceil_mode)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return type(self).operation(x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
+
+
+class LPPool1d(_LPPool):
+    """The root `norm_type` of the sum of the powers `norm_type` of every window of `[N, C, L]`; see LPPool2d."""
+
+    operation = staticmethod(ops.lp_pool1d)
+
+
+class LPPool2d(_LPPool):
+    """The root `norm_type` of the sum of the powers `norm_type` of every window of images `[N, C, H, W]`.
+
+    Args:
+        norm_type: the power, not 0.
+        kernel_size, stride: an int, or (rows, columns); the stride is by default the window's extents.
+        ceil_mode: keep a last window that is not whole.
+    """
+
+    operation = staticmethod(ops.lp_pool2d)
+
+
+class _MaxUnpool(Cell):
+    operation: Callable[..., Tensor]
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+
+    def construct(self, x: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        return type(self).operation(x, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """The maxima of MaxPool1d back where they were, and 0 elsewhere; see MaxUnpool2d."""
+
+    operation = staticmethod(ops.max_unpool1d)
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """The maxima that MaxPool2d found, with their indices, back where they were, and 0 elsewhere.
+
+    Called with the maxima, the indices, and the images' shape where several sizes pool to this one.
+
+    Args:
+        kernel_size, stride, padding: those of the pooling.
+    """
+
+    operation = staticmethod(ops.max_unpool2d)
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """The maxima of a pooling of volumes back where they were, and 0 elsewhere; see MaxUnpool2d."""
+
+    operation = staticmethod(ops.max_unpool3d)

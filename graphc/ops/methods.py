@@ -126,8 +126,8 @@ def flatten(self: Tensor, *args: Any, order: str = "C", start_dim: int = 0, end_
     """The axes `start_dim` to `end_dim` as one: by default all. By position: an order, or the first and last axis."""
     if args and isinstance(args[0], str):
         order, args = args[0], args[1:]
-    start_dim, end_dim = (*args, *(start_dim, end_dim)[len(args) :])
-    return flatten_tensor(self, order, start_dim=start_dim, end_dim=end_dim)
+    given = dict(zip(("start_dim", "end_dim"), args, strict=False))
+    return flatten_tensor(self, order, **{"start_dim": start_dim, "end_dim": end_dim, **given})
 
 
 def ravel(self: Tensor) -> Tensor:

@@ -47,7 +47,10 @@ def _or_zero(function_name: str, other_is_zero: bool) -> Callable[..., Any]:
         b = as_tensor(self.name, y)
         zero = _function("equal")(b, 0)
         safe = _function("select")(zero, 1, b) if other_is_zero else b
-        return _function("select")(zero, 0.0, _function(function_name)(_function("select")(zero, 0, x), safe))
+        result: Tensor = _function("select")(
+            zero, 0.0, _function(function_name)(_function("select")(zero, 0, x), safe)
+        )  # fmt: skip
+        return result
 
     return call
 
@@ -69,7 +72,9 @@ def _embedding_lookup(self: Any, input_params: Any, input_indices: Any, offset: 
     table, rows = as_tensor(self.name, input_params), as_tensor(self.name, input_indices) - offset
     inside = _function("logical_and")(rows >= 0, rows < table.shape[0])
     found: Tensor = _function("gather")(table, _function("select")(inside, rows, 0), 0)
-    return _function("select")(reshape(inside, (*inside.shape, *(1,) * (table.ndim - 1))), found, 0)
+    whole = reshape(inside, (*inside.shape, *(1,) * (table.ndim - 1)))
+    result: Tensor = _function("select")(whole, found, 0)
+    return result
 
 
 def _padding(self: Any, x: Any) -> Tensor:
@@ -83,16 +88,19 @@ def _padding(self: Any, x: Any) -> Tensor:
 
 def _reduce_std(self: Any, input_x: Any) -> tuple[Tensor, Tensor]:
     axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
-    return _function("std_mean")(input_x, axis or None, int(self.unbiased), self.keep_dims)  # type: ignore[no-any-return]
+    pair: tuple[Tensor, Tensor] = _function("std_mean")(input_x, axis or None, int(self.unbiased), self.keep_dims)
+    return pair
 
 
 def _sparse_cross_entropy(self: Any, logits: Any, labels: Any) -> Tensor:
     """The mean of the cross-entropies; with `is_grad` its gradient."""
     if not self.is_grad:
-        return _function("cross_entropy")(logits, labels)  # type: ignore[no-any-return]
+        loss: Tensor = _function("cross_entropy")(logits, labels)
+        return loss
     x = as_tensor(self.name, logits)
-    own = _function("one_hot")(labels, x.shape[1], Tensor(1, x.dtype), Tensor(0, x.dtype))
-    return (_function("softmax")(x) - own) / float(x.shape[0])
+    own: Tensor = _function("one_hot")(labels, x.shape[1], Tensor(1, x.dtype), Tensor(0, x.dtype))
+    chances: Tensor = _function("softmax")(x)
+    return (chances - own) / float(x.shape[0])
 
 
 def _nms_with_mask(self: Any, bboxes: Any) -> tuple[Tensor, Tensor, Tensor]:
