@@ -26,6 +26,7 @@ from graphc.dtype import (
     pytype_to_dtype,
     uint8,
 )
+from graphc.export import export, load
 from graphc.gradients import GradOperation, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
 from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, set_deterministic
 from graphc.jit import jit
@@ -64,6 +65,7 @@ __all__ = [
     "data_sink",
     "dtype_to_nptype",
     "dtype_to_pytype",
+    "export",
     "float32",
     "float64",
     "from_numpy",
@@ -80,6 +82,7 @@ __all__ = [
     "jit_class",
     "jvp",
     "lazy_inline",
+    "load",
     "load_checkpoint",
     "load_param_into_net",
     "log",

@@ -111,6 +111,9 @@ from graphc.nn.embedding import (
     Embedding,
     EmbeddingLookup,
 )
+from graphc.nn.exported import (
+    GraphCell,
+)
 from graphc.nn.image import (
     PSNR,
     SSIM,
@@ -321,6 +324,7 @@ __all__ = [
     "ForwardValueAndGrad",
     "GRUCell",
     "GaussianNLLLoss",
+    "GraphCell",
     "GroupNorm",
     "HShrink",
     "HSigmoid",
