@@ -92,7 +92,7 @@ def load(file_name: str, **kwargs: Any) -> Exported:
         notes = json.loads(metadata[KEY])
         graph = parse(notes["graph"])
         verify(graph, infer_node)
-        state = []
+        state: list[Tensor] = []
         for about in notes["inputs"]:
             array = arrays[about["name"]]
             if "parameter" in about:

@@ -149,9 +149,9 @@ def _attribute(code: ast.expr) -> object:
         case ast.List(items):
             return [*map(_attribute, items)]
         case ast.UnaryOp(ast.USub(), operand):
-            value = _attribute(operand)
-            if isinstance(value, (int, float)):
-                return -value
+            number = _attribute(operand)
+            if isinstance(number, (int, float)):
+                return -number
         case ast.Name(name) if name in _NUMBERS:
             return _NUMBERS[name]
         case ast.Attribute(ast.Name("graphc"), name) if name in _DTYPES:

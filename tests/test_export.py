@@ -137,7 +137,7 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
         ms.load(path)
 
 
-@pytest.mark.parametrize("value", ["().__class__", "print(1)", "__import__('os')", "x", "slice.mro()", "[i for i in 1]"])
+@pytest.mark.parametrize("value", ["().real", "print(1)", "__import__('os')", "x", "slice.mro()", "[i for i in x]"])
 def test_the_text_of_a_graph_holds_no_code(value: str) -> None:
     with pytest.raises(GraphError, match="is no value of an attribute"):
         parse(f"graph f(%x: f32[2]) {{\n  %0: f32[2] = slice(%x, begin={value})\n  return %0\n}}")
