@@ -13,7 +13,7 @@ Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` 
 `sources`, `images` for `vision`, and `tones`, which is offered by `vision` too.
 """
 
-from graphc.dataset import config, transforms, vision
+from graphc.dataset import config, text, transforms, vision
 from graphc.dataset.core import BatchInfo, Dataset
 from graphc.dataset.core import zip_datasets as zip
 from graphc.dataset.files import DataFileError
@@ -63,6 +63,7 @@ __all__ = [
     "WeightedRandomSampler",
     "config",
     "embedded_fashion_mnist",
+    "text",
     "transforms",
     "vision",
     "zip",
