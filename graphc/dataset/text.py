@@ -249,8 +249,8 @@ class _Tokenizer(_TextTransform):
         if not self._with_offsets:
             return words
         bytes_before = np.cumsum([0, *(len(char.encode()) for char in text)])
-        starts, ends = (bytes_before[[token[i] for token in found]].astype(np.uint32) for i in (1, 2))
-        return words, starts, ends
+        starts = bytes_before[[start for _, start, _ in found]].astype(np.uint32)
+        return words, starts, bytes_before[[end for _, _, end in found]].astype(np.uint32)
 
 
 class WhitespaceTokenizer(_Tokenizer):
