@@ -3,6 +3,7 @@
 The metrics of `graphc.train` are found here too, by their older names: `nn.Accuracy`, `nn.get_metric_fn`.
 """
 
+import importlib
 from typing import Any
 
 from graphc.nn.activation import (
@@ -455,6 +456,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "probability":
+        return importlib.import_module("graphc.nn.probability")
     from graphc.train import metrics  # loaded after layers
 
     found = getattr(metrics, name, None)
