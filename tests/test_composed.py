@@ -307,6 +307,9 @@ def test_arguments_by_their_other_names() -> None:
     assert x.cumsum(dim=0).shape == (4, 5) and x.median(dim=1, keepdim=True)[0].shape == (4, 1)
     assert x.split(split_size=2, dim=1)[2].shape == (4, 1) and x.chunk(2, dim=0)[0].shape == (2, 5)
     assert x.repeat_interleave(2, dim=1, output_size=10).shape == (4, 10) and x.sort(dim=0)[0].shape == (4, 5)
+    assert Tensor(A[0]).searchsorted(x[0], "right").shape == (5,) and x.softmax(1, ms.float32).dtype is ms.float32
+    assert x.diag(1).tolist() == np.diag(A, 1).tolist() and x[0].diag(-1).tolist() == np.diag(A[0], -1).tolist()
+    assert x.scatter_add(T(ROWS), T(U)).tolist() == ops.tensor_scatter_add(x, T(ROWS), T(U)).tolist()
     assert x.flatten(0, 1).shape == (20,) and x.flatten("F").tolist() == A.flatten("F").tolist()
     assert x.transpose(dim0=0, dim1=1).shape == (5, 4) and x.repeat(repeats=(2, 1)).shape == (8, 5)
     assert x.count_nonzero(dim=1).tolist() == [5] * 4 and Tensor(S).swapdims(axis0=0, axis1=2).shape == (4, 4, 3)

@@ -50,8 +50,8 @@ class _MaxPool(_Pool):
 
     def construct(self, x: Tensor) -> Any:
         return type(self).operation(
-            x, self.kernel_size, self.stride, self.padding, self.dilation, self.return_indices, self.ceil_mode,
-            self.pad_mode,
+            x, self.kernel_size, self.stride, self.padding, self.dilation, return_indices=self.return_indices,
+            ceil_mode=self.ceil_mode, pad_mode=self.pad_mode,
         )
 
 

@@ -98,7 +98,7 @@ def _index_add(self: Tensor, dim: int, index: Any, source: Any, *, alpha: Any = 
     return index_add(self, index, source if alpha == 1 else functions.mul(source, alpha), dim)
 
 
-def _scatter_add(self: Tensor, dim: int, index: Any, src: Any) -> Tensor:
+def scatter_add(self: Tensor, dim: int, index: Any, src: Any) -> Tensor:
     """Each element of `src` added at its own index, its position along `dim` taken from `index`."""
     return tensor_scatter_elements(self, index, src, dim, "add")
 
@@ -138,7 +138,7 @@ _FUNCTIONS: dict[str, Method] = {
     "index_add": _index_add, "index_copy": index_copy, "index_fill": index_fill, "index_put": index_put,
     "log": functions.log, "masked_fill": masked_fill, "masked_scatter": masked_scatter, "mul": functions.mul,
     "normal": _normal, "put": _put, "random": _random, "remainder": functions.remainder, "scatter": scatter,
-    "scatter_add": _scatter_add, "sigmoid": functions.sigmoid, "sign": functions.sign, "sub": functions.subtract,
+    "scatter_add": scatter_add, "sigmoid": functions.sigmoid, "sign": functions.sign, "sub": functions.subtract,
     "tanh": functions.tanh, "uniform": _uniform, "zero": _zero,
 }  # fmt: skip
 
@@ -146,7 +146,6 @@ METHODS: dict[str, Method] = {f"{name}_": _in_place(f"{name}_", made) for name, 
 """By name."""
 
 OUT_OF_PLACE: dict[str, Method] = {
-    "fill_diagonal": fill_diagonal, "index_put": index_put, "masked_scatter": masked_scatter,
-    "scatter_add": _scatter_add, "uniform": _uniform,
+    "fill_diagonal": fill_diagonal, "index_put": index_put, "masked_scatter": masked_scatter, "uniform": _uniform,
 }  # fmt: skip
 """Methods that return a new tensor, of those above that are no function of `graphc.ops`."""

@@ -16,13 +16,17 @@ from graphc.dispatch import located
 from graphc.dtype import DType, bool_, float32, float64, int32, int64, uint8
 from graphc.eager import of_ops
 from graphc.ops import creation, functions, inplace, random, reduce, scan
+from graphc.ops.arrays import diag_embed
 from graphc.ops.coerce import as_dtype, as_tensor, cast
+from graphc.ops.composite import softmax as softmax_tensor
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
-from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_sub
+from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
 from graphc.ops.scatter import tensor_scatter_div, tensor_scatter_max, tensor_scatter_min, tensor_scatter_mul
-from graphc.ops.shape import as_ints, diagonal, narrow, repeat_interleave, stack, swapaxes, tile
+from graphc.ops.shape import as_ints, narrow, repeat_interleave, stack, swapaxes, tile
 from graphc.ops.shape import broadcast_to as broadcast_tensor
+from graphc.ops.shape import diag as diag_tensor
+from graphc.ops.shape import diagonal as diagonal_tensor
 from graphc.ops.shape import flatten as flatten_tensor
 from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
@@ -43,13 +47,13 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "gamma_functions": "digamma lgamma",
     "determinant": "det inverse log_matrix_determinant logdet matrix_determinant matrix_power slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
-    "scan": "cummax cummin cumprod cumsum searchsorted top_k topk",
+    "scan": "cummax cummin cumprod cumsum top_k topk",
     "gather": (
         "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
         "nonzero reverse_sequence scatter take tril triu unique unsorted_segment_sum"
     ),
     "linalg": "addbmm addmm addmv addr baddbmm bmm dot inner matmul mm outer",
-    "composite": "hardshrink log_softmax softmax",
+    "composite": "hardshrink log_softmax",
     "patches": "unfold",
     "arrays": (
         "copysign cross diff dsplit fliplr flipud hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn "
@@ -61,7 +65,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "statistics": "cov kthvalue nanmedian nanquantile quantile renorm",
     "sets": "aminmax ger histc unique_consecutive",
     "shape": (
-        "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
+        "chunk diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
         "tensor_split tile unbind unsqueeze"
     ),
 }  # fmt: skip
@@ -153,7 +157,7 @@ def repeat(self: Tensor, *blocks: Any, repeats: Any = None, axis: int | None = N
 
 def trace(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Tensor:
     """The sum of a diagonal of the planes of two axes, of which `offset` says how far it is above the main one."""
-    return reduce.sum(diagonal(self, offset, axis1, axis2), -1, dtype=dtype or self.dtype)
+    return reduce.sum(diagonal_tensor(self, offset, axis1, axis2), -1, dtype=dtype or self.dtype)
 
 
 # Arithmetic, scaled by `alpha` as PyTorch's
@@ -320,6 +324,30 @@ def gather_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return gather(self, *args, **kwargs)
 
 
+def searchsorted_method(self: Tensor, v: Any, side: str = "left", sorter: Any = None) -> Tensor:
+    """Where to insert `v` so that the last axis stays in order: see `ops.searchsorted`."""
+    return scan.searchsorted(self, v, side=side, sorter=sorter)
+
+
+def scatter_add_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """`scatter_add(dim, index, src)`: element by element; `scatter_add(indices, updates)`: see `tensor_scatter_add`."""
+    if len(args) + len(kwargs) == 2:
+        return tensor_scatter_add(self, *args, **kwargs)
+    return inplace.scatter_add(self, *args, **kwargs)
+
+
+def softmax(self: Tensor, axis: Any = -1, dtype: Any = None) -> Tensor:
+    """See `ops.softmax`."""
+    return softmax_tensor(self, axis, dtype=dtype)
+
+
+def diag(self: Tensor, diagonal: int = 0) -> Tensor:
+    """The matrix with a vector on a diagonal, or a diagonal of a matrix."""
+    if diagonal == 0:
+        return diag_tensor(self)
+    return diagonal_tensor(self, diagonal) if self.ndim == 2 else diag_embed(self, diagonal)
+
+
 def index_add_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """`index_add(indices, y, axis)`, or `index_add(dim, index, source, *, alpha=1)`: see `ops.index_add`."""
     if "dim" not in kwargs and not (len(args) > 1 and isinstance(args[0], int)):
@@ -467,6 +495,7 @@ _OWN: dict[str, Any] = {
     "sum": sum, "mean": mean, "prod": prod, "any": any, "all": all, "var": var, "std": std, "max": max, "min": min,
     "argmax": argmax, "argmin": argmin, "argsort": argsort, "sort": sort,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
+    "searchsorted": searchsorted_method, "softmax": softmax, "diag": diag,
     "where": where, "gather": gather_method, "index_add": index_add_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
     "copy": copy, "clone": copy, "contiguous": itself, "value": itself, "init_data": itself, "detach": detach,
@@ -484,9 +513,11 @@ _OWN: dict[str, Any] = {
 }  # fmt: skip
 
 
-_OWN |= inplace.METHODS | inplace.OUT_OF_PLACE
+_OWN |= inplace.METHODS | inplace.OUT_OF_PLACE | {"scatter_add": scatter_add_method}
 
-_SEVERAL = ("argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min", "trace")
+_SEVERAL = (
+    "argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min", "trace", "softmax", "diag",
+)  # fmt: skip
 
 _SYNONYMS = {"dim": "axis", "keepdim": "keepdims", "keep_dims": "keepdims", "keepdims": "keep_dims"}
 """What PyTorch calls arguments, which MindSpore's methods take as well."""

@@ -417,8 +417,8 @@ def max_pool2d(
 
 
 def max_pool3d(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, return_indices: bool = False,
-    ceil_mode: bool = False, pad_mode: str = "pad",
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
+    return_indices: bool = False, pad_mode: str = "pad",
 ) -> Any:
     """`max_pool2d` along three dimensions, of `[N, C, D, H, W]` or `[C, D, H, W]`."""
     return _max_pool("MaxPool3d", 3, x, kernel_size, stride, padding, dilation, return_indices, ceil_mode, pad_mode)

@@ -207,7 +207,7 @@ def _pool(function_name: str) -> Callable[..., Any]:
 def _max_pool3d(self: Any, x: Any) -> Tensor:
     _only(self, "data_format", "NCDHW")
     result: Tensor = _function("max_pool3d")(
-        x, self.kernel_size, self.strides, self.pad_list, 1, False, bool(self.ceil_mode), self.pad_mode.lower()
+        x, self.kernel_size, self.strides, self.pad_list, 1, bool(self.ceil_mode), False, self.pad_mode.lower()
     )
     return result
 
