@@ -170,7 +170,7 @@ def add(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
 
 def sub(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """`self - alpha * other`."""
-    return functions.subtract(self, other, alpha=alpha)
+    return functions.sub(self, other if alpha == 1 else functions.mul(other, alpha))
 
 
 def round(self: Tensor, decimals: int = 0) -> Tensor:
