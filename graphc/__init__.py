@@ -14,6 +14,7 @@ from graphc.amp import DynamicLossScaleManager, FixedLossScaleManager
 from graphc.context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context, set_device, set_recursion_limit
 from graphc.dispatch import set_kernel_runner
 from graphc.dtype import (
+    SYNONYMS,
     bool_,
     dtype_to_nptype,
     dtype_to_pytype,
@@ -25,8 +26,9 @@ from graphc.dtype import (
     pytype_to_dtype,
     uint8,
 )
+from graphc.export import export, load
 from graphc.gradients import GradOperation, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
-from graphc.hints import jit_class, lazy_inline, mutable
+from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, set_deterministic
 from graphc.jit import jit
 from graphc.parallel import (
     ParallelMode,
@@ -37,7 +39,7 @@ from graphc.parallel import (
 from graphc.profile import profile
 from graphc.random import get_seed, manual_seed, set_seed
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
-from graphc.tensor import Parameter, ParameterTuple, Tensor, from_numpy, is_tensor, tensor
+from graphc.tensor import Parameter, ParameterTuple, Tensor, from_numpy, is_tensor, settle, tensor
 from graphc.train.model import Model
 from graphc.train.sink import data_sink
 from graphc.vmap import vmap
@@ -52,6 +54,7 @@ __all__ = [
     "DynamicLossScaleManager",
     "FixedLossScaleManager",
     "GradOperation",
+    "JitConfig",
     "Model",
     "ParallelMode",
     "Parameter",
@@ -62,6 +65,7 @@ __all__ = [
     "data_sink",
     "dtype_to_nptype",
     "dtype_to_pytype",
+    "export",
     "float32",
     "float64",
     "from_numpy",
@@ -78,6 +82,7 @@ __all__ = [
     "jit_class",
     "jvp",
     "lazy_inline",
+    "load",
     "load_checkpoint",
     "load_param_into_net",
     "log",
@@ -85,16 +90,20 @@ __all__ = [
     "ms_function",
     "mutable",
     "nn",
+    "no_inline",
     "ops",
     "profile",
     "pytype_to_dtype",
     "reset_auto_parallel_context",
+    "run_check",
     "save_checkpoint",
     "set_auto_parallel_context",
     "set_context",
+    "set_deterministic",
     "set_device",
     "set_recursion_limit",
     "set_seed",
+    "synchronize",
     "tensor",
     "train",
     "uint8",
@@ -118,10 +127,30 @@ ms_function = jit  # its name in MindSpore 1
 __version__ = "0.1.0"
 
 
+def synchronize() -> None:
+    """Waits until all that was called has been computed."""
+    settle()
+
+
+def run_check() -> None:
+    """Compiles and runs a small function, and prints that graphc works.
+
+    Raises:
+        RuntimeError: it computed something else than it should.
+    """
+    found = jit(lambda x: ops.matmul(x, x).sum())(ops.ones((8, 8)))
+    if found.item() != 512:
+        raise RuntimeError(f"run_check: expected 512, got {found}")
+    print(f"graphc {__version__}: compiled code works")
+
+
 def __getattr__(name: str) -> Any:
-    """What is loaded when first named (`graphc.dataset`, `graphc.numpy`), and all that `graphc.train` has."""
-    if name in ("dataset", "experimental", "numpy", "vision"):
+    """What is loaded when first named, the names of `graphc.train` and `graphc.dtype` that MindSpore has here too."""
+    if name in ("dataset", "experimental", "mint", "numpy", "vision"):
         return importlib.import_module(f"graphc.{name}")
-    if name in train.__all__:  # callbacks, metrics, loss scales
-        return getattr(train, name)
+    if name in train.__all__ or name in ("LossScaleManager", "build_train_network", "constexpr"):
+        home: Any = train if name in train.__all__ else ops if name == "constexpr" else amp
+        return getattr(home, name)
+    if name in SYNONYMS:
+        return SYNONYMS[name]
     raise missing("graphc", name)

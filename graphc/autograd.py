@@ -15,8 +15,15 @@ from graphc.op import TABLE, Later, Op
 from graphc.tensor import Number, Parameter, Tensor
 
 
+class Own:
+    """In an entry what an op is elsewhere: part of a program that says its derivative itself (`with_vjp`)."""
+
+    def __init__(self, name: str, vjp: Callable[..., Sequence[Tensor | None]]) -> None:
+        self.name, self.vjp = name, vjp
+
+
 class Entry(NamedTuple):
-    op: Op
+    op: Op | Own
     operands: tuple[Tensor, ...]
     attrs: dict[str, Any]
     result: Tensor
@@ -40,8 +47,9 @@ class Tape:
         self._noted: list[Any] = []  # the fields of an Entry each, or a Recalled
         self._before: list[Entry | Recalled] = []
         self._reads: dict[int, list[int]] = {}  # id of a Parameter -> what read the value it has now
+        self.own = False  # whether it has entries of `with_vjp`: Python to call in each sweep
 
-    def record(self, op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], result: Tensor) -> None:
+    def record(self, op: Op | Own, operands: tuple[Tensor, ...], attrs: dict[str, Any], result: Tensor) -> None:
         for operand in operands:
             if isinstance(operand, Parameter):
                 self._reads.setdefault(id(operand), []).append(len(self._noted))
@@ -209,6 +217,69 @@ def _zeros_like(tensor: Tensor) -> Tensor:
     return TABLE["broadcast_to"](Number.of(0, tensor.dtype), shape=tensor.shape)
 
 
+def with_vjp(
+    name: str, value: Any, operands: Sequence[Tensor], backward: Callable[..., Sequence[Tensor | None]]
+) -> Any:
+    """`value` as a function of `operands` whose derivative is `backward`, whatever it was computed by.
+
+    Args:
+        name: what errors call it.
+        value: a Tensor, or a tuple or list of Tensors and other things.
+        operands: the tensors that gradients flow on to.
+        backward: takes a cotangent for each float Tensor of `value` and returns one for each operand (None: zero).
+            What it does is differentiated like any other code.
+    Returns:
+        The same values as other objects.
+    """
+    now = state.now
+    tapes = now.tapes
+    if not tapes:
+        return value
+    outputs = list(value) if isinstance(value, (tuple, list)) else [value]
+    floats = [i for i, o in enumerate(outputs) if isinstance(o, Tensor) and o.dtype.is_float]
+    now.tapes = ()  # how the value came about is not to be differentiated
+    try:
+        for i in floats:
+            outputs[i] = TABLE["identity"](outputs[i])
+    finally:
+        now.tapes = tapes
+    results = [outputs[i] for i in floats]
+
+    def checked(cts: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        parts = backward(*cts)
+        for operand, part in zip(operands, parts, strict=True):
+            if part is not None and part.type != operand.type:
+                raise located(ValueError(f"{name}: the gradient of {operand.type} must have its type, got {part.type}"))
+        return parts
+
+    entries: list[Entry] = []
+    if len(results) == 1:
+        entries.append(Entry(Own(name, lambda ct, y, *xs: checked([ct])), tuple(operands), {}, results[0]))
+    elif results:
+        # Each result is part of one joint value, so that `backward` is called once, when all cotangents are known.
+        joint, given = Number.of(0, results[0].dtype), dict[int, Tensor]()
+
+        def note(i: int, ct: Tensor) -> tuple[Tensor | None]:
+            given[i] = ct
+            return (joint if len(given) == 1 else None,)
+
+        def all_given(*_: Tensor) -> Sequence[Tensor | None]:
+            cts = [given[i] if i in given else _zeros_like(r) for i, r in enumerate(results)]
+            given.clear()
+            return checked(cts)
+
+        entries.append(Entry(Own(name, all_given), tuple(operands), {}, joint))
+        for i, result in enumerate(results):
+            entries.append(Entry(Own(name, lambda ct, y, _, i=i: note(i, ct)), (joint,), {}, result))
+    for tape in tapes:
+        tape.own = True
+        for entry in entries:
+            tape.record(*entry)
+    if isinstance(value, (tuple, list)):
+        return outputs if isinstance(value, list) else tuple(outputs)
+    return outputs[0]
+
+
 def differentiate(
     function: Callable[..., Any], args: tuple[Any, ...], positions: Sequence[int], weights: Sequence[Tensor],
     has_aux: bool, sens: Any = None,
@@ -244,7 +315,7 @@ def differentiate(
             cts = _checked_sens(list(sens) if isinstance(sens, (tuple, list)) else [sens], heads)
         return sweep(tape, heads, cts, sources)
 
-    if piece is None or mark is None or sens is not None:
+    if piece is None or mark is None or sens is not None or tape.own:
         grads = swept()
     else:
         grads = piece.again(mark, [*heads, *sources], swept)

@@ -105,6 +105,14 @@ def pytype_to_dtype(obj: Any) -> DType:
     return float64 if obj is float else dtype_of(obj)
 
 
+SYNONYMS: dict[str, Any] = {
+    "bool": bool_, "ubyte": uint8, "int": int32, "intc": int32, "long": int64,
+    "float": float32, "single": float32, "double": float64, "number_type": (int32, int64, uint8, float32, float64),
+    "int_type": (int32, int64), "uint_type": (uint8,), "float_type": (float32, float64),
+    "all_types": (bool_, int32, int64, uint8, float32, float64),
+}  # fmt: skip
+"""Other names of element types, and of groups of them, by which `graphc.dtype` gives them too."""
+
 _ABSENT = {
     "int8", "int16", "uint16", "uint32", "uint64", "float16", "half", "bfloat16", "complex64", "complex128",
     "float8_e4m3fn", "float8_e5m2",
@@ -119,4 +127,6 @@ def missing(module: str, name: str) -> AttributeError:
 
 
 def __getattr__(name: str) -> Any:
+    if name in SYNONYMS:
+        return SYNONYMS[name]
     raise missing(__name__, name)

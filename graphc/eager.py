@@ -469,6 +469,7 @@ class Piece:
             return tensor._place
 
         def taped(entry: Entry) -> Taped:
+            assert isinstance(entry.op, Op), "functions of ops alone have no derivatives of their own"
             return entry.op, tuple(map(name, entry.operands)), entry.attrs, name(entry.result)
 
         def form(value: Any) -> Any:

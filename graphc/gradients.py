@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphc import context
-from graphc.autograd import differentiate
+from graphc.autograd import differentiate, with_vjp
 from graphc.deferred import Updates, defer
 from graphc.dispatch import located, state
 from graphc.eager import in_one_piece
@@ -243,3 +243,47 @@ def jacfwd(
 def stop_gradient(value: Tensor) -> Tensor:
     """The same value, as a constant to differentiation."""
     return TABLE["stop_gradient"](value)
+
+
+# Functions in the backward pass
+
+
+class InsertGradientOf:
+    """The identity, whose gradient is given through a function: `InsertGradientOf(f)(x)` has the gradient `f(dx)`.
+
+    Args:
+        f: takes the gradient and returns one of the same type; in graph mode it is traced.
+    """
+
+    def __init__(self, f: Callable[[Tensor], Tensor]) -> None:
+        if not callable(f):
+            raise TypeError(f"{type(self).__name__}: expected a function, got {type(f).__name__}")
+        self.f = f
+
+    def __call__(self, x: Tensor) -> Tensor:
+        result: Tensor = with_vjp(type(self).__name__, x, (x,), lambda ct: (self.f(ct),))
+        return result
+
+
+class HookBackward:
+    """The identity, whose gradients a function sees: `HookBackward(hook_fn)(x, y)`.
+
+    Args:
+        hook_fn: takes the tuple of gradients; what it returns, if not None, takes their place.
+        cell_id: what errors call it.
+    """
+
+    def __init__(self, hook_fn: Callable[[tuple[Tensor, ...]], Any], cell_id: str = "") -> None:
+        if not callable(hook_fn):
+            raise TypeError(f"HookBackward: expected a function, got {type(hook_fn).__name__}")
+        self.hook_fn, self.cell_id = hook_fn, cell_id
+
+    def __call__(self, *inputs: Tensor) -> Any:
+        def backward(*cts: Tensor) -> tuple[Tensor, ...]:
+            changed = self.hook_fn(cts)
+            if changed is None:
+                return cts
+            return changed if isinstance(changed, tuple) else (changed,)
+
+        value = inputs[0] if len(inputs) == 1 else inputs
+        return with_vjp(f"HookBackward {self.cell_id}".rstrip(), value, inputs, backward)

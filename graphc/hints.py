@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["jit_class", "lazy_inline", "mutable"]
+__all__ = ["JitConfig", "jit_class", "lazy_inline", "mutable", "no_inline", "set_deterministic"]
 
 
 def jit_class(cls: type[T]) -> type[T]:
@@ -32,6 +32,49 @@ def lazy_inline(fn: Callable[..., Any] | None = None, attrs: Any = None, policy:
     if policy not in (None, "front"):
         raise ValueError(f"lazy_inline: policy must be None or 'front', got {policy!r}")
     return fn if fn is not None else lambda function: function
+
+
+def no_inline(fn: T) -> T:
+    """Marks a function that MindSpore's compiler keeps apart; graphs are built the same either way."""
+    return fn
+
+
+class JitConfig:
+    """How MindSpore's compiler should work, for `Cell.set_jit_config`; a network's values are the same for any.
+
+    Args:
+        jit_level: "", "O0", "O1" or "O2".
+        exc_mode: "auto", "sink" or "no_sink".
+        jit_syntax_level: "", "STRICT" or "LAX".
+        debug_level: "RELEASE" or "DEBUG".
+        infer_boost: "on" or "off".
+    Raises:
+        ValueError: another value.
+    """
+
+    def __init__(
+        self, jit_level: str = "", exc_mode: str = "auto", jit_syntax_level: str = "", debug_level: str = "RELEASE",
+        infer_boost: str = "off", **kwargs: Any,
+    ) -> None:
+        self.jit_config_dict: dict[str, Any] = dict(kwargs)
+        for name, value, allowed in (
+            ("jit_level", jit_level, ("", "O0", "O1", "O2")), ("exc_mode", exc_mode, ("auto", "sink", "no_sink")),
+            ("jit_syntax_level", jit_syntax_level, ("", "STRICT", "LAX")),
+            ("debug_level", debug_level, ("RELEASE", "DEBUG")), ("infer_boost", infer_boost, ("on", "off")),
+        ):  # fmt: skip
+            if value not in allowed:
+                raise ValueError(f"JitConfig: {name} must be one of {allowed}, got {value!r}")
+            self.jit_config_dict[name] = value
+
+
+def set_deterministic(deterministic: bool) -> None:
+    """Asks for the same bits in every run, which there always are.
+
+    Raises:
+        TypeError: not a bool.
+    """
+    if not isinstance(deterministic, bool):
+        raise TypeError(f"set_deterministic: expected a bool, got {deterministic!r}")
 
 
 def mutable(input_data: T, dynamic_len: bool = False) -> T:

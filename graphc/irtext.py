@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ast
 import re
-from types import SimpleNamespace
 
 from graphc.dtype import ALL, DType, from_short
 from graphc.ir import Graph, GraphError, Location, Node, TensorType, constant_node, input_node
@@ -125,19 +124,41 @@ def _node(code: str, comment: str, values: dict[str, Node]) -> tuple[str, Node]:
     for word in _split(match["args"]):
         key = re.match(r"(\w+)=", word)
         if key:
-            attrs[key[1]] = eval(word[key.end() :], {"__builtins__": {}}, _ATTR_NAMES)  # of the names below
+            attrs[key[1]] = _attribute(ast.parse(word[key.end() :], mode="eval").body)
         else:
             operands.append(_value(word, values))
     loc = _location(comment) if comment and not comment.startswith(_FORWARD) else Location()
     return match["name"], Node(match["op"], operands, attrs, _type(match), loc)
 
 
-_ATTR_NAMES = {
-    "inf": float("inf"),
-    "nan": float("nan"),
-    "slice": slice,
-    "graphc": SimpleNamespace(**{d.name: d for d in ALL}),  # `cast(%0, dtype=graphc.float32)`
-}
+_DTYPES = {d.name: d for d in ALL}  # `cast(%0, dtype=graphc.float32)`
+_NUMBERS = {"inf": float("inf"), "nan": float("nan")}
+
+
+def _attribute(code: ast.expr) -> object:
+    """The value that an attribute's text stands for: a literal, a number as above, a slice or an element type.
+
+    Raises:
+        GraphError: it is none: a graph's text holds no code.
+    """
+    match code:
+        case ast.Constant(value):
+            return value
+        case ast.Tuple(items):
+            return tuple(map(_attribute, items))
+        case ast.List(items):
+            return [*map(_attribute, items)]
+        case ast.UnaryOp(ast.USub(), operand):
+            number = _attribute(operand)
+            if isinstance(number, (int, float)):
+                return -number
+        case ast.Name(name) if name in _NUMBERS:
+            return _NUMBERS[name]
+        case ast.Attribute(ast.Name("graphc"), name) if name in _DTYPES:
+            return _DTYPES[name]
+        case ast.Call(ast.Name("slice"), items, []):
+            return slice(*map(_attribute, items))
+    raise GraphError(f"parse: {ast.unparse(code)} is no value of an attribute")
 
 
 def _location(comment: str) -> Location:

@@ -202,30 +202,56 @@ def _stored(name: Any, value: Any) -> np.ndarray:
 
 
 def _write(path: str, values: dict[str, Any], checksum: bool) -> None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
     strings = {name: value for name, value in values.items() if isinstance(value, str)}
     arrays = {name: _stored(name, value) for name, value in values.items() if name not in strings}
     notes: dict[str, Any] = {"names": list(values), "strings": strings}
     if checksum:
         notes["crc32"] = _checksum(arrays)
+    write_file("save_checkpoint", path, arrays, {METADATA_KEY: json.dumps(notes)})
+
+
+def write_file(where: str, path: str, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    """Writes a safetensors file, whole or not at all.
+
+    Args:
+        where: what errors call the function that asks for it.
+    Raises:
+        OSError: it cannot be written; a file that was there before is as it was.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
     folder, base = os.path.split(path)
     if not os.path.isdir(folder or "."):
-        raise FileNotFoundError(f"save_checkpoint: there is no folder {folder!r} to write {base!r} into")
+        raise FileNotFoundError(f"{where}: there is no folder {folder!r} to write {base!r} into")
     unfinished = os.path.join(folder, f".{base}.{os.getpid()}.tmp")
     try:
-        save_file(arrays, unfinished, {METADATA_KEY: json.dumps(notes)})
+        save_file(arrays, unfinished, metadata)
         with open(unfinished, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     except (OSError, SafetensorError) as error:
         code = getattr(error, "errno", None)
-        message = f"save_checkpoint: could not write {path}: {error}; a file that was there before is as it was"
+        message = f"{where}: could not write {path}: {error}; a file that was there before is as it was"
         raise OSError(code, message) if code else OSError(message) from error
     finally:
         if os.path.exists(unfinished):
             os.unlink(unfinished)
+
+
+def read_file(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays and the metadata of a safetensors file.
+
+    Raises:
+        ValueError: it is none, or is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no dict)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
 
 
 def _read(path: str, wanted: Callable[[str], bool], checksum: bool) -> dict[str, Any]:

@@ -152,8 +152,20 @@ def _around(shape: Sequence[int], axis: int) -> tuple[int, int, int]:
     return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
 
 
-def _scan(kind: str) -> Handmade:
-    """Each element combined with all before it along the axis, one after the other."""
+Carried = tuple[list[Val], Val]
+"""What goes on to the next element, and what is stored for this one."""
+
+
+def _running(
+    begin_with: Callable[[Builder, Val, int], Carried],
+    follow: Callable[[Builder, list[Val], Val, Val, DType], Carried],
+) -> Handmade:
+    """One value for each element, made of it and of what the elements before it along the axis left.
+
+    Args:
+        begin_with: `(b, first element, lanes)`.
+        follow: `(b, what is carried, element, its place along the axis, dtype of the elements)`.
+    """
 
     def emit(
         b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
@@ -162,71 +174,60 @@ def _scan(kind: str) -> Handmade:
         _, length, columns = _around(type_.shape, attrs["axis"])
         if not type_.size:
             return
-        element = _ELEMENT[type_.dtype.short]
-        combine = _combine(kind, type_.dtype)
+        element, made = _ELEMENT[types[0].dtype.short], _ELEMENT[type_.dtype.short]
 
-        def scan(row: Val, column: Val, lanes: int) -> None:
+        def run(row: Val, column: Val, lanes: int) -> None:
             kept = vector(element, lanes)
             first = b.add(b.mul(row, length * columns), column)
-            start = b.load(b.gep(operands[0], first, element), kept)
-            b.store(start, b.gep(result, first, element))
+            carried, value = begin_with(b, b.load(b.gep(operands[0], first, element), kept), lanes)
+            b.store(value, b.gep(result, first, made))
             if length == 1:
                 return
-            with b.loop_carrying(1, length, [start]) as (step, (total,), after):
+            with b.loop_carrying(1, length, carried) as (step, carried, after):
                 at = b.add(first, b.mul(step, columns))
-                total = combine(b, total, b.load(b.gep(operands[0], at, element), kept))
-                b.store(total, b.gep(result, at, element))
-                after[:] = [total]
+                x = b.load(b.gep(operands[0], at, element), kept)
+                place = step if lanes == 1 else b.splat(step, lanes)
+                after[:], value = follow(b, carried, x, place, types[0].dtype)
+                b.store(value, b.gep(result, at, made))
 
         with _each(b, begin, end, _blocks(columns)) as (row, block):
-            _on_columns(b, block, columns, lambda column, lanes: scan(row, column, lanes))
+            _on_columns(b, block, columns, lambda column, lanes: run(row, column, lanes))
 
-    return Handmade(emit, _scan_units)
+    return Handmade(emit, _running_units)
 
 
-def _scan_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> int:
+def _running_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> int:
     rows, _, columns = _around(type_.shape, attrs["axis"])
     return rows * _blocks(columns) if type_.size else 0
+
+
+def _scan(kind: str) -> Handmade:
+    """Each element combined with all before it along the axis, one after the other."""
+
+    def follow(b: Builder, carried: list[Val], x: Val, place: Val, dtype: DType) -> Carried:
+        total = _combine(kind, dtype)(b, carried[0], x)
+        return [total], total
+
+    return _running(lambda b, x, lanes: ([x], x), follow)
 
 
 def _latest(beats: str) -> Handmade:
     """The position of the greatest or smallest element so far along the axis: the latest of equal ones, or of NaNs."""
 
-    def emit(
-        b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
-        begin: Val, end: Val, fail: Fail,
-    ) -> None:
-        _, length, columns = _around(type_.shape, attrs["axis"])
-        if not type_.size:
-            return
-        dtype = types[0].dtype
-        element = _ELEMENT[dtype.short]
+    def begin_with(b: Builder, x: Val, lanes: int) -> Carried:
+        where = const(0, vector("i64", lanes))
+        return [x, where], where
 
-        def wins(x: Val, best: Val) -> Val:
-            if dtype.is_float:
-                return b.int_op("or", b.fcmp(f"o{beats}", x, best), b.fcmp("uno", x, x))
-            return b.icmp(("u" if dtype.itemsize == 1 else "s") + beats, x, best)
+    def follow(b: Builder, carried: list[Val], x: Val, place: Val, dtype: DType) -> Carried:
+        best, where = carried
+        if dtype.is_float:
+            better = b.int_op("or", b.fcmp(f"o{beats}", x, best), b.fcmp("uno", x, x))
+        else:
+            better = b.icmp(("u" if dtype.itemsize == 1 else "s") + beats, x, best)
+        now = b.select(better, place, where)
+        return [b.select(better, x, best), now], now
 
-        def scan(row: Val, column: Val, lanes: int) -> None:
-            kept = vector(element, lanes)
-            first = b.add(b.mul(row, length * columns), column)
-            best = b.load(b.gep(operands[0], first, element), kept)
-            where = const(0, vector("i64", lanes))
-            b.store(where, b.gep(result, first, "i64"))
-            if length == 1:
-                return
-            with b.loop_carrying(1, length, [best, where]) as (step, (best, where), after):
-                at = b.add(first, b.mul(step, columns))
-                x = b.load(b.gep(operands[0], at, element), kept)
-                better = wins(x, best)
-                now = step if lanes == 1 else b.splat(step, lanes)
-                after[:] = [b.select(better, x, best), b.select(better, now, where)]
-                b.store(after[1], b.gep(result, at, "i64"))
-
-        with _each(b, begin, end, _blocks(columns)) as (row, block):
-            _on_columns(b, block, columns, lambda column, lanes: scan(row, column, lanes))
-
-    return Handmade(emit, _scan_units)
+    return _running(begin_with, follow)
 
 
 # Sorting

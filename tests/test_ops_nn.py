@@ -19,7 +19,7 @@ import graphc
 from graphc import Parameter, Tensor
 from graphc.gradients import grad
 from graphc.jit import jit
-from graphc.ops import composite, conv, linalg, loss, pool, random, resize
+from graphc.ops import composite, conv, linalg, loss, patches, pool, random, resize, sample
 from graphc.ops.composite import moments
 
 _rng = np.random.default_rng(5)
@@ -283,7 +283,7 @@ case("attention", composite.scaled_dot_product_attention, attention, N(2, 3, 4),
 case("attention causal", lambda q, k, v: composite.scaled_dot_product_attention(q, k, v, is_causal=True), lambda q, k, v: attention(q, k, v, LOWER), N(2, 3, 4), N(2, 4, 4), N(2, 4, 2))
 case("attention masked", lambda q, k, v: composite.scaled_dot_product_attention(q, k, v, Tensor(LOWER == 0)), lambda q, k, v: attention(q, k, v, LOWER), N(2, 3, 4), N(2, 4, 4), N(2, 4, 2))
 case("pixel_shuffle", lambda x: composite.pixel_shuffle(x, 2), lambda x: x.reshape(1, 2, 2, 2, 2, 3).transpose(0, 1, 4, 2, 5, 3).reshape(1, 2, 4, 6), N(1, 8, 2, 3))
-case("unfold", lambda x: composite.unfold(x, 2, stride=2), lambda x: x.reshape(1, 2, 2, 2, 2, 2).transpose(0, 1, 3, 5, 2, 4).reshape(1, 8, 4), N(1, 2, 4, 4))
+case("unfold", lambda x: patches.unfold(x, 2, stride=2), lambda x: x.reshape(1, 2, 2, 2, 2, 2).transpose(0, 1, 3, 5, 2, 4).reshape(1, 8, 4), N(1, 2, 4, 4))
 case("interpolate nearest", lambda x: resize.interpolate(x, (4, 6)), lambda x: x.repeat(2, 2).repeat(2, 3), N(1, 2, 2, 3))
 case("interpolate linear", lambda x: resize.interpolate(x, 5, mode="linear", align_corners=True), lambda x: np.interp(np.linspace(0, 2, 5), range(3), x[0, 0])[None, None], N(1, 1, 3))
 case("interpolate bilinear", lambda x: resize.interpolate(x, scale_factor=2, mode="bilinear"), lambda x: np.interp(np.arange(6) / 2 - 0.25, range(3), x[0, 0, 0]) * np.ones((1, 1, 2, 1)), N(1, 1, 1, 3))
@@ -299,7 +299,7 @@ def sampled(x: np.ndarray, grid: np.ndarray) -> np.ndarray:
     return np.einsum("nchw,nijh,nijw->ncij", x, tent(v, h), tent(u, w))
 
 
-case("grid_sample", resize.grid_sample, sampled, N(2, 2, 3, 4), N(2, 2, 3, 2))
+case("grid_sample", sample.grid_sample, sampled, N(2, 2, 3, 4), N(2, 2, 3, 2))
 
 # Losses
 

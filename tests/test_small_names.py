@@ -163,7 +163,30 @@ def test_unpooling_puts_maxima_back(spatial: int, extent: int, mode: int) -> Non
     assert (gradient.asnumpy() == np.where(windows != 0, 2, 0)).all()
     pooled, indices = pool(Tensor(x))
     assert unpool(pooled[0], indices[0]).shape == (3, *(extent // 2 * 2,) * spatial)
-    with pytest.raises(ValueError, match="one integer index"):
+    with pytest.raises(ValueError, match="integer indices, one for each"):
         unpool(pooled, pooled)
     with pytest.raises(ValueError, match="not within a stride"):
         unpool(pooled, indices, (extent + 5,) * spatial)
+
+
+def test_names_of_training_and_of_types_at_the_root(capsys: pytest.CaptureFixture[str]) -> None:
+    assert graphc.LossMonitor is graphc.train.LossMonitor and graphc.Accuracy is nn.Accuracy
+    assert graphc.double is graphc.float64 and graphc.long is graphc.int64 and graphc.dtype.float is graphc.float32
+    assert graphc.common.dtype.number_type == (*graphc.dtype.int_type, graphc.uint8, *graphc.dtype.float_type)
+    with pytest.raises(AttributeError, match="has no float16"):
+        _ = graphc.float16
+    graphc.run_check()
+    assert "compiled code works" in capsys.readouterr().out
+    graphc.synchronize()
+    graphc.set_deterministic(True)
+    with pytest.raises(TypeError, match="expected a bool"):
+        graphc.set_deterministic(1)
+
+
+def test_settings_of_mindspores_compiler() -> None:
+    net = nn.Dense(2, 2)
+    net.set_jit_config(graphc.JitConfig(jit_level="O1"))
+    assert net.jit_config_dict["jit_level"] == "O1" and graphc.no_inline(len) is len
+    with pytest.raises(ValueError, match="jit_level must be one of"):
+        graphc.JitConfig("O9")
+    assert ops.vmap(ops.square)(Tensor([1.0, 2.0])).tolist() == [1, 4]

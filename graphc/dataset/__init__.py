@@ -10,13 +10,14 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources`, `images` for `vision`, and `tones`, which is offered by `vision` too.
+`sources` and `lines`, `buckets`, `text`, `images` for `vision`, and `tones`, which is offered by `vision` too.
 """
 
-from graphc.dataset import config, transforms, vision
+from graphc.dataset import config, text, transforms, vision
 from graphc.dataset.core import BatchInfo, Dataset
 from graphc.dataset.core import zip_datasets as zip
 from graphc.dataset.files import DataFileError
+from graphc.dataset.lines import CSVDataset, TextFileDataset
 from graphc.dataset.samplers import (
     DistributedSampler,
     IterSampler,
@@ -42,6 +43,7 @@ from graphc.dataset.sources import (
 
 __all__ = [
     "BatchInfo",
+    "CSVDataset",
     "Cifar10Dataset",
     "Cifar100Dataset",
     "DataFileError",
@@ -60,9 +62,11 @@ __all__ = [
     "Shuffle",
     "SubsetRandomSampler",
     "SubsetSampler",
+    "TextFileDataset",
     "WeightedRandomSampler",
     "config",
     "embedded_fashion_mnist",
+    "text",
     "transforms",
     "vision",
     "zip",

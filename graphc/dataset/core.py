@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.dataset import config
 from graphc.dataset.blocks import Workers, rows_of
+from graphc.dataset.buckets import BucketStep
 from graphc.dataset.collate import PadAndStack, PerBatch, Stack
 from graphc.dataset.columns import ColumnChange, positions_of
 from graphc.dataset.config import check_int
@@ -142,6 +143,38 @@ class Dataset:
         check_workers("padded_batch", num_parallel_workers)
         collate = PadAndStack(self._step.columns, pad_info)
         return self._then(BatchStep(self._step, batch_size, drop_remainder, self._step.columns, collate))
+
+    def bucket_batch_by_length(
+        self,
+        column_names: str | Sequence[str],
+        bucket_boundaries: Sequence[int],
+        bucket_batch_sizes: Sequence[int],
+        element_length_function: Callable[..., int] | None = None,
+        pad_info: Mapping[str, tuple[Sequence[int | None] | None, Any]] | None = None,
+        pad_to_bucket_boundary: bool = False,
+        drop_remainder: bool = False,
+    ) -> "Dataset":
+        """Batch rows of about the same length together, padded at their ends; a batch comes when its bucket is full.
+
+        Args:
+            column_names: the columns that tell the length.
+            bucket_boundaries: increasing lengths, each the first that does not belong in its bucket.
+            bucket_batch_sizes: rows per batch of each bucket, the last of which has no boundary.
+            element_length_function: takes these columns of a row and returns its length; None: the first extent of
+                the one column.
+            pad_info: as in `padded_batch`.
+            pad_to_bucket_boundary: open sizes in `pad_info` are one less than the bucket's boundary.
+            drop_remainder: leave out what buckets that are not full hold at the end.
+        Raises:
+            ValueError: boundaries or sizes that do not fit; (when iterated) with `pad_to_bucket_boundary` a length
+                beyond the last boundary.
+        """
+        return self._then(
+            BucketStep(
+                self._step, column_names, bucket_boundaries, bucket_batch_sizes, element_length_function, pad_info,
+                pad_to_bucket_boundary, drop_remainder,
+            )
+        )
 
     def shuffle(self, buffer_size: int) -> "Dataset":
         """Shuffle through a buffer of rows, anew each epoch.

@@ -1,7 +1,8 @@
 """Operations on the colours of uint8 images [H, W] or [H, W, C], as augmentation policies are made of."""
 
+import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,13 +14,19 @@ from graphc.dataset.vision import ImageTransform, check_uint8, parse_range
 
 __all__ = [
     "AdjustBrightness",
+    "AdjustContrast",
+    "AdjustGamma",
+    "AdjustHue",
+    "AdjustSaturation",
     "AutoContrast",
     "Equalize",
+    "Posterize",
     "RandomColor",
     "RandomGrayscale",
     "RandomPosterize",
     "RandomSharpness",
     "RandomSolarize",
+    "Solarize",
 ]
 
 
@@ -36,6 +43,113 @@ class AdjustBrightness(ImageTransform):
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
         check_uint8("AdjustBrightness", images, 3)
         return ops.adjust_brightness(images, np.full(len(images), self._factor))
+
+
+class _Adjust(ImageTransform):
+    """Changes images [H, W, 3] by one number."""
+
+    change: Callable[..., np.ndarray]
+    low, high = 0.0, math.inf
+
+    def __init__(self, factor: float) -> None:
+        name = type(self).__name__
+        self._factor = parse_range(f"{name}: factor", (factor, factor), self.low, self.high)[0]
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8(type(self).__name__, images, 3)
+        return type(self).change(images, np.full(len(images), self._factor))
+
+
+class AdjustContrast(_Adjust):
+    """Move the values of an image [H, W, 3] away from its mean lightness by a factor; 0 gives even gray, 1 the image.
+
+    Args:
+        contrast_factor: not negative.
+    """
+
+    change = staticmethod(ops.adjust_contrast)
+
+    def __init__(self, contrast_factor: float) -> None:
+        super().__init__(contrast_factor)
+
+
+class AdjustSaturation(_Adjust):
+    """Move the values of an image [H, W, 3] away from gray by a factor; 0 gives the gray image, 1 the image.
+
+    Args:
+        saturation_factor: not negative.
+    """
+
+    change = staticmethod(ops.adjust_saturation)
+
+    def __init__(self, saturation_factor: float) -> None:
+        super().__init__(saturation_factor)
+
+
+class AdjustHue(_Adjust):
+    """Turn the hue of an image [H, W, 3].
+
+    Args:
+        hue_factor: by which part of the colour circle, -0.5 to 0.5.
+    """
+
+    change = staticmethod(ops.adjust_hue)
+    low, high = -0.5, 0.5
+
+    def __init__(self, hue_factor: float) -> None:
+        super().__init__(hue_factor)
+
+
+class AdjustGamma(ImageTransform):
+    """Replace every value x of an image by 255.999 * gain * (x / 255)^gamma, rounded down.
+
+    Args:
+        gamma: not negative; above 1 makes shadows darker.
+        gain: what is multiplied.
+    """
+
+    def __init__(self, gamma: float, gain: float = 1) -> None:
+        self._gamma = parse_range("AdjustGamma: gamma", (gamma, gamma), 0.0)[0]
+        self._gain = gain
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8("AdjustGamma", images)
+        table = np.clip(255.999 * self._gain * (np.arange(256) / 255) ** self._gamma, 0, 255).astype(np.uint8)
+        changed: np.ndarray = table[images]
+        return changed
+
+
+class Posterize(ImageTransform):
+    """Keep the highest bits of every value.
+
+    Args:
+        bits: how many, 0 to 8.
+    """
+
+    def __init__(self, bits: int) -> None:
+        dropped = 8 - check_int("Posterize: bits", bits, 0, 8)
+        self._mask = np.uint8(255 >> dropped << dropped)
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8("Posterize", images)
+        return images & self._mask
+
+
+class Solarize(ImageTransform):
+    """Turn the values within a range into their opposites, 255 less the value.
+
+    Args:
+        threshold: pair (min, max) within 0 to 255; one number, or two that are equal, stand for it and all above.
+    """
+
+    def __init__(self, threshold: float | Sequence[float]) -> None:
+        pair = (threshold, threshold) if isinstance(threshold, (int, float)) else threshold
+        self._low, self._high = parse_range("Solarize: threshold", pair, 0, 255)
+        self._high = 255 if self._low == self._high else self._high
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8("Solarize", images)
+        return np.where((images >= self._low) & (images <= self._high), 255 - images, images)
 
 
 class _Table(ImageTransform):

@@ -790,9 +790,10 @@ class CutOut(ColumnTransform):
 
 
 def __getattr__(name: str) -> Any:
-    """The operations on colours, which are built on this module."""
-    from graphc.dataset import tones
+    """The operations on colours, which are built on this module, and those on batches."""
+    from graphc.dataset import mixes, tones
 
-    if name in tones.__all__:
-        return getattr(tones, name)
+    for home in (mixes, tones):
+        if name in home.__all__:
+            return getattr(home, name)
     raise AttributeError(f"module 'graphc.dataset.vision' has no attribute {name!r}")

@@ -3,6 +3,7 @@
 The metrics of `graphc.train` are found here too, by their older names: `nn.Accuracy`, `nn.get_metric_fn`.
 """
 
+import importlib
 from typing import Any
 
 from graphc.nn.activation import (
@@ -60,6 +61,9 @@ from graphc.nn.basic import (
     MatDet,
     MatInverse,
     MatMul,
+    MatrixDiag,
+    MatrixDiagPart,
+    MatrixSetDiag,
     Moments,
     Norm,
     OneHot,
@@ -76,6 +80,7 @@ from graphc.nn.basic import (
     ReplicationPad3d,
     ResizeBilinear,
     Roll,
+    TimeDistributed,
     Tril,
     Triu,
     Unflatten,
@@ -107,9 +112,13 @@ from graphc.nn.embedding import (
     Embedding,
     EmbeddingLookup,
 )
+from graphc.nn.exported import (
+    GraphCell,
+)
 from graphc.nn.image import (
     PSNR,
     SSIM,
+    ImageGradients,
 )
 from graphc.nn.lars import (
     LARS,
@@ -131,6 +140,8 @@ from graphc.nn.loss import (
     MAELoss,
     MarginRankingLoss,
     MSELoss,
+    MultiClassDiceLoss,
+    MultilabelMarginLoss,
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     NLLLoss,
@@ -140,6 +151,7 @@ from graphc.nn.loss import (
     SoftMarginLoss,
     SoftmaxCrossEntropyWithLogits,
     TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
 from graphc.nn.norm import (
     LRN,
@@ -179,6 +191,8 @@ from graphc.nn.pooling import (
     AvgPool1d,
     AvgPool2d,
     AvgPool3d,
+    LPPool1d,
+    LPPool2d,
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
@@ -231,6 +245,7 @@ from graphc.nn.wrap import (
     TrainOneStepCell,
     TrainOneStepWithLossScaleCell,
     WithEvalCell,
+    WithGradCell,
     WithLossCell,
 )
 
@@ -310,6 +325,7 @@ __all__ = [
     "ForwardValueAndGrad",
     "GRUCell",
     "GaussianNLLLoss",
+    "GraphCell",
     "GroupNorm",
     "HShrink",
     "HSigmoid",
@@ -318,6 +334,7 @@ __all__ = [
     "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
+    "ImageGradients",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
@@ -326,6 +343,8 @@ __all__ = [
     "L1Loss",
     "L1Regularizer",
     "LGamma",
+    "LPPool1d",
+    "LPPool2d",
     "LSTMCell",
     "Lamb",
     "LayerNorm",
@@ -341,6 +360,9 @@ __all__ = [
     "MatDet",
     "MatInverse",
     "MatMul",
+    "MatrixDiag",
+    "MatrixDiagPart",
+    "MatrixSetDiag",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -350,9 +372,11 @@ __all__ = [
     "Mish",
     "Moments",
     "Momentum",
+    "MultiClassDiceLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "MultiheadAttention",
+    "MultilabelMarginLoss",
     "NLLLoss",
     "NaturalExpDecayLR",
     "Norm",
@@ -400,6 +424,7 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TimeDistributed",
     "TrainOneStepCell",
     "TrainOneStepWithLossScaleCell",
     "Transformer",
@@ -409,12 +434,14 @@ __all__ = [
     "TransformerEncoderLayer",
     "Tril",
     "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Triu",
     "Unflatten",
     "Unfold",
     "Upsample",
     "WarmUpLR",
     "WithEvalCell",
+    "WithGradCell",
     "WithLossCell",
     "ZeroPad2d",
     "cosine_decay_lr",
@@ -429,6 +456,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "probability":
+        return importlib.import_module("graphc.nn.probability")
     from graphc.train import metrics  # loaded after layers
 
     found = getattr(metrics, name, None)

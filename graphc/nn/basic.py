@@ -673,3 +673,52 @@ class Upsample(Cell):
             f"size={self.size}, scale_factor={self.scale_factor}, mode={self.mode}, "
             f"align_corners={self.align_corners}, recompute_scale_factor={self.recompute_scale_factor}"
         )
+
+
+class MatrixDiag(Cell):
+    """Matrices `[..., N, N]` with vectors `[..., N]` on their diagonals, and 0 elsewhere."""
+
+    def construct(self, input_x: Tensor) -> Tensor:
+        return ops.matrix_diag(input_x)
+
+
+class MatrixDiagPart(Cell):
+    """The diagonals `[..., min(M, N)]` of matrices `[..., M, N]`."""
+
+    def construct(self, input_x: Tensor) -> Tensor:
+        return ops.matrix_diag_part(input_x)
+
+
+class MatrixSetDiag(Cell):
+    """Matrices `[..., M, N]` with the vectors `[..., min(M, N)]` in the place of their diagonals."""
+
+    def construct(self, input_x: Tensor, diagonal: Tensor) -> Tensor:
+        return ops.matrix_set_diag(input_x, diagonal)
+
+
+class TimeDistributed(Cell):
+    """A layer applied to every slice of an axis by itself.
+
+    Args:
+        layer: a Cell.
+        time_axis: the axis; the results are stacked along it.
+        reshape_with_axis: do so at once, with the slices laid along this axis, which the layer treats as a batch.
+    """
+
+    def __init__(self, layer: Any, time_axis: int, reshape_with_axis: int | None = None) -> None:
+        super().__init__()
+        if not callable(layer):
+            raise TypeError(f"For 'TimeDistributed', the 'layer' must be a Cell, but got {type(layer).__name__}.")
+        self.layer, self.time_axis, self.reshape_with_axis = layer, time_axis, reshape_with_axis
+
+    def construct(self, inputs: Tensor) -> Tensor:
+        time = self.time_axis % inputs.ndim
+        if self.reshape_with_axis is None:
+            return ops.stack([self.layer(x) for x in ops.unstack(inputs, time)], time)
+        batch = self.reshape_with_axis % inputs.ndim
+        place = batch - (batch > time)  # of the batch in one slice
+        turned = ops.moveaxis(inputs, time, place)  # in front of the batch
+        joined = turned.reshape(*turned.shape[:place], -1, *turned.shape[place + 2 :])
+        y = self.layer(joined)
+        parted = y.reshape(*y.shape[:place], *turned.shape[place : place + 2], *y.shape[place + 1 :])
+        return ops.moveaxis(parted, place, time)

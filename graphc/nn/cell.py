@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphc import context
+from graphc.autograd import with_vjp
 from graphc.dispatch import located, scope, state
 from graphc.dtype import DType, float32
 from graphc.eager import in_one_piece
@@ -28,7 +29,7 @@ class Cell:
         own["training"] = False
         own["_auto_prefix"] = auto_prefix
         own["_buffers"] = {}
-        own["_hooks"] = ([], [])
+        own["_hooks"] = ([], [], [], [])  # before and after `construct`, and before and after its backward pass
         own["_label"] = type(self).__name__
         own["parameter_prefix"] = ""
         own["_flags"] = dict(flags or {})
@@ -154,17 +155,71 @@ class Cell:
         trace = state.now.trace
         if trace is not None:
             trace.visit(self)
-        before, after = self._hooks
+        before, after, before_backward, after_backward = self._hooks
+        now = state.now
+        own_backward = now.tapes and (getattr(type(self), "bprop", None) or before_backward or after_backward)
         with scope(self._label):
             for hook in before:
-                changed = hook(self, args)
-                if changed is not None:
+                changed = hook(self, args, kwargs) if hook.with_kwargs else hook(self, args)
+                if changed is not None and hook.with_kwargs:
+                    args, kwargs = changed
+                elif changed is not None:
                     args = changed if isinstance(changed, tuple) else (changed,)
-            value = self.construct(*args, **kwargs)
+            if own_backward:
+                value = self._with_own_backward(args, kwargs)
+            else:
+                value = self.construct(*args, **kwargs)
             for hook in after:
-                changed = hook(self, args, value)
+                changed = hook(self, args, kwargs, value) if hook.with_kwargs else hook(self, args, value)
                 value = value if changed is None else changed
         return value
+
+    def _with_own_backward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What `construct` computes, with the derivative that `bprop` and hooks on the backward pass give it."""
+        before, after = self._hooks[2:]
+        name, seen = type(self).__name__, list[tuple[Any, ...]]()
+        given = [a for a in args if isinstance(a, Tensor) and a.dtype.is_float]
+
+        def leaving(*cts: Tensor) -> tuple[Tensor, ...]:
+            for hook in after:
+                cts = _replaced(cts, hook(self, cts, seen[-1]))
+            return cts
+
+        def entering(*cts: Tensor) -> tuple[Tensor, ...]:
+            for hook in before:
+                cts = _replaced(cts, hook(self, cts))
+            seen.append(cts)
+            return cts
+
+        if after and given:
+            fresh = iter(with_vjp(name, tuple(given), given, leaving))
+            args = tuple(next(fresh) if isinstance(a, Tensor) and a.dtype.is_float else a for a in args)
+        value = self.construct(*args, **kwargs)
+        if getattr(type(self), "bprop", None):
+            value = self._with_bprop(value, args)
+        if before or after:
+            outputs = value if isinstance(value, (tuple, list)) else (value,)
+            floats = [v for v in outputs if isinstance(v, Tensor) and v.dtype.is_float]
+            value = with_vjp(name, value, floats, entering)
+        return value
+
+    def _with_bprop(self, value: Any, args: tuple[Any, ...]) -> Any:
+        name, weights = f"{type(self).__name__}.bprop", self.trainable_params()
+        floats = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.dtype.is_float]
+
+        def backward(*cts: Tensor) -> list[Tensor | None]:
+            given: Any = self.bprop(*args, result, cts[0] if isinstance(result, Tensor) else cts)
+            by_weight: dict[Parameter, Tensor] = {}
+            if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], dict):
+                given, by_weight = given
+            grads = given if isinstance(given, (tuple, list)) else (given,)
+            if len(grads) != len(args):
+                got = f"expected a gradient for each of {len(args)} inputs, got {len(grads)}"
+                raise located(ValueError(f"{name}: {got}"))
+            return [*(grads[i] for i in floats), *(by_weight.get(w) for w in weights)]
+
+        result = with_vjp(name, value, [*(args[i] for i in floats), *weights], backward)
+        return result
 
     @property
     def _compiled(self) -> Jitted:
@@ -227,6 +282,10 @@ class Cell:
     def recompute(self, **options: Any) -> None:
         """Asks that the backward pass compute inner results again rather than keep them: how memory is used is the
         compiler's choice in graphc, and values are the same either way, so nothing need be set."""
+
+    def set_jit_config(self, jit_config: Any) -> None:
+        """Keeps a `JitConfig` as the Cell's `jit_config_dict`; what is compiled is the same for any."""
+        self.__dict__["jit_config_dict"] = dict(jit_config.jit_config_dict)
 
     # Inner Cells and Parameters
 
@@ -344,9 +403,17 @@ class Cell:
         buffer: Tensor = getattr(cell, name)
         return buffer
 
-    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """The Parameters and the persistent buffers by path: the live objects, not copies."""
-        state: dict[str, Tensor] = {}
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """The Parameters and the persistent buffers by path: the live objects, not copies.
+
+        Args:
+            destination: a dict to enter them into; by default a new one.
+            prefix: what the paths begin with.
+            keep_vars: changes nothing: a Parameter is no less than its value.
+        """
+        state: dict[str, Any] = {} if destination is None else destination
         for path, cell in self.cells_and_names(name_prefix=prefix.rstrip(".")):
             names = [*cell._params, *(name for name, persistent in cell._buffers.items() if persistent)]
             values = ((f"{path}.{name}" if path else name, getattr(cell, name)) for name in names)
@@ -389,13 +456,37 @@ class Cell:
 
     # Hooks
 
-    def register_forward_pre_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
-        """Calls `hook_fn(cell, inputs)` before `construct`; what it returns (if not None) replaces the inputs."""
-        return HookHandle(self, 0, hook_fn)
+    def register_forward_pre_hook(
+        self, hook_fn: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> HookHandle:
+        """Calls `hook_fn(cell, inputs)` before `construct`; what it returns (if not None) replaces the inputs.
 
-    def register_forward_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
-        """Calls `hook_fn(cell, inputs, output)` after `construct`; a result that is not None replaces the output."""
-        return HookHandle(self, 1, hook_fn)
+        Args:
+            prepend: before the hooks that are there already, instead of after them.
+            with_kwargs: call `hook_fn(cell, inputs, kwargs)`, which returns None or a pair of both.
+        """
+        return HookHandle(self._hooks[0], self, hook_fn, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook_fn: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> HookHandle:
+        """Calls `hook_fn(cell, inputs, output)` after `construct`; a result that is not None replaces the output.
+
+        Args:
+            prepend: before the hooks that are there already, instead of after them.
+            with_kwargs: call `hook_fn(cell, inputs, kwargs, output)`.
+        """
+        return HookHandle(self._hooks[1], self, hook_fn, prepend, with_kwargs)
+
+    def register_backward_pre_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
+        """Calls `hook_fn(cell, grad_output)` with the tuple of the outputs' gradients before those of the inputs are
+        computed; a result that is not None takes its place."""
+        return HookHandle(self._hooks[2], self, hook_fn)
+
+    def register_backward_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
+        """Calls `hook_fn(cell, grad_input, grad_output)` with the tuples of the inputs' and the outputs' gradients; a
+        result that is not None takes the place of `grad_input`."""
+        return HookHandle(self._hooks[3], self, hook_fn)
 
     # Printing
 
@@ -414,19 +505,32 @@ class Cell:
 
 
 class HookHandle:
-    """Takes a hook away again: `handle.remove()`."""
+    """A hook among those of a Cell; `handle.remove()` takes it away again."""
 
-    def __init__(self, cell: Cell, place: int, hook: Callable[..., Any]) -> None:
+    def __init__(
+        self, hooks: list[HookHandle], cell: Cell, hook: Callable[..., Any], prepend: bool = False,
+        with_kwargs: bool = False,
+    ) -> None:
         if not callable(hook):
             raise TypeError(f"register hook: expected a function, got {type(hook).__name__}")
-        self._cell, self._place, self._hook = cell, place, hook
-        cell._hooks[place].append(hook)
+        self._hooks, self._cell, self._hook, self.with_kwargs = hooks, cell, hook, with_kwargs
+        hooks.insert(0 if prepend else len(hooks), self)
         cell._changed()
 
+    def __call__(self, *args: Any) -> Any:
+        return self._hook(*args)
+
     def remove(self) -> None:
-        if self._hook in self._cell._hooks[self._place]:
-            self._cell._hooks[self._place].remove(self._hook)
+        if self in self._hooks:
+            self._hooks.remove(self)
             self._cell._changed()
+
+
+def _replaced(cts: tuple[Tensor, ...], changed: Any) -> tuple[Tensor, ...]:
+    """Gradients, or what a hook returned instead."""
+    if changed is None:
+        return cts
+    return tuple(changed) if isinstance(changed, (tuple, list)) else (changed,)
 
 
 def _swapped(name: str, old: str, new: str) -> str:

@@ -80,3 +80,14 @@ class SSIM(Cell):
         line = np.exp(-(distance**2) / (2 * self.filter_sigma**2))
         plane = np.outer(line, line) / line.sum() ** 2
         return Tensor(np.tile(plane, (channels, 1, 1, 1)), dtype)
+
+
+class ImageGradients(Cell):
+    """The differences of neighbours of images `[N, C, H, W]` down and across, 0 at the last row and column: a pair."""
+
+    def construct(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        if images.ndim != 4:
+            raise ValueError(f"For 'ImageGradients', expected [N, C, H, W], but got {images.type}.")
+        return (
+            ops.pad(ops.diff(images, 1, 2), (0, 0, 0, 1)), ops.pad(ops.diff(images, 1, 3), (0, 1, 0, 0))
+        )  # fmt: skip

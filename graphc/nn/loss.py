@@ -10,6 +10,7 @@ from typing import Any
 
 from graphc import ops
 from graphc.nn import check
+from graphc.nn.activation import get_activation
 from graphc.nn.cell import Cell
 from graphc.tensor import Tensor
 
@@ -186,6 +187,17 @@ class MultiMarginLoss(LossBase):
         return self.get_loss(ops.sum(losses, 1) / classes)
 
 
+class MultilabelMarginLoss(LossBase):
+    """Sums over labels and other classes of max(0, 1 - x[label] + x[i]), divided by C.
+
+    Called with scores `[N, C]` or `[C]` and as many integers: labels in [0, C), of each sample those before the first
+    -1.
+    """
+
+    def construct(self, x: Tensor, target: Tensor) -> Tensor:
+        return ops.multilabel_margin_loss(x, target, self.reduction)
+
+
 class MultiLabelSoftMarginLoss(LossBase):
     """The mean over classes of the binary cross-entropy of logits `[N, C]` with labels 0 or 1 `[N, C]`."""
 
@@ -285,6 +297,29 @@ class HingeEmbeddingLoss(LossBase):
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         return ops.hinge_embedding_loss(logits, labels, self.margin, self.reduction)
+
+
+class TripletMarginWithDistanceLoss(LossBase):
+    """max(0, distance(x, positive) - distance(x, negative) + margin).
+
+    Args:
+        distance_function: of two tensors; by default the 2-norm of their difference along axis 1.
+        swap: the distance between positive and negative counts where it is smaller than that of x and negative.
+    """
+
+    def __init__(
+        self, distance_function: Any = None, swap: bool = False, reduction: str = "mean", margin: float = 1.0
+    ) -> None:
+        super().__init__(reduction)
+        self.distance_function = distance_function or (lambda x, y: ops.norm(x - y, 2, 1))
+        self.swap = check.boolean("TripletMarginWithDistanceLoss", "swap", swap)
+        self.margin = margin
+
+    def construct(self, x: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        near, far = self.distance_function(x, positive), self.distance_function(x, negative)
+        if self.swap:
+            far = ops.minimum(far, self.distance_function(positive, negative))
+        return self.get_loss(ops.relu(near - far + self.margin))
 
 
 class TripletMarginLoss(LossBase):
@@ -407,3 +442,31 @@ class DiceLoss(LossBase):
             raise ValueError(f"For 'DiceLoss', expected two tensors of one shape, but got {logits.type}, {label.type}.")
         common = ops.sum(logits * label)
         return 1.0 - 2.0 * common / (ops.sum(logits * logits) + ops.sum(label * label) + self.smooth)
+
+
+class MultiClassDiceLoss(LossBase):
+    """The mean of the DiceLoss of each class, of scores and labels `[N, C, ...]` of one shape.
+
+    Args:
+        weights: a weight for each class, `[C, 1]`, or None.
+        ignore_indiex: a class that is left out of the sum.
+        activation: what is applied to the scores first: a name as in `get_activation`, a Cell, or None.
+    """
+
+    def __init__(self, weights: Any = None, ignore_indiex: int | None = None, activation: Any = "softmax") -> None:
+        super().__init__()
+        self.dice = DiceLoss()
+        self.weights, self.ignored = weights, ignore_indiex
+        self.activation = get_activation(activation) if isinstance(activation, str) else activation
+
+    def construct(self, logits: Tensor, label: Tensor) -> Tensor:
+        if logits.shape != label.shape or logits.ndim < 2:
+            got = f"{logits.type}, {label.type}"
+            raise ValueError(f"For 'MultiClassDiceLoss', expected two tensors [N, C, ...] of one shape, but got {got}.")
+        scores = logits if self.activation is None else self.activation(logits)
+        losses = []
+        for c in range(label.shape[1]):
+            if c != self.ignored:
+                loss = self.dice(scores[:, c], label[:, c])
+                losses.append(loss if self.weights is None else loss * self.weights[c])
+        return ops.addn(losses) / float(label.shape[1])

@@ -50,8 +50,8 @@ class _MaxPool(_Pool):
 
     def construct(self, x: Tensor) -> Any:
         return type(self).operation(
-            x, self.kernel_size, self.stride, self.padding, self.dilation, self.return_indices, self.ceil_mode,
-            self.pad_mode,
+            x, self.kernel_size, self.stride, self.padding, self.dilation, return_indices=self.return_indices,
+            ceil_mode=self.ceil_mode, pad_mode=self.pad_mode,
         )
 
 
@@ -105,49 +105,6 @@ class MaxPool3d(_MaxPool):
         super().__init__()
         self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
         self._set_places(dilation, return_indices)
-
-
-class _MaxUnpool(Cell):
-    spatial = 0
-    operation: Callable[..., Tensor]
-
-    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
-        super().__init__()
-        where = type(self).__name__
-        check.extents(where, "kernel_size", kernel_size, self.spatial)
-        if stride is not None:
-            check.extents(where, "stride", stride, self.spatial)
-        check.extents(where, "padding", padding, self.spatial, least=0)
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-
-    def construct(self, x: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
-        return type(self).operation(x, indices, self.kernel_size, self.stride, self.padding, output_size)
-
-
-class MaxUnpool1d(_MaxUnpool):
-    """The maxima of MaxPool1d where they were in `[N, C, L]`, and 0 elsewhere; see MaxUnpool2d."""
-
-    spatial, operation = 1, staticmethod(ops.max_unpool1d)
-
-
-class MaxUnpool2d(_MaxUnpool):
-    """The maxima of MaxPool2d where they were in images, and 0 elsewhere.
-
-        pooled, indices = nn.MaxPool2d(2, 2, return_indices=True)(x)
-        nn.MaxUnpool2d(2, 2)(pooled, indices)  # the shape of x; output_size=x.shape where rows were left over
-
-    Args:
-        kernel_size, stride, padding: of the pooling; the stride is by default the kernel's extents.
-    """
-
-    spatial, operation = 2, staticmethod(ops.max_unpool2d)
-
-
-class MaxUnpool3d(_MaxUnpool):
-    """The maxima of MaxPool3d where they were in `[N, C, D, H, W]`, and 0 elsewhere; see MaxUnpool2d."""
-
-    spatial, operation = 3, staticmethod(ops.max_unpool3d)
-
 
 
 class _AvgPool(_Pool):
@@ -284,3 +241,75 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """Maxima of `output_size` windows of `[N, C, D, H, W]`; with `return_indices` also where they were."""
 
     operation = staticmethod(ops.adaptive_max_pool3d)
+
+
+class _LPPool(Cell):
+    operation: Callable[..., Tensor]
+
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.norm_type, self.kernel_size, self.stride = norm_type, kernel_size, stride
+        self.ceil_mode = check.boolean(type(self).__name__, "ceil_mode", ceil_mode)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return type(self).operation(x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
+
+
+class LPPool1d(_LPPool):
+    """The root `norm_type` of the sum of the powers `norm_type` of every window of `[N, C, L]`; see LPPool2d."""
+
+    operation = staticmethod(ops.lp_pool1d)
+
+
+class LPPool2d(_LPPool):
+    """The root `norm_type` of the sum of the powers `norm_type` of every window of images `[N, C, H, W]`.
+
+    Args:
+        norm_type: the power, not 0.
+        kernel_size, stride: an int, or (rows, columns); the stride is by default the window's extents.
+        ceil_mode: keep a last window that is not whole.
+    """
+
+    operation = staticmethod(ops.lp_pool2d)
+
+
+class _MaxUnpool(Cell):
+    spatial = 0
+    operation: Callable[..., Tensor]
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        where = type(self).__name__
+        check.extents(where, "kernel_size", kernel_size, self.spatial)
+        if stride is not None:
+            check.extents(where, "stride", stride, self.spatial)
+        check.extents(where, "padding", padding, self.spatial, least=0)
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+
+    def construct(self, x: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        return type(self).operation(x, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """The maxima of MaxPool1d where they were in `[N, C, L]`, and 0 elsewhere; see MaxUnpool2d."""
+
+    spatial, operation = 1, staticmethod(ops.max_unpool1d)
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """The maxima of MaxPool2d where they were in images, and 0 elsewhere.
+
+        pooled, indices = nn.MaxPool2d(2, 2, return_indices=True)(x)
+        nn.MaxUnpool2d(2, 2)(pooled, indices)  # the shape of x; output_size=x.shape where rows were left over
+
+    Args:
+        kernel_size, stride, padding: of the pooling; the stride is by default the kernel's extents.
+    """
+
+    spatial, operation = 2, staticmethod(ops.max_unpool2d)
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """The maxima of MaxPool3d where they were in `[N, C, D, H, W]`, and 0 elsewhere; see MaxUnpool2d."""
+
+    spatial, operation = 3, staticmethod(ops.max_unpool3d)

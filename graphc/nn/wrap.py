@@ -302,3 +302,25 @@ class ParameterUpdate(Cell):
     def construct(self, x: Tensor) -> Tensor:
         assign(self._param, x)
         return self._param
+
+
+class WithGradCell(Cell):
+    """The gradients of a network's trainable Parameters: `construct(*inputs)` returns a tuple of them.
+
+    Args:
+        network: the network; with `loss_fn` it is called with all inputs but the last, the label.
+        loss_fn: its loss, or None if the network returns the loss itself.
+        sens: the cotangent of the loss, by default 1.
+    """
+
+    def __init__(self, network: Cell, loss_fn: Any = None, sens: Any = None) -> None:
+        super().__init__(auto_prefix=False)
+        self.network, self.loss_fn, self.sens = network, loss_fn, sens
+        self.weights = ParameterTuple(network.trainable_params())
+        self.network_with_loss = network if loss_fn is None else WithLossCell(network, loss_fn)
+        self.network_with_loss.set_train()
+        self.grad = GradOperation(get_by_list=True, sens_param=sens is not None)
+
+    def construct(self, *inputs: Any) -> Any:
+        inputs = inputs if self.sens is None else (*inputs, self.sens)
+        return self.grad(self.network_with_loss, self.weights)(*inputs)

@@ -12,7 +12,10 @@ from typing import Any
 
 from graphc.eager import as_one_piece, of_ops
 from graphc.gradients import GradOperation as GradOperation
+from graphc.gradients import HookBackward as HookBackward
+from graphc.gradients import InsertGradientOf as InsertGradientOf
 from graphc.gradients import grad as grad
+from graphc.gradients import jacfwd as jacfwd
 from graphc.gradients import jacrev as jacrev
 from graphc.gradients import jvp as jvp
 from graphc.gradients import stop_gradient as stop_gradient
@@ -27,6 +30,7 @@ from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
 from graphc.ops import pool as _pool
+from graphc.ops import primitives_arrays as _rows  # more rows of the table of classes
 from graphc.ops import reduce as _reduce
 from graphc.ops import segments as _segments
 from graphc.ops import shape as _shape
@@ -44,16 +48,24 @@ from graphc.ops.gamma_functions import *
 from graphc.ops.gather import *
 from graphc.ops.linalg import *
 from graphc.ops.loss import *
+from graphc.ops.matrices import *
+from graphc.ops.older import *
+from graphc.ops.patches import *
 from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
 from graphc.ops.primitives import Primitive as Primitive
 from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.resize import *
+from graphc.ops.sample import *
 from graphc.ops.scan import *
+from graphc.ops.scatter import *
 from graphc.ops.segments import *
 from graphc.ops.sets import *
 from graphc.ops.shape import *
+from graphc.ops.statistics import *
+from graphc.ops.tapers import *
+from graphc.ops.unpool import *
 
 for _name in (
     *_composite.__all__, *_loss.__all__, *_boxes.__all__, *_ctc.__all__, *_segments.__all__,
@@ -68,12 +80,12 @@ operations = functional = composite = sys.modules[__name__]  # MindSpore's older
 
 def __getattr__(name: str) -> Any:
     """The classes of `graphc.ops.primitives`, by name, and `vmap`, which is built on this module."""
-    if name == "vmap":
-        from graphc.vmap import vmap
-
-        return vmap
     if name in PRIMITIVES:
         return PRIMITIVES[name]
+    if name == "vmap":
+        from graphc.vmap import vmap  # written with this module
+
+        return vmap
     raise AttributeError(f"module 'graphc.ops' has no attribute {name!r}")
 
 

@@ -31,11 +31,16 @@ from graphc.tensor import Tensor
 __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "bias_add", "column_stack", "copysign", "cross", "deepcopy", "diag_embed",
     "diff", "dist", "dsplit", "dstack", "fliplr", "flipud", "hsplit", "hstack", "is_tensor", "isneginf", "isposinf",
-    "kron", "movedim", "msort", "nanmean", "nansum", "numel", "positive", "ravel", "reverse", "rot90", "sequence_mask",
-    "sgn", "swapdims", "trace", "tril_indices", "triu_indices", "vecdot", "vsplit", "vstack",
+    "kron", "mirror_pad", "movedim", "msort", "nanmean", "nansum", "numel", "positive", "ravel", "reverse", "rot90",
+    "sequence_mask", "sgn", "swapdims", "trace", "tril_indices", "triu_indices", "vecdot", "vsplit", "vstack",
 ]  # fmt: skip
 
-movedim, swapdims = moveaxis, swapaxes
+movedim = moveaxis
+
+
+def swapdims(input: Any, dim0: int, dim1: int) -> Tensor:
+    """Two axes exchanged: as `swapaxes`."""
+    return swapaxes(input, dim0, dim1)
 
 
 def is_tensor(obj: Any) -> bool:
@@ -163,6 +168,28 @@ def reverse(x: Any, axis: Any) -> Tensor:
 def msort(input: Any) -> Tensor:
     """The elements in order along axis 0."""
     return sort(input, 0)[0]
+
+
+def mirror_pad(input_x: Any, paddings: Any, mode: str) -> Tensor:
+    """A tensor with its own mirror image around it.
+
+    Args:
+        paddings: (before, after) for each axis: a list of pairs, or a tensor `[ndim, 2]` whose value is known.
+        mode: `"REFLECT"`: the mirror stands on the elements at the edges; `"SYMMETRIC"`: beyond them.
+    """
+    x = as_tensor("mirror_pad", input_x)
+    pairs = paddings.tolist() if isinstance(paddings, Tensor) else paddings
+    if mode not in ("REFLECT", "SYMMETRIC") or len(pairs) != x.ndim:
+        raise located(ValueError(f"mirror_pad: mode {mode!r} or paddings {pairs} do not fit {x.type}"))
+    skipped = int(mode == "REFLECT")
+    for axis, (before, after) in enumerate(pairs):
+        count = x.shape[axis]
+        if not 0 <= min(before, after) <= max(before, after) <= count - skipped:
+            raise located(ValueError(f"mirror_pad: axis {axis} of {x.type} has no {before} and {after} to mirror"))
+        low = flip(x.narrow(axis, skipped, before), (axis,))
+        high = flip(x.narrow(axis, count - skipped - after, after), (axis,))
+        x = concat([low, x, high], axis) if before or after else x
+    return x
 
 
 # Diagonals and triangles

@@ -9,7 +9,6 @@ from typing import Any
 from graphc.dispatch import assign, located
 from graphc.dtype import bool_
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, to_dtype, to_float
-from graphc.ops.conv import margins, per_dimension
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import (
     abs_,
@@ -32,7 +31,7 @@ from graphc.ops.elementwise import (
     tanh,
 )
 from graphc.ops.elementwise import softplus as softplus_
-from graphc.ops.gather import gather_
+from graphc.ops.gather import gather_, scatter_set_
 from graphc.ops.linalg import matrices
 from graphc.ops.pool import sum_pool
 from graphc.ops.reduce import max_, norm, reduce_over, sum_over
@@ -42,22 +41,19 @@ from graphc.ops.shape import (
     axis_of,
     broadcast_to,
     expand_dims,
-    pad_constant,
     reshape,
     split_evenly,
-    stack,
     swapaxes,
-    take_range,
     transpose,
 )
-from graphc.tensor import Tensor
+from graphc.tensor import Parameter, Tensor
 
 __all__ = [
     "batch_norm", "cdist", "celu", "channel_shuffle", "cosine_similarity", "elu", "embedding", "fast_gelu", "gelu",
     "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "instance_norm", "l2_normalize",
     "layer_norm", "leaky_relu", "log_softmax", "logsigmoid", "lrn", "mish", "pixel_shuffle", "pixel_unshuffle", "prelu",
     "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "silu", "softmax", "softmin", "softplus", "softshrink",
-    "softsign", "tanhshrink", "threshold", "unfold",
+    "softsign", "swiglu", "tanhshrink", "threshold"
 ]  # fmt: skip
 
 
@@ -242,15 +238,21 @@ def glu(x: Any, axis: int = -1) -> Tensor:
     return first * sigmoid(second)
 
 
+def swiglu(input: Any, dim: int = -1) -> Tensor:
+    """The second half of `x` along `dim`, times `silu` of the first (Shazeer 2020)."""
+    gate, value = split_evenly(as_float("swiglu", input), dim, 2)
+    return silu(gate) * value
+
+
 def threshold(input: Any, thr: float, value: float) -> Tensor:
     """`x` where `x > thr`, elsewhere `value`."""
     x = as_tensor("threshold", input)
     return select(greater(x, thr), x, value)
 
 
-def hardshrink(x: Any, lambd: float = 0.5) -> Tensor:
+def hardshrink(input: Any, lambd: float = 0.5) -> Tensor:
     """0 where `|x| <= lambd`, elsewhere `x`."""
-    x = as_float("hardshrink", x)
+    x = as_float("hardshrink", input)
     return select(greater(abs_(x), lambd), x, 0.0)
 
 
@@ -341,16 +343,16 @@ def rms_norm(x: Any, gamma: Any, epsilon: float = 1e-6) -> tuple[Tensor, Tensor]
 
 
 def group_norm(
-    x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+    input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Tensor:
     """Each sample standardized over each group of its channels (Wu and He 2018), then scaled and shifted by channel.
 
     Args:
-        x: `[N, C, *S]`, C a multiple of `num_groups`.
+        input: `[N, C, *S]`, C a multiple of `num_groups`.
         weight, bias: `[C]` or None.
         eps: added to the (biased) variance.
     """
-    x = as_float("group_norm", x)
+    x = as_float("group_norm", input)
     _check_channels("group_norm", x)
     if num_groups < 1 or x.shape[1] % num_groups:
         raise located(ValueError(f"group_norm: {x.shape[1]} channels do not divide into {num_groups} groups"))
@@ -482,13 +484,19 @@ def cdist(x1: Any, x2: Any, p: float = 2.0) -> Tensor:
     return norm(expand_dims(x, -2) - expand_dims(y, -3), p, -1)
 
 
-def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
+def embedding(
+    input: Any, weight: Any, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+) -> Tensor:
     """The rows of a table that indices name.
 
     Args:
         input: integers of any shape.
-        weight: `[V, D]`.
+        weight: `[V, D]`; a Parameter if `max_norm` is given.
         padding_idx: a row that takes no part in differentiation.
+        max_norm: rows that are used and whose norm is greater are first scaled to it, in the Parameter itself.
+        norm_type: which norm (see `ops.norm` of a vector).
+        scale_grad_by_freq: only False: gradients are not divided by how often a row is used.
     Returns:
         `[*input.shape, D]`.
     Raises:
@@ -497,6 +505,16 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor
     indices, table = as_tensor("embedding", input), as_tensor("embedding", weight)
     if table.ndim != 2:
         raise located(ValueError(f"embedding: expected a table [V, D], got {table.type}"))
+    if scale_grad_by_freq:
+        raise located(ValueError("embedding: scale_grad_by_freq must be False"))
+    if max_norm is not None:
+        if not isinstance(weight, Parameter):
+            raise located(TypeError(f"embedding: max_norm changes weight, which must be a Parameter, got {table.type}"))
+        places = reshape(indices, (-1,))
+        used = stop_gradient(gather_(table, places, axis=0))
+        lengths = norm(used, norm_type, 1, True)
+        scale = select(greater(lengths, max_norm), max_norm / (lengths + 1e-7), 1.0)
+        table = assign(weight, scatter_set_(table, places, used * scale))
     rows = gather_(table, indices, axis=0)
     if padding_idx is None:
         return rows
@@ -577,33 +595,3 @@ def channel_shuffle(x: Any, groups: int) -> Tensor:
     if c % groups:
         raise located(ValueError(f"channel_shuffle: {c} channels of {value.type} do not make {groups} groups"))
     return reshape(swapaxes(reshape(value, (n, groups, c // groups, prod(rest))), 1, 2), value.shape)
-
-
-def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
-    """The elements of every window of images as columns.
-
-    Args:
-        input: `[N, C, H, W]`.
-        kernel_size, dilation, stride: an int, or (rows, columns).
-        padding: as in `conv2d`.
-    Returns:
-        `[N, C * KH * KW, L]`, L the number of windows, row by row.
-    """
-    x = as_tensor("unfold", input)
-    if x.ndim != 4:
-        raise located(ValueError(f"unfold: expected [N, C, H, W], got {x.type}"))
-    kernel = per_dimension("unfold", "kernel_size", kernel_size, 2)
-    steps = per_dimension("unfold", "stride", stride, 2)
-    dilations = per_dimension("unfold", "dilation", dilation, 2)
-    spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True))
-    around = margins("unfold", x.shape[2:], spans, steps, "pad", padding)
-    x = pad_constant(x, (0, 0, *(lo for lo, _ in around)), (0, 0, *(hi for _, hi in around)))
-    count = tuple((n - k) // s + 1 for n, k, s in zip(x.shape[2:], spans, steps, strict=True))
-    if min(count) < 1:
-        raise located(ValueError(f"unfold: the window {kernel_size!r} is larger than the padded input {x.type}"))
-    taps = [
-        take_range(take_range(x, 2, i * dilations[0], count[0], steps[0]), 3, j * dilations[1], count[1], steps[1])
-        for i in range(kernel[0])
-        for j in range(kernel[1])
-    ]
-    return reshape(stack(taps, 2), (x.shape[0], x.shape[1] * prod(kernel), prod(count)))

@@ -13,7 +13,6 @@ from graphc.dtype import DType
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.elementwise import add, div, isfinite, minimum, mul, select, sqrt, sub
 from graphc.ops.functions import addn, greater
-from graphc.ops.gather import tensor_scatter_add, tensor_scatter_sub, tensor_scatter_update
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
 from graphc.tensor import Parameter, Tensor
@@ -21,8 +20,7 @@ from graphc.tensor import Parameter, Tensor
 __all__ = [
     "ForiLoop", "HyperMap", "Map", "MultitypeFuncGraph", "Print", "Scan", "WhileLoop", "add_flags", "assign",
     "assign_add", "assign_sub", "clip_by_global_norm", "clip_by_norm", "constexpr", "depend", "dtype", "make_range",
-    "mixed_precision_cast", "partial", "print_", "scatter_add", "scatter_nd_add", "scatter_nd_sub",
-    "scatter_nd_update", "scatter_sub", "scatter_update", "tuple_len",
+    "mixed_precision_cast", "partial", "print_", "tuple_len",
 ]  # fmt: skip
 
 
@@ -46,52 +44,6 @@ def assign_add(variable: Parameter, value: Any) -> Parameter:
 def assign_sub(variable: Parameter, value: Any) -> Parameter:
     """Subtracts `value` from what the Parameter holds."""
     return assign_to(variable, sub(variable, value))
-
-
-def scatter_add(input_x: Parameter, indices: Any, updates: Any) -> Parameter:
-    """Adds `updates`, `[P..., ...]`, to the Parameter's rows at the integers `indices`, `[P...]`.
-
-    Returns:
-        The Parameter, `[N, ...]`.
-    Raises:
-        IndexError: an index out of [-N, N). TypeError: `input_x` is no Parameter. ValueError: shapes that do not fit.
-    """
-    return scatter_nd_add(input_x, _rows("scatter_add", indices), updates)
-
-
-def scatter_sub(input_x: Parameter, indices: Any, updates: Any) -> Parameter:
-    """As `scatter_add`, but subtracts."""
-    return scatter_nd_sub(input_x, _rows("scatter_sub", indices), updates)
-
-
-def scatter_update(input_x: Parameter, indices: Any, updates: Any) -> Parameter:
-    """As `scatter_add`, but replaces the rows; of several for one row the last stays."""
-    return scatter_nd_update(input_x, _rows("scatter_update", indices), updates)
-
-
-def _rows(name: str, indices: Any) -> Tensor:
-    """Indices of rows as `tensor_scatter_add` and the like take them: each the only entry of a last axis."""
-    rows = as_tensor(name, indices)
-    return reshape(rows, (*rows.shape, 1))
-
-
-def scatter_nd_add(input_x: Parameter, indices: Any, updates: Any, use_locking: bool = False) -> Parameter:
-    """Adds `updates` to the Parameter's slices at `indices[..., k]`, along the first k axes: see `tensor_scatter_add`.
-
-    Args:
-        use_locking: nothing else writes meanwhile either way.
-    """
-    return assign_to(input_x, tensor_scatter_add(input_x, indices, updates))
-
-
-def scatter_nd_sub(input_x: Parameter, indices: Any, updates: Any, use_locking: bool = False) -> Parameter:
-    """As `scatter_nd_add`, but subtracts."""
-    return assign_to(input_x, tensor_scatter_sub(input_x, indices, updates))
-
-
-def scatter_nd_update(input_x: Parameter, indices: Any, updates: Any, use_locking: bool = True) -> Parameter:
-    """As `scatter_nd_add`, but replaces the slices; of several for one slice the last stays."""
-    return assign_to(input_x, tensor_scatter_update(input_x, indices, updates))
 
 
 # Order and constants
@@ -143,9 +95,9 @@ def tuple_len(*args: Any) -> int:
     return len(*args)
 
 
-def dtype(input: Any) -> DType:
+def dtype(x: Any) -> DType:
     """The element type of a tensor."""
-    return as_tensor("dtype", input).dtype
+    return as_tensor("dtype", x).dtype
 
 
 def mixed_precision_cast(dst_dtype: Any, x: Any) -> Any:

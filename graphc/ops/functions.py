@@ -23,12 +23,14 @@ from graphc.tensor import Tensor
 __all__ = [
     "abs",
     "absolute",
+    "accumulate_n",
     "acos",
     "acosh",
     "add",
     "addcdiv",
     "addcmul",
     "addn",
+    "allclose",
     "approximate_equal",
     "arccos",
     "arccosh",
@@ -70,6 +72,8 @@ __all__ = [
     "floor_div",
     "floor_divide",
     "floor_mod",
+    "fmax",
+    "fmin",
     "fmod",
     "frac",
     "ge",
@@ -79,12 +83,17 @@ __all__ = [
     "heaviside",
     "hypot",
     "identity",
+    "inv",
+    "invert",
+    "is_complex",
     "is_floating_point",
+    "is_nonzero",
     "isclose",
     "isfinite",
     "isinf",
     "isnan",
     "isreal",
+    "ldexp",
     "le",
     "lerp",
     "less",
@@ -94,6 +103,7 @@ __all__ = [
     "log2",
     "log10",
     "logaddexp",
+    "logaddexp2",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -112,7 +122,8 @@ __all__ = [
     "pow",
     "pows",
     "rad2deg",
-    "reciprocal", "relu",
+    "reciprocal",
+    "relu",
     "remainder",
     "round",
     "rsqrt",
@@ -123,6 +134,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "soft_shrink",
     "sqrt",
     "square",
     "sub",
@@ -131,7 +143,10 @@ __all__ = [
     "tanh",
     "true_divide",
     "trunc",
+    "truncate_div",
+    "truncate_mod",
     "where",
+    "xdivy",
     "xlogy",
 ]  # fmt: skip
 
@@ -176,9 +191,10 @@ abs, bitwise_not, ceil, floor, isfinite, isinf, isnan, logical_not, neg, recipro
     )
 )
 identity, sqrt = _functions("identity sqrt", "x")
-add, atan2, floor_div, floor_mod, fmod, maximum, minimum, mul, sub = _functions(
+add, atan2, floor_divide, remainder, fmod, maximum, minimum, mul, sub = _functions(
     "add atan2 floor_div floor_mod fmod maximum minimum mul sub", "input", "other"
 )
+floor_div, floor_mod = _functions("floor_div floor_mod", "x", "y")
 equal, greater, greater_equal, less, less_equal, not_equal = _functions(
     "equal greater greater_equal less less_equal not_equal", "input", "other"
 )
@@ -188,7 +204,7 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_left_shift, bitwise_right_shift = 
 logical_and, logical_or, logical_xor = _functions("logical_and logical_or logical_xor", "input", "other")
 select, where = _functions("select select", "condition", "input", "other")
 
-absolute, negative, remainder, floor_divide, multiply, subtract = abs, neg, floor_mod, floor_div, mul, sub
+absolute, negative, multiply = abs, neg, mul
 arccos, arccosh, arcsin, arcsinh, arctan, arctanh, arctan2 = acos, acosh, asin, asinh, atan, atanh, atan2
 eq, ne, lt, le, gt, ge = equal, not_equal, less, less_equal, greater, greater_equal
 
@@ -219,6 +235,11 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
 def divide(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """As `div`."""
     return div(input, other, rounding_mode=rounding_mode)
+
+
+def subtract(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """`input - alpha * other`."""
+    return sub(input, other if alpha == 1 else mul(other, alpha))
 
 
 def true_divide(dividend: Any, divisor: Any) -> Tensor:
@@ -256,6 +277,31 @@ def round(input: Any, *, decimals: int = 0) -> Tensor:
     scale = 10.0 ** math.fabs(decimals)
     scaled = mul(x, scale) if decimals > 0 else div(x, scale)
     return div(TABLE["round"](scaled), scale) if decimals > 0 else mul(TABLE["round"](scaled), scale)
+
+
+def truncate_div(x: Any, y: Any) -> Tensor:
+    """The quotient rounded towards 0."""
+    return div(x, y, rounding_mode="trunc")
+
+
+def truncate_mod(x: Any, y: Any) -> Tensor:
+    """The remainder of the quotient rounded towards 0, with the sign of `x`: as `fmod`."""
+    return fmod(x, y)
+
+
+def inv(x: Any) -> Tensor:
+    """`1 / x`: as `reciprocal`."""
+    return reciprocal(x)
+
+
+def invert(x: Any) -> Tensor:
+    """Every bit the other way: as `bitwise_not`."""
+    return bitwise_not(x)
+
+
+def accumulate_n(x: Any) -> Tensor:
+    """The sum of the tensors in a tuple or list: as `addn`."""
+    return addn(x)
 
 
 def frac(x: Any) -> Tensor:
@@ -345,7 +391,45 @@ def sinc(input: Any) -> Tensor:
     return select(zero, 1.0, div(sin(safe), safe))
 
 
+def logaddexp2(input: Any, other: Any) -> Tensor:
+    """`log2(2**input + 2**other)`, without overflow."""
+    scale = math.log(2)
+    return div(logaddexp(mul(input, scale), mul(other, scale)), scale)
+
+
+def xdivy(x: Any, y: Any) -> Tensor:
+    """`x / y`, and 0 where `x` is 0 (even if `y` is)."""
+    a, b = as_tensor("xdivy", x), as_tensor("xdivy", y)
+    nothing = equal(a, 0)
+    return select(nothing, 0.0, div(a, select(nothing, 1, b)))
+
+
+def ldexp(x: Any, other: Any) -> Tensor:
+    """`x * 2**other`."""
+    exponent = as_tensor("ldexp", other)
+    return mul(x, power(2.0, cast(exponent, to_float(exponent.dtype))))
+
+
 # Bounds
+
+
+def fmax(input: Any, other: Any) -> Tensor:
+    """The greater of two elements; where one is NaN, the other."""
+    x, y = as_tensor("fmax", input), as_tensor("fmax", other)
+    return select(isnan(y), x, select(isnan(x), y, maximum(x, y)))
+
+
+def fmin(input: Any, other: Any) -> Tensor:
+    """The smaller of two elements; where one is NaN, the other."""
+    x, y = as_tensor("fmin", input), as_tensor("fmin", other)
+    return select(isnan(y), x, select(isnan(x), y, minimum(x, y)))
+
+
+def soft_shrink(input: Any, lambd: float = 0.5) -> Tensor:
+    """`input` moved towards 0 by `lambd`, and 0 where that would cross it: as `softshrink`."""
+    x = as_tensor("soft_shrink", input)
+    x = cast(x, to_float(x.dtype))
+    return select(greater(x, lambd), sub(x, lambd), select(less(x, -lambd), add(x, lambd), 0.0))
 
 
 def relu(input: Any, inplace: bool = False) -> Tensor:
@@ -431,6 +515,30 @@ def isreal(input: Any) -> Tensor:
     """True for every element: no dtype is complex."""
     x = as_tensor("isreal", input)
     return full_like(cast(x, bool_), True)
+
+
+def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """Whether all elements are close, see `isclose`: a bool scalar."""
+    close = isclose(input, other, rtol, atol, equal_nan)
+    return TABLE["all"](close, run=(0, close.ndim))
+
+
+def is_complex(input: Any) -> bool:
+    """False: no dtype is complex."""
+    as_tensor("is_complex", input)
+    return False
+
+
+def is_nonzero(input: Any) -> bool:
+    """Whether the one element of a tensor is not 0; eager mode only.
+
+    Raises:
+        ValueError: there is not exactly one element.
+    """
+    x = as_tensor("is_nonzero", input)
+    if x.size != 1:
+        raise located(ValueError(f"is_nonzero: expected one element, got {x.type}"))
+    return bool(x.item() != 0)
 
 
 def is_floating_point(input: Any) -> bool:

@@ -17,6 +17,7 @@ from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast
 from graphc.ops.composite import as_float, cosine_similarity, log_softmax, shifted
+from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
     abs_,
     equal,
@@ -24,6 +25,8 @@ from graphc.ops.elementwise import (
     greater,
     less,
     log,
+    logical_and,
+    logical_not,
     maximum,
     minimum,
     not_equal,
@@ -33,15 +36,18 @@ from graphc.ops.elementwise import (
     stop_gradient,
 )
 from graphc.ops.elementwise import softplus as softplus_
-from graphc.ops.gather import check_positions
+from graphc.ops.gather import check_positions, gather_, gather_elements
+from graphc.ops.reduce import any as any_of
 from graphc.ops.reduce import norm, sum_over
-from graphc.ops.shape import expand_dims, moveaxis
+from graphc.ops.scan import cumsum
+from graphc.ops.shape import expand_dims, moveaxis, reshape
 from graphc.tensor import Tensor
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
     "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss",
-    "nll_loss", "smooth_l1_loss", "soft_margin_loss", "softmax_cross_entropy_with_logits", "triplet_margin_loss",
+    "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "smooth_l1_loss",
+    "soft_margin_loss", "softmax_cross_entropy_with_logits", "triplet_margin_loss",
 ]  # fmt: skip
 
 
@@ -301,6 +307,67 @@ def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor
     """`log(1 + exp(-target * input))` for targets 1 and -1."""
     loss = softplus_(-(as_float("soft_margin_loss", input) * target))
     return _reduced("soft_margin_loss", loss, reduction)
+
+
+def multi_margin_loss(
+    input: Any, target: Any, p: int = 1, margin: float = 1, weight: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """The mean over the other classes of `max(0, margin - score of the label + score)^p`.
+
+    Args:
+        input: scores `[N, C]`.
+        target: labels `[N]`, integers in [0, C).
+        p: 1 or 2.
+        weight: a weight for each label's class, `[C]`.
+    """
+    name = "multi_margin_loss"
+    x, labels = as_float(name, input), as_tensor(name, target)
+    if x.ndim != 2 or labels.shape != x.shape[:1] or p not in (1, 2):
+        raise located(ValueError(f"{name}: expected [N, C], [N] and p 1 or 2, got {x.type}, {labels.type} and {p!r}"))
+    column = expand_dims(labels, 1)
+    own = gather_elements(x, 1, column)
+    loss = relu(x - own + margin)
+    loss = loss if p == 1 else square(loss)
+    if weight is not None:
+        loss = loss * gather_(as_float(name, weight), column, axis=0)
+    classes = iota(shape=x.shape, axis=1, dtype=int64)
+    loss = select(equal(classes, column), 0.0, loss)
+    return _reduced(name, sum_over(loss, (1,)) / x.shape[1], reduction)
+
+
+def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """The sums over labels and other classes of `max(0, 1 - score of the label + score)`, divided by C.
+
+    Args:
+        input: scores `[N, C]` or `[C]`.
+        target: integers like `input`: labels in [0, C), those of a sample before the first -1.
+    """
+    name = "multilabel_margin_loss"
+    x, labels = as_float(name, input), as_tensor(name, target)
+    if x.ndim not in (1, 2) or labels.shape != x.shape or not labels.dtype.is_int:
+        raise located(ValueError(f"{name}: expected scores and labels [N, C], got {x.type} and {labels.type}"))
+    rows, own = reshape(x, (-1, x.shape[-1])), reshape(labels, (-1, x.shape[-1]))
+    counts = equal(cumsum(cast(less(own, 0), int64), 1), 0)  # before the first that is below 0
+    own = select(counts, own, 0)
+    classes = iota(shape=(1, 1, rows.shape[1]), axis=2, dtype=own.dtype)
+    is_label = any_of(logical_and(equal(expand_dims(own, 2), classes), expand_dims(counts, 2)), 1)
+    pair = relu(1.0 - expand_dims(gather_elements(rows, 1, own), 2) + expand_dims(rows, 1))
+    kept = logical_and(expand_dims(counts, 2), logical_not(expand_dims(is_label, 1)))
+    loss = sum_over(select(kept, pair, 0.0), (1, 2)) / rows.shape[1]
+    return _reduced(name, reshape(loss, x.shape[:-1]), reduction)
+
+
+def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Tensor:
+    """The mean over the classes of the binary cross-entropies of logits `[N, C]` and targets of 0 and 1 `[N, C]`.
+
+    Args:
+        weight: a weight for each class, `[C]`.
+    """
+    name = "multilabel_soft_margin_loss"
+    x, y = as_float(name, input), as_float(name, target)
+    loss = softplus_(x) - x * y
+    loss = loss if weight is None else loss * weight
+    return _reduced(name, sum_over(loss, (loss.ndim - 1,)) / loss.shape[-1], reduction)
 
 
 def triplet_margin_loss(

@@ -6,48 +6,66 @@ MindSpore's methods do, are written out below the table.
 
 from __future__ import annotations
 
+import builtins
+import functools
+import inspect
 from importlib import import_module
 from typing import Any
 
 from graphc.dispatch import located
 from graphc.dtype import DType, bool_, float32, float64, int32, int64, uint8
 from graphc.eager import of_ops
-from graphc.ops import creation, functions, reduce, scan
-from graphc.ops.coerce import as_dtype, cast
+from graphc.ops import creation, functions, inplace, random, reduce, scan
+from graphc.ops.arrays import diag_embed
+from graphc.ops.coerce import as_dtype, as_tensor, cast
+from graphc.ops.composite import softmax as softmax_tensor
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
-from graphc.ops.gather import gather, gather_elements, index_add
+from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
+from graphc.ops.scatter import tensor_scatter_div, tensor_scatter_max, tensor_scatter_min, tensor_scatter_mul
+from graphc.ops.shape import as_ints, narrow, repeat_interleave, stack, swapaxes, tile
 from graphc.ops.shape import broadcast_to as broadcast_tensor
+from graphc.ops.shape import diag as diag_tensor
+from graphc.ops.shape import diagonal as diagonal_tensor
 from graphc.ops.shape import flatten as flatten_tensor
-from graphc.ops.shape import repeat_interleave, swapaxes, tile
 from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
+from graphc.ops.statistics import peak_to_peak
 from graphc.tensor import Tensor, from_numpy
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
     "functions": (
-        "abs absolute acos acosh add addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh "
-        "atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil "
-        "clamp clip cos cosh deg2rad div divide eq equal erf erfc erfinv exp expm1 float_power floor floor_divide fmod "
-        "frac ge greater greater_equal gt heaviside hypot isclose isfinite isinf isnan is_floating_point isreal le "
-        "lerp less less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor logit lt "
-        "maximum minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder round "
-        "rsqrt sigmoid sign signbit sin sinc sinh sqrt square sub subtract tan tanh true_divide trunc xlogy"
+        "abs absolute acos acosh addcdiv addcmul allclose approximate_equal arccos arccosh arcsin arcsinh arctan "
+        "arctan2 arctanh asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or "
+        "bitwise_right_shift bitwise_xor ceil clamp clip cos cosh deg2rad div divide eq equal erf erfc erfinv exp "
+        "expm1 float_power floor floor_divide fmod fmax fmin frac ge greater greater_equal gt heaviside hypot inv "
+        "invert is_complex isclose isfinite isinf isnan is_floating_point isreal ldexp le lerp less less_equal log "
+        "log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit lt maximum "
+        "minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder rsqrt sigmoid "
+        "sign signbit sin sinc sinh soft_shrink sqrt square tan tanh true_divide trunc xdivy xlogy"
     ),
     "gamma_functions": "digamma lgamma",
-    "determinant": "det inverse logdet slogdet",
+    "determinant": "det inverse log_matrix_determinant logdet matrix_determinant matrix_power slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
-    "scan": "cummax cummin cumprod cumsum searchsorted top_k topk",
+    "scan": "cummax cummin cumprod cumsum top_k topk",
     "gather": (
         "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
-        "nonzero scatter take tril triu unique unsorted_segment_sum"
+        "nonzero reverse_sequence scatter take tril triu unique unsorted_segment_sum"
     ),
-    "linalg": "addmm addmv addr baddbmm bmm dot inner matmul mm outer",
-    "composite": "hardshrink log_softmax softmax",
-    "arrays": "cross diff dsplit hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn swapdims trace vsplit",
+    "linalg": "addbmm addmm addmv addr baddbmm bmm dot inner matmul mm outer",
+    "composite": "hardshrink log_softmax",
+    "patches": "unfold",
+    "arrays": (
+        "copysign cross diff dsplit fliplr flipud hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn "
+        "swapdims vsplit"
+    ),
+    "matrices": "adjoint diagflat",
+    "scatter": "diagonal_scatter inplace_update select_scatter slice_scatter",
+    "segments": "unsorted_segment_max unsorted_segment_min unsorted_segment_prod",
+    "statistics": "cov kthvalue nanmedian nanquantile quantile renorm",
     "sets": "aminmax ger histc unique_consecutive",
     "shape": (
-        "chunk diag diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
+        "chunk diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
         "tensor_split tile unbind unsqueeze"
     ),
 }  # fmt: skip
@@ -101,14 +119,19 @@ def broadcast_to(self: Tensor, *shape: Any) -> Tensor:
     return broadcast_tensor(self, _one_tuple(shape))
 
 
-def transpose(self: Tensor, *axes: Any) -> Tensor:
-    """The axes in another order; reversed if none is given."""
+def transpose(self: Tensor, *axes: Any, dim0: int | None = None, dim1: int | None = None) -> Tensor:
+    """The axes in another order; reversed if none is given. With `dim0` and `dim1`, these two exchanged."""
+    if dim0 is not None and dim1 is not None:
+        return swapaxes(self, dim0, dim1)
     return transpose_tensor(self, _one_tuple(axes) if axes else tuple(range(self.ndim))[::-1])
 
 
-def flatten(self: Tensor, order: str = "C", *, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """The axes `start_dim` to `end_dim` as one: by default all."""
-    return flatten_tensor(self, order, start_dim=start_dim, end_dim=end_dim)
+def flatten(self: Tensor, *args: Any, order: str = "C", start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The axes `start_dim` to `end_dim` as one: by default all. By position: an order, or the first and last axis."""
+    if args and isinstance(args[0], str):
+        order, args = args[0], args[1:]
+    given = dict(zip(("start_dim", "end_dim"), args, strict=False))
+    return flatten_tensor(self, order, **{"start_dim": start_dim, "end_dim": end_dim, **given})
 
 
 def ravel(self: Tensor) -> Tensor:
@@ -126,11 +149,33 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
     return broadcast_tensor(self, other.shape)
 
 
-def repeat(self: Tensor, *repeats: Any, axis: int | None = None) -> Tensor:
+def repeat(self: Tensor, *blocks: Any, repeats: Any = None, axis: int | None = None) -> Tensor:
     """The tensor repeated as blocks, `repeats[d]` times along axis d; with `axis`, every slice along it instead."""
-    if axis is not None:
-        return repeat_interleave(self, repeats[0], axis)
-    return tile(self, _one_tuple(repeats))
+    counts = _one_tuple(blocks) if repeats is None else repeats
+    return tile(self, counts) if axis is None else repeat_interleave(self, counts, axis)
+
+
+def trace(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Tensor:
+    """The sum of a diagonal of the planes of two axes, of which `offset` says how far it is above the main one."""
+    return reduce.sum(diagonal_tensor(self, offset, axis1, axis2), -1, dtype=dtype or self.dtype)
+
+
+# Arithmetic, scaled by `alpha` as PyTorch's
+
+
+def add(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """`self + alpha * other`."""
+    return functions.add(self, other if alpha == 1 else functions.mul(other, alpha))
+
+
+def sub(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """`self - alpha * other`."""
+    return functions.sub(self, other if alpha == 1 else functions.mul(other, alpha))
+
+
+def round(self: Tensor, decimals: int = 0) -> Tensor:
+    """The nearest numbers with so many decimals; halves go to the even one."""
+    return functions.round(self, decimals=decimals)
 
 
 # Reductions, whose arguments come in NumPy's order (axis, dtype, keepdims) or in PyTorch's (dim, keepdim)
@@ -244,18 +289,14 @@ def argmin(self: Tensor, axis: int | None = None, keepdims: bool = False, **opti
     return reduce.argmin(self, axis, keep)
 
 
-def argsort(
-    self: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None, stable: bool = False
-) -> Tensor:
-    """The int32 positions of the elements in order along an axis (also called `dim`): always stable."""
-    return scan.argsort(self, axis if dim is None else dim, descending)
+def argsort(self: Tensor, axis: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The int32 positions of the elements in order along an axis: always stable."""
+    return scan.argsort(self, axis, descending)
 
 
-def sort(
-    self: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None, stable: bool = False
-) -> tuple[Tensor, Tensor]:
-    """The elements in order along an axis (also called `dim`), and their int32 positions: always stable."""
-    return scan.sort(self, axis if dim is None else dim, descending)
+def sort(self: Tensor, axis: int = -1, descending: bool = False, stable: bool = False) -> tuple[Tensor, Tensor]:
+    """The elements in order along an axis, and their int32 positions: always stable."""
+    return scan.sort(self, axis, descending)
 
 
 def argmax_with_value(self: Tensor, axis: int = 0, keep_dims: bool = False) -> tuple[Tensor, Tensor]:
@@ -283,6 +324,30 @@ def gather_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return gather(self, *args, **kwargs)
 
 
+def searchsorted_method(self: Tensor, v: Any, side: str = "left", sorter: Any = None) -> Tensor:
+    """Where to insert `v` so that the last axis stays in order: see `ops.searchsorted`."""
+    return scan.searchsorted(self, v, side=side, sorter=sorter)
+
+
+def scatter_add_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """`scatter_add(dim, index, src)`: element by element; `scatter_add(indices, updates)`: see `tensor_scatter_add`."""
+    if len(args) + len(kwargs) == 2:
+        return tensor_scatter_add(self, *args, **kwargs)
+    return inplace.scatter_add(self, *args, **kwargs)
+
+
+def softmax(self: Tensor, axis: Any = -1, dtype: Any = None) -> Tensor:
+    """See `ops.softmax`."""
+    return softmax_tensor(self, axis, dtype=dtype)
+
+
+def diag(self: Tensor, diagonal: int = 0) -> Tensor:
+    """The matrix with a vector on a diagonal, or a diagonal of a matrix."""
+    if diagonal == 0:
+        return diag_tensor(self)
+    return diagonal_tensor(self, diagonal) if self.ndim == 2 else diag_embed(self, diagonal)
+
+
 def index_add_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """`index_add(indices, y, axis)`, or `index_add(dim, index, source, *, alpha=1)`: see `ops.index_add`."""
     if "dim" not in kwargs and not (len(args) > 1 and isinstance(args[0], int)):
@@ -295,7 +360,78 @@ def index_add_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return index_add(self, named["index"], source, named["dim"])
 
 
+def select_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """`select(condition, y)`: the tensor where the condition holds, elsewhere `y`; `select(dim, index)`: one slice."""
+    if kwargs.keys() & {"dim", "index"} or (len(args) == 2 and not isinstance(args[0], Tensor)):
+        return _slice_at(self, *args, **kwargs)
+    return where(self, *args, **kwargs)
+
+
+def _slice_at(self: Tensor, dim: int, index: int) -> Tensor:
+    return reshape_tensor(
+        narrow(self, dim, index, 1), tuple(n for d, n in enumerate(self.shape) if d != dim % self.ndim)
+    )  # fmt: skip
+
+
+def choose(self: Tensor, choices: Any, mode: str = "clip") -> Tensor:
+    """For each element, a position, the element of that one of `choices` (tensors that broadcast to it).
+
+    Args:
+        mode: what a position out of range does: be `"clip"`ped, `"wrap"` around, or `"raise"` an IndexError.
+    """
+    rows = stack([broadcast_tensor(as_tensor("choose", c), self.shape) for c in choices], -1)
+    count = rows.shape[-1]
+    if mode not in ("clip", "wrap", "raise"):
+        raise located(ValueError(f"Tensor.choose: mode must be 'clip', 'wrap' or 'raise', got {mode!r}"))
+    places = self
+    if mode == "clip":
+        places = functions.clamp(self, 0, count - 1)
+    elif mode == "wrap":
+        places = functions.floor_mod(self, count)
+    return reshape_tensor(gather_elements(rows, -1, reshape_tensor(places, (*self.shape, 1))), self.shape)
+
+
+def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+    """The sums that have a shape: what broadcasting it to this tensor's shape would have repeated is added up."""
+    shape = tuple(as_ints("Tensor.sum_to_size", _one_tuple(size)))
+    lead = self.ndim - len(shape)
+    kept = zip(shape, self.shape[builtins.max(lead, 0) :], strict=False)
+    if lead < 0 or not builtins.all(n in (1, extent) for n, extent in kept):
+        raise located(ValueError(f"Tensor.sum_to_size: {self.type} is no broadcast of shape {shape}"))
+    axes = tuple(d for d in range(self.ndim) if d < lead or shape[d - lead] != self.shape[d])
+    return reshape_tensor(reduce.sum(self, axes, dtype=self.dtype) if axes else self, shape)
+
+
+# Facts
+
+
+def is_contiguous(self: Tensor) -> bool:
+    """True: a tensor's elements lie one after the other, the last axis first."""
+    return True
+
+
+def is_signed(self: Tensor) -> bool:
+    """Whether the dtype has negative numbers."""
+    return self.dtype not in (uint8, bool_)
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """How many elements lie between neighbours along an axis; for None a tuple of all."""
+    steps = tuple(s // self.itemsize for s in self.strides)
+    return steps if dim is None else steps[dim]
+
+
+def storage_offset(self: Tensor) -> int:
+    """0: where a tensor's first element lies in its memory."""
+    return 0
+
+
 # Making others, and copies
+
+
+def fill(self: Tensor, value: Any) -> Tensor:
+    """A tensor of this shape and dtype with `value` in every element."""
+    return creation.full_like(self, value)
 
 
 def new_zeros(self: Tensor, size: Any, dtype: Any = None) -> Tensor:
@@ -338,11 +474,6 @@ def number_of_dimensions(self: Tensor) -> int:
     return self.ndim
 
 
-def rounded(self: Tensor, digits: int | None = None) -> Tensor:
-    """What Python's `round` gives: the nearest integers (halves to even), or numbers of so many decimals."""
-    return functions.round(self, decimals=digits or 0)
-
-
 def _transposed(self: Tensor) -> Tensor:
     """The axes in reversed order."""
     return transpose(self)
@@ -360,20 +491,61 @@ _OWN: dict[str, Any] = {
     "reshape": reshape, "view": reshape, "view_as": view_as, "reshape_as": view_as, "ravel": ravel, "flatten": flatten,
     "transpose": transpose, "permute": transpose, "broadcast_to": broadcast_to, "expand": broadcast_to,
     "expand_as": expand_as, "repeat": repeat,
+    "trace": trace, "add": add, "sub": sub, "subtract": sub, "round": round,
     "sum": sum, "mean": mean, "prod": prod, "any": any, "all": all, "var": var, "std": std, "max": max, "min": min,
     "argmax": argmax, "argmin": argmin, "argsort": argsort, "sort": sort,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
+    "searchsorted": searchsorted_method, "softmax": softmax, "diag": diag,
     "where": where, "gather": gather_method, "index_add": index_add_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
     "copy": copy, "clone": copy, "contiguous": itself, "value": itself, "init_data": itself, "detach": detach,
+    "fill": fill, "fills": fill, "select": select_method, "ptp": peak_to_peak, "sum_to_size": sum_to_size,
+    "scatter_sub": tensor_scatter_sub, "scatter_div": tensor_scatter_div, "scatter_max": tensor_scatter_max,
+    "scatter_min": tensor_scatter_min, "scatter_mul": tensor_scatter_mul, "choose": choose,
+    "bernoulli": random.bernoulli, "multinomial": random.multinomial, "random_categorical": random.random_categorical,
+    "is_contiguous": is_contiguous, "is_signed": is_signed, "stride": stride, "storage_offset": storage_offset,
+    "device": "CPU", "H": property(_transposed), "mH": property(_matrix_transposed), "real": itself, "conj": itself,
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
     "from_numpy": staticmethod(from_numpy), "T": property(_transposed), "mT": property(_matrix_transposed),
-    "__pow__": lambda self, exponent: power(self, exponent), "__round__": rounded,
+    "__pow__": lambda self, exponent: power(self, exponent),
+    "__round__": lambda self, digits=None: round(self, digits or 0),
 }  # fmt: skip
 
 
-_SEVERAL = ("argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min")
+_OWN |= inplace.METHODS | inplace.OUT_OF_PLACE | {"scatter_add": scatter_add_method}
+
+_SEVERAL = (
+    "argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min", "trace", "softmax", "diag",
+)  # fmt: skip
+
+_SYNONYMS = {"dim": "axis", "keepdim": "keepdims", "keep_dims": "keepdims", "keepdims": "keep_dims"}
+"""What PyTorch calls arguments, which MindSpore's methods take as well."""
+
+_OTHER_NAMES = {
+    "diagonal": {"axis1": "dim1", "axis2": "dim2"}, "expand_as": {"x": "other"}, "float_power": {"other": "exponent"},
+    "isclose": {"x2": "other"}, "matmul": {"tensor2": "other"}, "multiply": {"value": "other"},
+    "remainder": {"divisor": "other"}, "split": {"split_size": "split_size_or_sections"}, "sub": {"y": "other"},
+    "swapdims": {"axis0": "dim0", "axis1": "dim1"}, "take": {"index": "indices"}, "tile": {"reps": "dims"},
+    "true_divide": {"other": "divisor"},
+}  # fmt: skip
+
+
+def _by_other_names(name: str, method: Any) -> Any:
+    """The method, whose arguments may be called by their other names too."""
+    own = inspect.signature(method).parameters
+    given = {other: kept for other, kept in _SYNONYMS.items() if kept in own and other not in own}
+    if "keepdim" in given or "keep_dims" in own:
+        given["keepdim"] = "keep_dims" if "keep_dims" in own else "keepdims"
+    given |= _OTHER_NAMES.get(name, {})
+    if not given or builtins.any(p.kind is p.VAR_KEYWORD for p in own.values()):
+        return method
+
+    @functools.wraps(method)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return method(*args, **{given.get(k, k): v for k, v in kwargs.items()} if kwargs else kwargs)
+
+    return called
 
 
 def attach() -> None:
@@ -382,9 +554,10 @@ def attach() -> None:
         module = import_module(f"graphc.ops.{home}")
         for name in names.split():
             method = getattr(module, name)
-            setattr(Tensor, name, method if home == "functions" else of_ops(method))
+            setattr(Tensor, name, _by_other_names(name, method if home == "functions" else of_ops(method)))
     for name, method in _OWN.items():
-        setattr(Tensor, name, of_ops(method) if name in _SEVERAL else method)
+        method = of_ops(method) if name in _SEVERAL else method
+        setattr(Tensor, name, _by_other_names(name, method) if inspect.isfunction(method) else method)
 
 
 attach()

@@ -23,16 +23,15 @@ from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, broadcast, cast, scalar
 from graphc.ops.conv import margins, per_dimension
 from graphc.ops.creation import iota
-from graphc.ops.elementwise import floor_div, floor_mod
-from graphc.ops.gather import tensor_scatter_elements
+from graphc.ops.elementwise import floor_div, floor_mod, pow_
 from graphc.ops.reduce import argmax_, max_, reduce_over, sum_over
 from graphc.ops.shape import concat, expand_dims, reshape, squeeze, take_range, unravel
 from graphc.tensor import Tensor
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
-    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
-    "max_unpool1d", "max_unpool2d", "max_unpool3d",
+    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "max_pool1d",
+    "max_pool2d", "max_pool3d",
 ]  # fmt: skip
 
 Ints = tuple[int, ...]
@@ -352,7 +351,7 @@ def _overhang(size: int, span: int, stride: int, low: int, high: int) -> int:
     return 0 if begin >= size + low else beyond
 
 
-def _images(name: str, x: Any, count: int) -> tuple[Tensor, bool]:
+def as_images(name: str, x: Any, count: int) -> tuple[Tensor, bool]:
     """`x` as `[N, C, *S]`, and whether it had no N."""
     x = as_tensor(name, x)
     if x.ndim not in (count + 1, count + 2):
@@ -365,7 +364,7 @@ def _max_pool(
     name: str, count: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, return_indices: bool,
     ceil_mode: bool, pad_mode: str,
 ) -> Any:
-    images, single = _images(name, x, count)
+    images, single = as_images(name, x, count)
     window = _window(name, images, kernel_size, stride, pad_mode, padding, dilation, ceil_mode, count)
     pooled = max_pool(images, **window)
     if not return_indices:
@@ -418,73 +417,18 @@ def max_pool2d(
 
 
 def max_pool3d(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, return_indices: bool = False,
-    ceil_mode: bool = False, pad_mode: str = "pad",
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
+    return_indices: bool = False, pad_mode: str = "pad",
 ) -> Any:
     """`max_pool2d` along three dimensions, of `[N, C, D, H, W]` or `[C, D, H, W]`."""
     return _max_pool("MaxPool3d", 3, x, kernel_size, stride, padding, dilation, return_indices, ceil_mode, pad_mode)
-
-
-def _max_unpool(
-    name: str, count: int, x: Any, indices: Any, kernel_size: Any, stride: Any, padding: Any, output_size: Any
-) -> Tensor:
-    images, single = _images(name, x, count)
-    places = as_tensor(name, indices)
-    if places.shape != as_tensor(name, x).shape or not places.dtype.is_int:
-        raise located(ValueError(f"{name}: expected one integer index for each of {images.type}, got {places.type}"))
-    kernel = per_dimension(name, "kernel_size", kernel_size, count)
-    step = kernel if stride is None else per_dimension(name, "stride", stride, count)
-    margin = per_dimension(name, "padding", padding, count, least=0)
-    size = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(images.shape[2:], kernel, step, margin, strict=True))
-    if output_size is not None:
-        wanted = tuple(output_size)[-count:]
-        if len(wanted) != count or any(abs(w - n) >= s for w, n, s in zip(wanted, size, step, strict=True)):
-            raise located(ValueError(f"{name}: output_size {output_size} is not within a stride of {size}"))
-        size = wanted
-    n, c = images.shape[:2]
-    empty = broadcast(scalar(0, images.dtype), (n * c, prod(size)))
-    flat = (n * c, prod(images.shape[2:]))
-    found = tensor_scatter_elements(empty, reshape(places, flat), reshape(images, flat), axis=1)
-    return reshape(found, (c, *size) if single else (n, c, *size))
-
-
-def max_unpool1d(
-    x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Tensor:
-    """`max_unpool2d` along one dimension, of `[N, C, L]` or `[C, L]`."""
-    return _max_unpool("MaxUnpool1d", 1, x, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool2d(
-    x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Tensor:
-    """The maxima of `max_pool2d` where they were, and 0 elsewhere.
-
-    Args:
-        x: `[N, C, H, W]` or `[C, H, W]`.
-        indices: integers, as `max_pool2d` returns them: for each of `x` its place in `[H', W']` (row-major).
-        kernel_size, stride, padding: of the pooling; the stride is by default the kernel's extents.
-        output_size: `(..., H', W')`, less than a stride from the default, `(H - 1) * stride - 2 * padding + kernel`.
-    Returns:
-        `[N, C, H', W']` or `[C, H', W']`. Of several maxima from one place (windows overlap) the last stays.
-    Raises:
-        IndexError: an index out of range. ValueError: shapes or arguments that do not fit.
-    """
-    return _max_unpool("MaxUnpool2d", 2, x, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool3d(
-    x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Tensor:
-    """`max_unpool2d` along three dimensions, of `[N, C, D, H, W]` or `[C, D, H, W]`."""
-    return _max_unpool("MaxUnpool3d", 3, x, indices, kernel_size, stride, padding, output_size)
 
 
 def _avg_pool(
     name: str, count: int, x: Any, kernel_size: Any, stride: Any, pad_mode: str, padding: Any, ceil_mode: bool,
     count_include_pad: bool, divisor_override: Any,
 ) -> Tensor:
-    images, single = _images(name, x, count)
+    images, single = as_images(name, x, count)
     images = cast(images, images.dtype if images.dtype.is_float else float32)
     window = _window(name, images, kernel_size, stride, pad_mode, padding, 1, ceil_mode, count)
     total = sum_pool(images, **window)
@@ -553,6 +497,31 @@ def avg_pool3d(
     )
 
 
+def _lp_pool(name: str, count: int, x: Any, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
+    images, single = as_images(name, x, count)
+    images = cast(images, images.dtype if images.dtype.is_float else float32)
+    window = _window(name, images, kernel_size, stride, "pad", 0, 1, ceil_mode, count)
+    power = float(norm_type)
+    total = pow_(sum_pool(pow_(images, power), **window), 1 / power)
+    return squeeze(total, 0) if single else total
+
+
+def lp_pool1d(x: Any, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """`lp_pool2d` along one dimension, of `[N, C, L]` or `[C, L]`."""
+    return _lp_pool("lp_pool1d", 1, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(x: Any, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """The root `norm_type` of the sum of the powers `norm_type` of every window of images.
+
+    Args:
+        x: `[N, C, H, W]` or `[C, H, W]`.
+        norm_type: the power, not 0.
+        kernel_size, stride, ceil_mode: as in `max_pool2d`.
+    """
+    return _lp_pool("lp_pool2d", 2, x, norm_type, kernel_size, stride, ceil_mode)
+
+
 # Adaptive pooling: the number of windows is given
 
 
@@ -582,7 +551,7 @@ def _adaptive(x: Tensor, sizes: Ints, whole: Callable[..., Tensor], part: Callab
 
 
 def _adaptive_avg(name: str, count: int, input: Any, output_size: Any) -> Tensor:
-    x, single = _images(name, input, count)
+    x, single = as_images(name, input, count)
     x = cast(x, x.dtype if x.dtype.is_float else float32)
     sizes = _adaptive_sizes(name, x, output_size, count)
 
@@ -620,7 +589,7 @@ def adaptive_avg_pool3d(input: Any, output_size: Any) -> Tensor:
 
 
 def _adaptive_max(name: str, count: int, input: Any, output_size: Any, return_indices: bool) -> Any:
-    x, single = _images(name, input, count)
+    x, single = as_images(name, input, count)
     sizes = _adaptive_sizes(name, x, output_size, count)
     if return_indices:
         pooled, plane = _adaptive_max_places(name, x, sizes)

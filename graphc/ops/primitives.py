@@ -14,11 +14,10 @@ from typing import Any
 
 from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
-from graphc.ops import control
 from graphc.ops.coerce import as_tensor, cast, full_like, to_float
 from graphc.ops.resize import resize_axes
 from graphc.ops.shape import as_ints, reshape, split_evenly
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
 
 
 class Primitive:
@@ -81,8 +80,8 @@ _PLAIN = {
     "Abs": "abs", "ACos": "acos", "Acosh": "acosh", "Add": "add", "AddN": "addn", "Asin": "asin", "Asinh": "asinh",
     "Assign": "assign", "AssignAdd": "assign_add", "AssignSub": "assign_sub", "Atan": "atan", "Atan2": "atan2",
     "Atanh": "atanh", "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor",
-    "Cast": "cast", "CheckValid": "check_valid", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Cummin": "cummin",
-    "Depend": "depend", "Diag": "diag", "Digamma": "digamma", "Div": "div", "DType": "dtype", "Elu": "elu",
+    "Cast": "cast", "CheckValid": "check_valid", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh",
+    "Depend": "depend", "Diag": "diag", "Digamma": "digamma", "Div": "div", "DType": "dtype",
     "Equal": "equal", "Erf": "erf", "Erfc": "erfc", "Erfinv": "erfinv", "Exp": "exp", "ExpandDims": "expand_dims",
     "Expm1": "expm1", "Eye": "eye", "Fill": "fill", "Flatten": "flatten", "Floor": "floor", "FloorDiv": "floor_div",
     "FloorMod": "floor_mod", "GatherD": "gather_d", "GatherNd": "gather_nd", "GatherV2": "gather", "Ger": "ger",
@@ -92,9 +91,9 @@ _PLAIN = {
     "LinSpace": "linspace", "Log": "log", "Log1p": "log1p", "LogicalAnd": "logical_and", "LogicalNot": "logical_not",
     "LogicalOr": "logical_or", "LogicalXor": "logical_xor", "LogMatrixDeterminant": "slogdet",
     "MaskedFill": "masked_fill", "MaskedSelect": "masked_select", "MatrixDeterminant": "det",
-    "MatrixInverse": "inverse", "Maximum": "maximum", "Minimum": "minimum", "Mish": "mish", "Mod": "fmod", "Mul": "mul",
+    "Maximum": "maximum", "Minimum": "minimum", "Mish": "mish", "Mod": "fmod", "Mul": "mul",
     "Neg": "neg", "NotEqual": "not_equal", "Ones": "ones", "OnesLike": "ones_like", "Partial": "partial", "Pow": "pow",
-    "PReLU": "prelu", "Range": "range", "Rank": "rank", "RealDiv": "div", "Reciprocal": "reciprocal", "ReLU": "relu",
+    "PReLU": "prelu", "Rank": "rank", "RealDiv": "div", "Reciprocal": "reciprocal", "ReLU": "relu",
     "ReLU6": "relu6", "Reshape": "reshape", "Rint": "round", "Rsqrt": "rsqrt", "ScalarToArray": "scalar_to_tensor",
     "ScalarToTensor": "scalar_to_tensor", "ScatterNd": "scatter_nd", "Select": "select", "SeLU": "selu",
     "Shape": "shape", "Sigmoid": "sigmoid", "Sign": "sign", "Sin": "sin", "Sinh": "sinh", "Size": "size",
@@ -167,19 +166,9 @@ def _scan(function_name: str, neutral: int) -> Callable[..., Any]:
 
 
 def _strided_slice(self: Any, input_x: Any, begin: Any, end: Any, strides: Any) -> Tensor:
-    """TensorFlow's rule: bit i of a mask is about part i of begin, end and strides."""
-    parts: list[Any] = []
-    for i, (lo, hi, step) in enumerate(zip(begin, end, strides, strict=True)):
-        bit = 1 << i
-        if self.ellipsis_mask & bit:
-            parts.append(Ellipsis)
-        elif self.new_axis_mask & bit:
-            parts.append(None)
-        elif self.shrink_axis_mask & bit:
-            parts.append(lo)
-        else:
-            parts.append(slice(None if self.begin_mask & bit else lo, None if self.end_mask & bit else hi, step))
-    return as_tensor(self.name, input_x)[tuple(parts)]
+    masks = {name: getattr(self, name) for name in self.attributes}
+    result: Tensor = _function("strided_slice")(input_x, begin, end, strides, **masks)
+    return result
 
 
 def _pad(self: Any, x: Any) -> Tensor:
@@ -217,7 +206,7 @@ def _pool(function_name: str) -> Callable[..., Any]:
 def _max_pool3d(self: Any, x: Any) -> Tensor:
     _only(self, "data_format", "NCDHW")
     result: Tensor = _function("max_pool3d")(
-        x, self.kernel_size, self.strides, self.pad_list, 1, False, bool(self.ceil_mode), self.pad_mode.lower()
+        x, self.kernel_size, self.strides, self.pad_list, 1, bool(self.ceil_mode), False, self.pad_mode.lower()
     )
     return result
 
@@ -300,9 +289,9 @@ def _layer_norm(self: Any, input_x: Any, gamma: Any, beta: Any) -> tuple[Tensor,
     )  # fmt: skip
 
 
-def _scatter(function: Callable[..., Parameter]) -> Callable[..., Any]:
-    """A Parameter after `function` has written to it."""
-    return lambda self, input_x, indices, updates: function(input_x, indices, updates)
+def _scatter(name: str) -> Callable[..., Any]:
+    """A Parameter after the function of that name has written to it."""
+    return lambda self, input_x, indices, updates: _function(name)(input_x, indices, updates)
 
 
 def _depth_to_space(self: Any, x: Any) -> Tensor:
@@ -387,7 +376,6 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "Concat": ({"axis": 0}, lambda p, tensors: _function("concat")(tensors, p.axis)),
     "Cdist": ({"p": 2.0}, lambda p, input_x, input_y: _function("cdist")(input_x, input_y, p.p)),
     "Conv2D": ({**_CONV, "data_format": "NCHW"}, _conv2d),
-    "Conv2DTranspose": ({**_CONV, "pad_list": None, "data_format": "NCHW"}, _conv2d_transpose),
     "Conv3D": ({**_CONV, "data_format": "NCDHW"}, _conv3d),
     "CountNonZero": (
         {"dims": None},
@@ -399,6 +387,8 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "Dropout": ({"keep_prob": 0.5, "Seed0": 0, "Seed1": 0}, _dropout),
     "Einsum": ({"equation": _REQUIRED}, lambda p, inputs: _function("einsum")(p.equation, *inputs)),
     "FloatStatus": ({}, _float_status),
+    "Cummin": ({"axis": _REQUIRED}, lambda p, input: _function("cummin")(input, p.axis)),
+    "Elu": ({"alpha": 1.0}, lambda p, input_x: _function("elu")(input_x, p.alpha)),
     "Gather": (
         {"batch_dims": 0},
         lambda p, input_params, input_indices, axis: _function("gather")(
@@ -422,6 +412,10 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "L2Normalize": ({"axis": 0, "epsilon": 1e-4}, lambda p, x: _function("l2_normalize")(x, p.axis, p.epsilon)),
     "LogSoftmax": ({"axis": -1}, lambda p, logits: _function("log_softmax")(logits, p.axis)),
     "MatMul": ({"transpose_a": False, "transpose_b": False}, _matmul),
+    "MatrixInverse": (
+        {"adjoint": False},
+        lambda p, x: _function("inverse")(_function("swapaxes")(x, -1, -2) if p.adjoint else x),
+    ),
     "MaxPool": (_POOL, _pool("max_pool2d")),
     "MaxPool3D": (
         {
@@ -439,6 +433,9 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         ),
     ),
     "Pad": ({"paddings": _REQUIRED}, _pad),
+    "Range": (
+        {"maxlen": 1000000}, lambda p, start, end, step: _function("range")(start, end, step, p.maxlen)
+    ),
     "ReduceAll": (_KEEP, _reduce("all")),
     "ReduceAny": (_KEEP, _reduce("any")),
     "ReduceMax": (_KEEP, _reduce("amax")),
@@ -459,14 +456,12 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         lambda p, x, seq_lengths: _function("reverse_sequence")(x, seq_lengths, p.seq_dim, p.batch_dim),
     ),
     "ReverseV2": ({"axis": _REQUIRED}, lambda p, input: _function("flip")(input, p.axis)),
-    "Roll": ({"shift": _REQUIRED, "axis": _REQUIRED}, lambda p, input_x: _function("roll")(input_x, p.shift, p.axis)),
+    "Roll": ({"shifts": _REQUIRED, "dims": None}, lambda p, input: _function("roll")(input, p.shifts, p.dims)),
     "Round": ({}, lambda p, input, decimals=0: _function("round")(input, decimals=decimals)),
-    "ScatterAdd": ({"use_locking": False}, _scatter(control.scatter_add)),
-    "ScatterNdAdd": ({"use_locking": False}, _scatter(control.scatter_nd_add)),
-    "ScatterNdUpdate": ({"use_locking": True}, _scatter(control.scatter_nd_update)),
-    "ScatterNdSub": ({"use_locking": False}, _scatter(control.scatter_nd_sub)),
-    "ScatterSub": ({"use_locking": False}, _scatter(control.scatter_sub)),
-    "ScatterUpdate": ({"use_locking": True}, _scatter(control.scatter_update)),
+    "ScatterAdd": ({"use_locking": False}, _scatter("scatter_add")),
+    "ScatterNdAdd": ({"use_locking": False}, _scatter("scatter_nd_add")),
+    "ScatterNdUpdate": ({"use_locking": True}, _scatter("scatter_nd_update")),
+    "ScatterUpdate": ({"use_locking": True}, _scatter("scatter_update")),
     "SigmoidCrossEntropyWithLogits": (
         {},
         lambda p, predict, target: _function("binary_cross_entropy_with_logits")(predict, target, reduction="none"),

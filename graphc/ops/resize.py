@@ -14,27 +14,14 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import int64
 from graphc.ir import TensorType
 from graphc.op import define_op
-from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, to_float
-from graphc.ops.elementwise import (
-    floor,
-    floor_mod,
-    greater_equal,
-    less,
-    logical_and,
-    maximum,
-    minimum,
-    round_,
-    select,
-)
-from graphc.ops.gather import gather_
+from graphc.ops.coerce import as_tensor, broadcast, cast, to_float
 from graphc.ops.pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from graphc.ops.shape import as_ints, expand_dims, reshape, take_range, transpose
+from graphc.ops.shape import as_ints
 from graphc.tensor import Tensor
 
-__all__ = ["grid_sample", "interpolate", "upsample"]
+__all__ = ["interpolate", "upsample"]
 
 CUBIC = -0.75
 """The slope parameter of the cubic kernel (Keys 1981, eq. 15), as in PyTorch and OpenCV."""
@@ -304,72 +291,3 @@ def upsample(
 ) -> Tensor:
     """As `interpolate`."""
     return interpolate(input, size, scale_factor, mode, align_corners, recompute_scale_factor)
-
-
-# Sampling at positions that are data
-
-
-def grid_sample(
-    input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
-) -> Tensor:
-    """Images read at the positions of a grid (Jaderberg et al. 2015).
-
-    Args:
-        input: float `[N, C, H, W]`.
-        grid: float `[N, H', W', 2]`: positions (x, y), -1 to 1 from one edge of the image to the other.
-        mode: `"bilinear"` or `"nearest"` (halves go to the even element).
-        padding_mode: what lies outside: `"zeros"`, `"border"` (the nearest element), `"reflection"` (the mirror image).
-        align_corners: whether -1 and 1 are the centers of the elements at the edges, or else their outer edges.
-    Returns:
-        `[N, C, H', W']`.
-    Raises:
-        ValueError: shapes or arguments that do not fit.
-    """
-    name = "grid_sample"
-    x, points = as_tensor(name, input), as_tensor(name, grid)
-    if x.ndim != 4 or points.ndim != 4 or points.shape[0] != x.shape[0] or points.shape[3] != 2:
-        got = f"{x.type} and {points.type}"
-        raise located(ValueError(f"{name}: expected input [N, C, H, W] and grid [N, H', W', 2], got {got}"))
-    if mode not in ("bilinear", "nearest") or padding_mode not in ("zeros", "border", "reflection"):
-        raise located(ValueError(f"{name}: unknown mode {mode!r} or padding_mode {padding_mode!r}"))
-    n, c, h, w = x.shape
-    rows = reshape(transpose(x, (0, 2, 3, 1)), (n, h * w, c))
-    flat = reshape(points, (n, points.shape[1] * points.shape[2], 2))
-    across, down = (
-        _placed(reshape(take_range(flat, 2, axis, 1), flat.shape[:2]), extent, padding_mode, bool(align_corners))
-        for axis, extent in ((0, w), (1, h))
-    )
-
-    def read(i: Tensor, j: Tensor) -> Tensor:
-        """The elements at whole row numbers i and column numbers j, 0 outside."""
-        inside = logical_and(
-            logical_and(greater_equal(i, 0.0), less(i, float(h))),
-            logical_and(greater_equal(j, 0.0), less(j, float(w))),
-        )
-        place = cast(select(inside, i * float(w) + j, 0.0), int64)
-        return select(expand_dims(inside, -1), gather_(rows, place, axis=1, batch_dims=1), 0.0)
-
-    if mode == "nearest":
-        total = read(round_(down), round_(across))
-    else:
-        top, left = floor(down), floor(across)
-        v, u = expand_dims(down - top, -1), expand_dims(across - left, -1)
-        total = (
-            read(top, left) * ((1.0 - v) * (1.0 - u)) + read(top, left + 1.0) * ((1.0 - v) * u)
-            + read(top + 1.0, left) * (v * (1.0 - u)) + read(top + 1.0, left + 1.0) * (v * u)
-        )  # fmt: skip
-    return transpose(reshape(total, (n, *points.shape[1:3], c)), (0, 3, 1, 2))
-
-
-def _placed(position: Tensor, extent: int, padding_mode: str, align_corners: bool) -> Tensor:
-    """Grid positions as element numbers along an axis, brought inside where the padding mode says how."""
-    at = (position + 1.0) * ((extent - 1) / 2) if align_corners else (position + 1.0) * (extent / 2) - 0.5
-    if padding_mode == "zeros":
-        return at
-    if padding_mode == "reflection":
-        low, span = (0.0, extent - 1) if align_corners else (-0.5, extent)
-        if span == 0:
-            return full_like(at, 0)
-        folded = floor_mod(at - low, 2.0 * span)
-        at = minimum(folded, 2.0 * span - folded) + low
-    return minimum(maximum(at, 0.0), extent - 1.0)

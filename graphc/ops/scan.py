@@ -237,18 +237,32 @@ def top_k(input_x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     return topk(input_x, k, -1, True, sorted)
 
 
-def searchsorted(sorted_sequence: Any, values: Any, *, out_int32: bool = False, right: bool = False) -> Tensor:
+def searchsorted(
+    sorted_sequence: Any, values: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
+    sorter: Any = None,
+) -> Tensor:
     """Where to insert `values` so that the last axis of `sorted_sequence` stays in order.
 
     Args:
         sorted_sequence: a vector, or a tensor with the leading axes of `values`; increasing along its last axis.
         right: after the elements equal to it, instead of before.
         out_int32: int32 positions instead of int64.
+        side: `"left"` or `"right"`, which is another way to say `right`.
+        sorter: integers like `sorted_sequence`: the order in which its rows increase, as `argsort` gives it.
+    Raises:
+        ValueError: shapes that do not fit, another side, or `right` with side "left".
     """
     from graphc.ops.elementwise import less
     from graphc.ops.reduce import sum_over
 
     rows, wanted = as_tensor("searchsorted", sorted_sequence), as_tensor("searchsorted", values)
+    if side not in (None, "left", "right") or (side == "left" and right):
+        raise located(ValueError(f"searchsorted: side must be 'left' or 'right' and agree with right, got {side!r}"))
+    right = right or side == "right"
+    if sorter is not None:
+        from graphc.ops.gather import gather_elements
+
+        rows = gather_elements(rows, -1, sorter)
     if rows.ndim == 0 or (rows.ndim > 1 and rows.shape[:-1] != wanted.shape[:-1]):
         raise located(ValueError(f"searchsorted: {rows.type} has no row for each row of {wanted.type}"))
     boundaries = rows if rows.ndim == 1 else expand_dims(rows, -2)

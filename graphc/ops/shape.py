@@ -609,13 +609,21 @@ def repeat_elements(x: Any, rep: int, axis: int = 0) -> Tensor:
     return reshape(repeated, (*x.shape[:axis], x.shape[axis] * rep, *x.shape[axis + 1 :]))
 
 
-def repeat_interleave(input: Any, repeats: Any, axis: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Any, repeats: Any, axis: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Every slice of `input` along `axis` (of the flattened tensor for None) repeated next to itself.
 
     Args:
         repeats: how often, an int >= 0, or a list with one for each slice.
+        output_size: how many slices there will be, which follows from the rest; checked.
     """
     x = as_tensor("repeat_interleave", input)
+    if output_size is not None:
+        result = repeat_interleave(x, repeats, axis)
+        if result.shape[axis or 0] != output_size:
+            raise located(ValueError(f"repeat_interleave: output_size is {output_size}, the result {result.type}"))
+        return result
     if axis is None:
         x, axis = reshape(x, (x.size,)), 0
     counts = as_ints("repeat_interleave", repeats, "repeats")

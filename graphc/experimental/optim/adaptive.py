@@ -51,8 +51,12 @@ class Adadelta(Optimizer):
 class _WithBetas(Optimizer):
     """What the relatives of Adam share: their checks, and `exp_avg`, the moving average of the gradient."""
 
-    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
-        super().__init__(params, defaults)
+    def __init__(
+        self, params: Any, lr: Any, betas: tuple[float, float], eps: float, weight_decay: float,
+        maximize: bool = False, **others: Any,
+    ) -> None:
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
+        super().__init__(params, {**options, **others})
         self.exp_avg = self.new_state("exp_avg")
 
     def _check_options(self, options: Group) -> None:
@@ -86,8 +90,7 @@ class Adamax(_WithBetas):
         self, params: Any, lr: Any = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 0.0, *, maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
-                                  "maximize": maximize})
+        super().__init__(params, lr, betas, eps, weight_decay, maximize)
         self.exp_inf = self.new_state("exp_inf")
 
     def construct(self, gradients: Any) -> bool:
@@ -116,8 +119,7 @@ class NAdam(_WithBetas):
         self, params: Any, lr: Any = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 0.0, momentum_decay: float = 4e-3,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
-                                  "momentum_decay": momentum_decay, "maximize": False})
+        super().__init__(params, lr, betas, eps, weight_decay, momentum_decay=momentum_decay)
         self.exp_avg_sq = self.new_state("exp_avg_sq")
         self.mu_product = ParameterTuple(
             Parameter(Tensor(1.0), f"mu_product_group_{k}", requires_grad=False) for k in range(len(self.param_groups))
@@ -165,8 +167,7 @@ class RAdam(_WithBetas):
         self, params: Any, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
-                                  "maximize": False})
+        super().__init__(params, lr, betas, eps, weight_decay)
         self.exp_avg_sq = self.new_state("exp_avg_sq")
 
     def construct(self, gradients: Any) -> bool:

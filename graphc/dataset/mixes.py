@@ -1,0 +1,94 @@
+"""Operations that mix the images of a batch, and their labels: they are mapped after `batch`."""
+
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from graphc.dataset.rng import Rng
+from graphc.dataset.transforms import Transform, check_probability
+
+__all__ = ["CutMixBatch", "ImageBatchFormat", "MixUpBatch"]
+
+
+class ImageBatchFormat(Enum):
+    """Where the channels of a batch are: [N, H, W, C] or [N, C, H, W]."""
+
+    NHWC = 0
+    NCHW = 1
+
+
+class _Mix(Transform):
+    def __init__(self, alpha: float) -> None:
+        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or alpha <= 0:
+            raise ValueError(f"{type(self).__name__}: alpha must be greater than 0, got {alpha!r}")
+        self._alpha = float(alpha)
+
+    def _shares(self, rng: Rng, count: int) -> np.ndarray:
+        """Numbers of the distribution Beta(alpha, alpha)."""
+        generator = np.random.Generator(np.random.Philox(key=int(rng.bits(1)[0, 0])))
+        return generator.beta(self._alpha, self._alpha, count)
+
+    def _checked(self, columns: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
+        if len(columns) != 2:
+            raise ValueError(f"{type(self).__name__}: expected two columns, images and labels, got {len(columns)}")
+        images, labels = map(np.asarray, columns)
+        if images.ndim != 4 or labels.ndim not in (2, 3) or len(labels) != len(images):
+            got = f"{images.shape} and {labels.shape}"
+            raise ValueError(f"{type(self).__name__}: expected a batch of images and its one-hot labels, got {got}")
+        return images, labels.astype(np.float32)
+
+
+class MixUpBatch(_Mix):
+    """Mix every image of a batch, and its label, with another (Zhang et al. 2018): `s * own + (1 - s) * other`.
+
+    Images are [N, H, W, C] or [N, C, H, W], labels one-hot [N, K] or [N, R, K]; both become float32.
+
+    Args:
+        alpha: the share s of the batch is of the distribution Beta(alpha, alpha).
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__(alpha)
+
+    def sample(self, rng: Rng, *columns: Any) -> Any:
+        images, labels = self._checked(columns)
+        share = np.float32(self._shares(rng, 1)[0])
+        order = rng.shuffled(len(images))
+        values = images.astype(np.float32)
+        rest = np.float32(1) - share
+        return values * share + values[order] * rest, labels * share + labels[order] * rest
+
+
+class CutMixBatch(_Mix):
+    """Replace a random part of the images of a batch by that of others, and mix labels by area (Yun et al. 2019).
+
+    Args:
+        image_batch_format: where the channels are.
+        alpha: the share that an image keeps is of the distribution Beta(alpha, alpha).
+        prob: the probability, for each image, that it is changed.
+    """
+
+    def __init__(self, image_batch_format: ImageBatchFormat, alpha: float = 1.0, prob: float = 1.0) -> None:
+        super().__init__(alpha)
+        if not isinstance(image_batch_format, ImageBatchFormat):
+            raise TypeError(f"CutMixBatch: expected an ImageBatchFormat, got {image_batch_format!r}")
+        self._first = 1 if image_batch_format is ImageBatchFormat.NHWC else 2
+        self._prob = check_probability("CutMixBatch: prob", prob)
+
+    def sample(self, rng: Rng, *columns: Any) -> Any:
+        images, labels = self._checked(columns)
+        count, (height, width) = len(images), images.shape[self._first : self._first + 2]
+        shares, order = self._shares(rng, count), rng.shuffled(count)
+        chosen = rng.uniform(size=count)[0] < self._prob
+        rows, columns_at = (rng.uniform(0, n, count)[0].astype(int) for n in (height, width))
+        mixed, mixed_labels = images.copy(), labels.copy()
+        for i in np.flatnonzero(chosen):
+            half = np.sqrt(1 - shares[i]) / 2
+            top, bottom = (int(np.clip(rows[i] + s * half * height, 0, height)) for s in (-1, 1))
+            left, right = (int(np.clip(columns_at[i] + s * half * width, 0, width)) for s in (-1, 1))
+            part = (slice(None),) * (self._first - 1) + (slice(top, bottom), slice(left, right))
+            mixed[i][part] = images[order[i]][part]
+            kept = np.float32(1 - (bottom - top) * (right - left) / (height * width))
+            mixed_labels[i] = labels[i] * kept + labels[order[i]] * (np.float32(1) - kept)
+        return mixed, mixed_labels

@@ -1,0 +1,151 @@
+"""Methods that change a tensor in place: `x.add_(1)`, `x.zero_()`; attached to Tensor by `graphc.ops.methods`.
+
+A Parameter is assigned to. Any other tensor comes to stand for the new value, as after `x[...] = value`: what was
+computed from it before, and its derivative, keep the value that it had.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from graphc.dispatch import assign, located
+from graphc.dtype import int64
+from graphc.ops import functions, random
+from graphc.ops.coerce import as_tensor, broadcast, cast
+from graphc.ops.gather import index_add, index_fill, masked_fill, scatter, tensor_scatter_elements
+from graphc.ops.indexing import setitem
+from graphc.ops.linalg import addmm
+from graphc.ops.scatter import index_copy, index_put, masked_scatter
+from graphc.ops.shape import reshape
+from graphc.tensor import Parameter, Tensor, settle
+
+Method = Callable[..., Tensor]
+
+
+def become(name: str, tensor: Tensor, value: Tensor) -> Tensor:
+    """Makes a tensor hold a value, cast to its dtype and broadcast to its shape; returns the tensor.
+
+    Raises:
+        ValueError: the value has another shape, to which the tensor cannot change.
+    """
+    try:
+        fitted = broadcast(cast(value, tensor.dtype), tensor.shape)
+    except ValueError:
+        raise located(ValueError(f"Tensor.{name}: {tensor.type} cannot hold {value.type} in place")) from None
+    if isinstance(tensor, Parameter):
+        return assign(tensor, fitted)
+    settle()
+    tensor._become(fitted if fitted is not tensor else functions.identity(fitted))
+    return tensor
+
+
+def _in_place(name: str, function: Method) -> Method:
+    """The method that makes a tensor hold what `function` makes of it."""
+
+    @functools.wraps(function)
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return become(name, self, function(self, *args, **kwargs))
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"In place: {function.__doc__}"
+    return method
+
+
+def _add(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """`self + alpha * other`."""
+    return functions.add(self, other if alpha == 1 else functions.mul(other, alpha))
+
+
+def _copy(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """The elements of `src`, which broadcasts; whatever `non_blocking` says, they are there when it returns."""
+    return as_tensor("copy_", src)
+
+
+def _fill(self: Tensor, value: Any) -> Tensor:
+    """`value` in every element."""
+    return as_tensor("fill_", value)
+
+
+def _zero(self: Tensor) -> Tensor:
+    """0 in every element."""
+    return as_tensor("zero_", 0)
+
+
+def fill_diagonal(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """The main diagonal filled with a number; of a tall matrix with `wrap` also those that follow after a row."""
+    if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) > 1):
+        raise located(ValueError(f"fill_diagonal: expected a matrix, or all extents equal, got {self.type}"))
+    step = sum(_products(self.shape))
+    ends = self.size if wrap and self.ndim == 2 else min(self.shape[1] * self.shape[1], self.size)
+    if self.ndim > 2:
+        ends = self.size
+    flat = setitem(reshape(self, (self.size,)), slice(0, ends, step), as_tensor("fill_diagonal", fill_value))
+    return reshape(flat, self.shape)
+
+
+def _products(shape: tuple[int, ...]) -> list[int]:
+    """How many elements lie between neighbours along each axis."""
+    found = [1]
+    for extent in reversed(shape[1:]):
+        found.append(found[-1] * extent)
+    return found
+
+
+def _index_add(self: Tensor, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Tensor:
+    """The slices of `source` times `alpha` added to the slices along `dim` at `index`."""
+    return index_add(self, index, source if alpha == 1 else functions.mul(source, alpha), dim)
+
+
+def scatter_add(self: Tensor, dim: int, index: Any, src: Any) -> Tensor:
+    """Each element of `src` added at its own index, its position along `dim` taken from `index`."""
+    return tensor_scatter_elements(self, index, src, dim, "add")
+
+
+def _put(self: Tensor, index: Any, source: Any, accumulate: bool = False) -> Tensor:
+    """The elements of `source` at positions of the flat tensor, added to what is there with `accumulate`."""
+    places = reshape(as_tensor("put_", index), (-1,))
+    return reshape(index_put(reshape(self, (self.size,)), (places,), reshape(source, (-1,)), accumulate), self.shape)
+
+
+def _uniform(self: Tensor, from_: float = 0.0, to: float = 1.0) -> Tensor:
+    """Random numbers, each as likely as any other in [from_, to)."""
+    return random.uniform(self.shape, as_tensor("uniform_", float(from_)), as_tensor("uniform_", float(to)))
+
+
+def _normal(self: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Random numbers, normally distributed."""
+    return random.normal(self.shape, float(mean), float(std))
+
+
+def _bernoulli(self: Tensor, p: Any = 0.5) -> Tensor:
+    """1 with the probability `p`, else 0."""
+    return random.bernoulli(self, p)
+
+
+def _random(self: Tensor, from_: int = 0, to: int | None = None) -> Tensor:
+    """Random whole numbers in [from_, to), by default all that the dtype counts up to; `random_(to)` begins at 0."""
+    if to is None:
+        from_, to = (0, from_) if from_ else (0, 2**24 if self.dtype.is_float else 2**31 - 1)
+    return random.randint(from_, to, self.shape, dtype=int64)
+
+
+_FUNCTIONS: dict[str, Method] = {
+    "add": _add, "addmm": addmm, "bernoulli": _bernoulli, "clamp": functions.clamp, "copy": _copy,
+    "div": functions.div, "erfinv": functions.erfinv, "exp": functions.exp, "fill": _fill,
+    "fill_diagonal": fill_diagonal, "floor": functions.floor, "floor_divide": functions.floor_divide,
+    "index_add": _index_add, "index_copy": index_copy, "index_fill": index_fill, "index_put": index_put,
+    "log": functions.log, "masked_fill": masked_fill, "masked_scatter": masked_scatter, "mul": functions.mul,
+    "normal": _normal, "put": _put, "random": _random, "remainder": functions.remainder, "scatter": scatter,
+    "scatter_add": scatter_add, "sigmoid": functions.sigmoid, "sign": functions.sign, "sub": functions.subtract,
+    "tanh": functions.tanh, "uniform": _uniform, "zero": _zero,
+}  # fmt: skip
+
+METHODS: dict[str, Method] = {f"{name}_": _in_place(f"{name}_", made) for name, made in _FUNCTIONS.items()}
+"""By name."""
+
+OUT_OF_PLACE: dict[str, Method] = {
+    "fill_diagonal": fill_diagonal, "index_put": index_put, "masked_scatter": masked_scatter, "uniform": _uniform,
+}  # fmt: skip
+"""Methods that return a new tensor, of those above that are no function of `graphc.ops`."""
