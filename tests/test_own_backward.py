@@ -80,6 +80,47 @@ def test_bprop_of_several_results_runs_once_with_all_cotangents() -> None:
     np.testing.assert_array_equal(dy, Y.asnumpy())
 
 
+class Mixed(nn.Cell):
+    """Three results, one of integers, of two tensors and a number."""
+
+    def construct(self, x: Tensor, y: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+        return x * y * scale, ops.argmax(x), ops.exp(y)
+
+    def bprop(self, x: Tensor, y: Tensor, scale: float, out: Any, dout: Any) -> tuple[Any, ...]:
+        product, _, power = out
+        return dout[0] * y + product, dout[2] * power * scale + dout[1], None
+
+
+def test_bprop_takes_and_returns_things_without_a_gradient() -> None:
+    def total(x: Tensor, y: Tensor) -> Tensor:
+        product, place, power = Mixed()(x, y, 2.0)
+        return (product * 5).sum() + power.sum() + place
+
+    dx, dy = in_both_modes(lambda: ms.grad(total, (0, 1))(Tensor([1.0, 2.0]), Tensor([0.0, 3.0])))
+    assert dx.tolist() == [0, 5 * 3 + 12]
+    np.testing.assert_allclose(dy, np.exp([0, 3]) * 2, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*compiled anew")
+@pytest.mark.parametrize("mode", [ms.PYNATIVE_MODE, ms.GRAPH_MODE])
+def test_bprop_may_change_from_step_to_step(mode: int) -> None:
+    class Reversed(nn.Cell):
+        factor = 1.0
+
+        def construct(self, x: Tensor) -> Tensor:
+            return x
+
+        def bprop(self, x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
+            return (-self.factor * dout,)
+
+    ms.set_context(mode=mode)
+    net = nn.SequentialCell(nn.Dense(3, 2), Reversed())
+    step = ms.value_and_grad(lambda x: net(x).sum(), None, net.trainable_params())
+    for factor in (1.0, 1.0, 1.0, 0.25, 2.0, 2.0):
+        net[1].factor = factor
+        assert step(Tensor(np.ones((4, 3), np.float32)))[1][1].asnumpy().tolist() == [-4 * factor] * 2
+
+
 def test_bprop_gives_gradients_of_parameters() -> None:
     net = Weighted()
     dx, dw = in_both_modes(
@@ -124,6 +165,12 @@ def test_wrong_gradients_are_errors() -> None:
         def bprop(self, x: Tensor, out: Tensor, dout: Tensor) -> Any:
             return ops.stack([dout, dout])
 
+    class Forgetful(Weighted):
+        def bprop(self, x: Tensor, out: Tensor, dout: Tensor) -> Any:
+            return (dout,)
+
+    with pytest.raises(ValueError, match=r"Forgetful\.bprop: returns no gradient of w"):
+        ms.grad(Forgetful())(X)
     with pytest.raises(ValueError, match=r"Short\.bprop: expected a gradient for each of 2 inputs, got 1"):
         ms.grad(lambda x, y: Short()(x, y)[0])(X, Y)
     with pytest.raises(ValueError, match=r"Wide\.bprop: the gradient of f32\[3\] must have its type"):

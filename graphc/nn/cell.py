@@ -207,8 +207,16 @@ class Cell:
         name, weights = f"{type(self).__name__}.bprop", self.trainable_params()
         floats = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.dtype.is_float]
 
+        def cotangent(cts: Iterator[Tensor], output: Any) -> Any:
+            if not isinstance(output, Tensor):
+                return None
+            return next(cts) if output.dtype.is_float else output * 0
+
         def backward(*cts: Tensor) -> list[Tensor | None]:
-            given: Any = self.bprop(*args, result, cts[0] if isinstance(result, Tensor) else cts)
+            each = iter(cts)
+            single = isinstance(result, Tensor)
+            dout = cts[0] if single else tuple(cotangent(each, output) for output in result)
+            given: Any = self.bprop(*args, result, dout)
             by_weight: dict[Parameter, Tensor] = {}
             if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], dict):
                 given, by_weight = given
@@ -216,7 +224,11 @@ class Cell:
             if len(grads) != len(args):
                 got = f"expected a gradient for each of {len(args)} inputs, got {len(grads)}"
                 raise located(ValueError(f"{name}: {got}"))
-            return [*(grads[i] for i in floats), *(by_weight.get(w) for w in weights)]
+            without = next((w.name for w in weights if w not in by_weight), None)
+            if without:
+                wanted = f"returns no gradient of {without}: return (gradients, {{parameter: gradient}})"
+                raise located(ValueError(f"{name}: {wanted}, or have it not require one"))
+            return [*(grads[i] for i in floats), *(by_weight[w] for w in weights)]
 
         result = with_vjp(name, value, [*(args[i] for i in floats), *weights], backward)
         return result
