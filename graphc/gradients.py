@@ -287,3 +287,36 @@ class HookBackward:
 
         value = inputs[0] if len(inputs) == 1 else inputs
         return with_vjp(f"HookBackward {self.cell_id}".rstrip(), value, inputs, backward)
+
+
+class GradientHook:
+    """A function that sees the gradient of a tensor; `remove()` takes it away again."""
+
+    def __init__(self, hook: Callable[[Tensor], Any]) -> None:
+        self._hook: Callable[[Tensor], Any] | None = hook
+
+    def __call__(self, ct: Tensor) -> tuple[Tensor]:
+        changed = None if self._hook is None else self._hook(ct)
+        return (ct if changed is None else changed,)
+
+    def remove(self) -> None:
+        self._hook = None
+
+
+def register_hook(self: Tensor, hook: Callable[[Tensor], Any]) -> GradientHook:
+    """Calls `hook(gradient)` when the tensor's gradient is computed; what it returns, if not None, takes its place.
+
+    It is for tensors within a function that is being differentiated, and counts for what is computed from them later.
+
+    Raises:
+        TypeError: `hook` is no function, or the tensor is a Parameter, whose gradient the program is given anyway.
+    """
+    if not callable(hook):
+        raise located(TypeError(f"Tensor.register_hook: expected a function, got {type(hook).__name__}"))
+    if isinstance(self, Parameter):
+        raise located(TypeError(f"Tensor.register_hook: {self.name} is a Parameter; use the gradient that it is given"))
+    handle = GradientHook(hook)
+    seen = with_vjp("Tensor.register_hook", self, (self,), handle)
+    if seen is not self:
+        self._become(seen)
+    return handle

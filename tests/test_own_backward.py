@@ -235,3 +235,28 @@ def test_hooks_take_keyword_arguments_and_an_order() -> None:
     )
     net.register_forward_hook(lambda cell, args, kwargs, out: out + kwargs["by"], with_kwargs=True)
     assert net(X, by=2.0).asnumpy().tolist() == [6, -3, 12] and order == ["first", "second"]
+
+
+def test_hooks_on_tensors() -> None:
+    def function(x: Tensor) -> Tensor:
+        y = x * 2
+        before = y * 1
+        y.register_hook(lambda g: g * 10)
+        x.register_hook(lambda g: None)
+        return (y * y).sum() + before.sum()
+
+    (dx,) = in_both_modes(lambda: [ms.grad(function)(X)])
+    np.testing.assert_array_equal(dx, 2 * (2 * 2 * X.asnumpy() * 10 + 1))
+    removed = []
+
+    def without(x: Tensor) -> Tensor:
+        y = x * 3
+        y.register_hook(removed.append).remove()
+        return y.sum()
+
+    assert ms.grad(without)(X).tolist() == [3, 3, 3] and removed == []
+    assert X.register_hook(print) and X.tolist() == [1, -2, 3]  # outside of derivatives there is nothing to see
+    with pytest.raises(TypeError, match="expected a function"):
+        X.register_hook(3)
+    with pytest.raises(TypeError, match="w is a Parameter"):
+        Parameter(X, "w").register_hook(print)

@@ -15,6 +15,7 @@ from typing import Any
 from graphc.dispatch import located
 from graphc.dtype import DType, bool_, float32, float64, int32, int64, uint8
 from graphc.eager import of_ops
+from graphc.gradients import register_hook
 from graphc.ops import creation, functions, inplace, random, reduce, scan
 from graphc.ops.arrays import diag_embed
 from graphc.ops.coerce import as_dtype, as_tensor, cast
@@ -507,6 +508,7 @@ _OWN: dict[str, Any] = {
     "device": "CPU", "H": property(_transposed), "mH": property(_matrix_transposed), "real": itself, "conj": itself,
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
+    "register_hook": register_hook,
     "from_numpy": staticmethod(from_numpy), "T": property(_transposed), "mT": property(_matrix_transposed),
     "__pow__": lambda self, exponent: power(self, exponent),
     "__round__": lambda self, digits=None: round(self, digits or 0),
