@@ -9,23 +9,14 @@ import numpy as np
 
 from graphc.dispatch import located
 from graphc.dtype import int64
+from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_dtype, as_tensor, broadcast, cast, full_like, scalar, to_dtype, to_float
 from graphc.ops.creation import arange, row_and_column
 from graphc.ops.elementwise import abs_, add, div, equal, isnan, logical_not, mul, select, sign, sub
 from graphc.ops.functions import less, signbit
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.scan import sort
-from graphc.ops.shape import (
-    axis_of,
-    concat,
-    diagonal,
-    expand_dims,
-    flip,
-    moveaxis,
-    reshape,
-    swapaxes,
-    tensor_split,
-)
+from graphc.ops.shape import concat, diagonal, expand_dims, flip, moveaxis, reshape, swapaxes, tensor_split
 from graphc.tensor import Tensor
 
 __all__ = [

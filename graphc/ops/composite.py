@@ -8,6 +8,7 @@ from typing import Any
 
 from graphc.dispatch import assign, located
 from graphc.dtype import bool_
+from graphc.ops.axes import as_ints, axes_of, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, to_dtype, to_float
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import (
@@ -35,17 +36,7 @@ from graphc.ops.gather import gather_, scatter_set_
 from graphc.ops.linalg import matrices
 from graphc.ops.pool import sum_pool
 from graphc.ops.reduce import max_, norm, reduce_over, sum_over
-from graphc.ops.shape import (
-    as_ints,
-    axes_of,
-    axis_of,
-    broadcast_to,
-    expand_dims,
-    reshape,
-    split_evenly,
-    swapaxes,
-    transpose,
-)
+from graphc.ops.shape import broadcast_to, expand_dims, reshape, split_evenly, swapaxes, transpose
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [

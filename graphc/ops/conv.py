@@ -21,10 +21,12 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.ir import TensorType
 from graphc.op import define_op
+from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_tensor, filled
 from graphc.ops.elementwise import add
 from graphc.ops.linalg import contract, same_dtype
-from graphc.ops.shape import as_ints, flip, reshape, slice_, transpose, weave
+from graphc.ops.shape import flip, reshape, transpose
+from graphc.ops.views import slice_, weave
 from graphc.tensor import Tensor
 
 __all__ = [

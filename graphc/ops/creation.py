@@ -14,6 +14,7 @@ from graphc.dispatch import located
 from graphc.dtype import DType, float32, int32, int64
 from graphc.ir import TensorType
 from graphc.op import define_op
+from graphc.ops.axes import as_ints
 from graphc.ops.coerce import (
     as_dtype,
     as_tensor,
@@ -26,7 +27,6 @@ from graphc.ops.coerce import (
     to_dtype,
 )
 from graphc.ops.elementwise import add, equal, mul
-from graphc.ops.shape import as_ints
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -28,7 +28,8 @@ from graphc.ops.elementwise import (
 )
 from graphc.ops.gather import gather_elements
 from graphc.ops.reduce import sum_over
-from graphc.ops.shape import broadcast_to, concat, expand_dims, reshape, stack, take_range
+from graphc.ops.shape import broadcast_to, concat, expand_dims, reshape, stack
+from graphc.ops.views import take_range
 from graphc.tensor import Tensor
 
 __all__ = ["ctc_loss"]

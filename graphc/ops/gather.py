@@ -15,6 +15,7 @@ from graphc.dispatch import located
 from graphc.dtype import bool_, int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
+from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_all, cast, common_dtype, full_like, scalar
 from graphc.ops.creation import iota, row_and_column
 from graphc.ops.elementwise import (
@@ -30,7 +31,8 @@ from graphc.ops.elementwise import (
     mul,
     select,
 )
-from graphc.ops.shape import as_ints, axis_of, moveaxis, reshape, reshape_, transpose, unstack
+from graphc.ops.shape import moveaxis, reshape, transpose, unstack
+from graphc.ops.views import reshape_
 from graphc.tensor import Tensor, TracedValueError
 
 __all__ = [

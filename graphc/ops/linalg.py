@@ -17,10 +17,12 @@ from graphc.dispatch import located
 from graphc.dtype import DType
 from graphc.ir import TensorType
 from graphc.op import Later, define_op
+from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, common_dtype
 from graphc.ops.elementwise import add, mul
 from graphc.ops.reduce import sum_over
-from graphc.ops.shape import axis_of, concat_, diagonal, reshape, transpose
+from graphc.ops.shape import diagonal, reshape, transpose
+from graphc.ops.views import concat_
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [

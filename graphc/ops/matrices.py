@@ -6,12 +6,13 @@ from typing import Any
 
 from graphc.dispatch import located
 from graphc.ops.arrays import diag_embed
+from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import greater_equal, less_equal, logical_and, select, sub
 from graphc.ops.linalg import matmul
 from graphc.ops.scatter import diagonal_scatter
-from graphc.ops.shape import as_ints, axis_of, diagonal, meshgrid, moveaxis, reshape, stack, swapaxes
+from graphc.ops.shape import diagonal, meshgrid, moveaxis, reshape, stack, swapaxes
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -18,17 +18,18 @@ from graphc.eager import of_ops
 from graphc.gradients import register_hook
 from graphc.ops import creation, functions, inplace, random, reduce, scan
 from graphc.ops.arrays import diag_embed
+from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.composite import softmax as softmax_tensor
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
 from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
 from graphc.ops.scatter import tensor_scatter_div, tensor_scatter_max, tensor_scatter_min, tensor_scatter_mul
-from graphc.ops.shape import as_ints, narrow, repeat_interleave, stack, swapaxes, tile
 from graphc.ops.shape import broadcast_to as broadcast_tensor
 from graphc.ops.shape import diag as diag_tensor
 from graphc.ops.shape import diagonal as diagonal_tensor
 from graphc.ops.shape import flatten as flatten_tensor
+from graphc.ops.shape import narrow, repeat_interleave, stack, swapaxes, tile
 from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
 from graphc.ops.statistics import peak_to_peak

@@ -25,7 +25,8 @@ from graphc.ops.conv import margins, per_dimension
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import floor_div, floor_mod, pow_
 from graphc.ops.reduce import argmax_, max_, reduce_over, sum_over
-from graphc.ops.shape import concat, expand_dims, reshape, squeeze, take_range, unravel
+from graphc.ops.shape import concat, expand_dims, reshape, squeeze
+from graphc.ops.views import take_range, unravel
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -14,9 +14,10 @@ from typing import Any
 
 from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
+from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_tensor, cast, full_like, to_float
 from graphc.ops.resize import resize_axes
-from graphc.ops.shape import as_ints, reshape, split_evenly
+from graphc.ops.shape import reshape, split_evenly
 from graphc.tensor import Tensor
 
 

@@ -18,6 +18,7 @@ from graphc.dtype import DType, dtype_of, float32, int32, int64
 from graphc.eager import of_ops
 from graphc.ir import TensorType
 from graphc.op import define_op
+from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
 from graphc.ops.composite import softmax
 from graphc.ops.creation import iota
@@ -38,7 +39,7 @@ from graphc.ops.elementwise import (
 from graphc.ops.gather import gather_
 from graphc.ops.reduce import argmax_, sum_over
 from graphc.ops.scan import argsort_, cumsum_, topk
-from graphc.ops.shape import as_ints, axis_of, expand_dims, reshape
+from graphc.ops.shape import expand_dims, reshape
 from graphc.random import advance, stream
 from graphc.random_bits import philox4x32_numpy
 from graphc.tensor import Parameter, Tensor

@@ -18,6 +18,7 @@ from graphc.dispatch import located
 from graphc.dtype import DType, bool_, int32, int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
+from graphc.ops.axes import as_ints, axes_of, axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, scalar, to_dtype, to_float
 from graphc.ops.elementwise import (
     abs_,
@@ -36,19 +37,8 @@ from graphc.ops.elementwise import (
 )
 from graphc.ops.gather import gather_elements_
 from graphc.ops.scan import argsort_, cumprod_
-from graphc.ops.shape import (
-    as_ints,
-    axes_of,
-    axis_of,
-    broadcast_to_,
-    concat,
-    flip_,
-    moveaxis,
-    reshape,
-    reshape_,
-    take_range,
-    unravel,
-)
+from graphc.ops.shape import concat, moveaxis, reshape
+from graphc.ops.views import broadcast_to_, flip_, reshape_, take_range, unravel
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -6,6 +6,7 @@ from typing import Any
 
 from graphc.dispatch import located
 from graphc.dtype import int64
+from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_tensor, cast, full_like, to_float
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
@@ -22,7 +23,8 @@ from graphc.ops.elementwise import (
 )
 from graphc.ops.gather import gather_
 from graphc.ops.linalg import matmul
-from graphc.ops.shape import as_ints, expand_dims, reshape, stack, swapaxes, take_range, transpose
+from graphc.ops.shape import expand_dims, reshape, stack, swapaxes, transpose
+from graphc.ops.views import take_range
 from graphc.tensor import Tensor
 
 __all__ = ["affine_grid", "crop_and_resize", "grid_sample"]

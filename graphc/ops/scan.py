@@ -14,19 +14,12 @@ from graphc.dispatch import located
 from graphc.dtype import int32, int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
+from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, to_dtype
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import equal, less_equal, select
-from graphc.ops.shape import (
-    axis_of,
-    broadcast_to_,
-    expand_dims,
-    flip_,
-    moveaxis,
-    reshape_,
-    swapaxes,
-    take_range,
-)
+from graphc.ops.shape import expand_dims, moveaxis, swapaxes
+from graphc.ops.views import broadcast_to_, flip_, reshape_, take_range
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.dispatch import located
 from graphc.dtype import int64
+from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_all, cast
 from graphc.ops.control import assign
 from graphc.ops.creation import arange
@@ -30,7 +31,7 @@ from graphc.ops.gather import (
 from graphc.ops.indexing import setitem
 from graphc.ops.scan import cumsum
 from graphc.ops.segments import unsorted_segment_max, unsorted_segment_min, unsorted_segment_prod
-from graphc.ops.shape import as_ints, axis_of, diagonal, moveaxis, reshape, stack
+from graphc.ops.shape import diagonal, moveaxis, reshape, stack
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [

@@ -8,6 +8,7 @@ import numpy as np
 
 from graphc.dispatch import located
 from graphc.dtype import int32, int64
+from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, scalar, to_dtype, to_float
 from graphc.ops.elementwise import (
     add,
@@ -30,7 +31,7 @@ from graphc.ops.gather import gather, gather_elements
 from graphc.ops.linalg import matmul
 from graphc.ops.reduce import amax, amin, norm, sum_over
 from graphc.ops.scan import argsort_, searchsorted
-from graphc.ops.shape import as_ints, axis_of, expand_dims, moveaxis, reshape, swapaxes
+from graphc.ops.shape import expand_dims, moveaxis, reshape, swapaxes
 from graphc.tensor import Tensor
 
 __all__ = [
