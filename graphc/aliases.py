@@ -61,7 +61,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "nn.optim.adam": ("nn.optim",),
     "nn.optim.lamb": ("nn.optim",),
     "nn.optim.momentum": ("nn.optim",),
-    "nn.optim.optimizer": ("nn.optim",),
+    "nn.optim.optimizer": ("nn.optimizer",),
     "nn.optim.rmsprop": ("nn.optim",),
     "nn.optim.sgd": ("nn.optim",),
     "nn.wrap.cell_wrapper": ("nn.wrap",),

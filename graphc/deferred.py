@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from graphc.gradients import GradientFunction
     from graphc.ir import TensorType
     from graphc.jit import Compiled
-    from graphc.nn.optim import Optimizer
+    from graphc.nn.optimizer import Optimizer
     from graphc.trace import Traced
 
 

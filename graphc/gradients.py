@@ -16,7 +16,7 @@ from graphc.tensor import Parameter, Tensor
 from graphc.trace import with_tensors
 
 if TYPE_CHECKING:
-    from graphc.nn.optim import Optimizer
+    from graphc.nn.optimizer import Optimizer
 
 
 class GradientFunction:

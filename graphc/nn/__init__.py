@@ -177,10 +177,10 @@ from graphc.nn.optim import (
     Lamb,
     LazyAdam,
     Momentum,
-    Optimizer,
     RMSProp,
     Rprop,
 )
+from graphc.nn.optimizer import Optimizer
 from graphc.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,

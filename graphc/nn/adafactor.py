@@ -8,7 +8,7 @@ from graphc import ops
 from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.nn import check
-from graphc.nn.optim import Optimizer
+from graphc.nn.optimizer import Optimizer
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from graphc import ops
 from graphc.nn import check
 from graphc.nn.cell import Cell
-from graphc.nn.optim import Optimizer
+from graphc.nn.optimizer import Optimizer
 from graphc.tensor import Parameter, Tensor
 
 

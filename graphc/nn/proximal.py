@@ -7,7 +7,7 @@ from typing import Any
 from graphc import ops
 from graphc.dispatch import assign
 from graphc.nn import check
-from graphc.nn.optim import Optimizer
+from graphc.nn.optimizer import Optimizer
 from graphc.tensor import Parameter
 
 

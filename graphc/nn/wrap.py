@@ -11,7 +11,7 @@ from graphc.gradients import GradOperation, value_and_grad
 from graphc.nn import check
 from graphc.nn.basic import Identity
 from graphc.nn.cell import Cell
-from graphc.nn.optim import Optimizer
+from graphc.nn.optimizer import Optimizer
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
 

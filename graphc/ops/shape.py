@@ -1,4 +1,4 @@
-"""Functions that move data without changing it: `squeeze`, `split`, `tile`, `roll`, ....
+"""Functions that move data without changing it: `squeeze`, `split`, `tile`, `roll` and their like.
 
 They check their arguments, work out negative axes, and are written with the table's views (`graphc/ops/views.py`); so
 they are fused and differentiated for free.

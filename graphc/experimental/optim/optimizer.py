@@ -15,7 +15,7 @@ from graphc import ops
 from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.nn import check
-from graphc.nn.optim import Optimizer as BaseOptimizer
+from graphc.nn.optimizer import Optimizer as BaseOptimizer
 from graphc.tensor import Parameter, Tensor
 
 
