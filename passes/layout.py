@@ -112,7 +112,8 @@ class _Layouts:
             return [None] * len(node.operands)
         if _places_once(seen) and not any(o in self.layouts for o in operands):
             return [_unfilled(o) for o in node.operands]
-        wants = [_channels_last(o, seen.indices(o)) or _unfilled(o) for o in node.operands]
+        both = set.intersection(*({v.name for ix in index for v in ix.variables} for _, index in seen.reads))
+        wants = [_channels_last(o, seen.indices(o), both) or _unfilled(o) for o in node.operands]
         if len(wants) == 2 and all(want and want.order for want in wants) and self.access.slides(node):
             return self._vectors_of_one(node, operands, wants)
         return wants
@@ -232,16 +233,18 @@ def _unfilled(operand: Node) -> Layout | None:
     return Layout(operand.shape) if len(operand.shape) and operand.shape[0] % LANES else None
 
 
-def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | None:
+def _channels_last(operand: Node, indices: list[tuple[Ix, ...]], both: set[str]) -> Layout | None:
     """The axis that an output variable steps along by itself, innermost; None for matrices, and where it is already.
 
-    For sums over a batch: where each entry has its own result, its rows are read along.
+    For sums over a batch: where each entry has its own result, its rows are read along. So they are where the variable
+    moves `both` operands, as the channels of a depthwise convolution do, for no vector lies across these.
     """
     if len(operand.shape) < 3 or len(indices) != 1:
         return None
     own = [
         axis for axis, ix in enumerate(indices[0])
         if len(ix.terms) == 1 and isinstance(ix.terms[0][0], Var) and ix.terms[0][0].name.startswith(OUTPUT)
+        and ix.terms[0][0].name not in both
     ]  # fmt: skip
     if not own or 0 in own or len(operand.shape) - 1 in own:
         return None

@@ -34,6 +34,10 @@ PANEL_STEPS = 256
 BUFFER_BYTES = 128 * 1024
 """The most that the scalar operand's panel or the accumulators that wait may take; the vector operand's, twice that."""
 
+CHAINS = 8
+"""Sums that must be under way for multiply-adds to follow one another: those of several entries of a batch, if each
+has fewer."""
+
 LONG_SUM, REUSE = 2048, 16
 """From how many steps on units may be large, and for how many vectors they then use an element of a packed operand."""
 
@@ -232,6 +236,8 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     """
     lanes = max(1, target_lanes * SIZEOF["float"] // SIZEOF[c.element])
     c = c.merged()
+    while not c.lanes_summed and c.lane.extent <= lanes // 2 >= TURN:  # short vectors lie in two lines less often
+        lanes //= 2
     search, registers = _Search(c, lanes), _registers(target_lanes)
     turns = c.vectors if _turns(c, lanes, registers, search.steps) else None
     if turns:  # one vector at a time, of as many steps as it has lanes, so that lines are read once
@@ -365,9 +371,12 @@ def _tiles(c: Contraction, lanes: int, registers: int) -> Iterator[dict[str, int
     """The register tiles worth trying, down to a single vector."""
     m, n = (tuple(d for d in dims if d.name != c.lanes) for dims in (c.m, c.n))
     vectors = 1 if c.lanes_summed else -(-c.lane.extent // lanes)
+    few = vectors * prod(d.extent for d in m + n) < CHAINS and not c.turned
+    batches = list(_boxes(c.batch[-1:], registers // 2)) if few else [{}]
     for along in _sizes(vectors, 8):
-        for rows, columns in product(_boxes(m, registers - 4), list(_boxes(n, registers - 4)) if along == 1 else [{}]):
-            tile = {d.name: 1 for d in c.outputs} | rows | columns
+        others = list(_boxes(n, registers - 4)) if along == 1 else [{}]
+        for rows, columns, batch in product(_boxes(m, registers - 4), others, batches):
+            tile = {d.name: 1 for d in c.outputs} | rows | columns | batch
             if not c.lanes_summed:
                 tile[c.lanes] = along * lanes
             if prod(_vectors(c, lanes, tile)) < registers:
