@@ -14,9 +14,10 @@ from dataclasses import replace
 from math import prod
 
 from graphc.index import Ix, Var
-from graphc.ir import Graph, Node
+from graphc.ir import Graph, Node, rewrite
 from graphc.op import TABLE
 from graphc.passes.access import OUTPUT, Access, Seen
+from graphc.passes.apart import images_apart
 from graphc.passes.batch import in_lanes, same_entry
 from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
 from graphc.passes.lower import is_affine
@@ -26,7 +27,11 @@ from graphc.schedule import LANES, Layout
 
 def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
     """The graph with the copies that change layouts, and the layout of every node that is not row-major when stored."""
-    made = _Layouts(graph)
+    access = Access()
+    blocked = in_lanes(graph, access)
+    if not blocked:
+        graph = rewrite(graph, lambda node: images_apart(node, access))
+    made = _Layouts(graph, blocked, access)
     for node in graph.nodes:
         made.add(node)
     return made.result()
@@ -40,9 +45,9 @@ class _Layouts:
         layouts: of the new nodes, those that are not row-major.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph, self.users, self.access = graph, graph.users(), Access()
-        self.blocked = in_lanes(graph, self.access)
+    def __init__(self, graph: Graph, blocked: set[Node], access: Access) -> None:
+        self.graph, self.users, self.access = graph, graph.users(), access
+        self.blocked = blocked
         self.kept = {*graph.outputs, *(value for _, value in graph.updates)}
         self.layouts: dict[Node, Layout] = {}
         self._copies: dict[tuple[Node, Layout], Node] = {}
