@@ -57,6 +57,10 @@ LINE = 64
 SHARED, FROM_AFAR = 4, 1 << 20
 """For how many multiply-adds a vector is fetched ahead of time, and of how large an operand, which comes from afar."""
 
+STREAMS = 3
+"""Rows of a tile up to which what comes from afar and serves one result each arrives in time: rows beside one another
+are as many streams of lines for the machine to follow, and a tile of many takes a part of each."""
+
 FAR, CROWD = 2048, 1024
 """Bytes between neighbours from which they meet in few sets of the cache; and those whose multiples do so earlier."""
 
@@ -298,6 +302,7 @@ class _Search:
         self.steps = Steps(c, [d.name for d in self._loops])
         self._count = _steps(c, lanes)
         self._cuts: dict[tuple[str, int], _AxisCost] = {}
+        self._streams = _from_afar(c) and not any(d.stride(c.vectors) == 0 and d.extent > 1 for d in c.outputs)
 
     def best(self, registers: int) -> dict[str, int]:
         """The register tile of least cost among those that fit: elements of each output dim."""
@@ -328,6 +333,8 @@ class _Search:
         if self._count < SHORT_SUM:
             each += 3 * prod([axis.rows for axis in axes])
         far = sum([axis.far for axis in axes])
+        if self._streams and prod([axis.rows for axis in axes]) > STREAMS:
+            each *= 2
         pieces = prod([axis.pieces for axis in axes])
         return prod([axis.tiles for axis in axes]) * each * (1 + 0.01 * variants * pieces + 0.02 * far)
 
@@ -520,11 +527,15 @@ def _ahead(chosen: Plan) -> str | None:
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
     again = prod(axis.tile for axis in chosen.axes if not axis.dim.stride(c.vectors))
     whole_lines = chosen.lanes * size == LINE and c.lane.stride(c.vectors) == 1 and c.vectors not in chosen.packed
-    reach = size * sum((d.extent - 1) * abs(d.stride(c.vectors)) for d in c.outputs + c.k)
-    if c.lanes_summed or not whole_lines or again < SHARED or reach < FROM_AFAR:
+    if c.lanes_summed or not whole_lines or again < SHARED or not _from_afar(c):
         return None
     axis = next((x for x in reversed(chosen.axes) if x.dim.stride(c.vectors) and x.tiles > 1), None)
     return axis.dim.name if axis and (not chosen.cut or axis.block > 1) else None
+
+
+def _from_afar(c: Contraction) -> bool:
+    """Whether the vector operand is so large that it is read from beyond the second-level cache."""
+    return SIZEOF[c.element] * sum((d.extent - 1) * abs(d.stride(c.vectors)) for d in c.outputs + c.k) >= FROM_AFAR
 
 
 def _cut_to(c: Contraction, window: Sequence[int], steps: int) -> Cut | None:

@@ -673,6 +673,20 @@ def test_images_come_before_channels_where_weights_are_few():
     assert plan(products.c, 16).axes[0].dim.name == "g"
 
 
+def test_what_comes_from_afar_is_read_as_it_lies():
+    """Large planes of which each element serves one channel: a tile of few rows, for their lines come in turn."""
+    plain, strided = (
+        Conv(2, 96, 96, (112, 112), (3, 3), stride=stride, pad=(1, 1), groups=96).rows().c for stride in (1, 2)
+    )
+    near = Conv(1, 4, 4, (112, 112), (3, 3), stride=2, pad=(1, 1), groups=4).rows().c
+
+    def rows(c):
+        return next(axis.tile for axis in plan(c, 16).axes if axis.dim.name == "oh")
+
+    assert rows(strided) <= planning.STREAMS and rows(plain) <= planning.STREAMS < rows(near)
+    check([Conv(2, 9, 9, (57, 131), (3, 3), stride=2, pad=(1, 1), groups=9).rows()], lanes=(16,))
+
+
 def test_plans_print():
     assert str(plan(matmul(512, 512, 512).c, 16)) == (
         "40 units: j 8x64 in blocks of 1; i 82x6+4x5 in blocks of 18, sum k:512/2, in blocks of k:256"
