@@ -333,7 +333,7 @@ class _Search:
         if self._count < SHORT_SUM:
             each += 3 * prod([axis.rows for axis in axes])
         far = sum([axis.far for axis in axes])
-        if self._streams and prod([axis.rows for axis in axes]) > STREAMS:
+        if self._streams and prod([axis.streams for axis in axes]) > STREAMS:
             each *= 2
         pieces = prod([axis.pieces for axis in axes])
         return prod([axis.tiles for axis in axes]) * each * (1 + 0.01 * variants * pieces + 0.02 * far)
@@ -343,8 +343,10 @@ class _Search:
             axis = _axis(self._c, self._lanes, d, size)
             far = size > axis.lanes and SIZEOF[self._c.element] * max(abs(d.a), abs(d.b)) >= 8 * FAR
             cut = axis.complete is not None and size > max(len(axis.complete), 1)
+            rows = size if axis.lanes == 1 else 1
+            apart = SIZEOF[self._c.element] * abs(d.stride(self._c.vectors)) > 2 * LINE
             self._cuts[d.name, size] = _AxisCost(
-                axis.tiles, axis.vectors / axis.tiles, len(axis.groups), size if axis.lanes == 1 else 1, far,
+                axis.tiles, axis.vectors / axis.tiles, len(axis.groups), rows, rows if apart else 1, far,
                 3 if cut else 1,
             )  # fmt: skip
         return self._cuts[d.name, size]
@@ -357,6 +359,7 @@ class _AxisCost(NamedTuple):
         tiles: how many there are, of `variants` kinds.
         mean: their mean size, in vectors along the lanes.
         rows: elements of a tile across the lanes.
+        streams: those that begin lines of their own.
         far: whether neighbours of a tile meet in few sets of the cache.
         pieces: that the sum runs in.
     """
@@ -365,6 +368,7 @@ class _AxisCost(NamedTuple):
     mean: float
     variants: int
     rows: int
+    streams: int
     far: bool
     pieces: int
 
