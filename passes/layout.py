@@ -14,9 +14,10 @@ from dataclasses import replace
 from math import prod
 
 from graphc.index import Ix, Var
-from graphc.ir import Graph, Node
+from graphc.ir import Graph, Node, rewrite
 from graphc.op import TABLE
 from graphc.passes.access import OUTPUT, Access, Seen
+from graphc.passes.apart import images_apart
 from graphc.passes.batch import in_lanes, same_entry
 from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
 from graphc.passes.lower import is_affine
@@ -26,7 +27,11 @@ from graphc.schedule import LANES, Layout
 
 def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
     """The graph with the copies that change layouts, and the layout of every node that is not row-major when stored."""
-    made = _Layouts(graph)
+    access = Access()
+    blocked = in_lanes(graph, access)
+    if not blocked:
+        graph = rewrite(graph, lambda node: images_apart(node, access))
+    made = _Layouts(graph, blocked, access)
     for node in graph.nodes:
         made.add(node)
     return made.result()
@@ -40,9 +45,9 @@ class _Layouts:
         layouts: of the new nodes, those that are not row-major.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph, self.users, self.access = graph, graph.users(), Access()
-        self.blocked = in_lanes(graph, self.access)
+    def __init__(self, graph: Graph, blocked: set[Node], access: Access) -> None:
+        self.graph, self.users, self.access = graph, graph.users(), access
+        self.blocked = blocked
         self.kept = {*graph.outputs, *(value for _, value in graph.updates)}
         self.layouts: dict[Node, Layout] = {}
         self._copies: dict[tuple[Node, Layout], Node] = {}
@@ -112,7 +117,8 @@ class _Layouts:
             return [None] * len(node.operands)
         if _places_once(seen) and not any(o in self.layouts for o in operands):
             return [_unfilled(o) for o in node.operands]
-        wants = [_channels_last(o, seen.indices(o)) or _unfilled(o) for o in node.operands]
+        both = set.intersection(*({v.name for ix in index for v in ix.variables} for _, index in seen.reads))
+        wants = [_channels_last(o, seen.indices(o), both) or _unfilled(o) for o in node.operands]
         if len(wants) == 2 and all(want and want.order for want in wants) and self.access.slides(node):
             return self._vectors_of_one(node, operands, wants)
         return wants
@@ -232,16 +238,18 @@ def _unfilled(operand: Node) -> Layout | None:
     return Layout(operand.shape) if len(operand.shape) and operand.shape[0] % LANES else None
 
 
-def _channels_last(operand: Node, indices: list[tuple[Ix, ...]]) -> Layout | None:
+def _channels_last(operand: Node, indices: list[tuple[Ix, ...]], both: set[str]) -> Layout | None:
     """The axis that an output variable steps along by itself, innermost; None for matrices, and where it is already.
 
-    For sums over a batch: where each entry has its own result, its rows are read along.
+    For sums over a batch: where each entry has its own result, its rows are read along. So they are where the variable
+    moves `both` operands, as the channels of a depthwise convolution do, for no vector lies across these.
     """
     if len(operand.shape) < 3 or len(indices) != 1:
         return None
     own = [
         axis for axis, ix in enumerate(indices[0])
         if len(ix.terms) == 1 and isinstance(ix.terms[0][0], Var) and ix.terms[0][0].name.startswith(OUTPUT)
+        and ix.terms[0][0].name not in both
     ]  # fmt: skip
     if not own or 0 in own or len(operand.shape) - 1 in own:
         return None

@@ -263,9 +263,13 @@ def _conditions(
 SCATTERED = 20
 """Steps of a sum that take as long as storing its vector element by element."""
 
-TURNED, ALONG_TAPS, GATHERED = 0.95, 0.95, 0.1
+TURNED, ALONG_TAPS, EVERY_FEW, GATHERED = 0.95, 0.95, 0.6, 0.1
 """What lanes are worth whose vectors a kernel must turn once; of rows that it reads under one tap after the other, at
-any address and with lanes left out at the margins; and those that it reads element by element."""
+any address and with lanes left out at the margins; of rows of which a tap reads every second element or so, from whole
+vectors; and those that it reads element by element."""
+
+NEAR = 4
+"""Elements from lane to lane up to which a kernel reads whole vectors and puts them in order."""
 
 
 def _lane_choice(
@@ -291,6 +295,8 @@ def _lane_choice(
         fill = var.extent / (vectors * LANES)
         if (in_a or in_c) == 1:
             worth = ALONG_TAPS if var in slide else 1.0
+        elif var in slide and 1 < (in_a or in_c or 0) <= NEAR:
+            worth = EVERY_FEW
         else:
             worth = GATHERED if bounded[0 if in_a else 1] else TURNED if slide and var not in slide else 0.75
         score = fill * worth * (1.0 if position == len(loops) - 1 else stored_apart)

@@ -34,6 +34,10 @@ PANEL_STEPS = 256
 BUFFER_BYTES = 128 * 1024
 """The most that the scalar operand's panel or the accumulators that wait may take; the vector operand's, twice that."""
 
+CHAINS = 8
+"""Sums that must be under way for multiply-adds to follow one another: those of several entries of a batch, if each
+has fewer."""
+
 LONG_SUM, REUSE = 2048, 16
 """From how many steps on units may be large, and for how many vectors they then use an element of a packed operand."""
 
@@ -52,6 +56,10 @@ LINE = 64
 
 SHARED, FROM_AFAR = 4, 1 << 20
 """For how many multiply-adds a vector is fetched ahead of time, and of how large an operand, which comes from afar."""
+
+STREAMS = 3
+"""Rows of a tile up to which what comes from afar and serves one result each arrives in time: rows beside one another
+are as many streams of lines for the machine to follow, and a tile of many takes a part of each."""
 
 FAR, CROWD = 2048, 1024
 """Bytes between neighbours from which they meet in few sets of the cache; and those whose multiples do so earlier."""
@@ -232,6 +240,8 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     """
     lanes = max(1, target_lanes * SIZEOF["float"] // SIZEOF[c.element])
     c = c.merged()
+    while not c.lanes_summed and c.lane.extent <= lanes // 2 >= TURN:  # short vectors lie in two lines less often
+        lanes //= 2
     search, registers = _Search(c, lanes), _registers(target_lanes)
     turns = c.vectors if _turns(c, lanes, registers, search.steps) else None
     if turns:  # one vector at a time, of as many steps as it has lanes, so that lines are read once
@@ -292,6 +302,7 @@ class _Search:
         self.steps = Steps(c, [d.name for d in self._loops])
         self._count = _steps(c, lanes)
         self._cuts: dict[tuple[str, int], _AxisCost] = {}
+        self._streams = _from_afar(c) and not any(d.stride(c.vectors) == 0 and d.extent > 1 for d in c.outputs)
 
     def best(self, registers: int) -> dict[str, int]:
         """The register tile of least cost among those that fit: elements of each output dim."""
@@ -322,6 +333,8 @@ class _Search:
         if self._count < SHORT_SUM:
             each += 3 * prod([axis.rows for axis in axes])
         far = sum([axis.far for axis in axes])
+        if self._streams and prod([axis.streams for axis in axes]) > STREAMS:
+            each *= 2
         pieces = prod([axis.pieces for axis in axes])
         return prod([axis.tiles for axis in axes]) * each * (1 + 0.01 * variants * pieces + 0.02 * far)
 
@@ -330,8 +343,10 @@ class _Search:
             axis = _axis(self._c, self._lanes, d, size)
             far = size > axis.lanes and SIZEOF[self._c.element] * max(abs(d.a), abs(d.b)) >= 8 * FAR
             cut = axis.complete is not None and size > max(len(axis.complete), 1)
+            rows = size if axis.lanes == 1 else 1
+            apart = SIZEOF[self._c.element] * abs(d.stride(self._c.vectors)) > 2 * LINE
             self._cuts[d.name, size] = _AxisCost(
-                axis.tiles, axis.vectors / axis.tiles, len(axis.groups), size if axis.lanes == 1 else 1, far,
+                axis.tiles, axis.vectors / axis.tiles, len(axis.groups), rows, rows if apart else 1, far,
                 3 if cut else 1,
             )  # fmt: skip
         return self._cuts[d.name, size]
@@ -344,6 +359,7 @@ class _AxisCost(NamedTuple):
         tiles: how many there are, of `variants` kinds.
         mean: their mean size, in vectors along the lanes.
         rows: elements of a tile across the lanes.
+        streams: those that begin lines of their own.
         far: whether neighbours of a tile meet in few sets of the cache.
         pieces: that the sum runs in.
     """
@@ -352,6 +368,7 @@ class _AxisCost(NamedTuple):
     mean: float
     variants: int
     rows: int
+    streams: int
     far: bool
     pieces: int
 
@@ -365,9 +382,12 @@ def _tiles(c: Contraction, lanes: int, registers: int) -> Iterator[dict[str, int
     """The register tiles worth trying, down to a single vector."""
     m, n = (tuple(d for d in dims if d.name != c.lanes) for dims in (c.m, c.n))
     vectors = 1 if c.lanes_summed else -(-c.lane.extent // lanes)
+    few = vectors * prod(d.extent for d in m + n) < CHAINS and not c.turned
+    batches = list(_boxes(c.batch[-1:], registers // 2)) if few else [{}]
     for along in _sizes(vectors, 8):
-        for rows, columns in product(_boxes(m, registers - 4), list(_boxes(n, registers - 4)) if along == 1 else [{}]):
-            tile = {d.name: 1 for d in c.outputs} | rows | columns
+        others = list(_boxes(n, registers - 4)) if along == 1 else [{}]
+        for rows, columns, batch in product(_boxes(m, registers - 4), others, batches):
+            tile = {d.name: 1 for d in c.outputs} | rows | columns | batch
             if not c.lanes_summed:
                 tile[c.lanes] = along * lanes
             if prod(_vectors(c, lanes, tile)) < registers:
@@ -511,11 +531,15 @@ def _ahead(chosen: Plan) -> str | None:
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
     again = prod(axis.tile for axis in chosen.axes if not axis.dim.stride(c.vectors))
     whole_lines = chosen.lanes * size == LINE and c.lane.stride(c.vectors) == 1 and c.vectors not in chosen.packed
-    reach = size * sum((d.extent - 1) * abs(d.stride(c.vectors)) for d in c.outputs + c.k)
-    if c.lanes_summed or not whole_lines or again < SHARED or reach < FROM_AFAR:
+    if c.lanes_summed or not whole_lines or again < SHARED or not _from_afar(c):
         return None
     axis = next((x for x in reversed(chosen.axes) if x.dim.stride(c.vectors) and x.tiles > 1), None)
     return axis.dim.name if axis and (not chosen.cut or axis.block > 1) else None
+
+
+def _from_afar(c: Contraction) -> bool:
+    """Whether the vector operand is so large that it is read from beyond the second-level cache."""
+    return SIZEOF[c.element] * sum((d.extent - 1) * abs(d.stride(c.vectors)) for d in c.outputs + c.k) >= FROM_AFAR
 
 
 def _cut_to(c: Contraction, window: Sequence[int], steps: int) -> Cut | None:

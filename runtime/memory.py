@@ -1,7 +1,8 @@
 """Loads and stores: which of the ways to move a vector fits how the addresses of its lanes lie.
 
 Lanes side by side are one vector. Lanes that are near each other, in whatever order, are read by a few vectors and put
-in order; those further apart are gathered and scattered. Nothing is read or written for a lane that does not count.
+in order; a few elements apart, they are written by vectors of which only those count. Lanes further apart are gathered
+and scattered. Nothing is read or written for a lane that does not count.
 """
 
 from __future__ import annotations
@@ -59,12 +60,27 @@ class Memory:
             b.store(one, self.address(buffer, address))
             return
         data = to_memory(b, scope.spread(value), buffer.dtype)
-        if address.coefficient(scope.lane_var) != 1:
+        step = address.coefficient(scope.lane_var)
+        if step is not None and 1 < step <= NEAR:
+            self._store_near(data, self.address(buffer, address), step)
+        elif step != 1:
             self._scatter(data, self._addresses(buffer, address), buffer.dtype)
         elif scope.active is None:
             b.store(data, self.address(buffer, address))
         else:
             b.masked_store(data, self.address(buffer, address), scope.active)
+
+    def _store_near(self, data: Val, first: Val, step: int) -> None:
+        """Every so many elements: by whole vectors, of which only those elements are written.
+
+        Scattering takes a store for each lane, several times as long.
+        """
+        b, width, count = self._b, self._scope.width, self._scope.count
+        for start in range(0, (count - 1) * step + 1, width):
+            places = range(start, start + width)
+            on = [at % step == 0 and at // step < count for at in places]
+            spread = b.shuffle(data, data, [at // step if there else 0 for at, there in zip(places, on, strict=True)])
+            b.masked_store(spread, b.gep(first, start, data.element), const_vector(on, "i1"))
 
     def _scatter(self, data: Val, addresses: Val, dtype: DType) -> None:
         width = self._scope.width

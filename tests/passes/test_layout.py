@@ -192,6 +192,7 @@ def gradient_of_weights(
         ((5, 40, 32, 70), "ct"),  # a plane of it finds no room
         ((5, 17, 17, 12, 5), "ct"),  # it hardly fills vectors
         ((5, 40, 17, 12), "x ct"),  # so vectors are read of the image, and no element of the other several times
+        ((5, 24, 24, 12, 3, 24), ""),  # depthwise, the taps across the lanes
         ((32, 24, 24, 12, 3, 24), ""),  # depthwise: the kernel turns both
         ((20, 24, 24, 12, 3, 24), "x ct"),  # the last sixteen images are not all there
         ((32, 24, 24, 70, 3, 24), "x ct"),

@@ -227,6 +227,7 @@ def test_a_normalisation_sums_once(norm: str, batch: int) -> None:
         (64, 33, 3, 2, 80, "i2"),
         (3, 28, 3, 1, 80, "i4"),  # a short sum, beside which storing features one by one takes long
         (64, 28, 3, 1, 20, "i4"),  # features fill vectors less than rows
+        (3, 65, 3, 2, 80, "i4"),  # even from every second element of a row
         (64, 28, 1, 1, 80, "i"),  # no window slides: a product of matrices
     ],
 )

@@ -167,6 +167,17 @@ class Conv:
         images = self.n * across
         return Case(c, images * x, images * y, -(self.pad[0] * w + self.pad[1]), 0)
 
+    def gradient_of_weights_along_taps(self):
+        """Of [N, C, H, W], each channel alone, with the taps of a row across the lanes."""
+        (h, w), (oh, ow), (kh, kw), s, d = self.size, self.out, self.kernel, self.stride, self.dilation
+        x, y = self.ci * h * w, self.ci * oh * ow  # of an image
+        c = Contraction(
+            batch=(Dim("c", self.ci, oh * ow, h * w),), n=(Dim("kh", kh, 0, d * w), Dim("kw", kw, 0, d)),
+            k=(Dim("n", self.n, y, x), Dim("oh", oh, ow, s * w), Dim("ow", ow, 1, s)),
+            lanes="kw", inside=self.inside(("kh", "oh"), ("kw", "ow")),
+        )  # fmt: skip
+        return Case(c, self.n * y, self.n * x, 0, -(self.pad[0] * w + self.pad[1]))
+
     def wide_gradient_of_weights(self):
         """Of [N, C, H, W], the features of the cotangent across the lanes, where they lie far apart."""
         (h, w), (oh, ow), (kh, kw), s, d = self.size, self.out, self.kernel, self.stride, self.dilation
@@ -538,6 +549,20 @@ def test_gradients_of_weights_with_features_far_apart():
     check([Conv(2, 20, 40, (7, 6), (3, 3), pad=(1, 1)).wide_gradient_of_weights()])
 
 
+def test_few_taps_take_short_vectors_of_several_channels():
+    """Three taps are a vector of four, which seldom lies in two lines; channels keep the multiply-adds busy."""
+    some = Conv(2, 13, 13, (9, 11), (3, 3), pad=(1, 1)).gradient_of_weights_along_taps()
+    chosen = plan(some.c, 16)
+    assert chosen.lanes == 4 and chosen.axes[0].dim.name == "c" and chosen.axes[0].tile > 1
+    assert [plan(replace(some.c, element="double"), lanes).lanes for lanes in LANES] == [2, 4, 4]
+    wide = [Conv(1, 5, 5, (4, 30), (2, taps), pad=(0, taps // 2)).gradient_of_weights_along_taps() for taps in (5, 9)]
+    assert [plan(one.c, 16).lanes for one in wide] == [8, 16]
+    cases = [some, *wide, *(conv.gradient_of_weights_along_taps() for conv in DEPTHWISE)]
+    check(cases)
+    check([replace(one, c=replace(one.c, element="double")) for one in cases[:3]])
+    check(cases[:2], fill=with_infinities)
+
+
 def with_infinities(rng, size, dtype):
     found = numbers(rng, size, dtype)
     found[rng.integers(0, size, 1 + size // 20)] = np.inf
@@ -646,6 +671,20 @@ def test_images_come_before_channels_where_weights_are_few():
         k=(Dim("k", 200, 1, 40),), lanes="j",
     )  # fmt: skip
     assert plan(products.c, 16).axes[0].dim.name == "g"
+
+
+def test_what_comes_from_afar_is_read_as_it_lies():
+    """Large planes of which each element serves one channel: a tile of few rows, for their lines come in turn."""
+    plain, strided = (
+        Conv(2, 96, 96, (112, 112), (3, 3), stride=stride, pad=(1, 1), groups=96).rows().c for stride in (1, 2)
+    )
+    near = Conv(1, 4, 4, (112, 112), (3, 3), stride=2, pad=(1, 1), groups=4).rows().c
+
+    def rows(c):
+        return next(axis.tile for axis in plan(c, 16).axes if axis.dim.name == "oh")
+
+    assert rows(strided) <= planning.STREAMS and rows(plain) <= planning.STREAMS < rows(near)
+    check([Conv(2, 9, 9, (57, 131), (3, 3), stride=2, pad=(1, 1), groups=9).rows()], lanes=(16,))
 
 
 def test_plans_print():

@@ -131,15 +131,19 @@ def test_strided_reads(step: int) -> None:
     assert_same(got, x[np.arange(50) * step + start])
 
 
-def test_strided_writes() -> None:
+@pytest.mark.parametrize("step", [2, 3, 4, 5, -2])
+@pytest.mark.parametrize("count", [1, 2, 16, 20, 39])
+def test_strided_writes(step: int, count: int) -> None:
+    """What lies between is left as it is."""
     b = LoopBuilder()
-    x, out = Buffer("x", float32, 20), Buffer("out", float32, 60)
-    i = b.var("i", 20)
-    kernel = Kernel("k", (i,), (Store(out, Ix.of(i) * 3 + 1, -b.load(x, Ix.of(i))),), i)
-    source, result = RNG.normal(size=20).astype(np.float32), np.zeros(60, np.float32)
+    x, out = Buffer("x", float32, count), Buffer("out", float32, 200)
+    i = b.var("i", count)
+    start = 1 if step > 0 else 199
+    kernel = Kernel("k", (i,), (Store(out, Ix.of(i) * step + start, -b.load(x, Ix.of(i))),), i)
+    source, result = RNG.normal(size=count).astype(np.float32), RNG.normal(size=200).astype(np.float32)
+    wanted = result.copy()
+    wanted[start + step * np.arange(count)] = -source
     Run(kernel, {x: source, out: result})
-    wanted = np.zeros(60, np.float32)
-    wanted[1::3] = -source
     assert_same(result, wanted)
 
 
