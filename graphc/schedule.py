@@ -18,6 +18,8 @@ from graphc.ir import Graph, Node
 LANES = 16
 """How many images of a batch lie side by side in the batch-blocked layout; a vector of floats on the widest target."""
 
+NEAR = 4
+"""Elements from lane to lane up to which kernels move whole vectors and put them in order, instead of one by one."""
 
 FAR = 64
 """Elements: neighbours whose distance is a multiple of it meet in few sets of the first-level cache."""

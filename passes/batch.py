@@ -24,7 +24,7 @@ from graphc.schedule import LANES
 MOST_IN_BATCHES = 0.8
 """Of all multiplications, the part that must run over the batch for the batch to go into the lanes."""
 
-SLOWEST, CHANNELS, ALONG_ROWS, ACROSS_CHANNELS = 2.5, 24, 1.25, 1.1
+SLOWEST, CHANNELS, ALONG_ROWS, FEATURES_ACROSS = 2.5, 24, 1.25, 1.1
 """How many times as long a convolution takes in rows, as measured: at most 2.5; 1 + 24 / c with c channels across the
 vectors; with rows of an image that fill them 1.25, more with fewer than 4 features to use what was read: 1 + 1 / f;
 with vectors of features 1.1, and more as they are stored element by element (`SCATTERED`)."""
@@ -87,7 +87,7 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
     channels = SLOWEST
     if features > 1:
         stored = SCATTERED * prod(node.shape) / max(access.products(node), 1)
-        channels = ACROSS_CHANNELS * (1 + stored) * _filled_up(features)
+        channels = FEATURES_ACROSS * (1 + stored) * _filled_up(features)
     if apart > 1:
         return min(SLOWEST, channels)
     along = max(ALONG_ROWS, 1 + 1 / features) * _filled_up(max(node.shape[-1], 1))

@@ -72,6 +72,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     """The nodes whose values go to memory, each with the depth of the expression that computes it."""
     users = graph.users()
     kept = {*graph.outputs, *(v for _, v in graph.updates)}
+    again = _as_cheap_as_loads(graph, users, kept)
     stored = kept | wholes
     stored.update(node for node, layout in layouts.items() if layout.within)
     for node in graph.nodes:
@@ -91,7 +92,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
         if node in stored or is_free(node):
             continue
         root = next(iter(readers)) if len(readers) == 1 else None
-        if len(readers) > 1 and _as_cheap_as_a_load(node, users, kept):
+        if len(readers) > 1 and node in again:
             continue
         if root is None or handmade(root) or is_contraction(root):
             stored.add(node)
@@ -107,19 +108,25 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     return {n: depth[n] for n in stored if n.op not in LEAVES}
 
 
-def _as_cheap_as_a_load(node: Node, users: Mapping[Node, Sequence[Node]], kept: Collection[Node]) -> bool:
-    """Whether several groups may each compute `node` where they read it, from one value of its size.
+def _as_cheap_as_loads(
+    graph: Graph, users: Mapping[Node, Sequence[Node]], kept: Collection[Node]
+) -> Collection[Node]:
+    """The nodes that several groups may each compute where they read them, in a few steps from one value of their size.
 
-    To load that value takes as long as to load this one, and this one is then not written. Where nobody else
-    reads it, it is this one that is better stored: right where the other is made.
+    To load that value takes as long as to load the node's, which is then not written. Where nobody else reads it, it
+    is the node's that is better stored: right where the other is made.
     """
-    if node.op not in CHEAP:
-        return False
-    full = {o for o in node.operands if base_of(o).type.size == node.type.size}
-    source = full.pop() if len(full) == 1 else node
-    if source is node or is_free(source):
-        return False
-    return source.op == "input" or source in kept or len({*users[source]}) > 1
+    steps: dict[Node, int] = {}
+    for node in graph.nodes:
+        if node.op not in CHEAP:
+            continue
+        full = {o for o in node.operands if base_of(o).type.size == node.type.size}
+        source = full.pop() if len(full) == 1 else node
+        if source is node or is_free(source) or steps.get(source, 0) == CHEAP_WORK:
+            continue
+        if source.op == "input" or source in kept or len({*users[source]}) > 1:
+            steps[node] = steps.get(source, 0) + 1
+    return steps
 
 
 def _elementwise(user: Node, operand: Node) -> bool:

@@ -34,7 +34,7 @@ from graphc.loops import (
 )
 from graphc.op import TABLE
 from graphc.passes.relative import relative
-from graphc.schedule import LANES, Group, Layout, Schedule, unravel
+from graphc.schedule import LANES, NEAR, Group, Layout, Schedule, unravel
 
 
 def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout]) -> bool:
@@ -267,9 +267,6 @@ TURNED, ALONG_TAPS, EVERY_FEW, GATHERED = 0.95, 0.95, 0.6, 0.1
 """What lanes are worth whose vectors a kernel must turn once; of rows that it reads under one tap after the other, at
 any address and with lanes left out at the margins; of rows of which a tap reads every second element or so, from whole
 vectors; and those that it reads element by element."""
-
-NEAR = 4
-"""Elements from lane to lane up to which a kernel reads whole vectors and puts them in order."""
 
 
 def _lane_choice(

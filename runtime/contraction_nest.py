@@ -15,9 +15,7 @@ from dataclasses import dataclass, field, replace
 from graphc.runtime.contraction import Axis, Group, Plan
 from graphc.runtime.contraction_terms import Transform
 from graphc.runtime.llvmtext import Builder, Operand, Val, const_vector, i64, mask, vector
-
-NEAR = 4
-"""Elements from lane to lane up to which whole vectors are read, and put in order."""
+from graphc.schedule import NEAR
 
 Span = tuple[Operand, Operand]
 """A half-open range of indices."""

@@ -17,12 +17,10 @@ from graphc.runtime.functions import ELEMENT
 from graphc.runtime.indices import Indices
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, suffix_of, vector
 from graphc.runtime.scope import Scope
+from graphc.schedule import NEAR
 
 REGISTER = {**ELEMENT, "bool": "i1"}
 """The LLVM type of an element in a register."""
-
-NEAR = 4
-"""How many vectors lanes may be apart to be read by whole vectors and put in order, instead of one by one."""
 
 
 def to_memory(b: Builder, x: Val, dtype: DType) -> Val:

@@ -19,7 +19,7 @@ from graphc.compiler import GRAPH_PASSES, STAGES, compile_program, stage_texts
 from graphc.ir import Graph, GraphError, Node, TensorType, input_node
 from graphc.irtext import parse
 from graphc.programs import compile_graph
-from graphc.runtime.target import host
+from graphc.runtime import pool
 
 SMALL = """
     graph f(%x: f32[4,6]; %w: f32[6,8]) {
@@ -149,10 +149,10 @@ def test_dumps_are_what_the_stages_say(tmp_path: Path) -> None:
     assert [n.attrs["name"] for n in graph.inputs] == ["x", "weight", "bias"]
 
 
-def test_batches_of_other_sizes_share_kernels() -> None:
+def test_batches_of_other_sizes_share_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a batch changes is how many units of work there are; not the text, where all vectors are full."""
+    monkeypatch.setattr(pool, "most_threads", lambda: 2)  # chains have blocks for so many, wherever this runs
     one, other = (compile_program(training_step(batch)) for batch in (64, 32))
     known = {code.name for code in one.codes}
     again = [code for code in other.codes if code.name in known]
-    share = 2 if host().cores > 1 else 2.5  # a core that is alone has no need of as many units
-    assert len(again) > len(other.codes) / share
+    assert len(again) > len(other.codes) // 2

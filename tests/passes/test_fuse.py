@@ -9,7 +9,7 @@ from graphs import Made, graphs
 from hypothesis import given, settings
 from stages import check_schedule, graph_of, groups_of, prepared, scheduled, training_step
 
-from graphc.passes.fuse import fuse
+from graphc.passes.fuse import CHEAP_WORK, fuse
 
 
 def test_the_text_of_a_schedule() -> None:
@@ -290,6 +290,19 @@ def test_what_is_as_cheap_as_its_load_is_computed_by_all_who_read_it() -> None:
     assert alone == [["exp", "broadcast_to", "sub"], ["sum"], ["sum"]]
     longer = groups_of(TWICE.format("exp(%x)", "%0, ").replace("sub(", "div("))
     assert longer == [["exp", "broadcast_to", "div"], ["sum"], ["sum"]]
+
+
+def test_long_chains_of_what_is_cheap_are_stored_in_between() -> None:
+    """Each value of a recurrence has another reader: none is computed again from the first."""
+    lines, results = [], []
+    for n in range(20):
+        before = f"%{3 * n - 3}" if n else "%x"
+        lines += [f"%{3 * n}: f32[8,64] = mul({before}, {before})", f"%{3 * n + 1}: f32[8] = sum(%{3 * n}, run=(1, 2))"]
+        lines += [f"%{3 * n + 2}: f32[64] = sum(%{3 * n}, run=(0, 1))"]
+        results += [f"%{3 * n + 1}", f"%{3 * n + 2}"]
+    groups = body(*lines, f"return {', '.join(results)}", inputs="%x: f32[8,64]")
+    sums = [group for group in groups if "sum" in group]
+    assert len(sums) == 40 and max(group.count("mul") for group in sums) == CHEAP_WORK
 
 
 def test_what_takes_longer_than_a_load_is_computed_once() -> None:
