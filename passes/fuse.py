@@ -75,6 +75,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     again = _as_cheap_as_loads(graph, users, kept)
     stored = kept | wholes
     stored.update(node for node, layout in layouts.items() if layout.within)
+    stored.update(node for node in layouts if node.op == "copy")  # which turns what it reads only where it stands alone
     for node in graph.nodes:
         if is_contraction(node):
             stored.add(node)

@@ -47,7 +47,7 @@ class _Layouts:
 
     def __init__(self, graph: Graph, blocked: set[Node], access: Access) -> None:
         self.graph, self.users, self.access = graph, graph.users(), access
-        self.blocked = blocked
+        self.blocked, self._wide = blocked, _read_wide(graph, self.users) if blocked else set()
         self.kept = {*graph.outputs, *(value for _, value in graph.updates)}
         self.layouts: dict[Node, Layout] = {}
         self._copies: dict[tuple[Node, Layout], Node] = {}
@@ -63,7 +63,7 @@ class _Layouts:
 
     def add(self, node: Node) -> None:
         if node.op == "input":
-            wide = node in self.blocked and any(_feeds_contraction(u, node, self.users) for u in self.users[node])
+            wide = node in self.blocked and node in self._wide
             self._new[node] = self.copy(node, Layout(node.shape, True)) if wide else node
             return
         operands = [self._new[o] for o in node.operands]
@@ -269,9 +269,22 @@ def _moves(ix: Ix) -> int:
     return sum(not isinstance(v, Var) or v.extent > 1 for v, _ in ix.terms)
 
 
-def _feeds_contraction(user: Node, node: Node, users: dict[Node, list[Node]]) -> bool:
-    if is_contraction(user):
-        return True
-    if user.op in LEAVES or not TABLE[user.op].traits & {"view"} or prod(user.shape) < prod(node.shape):
-        return False
-    return any(_feeds_contraction(u, node, users) for u in users[user])
+def _read_wide(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
+    """The nodes of which a contraction reads a view, or a view of what is made of them element by element.
+
+    Kernels that read rows for a batch in the lanes turn what they read, but not where a view moves the index.
+    """
+    read: set[Node] = set()  # by a contraction
+    moved: set[Node] = set()  # whose view is read, or is made into such
+    for node in reversed(graph.nodes):
+        for user in users[node]:
+            if is_contraction(user):
+                read.add(node)
+            elif user.op in LEAVES or user.type.size < node.type.size:
+                continue
+            elif "view" in TABLE[user.op].traits:
+                if user in read or user in moved:
+                    moved.add(node)
+            elif "elementwise" in TABLE[user.op].traits and user in moved:
+                moved.add(node)
+    return read | moved

@@ -13,6 +13,7 @@ from stages import graph_of, prepared, training_step
 from graphc.index import Ix, Var
 from graphc.ir import Graph, verify
 from graphc.op import infer_node
+from graphc.passes.fuse import fuse
 from graphc.passes.layout import layout
 from graphc.schedule import LANES, Layout
 
@@ -71,6 +72,28 @@ def test_what_is_looked_up_for_a_batch_is_a_batch() -> None:
         }"""
     )
     assert found["gather"] == "[32/16,6,8,16]" and found["conv"] == "[32/16,5,4,16]"
+
+
+@pytest.mark.parametrize("viewed", [True, False])
+def test_what_a_contraction_reads_at_another_index_is_turned_before_it_is_computed(viewed: bool) -> None:
+    """Kernels that read rows turn what they read at their own index; what a view reads elsewhere is copied first."""
+    last = "pad(%1, 0.0, low=(0, 0, 1, 1), high=(0, 0, 1, 1), interior=(0, 0, 0, 0))" if viewed else "relu(%1)"
+    shape = "f32[32,8,8,8]" if viewed else "f32[32,8,6,6]"
+    graph = graph_of(
+        f"""
+        graph f(%x: f32[32,8,6,6]; %w: f32[8,8,3,3]) {{
+          %0: f32[32,8,6,6] = mul(%x, %x)
+          %1: f32[32,8,6,6] = neg(%0)
+          %2: {shape} = {last}
+          %3: f32[32,8,4,4] = conv(%2, %w, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=(4, 4))
+          return %3
+        }}"""
+    )
+    changed, layouts = layout(graph)
+    (product,) = (n for n in changed.nodes if n.op == "mul")
+    assert [o.op for o in product.operands] == (["copy"] * 2 if viewed else ["input"] * 2)
+    first = fuse(changed, layouts).groups[0]
+    assert [n.op for n in first.nodes] == (["copy"] if viewed else ["mul", "neg", "relu"])
 
 
 def test_weights_keep_their_rows() -> None:
