@@ -114,7 +114,7 @@ __all__ = [
 
 
 def _run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
-    from graphc.programs import run_kernel  # brings llvmlite, which takes a while to load
+    from graphc.alone import run_kernel  # brings llvmlite, which takes a while to load
 
     return run_kernel(op, operands, attrs, type_)
 

@@ -32,10 +32,11 @@ import numpy as np
 
 from graphc import context
 from graphc.autograd import Entry, Tape
-from graphc.dispatch import inferred, run, runs_compiled, user_line, user_location
+from graphc.dispatch import inferred, user_line, user_location
 from graphc.dtype import DType, bool_
 from graphc.ir import NOWHERE, Graph, Location, Node, TensorType, constant_node
 from graphc.op import TABLE, Op
+from graphc.op_by_op import pays, run_op_by_op
 from graphc.state import state
 from graphc.tensor import Number, Parameter, Shared, Tensor, settle
 from graphc.trace import Trace
@@ -51,9 +52,6 @@ MOST_STEPS, MOST_COMPILED = 50_000, 256
 
 MOST_STRETCHES = 16
 """How many stretches are kept that may follow a step: a number that changes from call to call makes one each time."""
-
-MANY_KERNELS, FEW_PIECES = 8, 2
-"""How many kernels op by op may compile before a piece is rather compiled at once; for so many pieces of one root."""
 
 NOTHING = TensorType((), bool_)
 """In place of a type, where a step makes no value."""
@@ -168,11 +166,13 @@ class Ending:
         """The results for these leaves; Parameters are written when all else is done."""
         with self._lock:
             known = self._know(leaves)
-            if self._compiled is None and (known or self._has_much_to_compile(leaves)):
-                self._compiled = self._compile(leaves)
+            if self._compiled is None:
+                graph, inputs = self._graph(leaves)
+                if known or not pays(graph, self.root.pieces - 1):
+                    self._compiled = self._compile(graph, [leaves[k] for k in inputs]), inputs
             compiled = self._compiled
         if compiled is None:
-            return self._op_by_op(leaves)
+            return run_op_by_op(graph, [leaves[k] for k in inputs])
         executable, inputs = compiled
         return executable([leaves[i] for i in inputs])
 
@@ -187,43 +187,8 @@ class Ending:
                 self._numbers[i] = self._compiled = None
         return True
 
-    def _has_much_to_compile(self, leaves: Sequence[Tensor]) -> bool:
-        """Whether op by op would compile many kernels, as the first steps of a training do."""
-        if self.root.pieces > FEW_PIECES:
-            return False
-        from graphc.programs import kernel_key, missing_kernels  # brings llvmlite, as op by op would then
-
-        types = {~k: leaf.type for k, leaf in enumerate(leaves)} | {place: step.type for place, step in self.steps}
-        return missing_kernels(
-            kernel_key(step.op, tuple(types[operand] for operand in step.operands), step.attrs)
-            for _, step in self.steps if step.op is not None and runs_compiled(step.op, step.type)
-        ) >= MANY_KERNELS  # fmt: skip
-
-    def _op_by_op(self, leaves: Sequence[Tensor]) -> list[Tensor]:
-        values: dict[int, Tensor] = {~k: leaf for k, leaf in enumerate(leaves)}
-        last_use = {operand: number for number, step in self.steps for operand in step.operands}
-        writes: list[tuple[Tensor, Tensor]] = []
-        try:
-            for number, step in self.steps:
-                operands = tuple(values[operand] for operand in step.operands)
-                if step.op is None:
-                    writes.append((operands[0], operands[1]))
-                else:
-                    state.now.place = step.loc
-                    values[number] = run(step.op, operands, step.attrs, step.type)
-                for operand in step.operands:
-                    if last_use[operand] == number and operand >= 0 and operand not in self.results:
-                        values.pop(operand, None)
-        finally:
-            state.now.place = None
-        read = [(target, value.asnumpy()) for target, value in writes]  # all of them before one is written
-        for target, array in read:
-            np.copyto(target.numpy_view(), array)
-        return [values[number] for number in self.results]
-
-    def _compile(self, leaves: Sequence[Tensor]) -> tuple[Executable, list[int]]:
-        from graphc.programs import compile_graph  # brings llvmlite, and so is imported when something is compiled
-
+    def _graph(self, leaves: Sequence[Tensor]) -> tuple[Graph, list[int]]:
+        """The piece as a graph, and the leaf behind each of its inputs."""
         naming = Trace()
         numbers = iter(self._numbers or ())
         nodes: dict[int, Node] = {}
@@ -248,8 +213,13 @@ class Ending:
             self.root.name, tuple(nodes[~k] for k in inputs), tuple(nodes[place] for place in self.results),
             tuple((target, value) for target, value in updates.items() if target is not value), arguments,
         )  # fmt: skip
+        return graph, inputs
+
+    def _compile(self, graph: Graph, inputs: Sequence[Tensor]) -> Executable:
+        from graphc.programs import compile_graph  # brings llvmlite, and so is imported when something is compiled
+
         _forest.compiled += 1
-        return compile_graph(graph, [leaves[k] for k in inputs[arguments:]]), inputs
+        return compile_graph(graph, inputs[graph.arguments :])
 
 
 def _needed(path: list[Step], results: tuple[int, ...]) -> list[tuple[int, Step]]:

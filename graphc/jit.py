@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc import context
 from graphc.dispatch import state
+from graphc.op_by_op import FEW, pays, run_op_by_op
 from graphc.tensor import Tensor, filled, from_numpy, interned, settle
 from graphc.trace import Traced, flatten, trace, with_tensors
 
@@ -32,10 +33,14 @@ KEPT = 4
 
 
 class Compiled:
-    """One signature of a jitted function: its trace and its executable."""
+    """One signature of a jitted function: its trace and its executable.
 
-    def __init__(self, traced: Traced) -> None:
-        self.traced = traced
+    Args:
+        earlier: how many signatures there were before; after a few, one that comes once is not compiled (`op_by_op`).
+    """
+
+    def __init__(self, traced: Traced, earlier: int = 0) -> None:
+        self.traced, self._earlier, self._came = traced, earlier, False
         self.results = [interned(output.type) for output in traced.graph.outputs]
         marks: list[Any] = [object() for _ in self.results]
         self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
@@ -72,10 +77,25 @@ class Compiled:
 
     def run(self, leaves: list[Tensor]) -> list[Tensor]:
         """The results; arguments may change."""
-        results = self.executable(leaves)
+        results = self._once(leaves)
+        if results is None:
+            results = self.executable(leaves)
         if self.traced.changed:
             self.traced.assign(leaves, results)
         return results
+
+    def _once(self, leaves: list[Tensor]) -> list[Tensor] | None:
+        """The results op by op, if this is one of many signatures, comes for the first time, and that is better."""
+        graph, came, self._came = self.traced.graph, self._came, True
+        if came or self._earlier < FEW or self._is_compiled or context.get_context("save_graphs"):
+            return None
+        if not pays(graph, self._earlier):
+            return None
+        return run_op_by_op(graph, [*leaves, *self.traced.bound])
+
+    @property
+    def _is_compiled(self) -> bool:
+        return "executable" in vars(self)
 
     # The short way: for arguments that need no look inside, and no change
 
@@ -104,12 +124,12 @@ class Compiled:
         return memory  # type: ignore[no-any-return]
 
     def prepare(self, args: tuple[Any, ...], together: bool) -> bool:
-        """Makes `attempt` for arguments like these; whether it can be.
+        """Makes `attempt` for arguments like these; whether it can be, which takes that it is compiled.
 
         Args:
             together: small results lie in one memory (`Executable.way`).
         """
-        expected = self._expected(args)
+        expected = self._expected(args) if self._is_compiled else None
         if expected is not None and self._enter is _nothing:
             self._enter = self.executable.way(expected, together)
         return expected is not None
@@ -222,7 +242,7 @@ class Jitted:
 
     def _traced(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
         self._announce(key)
-        entry = Compiled(trace(self.function, args, kwargs, self.name))
+        entry = Compiled(trace(self.function, args, kwargs, self.name), len(self.cache))
         kept = self._earlier.setdefault(key, [])
         kept.insert(0, entry)
         del kept[KEPT:]

@@ -58,6 +58,8 @@ class Op:
         kernel: the name of a hand-made kernel for what loops over elements do badly.
         places: of an op that `joins` its operands, where each lies in the result: `(*types, **attrs)` to a pair for
             each operand, its first index along each axis and the steps between neighbours.
+        filled: of an op whose operands may be filled up at their ends without a change to the beginning of its result:
+            `(*types, **attrs)` to a `Filled`, or None. That of elementwise ops is known.
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
             `view` (data movement only), `margin` (a view that surrounds its first operand with its second), `reshape`
             (a view of the same elements in the same order), `permutes` (a view with its axes in another order), `joins`
@@ -75,6 +77,7 @@ class Op:
         self.lower: Callable[..., Any] | None = None
         self.kernel: str | None = None
         self.places: Callable[..., Places] | None = None
+        self.filled: Callable[..., Filled | None] | None = None
         self.known: dict[tuple[TensorType, ...], TensorType] = {}  # what `infer` told where there are no attributes
         self.defaults = dict(getattr(meaning, "__kwdefaults__", None) or {})  # a ufunc has none
         self.broadcasts = coerce is not None and "elementwise" in traits
@@ -93,6 +96,10 @@ class Op:
         self.places = function
         return function
 
+    def def_filled(self, function: Function) -> Function:
+        self.filled = function
+        return function
+
     def def_kernel(self, name: str) -> str:
         self.kernel = name
         return name
@@ -103,6 +110,21 @@ class Op:
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """How an op's operands may be filled up at the end of each axis: the beginning of its result stays, to the bit.
+
+    Attributes:
+        shapes: as which the operands are seen, of the same elements.
+        values: what each is filled up with.
+        attrs: of the op on operands so seen.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    values: tuple[Any, ...]
+    attrs: dict[str, Any]
 
 
 @dataclass(frozen=True)

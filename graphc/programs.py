@@ -1,4 +1,4 @@
-"""Programs that users call: each compiled once and kept, on disk too; and the ops that eager mode runs by themselves.
+"""Programs that users call: each compiled once, and kept on disk.
 
 The compiler is imported only where something must be compiled, or where an error or a dump asks how code came about:
 what was compiled before runs without it.
@@ -10,12 +10,11 @@ import contextlib
 import functools
 import gc
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from graphc import context, dispatch
-from graphc.ir import Graph, Node, TensorType, input_node
-from graphc.op import Op
+from graphc import context
+from graphc.ir import Graph
 from graphc.runtime import binary, executable, jit, pool
 from graphc.runtime.executable import Executable
 from graphc.tensor import Tensor
@@ -89,36 +88,6 @@ def _dump(graph: Graph) -> None:
     for number, (name, text) in enumerate(stage_texts(graph)):
         with open(os.path.join(folder, f"{number:02d}_{name}.txt"), "w", encoding="utf-8") as file:
             file.write(text + "\n")
-
-
-# Ops by themselves, for eager mode
-
-_single: dict[Any, Executable] = {}
-
-
-def kernel_key(op: Op, types: tuple[TensorType, ...], attrs: dict[str, Any]) -> Any:
-    """What tells the kernel of one op from others."""
-    return op.name, types, tuple(attrs.items())
-
-
-def missing_kernels(keys: Iterable[Any]) -> int:
-    """How many of these kernels are not compiled yet."""
-    return len({key for key in keys if key not in _single})
-
-
-def run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
-    """Runs one op by its own compiled kernel, which is kept."""
-    types = tuple([o.type for o in operands])
-    key = kernel_key(op, types, attrs)
-    kernel = _single.get(key)
-    if kernel is None:
-        inputs = tuple(input_node(f"x{i}", t) for i, t in enumerate(types))
-        node = Node(op.name, inputs, attrs, type_)
-        kernel = _single[key] = compile_graph(Graph(op.name, inputs, (node,)), (), dump=False)
-    return kernel(operands)[0]
-
-
-dispatch.set_kernel_runner(run_kernel)  # in place of what imports this module
 
 
 def set_num_threads(count: int) -> None:

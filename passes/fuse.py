@@ -75,7 +75,8 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     again = _as_cheap_as_loads(graph, users, kept)
     stored = kept | wholes
     stored.update(node for node, layout in layouts.items() if layout.within)
-    stored.update(node for node in layouts if node.op == "copy")  # which turns what it reads only where it stands alone
+    # a copy turns what it reads only where it stands alone
+    stored.update(node for node in graph.nodes if node.op == "copy" and node in layouts)
     for node in graph.nodes:
         if is_contraction(node):
             stored.add(node)

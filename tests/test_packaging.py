@@ -144,12 +144,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("known", "loops", "schedule"),
     ("dispatch", "hints", "op", "state", "tensor"),
     ("dataset", "initializer", "random"),
-    ("autograd", "eager", "trace"),
+    ("autograd", "eager", "op_by_op", "trace"),
     ("deferred", "gradients", "jit", "profile"),
     ("ops",),
     ("passes",),
     ("runtime",),
-    ("compiler", "programs"),
+    ("alone", "compiler", "programs"),
     ("drawing",),
     ("amp", "experimental", "nn", "numpy", "serialization", "vmap"),
     ("export", "mint", "train"),
@@ -159,7 +159,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """From the bottom up: a module imports from its own row and from those before it."""
 
-BACKEND = {"passes", "runtime", "compiler", "programs"}
+BACKEND = {"alone", "passes", "runtime", "compiler", "programs"}
 USERS_SIDE = {"dataset", "experimental", "initializer", "models", "nn", "random", "serialization", "train", "vision"}
 """What users touch is written without the backend: that is reached through `jit` and `dispatch`."""
 
@@ -171,6 +171,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("eager", "programs"): COMPILES,
     ("deferred", "runtime"): COMPILES,
     ("jit", "programs"): COMPILES,
+    ("op_by_op", "alone"): COMPILES,
     ("jit", "runtime"): COMPILES,
     ("ops", "vmap"): "MindSpore has it under ops as well; it is written with ops",
     ("gradients", "ops"): "the derivative of a function is made with ops, some of which take derivatives",

@@ -16,7 +16,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import DType
 from graphc.ir import TensorType
-from graphc.op import Later, define_op
+from graphc.op import Filled, Later, define_op
 from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, common_dtype
 from graphc.ops.elementwise import add, mul
@@ -84,6 +84,16 @@ def matmul_(x: np.ndarray, y: np.ndarray, *, transpose_a: bool = False, transpos
     left = np.swapaxes(x, -1, -2) if transpose_a else x
     right = np.swapaxes(y, -1, -2) if transpose_b else y
     return np.asarray(np.matmul(left, right))
+
+
+@matmul_.def_filled
+def matmul_filled(
+    x: TensorType, y: TensorType, *, transpose_a: bool = False, transpose_b: bool = False
+) -> Filled:
+    batch = (prod(x.shape[:-2]),) if x.ndim > 2 else ()
+    zeros = (-0.0, 0.0) if x.dtype.is_float else (0, 0)  # whose product makes no 0.0 of -0.0
+    attrs = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    return Filled(((*batch, *x.shape[-2:]), (*batch, *y.shape[-2:])), zeros, attrs)
 
 
 @matmul_.def_vjp

@@ -17,7 +17,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import DType, bool_, int32, int64
 from graphc.ir import TensorType
-from graphc.op import Op, define_op
+from graphc.op import Filled, Op, define_op
 from graphc.ops.axes import as_ints, axes_of, axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, scalar, to_dtype, to_float
 from graphc.ops.elementwise import (
@@ -92,6 +92,14 @@ def _reduction(
         reduce = getattr(b, name)
         return reduce(product(extents), lambda k: x([*index[:lo], *unravel(k, extents), *index[lo:]]))
 
+    @op.def_filled
+    def filled(x: TensorType, *, run: Run) -> Filled | None:
+        if name not in _NEUTRAL:
+            return None
+        lo, hi = run
+        shape = product(x.shape[:lo]), product(x.shape[lo:hi]), product(x.shape[hi:])
+        return Filled((shape,), (_NEUTRAL[name](x.dtype),), {"run": (1, 2)})
+
     return op
 
 
@@ -124,6 +132,22 @@ _REDUCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., TensorType], bool
         "The row-major position of the first smallest element, or NaN, over",
     ),
 }  # fmt: skip
+
+_NEUTRAL: dict[str, Callable[[DType], Any]] = {
+    "sum": lambda dtype: 0,
+    "prod": lambda dtype: 1,
+    "max": lambda dtype: _extremes(dtype)[0],
+    "min": lambda dtype: _extremes(dtype)[1],
+}
+"""What a further element must be to make no difference."""
+
+
+def _extremes(dtype: DType) -> tuple[Any, Any]:
+    """The least and the greatest element."""
+    if dtype.is_float:
+        return -math.inf, math.inf
+    return (False, True) if dtype.is_bool else (np.iinfo(dtype.np).min, np.iinfo(dtype.np).max)
+
 
 sum_, prod_, max_, min_, any_, all_, argmax_, argmin_ = (_reduction(name, *row) for name, row in _REDUCTIONS.items())
 

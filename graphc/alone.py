@@ -1,0 +1,155 @@
+"""Ops by themselves, each run by a compiled kernel of its own: what eager mode calls one after the other.
+
+A kernel is for one shape, and takes some ten milliseconds to compile. A program whose shapes keep changing (a text that
+grows word by word, sequences each of another length) would wait for a kernel of every length. So until a call has come
+so often that this pays, its operands are filled up to one of few larger shapes, if the op's table says how that leaves
+the beginning of its result as it is, to the bit (`Filled`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphc import dispatch
+from graphc.ir import Graph, Node, TensorType, input_node
+from graphc.op import Filled, Op
+from graphc.programs import compile_graph
+from graphc.runtime import executable
+from graphc.runtime.executable import Executable
+from graphc.tensor import Tensor, aligned_empty
+
+OFTEN, MANY_ELEMENTS = 500, 10_000
+"""After so many calls with operands that were filled up there is a kernel of their own shapes, which then takes no more
+time than was lost; so many elements count as one call more."""
+
+MOST_COUNTED = 10_000
+"""Of how many calls it is known how often they came."""
+
+
+class Call(NamedTuple):
+    """An op, the types of its operands and its attributes: what a kernel is for."""
+
+    op: Op
+    types: tuple[TensorType, ...]
+    attrs: tuple[tuple[str, Any], ...]
+
+    @staticmethod
+    def of(op: Op, types: tuple[TensorType, ...], attrs: dict[str, Any]) -> Call:
+        return Call(op, types, tuple(attrs.items()))
+
+
+class Substitute(NamedTuple):
+    """A call on larger operands that is made in place of one, whose result is the beginning of its result.
+
+    Attributes:
+        call: the call that is made.
+        shapes: as which the operands are seen; values: what each is filled up with.
+        kept: of the result; None if that is all of it.
+    """
+
+    call: Call
+    shapes: tuple[tuple[int, ...], ...]
+    values: tuple[Any, ...]
+    kept: tuple[slice, ...] | None
+
+
+_kernels: dict[Call, Executable] = {}
+_came: dict[Call, float] = {}
+
+
+def missing_kernels(calls: Iterable[Call]) -> int:
+    """How many kernels these calls would have to compile, if each came once."""
+    new = {call: substitute(call) for call in calls if call not in _kernels}
+    return len({call if other is None else other.call for call, other in new.items()} - _kernels.keys())
+
+
+def run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
+    """Runs one op by a compiled kernel, which is kept; while a profile is open, by one of its own shapes."""
+    call = Call.of(op, tuple([o.type for o in operands]), attrs)
+    kernel = _kernels.get(call)
+    if kernel is None:
+        other = substitute(call) if executable.observer is None and _seldom(call) else None
+        if other is not None:
+            return _run_in_place(other, operands, type_)
+        kernel = _kernel(call)
+    return kernel(operands)[0]
+
+
+dispatch.set_kernel_runner(run_kernel)  # in place of what imports this module
+
+
+def _kernel(call: Call) -> Executable:
+    found = _kernels.get(call)
+    if found is None:
+        inputs = tuple(input_node(f"x{i}", type_) for i, type_ in enumerate(call.types))
+        node = Node(call.op.name, inputs, dict(call.attrs), _result(call))
+        found = _kernels[call] = compile_graph(Graph(call.op.name, inputs, (node,)), (), dump=False)
+    return found
+
+
+def _result(call: Call) -> TensorType:
+    return call.op.infer(*call.types, **dict(call.attrs))
+
+
+def _seldom(call: Call) -> bool:
+    """Notes that the call has come; whether it has not come often yet."""
+    if len(_came) >= MOST_COUNTED:
+        _came.clear()
+    _came[call] = _came.get(call, 0) + 1 + sum(type_.size for type_ in call.types) / MANY_ELEMENTS
+    return _came[call] < OFTEN
+
+
+# Operands that are filled up
+
+
+@functools.lru_cache(MOST_COUNTED)
+def substitute(call: Call) -> Substitute | None:
+    """What is called in place of a call that comes seldom; None where the op's table says nothing, or there is nothing.
+
+    A kernel for it is one for operands of other shapes as well.
+    """
+    filled = _filled(call) if all(type_.size for type_ in call.types) else None
+    if filled is None:
+        return None
+    own, larger = (
+        Call.of(call.op, tuple(TensorType(shape, t.dtype) for shape, t in zip(shapes, call.types)), filled.attrs)
+        for shapes in (filled.shapes, [tuple(map(room, shape)) for shape in filled.shapes])
+    )
+    result, whole = _result(own).shape, _result(larger).shape
+    return Substitute(larger, filled.shapes, filled.values, None if result == whole else tuple(map(slice, result)))
+
+
+def _filled(call: Call) -> Filled | None:
+    op, attrs = call.op, dict(call.attrs)
+    if op.filled is not None:
+        return op.filled(*call.types, **attrs)
+    if "elementwise" not in op.traits or len({type_.shape for type_ in call.types}) != 1:
+        return None
+    return Filled(((call.types[0].size,),) * len(call.types), (1,) * len(call.types), attrs)
+
+
+def room(extent: int) -> int:
+    """The extent that one is filled up to: 1, 4, 16, 32, 64 and so on."""
+    return 1 if extent == 1 else 4 if extent <= 4 else max(16, 1 << (extent - 1).bit_length())
+
+
+def _run_in_place(other: Substitute, operands: tuple[Tensor, ...], type_: TensorType) -> Tensor:
+    """The result, of this type, of a call in whose place the other is made."""
+    seen = [operand.numpy_view().reshape(shape) for operand, shape in zip(operands, other.shapes, strict=True)]
+    result = _kernel(other.call)(list(map(_fill_up, seen, other.call.types, other.values)))[0].numpy_view()
+    if other.kept is not None:
+        result = np.ascontiguousarray(result[other.kept])
+    return Tensor.wrap(result.reshape(type_.shape), type_)
+
+
+def _fill_up(array: np.ndarray, type_: TensorType, value: Any) -> Tensor:
+    if array.shape == type_.shape:
+        return Tensor.wrap(array, type_)
+    whole = aligned_empty(type_.shape, type_.dtype.np)
+    whole.fill(value)
+    whole[tuple(map(slice, array.shape))] = array
+    return Tensor.wrap(whole, type_)
