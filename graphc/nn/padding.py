@@ -63,13 +63,14 @@ class _SpatialPad(Cell):
     spatial = 0
     mode = "constant"
 
-    def __init__(self, padding: Any, value: float | None = None) -> None:
+    def __init__(self, padding: Any) -> None:
         super().__init__()
         name, count = type(self).__name__, 2 * self.spatial
         items = (padding,) * count if isinstance(padding, int) else padding
         if not isinstance(items, (tuple, list)) or len(items) != count or not all(isinstance(n, int) for n in items):
             raise ValueError(f"For '{name}', the 'padding' must be an int or {count} ints, but got {padding!r}.")
-        self.padding, self.value = tuple(items), value
+        self.padding = tuple(items)
+        self.value: float | None = None
 
     def construct(self, x: Tensor) -> Tensor:
         if x.ndim < self.spatial:
@@ -80,34 +81,33 @@ class _SpatialPad(Cell):
         return f"padding={self.padding}" + ("" if self.value is None else f", value={self.value}")
 
 
-class ConstantPad1d(_SpatialPad):
+class _ConstantPad(_SpatialPad):
+    """Padding of the last `spatial` dimensions with `value`."""
+
+    def __init__(self, padding: Any, value: float) -> None:
+        super().__init__(padding)
+        self.value = value
+
+
+class ConstantPad1d(_ConstantPad):
     """The last dimension padded with `value`."""
 
     spatial = 1
 
-    def __init__(self, padding: Any, value: float) -> None:
-        super().__init__(padding, value)
 
-
-class ConstantPad2d(_SpatialPad):
+class ConstantPad2d(_ConstantPad):
     """The last two dimensions padded with `value`; `padding` is an int or (left, right, top, bottom)."""
 
     spatial = 2
 
-    def __init__(self, padding: Any, value: float) -> None:
-        super().__init__(padding, value)
 
-
-class ConstantPad3d(_SpatialPad):
+class ConstantPad3d(_ConstantPad):
     """The last three dimensions padded with `value`; `padding` is an int or (left, right, top, bottom, front, back)."""
 
     spatial = 3
 
-    def __init__(self, padding: Any, value: float) -> None:
-        super().__init__(padding, value)
 
-
-class ZeroPad2d(_SpatialPad):
+class ZeroPad2d(_ConstantPad):
     """The last two dimensions padded with 0; `padding` is an int or (left, right, top, bottom)."""
 
     spatial = 2
@@ -121,17 +121,11 @@ class ReflectionPad1d(_SpatialPad):
 
     spatial, mode = 1, "reflect"
 
-    def __init__(self, padding: Any) -> None:
-        super().__init__(padding)
-
 
 class ReflectionPad2d(_SpatialPad):
     """The last two dimensions mirrored at their ends, without the edge."""
 
     spatial, mode = 2, "reflect"
-
-    def __init__(self, padding: Any) -> None:
-        super().__init__(padding)
 
 
 class ReflectionPad3d(_SpatialPad):
@@ -139,17 +133,11 @@ class ReflectionPad3d(_SpatialPad):
 
     spatial, mode = 3, "reflect"
 
-    def __init__(self, padding: Any) -> None:
-        super().__init__(padding)
-
 
 class ReplicationPad1d(_SpatialPad):
     """The last dimension continued with the values at its ends."""
 
     spatial, mode = 1, "replicate"
-
-    def __init__(self, padding: Any) -> None:
-        super().__init__(padding)
 
 
 class ReplicationPad2d(_SpatialPad):
@@ -157,14 +145,8 @@ class ReplicationPad2d(_SpatialPad):
 
     spatial, mode = 2, "replicate"
 
-    def __init__(self, padding: Any) -> None:
-        super().__init__(padding)
-
 
 class ReplicationPad3d(_SpatialPad):
     """The last three dimensions continued with the values at their ends."""
 
     spatial, mode = 3, "replicate"
-
-    def __init__(self, padding: Any) -> None:
-        super().__init__(padding)

@@ -209,7 +209,7 @@ class ConfusionMatrix(Metric):
         return normalized
 
 
-class Perplexity(Metric):
+class Perplexity(Mean):
     """exp of the mean negative log-probability of the labels, with probabilities below 1e-10 taken as 1e-10.
 
     Args:
@@ -220,10 +220,7 @@ class Perplexity(Metric):
         if ignore_label is not None and (isinstance(ignore_label, bool) or not isinstance(ignore_label, int)):
             raise TypeError(f"Perplexity: ignore_label must be an int or None, got {ignore_label!r}")
         self.ignore_label = ignore_label
-        self.clear()
-
-    def clear(self) -> None:
-        self._sum, self._count = 0.0, 0
+        super().__init__()
 
     @rearrange_inputs
     def update(self, *inputs: Any) -> None:
@@ -242,9 +239,7 @@ class Perplexity(Metric):
         self._count += len(labels)
 
     def eval(self) -> float:
-        if not self._count:
-            raise self._nothing_yet()
-        return math.exp(self._sum / self._count)
+        return math.exp(super().eval())
 
 
 def _checked_type(metric: Metric, eval_type: str) -> str:
