@@ -6,10 +6,10 @@ nobody holds by then is not computed.
 
 A piece that comes for the first time runs op by op, unless that has many kernels to compile; one that was here before
 runs as a compiled graph. Nobody can tell the difference: op by op and compiled give the same bits. A piece is known
-again while it is noted: what was noted so far stands in a tree, in which an edge is an op with its operands, and
-`Step`s are the nodes. A sweep of gradients follows from the steps before it, so that one that was noted there before is
-noted at once (`Piece.again`), and its vjps are not called. So is what a function of ops alone (`of_ops`) was called
-with there before, such as `ops.softmax` (`Piece.call`); a tape has its entries when it asks for them.
+again while it is noted: what was noted so far stands in a tree (`graphc.pieces`). A sweep of gradients
+follows from the steps before it, so that one that was noted there before is noted at once (`Piece.again`), and its vjps
+are not called. So is what a function of ops alone (`of_ops`) was called with there before, such as `ops.softmax`
+(`Piece.call`); a tape has its entries when it asks for them.
 
     with in_one_piece(net):
         y = net.construct(x)        # noted
@@ -26,35 +26,23 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-
-import numpy as np
+from typing import Any, TypeVar
 
 from graphc import context
 from graphc.autograd import Entry, Tape
-from graphc.dispatch import inferred, user_line, user_location
-from graphc.dtype import DType, bool_
-from graphc.ir import NOWHERE, Graph, Location, Node, TensorType, constant_node
+from graphc.dispatch import inferred, user_location
+from graphc.dtype import DType
+from graphc.ir import TensorType
 from graphc.op import TABLE, Op
-from graphc.op_by_op import pays, run_op_by_op
+from graphc.pieces import NOTHING, Ending, Step, Stretch, Taped, forest
 from graphc.state import state
 from graphc.tensor import Number, Parameter, Shared, Tensor, settle
-from graphc.trace import Trace
-
-if TYPE_CHECKING:
-    from graphc.runtime.executable import Executable
 
 MOST_NOTED = 16_384
 """How many ops are noted before they run, whether or not somebody asks."""
 
-MOST_STEPS, MOST_COMPILED = 50_000, 256
-"""How many steps, and compiled pieces, are kept; when there are more, all are forgotten."""
-
 MOST_STRETCHES = 16
 """How many stretches are kept that may follow a step: a number that changes from call to call makes one each time."""
-
-NOTHING = TensorType((), bool_)
-"""In place of a type, where a step makes no value."""
 
 _TENSORS = frozenset((Tensor, Parameter, Number))
 _PLAIN = frozenset((int, bool, str, type(None), DType))  # what is equal to another of its type is as good
@@ -62,208 +50,11 @@ _PLAIN = frozenset((int, bool, str, type(None), DType))  # what is equal to anot
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Step:
-    """An op in a piece, after all those that came before it.
-
-    Attributes:
-        before: the step before, None for the first of all, which has no op.
-        op: the op, or None where a Parameter is written.
-        operands: for each the number of the step that made it, or ~k for leaf k of the piece; of a write the leaf that
-            is written and the value.
-        after: the steps that came next so far, by op, attributes and operands.
-        stretches: several steps that came next at once so far, by what asked for them; None where they may differ.
-        endings: where a piece ended here: by the numbers of the steps whose results were needed.
-    """
-
-    __slots__ = ("after", "attrs", "before", "endings", "loc", "op", "operands", "stretches", "type")
-
-    def __init__(
-        self, before: Step | None, op: Op | None, operands: tuple[int, ...], attrs: dict[str, Any], type_: TensorType,
-        loc: Location,
-    ) -> None:
-        self.before, self.op, self.operands, self.attrs, self.type, self.loc = before, op, operands, attrs, type_, loc
-        self.after: dict[Hashable, Step] = {}
-        self.stretches: dict[Hashable, Stretch | None] = {}
-        self.endings: dict[tuple[int, ...], Ending] = {}
-
-    def path(self) -> list[Step]:
-        """The steps up to this one, from the first with an op."""
-        steps = []
-        step: Step = self
-        while step.before is not None:
-            steps.append(step)
-            step = step.before
-        return steps[::-1]
-
-
-Taped = tuple[Op, tuple[int, ...], dict[str, Any], int]
-
-
-class Stretch(NamedTuple):
-    """Steps that always follow one another.
-
-    A tensor is the number of its step here, if it is one of these, or ~k if it is operand k: the operands are what the
-    stretch is asked for with, then its numbers.
-
-    Attributes:
-        last: the last of them.
-        length: how many they are.
-        numbers: the Python numbers that they bring.
-        leaves: all leaves that they bring.
-        value: what they make: a tensor, None, or (tuple or list, *values).
-        types: of the results that are named here.
-        writes: of each operand that is written: it, its leaf, and what it is from now on as an operand of a step.
-        reads: the Parameters that a tape notes as read, and not written since.
-        entries, before: what a tape notes: op, operands, attributes, result.
-    """
-
-    last: Step
-    length: int
-    numbers: tuple[Number, ...]
-    leaves: tuple[int, ...]
-    value: Any
-    types: dict[int, TensorType]
-    writes: tuple[tuple[int, int, int], ...]
-    reads: tuple[int, ...]
-    entries: list[Taped]
-    before: list[Taped]
-
-
-class Root(Step):
-    """Before the first op of every piece that is called from one line.
-
-    Attributes:
-        name: of what is called there.
-        pieces: how many different ones there were.
-    """
-
-    __slots__ = ("name", "pieces")
-
-    def __init__(self, name: str) -> None:
-        super().__init__(None, None, (), {}, NOTHING, NOWHERE)
-        self.name, self.pieces = name, 0
-
-
-class Ending:
-    """A piece, and the results that are needed of it: runs op by op the first time, later compiled.
-
-    Python numbers are constants of the compiled graph, until one changes: then it becomes an input.
-
-    Attributes:
-        results: the numbers of the steps whose results are needed.
-        steps: those that the results and the writes depend on, with their numbers.
-    """
-
-    def __init__(self, root: Root, last: Step, results: tuple[int, ...]) -> None:
-        root.pieces += 1
-        self.root, self.results = root, results
-        self.steps = _needed(last.path(), results)
-        self._numbers: list[np.ndarray | None] | None = None  # None: changes from run to run
-        self._compiled: tuple[Executable, list[int]] | None = None  # with the leaf behind each of its inputs
-        self._lock = threading.Lock()
-
-    def run(self, leaves: Sequence[Tensor]) -> list[Tensor]:
-        """The results for these leaves; Parameters are written when all else is done."""
-        with self._lock:
-            known = self._know(leaves)
-            if self._compiled is None:
-                graph, inputs = self._graph(leaves)
-                if known or not pays(graph, self.root.pieces - 1):
-                    self._compiled = self._compile(graph, [leaves[k] for k in inputs]), inputs
-            compiled = self._compiled
-        if compiled is None:
-            return run_op_by_op(graph, [leaves[k] for k in inputs])
-        executable, inputs = compiled
-        return executable([leaves[i] for i in inputs])
-
-    def _know(self, leaves: Sequence[Tensor]) -> bool:
-        """Whether the piece was here before. What was compiled for another number is forgotten."""
-        numbers = [leaf.numpy_view() for leaf in leaves if type(leaf) is Number]
-        if self._numbers is None:
-            self._numbers = [*numbers]
-            return False
-        for i, (known, number) in enumerate(zip(self._numbers, numbers, strict=True)):
-            if known is not None and known is not number:
-                self._numbers[i] = self._compiled = None
-        return True
-
-    def _graph(self, leaves: Sequence[Tensor]) -> tuple[Graph, list[int]]:
-        """The piece as a graph, and the leaf behind each of its inputs."""
-        naming = Trace()
-        numbers = iter(self._numbers or ())
-        nodes: dict[int, Node] = {}
-        inputs: list[int] = []
-        for k, leaf in enumerate(leaves):
-            number = next(numbers) if type(leaf) is Number else None
-            if number is not None:
-                nodes[~k] = constant_node(number.item(), leaf.dtype)
-            else:
-                nodes[~k] = naming.add_input(leaf.name if isinstance(leaf, Parameter) else f"x{k}", leaf.type, None)
-                inputs.append(k)
-        inputs.sort(key=lambda k: isinstance(leaves[k], Parameter))  # after the arguments
-        arguments = sum(not isinstance(leaves[k], Parameter) for k in inputs)
-        updates: dict[Node, Node] = {}
-        for place, step in self.steps:
-            operands = tuple(nodes[operand] for operand in step.operands)
-            if step.op is None:
-                updates[operands[0]] = operands[1]
-            else:
-                nodes[place] = Node(step.op.name, operands, step.attrs, step.type, step.loc)
-        graph = Graph(
-            self.root.name, tuple(nodes[~k] for k in inputs), tuple(nodes[place] for place in self.results),
-            tuple((target, value) for target, value in updates.items() if target is not value), arguments,
-        )  # fmt: skip
-        return graph, inputs
-
-    def _compile(self, graph: Graph, inputs: Sequence[Tensor]) -> Executable:
-        from graphc.programs import compile_graph  # brings llvmlite, and so is imported when something is compiled
-
-        _forest.compiled += 1
-        return compile_graph(graph, inputs[graph.arguments :])
-
-
-def _needed(path: list[Step], results: tuple[int, ...]) -> list[tuple[int, Step]]:
-    """The steps, with their numbers, that the results and the writes depend on."""
-    needed = set(results)
-    kept = []
-    for number in range(len(path) - 1, -1, -1):
-        step = path[number]
-        if number in needed or step.op is None:
-            needed.update(step.operands)
-            kept.append((number, step))
-    return kept[::-1]
-
-
-class _Forest:
-    """All pieces so far."""
-
-    def __init__(self) -> None:
-        self.roots: dict[Hashable, Root] = {}
-        self.steps = self.compiled = 0
-
-    def root(self, called: Callable[..., Any]) -> Root:
-        """Where pieces begin: one for each function or class, and line of the program that calls it.
-
-        So whatever comes again comes from the same lines, and its errors name them.
-        """
-        if self.steps > MOST_STEPS or self.compiled > MOST_COMPILED:
-            self.roots, self.steps, self.compiled = {}, 0, 0
-        key = (getattr(called, "__code__", None) or type(called), user_line())
-        found = self.roots.get(key)
-        if found is None:
-            name = str(getattr(called, "__name__", type(called).__name__)).strip("<>")
-            found = self.roots[key] = Root(name)
-        return found
-
-
-_forest = _Forest()
-
-
 class Piece:
     """The ops that were noted and have not run."""
 
     def __init__(self, called: Callable[..., Any]) -> None:
-        self._root = _forest.root(called)
+        self._root = forest.root(called)
         self._lock = threading.RLock()  # another thread may ask for a value
         self.looked = 0  # how often a value was looked at
         self._clear()
@@ -408,7 +199,7 @@ class Piece:
         with Tape() as tape:
             value = function(*args, **kwargs)
         stretch = step.stretches[key] = self._stretch(here, tensors, value, tape)
-        _forest.steps += 1 if stretch is None else len(stretch.entries)
+        forest.steps += 1 if stretch is None else len(stretch.entries)
         return value
 
     def _here(self) -> tuple[object, int, int, int]:
@@ -581,7 +372,7 @@ class Piece:
         self, key: list[Any], op: Op | None, operands: tuple[int, ...], attrs: dict[str, Any], type_: TensorType
     ) -> Step:
         """A step that comes here for the first time."""
-        _forest.steps += 1
+        forest.steps += 1
         return self._at.after.setdefault(tuple(key), Step(self._at, op, operands, attrs, type_, user_location()))
 
     def fulfil(self, tensor: Tensor) -> None:
@@ -609,7 +400,7 @@ class Piece:
             ending = last.endings.get(results)
             if ending is None:
                 ending = last.endings[results] = Ending(self._root, last, results)
-                _forest.steps += len(ending.steps)
+                forest.steps += len(ending.steps)
             now = state.now
             outer, now.trace = now.trace, None
             try:

@@ -12,7 +12,7 @@ depends on, so nothing needs to be moved out of loops later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -357,7 +357,6 @@ class Kernel:
         loops: outermost first.
         vector: the loop whose iterations lie across a vector's lanes (the innermost), if any.
         stores: done once in the innermost loop, for every index.
-        parallel: how many of the outermost loops (collapsed) are split over threads.
     """
 
     name: str
@@ -368,23 +367,18 @@ class Kernel:
     @property
     def reads(self) -> tuple[Buffer, ...]:
         """The buffers loaded from, in the order of their first load."""
-        found: dict[Buffer, None] = {}
-        for value in self.values():
-            if value.kind == "load":
-                found.setdefault(value.data[0])
-        return tuple(found)
+        return _loaded(self.values())
 
     @property
     def writes(self) -> tuple[Buffer, ...]:
-        return tuple(dict.fromkeys(s.buffer for s in self.stores))
+        return _stored(self.stores)
 
     def values(self) -> Iterator[Value]:
         """Every expression below the stores, operands first."""
         return all_values(s.value for s in self.stores)
 
     def __str__(self) -> str:
-        names = ", ".join(f"{b}: {b.dtype.short}[{b.elements}]" for b in dict.fromkeys((*self.reads, *self.writes)))
-        lines, indent = [f"kernel {self.name}({names}) {{"], "  "
+        lines, indent = [_heading(self)], "  "
         for var in self.loops:
             lines.append(f"{indent}for {var} in 0..{var.extent}{' vector' if var is self.vector else ''} {{")
             indent += "  "
@@ -436,25 +430,20 @@ class TiledKernel:
 
     @property
     def reads(self) -> tuple[Buffer, ...]:
-        found: dict[Buffer, None] = {self.a.data[0]: None, self.b.data[0]: None}
-        for value in self.values():
-            if value.kind == "load":
-                found.setdefault(value.data[0])
-        return tuple(found)
+        return _loaded((self.a, self.b, *self.values()))
 
     @property
     def writes(self) -> tuple[Buffer, ...]:
-        return tuple(dict.fromkeys(s.buffer for s in self.stores))
+        return _stored(self.stores)
 
     def values(self) -> Iterator[Value]:
         return all_values(s.value for s in self.stores)
 
     def __str__(self) -> str:
-        names = ", ".join(f"{b}: {b.dtype.short}[{b.elements}]" for b in dict.fromkeys((*self.reads, *self.writes)))
         loops = ", ".join(f"{v} in 0..{v.extent}{' vector' if v is self.lanes else ''}" for v in self.loops)
         summed = ", ".join(f"{v} in 0..{v.extent}{' vector' if v is self.lanes else ''}" for v in self.summed)
         return "\n".join([
-            f"kernel {self.name}({names}) {{",
+            _heading(self),
             f"  tile {loops} {{",
             f"    acc = contract {summed} of ({self.a} * {self.b})"
             + "".join(f" where {condition}" for condition in self.inside),
@@ -482,6 +471,19 @@ class Stride(NamedTuple):
     def extent(self) -> int:
         """How many steps the loops have together."""
         return prod(var.extent for var in self.loops)
+
+
+def _loaded(values: Iterable[Value]) -> tuple[Buffer, ...]:
+    return tuple(dict.fromkeys(value.data[0] for value in values if value.kind == "load"))
+
+
+def _stored(stores: Sequence[Store]) -> tuple[Buffer, ...]:
+    return tuple(dict.fromkeys(store.buffer for store in stores))
+
+
+def _heading(kernel: Kernel | TiledKernel) -> str:
+    buffers = dict.fromkeys((*kernel.reads, *kernel.writes))
+    return f"kernel {kernel.name}({', '.join(f'{b}: {b.dtype.short}[{b.elements}]' for b in buffers)}) {{"
 
 
 def _store_lines(stores: Sequence[Store]) -> list[str]:

@@ -544,3 +544,9 @@ def test_both_modes_give_the_same_bits(name: str) -> None:
             results.append([loss.asnumpy(), *(s.asnumpy() for s in slopes)])
     for a, b in zip(*results, strict=True):
         assert_same(a, b)
+
+
+def test_jacfwd_is_the_jacobian() -> None:
+    x = Tensor([1.0, 2.0])
+    found = ms.jacfwd(lambda v: ops.stack([v[0] * v[1], v[1] * v[1], v[0]]))(x)
+    assert found.asnumpy().tolist() == [[2, 1], [0, 4], [1, 0]]

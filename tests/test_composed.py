@@ -356,3 +356,30 @@ def test_rows_of_a_table_are_held_to_a_norm() -> None:
 def test_errors(call: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("mode", (ms.PYNATIVE_MODE, ms.GRAPH_MODE), ids=("eager", "graph"))
+def test_rows_of_a_parameter_are_written_in_place(mode: int) -> None:
+    ms.set_context(mode=mode)
+    table = Parameter(np.arange(6, dtype=np.float32).reshape(3, 2), "table")
+    rows, updates = Tensor([2, 0]), Tensor([[1.0, 2.0], [3.0, 4.0]])
+
+    def value_after(function: object, indices: Tensor, updates: Tensor) -> list[list[float]]:
+        table.set_data(Tensor(np.arange(6, dtype=np.float32).reshape(3, 2)))
+        ms.jit(lambda: function(table, indices, updates) * 1)() if mode == ms.GRAPH_MODE else function(
+            table, indices, updates
+        )
+        return table.asnumpy().tolist()
+
+    assert value_after(ops.scatter_update, rows, updates) == [[3, 4], [2, 3], [1, 2]]
+    assert value_after(ops.scatter_add, rows, updates) == [[3, 5], [2, 3], [5, 7]]
+    assert value_after(ops.scatter_sub, rows, updates) == [[-3, -3], [2, 3], [3, 3]]
+    assert value_after(ops.ScatterSub(), rows, updates) == [[-3, -3], [2, 3], [3, 3]]
+    cells = Tensor([[0, 1], [2, 0]])
+    assert value_after(ops.scatter_nd_add, cells, Tensor([5.0, 7.0])) == [[0, 6], [2, 3], [11, 5]]
+    assert value_after(ops.scatter_nd_sub, cells, Tensor([5.0, 7.0])) == [[0, -4], [2, 3], [-3, 5]]
+    assert value_after(ops.scatter_nd_update, cells, Tensor([5.0, 7.0])) == [[0, 5], [2, 3], [7, 5]]
+    with pytest.raises(TypeError, match="expected a Parameter"):
+        ops.scatter_add(Tensor([[1.0]]), Tensor([0]), Tensor([[1.0]]))
+    with pytest.raises(IndexError, match="index 3 at position 0"):
+        ops.scatter_update(table, Tensor([3]), Tensor([[0.0, 0.0]]))

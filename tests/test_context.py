@@ -115,3 +115,11 @@ def test_dumps_are_made_in_spite_of_anything_a_name_may_hold(tmp_path: Path) -> 
     (folder,) = (tmp_path / "ir").iterdir()
     assert folder.name.endswith("_a_b_c")
     assert (folder / "00_traced.txt").read_text().startswith("graph a_b_c(%x: f32[1])")
+
+
+def test_older_names_of_settings() -> None:
+    ms.manual_seed(3)
+    assert ms.get_seed() == 3
+    ms.set_recursion_limit(2000)
+    assert get_context("max_call_depth") == 2000
+    ms.set_recursion_limit(1000)

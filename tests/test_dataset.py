@@ -1203,3 +1203,19 @@ def test_users_batched_operation_gets_whole_columns() -> None:
     assert Sum.calls == [(4, 2), (2, 2)]
     ragged = ds.GeneratorDataset([np.arange(n) for n in (2, 3)], "x", shuffle=False).map(Sum())
     assert first(ragged) == [1, 3]
+
+
+# Settings that change nothing
+
+
+def test_settings_of_the_pipeline() -> None:
+    ds.config.set_enable_shared_mem(True)
+    assert ds.config.get_enable_shared_mem()
+    ds.config.set_enable_shared_mem(False)
+    ds.config.set_numa_enable(False)
+    ds.config.set_enable_autotune(False)
+    assert not ds.config.get_enable_autotune() and not ds.config.get_numa_enable()
+    with pytest.raises(ValueError, match="expected False"):
+        ds.config.set_enable_autotune(True)
+    with pytest.raises(TypeError, match="expected a bool"):
+        ds.config.set_enable_shared_mem(1)

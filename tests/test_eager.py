@@ -15,7 +15,7 @@ from graphs import Made, graphs
 from hypothesis import given, settings
 
 import graphc as ms
-from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, eager, nn, ops
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, eager, nn, ops, pieces
 from graphc.dispatch import apply
 from graphc.eager import MOST_STRETCHES, in_one_piece, of_ops
 from graphc.op import TABLE
@@ -45,7 +45,7 @@ def alone(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def compiled() -> int:
-    return eager._forest.compiled
+    return pieces.forest.compiled
 
 
 def same(x: Tensor, y: Tensor) -> bool:
@@ -239,11 +239,11 @@ def test_what_nobody_holds_is_not_computed():
 
     for _ in range(3):
         together(forgetful, rows(3))
-    (ending,) = [e for root in eager._forest.roots.values() for e in endings(root) if e.root.name == "forgetful"]
+    (ending,) = [e for root in pieces.forest.roots.values() for e in endings(root) if e.root.name == "forgetful"]
     assert [step.op.name for _, step in ending.steps if step.op is not None] == ["broadcast_to", "add"]
 
 
-def endings(step: eager.Step) -> list[eager.Ending]:
+def endings(step: pieces.Step) -> list[pieces.Ending]:
     found, steps = [], [step]
     while steps:
         step = steps.pop()
@@ -285,11 +285,11 @@ def test_a_long_piece_runs_in_parts(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_what_is_kept_of_pieces_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(eager, "MOST_STEPS", 30)
+    monkeypatch.setattr(pieces, "MOST_STEPS", 30)
     for count in range(1, 30):
         x = together(lambda y, n: [y := y + 1.0 for _ in range(n)][-1], Tensor([0.0]), count % 10 + 1)
         assert x.tolist() == [count % 10 + 1.0]
-        assert eager._forest.steps < 30 + 2 * 2 * 11
+        assert pieces.forest.steps < 30 + 2 * 2 * 11
 
 
 def test_another_thread_may_ask_for_a_value():
@@ -633,11 +633,11 @@ def test_numbers_that_change_are_not_kept_without_end():
     def f(x: Tensor, k: int) -> Tensor:
         return x * float(k) + 1.0
 
-    pieces = compiled()
+    before = compiled()
     for k in range(5 * MOST_STRETCHES):
         assert together(f, Tensor([2.0]), k).tolist() == [2.0 * k + 1.0]
-    assert compiled() <= pieces + 2
-    (root,) = [root for root in eager._forest.roots.values() if root.name == "f" and root.stretches][-1:]
+    assert compiled() <= before + 2
+    (root,) = [root for root in pieces.forest.roots.values() if root.name == "f" and root.stretches][-1:]
     assert len(root.stretches) == MOST_STRETCHES
 
 

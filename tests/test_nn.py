@@ -1241,3 +1241,47 @@ def test_parameter_update() -> None:
 def test_bad_arguments(make: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+# What there is for several devices
+
+
+def test_gradients_of_one_device_are_as_they_are() -> None:
+    x = Tensor([1.0, 2.0])
+    assert nn.DistributedGradReducer([])((x,)) == (x,)
+
+
+def test_recompute_changes_no_result() -> None:
+    net, x = nn.Dense(2, 2), Tensor([[1.0, 2.0]])
+    before = net(x).tolist()
+    net.recompute()
+    assert net(x).tolist() == before
+
+
+# Unpooling
+
+
+@pytest.mark.parametrize("mode", (PYNATIVE_MODE, GRAPH_MODE), ids=("eager", "graph"))
+@pytest.mark.parametrize(("spatial", "extent"), ((1, 9), (2, 6), (3, 4)))
+def test_unpooling_puts_maxima_back(spatial: int, extent: int, mode: int) -> None:
+    graphc.set_context(mode=mode)
+    x = np.random.default_rng(0).standard_normal((2, 3, *(extent,) * spatial)).astype(np.float32)
+    pool = getattr(nn, f"MaxPool{spatial}d")(2, 2, return_indices=True)
+    unpool = getattr(nn, f"MaxUnpool{spatial}d")(2, 2)
+
+    def kept(x: Tensor) -> Tensor:
+        return unpool(*pool(x), x.shape)
+
+    windows = np.zeros_like(x)
+    for place in np.ndindex(2, 3, *(extent // 2,) * spatial):
+        window = (*place[:2], *(slice(2 * p, 2 * p + 2) for p in place[2:]))
+        windows[window] = np.where(x[window] == x[window].max(), x[window], 0)
+    assert (kept(Tensor(x)).asnumpy() == windows).all()
+    gradient = graphc.grad(lambda x: (kept(x) * 2).sum())(Tensor(x))
+    assert (gradient.asnumpy() == np.where(windows != 0, 2, 0)).all()
+    pooled, indices = pool(Tensor(x))
+    assert unpool(pooled[0], indices[0]).shape == (3, *(extent // 2 * 2,) * spatial)
+    with pytest.raises(ValueError, match="integer indices, one for each"):
+        unpool(pooled, pooled)
+    with pytest.raises(ValueError, match="not within a stride"):
+        unpool(pooled, indices, (extent + 5,) * spatial)

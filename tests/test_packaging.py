@@ -144,7 +144,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("known", "loops", "schedule"),
     ("dispatch", "hints", "op", "state", "tensor"),
     ("dataset", "initializer", "random"),
-    ("autograd", "eager", "op_by_op", "trace"),
+    ("autograd", "eager", "op_by_op", "pieces", "trace"),
     ("deferred", "gradients", "jit", "profile"),
     ("ops",),
     ("passes",),
@@ -168,7 +168,7 @@ OPERATORS = "a tensor's operators and methods call ops, which are built on tenso
 
 LAZY: dict[tuple[str, str], str] = {
     ("context", "programs"): COMPILES,
-    ("eager", "programs"): COMPILES,
+    ("pieces", "programs"): COMPILES,
     ("deferred", "runtime"): COMPILES,
     ("jit", "programs"): COMPILES,
     ("op_by_op", "alone"): COMPILES,

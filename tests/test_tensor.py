@@ -378,3 +378,15 @@ def test_large_tensors_begin_where_a_line_of_the_cache_does() -> None:
     for data in (room, room[1:], room[:5000]):
         assert Tensor(data).address() % 64 == 0
         assert_same(Tensor(data).asnumpy(), data)
+
+
+def test_a_parameter_takes_what_says_how_devices_share_it() -> None:
+    parameter = Parameter(Tensor([1.0, 2.0]), "p", layerwise_parallel=False, parallel_optimizer=False)
+    assert parameter.name == "p" and parameter.tolist() == [1, 2]
+
+
+def test_the_method_from_numpy_shares_memory_too() -> None:
+    shared = np.zeros(2, np.float32)
+    tensor = Tensor.from_numpy(shared)
+    shared[0] = 3
+    assert tensor.asnumpy().tolist() == [3, 0]

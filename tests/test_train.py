@@ -929,3 +929,22 @@ def test_mindspore_module_names():
     assert callback.ModelCheckpoint is ModelCheckpoint
     assert serialization.load_checkpoint is gc.load_checkpoint is gc.train.load_checkpoint
     assert all(hasattr(gc.train, name) for name in gc.train.__all__)
+
+
+# data_sink
+
+
+def numbers(count):
+    return ds.NumpySlicesDataset({"x": np.arange(count, dtype=np.float32)}, shuffle=False)
+
+
+def test_data_sink_goes_through_the_dataset_again_and_again():
+    step = gc.data_sink(lambda x: float(x), numbers(3))
+    assert [step() for _ in range(5)] == [0, 1, 2, 0, 1]
+    by_two = gc.data_sink(lambda x: float(x), numbers(3), sink_size=2)
+    assert [by_two() for _ in range(3)] == [1, 0, 2]
+    for options in ({"sink_size": 0}, {"sink_size": 1.5}, {"jit_config": 1}):
+        with pytest.raises((TypeError, ValueError), match="data_sink"):
+            gc.data_sink(print, numbers(3), **options)
+    with pytest.raises(TypeError, match="expected a function and a Dataset"):
+        gc.data_sink(print, [1, 2])

@@ -54,3 +54,7 @@ def test_what_does_not_fit_is_said() -> None:
         ms.vmap(ops.add)(x, 1.0)
     with pytest.raises(TypeError, match="fn must return Tensors, got int"):
         ms.vmap(lambda a: 1)(x)
+
+
+def test_vmap_is_under_ops_as_well() -> None:
+    assert ops.vmap(ops.square)(Tensor([1.0, 2.0])).tolist() == [1, 4]

@@ -11,6 +11,7 @@ from graphc import dtype
 from graphc.cli.errors import UsageError
 from graphc.cli.recipes import Recipe
 from graphc.dataset import transforms, vision
+from graphc.dataset.vision.image_transform import ImageTransform
 
 GRAY = ((0.286,), (0.353,))  # mean and standard deviation of Fashion-MNIST's pixels, scaled to [0, 1]
 COLOUR = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -76,7 +77,7 @@ def is_cifar(folder: Path) -> bool:
     return (folder / "cifar-10-batches-bin").is_dir() or any(folder.glob("*_batch*.bin"))
 
 
-def _fitted(have: tuple[int, ...], want: tuple[int, int]) -> list[vision.ImageTransform]:
+def _fitted(have: tuple[int, ...], want: tuple[int, int]) -> list[ImageTransform]:
     if have == want:
         return []
     if min(w - h for h, w in zip(have, want, strict=True)) < 0:

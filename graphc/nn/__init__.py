@@ -42,51 +42,18 @@ from graphc.nn.adafactor import (
     AdaFactor,
 )
 from graphc.nn.basic import (
-    BiDense,
     ChannelShuffle,
-    ClipByNorm,
-    ConstantPad1d,
-    ConstantPad2d,
-    ConstantPad3d,
-    Dense,
-    DiGamma,
-    Dropout,
-    Dropout1d,
-    Dropout2d,
-    Dropout3d,
     Flatten,
     Identity,
-    L1Regularizer,
-    LGamma,
-    MatDet,
-    MatInverse,
-    MatMul,
     MatrixDiag,
     MatrixDiagPart,
     MatrixSetDiag,
-    Moments,
-    Norm,
     OneHot,
-    Pad,
-    PixelShuffle,
-    PixelUnshuffle,
-    Range,
-    ReduceLogSumExp,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReflectionPad3d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    ReplicationPad3d,
-    ResizeBilinear,
     Roll,
     TimeDistributed,
     Tril,
     Triu,
     Unflatten,
-    Unfold,
-    Upsample,
-    ZeroPad2d,
 )
 from graphc.nn.cell import (
     Cell,
@@ -107,6 +74,16 @@ from graphc.nn.conv import (
     Conv2dTranspose,
     Conv3d,
     Conv3dTranspose,
+)
+from graphc.nn.dense import (
+    BiDense,
+    Dense,
+)
+from graphc.nn.dropout import (
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
 )
 from graphc.nn.embedding import (
     Embedding,
@@ -153,6 +130,19 @@ from graphc.nn.loss import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
+from graphc.nn.math import (
+    ClipByNorm,
+    DiGamma,
+    L1Regularizer,
+    LGamma,
+    MatDet,
+    MatInverse,
+    MatMul,
+    Moments,
+    Norm,
+    Range,
+    ReduceLogSumExp,
+)
 from graphc.nn.norm import (
     LRN,
     BatchNorm1d,
@@ -181,6 +171,19 @@ from graphc.nn.optim import (
     Rprop,
 )
 from graphc.nn.optimizer import Optimizer
+from graphc.nn.padding import (
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    Pad,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad2d,
+)
 from graphc.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -211,6 +214,13 @@ from graphc.nn.recurrent import (
     GRUCell,
     LSTMCell,
     RNNCell,
+)
+from graphc.nn.resize import (
+    PixelShuffle,
+    PixelUnshuffle,
+    ResizeBilinear,
+    Unfold,
+    Upsample,
 )
 from graphc.nn.schedule import (
     CosineDecayLR,

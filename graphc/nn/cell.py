@@ -551,8 +551,3 @@ def _swapped(name: str, old: str, new: str) -> str:
 
 def _as_float(value: Any, dtype: DType) -> Any:
     return value.astype(dtype) if isinstance(value, Tensor) and value.dtype.is_float else value
-
-
-def as_tensors(*values: Any) -> tuple[Tensor, ...]:
-    """The values as Tensors (numbers and arrays are wrapped)."""
-    return tuple(v if isinstance(v, Tensor) else Tensor(v) for v in values)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from graphc.dtype import DType, dtype_of
+
 
 def _number(where: str, name: str, value: Any, kind: type, bound: float, strict: bool) -> None:
     number = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
@@ -96,3 +98,11 @@ def extents(where: str, name: str, value: Any, count: int, least: int = 1) -> tu
 def unsupported(where: str, name: str, value: Any, allowed: str) -> ValueError:
     """The error for an option that graphc does not have."""
     return ValueError(f"For '{where}', the '{name}' must be {allowed}, but got {value!r}, which is not supported.")
+
+
+def float_dtype(where: str, dtype: Any) -> DType:
+    """`dtype`, which must be float32 or float64."""
+    found = dtype_of(dtype)
+    if not found.is_float:
+        raise TypeError(f"For '{where}', the 'dtype' must be float32 or float64, but got {dtype!r}.")
+    return found

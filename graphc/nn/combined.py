@@ -6,9 +6,9 @@ from typing import Any
 
 from graphc.nn import check
 from graphc.nn.activation import LeakyReLU, get_activation
-from graphc.nn.basic import Dense
 from graphc.nn.cell import Cell
 from graphc.nn.conv import Conv2d
+from graphc.nn.dense import Dense
 from graphc.nn.norm import BatchNorm1d, BatchNorm2d
 from graphc.tensor import Tensor
 

@@ -8,8 +8,8 @@ from graphc import ops
 from graphc.dtype import float32
 from graphc.initializer import initializer
 from graphc.nn import check
-from graphc.nn.basic import float_dtype
 from graphc.nn.cell import Cell
+from graphc.nn.check import float_dtype
 from graphc.tensor import Parameter, Tensor
 
 

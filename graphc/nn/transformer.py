@@ -11,9 +11,11 @@ from graphc.dtype import float32
 from graphc.initializer import XavierNormal, XavierUniform, initializer
 from graphc.nn import check
 from graphc.nn.activation import get_activation
-from graphc.nn.basic import Dense, Dropout, float_dtype
 from graphc.nn.cell import Cell
+from graphc.nn.check import float_dtype
 from graphc.nn.containers import CellList
+from graphc.nn.dense import Dense
+from graphc.nn.dropout import Dropout
 from graphc.nn.norm import LayerNorm
 from graphc.tensor import Parameter, Tensor
 

@@ -34,8 +34,6 @@ class Distribution(Cell):
         parameters: by name; None for one that is given with each call.
     """
 
-    discrete = False
-
     def __init__(self, seed: int | None, dtype: Any, name: str, **parameters: Any) -> None:
         super().__init__()
         self.seed, self.dtype, self.name = seed, as_dtype(dtype), name

@@ -10,7 +10,7 @@ from graphc.dataset import images as ops
 from graphc.dataset.config import check_int
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import check_probability
-from graphc.dataset.vision import ImageTransform, check_uint8, parse_range
+from graphc.dataset.vision.image_transform import ImageTransform, check_uint8, parse_range
 
 __all__ = [
     "AdjustBrightness",

@@ -1,0 +1,198 @@
+"""Tensors in other shapes, and together."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy
+
+from graphc import ops
+from graphc.dispatch import located
+from graphc.numpy.creation import asarray
+from graphc.ops import abs as abs
+from graphc.ops.coerce import cast
+from graphc.ops.coerce import common_dtype as _common_dtype
+from graphc.tensor import Tensor
+
+
+def reshape(x: Any, new_shape: Any) -> Tensor:
+    """The tensor in another shape, of which one extent may be -1."""
+    return ops.reshape(asarray(x), (new_shape,) if isinstance(new_shape, int) else tuple(new_shape))
+
+
+def ravel(x: Any) -> Tensor:
+    """All elements as a vector."""
+    return ops.reshape(asarray(x), (-1,))
+
+
+def transpose(a: Any, axes: Any = None) -> Tensor:
+    """The axes in another order, by default reversed."""
+    x = asarray(a)
+    return ops.transpose(x, tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
+
+
+def expand_dims(a: Any, axis: Any) -> Tensor:
+    """New axes of extent 1, at these places of the result."""
+    x = asarray(a)
+    places = (axis,) if isinstance(axis, int) else tuple(axis)
+    ndim = x.ndim + len(places)
+    if builtins.any(not -ndim <= p < ndim for p in places) or len({p % ndim for p in places}) < len(places):
+        raise located(ValueError(f"expand_dims: expected different axes in [{-ndim}, {ndim}), got {axis!r}"))
+    for place in sorted(p % ndim for p in places):
+        x = ops.expand_dims(x, place)
+    return x
+
+
+def squeeze(a: Any, axis: Any = None) -> Tensor:
+    """Without the axes of extent 1, or without those given."""
+    return ops.squeeze(asarray(a), axis)
+
+
+def broadcast_to(array: Any, shape: Any) -> Tensor:
+    """The tensor broadcast to a shape."""
+    return ops.broadcast_to(asarray(array), tuple(shape))
+
+
+def broadcast_arrays(*args: Any) -> list[Tensor]:
+    """The tensors, each broadcast to the shape of all together."""
+    tensors = [asarray(a) for a in args]
+    shape = numpy.broadcast_shapes(*(t.shape for t in tensors))
+    return [ops.broadcast_to(t, shape) for t in tensors]
+
+
+def _joinable(name: str, arrays: Any) -> list[Tensor]:
+    tensors = [asarray(a) for a in arrays]
+    if not tensors:
+        raise located(ValueError(f"{name}: expected at least one tensor"))
+    dtype = _common_dtype(name, tuple(tensors))
+    return [cast(t, dtype) for t in tensors]
+
+
+def concatenate(arrays: Any, axis: int | None = 0) -> Tensor:
+    """Tensors one after the other along an axis; with None, all elements as a vector."""
+    tensors = _joinable("concatenate", arrays)
+    return ops.concat(tensors if axis is not None else [ravel(t) for t in tensors], axis or 0)
+
+
+def append(arr: Any, values: Any, axis: int | None = None) -> Tensor:
+    """`arr` and then `values`, along an axis; by default all elements as a vector."""
+    return concatenate([arr, values], axis)
+
+
+def stack(arrays: Any, axis: int = 0) -> Tensor:
+    """Tensors of one shape side by side along a new axis."""
+    return ops.stack(_joinable("stack", arrays), axis)
+
+
+def hstack(tup: Any) -> Tensor:
+    """One after the other along the second axis, vectors along their only one."""
+    tensors = [atleast_1d(t) for t in _joinable("hstack", tup)]
+    return ops.concat(tensors, 0 if tensors[0].ndim == 1 else 1)
+
+
+def vstack(tup: Any) -> Tensor:
+    """One after the other along the first axis; vectors as rows."""
+    return ops.concat([atleast_2d(t) for t in _joinable("vstack", tup)], 0)
+
+
+def column_stack(tup: Any) -> Tensor:
+    """One after the other along the second axis; vectors as columns."""
+    return ops.concat([ops.expand_dims(t, 1) if t.ndim == 1 else t for t in _joinable("column_stack", tup)], 1)
+
+
+def dstack(tup: Any) -> Tensor:
+    """One after the other along the third axis, which vectors and matrices get."""
+    return ops.concat([ops.reshape(t, (*t.shape, 1)) if t.ndim == 2 else _at_least_3d(t)
+                       for t in _joinable("dstack", tup)], 2)
+
+
+def _at_least_3d(x: Tensor) -> Tensor:
+    return x if x.ndim >= 3 else ops.reshape(x, (1, x.size, 1))
+
+
+def atleast_1d(a: Any) -> Tensor:
+    """A number as a vector of one; others as they are."""
+    x = asarray(a)
+    return x if x.ndim else ops.reshape(x, (1,))
+
+
+def atleast_2d(a: Any) -> Tensor:
+    """A number or a vector as one row; others as they are."""
+    x = asarray(a)
+    return x if x.ndim >= 2 else ops.reshape(x, (1, x.size))
+
+
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
+    """Equal parts along an axis, or parts that end at these indices.
+
+    Raises:
+        ValueError: the extent is no multiple of the number of parts.
+    """
+    given = asarray(x)
+    if isinstance(indices_or_sections, int) and given.shape[axis] % builtins.max(indices_or_sections, 1):
+        raise located(ValueError(f"split: axis {axis} of {given.type} does not make {indices_or_sections} equal parts"))
+    return array_split(given, indices_or_sections, axis)
+
+
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
+    """As `split`, but where the parts are not equal the first ones are longer by one."""
+    sections = indices_or_sections if isinstance(indices_or_sections, int) else tuple(indices_or_sections)
+    parts: tuple[Tensor, ...] = ops.tensor_split(asarray(x), sections, axis)
+    return parts
+
+
+def tile(a: Any, reps: Any) -> Tensor:
+    """The tensor repeated as a block along each axis; axes are put in front of the fewer of the two."""
+    x = asarray(a)
+    counts = (reps,) if isinstance(reps, int) else tuple(reps)
+    return ops.tile(x, (*(1,) * (x.ndim - len(counts)), *counts))
+
+
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Tensor:
+    """Every element, or slice along an axis, `repeats` times in a row."""
+    x = asarray(a)
+    return ops.repeat_interleave(ravel(x) if axis is None else x, repeats, 0 if axis is None else axis)
+
+
+def flip(m: Any, axis: Any = None) -> Tensor:
+    """The elements in reversed order along these axes, by default all."""
+    x = asarray(m)
+    return ops.flip(x, tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis))
+
+
+def flipud(m: Any) -> Tensor:
+    """The rows in reversed order."""
+    return flip(m, 0)
+
+
+def fliplr(m: Any) -> Tensor:
+    """The columns in reversed order."""
+    return flip(m, 1)
+
+
+def roll(a: Any, shift: Any, axis: Any = None) -> Tensor:
+    """The elements moved along axes, by default along all as one; those that leave at an end come in at the other."""
+    x = asarray(a)
+    return ops.reshape(ops.roll(ravel(x), shift, 0), x.shape) if axis is None else ops.roll(x, shift, axis)
+
+
+def pad(arr: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Tensor:
+    """The tensor with elements put around it.
+
+    Args:
+        pad_width: how many: one number, (before, after) for every axis, or such a pair for each.
+        mode: "constant", "edge" (the outermost element) or "reflect" (the mirror image without the edge).
+        constant_values: the number that "constant" puts.
+    """
+    x = asarray(arr)
+    width = numpy.broadcast_to(numpy.asarray(pad_width), (x.ndim, 2)).tolist()
+    if mode not in ("constant", "edge", "reflect"):
+        raise located(ValueError(f"pad: mode must be 'constant', 'edge' or 'reflect', got {mode!r}"))
+    if mode == "constant":
+        return ops.pad(x, [n for pair in reversed(width) for n in pair], "constant", constant_values)
+    for axis, (before, after) in enumerate(width):
+        extent = x.shape[axis]
+        places = numpy.pad(numpy.arange(extent), (before, after), mode=mode)  # type: ignore[call-overload]
+        x = ops.gather(x, Tensor(places), axis)
+    return x

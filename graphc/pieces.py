@@ -1,0 +1,228 @@
+"""The pieces of eager mode that came before: a tree of their steps, and for each piece how it runs.
+
+An edge of the tree is an op with its operands, and `Step`s are the nodes; so a piece is known again while it is noted
+(`graphc.eager`), from the `Root` of the line that calls it on. Where one ended there is an `Ending`: it runs op by op
+the first time, later compiled.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from graphc.dispatch import user_line
+from graphc.dtype import bool_
+from graphc.ir import NOWHERE, Graph, Location, Node, TensorType, constant_node
+from graphc.op import Op
+from graphc.op_by_op import pays, run_op_by_op
+from graphc.tensor import Number, Parameter, Tensor
+from graphc.trace import Trace
+
+if TYPE_CHECKING:
+    from graphc.runtime.executable import Executable
+
+MOST_STEPS, MOST_COMPILED = 50_000, 256
+"""How many steps, and compiled pieces, are kept; when there are more, all are forgotten."""
+
+NOTHING = TensorType((), bool_)
+"""In place of a type, where a step makes no value."""
+
+
+class Step:
+    """An op in a piece, after all those that came before it.
+
+    Attributes:
+        before: the step before, None for the first of all, which has no op.
+        op: the op, or None where a Parameter is written.
+        operands: for each the number of the step that made it, or ~k for leaf k of the piece; of a write the leaf that
+            is written and the value.
+        after: the steps that came next so far, by op, attributes and operands.
+        stretches: several steps that came next at once so far, by what asked for them; None where they may differ.
+        endings: where a piece ended here: by the numbers of the steps whose results were needed.
+    """
+
+    __slots__ = ("after", "attrs", "before", "endings", "loc", "op", "operands", "stretches", "type")
+
+    def __init__(
+        self, before: Step | None, op: Op | None, operands: tuple[int, ...], attrs: dict[str, Any], type_: TensorType,
+        loc: Location,
+    ) -> None:
+        self.before, self.op, self.operands, self.attrs, self.type, self.loc = before, op, operands, attrs, type_, loc
+        self.after: dict[Hashable, Step] = {}
+        self.stretches: dict[Hashable, Stretch | None] = {}
+        self.endings: dict[tuple[int, ...], Ending] = {}
+
+    def path(self) -> list[Step]:
+        """The steps up to this one, from the first with an op."""
+        steps = []
+        step: Step = self
+        while step.before is not None:
+            steps.append(step)
+            step = step.before
+        return steps[::-1]
+
+
+Taped = tuple[Op, tuple[int, ...], dict[str, Any], int]
+
+
+class Stretch(NamedTuple):
+    """Steps that always follow one another.
+
+    A tensor is the number of its step here, if it is one of these, or ~k if it is operand k: the operands are what the
+    stretch is asked for with, then its numbers.
+
+    Attributes:
+        last: the last of them.
+        length: how many they are.
+        numbers: the Python numbers that they bring.
+        leaves: all leaves that they bring.
+        value: what they make: a tensor, None, or (tuple or list, *values).
+        types: of the results that are named here.
+        writes: of each operand that is written: it, its leaf, and what it is from now on as an operand of a step.
+        reads: the Parameters that a tape notes as read, and not written since.
+        entries, before: what a tape notes: op, operands, attributes, result.
+    """
+
+    last: Step
+    length: int
+    numbers: tuple[Number, ...]
+    leaves: tuple[int, ...]
+    value: Any
+    types: dict[int, TensorType]
+    writes: tuple[tuple[int, int, int], ...]
+    reads: tuple[int, ...]
+    entries: list[Taped]
+    before: list[Taped]
+
+
+class Root(Step):
+    """Before the first op of every piece that is called from one line.
+
+    Attributes:
+        name: of what is called there.
+        pieces: how many different ones there were.
+    """
+
+    __slots__ = ("name", "pieces")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(None, None, (), {}, NOTHING, NOWHERE)
+        self.name, self.pieces = name, 0
+
+
+class Ending:
+    """A piece, and the results that are needed of it: runs op by op the first time, later compiled.
+
+    Python numbers are constants of the compiled graph, until one changes: then it becomes an input.
+
+    Attributes:
+        results: the numbers of the steps whose results are needed.
+        steps: those that the results and the writes depend on, with their numbers.
+    """
+
+    def __init__(self, root: Root, last: Step, results: tuple[int, ...]) -> None:
+        root.pieces += 1
+        self.root, self.results = root, results
+        self.steps = _needed(last.path(), results)
+        self._numbers: list[np.ndarray | None] | None = None  # None: changes from run to run
+        self._compiled: tuple[Executable, list[int]] | None = None  # with the leaf behind each of its inputs
+        self._lock = threading.Lock()
+
+    def run(self, leaves: Sequence[Tensor]) -> list[Tensor]:
+        """The results for these leaves; Parameters are written when all else is done."""
+        with self._lock:
+            known = self._know(leaves)
+            if self._compiled is None:
+                graph, inputs = self._graph(leaves)
+                if known or not pays(graph, self.root.pieces - 1):
+                    self._compiled = self._compile(graph, [leaves[k] for k in inputs]), inputs
+            compiled = self._compiled
+        if compiled is None:
+            return run_op_by_op(graph, [leaves[k] for k in inputs])
+        executable, inputs = compiled
+        return executable([leaves[k] for k in inputs])
+
+    def _know(self, leaves: Sequence[Tensor]) -> bool:
+        """Whether the piece was here before. What was compiled for another number is forgotten."""
+        numbers = [leaf.numpy_view() for leaf in leaves if type(leaf) is Number]
+        if self._numbers is None:
+            self._numbers = [*numbers]
+            return False
+        for i, (known, number) in enumerate(zip(self._numbers, numbers, strict=True)):
+            if known is not None and known is not number:
+                self._numbers[i] = self._compiled = None
+        return True
+
+    def _graph(self, leaves: Sequence[Tensor]) -> tuple[Graph, list[int]]:
+        """The piece as a graph, and the leaf behind each of its inputs."""
+        naming = Trace()
+        numbers = iter(self._numbers or ())
+        nodes: dict[int, Node] = {}
+        inputs: list[int] = []
+        for k, leaf in enumerate(leaves):
+            number = next(numbers) if type(leaf) is Number else None
+            if number is not None:
+                nodes[~k] = constant_node(number.item(), leaf.dtype)
+            else:
+                nodes[~k] = naming.add_input(leaf.name if isinstance(leaf, Parameter) else f"x{k}", leaf.type, None)
+                inputs.append(k)
+        inputs.sort(key=lambda k: isinstance(leaves[k], Parameter))  # after the arguments
+        arguments = sum(not isinstance(leaves[k], Parameter) for k in inputs)
+        updates: dict[Node, Node] = {}
+        for place, step in self.steps:
+            operands = tuple(nodes[operand] for operand in step.operands)
+            if step.op is None:
+                updates[operands[0]] = operands[1]
+            else:
+                nodes[place] = Node(step.op.name, operands, step.attrs, step.type, step.loc)
+        graph = Graph(
+            self.root.name, tuple(nodes[~k] for k in inputs), tuple(nodes[place] for place in self.results),
+            tuple((target, value) for target, value in updates.items() if target is not value), arguments,
+        )  # fmt: skip
+        return graph, inputs
+
+    def _compile(self, graph: Graph, inputs: Sequence[Tensor]) -> Executable:
+        from graphc.programs import compile_graph  # brings llvmlite, and so is imported when something is compiled
+
+        forest.compiled += 1
+        return compile_graph(graph, inputs[graph.arguments :])
+
+
+def _needed(path: list[Step], results: tuple[int, ...]) -> list[tuple[int, Step]]:
+    """The steps, with their numbers, that the results and the writes depend on."""
+    needed = set(results)
+    kept = []
+    for number in range(len(path) - 1, -1, -1):
+        step = path[number]
+        if number in needed or step.op is None:
+            needed.update(step.operands)
+            kept.append((number, step))
+    return kept[::-1]
+
+
+class Forest:
+    """All pieces so far."""
+
+    def __init__(self) -> None:
+        self.roots: dict[Hashable, Root] = {}
+        self.steps = self.compiled = 0
+
+    def root(self, called: Callable[..., Any]) -> Root:
+        """Where pieces begin: one for each function or class, and line of the program that calls it.
+
+        So whatever comes again comes from the same lines, and its errors name them.
+        """
+        if self.steps > MOST_STEPS or self.compiled > MOST_COMPILED:
+            self.roots, self.steps, self.compiled = {}, 0, 0
+        key = (getattr(called, "__code__", None) or type(called), user_line())
+        found = self.roots.get(key)
+        if found is None:
+            name = str(getattr(called, "__name__", type(called).__name__)).strip("<>")
+            found = self.roots[key] = Root(name)
+        return found
+
+
+forest = Forest()

@@ -1,0 +1,31 @@
+"""What programs tell MindSpore's compiler: accepted, checked, and without effect on results."""
+
+from __future__ import annotations
+
+import pytest
+
+import graphc
+from graphc import Tensor, nn, ops
+
+
+def test_flags_of_functions() -> None:
+    @ops.add_flags(has_effect=True)
+    def double(x: Tensor) -> Tensor:
+        return x * 2
+
+    assert double(Tensor([1.0])).asnumpy() == 2
+    assert double._mindspore_flags == {"has_effect": True}
+
+
+def test_settings_of_mindspores_compiler() -> None:
+    net = nn.Dense(2, 2)
+    net.set_jit_config(graphc.JitConfig(jit_level="O1"))
+    assert net.jit_config_dict["jit_level"] == "O1" and graphc.no_inline(len) is len
+    with pytest.raises(ValueError, match="jit_level must be one of"):
+        graphc.JitConfig("O9")
+
+
+def test_set_deterministic_takes_a_bool() -> None:
+    graphc.set_deterministic(True)
+    with pytest.raises(TypeError, match="expected a bool"):
+        graphc.set_deterministic(1)
