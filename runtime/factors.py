@@ -328,16 +328,25 @@ def emit_complete(
 
 
 def _rotate(b: Builder, m: Rows, rows: int, at: int, length: int, width: int) -> None:
-    """Pairs of rows turned in their plane until the parts of all from `at` on are orthogonal (Hestenes 1958)."""
+    """Pairs of rows turned in their plane until the parts of all from `at` on are orthogonal (Hestenes 1958).
+
+    Pairs follow each other as the rounds of a tournament, so that a machine computes several at a time: in round r row
+    r + k meets row r - k, counted round; of an even number of rows the last one stands apart and meets row r.
+    """
     if rows < 2:
         return
+    circle = rows - 1 + rows % 2
     element, eps = m.element, float(np.finfo(_NUMPY[m.element]).eps)
     one = const(1.0, element)
     turned = b.alloca("i64", 1)
     b.store(i64(1), turned)
     with b.loop(0, SWEEPS), b.when(b.icmp("ne", b.load(turned, "i64"), 0)):
         b.store(i64(0), turned)
-        with b.loop(0, rows - 1) as i, b.loop(b.add(i, 1), rows) as j:
+        with b.loop(0, circle) as rounds, b.loop(rows % 2, (rows + 1) // 2) as k:
+            i = b.int_op("srem", b.add(rounds, k), circle)
+            j = b.int_op("srem", b.add(b.sub(rounds, k), circle), circle)
+            if rows % 2 == 0:
+                j = b.select(b.icmp("eq", k, 0), i64(circle), j)
 
             def squares(column: Val, count: int) -> list[tuple[Val, Val]]:
                 x, y = (m.get(row, b.add(column, at), count) for row in (i, j))
@@ -345,7 +354,7 @@ def _rotate(b: Builder, m: Rows, rows: int, at: int, length: int, width: int) ->
 
             first, second, mixed = _sums(b, element, length, 3, squares)
             lengths = b.fmul(b.intrinsic("sqrt", element, first), b.intrinsic("sqrt", element, second))
-            limit = b.fmul(const(eps * math.sqrt(length), element), lengths)
+            limit = b.fmul(const(eps * max(2.0, math.sqrt(length) / 4), element), lengths)
             with b.when(b.fcmp("ogt", b.intrinsic("fabs", element, mixed), limit)):
                 b.store(i64(1), turned)
                 ratio = b.fdiv(b.fsub(second, first), b.fadd(mixed, mixed))
@@ -355,12 +364,13 @@ def _rotate(b: Builder, m: Rows, rows: int, at: int, length: int, width: int) ->
                 tangent = b.fdiv(b.intrinsic("copysign", element, one, ratio), b.fadd(size, root))
                 cosine = b.fdiv(one, b.intrinsic("sqrt", element, b.fma(tangent, tangent, one)))
                 sine = b.fmul(cosine, tangent)
+                half = b.fdiv(sine, b.fadd(one, cosine))  # the tangent of half the angle: small turns err little
 
                 def turn(column: Val, count: int) -> None:
-                    c, s = b.splat(cosine, _lanes(count)), b.splat(sine, _lanes(count))
+                    s, h = b.splat(sine, _lanes(count)), b.splat(half, _lanes(count))
                     x, y = m.get(i, column, count), m.get(j, column, count)
-                    m.put(b.fma(c, x, b.fneg(b.fmul(s, y))), i, column, count)
-                    m.put(b.fma(c, y, b.fmul(s, x)), j, column, count)
+                    m.put(b.fma(b.fneg(s), b.fma(h, x, y), x), i, column, count)
+                    m.put(b.fma(s, b.fma(b.fneg(h), y, x), y), j, column, count)
 
                 _spans(b, width, turn)
 
@@ -479,6 +489,14 @@ def emit_svd(
     _each(b, operands[0], types[0], result, type_, begin, end, decompose)
 
 
+def _row_of_product(b: Builder, m: Rows, row: Val, x: Rows, at: int, column: Val, count: int) -> Val:
+    """A few elements of row `row` of the product of two square matrices: of `m` from column 1, of `x` from `at` on."""
+    place = b.add(column, at)
+    with b.loop_carrying(0, m.stride - 1, [const(0.0, vector(m.element, _lanes(count)))]) as (j, (total,), after):
+        after[:] = [b.fma(b.splat(m.get(row, b.add(j, 1)), _lanes(count)), x.get(j, place, count), total)]
+    return after[0]
+
+
 def emit_eigh(
     b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
     begin: Val, end: Val, fail: Any,
@@ -499,10 +517,11 @@ def emit_eigh(
             m.put(b.fadd(upper, lower), i, b.add(j, 1))
         # no eigenvalue is larger than the fourth root of the sum of their fourth powers, which are those of the square
         with b.loop_carrying(0, n, [zero]) as (i, (total,), after):
-            with b.loop_carrying(0, n, [total]) as (j, (part,), inner):
-                product = _dot(b, m, i, 1, m, j, 1, n)
-                inner[:] = [b.fma(product, product, part)]
-            after[:] = inner
+
+            def of_square(column: Val, count: int) -> list[tuple[Val, Val]]:
+                return [(_row_of_product(b, m, i, m, 1, column, count),) * 2]
+
+            after[:] = [b.fadd(total, _sums(b, element, n, 1, of_square)[0])]
         bound = b.intrinsic("sqrt", element, b.intrinsic("sqrt", element, after[0]))
         shift = b.fmul(const(1.25, element), b.select(b.fcmp("olt", bound, one), one, bound))
         with b.loop(0, n) as i:
@@ -511,15 +530,12 @@ def emit_eigh(
         _rotate(b, m, n, 1, n, width)
         with b.loop(0, n) as i:
             _divide_row(b, m, i, 1, n, b.intrinsic("sqrt", element, _dot(b, m, i, 1, m, i, 1, n)))
-            with b.loop_carrying(0, n, [zero]) as (j, (total,), after):
 
-                def factors(column: Val, count: int) -> list[tuple[Val, Val]]:
-                    scaled = b.fdiv(x.get(j, column, count), b.splat(scale, _lanes(count)))
-                    return [(scaled, m.get(i, b.add(column, 1), count))]
+            def factors(column: Val, count: int) -> list[tuple[Val, Val]]:
+                image = _row_of_product(b, m, i, x, 0, column, count)
+                return [(b.fdiv(image, b.splat(scale, _lanes(count))), m.get(i, b.add(column, 1), count))]
 
-                image = _sums(b, element, n, 1, factors)[0]
-                after[:] = [b.fma(image, m.get(i, b.add(j, 1)), total)]
-            m.put(b.fmul(after[0], scale), i, 0)
+            m.put(b.fmul(_sums(b, element, n, 1, factors)[0], scale), i, 0)
         _order(b, m, n, width, 0, "olt")
         _choose_signs(b, m, n, 1, n, width, 0)
 
