@@ -25,7 +25,6 @@ from graphc.ops import boxes as _boxes
 from graphc.ops import composite as _composite
 from graphc.ops import conv as _conv
 from graphc.ops import ctc as _ctc
-from graphc.ops import factors as _factors  # rows of the op table
 from graphc.ops import gather as _gather
 from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
@@ -64,6 +63,7 @@ from graphc.ops.scatter import *
 from graphc.ops.segments import *
 from graphc.ops.sets import *
 from graphc.ops.shape import *
+from graphc.ops.solvers import *
 from graphc.ops.statistics import *
 from graphc.ops.tapers import *
 from graphc.ops.unpool import *

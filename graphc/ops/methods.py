@@ -65,6 +65,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "scatter": "diagonal_scatter inplace_update select_scatter slice_scatter",
     "segments": "unsorted_segment_max unsorted_segment_min unsorted_segment_prod",
     "statistics": "cov kthvalue nanmedian nanquantile quantile renorm",
+    "solvers": "cholesky cholesky_inverse cholesky_solve lstsq svd",
     "sets": "aminmax ger histc unique_consecutive",
     "shape": (
         "chunk diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
