@@ -112,7 +112,7 @@ def _scale(b: Builder, x: Rows, rows: int, columns: int) -> Val:
     return b.select(b.fcmp("olt", power, least), least, power)
 
 
-_NUMPY = {"float": np.float32, "double": np.float64}
+_NUMPY: dict[str, type[np.floating[Any]]] = {"float": np.float32, "double": np.float64}
 
 
 def _element(type_: TensorType) -> str:
@@ -209,7 +209,7 @@ def emit_triangular_solve(
 
 
 def _reflect(b: Builder, m: Rows, k: Val, tau: Val, rows: int, columns: int) -> None:
-    """The columns after k of the rows from k on, reflected by `1 - tau v v^T`, where v is 1 and column k below row k."""
+    """The columns after k of the rows from k on, reflected by `1 - tau v v^T`: v is 1, then column k below row k."""
     below = b.add(k, 1)
 
     def reflect(column: Val, count: int) -> None:

@@ -338,7 +338,7 @@ KERNELS: dict[str, Handmade] = {
     "inverse": _of_matrices(emit_inverse),
     "lu": _of_matrices(emit_lu),
     "cholesky": _of_matrices(
-        emit_cholesky, 1, "matrix {position} is not positive definite: what is left of diagonal element {value} is not > 0"
+        emit_cholesky, 1, "matrix {position} is not positive definite: pivot {value} is not above 0"
     ),
     "triangular_solve": _of_matrices(emit_triangular_solve),
     "qr": _of_matrices(emit_qr, 2),

@@ -2,8 +2,8 @@
 
 An op has one result, so those of several factors have them side by side: `qr` as one vector, Q before R; `svd` and
 `eigh` as a row for each singular value or eigenvalue with its vectors. `graphc.ops.solvers` has what users call. Where
-factors are not unique, the choice is part of an op's meaning: the diagonal of R has the signs that LAPACK gives it, and
-of each right singular vector and each eigenvector the component of the largest size (the first of equal ones) is above 0.
+factors are not unique, the choice is part of an op's meaning: the diagonal of R has the signs that LAPACK gives it; of
+each right singular vector and each eigenvector the component of the largest size (the first of equal ones) is above 0.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _qr_type(x: TensorType) -> TensorType:
 
 @define_op(infer=_qr_type, exact=False, name="qr")
 def qr_(x: np.ndarray) -> np.ndarray:
-    """Q `[M, P]` with orthonormal columns and the upper triangle R `[P, N]`, P = min(M, N), of `x = Q R`, `[..., M, N]`.
+    """Q `[M, P]` with orthonormal columns and the upper triangle R `[P, N]` of `x = Q R` `[..., M, N]`, P = min(M, N).
 
     Both in one vector for each matrix: the elements of Q, then those of R.
     """
@@ -170,7 +170,8 @@ def qr_vjp(ct: Tensor, y: Tensor, x: Tensor) -> Any:
     (q, r), (q_ct, r_ct) = (orthogonal_and_upper(t, rows, columns) for t in (y, ct))
     if columns > rows:
         rest, rest_ct = _columns(x, rows, columns - rows), _columns(r_ct, rows, columns - rows)
-        left = _qr_slope(q, _columns(r, 0, rows), q_ct + matmul_(rest, rest_ct, transpose_b=True), _columns(r_ct, 0, rows))
+        q_ct = q_ct + matmul_(rest, rest_ct, transpose_b=True)
+        left = _qr_slope(q, _columns(r, 0, rows), q_ct, _columns(r_ct, 0, rows))
         return (concat((left, matmul_(q, rest_ct)), -1),)
     return (_qr_slope(q, r, q_ct, r_ct),)
 
@@ -194,7 +195,7 @@ def _complete_type(q: TensorType) -> TensorType:
 
 @define_op(infer=_complete_type, exact=False, name="complete")
 def complete_(q: np.ndarray) -> np.ndarray:
-    """Orthonormal columns `[..., M, K]` followed by others to an orthogonal matrix `[..., M, M]`, as LAPACK finds them."""
+    """Orthonormal columns `[..., M, K]` and others that complete them to an orthogonal matrix `[..., M, M]`."""
     columns = q.shape[-1]
     return np.concatenate([q, np.linalg.qr(q, "complete")[0][..., columns:]], -1)
 
@@ -250,7 +251,8 @@ def eigh_(x: np.ndarray) -> np.ndarray:
 def eigh_vjp(ct: Tensor, y: Tensor, x: Tensor) -> Any:
     """`V (diag(ct_w) + (V^T ct_V)[i, j] / (w[j] - w[i])) V^T`: M. Giles, "Collected matrix derivative results", 3.1.
 
-    Of that the mean with its transpose. The vectors of equal eigenvalues have no derivative: it is not finite there, if it is asked for.
+    Of that the mean with its transpose. The vectors of equal eigenvalues have no derivative: it is not finite there, if
+    it is asked for.
     """
     n = x.shape[-1]
     values, rows = _columns(y, 0, 1), _columns(y, 1, n)
@@ -272,7 +274,7 @@ def _svd_type(x: TensorType) -> TensorType:
 
 @define_op(infer=_svd_type, exact=False, name="svd")
 def svd_(x: np.ndarray) -> np.ndarray:
-    """For each singular value of `[..., M, N]`, in descending order, a row: its left vector, itself, its right vector."""
+    """For each singular value of `[..., M, N]`, in descending order, a row: left vector, value, right vector."""
     u, s, v = np.linalg.svd(x, full_matrices=False)
     signs = _signs(v) if x.size else np.ones((*s.shape, 1))
     return np.concatenate([np.swapaxes(u, -1, -2) * signs, s[..., None], v * signs], -1)

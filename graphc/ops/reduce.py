@@ -448,7 +448,8 @@ def norm(
 
 def _of_singular_values(x: Tensor, ord: Any) -> Tensor:
     """The sum of the singular values of matrices, the greatest (2) or the smallest."""
-    found = take_range(TABLE["svd"](x), x.ndim - 1, x.shape[-2], 1)  # the op stands on matrix products, and they on this module
+    found = TABLE["svd"](x)  # which stands on matrix products, and they on this module
+    found = take_range(found, x.ndim - 1, x.shape[-2], 1)
     values = reshape(found, found.shape[:-1])
     if ord == "nuc":
         return sum_over(values, (values.ndim - 1,))

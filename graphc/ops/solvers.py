@@ -51,6 +51,7 @@ from graphc.tensor import Tensor
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "cond", "eigh", "eigvalsh", "lstsq", "matrix_exp", "matrix_rank",
     "matrix_solve", "pinv", "qr", "solve", "solve_triangular", "svd", "svdvals",
+    "triangular_solve",
 ]  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def _identity(x: Tensor) -> Tensor:
     return select(equal(row, column), full_like(x, 1), full_like(x, 0))
 
 
-def _mirrored(x: Tensor, lower: bool) -> Tensor:
+def mirrored(x: Tensor, lower: bool) -> Tensor:
     """Square matrices with one triangle in place of the other."""
     row, column = row_and_column(x.shape)
     return select(greater_equal(row, column) if lower else less_equal(row, column), x, transposed(x))
@@ -135,6 +136,14 @@ def solve_triangular(
     return _without(triangular_solve_(x, y, upper=upper, transpose=transpose, unit=unit_diagonal), vector)
 
 
+def triangular_solve(
+    b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False,  # noqa: N803
+) -> tuple[Tensor, Tensor]:
+    """The solution of `A x = b`, and A; see `solve_triangular`."""
+    found = solve_triangular(A, b, upper=upper, transpose=transpose, unit_diagonal=unitriangular)
+    return found, as_tensor("triangular_solve", A)
+
+
 def cholesky_solve(input: Any, input2: Any, upper: bool = False) -> Tensor:
     """The solution `[..., N, K]` of `A x = input` for the Cholesky factor `input2` `[..., N, N]` of A.
 
@@ -173,6 +182,11 @@ def qr(input: Any, mode: str = "reduced") -> tuple[Tensor, Tensor]:
     if mode == "reduced" or rows <= columns:
         return q, r
     return complete_(q), concat((r, filled(0, r.dtype, (*r.shape[:-2], rows - columns, columns))), -2)
+
+
+def qr_method(self: Any, some: bool = True) -> tuple[Tensor, Tensor]:
+    """Q and R; see `ops.qr`, whose mode is `"complete"` without `some`."""
+    return qr(self, "reduced" if some else "complete")
 
 
 def lstsq(input: Any, A: Any) -> Tensor:  # noqa: N803 (MindSpore's name)
@@ -262,7 +276,7 @@ def eigh(A: Any, UPLO: str = "L") -> tuple[Tensor, Tensor]:  # noqa: N803 (PyTor
     x = _square("eigh", A)
     if UPLO not in ("L", "U"):
         raise located(ValueError(f"eigh: UPLO must be 'L' or 'U', got {UPLO!r}"))
-    return _eigen(_mirrored(x, UPLO == "L"))
+    return _eigen(mirrored(x, UPLO == "L"))
 
 
 def _eigen(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -296,8 +310,10 @@ def pinv(x: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False)
             `max(atol, rtol * largest)` count as 0. By default 0, and the larger of M and N times the dtype's epsilon
             (0 where `atol` is above 0).
         hermitian: take the matrices to be symmetric and read their lower triangle only.
+
+    The gradient is that of a matrix of the rank found: what counts as 0 is taken to be 0 and to stay it.
     """
-    a = _mirrored(_square("pinv", x), True) if hermitian else _matrices("pinv", x)
+    a = mirrored(_square("pinv", x), True) if hermitian else _matrices("pinv", x)
     return _pseudo_inverse(a, atol, rtol, hermitian)
 
 
