@@ -264,27 +264,34 @@ class Program:
         """What a group is computed by; with the buffers of the first that does the same."""
         return self.kernels[self.twins[group].first]
 
-    def error(self, number: int, check: int, position: int, value: int) -> Exception:
-        """What a check found: an index that is out of range, or what a hand-made kernel complains of.
+    def check(self, number: int, check: int) -> tuple[Node, str, int]:
+        """What a check is about: the node that reads an index, what the index is called, and what it must be below.
 
         Args:
             number: of the code; a chain has no checks.
             check: of the check, in the kernel.
-            position, value: what the kernel noted.
         """
         group = self.schedule.runs[number]
         assert isinstance(group, Group)
         kernel = self.kernel(group)
         twin, node = self.twins[group], group.nodes[-1]
-        what, extent = "index", node.shape[0] if node.shape else 1
-        if kernel is not None:
-            gathered = gathers(kernel)[check]
-            what, extent = gathered.what, gathered.extent
-            node = twin.own(gathered.author) if gathered.author else node
+        if kernel is None:
+            return node, "index", node.shape[0] if node.shape else 1
+        gathered = gathers(kernel)[check]
+        return twin.own(gathered.author) if gathered.author else node, gathered.what, gathered.extent
+
+    def error(self, number: int, check: int, position: int, value: int) -> Exception:
+        """What a failed check tells: that an index is out of range, or what the hand-made kernel complains of.
+
+        Args:
+            number, check: as of `check`.
+            position, value: what the kernel noted.
+        """
+        node, what, extent = self.check(number, check)
         where = f"; {node.loc}" if str(node.loc) else ""
-        complaint = KERNELS[str(group.handmade)].complaint if kernel is None else None
-        if complaint:
-            return RuntimeError(f"{node.op}: {complaint.format(position=position, value=value)}{where}")
+        made = KERNELS.get(getattr(self.schedule.runs[number], "handmade", None) or "")
+        if made is not None and made.complaint:
+            return RuntimeError(f"{node.op}: {made.complaint.format(position=position, value=value)}{where}")
         return IndexError(f"{node.op}: {what} {value} at position {position} is out of range [0, {extent}){where}")
 
 
