@@ -146,7 +146,7 @@ def run_check() -> None:
 
 def __getattr__(name: str) -> Any:
     """What is loaded when first named, the names of `graphc.train` and `graphc.dtype` that MindSpore has here too."""
-    if name in ("dataset", "experimental", "mint", "numpy", "vision"):
+    if name in ("dataset", "experimental", "mint", "numpy", "scipy", "vision"):
         return importlib.import_module(f"graphc.{name}")
     if name in train.__all__ or name in ("LossScaleManager", "build_train_network", "constexpr"):
         home: Any = train if name in train.__all__ else ops if name == "constexpr" else amp

@@ -172,6 +172,7 @@ class Executable:
             leaves: a tensor for each argument; or for each input, in place of those that were bound.
         Raises:
             IndexError: an index read from data is out of range; parameters and other state are as before.
+            RuntimeError: so does another check that is made when it runs fail.
         """
         memory = self._enter(*leaves) if self.keeps_gil else None
         if memory is None:
@@ -205,6 +206,4 @@ class Executable:
         """Raises the error that a status block tells of."""
         args, check, position, value = struct.unpack(f"={entry.STATUS_WORDS}q", status)[2:6]
         number = self._starts.index((args - self.addresses[0]) // 8)
-        node, what, extent = self.program.check(number, check)
-        where = f"; {node.loc}" if str(node.loc) else ""
-        raise IndexError(f"{node.op}: {what} {value} at position {position} is out of range [0, {extent}){where}")
+        raise self.program.error(number, check, position, value)

@@ -1,5 +1,5 @@
 """Kernels written by hand, for what one formula per element does badly: writes in sequence, running sums, sorting,
-and elimination.
+elimination and the factorizations of matrices.
 
 `KERNELS` has them by the name that an op's `def_kernel` gives. Work comes in units that share nothing, so that any
 number of threads gives the same bits; within a unit the order is that of the op's NumPy meaning. Buffers are
@@ -17,6 +17,14 @@ from typing import Any
 from graphc.dtype import DType
 from graphc.ir import TensorType
 from graphc.runtime.elimination import emit_inverse, emit_lu
+from graphc.runtime.factors import (
+    emit_cholesky,
+    emit_complete,
+    emit_eigh,
+    emit_qr,
+    emit_svd,
+    emit_triangular_solve,
+)
 from graphc.runtime.llvmtext import Builder, Val, const, i64, vector
 
 Attrs = Mapping[str, Any]
@@ -38,12 +46,16 @@ class Handmade:
     Attributes:
         emit: writes the work units [begin, end) into a function:
             `(b, operands, result, types, type_, attrs, begin, end, fail)`, operands and result being addresses.
-            `fail(b, cond, position, value, bound)` notes an index error where `cond` holds.
+            `fail(b, cond, position, value, bound)` notes an error where `cond` holds.
         units: `(types, type_, attrs)` to the number of work units.
+        steps: `(types, type_)` to the arithmetic for each element of the result, roughly.
+        complaint: what an error is, of its `{position}` and `{value}`; an index out of range if not given.
     """
 
     emit: Callable[[Builder, list[Val], Val, list[TensorType], TensorType, Attrs, Val, Val, Fail], None]
     units: Callable[[list[TensorType], TensorType, Attrs], int]
+    steps: Callable[[list[TensorType], TensorType], int] = lambda types, type_: 16
+    complaint: str | None = None
 
 
 # Blocks of columns
@@ -304,8 +316,15 @@ def _argsort_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> 
     return prod(type_.shape[:-1]) if type_.size else 0
 
 
-def _matrix_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> int:
-    return prod(type_.shape[:-2]) if type_.size else 0
+def _of_matrices(
+    emit: Callable[..., None], passes: int = 1, complaint: str | None = None
+) -> Handmade:
+    """A kernel whose units are matrices, and that goes over each `passes` times for every row it has."""
+
+    def units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> int:
+        return prod(types[0].shape[:-2]) if type_.size else 0
+
+    return Handmade(emit, units, lambda types, type_: 16 + 2 * passes * min(types[0].shape[-2:]), complaint)
 
 
 KERNELS: dict[str, Handmade] = {
@@ -316,7 +335,15 @@ KERNELS: dict[str, Handmade] = {
     "cumargmax": _latest("ge"),
     "cumargmin": _latest("le"),
     "argsort": Handmade(_emit_argsort, _argsort_units),
-    "inverse": Handmade(emit_inverse, _matrix_units),
-    "lu": Handmade(emit_lu, _matrix_units),
+    "inverse": _of_matrices(emit_inverse),
+    "lu": _of_matrices(emit_lu),
+    "cholesky": _of_matrices(
+        emit_cholesky, 1, "matrix {position} is not positive definite: pivot {value} is not above 0"
+    ),
+    "triangular_solve": _of_matrices(emit_triangular_solve),
+    "qr": _of_matrices(emit_qr, 2),
+    "complete": _of_matrices(emit_complete, 2),
+    "svd": _of_matrices(emit_svd, 32),
+    "eigh": _of_matrices(emit_eigh, 32),
 }
 """The kernels, by the name that ops ask for."""

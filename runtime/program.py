@@ -125,7 +125,7 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     b.ret()
     name, text = _named(str(module), group.name)
     count = made.units(types, node.type, node.attrs)
-    return Code(name, text, count, node.type.size * 16, tuple(buffers[n] for n in nodes))
+    return Code(name, text, count, node.type.size * made.steps(types, node.type), tuple(buffers[n] for n in nodes))
 
 
 def shared(codes: Sequence[Code]) -> list[bool]:
@@ -279,6 +279,20 @@ class Program:
             return node, "index", node.shape[0] if node.shape else 1
         gathered = gathers(kernel)[check]
         return twin.own(gathered.author) if gathered.author else node, gathered.what, gathered.extent
+
+    def error(self, number: int, check: int, position: int, value: int) -> Exception:
+        """What a failed check tells: that an index is out of range, or what the hand-made kernel complains of.
+
+        Args:
+            number, check: as of `check`.
+            position, value: what the kernel noted.
+        """
+        node, what, extent = self.check(number, check)
+        where = f"; {node.loc}" if str(node.loc) else ""
+        made = KERNELS.get(getattr(self.schedule.runs[number], "handmade", None) or "")
+        if made is not None and made.complaint:
+            return RuntimeError(f"{node.op}: {made.complaint.format(position=position, value=value)}{where}")
+        return IndexError(f"{node.op}: {what} {value} at position {position} is out of range [0, {extent}){where}")
 
 
 def build(

@@ -235,6 +235,54 @@ for _n in (15, 16, 17, 40):
     add("inverse lu", sample(normal(_n, _n) + 4 * np.eye(_n)[::-1]))
 add("lu", sample(np.zeros((3, 3))), sample(np.ones((4, 4), "float32")))
 
+# Factorizations: each eigenvalue and singular value apart from the others, and none near 0
+
+
+def spread(*shape: int) -> np.ndarray:
+    """Matrices with the singular values 1, 2, 3 and so on."""
+    u, _, v = np.linalg.svd(normal(*shape), full_matrices=False)
+    return (u * np.arange(1.0, u.shape[-1] + 1)) @ v
+
+
+def definite(*shape: int) -> np.ndarray:
+    """Symmetric matrices with the eigenvalues 1, 2, 3 and so on."""
+    q = np.linalg.qr(normal(*shape))[0]
+    return (q * np.arange(1.0, shape[-1] + 1)) @ np.swapaxes(q, -1, -2)
+
+
+def mirrored(*shape: int) -> np.ndarray:
+    """Symmetric matrices with eigenvalues of both signs."""
+    q = np.linalg.qr(normal(*shape))[0]
+    return (q * (np.arange(shape[-1]) - 1.3)) @ np.swapaxes(q, -1, -2)
+
+
+def triangle(*shape: int) -> np.ndarray:
+    """Matrices both of whose triangles can be solved with."""
+    return normal(*shape) / shape[-1] + 2 * np.eye(shape[-1])
+
+
+_nothing = sample(np.zeros((2, 0, 0), "float32"))
+for _name, _made in (("cholesky", definite), ("eigh", mirrored)):
+    add(_name, *(sample(x, smooth=True) for x in (_made(3, 3), _made(2, 2, 2), definite(1, 1))))
+    add(_name, sample(_made(2, 5, 5).astype("float32")), _nothing, *(sample(_made(n, n)) for n in (15, 16, 17, 40)))
+for _name in ("qr", "svd"):
+    for _shape in ((3, 3), (4, 2), (2, 4), (2, 3, 2), (1, 1)):
+        add(_name, sample(spread(*_shape), smooth=True))
+    add(_name, sample(spread(3, 5, 4).astype("float32")), _nothing, sample(np.zeros((3, 0))))
+    add(_name, *(sample(spread(*s)) for s in ((15, 17), (17, 16), (33, 20), (20, 40))))
+add("complete", *(sample(np.linalg.qr(normal(*s))[0], smooth=True) for s in ((3, 2), (2, 2, 1))))
+add("complete", sample(np.linalg.qr(normal(2, 20, 7))[0].astype("float32")), sample(np.linalg.qr(normal(18, 17))[0]))
+add("complete", sample(np.eye(3)), sample(np.zeros((3, 0))))
+for _upper in (False, True):
+    for _transpose in (False, True):
+        _attrs = {"upper": _upper, "transpose": _transpose}
+        for _unit in (False, True):
+            add("triangular_solve", sample(triangle(3, 3), normal(3, 2), **_attrs, unit=_unit, smooth=True))
+        add("triangular_solve", sample(triangle(2, 2, 2), normal(2, 2, 1), **_attrs, smooth=True))
+        add("triangular_solve", sample(triangle(17, 17), normal(17, 35), **_attrs))
+        add("triangular_solve", sample(*(x.astype("float32") for x in (triangle(2, 9, 9), normal(2, 9, 16))), **_attrs))
+add("triangular_solve", sample(np.zeros((0, 2, 2)), np.zeros((0, 2, 3)), upper=True))
+
 # Positions
 
 add("gather", sample(normal(5, 3), whole(2, 4, low=0, high=5), axis=0, batch_dims=0, smooth=True))

@@ -152,7 +152,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("alone", "compiler", "programs"),
     ("drawing",),
     ("amp", "experimental", "nn", "numpy", "serialization", "vmap"),
-    ("export", "mint", "train"),
+    ("export", "mint", "scipy", "train"),
     ("",),  # graphc/__init__.py, which offers all of the above
     ("models", "vision"),
     ("__main__", "cli"),

@@ -63,6 +63,7 @@ from graphc.ops.scatter import *
 from graphc.ops.segments import *
 from graphc.ops.sets import *
 from graphc.ops.shape import *
+from graphc.ops.solvers import *
 from graphc.ops.statistics import *
 from graphc.ops.tapers import *
 from graphc.ops.unpool import *

@@ -32,6 +32,7 @@ from graphc.ops.shape import flatten as flatten_tensor
 from graphc.ops.shape import narrow, repeat_interleave, stack, swapaxes, tile
 from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
+from graphc.ops.solvers import qr_method
 from graphc.ops.statistics import peak_to_peak
 from graphc.tensor import Tensor, from_numpy
 
@@ -65,6 +66,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "scatter": "diagonal_scatter inplace_update select_scatter slice_scatter",
     "segments": "unsorted_segment_max unsorted_segment_min unsorted_segment_prod",
     "statistics": "cov kthvalue nanmedian nanquantile quantile renorm",
+    "solvers": "cholesky cholesky_inverse cholesky_solve lstsq svd triangular_solve",
     "sets": "aminmax ger histc unique_consecutive",
     "shape": (
         "chunk diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
@@ -497,7 +499,7 @@ _OWN: dict[str, Any] = {
     "sum": sum, "mean": mean, "prod": prod, "any": any, "all": all, "var": var, "std": std, "max": max, "min": min,
     "argmax": argmax, "argmin": argmin, "argsort": argsort, "sort": sort,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
-    "searchsorted": searchsorted_method, "softmax": softmax, "diag": diag,
+    "searchsorted": searchsorted_method, "softmax": softmax, "diag": diag, "qr": qr_method,
     "where": where, "gather": gather_method, "index_add": index_add_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
     "copy": copy, "clone": copy, "contiguous": itself, "value": itself, "init_data": itself, "detach": detach,

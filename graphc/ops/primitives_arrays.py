@@ -28,7 +28,8 @@ _PLAIN = {
     "Expand": "broadcast_to", "FastGeLU": "fast_gelu", "FastGelu": "fast_gelu", "Fills": "fills", "Fmax": "fmax",
     "Fmin": "fmin", "Gelu": "gelu", "Heaviside": "heaviside", "Hypot": "hypot", "IndexFill": "index_fill",
     "InvertPermutation": "invert_permutation", "LeftShift": "bitwise_left_shift", "LerpScalar": "lerp",
-    "MaskedScatter": "masked_scatter", "MatrixBandPart": "matrix_band_part", "NonZero": "nonzero",
+    "MaskedScatter": "masked_scatter", "MatrixBandPart": "matrix_band_part", "MatrixExp": "matrix_exp",
+    "NonZero": "nonzero",
     "RightShift": "bitwise_right_shift", "Sinc": "sinc", "StopGradient": "stop_gradient",
     "TensorScatterDiv": "tensor_scatter_div", "TensorScatterMax": "tensor_scatter_max",
     "TensorScatterMin": "tensor_scatter_min", "TensorScatterMul": "tensor_scatter_mul",
@@ -279,6 +280,17 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
             _function("unfold")(x, p.ksizes, p.dilations, p.pads, p.strides)
         ),
     ),
+    "Cholesky": ({"upper": False}, lambda p, input_x: _function("cholesky")(input_x, p.upper)),
+    "CholeskyInverse": ({"upper": False}, lambda p, input_x: _function("cholesky_inverse")(input_x, p.upper)),
+    "CholeskySolve": ({"upper": False}, lambda p, x1, x2: _function("cholesky_solve")(x1, x2, p.upper)),
+    "Qr": (
+        {"full_matrices": False},
+        lambda p, x: _function("qr")(x, "complete" if p.full_matrices else "reduced"),
+    ),
+    "Svd": (
+        {"full_matrices": False, "compute_uv": True},
+        lambda p, input: _function("svd")(input, p.full_matrices, p.compute_uv),
+    ),
     "InTopK": ({"k": _REQUIRED}, lambda p, x1, x2: _function("intopk")(x1, x2, p.k)),
     "IndexAdd": (
         {"axis": _REQUIRED, "use_lock": True, "check_index_bound": True},
@@ -311,6 +323,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "MatrixSetDiagV3": (
         _ALIGN, lambda p, x, diagonal, k=0: _function("matrix_set_diag")(x, diagonal, k, p.align)
     ),
+    "MatrixSolve": ({"adjoint": False}, lambda p, matrix, rhs: _function("matrix_solve")(matrix, rhs, p.adjoint)),
     "MirrorPad": ({"mode": "REFLECT"}, lambda p, x, paddings: _function("mirror_pad")(x, paddings, p.mode)),
     "MulNoNan": ({}, _or_zero("mul", False)),
     "MultiMarginLoss": (

@@ -17,7 +17,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import DType, bool_, int32, int64
 from graphc.ir import TensorType
-from graphc.op import Filled, Op, define_op
+from graphc.op import TABLE, Filled, Op, define_op
 from graphc.ops.axes import as_ints, axes_of, axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, scalar, to_dtype, to_float
 from graphc.ops.elementwise import (
@@ -442,12 +442,13 @@ def norm(
     Args:
         A: tensor.
         ord: None (the 2-norm of all elements); for one axis a number p, `inf`, `-inf` or 0 (how many are not 0); for
-            two axes `"fro"`, 1, -1, `inf` or `-inf` (greatest or smallest sum of absolute values of columns or rows).
+            two axes `"fro"`, 1, -1, `inf` or `-inf` (greatest or smallest sum of absolute values of columns or rows),
+            2, -2 (greatest or smallest singular value) or `"nuc"` (their sum).
         dim: the axis of vectors, the two axes of matrices, or None: all axes.
         keepdim: leave the axes with extent 1.
         dtype: the dtype to compute in.
     Raises:
-        ValueError: an `ord` that does not fit the axes, or that needs singular values (2, -2, "nuc" of matrices).
+        ValueError: an `ord` that does not fit the axes.
     """
     x = as_tensor("norm", A)
     x = cast(x, to_dtype(dtype, to_float(x.dtype)))
@@ -463,7 +464,24 @@ def norm(
         sums = sum_over(abs_(x), (inner,), True)
         result = reduce_over(extreme, sums, (outer,), True)
         return result if keepdim else reshape(result, tuple(n for d, n in enumerate(x.shape) if d not in axes))
+    if len(axes) == 2 and ord in (2, -2, "nuc"):
+        result = _of_singular_values(moveaxis(x, axes, (-2, -1)), ord)
+        return reshape(result, tuple(1 if d in axes else n for d, n in enumerate(x.shape))) if keepdim else result
     raise located(ValueError(f"norm: ord {ord!r} is not available over axes {axes} of {x.type}"))
+
+
+def _of_singular_values(x: Tensor, ord: Any) -> Tensor:
+    """The sum of the singular values of matrices, the greatest (2) or the smallest."""
+    found = TABLE["svd"](x)  # which stands on matrix products, and they on this module
+    found = take_range(found, x.ndim - 1, x.shape[-2], 1)
+    values = reshape(found, found.shape[:-1])
+    if ord == "nuc":
+        return sum_over(values, (values.ndim - 1,))
+    count = values.shape[-1]
+    if not count:
+        raise located(ValueError(f"norm: matrices without elements have no singular values, got {x.type}"))
+    one = take_range(values, values.ndim - 1, 0 if ord == 2 else count - 1, 1)
+    return reshape(one, one.shape[:-1])
 
 
 def _vector_norm(x: Tensor, p: float, axes: tuple[int, ...], keep: bool) -> Tensor:

@@ -252,7 +252,7 @@ def vector_norm(x: Any, ord: Any = 2, axis: Any = None, keepdims: bool = False, 
 def matrix_norm(
     A: Any, ord: Any = "fro", axis: Any = (-2, -1), keepdims: bool = False, *, dtype: Any = None,  # noqa: N803
 ) -> Tensor:
-    """The norm of matrices over two axes: `"fro"`, 1, -1, `inf` or `-inf`; see `norm`."""
+    """The norm of matrices over two axes: `"fro"`, `"nuc"`, 1, -1, 2, -2, `inf` or `-inf`; see `norm`."""
     return norm(A, ord, tuple(as_ints("matrix_norm", axis, "axis")), keepdims, dtype=dtype)
 
 
