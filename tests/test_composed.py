@@ -153,6 +153,7 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     ("subtract with alpha", lambda x, y: ops.subtract(x, y, alpha=3), A - 3 * B, (A, B)),
     ("allclose", lambda x: x.allclose(x + 1e-12), True, (A,)),
     # Windows of signals
+    ("bartlett_window", lambda: ops.bartlett_window(Tensor(5)), np.bartlett(6)[:-1].astype(np.float32), ()),
     ("bartlett_window", lambda: ops.bartlett_window(7, False, dtype=ms.float64), np.bartlett(7), ()),
     ("blackman_window", lambda: ops.blackman_window(7, False, dtype=ms.float64), np.blackman(7), ()),
     ("hamming_window", lambda: ops.hamming_window(6, dtype=ms.float64), np.hamming(7)[:6], ()),

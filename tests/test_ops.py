@@ -477,6 +477,8 @@ def test_methods() -> None:
     ):
         np.testing.assert_array_equal(values.asnumpy(), wanted)
         np.testing.assert_array_equal(places.asnumpy(), where)
+    value, place = ops.max(x, keepdims=True)
+    assert value.shape == place.shape == () and value.item() == A.max() and place.item() == 0
     with pytest.raises(TypeError, match="max: expected an axis and whether to keep it, got 3 arguments"):
         x.max(0, True, 1)
     np.testing.assert_allclose(x.std(ddof=1).asnumpy(), A.std(ddof=1), rtol=1e-6)

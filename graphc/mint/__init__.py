@@ -23,7 +23,6 @@ from graphc.ops import (
     abs,
     acos,
     acosh,
-    add,
     addbmm,
     addmm,
     addmv,
@@ -398,6 +397,11 @@ var_mean = renamed(ops.var_mean, "input, dim=None, *, correction=1, keepdim=Fals
 
 
 # Arithmetic
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """`input + alpha * other`."""
+    return ops.add(input, other if alpha == 1 else ops.mul(other, alpha))
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
