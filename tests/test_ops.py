@@ -644,8 +644,8 @@ def test_assignment() -> None:
 
 
 def test_print(capsys: pytest.CaptureFixture[str]) -> None:
-    ops.Print()("x is", Tensor([1.0, 2.0]))
-    assert capsys.readouterr().out == "x is\n[1. 2.]\n"
+    ops.Print()("x and 2:", Tensor([[1], [1]], int32), 2)
+    assert capsys.readouterr().out == "x and 2:\nTensor(shape=[2, 1], dtype=Int32, value=\n[[1],\n [1]])\n2\n"
     with pytest.raises(RuntimeError, match="a graph cannot print"):
         jit(lambda x: (ops.print_(x), x)[1])(Tensor([1.0]))
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from graphc import ops
-from graphc.dtype import float32, int32, uint8
+from graphc.dtype import float32, uint8
 from graphc.ir import TensorType, input_node
 from graphc.tensor import Parameter, Tensor
 from graphc.trace import Trace
@@ -105,8 +104,3 @@ def test_parameter():
 def test_traced_tensors_show_their_type():
     stand_in = Tensor.traced(input_node("x", TensorType((2, 3), float32)), Trace())
     assert repr(stand_in) == str(stand_in) == "Tensor(traced f32[2,3])"
-
-
-def test_print_tells_tensors_with_their_types(capsys: pytest.CaptureFixture[str]) -> None:
-    ops.Print()("x and 2:", Tensor([[1], [1]], int32), 2)
-    assert capsys.readouterr().out == "x and 2:\nTensor(shape=[2, 1], dtype=Int32, value=\n[[1],\n [1]])\n2\n"
