@@ -108,7 +108,7 @@ class LambdaLR(LRScheduler):
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:
-        self.lr_lambdas = _of_groups("LambdaLR", "functions", lr_lambda, optimizer)
+        self.lr_lambdas: list[Callable[[int], float]] = _of_groups("LambdaLR", "functions", lr_lambda, optimizer)
         super().__init__(optimizer, last_epoch)
 
     def rate(self, base: float, group: int) -> float:
@@ -122,7 +122,8 @@ class MultiplicativeLR(LRScheduler):
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:
-        self.lr_lambdas = _of_groups("MultiplicativeLR", "functions", lr_lambda, optimizer)
+        functions: list[Callable[[int], float]] = _of_groups("MultiplicativeLR", "functions", lr_lambda, optimizer)
+        self.lr_lambdas = functions
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> Sequence[float]:
@@ -246,7 +247,8 @@ class CyclicLR(LRScheduler):
         fall = 1 - (place - self.step_size_up) / self.step_size_down
         factor = self.scale(cycle + 1 if self.scale_mode == "cycle" else self.last_epoch)
         least: float = self.min_lrs[group]
-        return least + (self.max_lrs[group] - least) * min(rise, fall) * factor
+        most: float = self.max_lrs[group]
+        return least + (most - least) * min(rise, fall) * factor
 
 
 class SequentialLR(LRScheduler):
