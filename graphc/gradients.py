@@ -167,8 +167,22 @@ class GradOperation:
         return gradient
 
 
-def vjp(fn: Callable[..., Any], *inputs: Tensor, weights: Any = None, has_aux: bool = False) -> tuple[Any, Any]:
-    """The value at `inputs`, and a function from the value's cotangent to those of the inputs (and weights)."""
+def _apart(value: Any, has_aux: bool) -> tuple[Any, ...]:
+    """`(value,)`; of a function with other values `(its first, the others)`, where one other stands for itself."""
+    if not has_aux:
+        return (value,)
+    first, *others = value
+    return first, others[0] if len(others) == 1 else tuple(others)
+
+
+def vjp(fn: Callable[..., Any], *inputs: Tensor, weights: Any = None, has_aux: bool = False) -> tuple[Any, ...]:
+    """The value at `inputs`, and a function from the value's cotangent to those of the inputs (and weights).
+
+    Args:
+        has_aux: `fn` returns (value, *others); only the first is differentiated.
+    Returns:
+        `(value, function)`, with `has_aux` `(value, function, others)`: one other as it is, several as a tuple.
+    """
     value = fn(*inputs)
     pull = GradientFunction(fn, tuple(range(len(inputs))), weights, has_aux, True, with_value=False)
 
@@ -176,17 +190,20 @@ def vjp(fn: Callable[..., Any], *inputs: Tensor, weights: Any = None, has_aux: b
         grads = pull(*inputs, sens[0] if len(sens) == 1 else sens)
         return grads[0] if has_aux else grads
 
-    return value, pullback
+    first, *others = _apart(value, has_aux)
+    return first, pullback, *others
 
 
-def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> tuple[Any, Any]:
-    """The value at `inputs` and its derivative along `v`, by differentiating the transposed product twice."""
+def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """The value at `inputs` and its derivative along `v`, by differentiating the transposed product twice.
+
+    With `has_aux` the function's other values come third, as `vjp` gives them.
+    """
     points = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
     directions = v if isinstance(v, (tuple, list)) else (v,)
     if len(points) != len(directions):
         raise ValueError(f"jvp: {len(points)} inputs and {len(directions)} directions")
-    value = fn(*points)
-    head = value[0] if has_aux else value
+    head, *others = _apart(fn(*points), has_aux)
     if not isinstance(head, Tensor):
         raise TypeError("jvp: fn must return one Tensor (with has_aux: first)")
     sens = TABLE["broadcast_to"](Tensor(0, head.dtype), shape=head.shape)
@@ -203,20 +220,22 @@ def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> t
         return total
 
     tangent = GradientFunction(dotted, 0, None, False, False, with_value=False)(sens)
-    return value, tangent
+    return head, tangent, *others
 
 
 def jacrev(
     fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """The Jacobian, one row (one cotangent) at a time: `[*value.shape, *input.shape]` for each position."""
+    """The Jacobian, one row (one cotangent) at a time: `[*value.shape, *input.shape]` for each position.
+
+    With `has_aux` the pair of it and the function's other values: one as it is, several as a tuple.
+    """
     from graphc.ops.shape import reshape, stack
 
     pull = GradientFunction(fn, grad_position, None, has_aux, True, with_value=False)
 
     def jacobian(*args: Tensor) -> Any:
-        value = fn(*args)
-        head = value[0] if has_aux else value
+        head, *others = _apart(fn(*args), has_aux)
 
         def gather(items: Sequence[Tensor]) -> Tensor:
             return reshape(stack(items), (*head.shape, *items[0].shape))
@@ -228,7 +247,7 @@ def jacrev(
             row = pull(*args, Tensor(basis, head.dtype).reshape(head.shape))
             rows.append(row[0] if has_aux else row)
         result = gather(rows) if isinstance(grad_position, int) else tuple(map(gather, zip(*rows, strict=True)))
-        return (result, value[1:]) if has_aux else result
+        return (result, *others) if has_aux else result
 
     return jacobian
 

@@ -243,6 +243,10 @@ def test_vjp() -> None:
     equal(pull(f64(2.0, 0.0, 1.0)), [2.0, 0.0, 12.0], [2.0, 0.0, 9.0])
     value, pull = ms.vjp(lambda x: (x * 2, x * x), X)
     equal(pull(Y, X), [3.0, 6.0, 22.0])
+    value, pull, aux = ms.vjp(lambda x, y: (2 * x + y, y * y * y), X, Y, has_aux=True)
+    equal(value, [2.5, 3.0, 8.0])
+    equal(pull(f64(1.0, 1.0, 1.0)), [2.0, 2.0, 2.0], [1.0, 1.0, 1.0])
+    equal(aux, [0.125, -1.0, 8.0])
 
 
 def test_jvp() -> None:
@@ -251,6 +255,11 @@ def test_jvp() -> None:
     equal(tangent, [3.0, -12.0, 36.0])
     value, tangent = ms.jvp(lambda x, y: x * y, (X, Y), (Y, X))
     equal(tangent, [1.25, 5.0, 13.0])
+    value, tangent, (twice, total) = ms.jvp(lambda x: (x * x, 2 * x, x.sum()), X, Y, has_aux=True)
+    equal(value, [1.0, 4.0, 9.0])
+    equal(tangent, [1.0, -4.0, 12.0])
+    equal(twice, [2.0, 4.0, 6.0])
+    equal(total, 6.0)
 
 
 def test_jacrev() -> None:
@@ -264,6 +273,7 @@ def test_jacrev() -> None:
     jacobian, aux = ms.jacrev(lambda x: (x * 2, x.sum()), has_aux=True)(X)
     equal(jacobian, 2 * np.eye(3))
     equal(aux, 6.0)
+    equal(ms.jacfwd(lambda x: (x * 2, x, x * x), has_aux=True)(X)[1], [1.0, 2.0, 3.0], [1.0, 4.0, 9.0])
 
 
 def test_stop_gradient() -> None:

@@ -68,6 +68,9 @@ SETS = np.array([[1, 0, -1, 2, 3], [4, -1, -1, 0, 0], [-1, 1, 1, 1, 1], [0, 1, 2
 COLUMNS = _rng.normal(size=(2, 12, 12))
 _blocks = IMAGES[:, :, :, :6].reshape(2, 3, 3, 2, 3, 2).transpose(3, 5, 0, 1, 2, 4).reshape(8, 3, 3, 3)
 
+BANDS = np.array([[8, 9, 0], [1, 2, 3], [0, 4, 5.0]])
+BANDED = np.array([[1, 8, 0], [4, 2, 9], [0, 5, 3.0]])
+
 CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     # In the places of others
     ("tensor_scatter_max", lambda x, u: ops.tensor_scatter_max(x, T(ROWS), u), at_rows(np.maximum), (A, U)),
@@ -104,6 +107,18 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     ("matrix_diag_part", lambda x: ops.matrix_diag_part(x, -1), np.stack([np.diag(m, -1) for m in S]), (S,)),
     ("matrix_set_diag", lambda x, d: ops.matrix_set_diag(x, d), put(S, np.s_[:, range(4), range(4)], A[:3, :4]),
      (S, A[:3, :4])),
+    ("matrix_diag of several", lambda x: ops.matrix_diag(x, (-1, 1), 3, 3, 11.0, "LEFT_RIGHT"),
+     np.array([[1, 8, 11], [4, 2, 9], [11, 5, 3.0]]), (BANDS,)),
+    ("matrix_diag of several, smallest", lambda x: ops.matrix_diag(x, Tensor([1, 2]), align="RIGHT_RIGHT"),
+     np.array([[0, 3, 2, 0], [0, 0, 4, 1], [0, 0, 0, 5], [0, 0, 0, 0.0]]), (np.array([[0, 2, 1], [3, 4, 5.0]]),)),
+    ("matrix_diag_part of several", lambda x: ops.matrix_diag_part(x, (-1, 1), 9.0, "LEFT_RIGHT"),
+     np.array([[8, 9, 9], [1, 2, 3], [9, 4, 5.0]]), (BANDED,)),
+    ("matrix_diag_part of wide ones", lambda x: ops.matrix_diag_part(x, (-1, 2), 9.0),
+     np.array([[9, 2, 7], [1, 6, 11], [0, 5, 10], [4, 9, 9.0]]), (np.arange(12.0).reshape(3, 4),)),
+    ("matrix_diag_part of batches", lambda x: ops.matrix_diag_part(x, (0, 1), 9.0, "LEFT_LEFT")[0, 0],
+     np.append(np.diag(S[0], 1), [9.0] * (min(S.shape[1:]) - np.diag(S[0], 1).size)), (S,)),
+    ("matrix_set_diag of several", lambda x, d: ops.matrix_set_diag(x, d, (-1, 1), "LEFT_RIGHT"),
+     np.array([[1, 8, 7], [4, 2, 9], [7, 5, 3.0]]), (np.full((3, 3), 7.0), BANDS)),
     ("diagflat", lambda x: ops.diagflat(x, 1), np.diagflat(A, 1), (A,)),
     ("adjoint", ops.adjoint, S.swapaxes(1, 2), (S,)),
     ("cartesian_prod", ops.cartesian_prod, np.array([*itertools.product(V[:2], V[2:5])]), (V[:2], V[2:5])),
@@ -153,6 +168,7 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     ("subtract with alpha", lambda x, y: ops.subtract(x, y, alpha=3), A - 3 * B, (A, B)),
     ("allclose", lambda x: x.allclose(x + 1e-12), True, (A,)),
     # Windows of signals
+    ("bartlett_window", lambda: ops.bartlett_window(Tensor(5)), np.bartlett(6)[:-1].astype(np.float32), ()),
     ("bartlett_window", lambda: ops.bartlett_window(7, False, dtype=ms.float64), np.bartlett(7), ()),
     ("blackman_window", lambda: ops.blackman_window(7, False, dtype=ms.float64), np.blackman(7), ()),
     ("hamming_window", lambda: ops.hamming_window(6, dtype=ms.float64), np.hamming(7)[:6], ()),
@@ -252,8 +268,9 @@ def test_parameters_are_changed_at_positions() -> None:
         for by_row, indices in ((True, [0, 2]), (False, [[0], [2]])):
             parameter = Parameter(Tensor(A), "p")
             function = getattr(ops, f"scatter_{form}" if by_row else f"scatter_nd_{form}")
-            assert function(parameter, Tensor(indices), Tensor(U[:2])) is parameter
-            np.testing.assert_allclose(parameter.asnumpy(), put(A, [0, 2], ufunc(A[[0, 2]], U[:2])))
+            found = function(parameter, Tensor(indices), Tensor(U[:2]))
+            np.testing.assert_allclose(found.asnumpy(), put(A, [0, 2], ufunc(A[[0, 2]], U[:2])))
+            np.testing.assert_array_equal(parameter.asnumpy(), found.asnumpy())
 
 
 def test_methods_in_place() -> None:
@@ -331,8 +348,9 @@ def test_rows_of_a_table_are_held_to_a_norm() -> None:
         (lambda: ops.tensor_scatter_div(T([[1]]), T([[0]]), T([[1]])), TypeError, "expected floats"),
         (lambda: T(A).masked_scatter(T(A) > -9, T([1.0])), IndexError, "out of range"),
         (lambda: ops.diagonal_scatter(T(A), T(V)), ValueError, "expected src of shape"),
-        (lambda: ops.matrix_diag(T(V), 0, 3, 3), ValueError, "has no 6 elements"),
-        (lambda: ops.matrix_diag_part(T(S), (0, 1)), ValueError, "one diagonal"),
+        (lambda: ops.matrix_diag(T(V), 0, 3, 3), ValueError, r"diagonal 0 of f64\[3,3\] are \[3\], got f64\[6\]"),
+        (lambda: ops.matrix_diag_part(T(S), (1, 0)), ValueError, "the lowest and the uppermost"),
+        (lambda: ops.matrix_set_diag(T(S), T(V), (0, 1)), ValueError, "diagonals 0 to 1 of"),
         (lambda: ops.quantile(T(A), 1.5), ValueError, r"q must be in \[0, 1\]"),
         (lambda: T(A).kthvalue(9), ValueError, "k must be in 1 to 5"),
         (lambda: ops.searchsorted(T(V), T(V), side="middle"), ValueError, "side must be"),

@@ -44,6 +44,17 @@ def test_every_sequence_has_its_sum(mode: int) -> None:
     np.testing.assert_allclose(alphas.asnumpy()[0, 0, :2], SCORES[0, 0, [0, 1]], rtol=1e-6)
 
 
+def test_one_sequence_needs_no_batch() -> None:
+    scores = np.arange(10, dtype=np.float32).reshape(5, 2)
+    wanted = by_enumeration(scores.astype(np.float64), [1, 1])
+    operands = [Tensor(a) for a in (scores, np.array([1, 1]), np.array([5], np.int32), np.array([2], np.int32))]
+    loss, alphas = ops.ctc_loss(*operands, reduction="none")
+    assert loss.shape == () and alphas.shape == (5, 5)
+    np.testing.assert_allclose(loss.asnumpy(), wanted, rtol=1e-6)
+    np.testing.assert_allclose(loss.asnumpy(), -25.794968, rtol=1e-6)  # as MindSpore's page says
+    np.testing.assert_allclose(nn.CTCLoss()(*operands).asnumpy(), wanted / 2, rtol=1e-6)
+
+
 @pytest.mark.parametrize("blank", [0, 3])
 def test_reductions_and_blanks(blank: int) -> None:
     labels = np.array([[1, 2], [2, 1]])

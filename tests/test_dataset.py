@@ -1107,6 +1107,7 @@ def test_one_hot() -> None:
     assert apply(transforms.OneHot(3), np.int32(1)).dtype == np.int32
     assert apply(transforms.OneHot(3), np.array([2, 0])).tolist() == [[0, 0, 1], [1, 0, 0]]
     assert apply(transforms.OneHot(3), np.array([2])).tolist() == [0, 0, 1]
+    assert apply(transforms.OneHot(3), np.array([[2], [0]])).tolist() == [[0, 0, 1], [1, 0, 0]]
     smooth = apply(transforms.OneHot(4, 0.2), 1)
     assert smooth.dtype == np.float32
     np.testing.assert_array_equal(smooth, np.array([0.05, 0.85, 0.05, 0.05], np.float32))

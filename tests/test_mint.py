@@ -97,6 +97,7 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     ("log_softmax", F.log_softmax, S - np.log(np.exp(S).sum(0)), (S,)),
     ("normalize", F.normalize, A / np.linalg.norm(A, axis=1, keepdims=True), (A,)),
     ("one_hot", lambda x: F.one_hot(x, num_classes=4), np.eye(4, dtype=np.int64)[LABELS], (LABELS,)),
+    ("add", lambda x, y: mint.add(x, y, alpha=0.5), A + 0.5 * B, (A, B)),
     ("pad", lambda x: F.pad(x, (1, 2), value=3), np.pad(A, ((0, 0), (1, 2)), constant_values=3), (A,)),
     ("threshold", lambda x: F.threshold(x, 0.1, 9), np.where(np.float32(0.1) < A, A, 9), (A,)),
     ("smooth_l1", lambda x, y: F.smooth_l1_loss(x, y, beta=9),

@@ -1076,7 +1076,7 @@ def test_small_cell_methods() -> None:
     with pytest.raises(AttributeError, match="no cell 'none'"):
         net.get_sub_cell("seq.none")
     net.add_flags_recursive(fp16=True)
-    assert net.seq[0].get_flags() == {"fp16": True}
+    assert net.seq[0].get_flags() == {"fp16": True} and net.seq[0].fp16 is True
     net.check_names()
     net.fc = nn.Dense(2, 2)
     net.fc.weight.name = "conv.weight"

@@ -477,6 +477,8 @@ def test_methods() -> None:
     ):
         np.testing.assert_array_equal(values.asnumpy(), wanted)
         np.testing.assert_array_equal(places.asnumpy(), where)
+    value, place = ops.max(x, keepdims=True)
+    assert value.shape == place.shape == () and value.item() == A.max() and place.item() == 0
     with pytest.raises(TypeError, match="max: expected an axis and whether to keep it, got 3 arguments"):
         x.max(0, True, 1)
     np.testing.assert_allclose(x.std(ddof=1).asnumpy(), A.std(ddof=1), rtol=1e-6)
@@ -642,8 +644,8 @@ def test_assignment() -> None:
 
 
 def test_print(capsys: pytest.CaptureFixture[str]) -> None:
-    ops.Print()("x is", Tensor([1.0, 2.0]))
-    assert capsys.readouterr().out == "x is\n[1. 2.]\n"
+    ops.Print()("x and 2:", Tensor([[1], [1]], int32), 2)
+    assert capsys.readouterr().out == "x and 2:\nTensor(shape=[2, 1], dtype=Int32, value=\n[[1],\n [1]])\n2\n"
     with pytest.raises(RuntimeError, match="a graph cannot print"):
         jit(lambda x: (ops.print_(x), x)[1])(Tensor([1.0]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -855,10 +856,43 @@ def rates_of(make: Callable[[Any], Any], steps: int = 8) -> list[float]:
         (lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.LinearLR(o, 0.5, 1.0, 4),
                                                  lr_scheduler.ExponentialLR(o, 0.5)], [4]),
          lambda t: 0.5 * (0.5 + 0.5 * t / 4) if t < 4 else 0.5 * 0.5 ** (t - 4)),
+        (lambda o: lr_scheduler.ConstantLR(o, 0.5, 4), lambda t: 0.25 if t < 4 else 0.5),
+        (lambda o: lr_scheduler.MultiplicativeLR(o, lambda t: 1 / t), lambda t: 0.5 / math.factorial(t)),
+        (lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 2, 2, 0.1),
+         lambda t: 0.1 + 0.2 * (1 + np.cos(np.pi * (t / 2 if t < 2 else (t - 2) / 4 if t < 6 else (t - 6) / 8)))),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.1, 0.5, 2, 1, "triangular2"),
+         [0.1, 0.3, 0.5, 0.1, 0.2, 0.3, 0.1, 0.15].__getitem__),
+        (lambda o: lr_scheduler.CyclicLR(o, [0.1], [0.5], 2, mode="exp_range", gamma=0.5),
+         [0.1, 0.2, 0.2, 0.125, 0.1, 0.1 + 0.2 / 32, 0.1 + 0.4 / 64, 0.1 + 0.2 / 128].__getitem__),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.1, 0.5, 1, scale_fn=lambda t: t, scale_mode="iterations"),
+         [0.1, 0.5, 0.1, 1.3, 0.1, 2.1, 0.1, 2.9].__getitem__),
     ],
 )  # fmt: skip
 def test_lr_schedulers(make: Callable[[Any], Any], formula: Callable[[int], float]) -> None:
     np.testing.assert_allclose(rates_of(make), [formula(t) for t in range(8)], rtol=1e-6)
+
+
+def test_a_program_writes_an_optimizer_and_a_scheduler_of_its_own() -> None:
+    class Uphill(optim.Optimizer):
+        def __init__(self, params: Any, lr: float) -> None:
+            super().__init__(params, {"lr": lr})
+
+        def construct(self, gradients: Any) -> None:
+            for start, group in zip(self.group_start_id, self.param_groups, strict=True):
+                for i, parameter in enumerate(group["params"]):
+                    ops.assign(parameter, parameter + gradients[start + i] * group["lr"])
+
+    class Halved(lr_scheduler.LRScheduler):
+        def get_lr(self) -> list[float]:
+            return [lr / 2 for lr in self._last_lr]
+
+    a, b, c = (Parameter(np.zeros(2, np.float32), name) for name in "abc")
+    optimizer = Uphill([{"params": [a, b]}, {"params": [c], "lr": 2.0}], 1.0)
+    scheduler = Halved(optimizer)
+    scheduler.step()
+    assert scheduler.get_last_lr() == [0.25, 0.5]
+    optimizer(tuple(Tensor([g, g]) for g in (4.0, 8.0, 16.0)))
+    assert [p.asnumpy().tolist() for p in (a, b, c)] == [[1, 1], [2, 2], [8, 8]]
 
 
 def test_a_scheduler_drives_the_compiled_step() -> None:

@@ -296,7 +296,7 @@ class OneHot(ColumnTransform):
     """A label as a vector: `1 - smoothing_rate` at the label's place, and `smoothing_rate / num_classes` added
     everywhere.
 
-    A scalar label gives [num_classes], labels [k] give [k, num_classes] (and [num_classes] for k = 1, as in
+    A scalar label gives [num_classes], labels [k] or [k, 1] give [k, num_classes] (and [num_classes] for [1], as in
     MindSpore). The dtype stays the label's, and is float32 where labels are smoothed. Smoothing: Szegedy et al.,
     Rethinking the Inception Architecture, section 7.
 
@@ -305,7 +305,7 @@ class OneHot(ColumnTransform):
         smoothing_rate: 0 to 1.
     Raises:
         TypeError: labels are not integers.
-        ValueError: labels of rank above 1, or outside 0 to `num_classes` - 1.
+        ValueError: labels of other shapes, or outside 0 to `num_classes` - 1.
     """
 
     def __init__(self, num_classes: int, smoothing_rate: float = 0.0) -> None:
@@ -315,12 +315,12 @@ class OneHot(ColumnTransform):
     def stacked(self, rng: Rng, block: np.ndarray) -> np.ndarray:
         if block.dtype.kind not in "iu":
             raise TypeError(f"OneHot: got labels of dtype {block.dtype}, expected integers")
-        if block.ndim > 2:
-            raise ValueError(f"OneHot: got labels of shape {block.shape[1:]}, expected rank 0 or 1")
+        if block.ndim > 2 and block.shape[2:] != (1,):
+            raise ValueError(f"OneHot: got labels of shape {block.shape[1:]}, expected rank 0 or 1, or [k, 1]")
         if block.size and (block.min() < 0 or block.max() >= self._classes):
             wrong = block[(block < 0) | (block >= self._classes)].flat[0]
             raise ValueError(f"OneHot: got label {wrong}, expected 0 to {self._classes - 1}")
-        labels = block[:, 0] if block.shape[1:] == (1,) else block
+        labels = block[..., 0] if block.ndim > 1 and block.shape[-1] == 1 else block
         hot: np.ndarray = labels[..., None] == np.arange(self._classes)
         if self._rate == 0.0:
             return hot.astype(block.dtype)

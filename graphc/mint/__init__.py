@@ -14,7 +14,7 @@ import importlib
 from typing import Any
 
 from graphc import ops
-from graphc.mint.arithmetic import bincount, cdist, equal, item, sub
+from graphc.mint.arithmetic import add, bincount, cdist, equal, item, sub
 from graphc.mint.creation import empty, empty_like, full, linspace
 from graphc.mint.order import argmax, argmin, argsort, cummax, cummin, sort, topk, unique
 from graphc.mint.places import diag, index_add, meshgrid, scatter, scatter_add, select, where
@@ -36,7 +36,6 @@ from graphc.ops import (
     abs,
     acos,
     acosh,
-    add,
     addbmm,
     addmm,
     addmv,

@@ -10,6 +10,11 @@ from graphc.ops.coerce import as_tensor, cast
 from graphc.tensor import Tensor
 
 
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """`input + alpha * other`."""
+    return ops.add(input, other if alpha == 1 else ops.mul(other, alpha))
+
+
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """`input - alpha * other`."""
     return ops.subtract(input, other, alpha=alpha)

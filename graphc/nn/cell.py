@@ -73,7 +73,7 @@ class Cell:
 
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__
-        for home in ("_params", "_cells"):
+        for home in ("_params", "_cells", "_flags"):
             if home in own and name in own[home]:
                 return own[home][name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -262,7 +262,7 @@ class Cell:
         return self
 
     def add_flags(self, **flags: Any) -> Cell:
-        """Notes `flags` on the Cell, for programs that ask for them; graphc itself goes by none."""
+        """Notes `flags`, which become attributes of the Cell, for programs that ask for them; graphc goes by none."""
         self._flags.update(flags)
         return self
 

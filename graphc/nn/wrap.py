@@ -291,7 +291,7 @@ class TrainOneStepWithLossScaleCell(TrainOneStepCell):
 
 
 class ParameterUpdate(Cell):
-    """Called with a Tensor of the Parameter's shape, assigns it; returns the Parameter."""
+    """Called with a Tensor of the Parameter's shape, assigns it; returns what the Parameter holds then."""
 
     def __init__(self, param: Parameter) -> None:
         super().__init__(auto_prefix=False)
@@ -300,8 +300,7 @@ class ParameterUpdate(Cell):
         self._param = param
 
     def construct(self, x: Tensor) -> Tensor:
-        assign(self._param, x)
-        return self._param
+        return ops.assign(self._param, x)
 
 
 class WithGradCell(Cell):

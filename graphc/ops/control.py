@@ -12,7 +12,7 @@ from graphc.dispatch import located, state
 from graphc.dtype import DType
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.elementwise import add, div, isfinite, minimum, mul, select, sqrt, sub
-from graphc.ops.functions import addn, greater
+from graphc.ops.functions import addn, greater, identity
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
 from graphc.tensor import Parameter, Tensor
@@ -27,23 +27,31 @@ __all__ = [
 # Assignment
 
 
-def assign(variable: Parameter, value: Any) -> Parameter:
+def assign(variable: Parameter, value: Any) -> Tensor:
     """Makes `value` (of the same shape; cast to its dtype) what the Parameter holds from here on.
 
+    Returns:
+        The value that it holds now, a tensor that later assignments do not change.
     Raises:
         TypeError: `variable` is no Parameter. ValueError: the shapes differ.
     """
-    return assign_to(variable, as_tensor("assign", value))
+    return held(variable, identity(value))
 
 
-def assign_add(variable: Parameter, value: Any) -> Parameter:
-    """Adds `value` to what the Parameter holds."""
-    return assign_to(variable, add(variable, value))
+def assign_add(variable: Parameter, value: Any) -> Tensor:
+    """Adds `value` to what the Parameter holds; returns the sum."""
+    return held(variable, add(variable, value))
 
 
-def assign_sub(variable: Parameter, value: Any) -> Parameter:
-    """Subtracts `value` from what the Parameter holds."""
-    return assign_to(variable, sub(variable, value))
+def assign_sub(variable: Parameter, value: Any) -> Tensor:
+    """Subtracts `value` from what the Parameter holds; returns the difference."""
+    return held(variable, sub(variable, value))
+
+
+def held(variable: Parameter, value: Tensor) -> Tensor:
+    """Assigns a value that nobody else holds, and returns it with the Parameter's dtype."""
+    assign_to(variable, value)
+    return cast(value, variable.dtype)
 
 
 # Order and constants
@@ -297,7 +305,7 @@ class Scan:
 
 
 class Print:
-    """Prints its arguments, tensors with their values; for eager mode.
+    """Prints its arguments, each in a line, tensors with shape, dtype and values; for eager mode.
 
     Raises:
         RuntimeError: called while a graph is traced, which cannot hold the side effect.
@@ -308,7 +316,7 @@ class Print:
             raise located(
                 RuntimeError("Print: a graph cannot print; return the value and print it, or use eager mode")
             )
-        sys.stdout.write("\n".join(str(a) for a in args) + "\n")
+        sys.stdout.write("\n".join(repr(a) if isinstance(a, Tensor) else str(a) for a in args) + "\n")
 
     def __repr__(self) -> str:
         return "Prim[Print]"

@@ -45,7 +45,7 @@ def ctc_loss(
     """The negative logarithm of the probability of label sequences under log-probabilities for each time step.
 
     Args:
-        log_probs: float `[T, N, C]`, log-softmaxed over the classes.
+        log_probs: float `[T, N, C]`, log-softmaxed over the classes; or `[T, C]` of one sequence, without any N.
         targets: integer `[N, S]`, the labels of each sequence, without blanks; what is beyond its length is not read.
         input_lengths: how many time steps each sequence has: integers `[N]`, at most T.
         target_lengths: how many labels each sequence has: integers `[N]`, at most S.
@@ -65,6 +65,10 @@ def ctc_loss(
     if not x.dtype.is_float or any(not t.dtype.is_int for t in (labels, steps, count)):
         got = f"{x.type}, {labels.type}, {steps.type}, {count.type}"
         raise located(TypeError(f"{name}: expected floats, then integers, got {got}"))
+    alone = x.ndim == 2
+    if alone:
+        x, labels = expand_dims(x, 1), reshape(labels, (1, -1))
+        steps, count = reshape(steps, (-1,)), reshape(count, (-1,))
     if x.ndim != 3 or labels.ndim != 2 or {t.shape for t in (steps, count)} != {(labels.shape[0],)} \
             or x.shape[1] != labels.shape[0] or not x.shape[0]:  # fmt: skip
         got = f"{x.type}, {labels.type}, {steps.type}, {count.type}"
@@ -99,6 +103,8 @@ def ctc_loss(
     losses = select(impossible, 0.0 if zero_infinity else float(np.inf), losses)
     forward = stack(alphas, 1)
     forward = select(less(forward, IMPOSSIBLE / 2), float(-np.inf), forward)
+    if alone:
+        losses, forward = reshape(losses, ()), reshape(forward, forward.shape[1:])
     if reduction == "none":
         return losses, forward
     if reduction == "sum":

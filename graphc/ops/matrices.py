@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from graphc.dispatch import located
 from graphc.ops.arrays import diag_embed
 from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import greater_equal, less_equal, logical_and, select, sub
+from graphc.ops.gather import gather
 from graphc.ops.linalg import matmul
 from graphc.ops.scatter import diagonal_scatter
 from graphc.ops.shape import diagonal, meshgrid, moveaxis, reshape, stack, swapaxes
@@ -54,40 +57,92 @@ def matrix_band_part(x: Any, lower: int, upper: int) -> Tensor:
 
 
 def matrix_diag(
-    x: Any, k: int = 0, num_rows: int = -1, num_cols: int = -1, padding_value: Any = 0, align: str = "RIGHT_LEFT"
+    x: Any, k: Any = 0, num_rows: Any = -1, num_cols: Any = -1, padding_value: Any = 0, align: str = "RIGHT_LEFT"
 ) -> Tensor:
-    """Matrices `[..., num_rows, num_cols]` with vectors `[..., L]` on a diagonal and `padding_value` elsewhere.
+    """Matrices `[..., num_rows, num_cols]` with vectors on diagonals and `padding_value` elsewhere.
 
     Args:
-        k: the diagonal; > 0 above the main one, < 0 below it.
+        x: `[..., L]` for one diagonal; for several `[..., D, L]`, the uppermost first, L the length of the longest.
+        k: the diagonal, > 0 above the main one, < 0 below it; or the pair of the lowest and the uppermost of several.
         num_rows, num_cols: the extents; -1 for both: the smallest square; for one: as small as can be.
-        align: how several diagonals would lie; there is one.
+        align: at which end of their row of `x` shorter diagonals lie, "LEFT" or "RIGHT": those above the main one,
+            then those below it. What is beyond them is not read.
+    Raises:
+        ValueError: `x` has no such diagonals, or an unknown `align`.
     """
-    values, k = as_tensor("matrix_diag", x), _one_diagonal("matrix_diag", k, align)
-    if not values.ndim:
-        raise located(ValueError(f"matrix_diag: expected [..., L], got {values.type}"))
+    values, (lo, hi) = as_tensor("matrix_diag", x), _diagonals("matrix_diag", k, align)
+    several = hi > lo
+    if values.ndim < 1 + several or (several and values.shape[-2] != hi - lo + 1):
+        wanted = f"[..., {hi - lo + 1}, L]" if several else "[..., L]"
+        raise located(ValueError(f"matrix_diag: expected {wanted}, got {values.type}"))
     length = values.shape[-1]
     rows, columns = int(num_rows), int(num_cols)
+    least = length + max(-hi, 0), length + max(lo, 0)  # extents in which the longest diagonal has its length
     if rows == columns == -1:
-        rows = columns = length + abs(k)
-    rows = length + max(-k, 0) if rows == -1 else rows
-    columns = length + max(k, 0) if columns == -1 else columns
-    if min(rows - max(-k, 0), columns - max(k, 0)) != length:
-        raise located(ValueError(f"matrix_diag: diagonal {k} of [{rows}, {columns}] has no {length} elements"))
+        rows = columns = max(least)
+    rows, columns = least[0] if rows == -1 else rows, least[1] if columns == -1 else columns
     filler = cast(as_tensor("matrix_diag", padding_value), values.dtype)
-    return diagonal_scatter(broadcast(filler, (*values.shape[:-1], rows, columns)), values, k, -2, -1)
+    lead = values.shape[: values.ndim - 1 - several]
+    return _with_diagonals("matrix_diag", broadcast(filler, (*lead, rows, columns)), values, lo, hi, align)
 
 
-def matrix_diag_part(x: Any, k: int = 0, padding_value: Any = 0, align: str = "RIGHT_LEFT") -> Tensor:
-    """The diagonals `[..., L]` number `k` of matrices. `padding_value` would fill several up; there is one."""
-    return diagonal(_matrices("matrix_diag_part", x), _one_diagonal("matrix_diag_part", k, align), -2, -1)
+def matrix_diag_part(x: Any, k: Any = 0, padding_value: Any = 0, align: str = "RIGHT_LEFT") -> Tensor:
+    """The diagonals of matrices, as `matrix_diag` takes them; shorter ones of several are filled with `padding_value`.
+
+    Returns:
+        `[..., L]` for one diagonal, else `[..., D, L]`.
+    """
+    name = "matrix_diag_part"
+    matrices, (lo, hi) = _matrices(name, x), _diagonals(name, k, align)
+    if lo == hi:
+        return diagonal(matrices, lo, -2, -1)
+    rows, columns = matrices.shape[-2:]
+    row, column = _places(rows, columns, lo, hi, align)
+    parts = np.full((hi - lo + 1, _longest(rows, columns, lo, hi)), -1)
+    inside = row >= 0
+    parts[row[inside], column[inside]] = np.flatnonzero(inside)
+    flat = reshape(matrices, (*matrices.shape[:-2], rows * columns))
+    found = gather(flat, Tensor(np.maximum(parts, 0)), -1)
+    return select(broadcast(Tensor(parts >= 0), found.shape), found, cast(as_tensor(name, padding_value), found.dtype))
 
 
-def matrix_set_diag(x: Any, diagonal: Any, k: int = 0, align: str = "RIGHT_LEFT") -> Tensor:
-    """Matrices with the vectors `diagonal` in the place of their diagonals number `k`."""
-    return diagonal_scatter(
-        _matrices("matrix_set_diag", x), diagonal, _one_diagonal("matrix_set_diag", k, align), -2, -1
-    )
+def matrix_set_diag(x: Any, diagonal: Any, k: Any = 0, align: str = "RIGHT_LEFT") -> Tensor:
+    """Matrices with the vectors `diagonal` in the place of their diagonals `k`; see `matrix_diag`."""
+    name = "matrix_set_diag"
+    lo, hi = _diagonals(name, k, align)
+    return _with_diagonals(name, _matrices(name, x), as_tensor(name, diagonal), lo, hi, align)
+
+
+def _with_diagonals(name: str, matrices: Tensor, values: Tensor, lo: int, hi: int, align: str) -> Tensor:
+    """Matrices with the diagonals `lo` to `hi` taken from `values`."""
+    rows, columns = matrices.shape[-2:]
+    longest = _longest(rows, columns, lo, hi)
+    wanted = (*matrices.shape[:-2], *((hi - lo + 1,) if hi > lo else ()), longest)
+    if values.shape != wanted:
+        what = f"diagonals {lo} to {hi}" if hi > lo else f"diagonal {lo}"
+        raise located(ValueError(f"{name}: {what} of {matrices.type} are {list(wanted)}, got {values.type}"))
+    if lo == hi:
+        return diagonal_scatter(matrices, values, lo, -2, -1)
+    row, column = _places(rows, columns, lo, hi, align)
+    flat = reshape(values, (*values.shape[:-2], -1))
+    found = gather(flat, Tensor(np.where(row >= 0, row * longest + column, 0)), -1)
+    return select(broadcast(Tensor(row >= 0), matrices.shape), found, matrices)
+
+
+def _longest(rows: int, columns: int, lo: int, hi: int) -> int:
+    """The length of the longest of the diagonals `lo` to `hi`."""
+    return min(rows + min(hi, 0), columns - max(lo, 0))
+
+
+def _places(rows: int, columns: int, lo: int, hi: int, align: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where each element of a matrix lies among its diagonals `[D, L]`, row (-1 for none) and column."""
+    i, j = np.indices((rows, columns))
+    number = j - i
+    length = np.minimum(rows + np.minimum(number, 0), columns - np.maximum(number, 0))
+    above, below = (side == "RIGHT" for side in align.split("_"))
+    right = np.where(number > 0, above, np.where(number < 0, below, above and below))
+    column = np.minimum(i, j) + np.where(right, _longest(rows, columns, lo, hi) - length, 0)
+    return np.where((number >= lo) & (number <= hi), hi - number, -1), column
 
 
 def _matrices(name: str, x: Any) -> Tensor:
@@ -97,13 +152,14 @@ def _matrices(name: str, x: Any) -> Tensor:
     return tensor
 
 
-def _one_diagonal(name: str, k: Any, align: str) -> int:
+def _diagonals(name: str, k: Any, align: str) -> tuple[int, int]:
+    """The lowest and the uppermost diagonal."""
     if align not in ("RIGHT_LEFT", "LEFT_RIGHT", "LEFT_LEFT", "RIGHT_RIGHT"):
         raise located(ValueError(f"{name}: align must be two of LEFT and RIGHT, got {align!r}"))
-    ends = {int(end) for end in (k if isinstance(k, (tuple, list)) else (k,))}
-    if len(ends) != 1:
-        raise located(ValueError(f"{name}: k must be one diagonal, got {k!r}"))
-    return ends.pop()
+    given = k.asnumpy().ravel().tolist() if isinstance(k, Tensor) else k if isinstance(k, (tuple, list)) else (k,)
+    if len(given) not in (1, 2) or int(given[0]) > int(given[-1]):
+        raise located(ValueError(f"{name}: k must be a diagonal, or the lowest and the uppermost, got {k!r}"))
+    return int(given[0]), int(given[-1])
 
 
 def batch_dot(x1: Any, x2: Any, axes: Any = None) -> Tensor:

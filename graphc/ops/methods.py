@@ -34,7 +34,7 @@ from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
 from graphc.ops.solvers import qr_method
 from graphc.ops.statistics import peak_to_peak
-from graphc.tensor import Tensor, from_numpy
+from graphc.tensor import Parameter, Tensor, from_numpy
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
     "functions": (
@@ -463,6 +463,11 @@ def itself(self: Tensor) -> Tensor:
     return self
 
 
+def value(self: Tensor) -> Tensor:
+    """The tensor itself; of a Parameter what it holds now, which later assignments do not change."""
+    return functions.identity(self) if isinstance(self, Parameter) else self
+
+
 def detach(self: Tensor) -> Tensor:
     """The same value, as a constant to differentiation."""
     return stop_gradient(self)
@@ -502,7 +507,7 @@ _OWN: dict[str, Any] = {
     "searchsorted": searchsorted_method, "softmax": softmax, "diag": diag, "qr": qr_method,
     "where": where, "gather": gather_method, "index_add": index_add_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
-    "copy": copy, "clone": copy, "contiguous": itself, "value": itself, "init_data": itself, "detach": detach,
+    "copy": copy, "clone": copy, "contiguous": itself, "value": value, "init_data": itself, "detach": detach,
     "fill": fill, "fills": fill, "select": select_method, "ptp": peak_to_peak, "sum_to_size": sum_to_size,
     "scatter_sub": tensor_scatter_sub, "scatter_div": tensor_scatter_div, "scatter_max": tensor_scatter_max,
     "scatter_min": tensor_scatter_min, "scatter_mul": tensor_scatter_mul, "choose": choose,

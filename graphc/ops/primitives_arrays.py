@@ -155,34 +155,34 @@ def _resize_nearest(self: Any, x: Any, size: Any) -> Tensor:
     return result
 
 
-# Steps of optimizers, which change their Parameters and return the first
+# Steps of optimizers, which change their Parameters and return what these hold then
 
 
 def _apply_momentum(
     self: Any, variable: Parameter, accumulation: Parameter, learning_rate: Any, gradient: Any, momentum: Any
-) -> Parameter:
+) -> Tensor:
     grad = as_tensor(self.name, gradient) * self.gradient_scale if self.gradient_scale != 1.0 else gradient
-    moment = control.assign(accumulation, accumulation * momentum + grad)
+    moment = control.held(accumulation, accumulation * momentum + grad)
     step = grad + moment * momentum if self.use_nesterov else moment
-    return control.assign(variable, variable - step * learning_rate)
+    return control.held(variable, variable - step * learning_rate)
 
 
 def _adam(
     self: Any, var: Parameter, m: Parameter, v: Parameter, beta1_power: Any, beta2_power: Any, lr: Any, beta1: Any,
     beta2: Any, epsilon: Any, gradient: Any,
-) -> tuple[Parameter, Parameter, Parameter]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Kingma and Ba 2015, with the powers of the betas given."""
     rate = _function("sqrt")(as_tensor(self.name, 1.0 - beta2_power)) * lr / (1.0 - beta1_power)
-    first = control.assign(m, m * beta1 + gradient * (1.0 - beta1))
-    second = control.assign(v, v * beta2 + gradient * gradient * (1.0 - beta2))
+    first = control.held(m, m * beta1 + gradient * (1.0 - beta1))
+    second = control.held(v, v * beta2 + gradient * gradient * (1.0 - beta2))
     ahead = first * beta1 + gradient * (1.0 - beta1) if self.use_nesterov else first
-    changed = control.assign(var, var - rate * ahead / (_function("sqrt")(second) + epsilon))
+    changed = control.held(var, var - rate * ahead / (_function("sqrt")(second) + epsilon))
     return changed, first, second
 
 
-def _apply_adagrad(self: Any, var: Parameter, accum: Parameter, lr: Any, grad: Any) -> tuple[Parameter, Parameter]:
-    total = control.assign(accum, accum + grad * grad) if self.update_slots else accum
-    return control.assign(var, var - grad * lr * _function("rsqrt")(total)), accum
+def _apply_adagrad(self: Any, var: Parameter, accum: Parameter, lr: Any, grad: Any) -> tuple[Tensor, Tensor]:
+    total = control.held(accum, accum + grad * grad) if self.update_slots else _function("identity")(accum)
+    return control.held(var, var - grad * lr * _function("rsqrt")(total)), total
 
 
 _REDUCTION: dict[str, Any] = {"reduction": "mean"}
@@ -213,7 +213,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         {"align_corners": False}, lambda p, theta, size: _function("affine_grid")(theta, size, p.align_corners)
     ),
     "ApplyAdagrad": ({"update_slots": True}, _apply_adagrad),
-    "ApplyGradientDescent": ({}, lambda p, var, alpha, delta: control.assign(var, var - delta * alpha)),
+    "ApplyGradientDescent": ({}, lambda p, var, alpha, delta: control.held(var, var - delta * alpha)),
     "ApplyMomentum": ({"use_nesterov": False, "use_locking": False, "gradient_scale": 1.0}, _apply_momentum),
     "ApproximateEqual": (
         {"tolerance": 1e-5}, lambda p, x, y: _function("approximate_equal")(x, y, p.tolerance)
@@ -294,7 +294,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "InTopK": ({"k": _REQUIRED}, lambda p, x1, x2: _function("intopk")(x1, x2, p.k)),
     "IndexAdd": (
         {"axis": _REQUIRED, "use_lock": True, "check_index_bound": True},
-        lambda p, x, indices, y: control.assign(x, _function("index_add")(x, indices, y, p.axis)),
+        lambda p, x, indices, y: control.held(x, _function("index_add")(x, indices, y, p.axis)),
     ),
     "InplaceAdd": ({"indices": _REQUIRED}, lambda p, x, input_v: _function("inplace_add")(x, input_v, p.indices)),
     "InplaceSub": ({"indices": _REQUIRED}, lambda p, x, input_v: _function("inplace_sub")(x, input_v, p.indices)),

@@ -342,18 +342,18 @@ def max(input: Any, axis: int | None = None, keepdims: bool = False, *, initial:
 
     Args:
         axis: an int: `indices` are the int64 positions of the first greatest elements, and the gradient goes to these;
-            or None: the greatest element of all, and 0 for its index, as in MindSpore.
+            or None: the greatest element of all, and 0 for its index, both `[]` whatever `keepdims`, as in MindSpore.
         keepdims, initial, where: as `amax`.
     """
     if axis is None:
-        return amax(input, None, keepdims, initial=initial, where=where), scalar(0, int64)
+        return amax(input, None, initial=initial, where=where), scalar(0, int64)
     return _with_position("max", argmax_, maximum, input, axis, keepdims, initial, where)
 
 
 def min(input: Any, axis: int | None = None, keepdims: bool = False, *, initial: Any = None, where: Any = None) -> Any:
     """The pair `(values, indices)` of the smallest elements along an axis; see `max`."""
     if axis is None:
-        return amin(input, None, keepdims, initial=initial, where=where), scalar(0, int64)
+        return amin(input, None, initial=initial, where=where), scalar(0, int64)
     return _with_position("min", argmin_, minimum, input, axis, keepdims, initial, where)
 
 

@@ -15,7 +15,7 @@ from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_all, cast
-from graphc.ops.control import assign
+from graphc.ops.control import held
 from graphc.ops.creation import arange
 from graphc.ops.elementwise import div, maximum, minimum, mul, select
 from graphc.ops.gather import (
@@ -91,15 +91,16 @@ def tensor_scatter_div(input_x: Any, indices: Any, updates: Any) -> Tensor:
 
 
 def _into(name: str, on_tensors: Callable[[Any, Any, Any], Tensor], by_row: bool, what: str) -> Callable[..., Any]:
-    def scatter(input_x: Parameter, indices: Any, updates: Any, use_locking: bool = False) -> Parameter:
+    def scatter(input_x: Parameter, indices: Any, updates: Any, use_locking: bool = False) -> Tensor:
         rows = as_tensor(name, indices)
         rows = reshape(rows, (*rows.shape, 1)) if by_row else rows
-        return assign(input_x, on_tensors(input_x, rows, updates))
+        return held(input_x, on_tensors(input_x, rows, updates))
 
     places = "along axis 0 at `indices`" if by_row else "at `indices[..., k]`, along the first k axes"
     scatter.__name__ = scatter.__qualname__ = name
     scatter.__doc__ = (
-        f"{what} slices of the Parameter `input_x`, {places}; returns it. Changes are never made at once."
+        f"{what} slices of the Parameter `input_x`, {places}; returns what it holds then. Changes are never made at "
+        "once."
     )
     return scatter
 

@@ -15,8 +15,10 @@ from graphc.tensor import Tensor
 __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]
 
 
-def _window(name: str, length: int, periodic: bool, dtype: Any, at: Callable[[np.ndarray], np.ndarray]) -> Tensor:
+def _window(name: str, length: Any, periodic: bool, dtype: Any, at: Callable[[np.ndarray], np.ndarray]) -> Tensor:
     """`at` of the numbers 0 to 1 in equal steps, the last left out where the window is one period of many."""
+    if isinstance(length, Tensor) and length.dtype.is_int and not length.ndim:
+        length = int(length)
     if isinstance(length, bool) or not isinstance(length, int) or length < 0:
         raise located(ValueError(f"{name}: window_length must be an int >= 0, got {length!r}"))
     if length == 1:
@@ -26,17 +28,17 @@ def _window(name: str, length: int, periodic: bool, dtype: Any, at: Callable[[np
     return Tensor(values, as_dtype(dtype or float32))
 
 
-def bartlett_window(window_length: int, periodic: bool = True, *, dtype: Any = None) -> Tensor:
+def bartlett_window(window_length: int | Tensor, periodic: bool = True, *, dtype: Any = None) -> Tensor:
     """The triangle `1 - |2 t - 1|` for t from 0 to 1: `[window_length]`, float32 unless `dtype` is given.
 
     Args:
-        window_length: how many elements.
+        window_length: how many elements, an int or an integer Tensor `[]`.
         periodic: leave out the last of one more element, so that windows join; else the two ends are equal.
     """
     return _window("bartlett_window", window_length, periodic, dtype, lambda t: 1 - np.abs(2 * t - 1))
 
 
-def blackman_window(window_length: int, periodic: bool = True, *, dtype: Any = None) -> Tensor:
+def blackman_window(window_length: int | Tensor, periodic: bool = True, *, dtype: Any = None) -> Tensor:
     """`0.42 - 0.5 cos(2 pi t) + 0.08 cos(4 pi t)`; see `bartlett_window`."""
     return _window(
         "blackman_window", window_length, periodic, dtype,
@@ -45,7 +47,7 @@ def blackman_window(window_length: int, periodic: bool = True, *, dtype: Any = N
 
 
 def hamming_window(
-    window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, *, dtype: Any = None
+    window_length: int | Tensor, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, *, dtype: Any = None
 ) -> Tensor:
     """`alpha - beta cos(2 pi t)`; see `bartlett_window`."""
     return _window(
@@ -53,12 +55,14 @@ def hamming_window(
     )  # fmt: skip
 
 
-def hann_window(window_length: int, periodic: bool = True, *, dtype: Any = None) -> Tensor:
+def hann_window(window_length: int | Tensor, periodic: bool = True, *, dtype: Any = None) -> Tensor:
     """`0.5 - 0.5 cos(2 pi t)`; see `bartlett_window`."""
     return hamming_window(window_length, periodic, 0.5, 0.5, dtype=dtype)
 
 
-def kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0, *, dtype: Any = None) -> Tensor:
+def kaiser_window(
+    window_length: int | Tensor, periodic: bool = True, beta: float = 12.0, *, dtype: Any = None
+) -> Tensor:
     """`I0(beta sqrt(1 - (2 t - 1)^2)) / I0(beta)`, I0 a modified Bessel function; see `bartlett_window`."""
 
     def at(t: np.ndarray) -> np.ndarray:

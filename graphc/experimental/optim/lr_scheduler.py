@@ -7,7 +7,6 @@ of each group from the one it had at first and from that count. Formulas are PyT
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,8 +15,8 @@ from graphc.experimental.optim.optimizer import Optimizer
 from graphc.nn import check
 
 
-class LRScheduler(ABC):
-    """The base; a subclass defines `rate(base, group)`, the rate of a group at `self.last_epoch`.
+class LRScheduler:
+    """The base; a subclass defines `rate(base, group)`, the rate of a group at `self.last_epoch`, or `get_lr()`.
 
     Args:
         optimizer: of `graphc.experimental.optim`.
@@ -30,11 +29,16 @@ class LRScheduler(ABC):
         self.optimizer = optimizer
         self.base_lrs = [group.initial_lr() for group in optimizer.param_groups]
         self.last_epoch = last_epoch
+        self._last_lr = self.get_last_lr()  # MindSpore's name, of which formulas in programs make the next rates
         self.step()
 
-    @abstractmethod
     def rate(self, base: float, group: int) -> float:
-        """The learning rate of the group number `group`, whose rate at first was `base`."""
+        """The learning rate of the group number `group`, whose rate at first was `base`: the same always."""
+        return base
+
+    def get_lr(self) -> Sequence[float]:
+        """The learning rate of each group at `last_epoch`."""
+        return [self.rate(base, number) for number, base in enumerate(self.base_lrs)]
 
     def step(self) -> None:
         """Counts one step and sets the learning rates."""
@@ -43,12 +47,22 @@ class LRScheduler(ABC):
 
     def apply(self) -> None:
         """Sets the learning rates for `last_epoch`."""
-        for number, (group, base) in enumerate(zip(self.optimizer.param_groups, self.base_lrs, strict=True)):
-            group["lr"] = self.rate(base, number)
+        for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+            group["lr"] = rate
+        self._last_lr = self.get_last_lr()
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group as it is now."""
         return [float(group["lr"]) for group in self.optimizer.param_groups]
+
+
+def _of_groups(where: str, what: str, given: Any, optimizer: Optimizer) -> list[Any]:
+    """One for each group: those of a list or tuple, or the same for all."""
+    count = len(optimizer.param_groups)
+    items = list(given) if isinstance(given, (list, tuple)) else [given] * count
+    if len(items) != count:
+        raise ValueError(f"{where}: expected {count} {what}, one for each group, got {len(items)}")
+    return items
 
 
 class StepLR(LRScheduler):
@@ -94,14 +108,42 @@ class LambdaLR(LRScheduler):
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:
-        count = len(optimizer.param_groups)
-        self.lr_lambdas = [lr_lambda] * count if callable(lr_lambda) else list(lr_lambda)
-        if len(self.lr_lambdas) != count:
-            raise ValueError(f"LambdaLR: expected {count} functions, one for each group, got {len(self.lr_lambdas)}")
+        self.lr_lambdas: list[Callable[[int], float]] = _of_groups("LambdaLR", "functions", lr_lambda, optimizer)
         super().__init__(optimizer, last_epoch)
 
     def rate(self, base: float, group: int) -> float:
         return base * self.lr_lambdas[group](self.last_epoch)
+
+
+class MultiplicativeLR(LRScheduler):
+    """The rate times `lr_lambda(count)` at every step; one function, or a list of one for each group."""
+
+    def __init__(
+        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+        last_epoch: int = -1,
+    ) -> None:
+        functions: list[Callable[[int], float]] = _of_groups("MultiplicativeLR", "functions", lr_lambda, optimizer)
+        self.lr_lambdas = functions
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> Sequence[float]:
+        if self.last_epoch <= 0:
+            return self._last_lr
+        return [lr * of_count(self.last_epoch) for lr, of_count in zip(self._last_lr, self.lr_lambdas, strict=True)]
+
+
+class ConstantLR(LRScheduler):
+    """The first rate times `factor` for `total_iters` steps, then the first rate."""
+
+    def __init__(
+        self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
+    ) -> None:
+        self.factor = check.between("ConstantLR", "factor", factor, 0.0, 1.0, "[]")
+        self.total_iters = check.positive_int("ConstantLR", "total_iters", total_iters)
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, group: int) -> float:
+        return base * self.factor if self.last_epoch < self.total_iters else base
 
 
 class LinearLR(LRScheduler):
@@ -143,6 +185,70 @@ class CosineAnnealingLR(LRScheduler):
 
     def rate(self, base: float, group: int) -> float:
         return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+
+
+class CosineAnnealingWarmRestarts(LRScheduler):
+    """A cosine from the first rate to `eta_min` over `T_0` steps, then again from the first, each time over `T_mult`
+    times as many (Loshchilov and Hutter 2017, equation 5)."""
+
+    def __init__(
+        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1,  # noqa: N803
+    ) -> None:
+        self.T_0 = check.positive_int("CosineAnnealingWarmRestarts", "T_0", T_0)
+        self.T_mult = check.positive_int("CosineAnnealingWarmRestarts", "T_mult", T_mult)
+        self.eta_min = eta_min
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, group: int) -> float:
+        count, period = self.last_epoch, self.T_0
+        while count >= period:
+            count, period = count - period, period * self.T_mult
+        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * count / period)) / 2
+
+
+class CyclicLR(LRScheduler):
+    """Up in a line from `base_lr` to `max_lr` and down again, over and over (Smith 2017).
+
+    Args:
+        base_lr, max_lr: the least and the greatest rate; or lists of one for each group.
+        step_size_up, step_size_down: how many steps it goes up, and down (None: as many).
+        mode: "triangular"; "triangular2" halves the height in each cycle; "exp_range" multiplies it by `gamma` in each
+            step.
+        scale_fn, scale_mode: a function in place of `mode` of what the height is multiplied by; it takes the number of
+            the cycle, from 1 ("cycle"), or of the step, from 0 ("iterations").
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, base_lr: Any, max_lr: Any, step_size_up: int = 2000,
+        step_size_down: int | None = None, mode: str = "triangular", gamma: float = 1.0,
+        scale_fn: Callable[[int], float] | None = None, scale_mode: str = "cycle", last_epoch: int = -1,
+    ) -> None:
+        where = "CyclicLR"
+        self.step_size_up = check.positive_int(where, "step_size_up", step_size_up)
+        down = step_size_up if step_size_down is None else step_size_down
+        self.step_size_down = check.positive_int(where, "step_size_down", down)
+        scales: dict[str, tuple[Callable[[int], float], str]] = {
+            "triangular": (lambda cycle: 1.0, "cycle"),
+            "triangular2": (lambda cycle: 0.5 ** (cycle - 1), "cycle"),
+            "exp_range": (lambda count: gamma**count, "iterations"),
+        }
+        if scale_fn is None:
+            self.scale, self.scale_mode = scales[check.one_of(where, "mode", mode, tuple(scales))]
+        else:
+            self.scale = scale_fn
+            self.scale_mode = check.one_of(where, "scale_mode", scale_mode, ("cycle", "iterations"))
+        self.min_lrs = _of_groups(where, "least rates", base_lr, optimizer)
+        self.max_lrs = _of_groups(where, "greatest rates", max_lr, optimizer)
+        super().__init__(optimizer, last_epoch)
+
+    def rate(self, base: float, group: int) -> float:
+        cycle, place = divmod(self.last_epoch, self.step_size_up + self.step_size_down)
+        rise = place / self.step_size_up
+        fall = 1 - (place - self.step_size_up) / self.step_size_down
+        factor = self.scale(cycle + 1 if self.scale_mode == "cycle" else self.last_epoch)
+        least: float = self.min_lrs[group]
+        most: float = self.max_lrs[group]
+        return least + (most - least) * min(rise, fall) * factor
 
 
 class SequentialLR(LRScheduler):

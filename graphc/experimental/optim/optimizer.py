@@ -51,6 +51,9 @@ class Optimizer(BaseOptimizer):
     Args:
         params: Parameters, or dicts with `params` and options that differ from `defaults`.
         defaults: all options by name, `lr` among them.
+    Attributes:
+        param_groups: the groups, dicts of options.
+        group_start_id: for each group, the place of its first Parameter among all.
     """
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
@@ -66,19 +69,21 @@ class Optimizer(BaseOptimizer):
         rates = [_rate(o["lr"], f"learning_rate_group_{i}") for i, o in enumerate(options)]
         super().__init__(0.0, [{"params": o["params"], "lr": r} for o, r in zip(options, rates, strict=True)])
         self.param_groups = [Group(self, {**o, "lr": r}) for o, r in zip(options, rates, strict=True)]
+        counts = [len(o["params"]) for o in options]
+        self.group_start_id = [sum(counts[:i]) for i in range(len(counts))]
         for group in self.param_groups:
             self._check_options(group)
 
     def _check_options(self, options: Group) -> None:
         """Raises TypeError or ValueError if an option of a group is not possible."""
-        check.non_negative_float(type(self).__name__, "weight_decay", options["weight_decay"])
-        check.boolean(type(self).__name__, "maximize", options["maximize"])
+        check.non_negative_float(type(self).__name__, "weight_decay", options.get("weight_decay", 0.0))
+        check.boolean(type(self).__name__, "maximize", options.get("maximize", False))
 
     def members(self, gradients: Any) -> Iterator[tuple[int, Parameter, Tensor, Group]]:
         """Number, Parameter, gradient (negated to maximize) and options of each Parameter."""
         options = [group for group in self.param_groups for _ in group["params"]]
         for i, (w, g, group) in enumerate(zip(self.parameters, gradients, options, strict=True)):
-            yield i, w, -g if group["maximize"] else g, group
+            yield i, w, -g if group.get("maximize") else g, group
 
 
 def _rate(lr: Any, name: str) -> Parameter:
