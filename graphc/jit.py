@@ -262,7 +262,7 @@ class Jitted:
         logger.info("%s: traced again: %s", self.name, change)
         if self._in_a_row == EVERY_CALL:
             warnings.warn(
-                f"{self.name} was compiled anew in each of the last {EVERY_CALL} calls; last: {change}. Shapes, dtypes "
+                f"{self.name} was traced anew in each of the last {EVERY_CALL} calls; last: {change}. Shapes, dtypes "
                 "and arguments that are no tensors are part of the signature; pass numbers that change as Tensors.",
                 stacklevel=6,
             )

@@ -115,7 +115,7 @@ def test_signatures_of_several_threads() -> None:
     assert not wrong and f.traces == 3
 
 
-@pytest.mark.filterwarnings("ignore:.*compiled anew")
+@pytest.mark.filterwarnings("ignore:.*traced anew")
 def test_once_for_each_other_argument() -> None:
     f = Counted(lambda x, scale=1, name="a": x * scale)
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
@@ -443,7 +443,7 @@ def test_a_failed_trace_leaves_nothing_behind() -> None:
     assert f(X).tolist() == [2.0, 4.0, 6.0] and w.tolist() == [1.0, 2.0, 3.0]
 
 
-@pytest.mark.filterwarnings("ignore:.*compiled anew")
+@pytest.mark.filterwarnings("ignore:.*traced anew")
 def test_old_traces_are_let_go() -> None:
     with mode(GRAPH_MODE):
         net = Scaled()

@@ -101,7 +101,7 @@ def test_bprop_takes_and_returns_things_without_a_gradient() -> None:
     np.testing.assert_allclose(dy, np.exp([0, 3]) * 2, rtol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:.*compiled anew")
+@pytest.mark.filterwarnings("ignore:.*traced anew")
 @pytest.mark.parametrize("mode", [ms.PYNATIVE_MODE, ms.GRAPH_MODE])
 def test_bprop_may_change_from_step_to_step(mode: int) -> None:
     class Reversed(nn.Cell):

@@ -31,7 +31,7 @@ def test_a_function_compiled_at_every_call_warns_once() -> None:
         for factor in range(12):
             scale(Tensor(np.ones(3, np.float32)), float(factor))
     assert [w.category for w in caught] == [UserWarning]
-    assert "compiled anew in each of the last 6 calls" in str(caught[0].message)
+    assert "traced anew in each of the last 6 calls" in str(caught[0].message)
     assert caught[0].filename == __file__
 
 

@@ -35,7 +35,8 @@ def assign(variable: Parameter, value: Any) -> Tensor:
     Raises:
         TypeError: `variable` is no Parameter. ValueError: the shapes differ.
     """
-    return held(variable, identity(value))
+    own = identity(value)
+    return own if value is variable else held(variable, own)
 
 
 def assign_add(variable: Parameter, value: Any) -> Tensor:
