@@ -8,7 +8,7 @@ derivatives nest.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from graphc.dispatch import located, state
 from graphc.op import TABLE, Later, Op
@@ -17,6 +17,8 @@ from graphc.tensor import Number, Parameter, Tensor
 
 class Own:
     """In an entry what an op is elsewhere: part of a program that says its derivative itself (`with_vjp`)."""
+
+    takes_parts = False
 
     def __init__(self, name: str, vjp: Callable[..., Sequence[Tensor | None]]) -> None:
         self.name, self.vjp = name, vjp
@@ -144,7 +146,24 @@ def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources:
     Contributions to one tensor are added in the reverse of the order in which the program used it; those that are made
     better together (`Later`) are.
     """
+    found = contributions(tape, outputs, cts, sources)
+    return [total(found[id(s)]) if id(s) in found else _zeros_like(s) for s in sources]
+
+
+Contributions = list[Tensor | Later]
+"""What a tensor's cotangent is the sum of, in the reverse of the order in which the program used it."""
+
+
+def contributions(
+    tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources: Sequence[Tensor], apart: bool = False
+) -> dict[int, Contributions]:
+    """The contributions to the cotangents of `sources`, by their ids; none for a source that no output depends on.
+
+    Args:
+        apart: those to sources are left as they are; else they are added up as early as can be.
+    """
     wanted = {id(source) for source in sources}
+    whole = set(wanted) if apart else set()
     uses: dict[int, int] = {}  # of a wanted tensor, those still to be swept
     entries = []
     for entry in (*tape.before, *tape.entries):
@@ -152,9 +171,11 @@ def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources:
         if entry.op.vjp is not None and used:
             entries.append(entry)
             wanted.add(id(entry.result))
+            if entry.op.takes_parts:
+                whole.add(id(entry.result))
             for name in used:
                 uses[name] = uses.get(name, 0) + 1
-    found: dict[int, list[Tensor | Later]] = {}
+    found: dict[int, Contributions] = {}
     for output, given in zip(outputs, cts, strict=True):
         found.setdefault(id(output), []).append(given)
     trace = state.now.trace
@@ -166,31 +187,37 @@ def sweep(tape: Tape, outputs: Sequence[Tensor], cts: Sequence[Tensor], sources:
             if id(entry.result) in found:
                 if trace is not None:
                     trace.forward = entry.result._node  # what is recorded now is part of its derivative
-                ct = _total(found, entry.result)
+                given = found[id(entry.result)]
+                ct = given if entry.op.takes_parts else _added(given)
                 parts = entry.op.vjp(ct, entry.result, *entry.operands, **entry.attrs)
             for operand, part in zip(entry.operands, parts, strict=True):
                 name = id(operand)
                 if name in wanted:
                     uses[name] -= 1
                     if part is not None:
-                        made = part if isinstance(part, (Tensor, Later)) else part()
-                        found.setdefault(name, []).append(made)
-                    if not uses[name] and name in found:
-                        _total(found, operand)  # as early as can be: what it is made of need not be kept
+                        made = part if isinstance(part, (Tensor, Later, list)) else part()
+                        found.setdefault(name, []).extend(made if isinstance(made, list) else [made])
+                    if not uses[name] and name in found and name not in whole:
+                        _added(found[name])  # as early as can be: what it is made of need not be kept
     finally:
         if trace is not None:
             trace.forward = outer
-    return [_total(found, s) if id(s) in found else _zeros_like(s) for s in sources]
+    return {id(source): found[id(source)] for source in sources if id(source) in found}
 
 
-def _total(found: dict[int, list[Tensor | Later]], tensor: Tensor) -> Tensor:
-    """The sum of the contributions to a tensor's cotangent, which takes their place."""
-    parts = found[id(tensor)]
+def _added(parts: Contributions) -> Tensor:
+    """The sum of contributions, which takes their place."""
+    parts[:] = [total(parts)]
+    return cast(Tensor, parts[0])
+
+
+def total(parts: Contributions) -> Tensor:
+    """The sum of contributions."""
     alike: dict[Any, list[Later]] = {}
     for part in parts:
         if isinstance(part, Later):
             alike.setdefault(part.kind, []).append(part)
-    total: Tensor | None = None
+    added: Tensor | None = None
     for part in parts:
         term: Tensor | None
         if isinstance(part, Later):
@@ -203,10 +230,9 @@ def _total(found: dict[int, list[Tensor | Later]], tensor: Tensor) -> Tensor:
             term = joined if joined is not None else part()
         else:
             term = part
-        total = term if total is None else TABLE["add"](total, term)
-    assert total is not None
-    found[id(tensor)] = [total]
-    return total
+        added = term if added is None else TABLE["add"](added, term)
+    assert added is not None
+    return added
 
 
 FEWEST_JOINED = 3

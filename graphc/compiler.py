@@ -6,7 +6,7 @@ them all, numbered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from graphc.ir import Graph, Node, verify
 from graphc.loops import Buffer, Kernel, TiledKernel
 from graphc.op import infer_node
 from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
+from graphc.ops.recurrence import body_of
 from graphc.passes.alike import alike
 from graphc.passes.chain import chain
 from graphc.passes.cse import cse
@@ -36,14 +37,17 @@ GRAPH_PASSES = (simplify, narrow, cse, fold, own_outputs)
 """Graph in, graph out, in this order; each result is verified."""
 
 
-def compile_program(graph: Graph, begin: Callable[[str], None] | None = None) -> Program:
+def compile_program(
+    graph: Graph, begin: Callable[[str], None] | None = None, steady: Collection[int] | None = None
+) -> Program:
     """Every stage in order; returns the last one's result.
 
     Args:
         begin: is given each module of LLVM IR as soon as it is written.
+        steady: of the body of a loop, the numbers of the inputs that are the same in all steps.
     """
     program: Program
-    for _, _, result in _stages(graph, begin):
+    for _, _, result in _stages(graph, begin, steady):
         program = result
     return program
 
@@ -61,14 +65,16 @@ STAGES = (
 """The names under which stages are dumped."""
 
 
-def _stages(graph: Graph, begin: Callable[[str], None] | None = None) -> Iterator[tuple[str, Any, Any]]:
+def _stages(
+    graph: Graph, begin: Callable[[str], None] | None = None, steady: Collection[int] | None = None
+) -> Iterator[tuple[str, Any, Any]]:
     """(name, what prints it, result) of each stage."""
     known: set[Node] = set()
     yield "traced", verify(graph, infer_node, known), graph
     for graph_pass in GRAPH_PASSES:
         graph = verify(graph_pass(graph), infer_node, known)
         yield graph_pass.__name__, graph, graph
-    graph, layouts = layout(graph)
+    graph, layouts = layout(graph, steady is not None)
     yield "layout", verify(graph, infer_node, known), graph
     graph, layouts = join(graph, layouts)
     yield "join", verify(graph, infer_node, known), graph
@@ -81,11 +87,20 @@ def _stages(graph: Graph, begin: Callable[[str], None] | None = None) -> Iterato
     yield "kernels", lambda: _kernels_text(schedule, buffers), kernels
     chained = _chained(schedule, twins, kernels, buffers)
     yield "chain", chained.chains_text, chained
-    plan = plan_memory(chained)
+    begin = begin or (lambda text: None)
+    bodies = {group: _body(group.nodes[0], begin) for group in distinct.groups if group.handmade == "scan"}
+    work = {g: bodies[twins[g].first].plan.arena_bytes for g in schedule.groups if twins[g].first in bodies}
+    plan = plan_memory(chained, work, [graph.inputs[n] for n in steady or ()])
     yield "memory", lambda: plan.text(chained), plan
-    program = build(chained, plan, twins, kernels, buffers, begin or (lambda text: None))
+    program = build(chained, plan, twins, kernels, buffers, bodies, begin)
     yield "llvm", lambda: "\n".join(program.texts()), program
     yield "asm", lambda: "\n".join(jit.assembly(t) for t in program.texts()), program
+
+
+def _body(loop: Node, begin: Callable[[str], None]) -> Program:
+    """The body of a loop, compiled."""
+    steady = [number for number, (_, _, slots, _, _) in enumerate(loop.attrs["reads"]) if not slots]
+    return compile_program(body_of(loop.attrs["body"]), begin, steady)
 
 
 def _chained(

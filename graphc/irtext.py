@@ -17,8 +17,12 @@ from graphc.dtype import ALL, DType, from_short
 from graphc.ir import Graph, GraphError, Location, Node, TensorType, constant_node, input_node
 
 
-def graph_text(graph: Graph) -> str:
-    """The graph as text, one node a line, numbered by position, comments aligned."""
+def graph_text(graph: Graph, comments: bool = True) -> str:
+    """The graph as text, one node a line, numbered by position, comments aligned.
+
+    Args:
+        comments: whether there are any; they say where nodes come from.
+    """
     names = node_names(graph)
     head = ", ".join(f"{names[n]}: {n.type}" for n in graph.inputs[: graph.arguments])
     bound = ", ".join(f"{names[n]}: {n.type}" for n in graph.inputs[graph.arguments :])
@@ -29,7 +33,7 @@ def graph_text(graph: Graph) -> str:
     for node in body:
         left = f"{names[node]}: {node.type}".ljust(wide)
         arguments = [names[o] for o in node.operands] + [f"{k}={v!r}" for k, v in node.attrs.items()]
-        rows.append((f"  {left} = {node.op}({', '.join(arguments)})", _comment(node, names)))
+        rows.append((f"  {left} = {node.op}({', '.join(arguments)})", _comment(node, names) if comments else ""))
     margin = max((len(code) for code, comment in rows if comment), default=0)
     lines = [f"graph {graph.name}({head}) {{"]
     lines += [f"{code.ljust(margin)}  # {comment}" if comment else code for code, comment in rows]

@@ -53,7 +53,8 @@ class Op:
         broadcasts: whether that may take other ops.
         vjp: `(ct, result, *operands, **attrs)` to one cotangent per operand: a Tensor, None where there is none, or a
             function of no arguments that makes one (for what is costly and perhaps not needed): a `Later` where the
-            sum of several is better made at once.
+            sum of several is better made at once; or a list of these, whose sum it is.
+        takes_parts: whether `vjp` is given, in place of `ct`, the list of what that is the sum of.
         lower: `(b, index, *readers, **attrs)` to the element of the result at `index`.
         kernel: the name of a hand-made kernel for what loops over elements do badly.
         places: of an op that `joins` its operands, where each lies in the result: `(*types, **attrs)` to a pair for
@@ -64,7 +65,8 @@ class Op:
             `view` (data movement only), `margin` (a view that surrounds its first operand with its second), `reshape`
             (a view of the same elements in the same order), `permutes` (a view with its axes in another order), `joins`
             (a view of operands side by side, see `places`),
-            `reduction`, `contraction`, `random`, `checks` (may raise at run time).
+            `several` (its result is several values one after the other), `reduction`, `contraction`, `random`,
+            `checks` (may raise at run time).
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Op:
         self.known: dict[tuple[TensorType, ...], TensorType] = {}  # what `infer` told where there are no attributes
         self.defaults = dict(getattr(meaning, "__kwdefaults__", None) or {})  # a ufunc has none
         self.broadcasts = coerce is not None and "elementwise" in traits
+        self.takes_parts = "several" in traits
         self.__doc__ = meaning.__doc__
         self.__name__ = name
 
@@ -133,13 +136,15 @@ class Later:
 
     Where a tensor is used several times (a weight by every step of a recurrent network, a sequence by its slices), its
     cotangent is the sum of several alike. `joined` makes that sum of what they are made of, in the order in which the
-    program used the tensor; it returns None where adding them up is as well.
+    program used the tensor; it returns None where adding them up is as well. `over_steps` makes the sum of those of
+    the steps of a loop, given one whose operands have those of all steps along a new first axis.
     """
 
     op: Callable[..., Tensor]
     operands: tuple[Tensor, ...]
     attrs: dict[str, Any]
     joined: Callable[[Sequence[Later]], Tensor | None]
+    over_steps: Callable[[Later], Tensor] | None = None
 
     def __call__(self) -> Tensor:
         return self.op(*self.operands, **self.attrs)

@@ -7,7 +7,7 @@ output's, or an offset in the arena.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -234,6 +234,17 @@ class Schedule:
         own = set(group.nodes)
         return tuple(dict.fromkeys(o for n in group.nodes for o in n.operands if o not in own and o.op != "constant"))
 
+    def steady(self, inputs: Collection[Node]) -> set[Node]:
+        """What is stored and follows from these inputs alone, by its owner."""
+        same, found = set(inputs), set[Node]()
+        for run in self.runs if inputs else ():
+            groups = run.groups if isinstance(run, Chain) else (run,)
+            stores = {node for group in groups for node in group.stores}
+            if all(node in same or node in stores for group in groups for node in self.reads(group)):
+                same |= stores
+                found |= {self.owner(node) for node in stores}
+        return found
+
     def __str__(self) -> str:
         from graphc.irtext import node_names
 
@@ -299,12 +310,14 @@ class MemoryPlan:
         arena_bytes: the size of the arena.
         bound_bytes: the largest sum of sizes that are live at once: no plan can be smaller.
         live: for every arena value the first and the last group that needs it.
+        rooms: where groups have memory of their own, in which they work.
     """
 
     homes: dict[Node, Home]
     arena_bytes: int
     bound_bytes: int
     live: dict[Node, tuple[int, int]]
+    rooms: dict[Group, Home] = field(default_factory=dict)
 
     def text(self, schedule: Schedule) -> str:
         """Peak, bound and who holds it; then every value with its offset and live range."""
@@ -319,4 +332,7 @@ class MemoryPlan:
             first, last = self.live[node]
             size = schedule.elements(node) * node.dtype.itemsize
             lines.append(f"  {names[node]:<12} {size:>10} bytes at {self.homes[node]}, live in groups {first}..{last}")
+        for number, group in enumerate(schedule.groups):
+            if group in self.rooms:
+                lines.append(f"  work of {group.name} at {self.rooms[group]}, in group {number}")
         return "\n".join(lines)

@@ -25,10 +25,14 @@ from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES, Layout
 
 
-def layout(graph: Graph) -> tuple[Graph, dict[Node, Layout]]:
-    """The graph with the copies that change layouts, and the layout of every node that is not row-major when stored."""
+def layout(graph: Graph, body: bool = False) -> tuple[Graph, dict[Node, Layout]]:
+    """The graph with the copies that change layouts, and the layout of every node that is not row-major when stored.
+
+    Args:
+        body: whether it is the body of a loop: what its steps hand on lies in rows, and so does the rest.
+    """
     access = Access()
-    blocked = in_lanes(graph, access)
+    blocked = in_lanes(graph, access) if not body else set()
     if not blocked:
         graph = rewrite(graph, lambda node: images_apart(node, access))
     made = _Layouts(graph, blocked, access)

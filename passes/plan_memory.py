@@ -12,6 +12,7 @@ written.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -25,8 +26,16 @@ PAGE, APART = 4096, 27 * ALIGNMENT
 """A load waits for a store whose address agrees with its own but for whole pages, so neighbours keep a distance."""
 
 
-def plan_memory(schedule: Schedule) -> MemoryPlan:
-    graph = schedule.graph
+def plan_memory(
+    schedule: Schedule, work: Mapping[Group, int] | None = None, steady: Collection[Node] = ()
+) -> MemoryPlan:
+    """A home for every stored value.
+
+    Args:
+        work: bytes of memory that groups need while they run, for nothing but themselves.
+        steady: inputs that are the same whenever the schedule runs; what follows from them alone is computed once.
+    """
+    graph, work = schedule.graph, work or {}
     homes: dict[Node, Home] = {node: Home("input", i) for i, node in enumerate(graph.inputs)}
     turns = _turns(schedule)
     writer = {node: group for group in schedule.groups for node in group.stores}
@@ -51,14 +60,18 @@ def plan_memory(schedule: Schedule) -> MemoryPlan:
     for _, value in graph.updates:
         if value in live:  # committed after the last group
             live[value] = (live[value][0], len(schedule.groups))
+    for node in schedule.steady(steady) & live.keys():
+        live[node] = (0, len(schedule.groups))
     under = _in_place(schedule, live, turns)
-    spans: dict[Node, tuple[int, int]] = {}  # of values that share bytes, by the first of them
+    spans: dict[Node | Group, tuple[int, int]] = {group: turns[group] for group in work}
     for node, (start, end) in live.items():
-        known = spans.get(under[node], (start, end))
+        known = spans.get(under[node], (start, end))  # of values that share bytes, by the first of them
         spans[under[node]] = (min(start, known[0]), max(end, known[1]))
-    offsets, size = _pack(schedule, spans)
+    sizes = {value: _bytes(schedule, value) if isinstance(value, Node) else work[value] for value in spans}
+    offsets, size = _pack(sizes, spans)
     homes.update({node: Home("arena", offsets[under[node]]) for node in live})
-    return MemoryPlan(homes, size, _largest_live_set(schedule, spans), live)
+    rooms = {group: Home("arena", offsets[group]) for group in work}
+    return MemoryPlan(homes, size, _largest_live_set(len(schedule.groups), sizes, spans), live, rooms)
 
 
 Turns = dict[Group, tuple[int, int]]
@@ -142,11 +155,13 @@ def _bytes(schedule: Schedule, node: Node) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT + (APART if size >= PAGE else 0)
 
 
-def _largest_live_set(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> int:
-    steps = [0] * (len(schedule.groups) + 2)
-    for node, (first, last) in live.items():
-        steps[first] += _bytes(schedule, node)
-        steps[last + 1] -= _bytes(schedule, node)
+def _largest_live_set(
+    count: int, sizes: Mapping[Node | Group, int], live: Mapping[Node | Group, tuple[int, int]]
+) -> int:
+    steps = [0] * (count + 2)
+    for value, (first, last) in live.items():
+        steps[first] += sizes[value]
+        steps[last + 1] -= sizes[value]
     largest = running = 0
     for change in steps:
         running += change
@@ -154,11 +169,12 @@ def _largest_live_set(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> 
     return largest
 
 
-def _pack(schedule: Schedule, live: dict[Node, tuple[int, int]]) -> tuple[dict[Node, int], int]:
+def _pack(
+    sizes: Mapping[Node | Group, int], live: Mapping[Node | Group, tuple[int, int]]
+) -> tuple[dict[Node | Group, int], int]:
     """Offsets by best fit, the largest values first; values that live at once do not overlap."""
-    sizes = {node: _bytes(schedule, node) for node in live}
     placed = _Placed(len(live))
-    offsets: dict[Node, int] = {}
+    offsets: dict[Node | Group, int] = {}
     for node in sorted(live, key=lambda n: (-sizes[n], live[n][0])):
         offsets[node] = placed.best_fit(sizes[node], *live[node])
         placed.add(offsets[node], offsets[node] + sizes[node], *live[node])

@@ -9,10 +9,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from graphc.dtype import uint8
 from graphc.ir import Node
 from graphc.loops import Buffer, Kernel, TiledKernel, gathers, structure
 from graphc.runtime import executable, jit
@@ -21,6 +22,7 @@ from graphc.runtime.chain import Link, emit_chain
 from graphc.runtime.emit import emit_loops, slots, units
 from graphc.runtime.handmade import KERNELS
 from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
+from graphc.runtime.recurrence import Part, emit_scan
 from graphc.runtime.target import Target, host
 from graphc.runtime.tiled import emit_tiled, tiled_units
 from graphc.schedule import Chain, Group, Home, MemoryPlan, Schedule, Twin
@@ -38,7 +40,7 @@ class Code:
     """A function that the step calls: the module's text with the function's name in it, and its units of work.
 
     Attributes:
-        parts: the kernels that it calls, if it is a chain's.
+        parts: the kernels that it calls, if it is a chain's or a loop's; `times`: how often.
         passing: of its buffers those that only pass between these.
     """
 
@@ -49,13 +51,21 @@ class Code:
     buffers: tuple[Buffer, ...]
     parts: tuple[Code, ...] = ()
     passing: frozenset[Buffer] = frozenset()
+    times: int = 1
 
     @property
     def estimate(self) -> float:
         """Nanoseconds on one core, roughly."""
         if self.parts:
-            return sum(part.estimate for part in self.parts)
+            return self.times * sum(part.estimate for part in self.parts)
         return max(self.flops / 2 / OPERATIONS_PER_NS, sum(b.nbytes for b in self.buffers) / BYTES_PER_NS)
+
+
+    def texts(self) -> Iterator[str]:
+        """The modules of what it calls, and its own."""
+        for part in self.parts:
+            yield from part.texts()
+        yield self.text
 
 
 def emit(kernel: Kernel | TiledKernel | None, group: Group, buffers: dict[Node, Buffer], target: Target) -> Code:
@@ -112,7 +122,7 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     module = Module("kernel")
     b = module.function("kernel", [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
     args, begin, end = b.args
-    nodes = [*node.operands, node]
+    nodes = _in_order(group)
     pointers = [b.load(b.gep(args, i, "ptr"), "ptr") for i in range(len(nodes))]
     status = b.load(b.gep(args, len(nodes), "ptr"), "ptr")
 
@@ -128,9 +138,41 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     return Code(name, text, count, node.type.size * made.steps(types, node.type), tuple(buffers[n] for n in nodes))
 
 
-def shared(codes: Sequence[Code]) -> list[bool]:
-    """For each kernel of a step, whether it is split over the pool."""
-    long_enough = sum(code.estimate for code in codes) >= executable.STEP_NS
+def _in_order(group: Group) -> list[Node]:
+    """What a hand-made kernel is given: the operands, then the result."""
+    return [*group.nodes[-1].operands, group.nodes[-1]]
+
+
+def _loop(group: Group, body: Program, buffers: tuple[Buffer, ...]) -> Code:
+    """The code that runs the body of a loop for every step.
+
+    Args:
+        buffers: the operands, the result, and the memory that the body works in.
+    """
+    node, module = group.nodes[-1], Module("kernel")
+    attrs, graph = node.attrs, body.schedule.graph
+    steady = [n for n, (_, _, slots, _, _) in zip(graph.inputs, attrs["reads"], strict=True) if not slots]
+    once = body.schedule.steady(steady)
+    parts = []
+    split = shared(body.codes, attrs["count"])
+    for run, code, homes, divided in zip(body.schedule.runs, body.codes, body.homes, split, strict=True):
+        groups = run.groups if isinstance(run, Chain) else (run,)
+        once_only = all(n in once for group in groups for n in group.stores)
+        parts.append(Part(code.name, code.units, divided, homes, once_only))
+    types = [n.type for n in graph.inputs], [n.type for n in graph.outputs]
+    emit_scan(module, "kernel", parts, len(buffers), *types, attrs)
+    name, text = _named(str(module), group.name)
+    flops = attrs["count"] * sum(code.flops for code in body.codes)
+    return Code(name, text, 1, flops, buffers, body.codes, times=attrs["count"])
+
+
+def shared(codes: Sequence[Code], times: int = 1) -> list[bool]:
+    """For each kernel of a step, whether it is split over the pool.
+
+    Args:
+        times: how often the step runs.
+    """
+    long_enough = times * sum(code.estimate for code in codes) >= executable.STEP_NS
     return [code.units > 1 and code.estimate >= executable.KERNEL_NS and long_enough for code in codes]
 
 
@@ -227,6 +269,7 @@ class Program:
         homes: for each code, the home of each of its buffers.
         commits: updates that could not be written in place: (input position, home of the value, bytes).
         checks: for each code, whether it may note an error.
+        bodies: of the first groups that are loops.
     """
 
     schedule: Schedule
@@ -237,11 +280,11 @@ class Program:
     homes: tuple[tuple[Home, ...], ...]
     commits: tuple[tuple[int, Home, int], ...]
     checks: tuple[bool, ...]
+    bodies: dict[Group, Program]
 
     def texts(self) -> list[str]:
         """Every module of LLVM IR, the step last."""
-        distinct = dict.fromkeys(one.text for code in self.codes for one in (*code.parts, code))
-        return [*distinct, ERRORS, self.step]
+        return [*dict.fromkeys(text for code in self.codes for text in code.texts()), ERRORS, self.step]
 
     @functools.cached_property
     def step(self) -> str:
@@ -297,7 +340,8 @@ class Program:
 
 def build(
     schedule: Schedule, plan: MemoryPlan, twins: dict[Group, Twin],
-    kernels: dict[Group, Kernel | TiledKernel | None], buffers: dict[Node, Buffer], begin: Callable[[str], None],
+    kernels: dict[Group, Kernel | TiledKernel | None], buffers: dict[Node, Buffer], bodies: dict[Group, Program],
+    begin: Callable[[str], None],
 ) -> Program:
     """Emits every kernel once and settles where each group's buffers live.
 
@@ -305,6 +349,7 @@ def build(
         begin: is given the text of each kernel as soon as it is written, those that take LLVM longest first.
     """
     target = host()
+    work = {group: Buffer("work", uint8, bodies[twins[group].first].plan.arena_bytes) for group in plan.rooms}
     made: dict[Group, Code] = {}
     written: dict[Hashable, Code] = {}  # by what kernels do, whatever the buffers
     for group in sorted(kernels, key=lambda g: not isinstance(kernels[g], TiledKernel)):
@@ -314,12 +359,20 @@ def build(
             assert kernel is not None
             made[group] = replace(written[key], buffers=slots(kernel))
             continue
-        made[group] = emit(kernel, group, buffers, target)
+        if group in bodies:
+            made[group] = _loop(group, bodies[group], (*(buffers[n] for n in _in_order(group)), work[group]))
+        else:
+            made[group] = emit(kernel, group, buffers, target)
         if key is not None:
             written[key] = made[group]
         begin(made[group].text)
-    owner = {buffer: schedule.owner(node) for node, buffer in buffers.items()}
-    own = {group: _own_code(made[twins[group].first], twins[group], buffers) for group in schedule.groups}
+    homes_of = {buffer: plan.homes[schedule.owner(node)] for node, buffer in buffers.items()}
+    homes_of.update({buffer: plan.rooms[group] for group, buffer in work.items()})
+    own = {}
+    for group in schedule.groups:
+        own[group] = _own_code(made[twins[group].first], twins[group], buffers)
+        if group in work:
+            own[group] = replace(own[group], buffers=(*own[group].buffers[:-1], work[group]))
     codes = []
     for run in schedule.runs:
         if isinstance(run, Group):
@@ -327,7 +380,7 @@ def build(
             continue
         codes.append(_chained(run, [own[group] for group in run.groups], buffers))
         begin(codes[-1].text)
-    homes = tuple(tuple(_home(plan.homes[owner[b.whole]], b) for b in code.buffers) for code in codes)
+    homes = tuple(tuple(_home(homes_of[b.whole], b) for b in code.buffers) for code in codes)
     graph = schedule.graph
     commits = []
     for target_node, value in graph.updates:
@@ -335,7 +388,7 @@ def build(
         if plan.homes[value] != Home("input", position):
             commits.append((position, plan.homes[value], value.type.nbytes))
     checks = tuple(isinstance(run, Group) and _may_fail(kernels[twins[run].first], run) for run in schedule.runs)
-    return Program(schedule, plan, twins, kernels, tuple(codes), homes, tuple(commits), checks)
+    return Program(schedule, plan, twins, kernels, tuple(codes), homes, tuple(commits), checks, bodies)
 
 
 def _own_code(code: Code, twin: Twin, buffers: Mapping[Node, Buffer]) -> Code:
@@ -344,7 +397,8 @@ def _own_code(code: Code, twin: Twin, buffers: Mapping[Node, Buffer]) -> Code:
         return code
     own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
     moved = {buffers[owner]: by for owner, by in twin.moved.items()}
-    return replace(code, buffers=tuple(own[b.whole].since(b.at + moved.get(b.whole, 0)) for b in code.buffers))
+    seen = (own.get(b.whole, b.whole).since(b.at + moved.get(b.whole, 0)) for b in code.buffers)
+    return replace(code, buffers=tuple(seen))
 
 
 def _chained(chain: Chain, parts: Sequence[Code], buffers: Mapping[Node, Buffer]) -> Code:
@@ -362,4 +416,4 @@ def _home(home: Home, buffer: Buffer) -> Home:
 
 
 def _may_fail(kernel: Kernel | TiledKernel | None, group: Group) -> bool:
-    return group.handmade is not None if kernel is None else bool(gathers(kernel))
+    return group.handmade in KERNELS if kernel is None else bool(gathers(kernel))

@@ -18,6 +18,7 @@ from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
 from graphc.ops.coerce import as_tensor
+from graphc.ops.recurrence import scan
 from graphc.tensor import Parameter, Tensor
 
 State = tuple[Tensor, ...]
@@ -63,22 +64,22 @@ def _as_state(where: str, hx: Any, count: int, shape: tuple[int, ...], x: Tensor
 @of_ops
 def _run_layer(
     kind: str, nonlinearity: str, x: Tensor, state: State, weights: tuple[Tensor | None, ...], backwards: bool,
-    alive: list[Tensor] | None,
+    alive: Tensor | None,
 ) -> tuple[Tensor, State]:
     """The outputs `[T, N, H]` and the final state of one layer in one direction."""
     weight_ih, weight_hh, bias_ih, bias_hh = weights
-    from_x = ops.dense(x, weight_ih, bias_ih)  # all time steps at once
-    step = _STEPS[kind][2]
-    outputs: list[Tensor] = []
-    for t in reversed(range(x.shape[0])) if backwards else range(x.shape[0]):
-        new = step(nonlinearity, from_x[t], ops.dense(state[0], weight_hh, bias_hh), state)
+    shared = tuple(p for p in (weight_hh, bias_hh) if p is not None)
+
+    def step(state: State, items: State, shared: State) -> tuple[State, State]:
+        new = _STEPS[kind][2](nonlinearity, items[0], ops.dense(state[0], *shared), state)
         if alive is None:
-            outputs.append(new[0])
-            state = new
-        else:
-            outputs.append(ops.where(alive[t], new[0], 0.0))
-            state = tuple(ops.where(alive[t], n, s) for n, s in zip(new, state, strict=True))
-    return ops.stack(outputs[::-1] if backwards else outputs), state
+            return new, new[:1]
+        now = tuple(ops.where(items[1], n, s) for n, s in zip(new, state, strict=True))
+        return now, (ops.where(items[1], new[0], 0.0),)
+
+    items = (ops.dense(x, weight_ih, bias_ih),)  # of all time steps at once
+    final, (outputs,) = scan(step, state, items if alive is None else (*items, alive), shared, backwards)
+    return outputs, final
 
 
 class _RecurrentCell(Cell):
@@ -191,7 +192,8 @@ class _Recurrent(Cell):
         steps, batch, _ = x.shape
         if seq_length is not None and seq_length.shape != (batch,):
             raise ValueError(f"For '{where}', the 'seq_length' must be [{batch}], but got {seq_length.type}.")
-        alive = None if seq_length is None else [ops.expand_dims(seq_length > t, 1) for t in range(steps)]
+        times = ops.arange(steps).reshape(steps, 1, 1)
+        alive = None if seq_length is None else ops.expand_dims(seq_length, 1) > times
         count, directions = _STEPS[self.kind][1], self._directions()
         shape = (self.num_layers * len(directions), batch, self.hidden_size)
         begin = _as_state(where, hx, count, shape, x)

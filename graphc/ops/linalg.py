@@ -22,7 +22,7 @@ from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, commo
 from graphc.ops.elementwise import add, mul
 from graphc.ops.reduce import sum_over
 from graphc.ops.shape import diagonal, reshape, transpose
-from graphc.ops.views import concat_
+from graphc.ops.views import concat_, steps_along
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
@@ -101,7 +101,8 @@ def matmul_vjp(
     ct: Tensor, y: Tensor, a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False
 ) -> Any:
     def product(left: Tensor, right: Tensor, transpose_a: bool, transpose_b: bool) -> Later:
-        return Later(matmul_, (left, right), {"transpose_a": transpose_a, "transpose_b": transpose_b}, _one_product)
+        attrs = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+        return Later(matmul_, (left, right), attrs, _one_product, _product_over_steps if left.ndim == 2 else None)
 
     return (
         product(b, ct, transpose_b, True) if transpose_a else product(ct, b, False, not transpose_b),
@@ -124,6 +125,13 @@ def _one_product(parts: Sequence[Later]) -> Tensor | None:
         return None
     left, right = (concat_(*(part.operands[n] for part in parts), axis=axis) for n, axis in enumerate(axes))
     return matmul_(left, right, **attrs)
+
+
+def _product_over_steps(part: Later) -> Tensor:
+    """The sum of the products of all steps as one product: factors side by side, as in `_one_product`."""
+    left, right = part.operands
+    axes = (0 if part.attrs["transpose_a"] else 1, 1 if part.attrs["transpose_b"] else 0)
+    return matmul_(steps_along(left, axes[0]), steps_along(right, axes[1]), **part.attrs)
 
 
 LARGER_FACTORS = 8

@@ -125,7 +125,7 @@ def broadcast_to_(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
 
 @broadcast_to_.def_vjp
 def broadcast_to_vjp(ct: Tensor, y: Tensor, x: Tensor, *, shape: tuple[int, ...]) -> Any:
-    return (Later(_sum_of_repeats, (ct,), {"shape": x.shape}, _sums_of_repeats),)
+    return (Later(_sum_of_repeats, (ct,), {"shape": x.shape}, _sums_of_repeats, _sum_over_steps),)
 
 
 def _repeated(repeats: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -148,6 +148,24 @@ def _sums_of_repeats(parts: Sequence[Later]) -> Tensor | None:
     if len(repeats) != 1 or not axes or not shape:
         return None
     return _sum_of_repeats(concat_(*(part.operands[0] for part in parts), axis=axes[0]), shape=shape)
+
+
+def _sum_over_steps(part: Later) -> Tensor:
+    """The sum of the sums of all steps as one sum."""
+    (steps,), shape = part.operands, part.attrs["shape"]
+    axis = next(iter(_repeated(steps.shape[1:], shape)), None)
+    if axis is None:
+        return _sum_of_repeats(steps, shape=shape)
+    return _sum_of_repeats(steps_along(steps, axis), shape=shape)
+
+
+def steps_along(steps: Tensor, axis: int) -> Tensor:
+    """Tensors that lie along a first axis laid side by side along one of their own."""
+    count, *shape = steps.shape
+    if axis:
+        steps = transpose_(steps, perm=(*range(1, axis + 1), 0, *range(axis + 1, steps.ndim)))
+    shape[axis] *= count
+    return reshape_(steps, shape=tuple(shape))
 
 
 @broadcast_to_.def_lower
@@ -180,8 +198,12 @@ def slice_(x: np.ndarray, *, begin: tuple[int, ...], shape: tuple[int, ...], ste
 def slice_vjp(ct: Tensor, y: Tensor, x: Tensor, *, begin: Any, shape: Any, step: Any) -> Any:
     ends = [lo + (n - 1) * s + 1 if n else lo for lo, n, s in zip(begin, shape, step)]
     high = tuple(n - end for n, end in zip(x.shape, ends))
-    attrs = {"low": begin, "high": high, "interior": tuple(s - 1 for s in step)}
-    return (Later(pad_, (ct, scalar(0, ct.dtype)), attrs, _side_by_side),)
+    return (surrounded(ct, begin, high, tuple(s - 1 for s in step)),)
+
+
+def surrounded(x: Tensor, low: tuple[int, ...], high: tuple[int, ...], interior: tuple[int, ...]) -> Later:
+    """A tensor with zeros around it, as a part of a sum of such."""
+    return Later(pad_, (x, scalar(0, x.dtype)), {"low": low, "high": high, "interior": interior}, _side_by_side)
 
 
 @slice_.def_lower

@@ -1,0 +1,534 @@
+"""`scan`: a loop over the items of tensors as one node, whose body is a graph of its own.
+
+    def step(state, item, shared):
+        (h,), (x,), (w,) = state, item, shared
+        h = ops.tanh(x + ops.matmul(h, w))
+        return (h,), (h,)
+
+    (last,), (outputs,) = scan(step, state=(h0,), items=(xs,), shared=(w,))     # xs: [T, N, H], outputs: [T, N, H]
+
+An op has one result, so what the steps compute lies one value after the other in a vector: of each output of the body
+its items, one for each step; or two slots in turn, of what only the next step reads. Each input of the body is read
+from an operand, or from the vector itself (what the step before has written):
+
+    reads   for each input (operand, offset, slots, shift, edge): at step t, item (t + shift) % slots of the elements of
+            the operand from offset on; all steps read the same if there are no slots; where t + shift is no step, the
+            whole operand `edge` is read
+    writes  for each output (offset, slots): step t writes item t % slots of the vector's elements from offset on
+
+The derivative is a scan in the other direction. Its body is the derivative of the body, which reads what the forward
+loop wrote: `scan` lets it write what a derivative will need, if a tape is open. The gradient of a weight that all steps
+share is one product of the factors of all steps (`Later.over_steps`), or is summed step by step.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from graphc.autograd import Contributions, Tape, contributions, total
+from graphc.dispatch import located, state
+from graphc.ir import Graph, Node, TensorType, postorder
+from graphc.irtext import graph_text, parse
+from graphc.op import TABLE, Later, define_op
+from graphc.ops.coerce import scalar
+from graphc.ops.elementwise import add
+from graphc.ops.shape import reshape
+from graphc.ops.views import broadcast_to_, pad_, slice_, surrounded
+from graphc.tensor import Number, Tensor
+from graphc.trace import Trace
+
+__all__: list[str] = []
+
+Result = TypeVar("Result")
+
+OWN = -1
+"""The operand that a loop reads its own vector as."""
+
+
+class Read(NamedTuple):
+    """Where an input of the body is read; see above."""
+
+    operand: int
+    offset: int = 0
+    slots: int = 0
+    shift: int = 0
+    edge: int = OWN
+
+    def item(self, t: int, count: int) -> tuple[int, int] | None:
+        """The operand and the item of it that step t reads; None for the edge."""
+        if self.slots and not 0 <= t + self.shift < count:
+            return None
+        return self.operand, (t + self.shift) % self.slots if self.slots else 0
+
+
+class Write(NamedTuple):
+    """Where an output of the body is written; see above."""
+
+    offset: int
+    slots: int
+
+
+@functools.lru_cache(256)
+def body_of(text: str) -> Graph:
+    """The graph of a body."""
+    return parse(text)
+
+
+# The op
+
+
+def _vector_type(
+    *operands: TensorType, body: str, count: int, backwards: bool, reads: tuple[Any, ...], writes: tuple[Any, ...]
+) -> TensorType:
+    graph = body_of(body)
+    dtypes = {node.dtype for node in graph.outputs}
+    if count < 1 or len(dtypes) != 1 or len(reads) != len(graph.inputs) or len(writes) != len(graph.outputs):
+        raise ValueError(f"scan: the body does not fit {count} steps, {len(reads)} reads and {len(writes)} writes")
+    ends = [at + slots * node.type.size for node, (at, slots) in zip(graph.outputs, writes, strict=True)]
+    vector = TensorType((max(ends),), dtypes.pop())
+    seen = (*operands, vector)
+    for node, read in zip(graph.inputs, map(Read._make, reads), strict=True):
+        if read.offset + max(read.slots, 1) * node.type.size > seen[read.operand].size:
+            raise ValueError(f"scan: {node.type} is read beyond the end of {seen[read.operand]}")
+        if read.edge != OWN and operands[read.edge].size != node.type.size:
+            raise ValueError(f"scan: {node.type} begins as {operands[read.edge]}")
+    return vector
+
+
+@define_op(infer=_vector_type, exact=False, traits="several", name="scan")
+def scan_(
+    *operands: np.ndarray, body: str, count: int, backwards: bool, reads: tuple[Any, ...], writes: tuple[Any, ...]
+) -> np.ndarray:
+    """What `count` steps of a loop compute, from the last to the first if `backwards`; see the module."""
+    graph = body_of(body)
+    size = max(at + slots * node.type.size for node, (at, slots) in zip(graph.outputs, writes, strict=True))
+    result = np.zeros(size, graph.outputs[0].dtype.np)
+    flat = [*(operand.reshape(-1) for operand in operands), result]
+    for t in reversed(range(count)) if backwards else range(count):
+        given = []
+        for node, read in zip(graph.inputs, map(Read._make, reads), strict=True):
+            found, length = read.item(t, count), node.type.size
+            if found is None:
+                given.append(flat[read.edge].reshape(node.shape))
+            else:
+                at = read.offset + found[1] * length
+                given.append(flat[found[0]][at : at + length].reshape(node.shape))
+        for value, (at, slots) in zip(_computed(graph, given), writes, strict=True):
+            at += t % slots * value.size
+            result[at : at + value.size] = value.reshape(-1)
+    return result
+
+
+def _computed(graph: Graph, given: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The graph's outputs, each node by its NumPy meaning."""
+    values = dict(zip(graph.inputs, given, strict=True))
+    for node in graph.nodes:
+        if node.op == "constant":
+            values[node] = np.array(node.attrs["value"], node.dtype.np)
+        elif node.op != "input":
+            found = TABLE[node.op].meaning(*(values[o] for o in node.operands), **node.attrs)
+            values[node] = np.asarray(found, node.dtype.np)
+    return [values[node].copy() for node in graph.outputs]
+
+
+scan_.def_kernel("scan")
+
+
+# Bodies
+
+
+class _Body(Trace):
+    """A body that is being recorded.
+
+    Attributes:
+        operands: of the loop.
+        reads: what each input reads; of the loop's own vector (`OWN`) the number of what is carried, as its offset.
+        writes: the outputs, and how many slots each has.
+    """
+
+    def __init__(self, count: int, backwards: bool) -> None:
+        super().__init__()
+        self.count, self.backwards = count, backwards
+        self.operands: list[Tensor] = []
+        self.reads: list[Read] = []
+        self.writes: dict[Node, int] = {}
+        self._carried: list[Node] = []
+        self._places: dict[int, int] = {}
+        self._outside: dict[int, Tensor] = {}
+
+    def operand(self, tensor: Tensor) -> int:
+        """The number of a tensor among the operands."""
+        if id(tensor) not in self._places:
+            self._places[id(tensor)] = len(self.operands)
+            self.operands.append(tensor)
+        return self._places[id(tensor)]
+
+    def read(self, type_: TensorType, read: Read) -> Tensor:
+        """A stand-in for what the steps read there."""
+        self.reads.append(read)
+        return self.stand_in(self.add_input(f"x{len(self.reads) - 1}", type_, None))
+
+    def read_before(self, start: Tensor) -> Tensor:
+        """A stand-in for what the step before carries on, in the order of `carry`; the first step reads `start`."""
+        number = sum(read.operand == OWN for read in self.reads)
+        return self.read(start.type, Read(OWN, number, 1, 1 if self.backwards else -1, self.operand(start)))
+
+    def carry(self, value: Tensor, kept: bool) -> int:
+        """Makes a value what is carried on; returns the number of the output that it is."""
+        self._carried.append(self.node_of(value, "return"))
+        return self.write(value, kept)
+
+    def write(self, value: Tensor, kept: bool = True) -> int:
+        """Makes a value an output, of all steps or for the next one only; returns its number."""
+        node = self.node_of(value, "return")
+        self.writes[node] = self.count if kept else max(min(2, self.count), self.writes.get(node, 0))
+        return list(self.writes).index(node)
+
+    def node_of(self, tensor: Tensor, reader: str) -> Node:
+        """As of any trace; a tensor from outside becomes an operand, the same for all steps."""
+        if tensor._trace is not self and not isinstance(tensor, Number):
+            if id(tensor) not in self._outside:
+                self._outside[id(tensor)] = self.read(tensor.type, Read(self.operand(tensor)))
+            tensor = self._outside[id(tensor)]
+        return super().node_of(tensor, reader)
+
+    def run(self, function: Callable[[], Result]) -> Result:
+        """What the function returns, which is recorded here."""
+        now = state.now
+        outer = now.trace, now.tapes
+        now.trace, now.tapes = self, ()
+        try:
+            return function()
+        finally:
+            now.trace, now.tapes = outer
+
+    def loop(self) -> Loop:
+        """The loop, without the inputs that nobody reads."""
+        writes, at = {}, 0
+        for node, slots in self.writes.items():
+            writes[node] = Write(at, slots)
+            at += -(-slots * node.type.size // APART) * APART
+        own = [writes[node]._asdict() for node in self._carried]
+        used = set(postorder(self.writes))
+        kept = [(n, r) for n, r in zip(self.inputs, self.reads, strict=True) if n in used]
+        kept = [(n, r if r.operand != OWN else r._replace(**own[r.offset])) for n, r in kept]
+        numbers = sorted({k for _, r in kept for k in (r.operand, r.edge)} - {OWN})
+        new = {OWN: OWN, **{k: n for n, k in enumerate(numbers)}}
+        reads = [r._replace(operand=new[r.operand], edge=new[r.edge]) for _, r in kept]
+        graph = Graph("step", tuple(n for n, _ in kept), tuple(self.writes))
+        operands = tuple(self.operands[k] for k in numbers)
+        return Loop(graph, operands, self.count, self.backwards, tuple(reads), tuple(writes.values()))
+
+
+class Loop(NamedTuple):
+    """All that decides a scan, and its operands."""
+
+    graph: Graph
+    operands: tuple[Tensor, ...]
+    count: int
+    backwards: bool
+    reads: tuple[Read, ...]
+    writes: tuple[Write, ...]
+
+    def run(self) -> Tensor:
+        """The vector that it computes."""
+        operands = [x if x.ndim else reshape(x, (1,)) for x in self.operands]
+        attrs = {"count": self.count, "backwards": self.backwards, "reads": self.reads, "writes": self.writes}
+        plain = {name: tuple(map(tuple, v)) if isinstance(v, tuple) else v for name, v in attrs.items()}
+        return scan_(*operands, body=graph_text(self.graph, comments=False), **plain)
+
+    def all(self, vector: Tensor, number: int) -> Tensor:
+        """What all steps wrote as an output, `[T, ...]`."""
+        shape = self.graph.outputs[number].shape
+        return reshape(_taken(vector, self.writes[number].offset, self.count * prod(shape)), (self.count, *shape))
+
+    def last(self, vector: Tensor, number: int) -> Tensor:
+        """What the last step wrote as an output."""
+        shape, (offset, slots) = self.graph.outputs[number].shape, self.writes[number]
+        at = offset + last_step(self.count, self.backwards) % slots * prod(shape)
+        return reshape(_taken(vector, at, prod(shape)), shape)
+
+
+APART = 16
+"""Elements that the place of an output in the vector is a multiple of: a cache line."""
+
+
+def last_step(count: int, backwards: bool) -> int:
+    """The number of the step that is made last."""
+    return 0 if backwards else count - 1
+
+
+def _taken(vector: Tensor, at: int, size: int) -> Tensor:
+    return slice_(vector, begin=(at,), shape=(size,), step=(1,))
+
+
+def scan(
+    step: Callable[[tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]], Any], carried: Sequence[Tensor],
+    items: Sequence[Tensor], shared: Sequence[Tensor] = (), backwards: bool = False,
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:  # fmt: skip
+    """A loop over items: each step makes of what is carried and of its items what is carried on, and results.
+
+    Args:
+        step: `(carried, items of this step, shared)` to a tuple of what is carried on and a tuple of results, floats of
+            one dtype. It is called once, with stand-ins, and does nothing but compute. What it takes from outside is
+            the same for all steps.
+        carried: what the first step is given.
+        items: tensors `[T, ...]`, of which step t is given `[t]`.
+        shared: what every step is given.
+        backwards: whether the last items come first.
+    Returns:
+        What is carried at last, and the results `[T, ...]`, those of step t at t.
+    """
+    count = items[0].shape[0]
+    body = _Body(count, backwards)
+    before = tuple(body.read_before(x) for x in carried)
+    each = tuple(body.read(TensorType(x.shape[1:], x.dtype), Read(body.operand(x), 0, count)) for x in items)
+    same = tuple(body.read(x.type, Read(body.operand(x))) for x in shared)
+    after, results = body.run(lambda: step(before, each, same))
+    kept = bool(state.now.tapes)
+    numbers = [body.carry(x, kept) for x in after], [body.write(x) for x in results]
+    if kept:
+        for node in _needed(body.loop().graph):
+            body.writes.setdefault(node, count)
+    loop = body.loop()
+    vector = loop.run()
+    return tuple(loop.last(vector, n) for n in numbers[0]), tuple(loop.all(vector, n) for n in numbers[1])
+
+
+# The derivative
+
+
+def _recorded(
+    body: _Body, graph: Graph, given: dict[Node, Tensor], heads: Sequence[tuple[Node, Tensor]]
+) -> dict[Node, Contributions]:
+    """The contributions to the cotangents of the inputs.
+
+    Args:
+        given: what is known of the graph: all inputs, and what need not be computed again; the others are added.
+        heads: outputs with cotangents, several of one output perhaps.
+    """
+    tape = Tape()
+    for node in graph.nodes:
+        if node.op == "constant":
+            given[node] = Number.of(node.attrs["value"], node.dtype)
+        elif node.op != "input":
+            op, operands = TABLE[node.op], tuple(given[o] for o in node.operands)
+            if node not in given:
+                given[node] = body.record(op, operands, node.attrs, node.type)
+            tape.record(op, operands, node.attrs, given[node])
+    sources = {node: given[node] for node in graph.inputs if node.dtype.is_float}
+    outputs, cts = [given[node] for node, _ in heads], [ct for _, ct in heads]
+    found = contributions(tape, outputs, cts, list(sources.values()), apart=True)
+    return {node: found[id(x)] for node, x in sources.items() if id(x) in found}
+
+
+def _needed(graph: Graph) -> list[Node]:
+    """What a body computes that its derivative reads; of another dtype, and views, what they are computed from."""
+    body = _Body(1, False)
+    given = {node: body.read(node.type, Read(0)) for node in graph.inputs}
+    heads = [(node, body.read(node.type, Read(0))) for node in graph.outputs]
+    found = body.run(lambda: _recorded(body, graph, given, heads))
+    forward = {x._node: node for node, x in given.items()}
+    parts = [part for each in found.values() for part in each]
+    roots = [x._node for part in parts for x in (part.operands if isinstance(part, Later) else (part,)) if x._node]
+    read = [*roots, *(o for n in postorder(roots) if n not in forward for o in n.operands)]
+    stack, needed = [forward[n] for n in read if n in forward], dict[Node, None]()
+    while stack:
+        node = stack.pop()
+        if node.op in ("input", "constant") or node in needed:
+            continue
+        if node.dtype is not graph.outputs[0].dtype or "view" in TABLE[node.op].traits:
+            stack += node.operands
+        else:
+            needed[node] = None
+    return list(needed)
+
+
+@scan_.def_vjp
+def scan_vjp(
+    parts: Contributions, vector: Tensor, *operands: Tensor, body: str, count: int, backwards: bool,
+    reads: tuple[Any, ...], writes: tuple[Any, ...],
+) -> tuple[Any, ...]:  # fmt: skip
+    graph = body_of(body)
+    loop = Loop(graph, operands, count, backwards, tuple(map(Read._make, reads)), tuple(map(Write._make, writes)))
+    return _Derivative(loop, vector, parts).cotangents()
+
+
+class _Derivative:
+    """The loop that computes the cotangents of another one's operands, in the other direction."""
+
+    def __init__(self, loop: Loop, vector: Tensor, parts: Contributions) -> None:
+        self.loop, self.vector = loop, vector
+        self.body = _Body(loop.count, not loop.backwards)
+        self.kept = bool(state.now.tapes)  # a derivative of this one would read what it carries
+        self.results: list[Callable[[Loop, Tensor], None]] = []  # what is made of the loop's vector
+        self.cts: list[Contributions] = [[] for _ in loop.operands]
+        self.given = self._given()
+        heads = self._heads(parts)
+        self.found = self.body.run(lambda: _recorded(self.body, loop.graph, self.given, heads))
+        self._write_outputs()
+
+    def _given(self) -> dict[Node, Tensor]:
+        """The inputs of the body, and what it wrote."""
+        loop, body, vector = self.loop, self.body, self.body.operand(self.vector)
+        given = {}
+        for node, read in zip(loop.graph.inputs, loop.reads, strict=True):
+            numbers = {n: body.operand(loop.operands[n]) for n in (read.operand, read.edge) if n != OWN}
+            source = vector if read.operand == OWN else numbers[read.operand]
+            given[node] = body.read(node.type, read._replace(operand=source, edge=numbers.get(read.edge, OWN)))
+        for node, (offset, slots) in zip(loop.graph.outputs, loop.writes, strict=True):
+            if slots == loop.count and node not in given:
+                given[node] = body.read(node.type, Read(vector, offset, slots))
+        return given
+
+    def _carried(self) -> Iterator[tuple[Node, Read, int]]:
+        """The inputs that read what the step before wrote, and which output that is."""
+        number = {offset: n for n, (offset, _) in enumerate(self.loop.writes)}
+        for node, read in zip(self.loop.graph.inputs, self.loop.reads, strict=True):
+            if read.operand == OWN:
+                yield node, read, number[read.offset]
+
+    def _heads(self, parts: Contributions) -> list[tuple[Node, Tensor]]:
+        """The outputs with what the steps read of their cotangents."""
+        loop, body, outputs = self.loop, self.body, self.loop.graph.outputs
+        every, last = self._spread(parts)
+        carried = {number for _, _, number in self._carried()}
+        for number in [n for n in last if n not in carried]:
+            at = last_step(loop.count, loop.backwards) * outputs[number].type.size
+            every.setdefault(number, []).append(self._padded(number, at, last.pop(number)))
+        heads = []
+        for number, found in every.items():
+            ct = body.operand(total(found))
+            heads.append((outputs[number], body.read(outputs[number].type, Read(ct, 0, loop.count))))
+        for node, _, number in self._carried():
+            start = reshape(total(last.pop(number)), node.shape) if number in last else zeros(node.type)
+            heads.append((outputs[number], body.read_before(start)))
+        return heads
+
+    def _spread(self, parts: Contributions) -> tuple[dict[int, Contributions], dict[int, Contributions]]:
+        """What contributes to the cotangents of an output of all steps, and to that of its value in the last one."""
+        loop = self.loop
+        every: dict[int, Contributions] = {}
+        last: dict[int, Contributions] = {}
+        for part in parts:
+            begin, ct = _place(part)
+            for number, (node, (offset, slots)) in enumerate(zip(loop.graph.outputs, loop.writes, strict=True)):
+                size = node.type.size
+                low, high = max(begin, offset), min(begin + ct.size, offset + slots * size)
+                if low >= high:
+                    continue
+                own = ct if high - low == ct.size else _taken(ct, low - begin, high - low)
+                at = last_step(loop.count, loop.backwards) % slots * size
+                if (low - offset, high - low) == (at, size):
+                    last.setdefault(number, []).append(own)
+                elif slots == loop.count:
+                    every.setdefault(number, []).append(self._padded(number, low - offset, own))
+        return every, last
+
+    def _padded(self, number: int, at: int, part: Tensor) -> Tensor:
+        """A part of the cotangents of all steps with zeros around it."""
+        size = self.loop.count * self.loop.graph.outputs[number].type.size
+        return _laid(part, at, (size,))
+
+    def _write_outputs(self) -> None:
+        """Makes outputs of the body of all that is to be returned."""
+        for node, read, _ in self._carried():
+            found = self.found.get(node)
+            self._write_carried(lambda: total(found) if found else zeros(node.type), self.cts[read.edge])
+        for node, read in zip(self.loop.graph.inputs, self.loop.reads, strict=True):
+            found = self.found.get(node)
+            if found and read.operand != OWN:
+                (self._write_items if read.slots else self._write_shared)(node, read, found)
+
+    def _write_carried(self, value: Callable[[], Tensor], cts: Contributions) -> None:
+        number = self.body.carry(self.body.run(value), self.kept)
+        self.results.append(lambda loop, vector: cts.append(loop.last(vector, number)))
+
+    def _write_items(self, node: Node, read: Read, found: Contributions) -> None:
+        """What the steps make of their items, laid where these were read."""
+        number, size, cts = self.body.write(self.body.run(lambda: total(found))), node.type.size, self.cts
+        before, after = max(-read.shift, 0), max(read.shift, 0)  # steps that read the edge
+        inside = self.loop.count - before - after
+
+        def give(loop: Loop, vector: Tensor) -> None:
+            flat = reshape(loop.all(vector, number), (-1,))
+            x = self.loop.operands[read.operand]
+            if inside:
+                cts[read.operand].append(_laid(_taken(flat, before * size, inside * size), read.offset + after * size, x.shape))
+            if before or after:
+                edge = self.loop.operands[read.edge]
+                cts[read.edge].append(reshape(_taken(flat, inside * size if after else 0, size), edge.shape))
+
+        self.results.append(give)
+
+    def _write_shared(self, node: Node, read: Read, found: Contributions) -> None:
+        """One product of the factors of all steps, and what has to be summed step by step."""
+        cts, body = self.cts[read.operand], self.body
+        joined = [part for part in found if isinstance(part, Later) and part.over_steps and all(map(self._varies, part.operands))]
+        for part in joined:
+            self._write_factors(part, cts)
+        rest = [part for part in found if part not in joined]
+        if rest:
+            before = body.read_before(zeros(node.type))
+            self._write_carried(lambda: add(before, total(rest)), cts)
+
+    def _write_factors(self, part: Later, cts: Contributions) -> None:
+        factors = [self._factor(x) for x in part.operands]
+
+        def give(loop: Loop, vector: Tensor) -> None:
+            assert part.over_steps is not None
+            cts.append(part.over_steps(replace(part, operands=tuple(factor(loop, vector) for factor in factors))))
+
+        self.results.append(give)
+
+    def _factor(self, x: Tensor) -> Callable[[Loop, Tensor], Tensor]:
+        """What makes the tensor of all steps: where it is no operand, it is written."""
+        body = self.body
+        if x._node in body.inputs:
+            read = body.reads[body.inputs.index(x._node)]
+            operand = body.operands[read.operand]
+            if read.operand != OWN and not (read.shift or read.offset) and operand.size == body.count * x.size:
+                return lambda loop, vector: reshape(operand, (body.count, *x.shape))
+        number = body.write(x)
+        return lambda loop, vector: loop.all(vector, number)
+
+    def _varies(self, x: Tensor) -> bool:
+        """Whether a value can be written as one of each step."""
+        steps = {node for node, read in zip(self.body.inputs, self.body.reads, strict=True) if read.slots}
+        return x.dtype is self.vector.dtype and x._node is not None and any(n in steps for n in postorder([x._node]))
+
+    def cotangents(self) -> tuple[Any, ...]:
+        """One for each operand of the loop."""
+        if not self.body.writes:
+            return (None,) * len(self.cts)
+        loop = self.body.loop()
+        vector = loop.run()
+        for give in self.results:
+            give(loop, vector)
+        return tuple(found or None for found in self.cts)
+
+
+def zeros(type_: TensorType) -> Tensor:
+    return broadcast_to_(scalar(0, type_.dtype), shape=type_.shape)
+
+
+def _place(part: Tensor | Later) -> tuple[int, Tensor]:
+    """What contributes to the cotangent of a vector: from which element on, and the part that is not zeros."""
+    if isinstance(part, Later) and part.op is pad_ and not any(part.attrs["interior"]):
+        return part.attrs["low"][0], part.operands[0]
+    return 0, part if isinstance(part, Tensor) else part()
+
+
+def _laid(part: Tensor, at: int, shape: tuple[int, ...]) -> Tensor | Later:
+    """A vector laid from element `at` on into a tensor of zeros."""
+    size = prod(shape)
+    if part.size == size:
+        return reshape(part, shape)
+    laid = surrounded(part, (at,), (size - at - part.size,), (0,))
+    return laid if len(shape) == 1 else reshape(laid(), shape)
