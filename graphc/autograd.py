@@ -187,8 +187,8 @@ def contributions(
             if id(entry.result) in found:
                 if trace is not None:
                     trace.forward = entry.result._node  # what is recorded now is part of its derivative
-                given = found[id(entry.result)]
-                ct = given if entry.op.takes_parts else _added(given)
+                ct: Any = found[id(entry.result)]
+                ct = ct if entry.op.takes_parts else _added(ct)
                 parts = entry.op.vjp(ct, entry.result, *entry.operands, **entry.attrs)
             for operand, part in zip(entry.operands, parts, strict=True):
                 name = id(operand)

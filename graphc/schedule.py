@@ -235,12 +235,13 @@ class Schedule:
         return tuple(dict.fromkeys(o for n in group.nodes for o in n.operands if o not in own and o.op != "constant"))
 
     def steady(self, inputs: Collection[Node]) -> set[Node]:
-        """What is stored and follows from these inputs alone, by its owner."""
+        """What is stored and follows from these inputs alone, by its owner; but outputs, and what reads them."""
         same, found = set(inputs), set[Node]()
         for run in self.runs if inputs else ():
             groups = run.groups if isinstance(run, Chain) else (run,)
             stores = {node for group in groups for node in group.stores}
-            if all(node in same or node in stores for group in groups for node in self.reads(group)):
+            reads = {node for group in groups for node in self.reads(group)}
+            if reads <= same | stores and stores.isdisjoint(self.graph.outputs):
                 same |= stores
                 found |= {self.owner(node) for node in stores}
         return found

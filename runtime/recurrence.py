@@ -1,6 +1,6 @@
 """Loops: one function that runs the kernels of a body for every step of a `scan`.
 
-    for i in 0..T { t = i or T - 1 - i; <addresses of what step t reads and writes>; kernel_0(args_0); kernel_1(args_1) ... }
+    for i in 0..T { t = i or T - 1 - i; <the addresses of what step t reads and writes>; kernel_0(args_0); ... }
 
 What a step writes lies where `graphc.ops.recurrence` says, the next reads it there, and the body's other values lie in
 memory that all steps work in. What is the same in all steps is computed before the first.
@@ -48,7 +48,7 @@ def emit_scan(
     b = module.function(name, [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
     *operands, vector, work, status = [b.load(b.gep(b.args[0], n, "ptr"), "ptr") for n in range(count + 1)]
     table = b.alloca("ptr", sum(len(part.homes) + 1 for part in parts))
-    moving: dict[tuple[str, int], list[tuple[Val, int]]] = {}  # the places of addresses that change, by what they are of
+    moving: dict[tuple[str, int], list[tuple[Val, int]]] = {}  # where addresses go that change, by what they are of
     starts, at = [], 0
     for part in parts:
         starts.append(b.gep(table, at, "ptr"))
@@ -80,7 +80,8 @@ def emit_scan(
         t = b.sub(i64(steps - 1), i) if attrs["backwards"] else i
         for (kind, number), places in moving.items():
             if kind == "output":
-                address = _item(b, vector, t, *attrs["writes"][number], outputs[number])
+                offset, slots = attrs["writes"][number]
+                address = _item(b, vector, t, offset, slots, outputs[number])
             else:
                 operand, offset, slots, shift, edge = attrs["reads"][number]
                 item = b.add(t, shift) if shift else t

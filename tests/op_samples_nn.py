@@ -97,6 +97,28 @@ _RESIZES = [  # extent, attributes
 ]
 _STATES = [np.array([7, 0], np.int64), np.array([2**40 + 5, 2**33 + 1], np.int64)]
 
+def _loop(count: int, backwards: bool, dtype: str) -> Sample:
+    """h = tanh(x + h w), of which all steps and the last one's are kept; a bias of one number; and a running sum."""
+    short = {"float32": "f32", "float64": "f64"}[dtype]
+    body = f"""graph step(%h: {short}[2,8], %sum: {short}[2,8], %x: {short}[2,8], %w: {short}[8,8], %b: {short}[]) {{
+      %0: {short}[2,8] = matmul(%h, %w, transpose_a=False, transpose_b=False)
+      %1: {short}[2,8] = broadcast_to(%b, shape=(2, 8))
+      %2: {short}[2,8] = add(%0, %1)
+      %3: {short}[2,8] = add(%2, %x)
+      %4: {short}[2,8] = tanh(%3)
+      %5: {short}[2,8] = add(%sum, %4)
+      return %4, %5
+    }}"""
+    shift = 1 if backwards else -1
+    carried = (-1, 0, count, shift, 0), (-1, 16 * count, count, shift, 1)
+    attrs = {
+        "body": body, "count": count, "backwards": backwards, "writes": ((0, count), (16 * count, count)),
+        "reads": (*carried, (2, 0, count, 0, -1), (3, 0, 0, 0, -1), (4, 0, 0, 0, -1)),
+    }
+    shapes = ((2, 8), (2, 8), (count, 2, 8), (8, 8), (1,))
+    return Sample(tuple(_floats(*shape).astype(dtype) for shape in shapes), attrs, smooth=dtype == "float64")
+
+
 SAMPLES: dict[str, list[Sample]] = {
     "matmul": _all(
         _both(_floats(3, 4), _floats(4, 5), transpose_a=False, transpose_b=False),
@@ -152,5 +174,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "random_uniform": [
         Sample((state,), {"shape": shape, "dtype": dtype})
         for state in _STATES for shape in ((5,), (3, 70)) for dtype in (float32, float64)
+    ],
+    "scan": [
+        _loop(count, backwards, dtype) for count in (1, 2, 5) for backwards in (False, True)
+        for dtype in ("float32", "float64")
     ],
 }  # fmt: skip

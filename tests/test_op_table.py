@@ -19,6 +19,7 @@ from op_samples import Sample
 
 import graphc.compiler
 import graphc.ops
+from graphc.autograd import total
 from graphc.gradients import grad
 from graphc.ir import TensorType
 from graphc.jit import jit
@@ -140,8 +141,10 @@ def weights_for(op: Op, sample: Sample) -> np.ndarray:
 
 def vjp_of(op: Op, sample: Sample, ct: Tensor, operands: list[Tensor]) -> list[Any]:
     attrs = {**op.defaults, **sample.attrs}
-    parts = op.vjp(ct, op(*operands, **attrs), *operands, **attrs)  # type: ignore[misc]
+    given = [ct] if op.takes_parts else ct
+    parts = op.vjp(given, op(*operands, **attrs), *operands, **attrs)  # type: ignore[misc]
     assert len(parts) == len(operands)
+    parts = [total(part) if isinstance(part, list) else part for part in parts]
     return [part() if callable(part) and not isinstance(part, Tensor) else part for part in parts]
 
 

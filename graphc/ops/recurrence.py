@@ -23,9 +23,9 @@ share is one product of the factors of all steps (`Later.over_steps`), or is sum
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from math import prod
 from typing import Any, NamedTuple, TypeVar
 
@@ -33,14 +33,14 @@ import numpy as np
 
 from graphc.autograd import Contributions, Tape, contributions, total
 from graphc.dispatch import located, state
-from graphc.ir import Graph, Node, TensorType, postorder
+from graphc.ir import Graph, Node, TensorType, constant_node, postorder
 from graphc.irtext import graph_text, parse
 from graphc.op import TABLE, Later, define_op
 from graphc.ops.coerce import scalar
 from graphc.ops.elementwise import add
 from graphc.ops.shape import reshape
 from graphc.ops.views import broadcast_to_, pad_, slice_, surrounded
-from graphc.tensor import Number, Tensor
+from graphc.tensor import Number, Parameter, Tensor
 from graphc.trace import Trace
 
 __all__: list[str] = []
@@ -74,7 +74,7 @@ class Write(NamedTuple):
     slots: int
 
 
-@functools.lru_cache(256)
+@lru_cache(256)
 def body_of(text: str) -> Graph:
     """The graph of a body."""
     return parse(text)
@@ -182,9 +182,9 @@ class _Body(Trace):
     def carry(self, value: Tensor, kept: bool) -> int:
         """Makes a value what is carried on; returns the number of the output that it is."""
         self._carried.append(self.node_of(value, "return"))
-        return self.write(value, kept)
+        return self.output(value, kept)
 
-    def write(self, value: Tensor, kept: bool = True) -> int:
+    def output(self, value: Tensor, kept: bool = True) -> int:
         """Makes a value an output, of all steps or for the next one only; returns its number."""
         node = self.node_of(value, "return")
         self.writes[node] = self.count if kept else max(min(2, self.count), self.writes.get(node, 0))
@@ -192,11 +192,18 @@ class _Body(Trace):
 
     def node_of(self, tensor: Tensor, reader: str) -> Node:
         """As of any trace; a tensor from outside becomes an operand, the same for all steps."""
-        if tensor._trace is not self and not isinstance(tensor, Number):
+        if isinstance(tensor, Number):
+            assert tensor._array is not None
+            return constant_node(tensor._array.item(), tensor.dtype)
+        if tensor._trace is not self:
             if id(tensor) not in self._outside:
                 self._outside[id(tensor)] = self.read(tensor.type, Read(self.operand(tensor)))
             tensor = self._outside[id(tensor)]
         return super().node_of(tensor, reader)
+
+    def write(self, target: Parameter, value: Tensor) -> None:
+        """Raises: nothing is assigned to in a loop."""
+        raise located(ValueError(f"scan: a step cannot assign to Parameter {target.name}"))
 
     def run(self, function: Callable[[], Result]) -> Result:
         """What the function returns, which is recorded here."""
@@ -226,7 +233,8 @@ class _Body(Trace):
         return Loop(graph, operands, self.count, self.backwards, tuple(reads), tuple(writes.values()))
 
 
-class Loop(NamedTuple):
+@dataclass(frozen=True)
+class Loop:
     """All that decides a scan, and its operands."""
 
     graph: Graph
@@ -284,21 +292,51 @@ def scan(
         backwards: whether the last items come first.
     Returns:
         What is carried at last, and the results `[T, ...]`, those of step t at t.
+    Raises:
+        ValueError: there are no items, or of one tensor more than of another; the step carries on another type than it
+            was given, assigns to a Parameter, or reads at places that are data.
+        TypeError: what the step returns is not of one float type.
     """
-    count = items[0].shape[0]
+    counts = {x.shape[0] if x.ndim else 0 for x in items}
+    if len(counts) != 1 or not max(counts):
+        raise located(ValueError(f"scan: expected as many items of each tensor, got {_listed(counts)} items"))
+    (count,) = counts
     body = _Body(count, backwards)
     before = tuple(body.read_before(x) for x in carried)
     each = tuple(body.read(TensorType(x.shape[1:], x.dtype), Read(body.operand(x), 0, count)) for x in items)
     same = tuple(body.read(x.type, Read(body.operand(x))) for x in shared)
     after, results = body.run(lambda: step(before, each, same))
+    _check_step(body, carried, after, results)
     kept = bool(state.now.tapes)
-    numbers = [body.carry(x, kept) for x in after], [body.write(x) for x in results]
+    numbers = [body.carry(x, kept) for x in after], [body.output(x) for x in results]
     if kept:
-        for node in _needed(body.loop().graph):
+        for node in _needed(body.loop()):
             body.writes.setdefault(node, count)
     loop = body.loop()
     vector = loop.run()
     return tuple(loop.last(vector, n) for n in numbers[0]), tuple(loop.all(vector, n) for n in numbers[1])
+
+
+def _listed(counts: set[int]) -> str:
+    return " and ".join(map(str, sorted(counts, reverse=True))) if any(counts) else "no"
+
+
+def _check_step(
+    body: _Body, carried: Sequence[Tensor], after: Sequence[Tensor], results: Sequence[Tensor]
+) -> None:  # fmt: skip
+    """Raises what `scan` says of a step."""
+    if len(after) != len(carried):
+        raise located(ValueError(f"scan: the step was given {len(carried)} tensors and carries on {len(after)}"))
+    for before, now in zip(carried, after, strict=True):
+        if before.type != now.type:
+            raise located(ValueError(f"scan: the step was given {before.type} and carries on {now.type}"))
+    dtypes = {x.dtype for x in (*after, *results)}
+    if len(dtypes) != 1 or not all(dtype.is_float for dtype in dtypes):
+        names = ", ".join(sorted(dtype.name for dtype in dtypes)) or "nothing"
+        raise located(TypeError(f"scan: expected the step to return tensors of one float type, got {names}"))
+    for node in postorder(body.node_of(x, "return") for x in (*after, *results)):
+        if node.op not in ("input", "constant") and "checks" in TABLE[node.op].traits:
+            raise ValueError(f"scan: a step cannot read at places that are data, as {node.op} does; {node.loc}")
 
 
 # The derivative
@@ -328,9 +366,16 @@ def _recorded(
     return {node: found[id(x)] for node, x in sources.items() if id(x) in found}
 
 
-def _needed(graph: Graph) -> list[Node]:
-    """What a body computes that its derivative reads; of another dtype, and views, what they are computed from."""
-    body = _Body(1, False)
+def _needed(loop: Loop) -> list[Node]:
+    """What a body computes that its derivative reads, and that is not the same in all steps.
+
+    Of views, and of what is of another dtype, it is what they are computed from.
+    """
+    graph, body = loop.graph, _Body(1, False)
+    same = {node for node, read in zip(graph.inputs, loop.reads, strict=True) if not read.slots}
+    for node in graph.nodes:
+        if node.op != "input" and same.issuperset(node.operands):
+            same.add(node)
     given = {node: body.read(node.type, Read(0)) for node in graph.inputs}
     heads = [(node, body.read(node.type, Read(0))) for node in graph.outputs]
     found = body.run(lambda: _recorded(body, graph, given, heads))
@@ -341,7 +386,7 @@ def _needed(graph: Graph) -> list[Node]:
     stack, needed = [forward[n] for n in read if n in forward], dict[Node, None]()
     while stack:
         node = stack.pop()
-        if node.op in ("input", "constant") or node in needed:
+        if node.op == "input" or node in same or node in needed:
             continue
         if node.dtype is not graph.outputs[0].dtype or "view" in TABLE[node.op].traits:
             stack += node.operands
@@ -401,7 +446,7 @@ class _Derivative:
         carried = {number for _, _, number in self._carried()}
         for number in [n for n in last if n not in carried]:
             at = last_step(loop.count, loop.backwards) * outputs[number].type.size
-            every.setdefault(number, []).append(self._padded(number, at, last.pop(number)))
+            every.setdefault(number, []).extend(self._padded(number, at, part) for part in last.pop(number))
         heads = []
         for number, found in every.items():
             ct = body.operand(total(found))
@@ -431,59 +476,67 @@ class _Derivative:
                     every.setdefault(number, []).append(self._padded(number, low - offset, own))
         return every, last
 
-    def _padded(self, number: int, at: int, part: Tensor) -> Tensor:
+    def _padded(self, number: int, at: int, part: Tensor | Later) -> Tensor | Later:
         """A part of the cotangents of all steps with zeros around it."""
+        assert isinstance(part, Tensor)
         size = self.loop.count * self.loop.graph.outputs[number].type.size
         return _laid(part, at, (size,))
 
     def _write_outputs(self) -> None:
         """Makes outputs of the body of all that is to be returned."""
         for node, read, _ in self._carried():
-            found = self.found.get(node)
-            self._write_carried(lambda: total(found) if found else zeros(node.type), self.cts[read.edge])
+            self._write_carried(partial(self._total, node), read.edge)
         for node, read in zip(self.loop.graph.inputs, self.loop.reads, strict=True):
-            found = self.found.get(node)
-            if found and read.operand != OWN:
-                (self._write_items if read.slots else self._write_shared)(node, read, found)
+            if node in self.found and read.operand != OWN:
+                (self._write_items if read.slots else self._write_shared)(node, read)
 
-    def _write_carried(self, value: Callable[[], Tensor], cts: Contributions) -> None:
+    def _total(self, node: Node) -> Tensor:
+        """The cotangent of an input."""
+        return total(self.found[node]) if node in self.found else zeros(node.type)
+
+    def _give(self, operand: int, ct: Tensor) -> None:
+        """Adds to the cotangent of an operand."""
+        self.cts[operand].append(reshape(ct, self.loop.operands[operand].shape))
+
+    def _write_carried(self, value: Callable[[], Tensor], operand: int) -> None:
         number = self.body.carry(self.body.run(value), self.kept)
-        self.results.append(lambda loop, vector: cts.append(loop.last(vector, number)))
+        self.results.append(lambda loop, vector: self._give(operand, loop.last(vector, number)))
 
-    def _write_items(self, node: Node, read: Read, found: Contributions) -> None:
+    def _write_items(self, node: Node, read: Read) -> None:
         """What the steps make of their items, laid where these were read."""
-        number, size, cts = self.body.write(self.body.run(lambda: total(found))), node.type.size, self.cts
+        number, size = self.body.output(self.body.run(partial(self._total, node))), node.type.size
         before, after = max(-read.shift, 0), max(read.shift, 0)  # steps that read the edge
         inside = self.loop.count - before - after
 
         def give(loop: Loop, vector: Tensor) -> None:
             flat = reshape(loop.all(vector, number), (-1,))
-            x = self.loop.operands[read.operand]
             if inside:
-                cts[read.operand].append(_laid(_taken(flat, before * size, inside * size), read.offset + after * size, x.shape))
+                x, part = self.loop.operands[read.operand], _taken(flat, before * size, inside * size)
+                self.cts[read.operand].append(_laid(part, read.offset + after * size, x.shape))
             if before or after:
-                edge = self.loop.operands[read.edge]
-                cts[read.edge].append(reshape(_taken(flat, inside * size if after else 0, size), edge.shape))
+                self._give(read.edge, _taken(flat, inside * size if after else 0, size))
 
         self.results.append(give)
 
-    def _write_shared(self, node: Node, read: Read, found: Contributions) -> None:
+    def _write_shared(self, node: Node, read: Read) -> None:
         """One product of the factors of all steps, and what has to be summed step by step."""
-        cts, body = self.cts[read.operand], self.body
-        joined = [part for part in found if isinstance(part, Later) and part.over_steps and all(map(self._varies, part.operands))]
-        for part in joined:
-            self._write_factors(part, cts)
-        rest = [part for part in found if part not in joined]
+        rest: Contributions = []
+        for part in self.found[node]:
+            if isinstance(part, Later) and part.over_steps and all(map(self._varies, part.operands)):
+                self._write_factors(part, read.operand)
+            else:
+                rest.append(part)
         if rest:
-            before = body.read_before(zeros(node.type))
-            self._write_carried(lambda: add(before, total(rest)), cts)
+            before = self.body.read_before(zeros(node.type))
+            self._write_carried(lambda: add(before, total(rest)), read.operand)
 
-    def _write_factors(self, part: Later, cts: Contributions) -> None:
+    def _write_factors(self, part: Later, operand: int) -> None:
         factors = [self._factor(x) for x in part.operands]
 
         def give(loop: Loop, vector: Tensor) -> None:
             assert part.over_steps is not None
-            cts.append(part.over_steps(replace(part, operands=tuple(factor(loop, vector) for factor in factors))))
+            all_steps = replace(part, operands=tuple(factor(loop, vector) for factor in factors))
+            self._give(operand, part.over_steps(all_steps))
 
         self.results.append(give)
 
@@ -495,7 +548,7 @@ class _Derivative:
             operand = body.operands[read.operand]
             if read.operand != OWN and not (read.shift or read.offset) and operand.size == body.count * x.size:
                 return lambda loop, vector: reshape(operand, (body.count, *x.shape))
-        number = body.write(x)
+        number = body.output(x)
         return lambda loop, vector: loop.all(vector, number)
 
     def _varies(self, x: Tensor) -> bool:
