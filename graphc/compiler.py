@@ -52,10 +52,16 @@ def compile_program(
     return program
 
 
-def stage_texts(graph: Graph) -> Iterator[tuple[str, str]]:
-    """The name and the text of every stage, in order."""
-    for name, text, _ in _stages(graph):
-        yield name, text() if callable(text) else str(text)
+def stage_texts(graph: Graph, steady: Collection[int] | None = None) -> Iterator[tuple[str, str]]:
+    """The name and the text of every stage, in order; those of the bodies of loops come after that of the graph.
+
+    Args:
+        steady: as of `compile_program`.
+    """
+    loops = {node.attrs["body"]: node for node in graph.nodes if node.op == "scan"}
+    bodies = [dict(stage_texts(body_of(text), _steady(node))) for text, node in loops.items()]
+    for name, text, _ in _stages(graph, steady=steady):
+        yield name, "\n\n".join((text() if callable(text) else str(text), *(body[name] for body in bodies)))
 
 
 STAGES = (
@@ -99,8 +105,12 @@ def _stages(
 
 def _body(loop: Node, begin: Callable[[str], None]) -> Program:
     """The body of a loop, compiled."""
-    steady = [number for number, (_, _, slots, _, _) in enumerate(loop.attrs["reads"]) if not slots]
-    return compile_program(body_of(loop.attrs["body"]), begin, steady)
+    return compile_program(body_of(loop.attrs["body"]), begin, _steady(loop))
+
+
+def _steady(loop: Node) -> list[int]:
+    """The numbers of the inputs of a loop's body that are the same in all steps."""
+    return [number for number, (_, _, slots, _, _) in enumerate(loop.attrs["reads"]) if not slots]
 
 
 def _chained(

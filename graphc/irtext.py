@@ -34,12 +34,16 @@ def graph_text(graph: Graph, comments: bool = True) -> str:
         left = f"{names[node]}: {node.type}".ljust(wide)
         arguments = [names[o] for o in node.operands] + [f"{k}={v!r}" for k, v in node.attrs.items()]
         rows.append((f"  {left} = {node.op}({', '.join(arguments)})", _comment(node, names) if comments else ""))
-    margin = max((len(code) for code, comment in rows if comment), default=0)
+    margin = max((len(code) for code, comment in rows if comment and len(code) <= WIDEST), default=0)
     lines = [f"graph {graph.name}({head}) {{"]
     lines += [f"{code.ljust(margin)}  # {comment}" if comment else code for code, comment in rows]
     lines += [f"  update {names[target]} <- {names[value]}" for target, value in graph.updates]
     lines.append(f"  return {', '.join(names[o] for o in graph.outputs)}".rstrip())
     return "\n".join([*lines, "}"])
+
+
+WIDEST = 160
+"""Lines longer than this, as of loops, whose bodies are texts, have their comments where they end."""
 
 
 def node_names(graph: Graph) -> dict[Node, str]:

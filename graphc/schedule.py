@@ -132,7 +132,7 @@ class Group:
         nodes: operands first; nodes that are only an index (views, broadcasts) may belong to several groups.
         stores: those that are written to memory, of one shape.
         contraction: the node whose result the others are an epilogue of, where the group is tiled.
-        handmade: the name of the hand-made kernel, where it is one (of a single node).
+        handmade: the name of the hand-made kernel, where it is one (of a single node); of a loop, `scan`.
         joined: whether it is a concatenation whose parts are computed inside it, so that nothing is left to do.
     """
 

@@ -112,6 +112,11 @@ def reshapes_joined(node: Node) -> Node:
     return same_type_is_identity(Node("reshape", (joined,), {"shape": node.shape}, node.type, node.loc, node.forward))
 
 
+def read_in_any_shape(node: Node) -> Node:
+    """scan(reshape(x)) = scan(x): a loop reads its operands element after element."""
+    return node.with_operands(o.operands[0] if o.op == "reshape" and o.operands[0].shape else o for o in node.operands)
+
+
 RULES: dict[str, tuple[Rule, ...]] = {
     "identity": (identity,),
     "stop_gradient": (identity,),
@@ -128,4 +133,5 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "sub": (neutral_right(0),),
     "neg": (double_negation,),
     "logical_not": (double_negation,),
+    "scan": (read_in_any_shape,),
 }

@@ -134,7 +134,8 @@ class Work:
 
     Attributes:
         flops: additions, multiplications and divisions of floats (a fused multiply-add is two), those of the
-            polynomials of exp, tanh and others among them; 0 for integers, comparisons and hand-made kernels.
+            polynomials of exp, tanh and others among them; 0 for integers, comparisons and hand-made kernels; of a
+            loop those of all its steps.
         read, written: bytes, each element counted once.
         itemsize: bytes of an element of the results.
         units: into how many parts it can be split; 1 for a kernel that stays on one thread.
@@ -162,8 +163,13 @@ def work(program: Program, number: int) -> Work:
     itemsize = groups[-1].stores[0].dtype.itemsize
     kernels = [program.kernel(group) for group in groups]
     if kernels[0] is None:  # hand-made: its operands, then its result
-        *operands, result = code.buffers
-        return Work(0, sum(buffer.nbytes for buffer in operands), result.nbytes, itemsize, units, lines, cell)
+        operands, result = groups[0].nodes[-1].operands, groups[0].nodes[-1]
+        body = program.bodies.get(program.twins[groups[0]].first)
+        each = sum(work(body, part).flops for part in range(len(body.codes))) if body else 0
+        return Work(
+            code.times * each, sum(node.type.nbytes for node in operands), result.type.nbytes, itemsize,
+            units, lines, cell,
+        )  # fmt: skip
     read: dict[Buffer, int] = {}
     written: dict[Buffer, int] = {}
     for kernel, part in zip(kernels, code.parts or (code,), strict=True):

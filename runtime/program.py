@@ -60,7 +60,6 @@ class Code:
             return self.times * sum(part.estimate for part in self.parts)
         return max(self.flops / 2 / OPERATIONS_PER_NS, sum(b.nbytes for b in self.buffers) / BYTES_PER_NS)
 
-
     def texts(self) -> Iterator[str]:
         """The modules of what it calls, and its own."""
         for part in self.parts:
@@ -151,8 +150,7 @@ def _loop(group: Group, body: Program, buffers: tuple[Buffer, ...]) -> Code:
     """
     node, module = group.nodes[-1], Module("kernel")
     attrs, graph = node.attrs, body.schedule.graph
-    steady = [n for n, (_, _, slots, _, _) in zip(graph.inputs, attrs["reads"], strict=True) if not slots]
-    once = body.schedule.steady(steady)
+    once = body.schedule.steady([n for n, read in zip(graph.inputs, attrs["reads"], strict=True) if not read[2]])
     parts = []
     split = shared(body.codes, attrs["count"])
     for run, code, homes, divided in zip(body.schedule.runs, body.codes, body.homes, split, strict=True):
