@@ -274,3 +274,34 @@ def test_loops_in_one_program_share_their_kernels() -> None:
     executable = compile_graph(graph, list(net.trainable_params()))
     codes = [code for code in executable.program.codes if code.times > 1]
     assert len(codes) == 3 and len({code.name for code in codes}) == 1
+
+
+@pytest.mark.parametrize("unroll", [True, False])
+def test_scan_of_users_is_one_node_if_they_say_so(unroll: bool) -> None:
+    xs = list(Tensor(np.random.default_rng(3).standard_normal((7, 4)).astype(np.float32)))
+    weight = Tensor(np.linspace(-1, 1, 4, dtype=np.float32))
+
+    def step(carry: dict[str, Tensor], x: Tensor) -> tuple[dict[str, Tensor], Any]:
+        h = ops.tanh(carry["h"] * weight + x)
+        return {"h": h, "n": carry["n"] + 1}, (h, [h * carry["n"]])
+
+    def loss(weight_and_xs: Any) -> Any:
+        start = {"h": ops.zeros(4, ms.float32), "n": ops.zeros((), ms.float32)}
+        carry, results = ops.Scan()(step, start, weight_and_xs, unroll=unroll)
+        return carry["h"].sum() + sum(y.sum() for _, (y,) in results), carry["n"]
+
+    graph = trace(lambda xs: loss(xs), (xs,), {}, "f").graph
+    assert sum(node.op == "scan" for node in graph.nodes) == (not unroll)
+    with mode(ms.GRAPH_MODE):
+        value, count = ms.jit(loss)(xs)
+    assert count == 7
+    h, wanted = np.zeros(4, np.float32), 0.0
+    for n, x in enumerate(xs):
+        h = np.tanh(h * weight.asnumpy() + x.asnumpy())
+        wanted += float((h * n).sum())
+    np.testing.assert_allclose(value.asnumpy(), wanted + h.sum(), rtol=1e-5)
+
+
+def test_scan_of_what_no_loop_carries_is_unrolled() -> None:
+    carry, results = ops.Scan()(lambda c, x: (c + 1, x * c), 0, [Tensor([1.0]), Tensor([2.0, 3.0])], unroll=False)
+    assert carry == 2 and [r.asnumpy().tolist() for r in results] == [[0.0], [2.0, 3.0]]

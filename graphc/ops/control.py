@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.dispatch import assign as assign_to
@@ -13,9 +13,11 @@ from graphc.dtype import DType
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.elementwise import add, div, isfinite, minimum, mul, select, sqrt, sub
 from graphc.ops.functions import addn, greater, identity
+from graphc.ops.recurrence import scan
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
 from graphc.tensor import Parameter, Tensor
+from graphc.trace import flatten
 
 __all__ = [
     "ForiLoop", "HyperMap", "Map", "MultitypeFuncGraph", "Print", "Scan", "WhileLoop", "add_flags", "assign",
@@ -277,12 +279,14 @@ class Scan:
         loop_func: `(carry, item) -> (carry, result)`.
         init: what is carried at first.
         xs: the items, a list or tuple; None for `length` times None.
-        unroll: a graph holds the steps either way.
+        unroll: whether a graph holds the steps one after the other. If not, and the items are tensors of one type and
+            what is carried are floats, it holds `loop_func` once, as a loop: many steps then compile as fast as one.
     Returns:
         What is carried at last, and the list of results.
     Raises:
-        TypeError: `xs` is neither list, tuple nor None.
-        ValueError: `loop_func` returns no pair, or carries on a tensor of another type than it was given.
+        TypeError: `xs` is neither list, tuple nor None; a loop's results are not floats of one type.
+        ValueError: `loop_func` returns no pair, or carries on a tensor of another type than it was given; in a loop, it
+            assigns to a Parameter, or reads at places that are data.
     """
 
     def __call__(
@@ -292,14 +296,48 @@ class Scan:
             raise located(TypeError(f"Scan: expected xs to be a list, a tuple or None, got {type(xs).__name__}"))
         if xs is None and length is None:
             raise located(ValueError("Scan: expected a length where xs is None, got None for both"))
+        if xs is not None and not unroll and _loops(init, xs):
+            return self._looped(loop_func, init, xs[:length])
         carry, results = init, []
         for item in [None] * (length or 0) if xs is None else xs[:length]:
-            step = loop_func(carry, item)
-            if not isinstance(step, tuple) or len(step) != 2:
-                raise located(ValueError(f"Scan: the loop function must return a pair, got {step!r:.60}"))
-            carry = _carried("Scan", carry, step[0])
-            results.append(step[1])
+            after, result = self._step(loop_func, carry, item)
+            carry = _carried("Scan", carry, after)
+            results.append(result)
         return carry, results
+
+    @staticmethod
+    def _step(loop_func: Callable[[Any, Any], Any], carry: Any, item: Any) -> tuple[Any, Any]:
+        step = loop_func(carry, item)
+        if not isinstance(step, tuple) or len(step) != 2:
+            raise located(ValueError(f"Scan: the loop function must return a pair, got {step!r:.60}"))
+        return step
+
+    def _looped(
+        self, loop_func: Callable[[Any, Any], Any], init: Any, xs: Sequence[Tensor]
+    ) -> tuple[Any, list[Any]]:
+        """The same as one node of a graph."""
+        starts: list[Tensor] = []
+        _, carry_of = flatten(init, starts)
+        result_of: Callable[[list[Tensor]], Any] = list
+
+        def step(carried: tuple[Tensor, ...], items: tuple[Tensor, ...], shared: Any) -> Any:
+            nonlocal result_of
+            after, results = list[Tensor](), list[Tensor]()
+            carry, result = self._step(loop_func, carry_of(list(carried)), items[0])
+            flatten(carry, after)
+            _, result_of = flatten(result, results)
+            return after, results
+
+        last, results = scan(step, starts, (stack(list(xs)),))
+        return carry_of(list(last)), [result_of([y[t] for y in results]) for t in range(len(xs))]
+
+
+def _loops(init: Any, xs: Any) -> bool:
+    """Whether a loop of a graph can go through the items, and carry on what is carried at first."""
+    starts: list[Tensor] = []
+    flatten(init, starts)
+    alike = bool(xs) and all(type(x) is Tensor and x.type == xs[0].type for x in xs)
+    return alike and bool(starts) and all(x.dtype.is_float and x.dtype is starts[0].dtype for x in starts)
 
 
 # Printing

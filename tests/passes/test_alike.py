@@ -9,6 +9,7 @@ import pytest
 from graphs import Made, graphs
 from hypothesis import given, settings
 from stages import graph_of, training_step
+from unrolled import Unrolled
 
 import graphc as ms
 import graphc.compiler
@@ -130,9 +131,10 @@ def test_programs_are_what_they_would_be_without(batch: int) -> None:
 def sequence_step(kind: str, steps: int) -> Graph:
     """A training step of a recurrent network, of whose outputs the last is used."""
     ms.set_seed(1)
-    layer, head = getattr(nn, kind)(6, 16, batch_first=True), nn.Dense(16, 3)
+    layer, head = Unrolled(kind, 6, 16), nn.Dense(16, 3)
     optimizer = nn.SGD([*layer.trainable_params(), *head.trainable_params()], 0.1)
-    grad = ms.value_and_grad(lambda x: ops.mean(head(layer(x)[0][:, -1])), None, optimizer.parameters)
+    last = lambda x: layer(ops.transpose(x, (1, 0, 2)))[-1]  # noqa: E731
+    grad = ms.value_and_grad(lambda x: ops.mean(head(last(x))), None, optimizer.parameters)
 
     def step(x: Tensor) -> Tensor:
         loss, gradients = grad(x)

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from modes import compiled, eagerly
 from reference import assert_same, assert_same_graphs, assert_same_run, input_arrays
 from stages import check_plan, check_schedule, graph_of, prepared, scheduled
+from unrolled import Unrolled
 
 import graphc as ms
-from graphc import Tensor, nn, ops
+from graphc import Tensor, ops
 from graphc.ir import verify
 from graphc.op import infer_node
 from graphc.passes.join import join
@@ -171,11 +172,11 @@ def test_concatenations_inside_concatenations(batch: int) -> None:
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
 def test_a_recurrent_step_writes_straight_into_its_sequence(kind: str) -> None:
     """The gates' gradients of all steps lie side by side, for the one product that is the gradient of the weights."""
-    net = getattr(nn, kind)(3, 5)
+    net = Unrolled(kind, 3, 5)
     weights = net.trainable_params()
 
     def gradients(x: Tensor) -> list[Tensor]:
-        return ms.grad(lambda x: ops.sum(net(x)[0] ** 2), None, weights)(x)
+        return ms.grad(lambda x: ops.sum(net(x) ** 2), None, weights)(x)
 
     x = Tensor(np.random.default_rng(0).normal(size=(6, 4, 3)).astype(np.float32))
     step = ms.jit(gradients)
