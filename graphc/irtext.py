@@ -196,9 +196,11 @@ def _literal_dtype(value: object, short: str) -> DType:
 def _split(text: str) -> list[str]:
     """The parts between commas that stand outside brackets and quotes."""
     parts, depth, quote, part = [], 0, "", ""
+    escaped = False
     for char in text:
         if quote:
-            quote = "" if char == quote else quote
+            quote = "" if char == quote and not escaped else quote
+            escaped = char == "\\" and not escaped
         elif char in "'\"":
             quote = char
         elif char in "([{":

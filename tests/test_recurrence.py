@@ -12,7 +12,7 @@ from modes import mode, threads
 import graphc as ms
 from graphc import Tensor, nn, ops
 from graphc.compiler import stage_texts
-from graphc.ops.recurrence import body_of, scan
+from graphc.ops.recurrence import body_of, scan, scan_
 from graphc.programs import compile_graph
 from graphc.trace import trace
 
@@ -305,3 +305,84 @@ def test_scan_of_users_is_one_node_if_they_say_so(unroll: bool) -> None:
 def test_scan_of_what_no_loop_carries_is_unrolled() -> None:
     carry, results = ops.Scan()(lambda c, x: (c + 1, x * c), 0, [Tensor([1.0]), Tensor([2.0, 3.0])], unroll=False)
     assert carry == 2 and [r.asnumpy().tolist() for r in results] == [[0.0], [2.0, 3.0]]
+
+
+def test_loops_in_loops(which: int) -> None:
+    carried, _, shared = given("recurrent", 3)
+    rows = Tensor(np.random.default_rng(5).standard_normal((3, 2, 3, 4)).astype(np.float32))
+
+    def outer(loop: Callable[..., Any]) -> Step:
+        def step(state: Tensors, items: Tensors, shared: Tensors) -> tuple[Tensors, Tensors]:
+            (h,), (results,) = loop(recurrent, state, items, shared)
+            return (h,), (results.sum(0),)
+
+        return step
+
+    def loss(loop: Callable[..., Any], *floats: Tensor) -> Tensor:
+        (last,), (results,) = loop(outer(loop), floats[:1], floats[1:2], floats[2:])
+        return ops.sin(results).sum() + last.sum()
+
+    floats = (carried[0], rows, *shared)
+    got, wanted = (ms.grad(lambda *x, loop=loop: loss(loop, *x), (0, 1, 2, 3))(*floats) for loop in (scan, one_by_one))
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(a.asnumpy(), b.asnumpy(), rtol=2e-5, atol=2e-5)
+    graph = trace(lambda *x: loss(scan, *x), floats, {}, "f").graph
+    from graphc.irtext import graph_text, parse
+
+    assert graph_text(parse(str(graph))) == str(graph)
+
+
+def test_a_cell_in_a_loop_is_one_that_the_graph_depends_on() -> None:
+    carried, items, _ = given("recurrent", 3)
+
+    class Scaled(nn.Cell):
+        factor = 2.0
+
+        def construct(self, x: Tensor) -> Tensor:
+            return x * self.factor if self.training else x
+
+    cell = Scaled()
+    function = ms.jit(lambda x: scan(lambda state, items, _: ((cell(items[0]),), ()), carried, (x,))[0][0])
+    with mode(ms.GRAPH_MODE):
+        for training in (False, True, False):
+            cell.set_train(training)
+            wanted = items[0][-1].asnumpy() * (2 if training else 1)
+            np.testing.assert_array_equal(function(items[0]).asnumpy(), wanted)
+
+
+GOOD = {
+    "body": "graph step(%h: f32[4], %x: f32[4], %w: f32[4]) {\n  %0: f32[4] = add(%h, %x)\n"
+    "  %1: f32[4] = mul(%0, %w)\n  return %1\n}",
+    "count": 3, "backwards": False, "writes": ((0, 3),),
+    "reads": ((-1, 0, 3, -1, 0), (1, 0, 3, 0, -1), (2, 0, 0, 0, -1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"count": 0}, {"count": 4}, {"backwards": True}, {"writes": ((-1, 3),)}, {"writes": ((0, 4),)},
+        {"writes": ((0, 1),)}, {"writes": ((16, 3),)}, {"writes": ((0, 3), (12, 3))},
+        {"reads": ((-1, 0, 3, -1, 0), (1, 1, 3, 0, -1), (2, 0, 0, 0, -1))},
+        {"reads": ((-1, 0, 3, -1, 0), (1, -4, 3, 0, -1), (2, 0, 0, 0, -1))},
+        {"reads": ((-1, 0, 3, -1, 0), (1, 0, 3, 1, -1), (2, 0, 0, 0, -1))},
+        {"reads": ((-1, 0, 3, -1, 0), (1, 0, 3, 2, 0), (2, 0, 0, 0, -1))},
+        {"reads": ((-1, 0, 3, -1, 0), (1, 0, 2, 0, -1), (2, 0, 0, 0, -1))},
+        {"reads": ((-1, 0, 3, -1, -1), (1, 0, 3, 0, -1), (2, 0, 0, 0, -1))},
+        {"reads": ((-1, 0, 3, -1, 1), (1, 0, 3, 0, -1), (2, 0, 0, 0, -1))},
+        {"reads": ((-1, 0, 3, 0, -1), (1, 0, 3, 0, -1), (2, 0, 0, 0, -1))},
+        {"reads": ((-1, 4, 3, -1, 0), (1, 0, 3, 0, -1), (2, 0, 0, 0, -1))},
+        {"reads": ((-1, 0, 3, -1, 0), (4, 0, 3, 0, -1), (2, 0, 0, 0, -1))},
+        {"reads": ((-1, 0, 3, -1, 0), (1, 0, 3, 0, -1), (3, 0, 0, 0, -1))},
+        {"body": GOOD["body"].replace("%1: f32[4]", "%1: f32[9]")},
+        {"body": "graph step(%h: f32[4]) {\n  %0: i64[4] = cast(%h, dtype=graphc.int64)\n  return %0\n}"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_does_not_fit_is_no_loop(wrong: dict[str, Any]) -> None:
+    """A graph may come from a file: whatever it says, nothing is read or written outside of its buffers."""
+    h, x = Tensor(np.ones(4, np.float32)), Tensor(np.arange(12, dtype=np.float32))
+    operands = h, x, Tensor(np.full(4, 2.0, np.float32)), Tensor(np.ones(4, np.float64))
+    assert scan_(*operands, **GOOD).asnumpy()[-4:].tolist() == [40.0, 54.0, 68.0, 82.0]
+    with pytest.raises(ValueError, match=r"scan|graph step"):
+        scan_(*operands, **{**GOOD, **wrong})

@@ -27,21 +27,24 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from math import prod
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from graphc.autograd import Contributions, Tape, contributions, total
 from graphc.dispatch import located, state
-from graphc.ir import Graph, Node, TensorType, constant_node, postorder
+from graphc.ir import Graph, Node, TensorType, constant_node, postorder, verify
 from graphc.irtext import graph_text, parse
-from graphc.op import TABLE, Later, define_op
+from graphc.op import TABLE, Later, define_op, infer_node
 from graphc.ops.coerce import scalar
 from graphc.ops.elementwise import add
 from graphc.ops.shape import reshape
 from graphc.ops.views import broadcast_to_, pad_, slice_, surrounded
 from graphc.tensor import Number, Parameter, Tensor
 from graphc.trace import Trace
+
+if TYPE_CHECKING:
+    from graphc.nn.cell import Cell
 
 __all__: list[str] = []
 
@@ -76,8 +79,12 @@ class Write(NamedTuple):
 
 @lru_cache(256)
 def body_of(text: str) -> Graph:
-    """The graph of a body."""
-    return parse(text)
+    """The graph of a body.
+
+    Raises:
+        GraphError: the text is none of a graph, or the graph is not sound.
+    """
+    return verify(parse(text), infer_node)
 
 
 # The op
@@ -86,19 +93,46 @@ def body_of(text: str) -> Graph:
 def _vector_type(
     *operands: TensorType, body: str, count: int, backwards: bool, reads: tuple[Any, ...], writes: tuple[Any, ...]
 ) -> TensorType:
+    """The vector's type; nothing is read or written outside of the operands and of it.
+
+    Raises:
+        ValueError: the body, the operands and the places do not fit each other.
+    """
     graph = body_of(body)
     dtypes = {node.dtype for node in graph.outputs}
     if count < 1 or len(dtypes) != 1 or len(reads) != len(graph.inputs) or len(writes) != len(graph.outputs):
         raise ValueError(f"scan: the body does not fit {count} steps, {len(reads)} reads and {len(writes)} writes")
+    if graph.updates or any(_may_fail(node) for node in graph.nodes):
+        raise ValueError("scan: the body assigns to an input, or reads at places that are data")
     ends = [at + slots * node.type.size for node, (at, slots) in zip(graph.outputs, writes, strict=True)]
     vector = TensorType((max(ends),), dtypes.pop())
-    seen = (*operands, vector)
+    for node, (at, slots) in zip(graph.outputs, writes, strict=True):
+        if at < 0 or slots not in (count, min(count, 2)):
+            raise ValueError(f"scan: {node.type} cannot be written from {at} on to {slots} slots, with {count} steps")
     for node, read in zip(graph.inputs, map(Read._make, reads), strict=True):
-        if read.offset + max(read.slots, 1) * node.type.size > seen[read.operand].size:
-            raise ValueError(f"scan: {node.type} is read beyond the end of {seen[read.operand]}")
-        if read.edge != OWN and operands[read.edge].size != node.type.size:
-            raise ValueError(f"scan: {node.type} begins as {operands[read.edge]}")
+        if not _readable(node.type, read, (*operands, vector), count) or (
+            read.operand == OWN and (read.shift != (1 if backwards else -1) or read[1:3] not in writes)
+        ):
+            raise ValueError(f"scan: {node.type} cannot be read at {tuple(read)} of {count} steps")
     return vector
+
+
+def _may_fail(node: Node) -> bool:
+    return node.op not in ("input", "constant") and "checks" in TABLE[node.op].traits
+
+
+def _readable(type_: TensorType, read: Read, operands: Sequence[TensorType], count: int) -> bool:
+    """Whether all that a read takes is there: the loop's own vector is the last of the operands."""
+    own = len(operands) - 1
+    if not OWN <= read.operand < own or not OWN <= read.edge < own or read.offset < 0:
+        return False
+    whole = operands[read.operand]
+    inside = whole.dtype is type_.dtype and read.offset + max(read.slots, 1) * type_.size <= whole.size
+    if not read.shift:
+        return inside and read.operand != OWN and read.slots in (0, count) and read.edge == OWN
+    start = operands[read.edge] if read.edge != OWN else None
+    begins = start is not None and start.dtype is type_.dtype and start.size == type_.size
+    return inside and begins and read.shift in (-1, 1) and read.slots in (count, min(count, 2))
 
 
 @define_op(infer=_vector_type, exact=False, traits="several", name="scan")
@@ -155,6 +189,7 @@ class _Body(Trace):
     def __init__(self, count: int, backwards: bool) -> None:
         super().__init__()
         self.count, self.backwards = count, backwards
+        self._around = state.now.trace
         self.operands: list[Tensor] = []
         self.reads: list[Read] = []
         self.writes: dict[Node, int] = {}
@@ -200,6 +235,16 @@ class _Body(Trace):
                 self._outside[id(tensor)] = self.read(tensor.type, Read(self.operand(tensor)))
             tensor = self._outside[id(tensor)]
         return super().node_of(tensor, reader)
+
+    def visit(self, cell: Cell) -> None:
+        """As of the graph that the loop is part of, which depends on it."""
+        if self._around is not None:
+            self._around.visit(cell)
+
+    def enter(self, function: Callable[..., Any]) -> None:
+        """As of the graph that the loop is part of."""
+        if self._around is not None:
+            self._around.enter(function)
 
     def write(self, target: Parameter, value: Tensor) -> None:
         """Raises: nothing is assigned to in a loop."""
@@ -305,6 +350,7 @@ def scan(
     before = tuple(body.read_before(x) for x in carried)
     each = tuple(body.read(TensorType(x.shape[1:], x.dtype), Read(body.operand(x), 0, count)) for x in items)
     same = tuple(body.read(x.type, Read(body.operand(x))) for x in shared)
+    body.enter(step)
     after, results = body.run(lambda: step(before, each, same))
     _check_step(body, carried, after, results)
     kept = bool(state.now.tapes)
@@ -335,7 +381,7 @@ def _check_step(
         names = ", ".join(sorted(dtype.name for dtype in dtypes)) or "nothing"
         raise located(TypeError(f"scan: expected the step to return tensors of one float type, got {names}"))
     for node in postorder(body.node_of(x, "return") for x in (*after, *results)):
-        if node.op not in ("input", "constant") and "checks" in TABLE[node.op].traits:
+        if _may_fail(node):
             raise ValueError(f"scan: a step cannot read at places that are data, as {node.op} does; {node.loc}")
 
 
