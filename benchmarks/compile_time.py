@@ -34,6 +34,7 @@ NETWORKS = {
     "cnn": PROGRAMS["cnn"],
     "resnet18": Workload("resnet18", 32, (3, 32, 32), optimizer="momentum", lr=0.01),
     "transformer": Workload("transformer", 8, (64, 256), sizes={"width": 256, "layers": 12}),
+    "lstm1000": Workload("recurrent", 32, (1000, 64), sizes={"kind": "lstm", "inputs": 64, "hidden": 128}),
 }
 LONG = {f"nodes{count}": count for count in (1_000, 3_000, 10_000)}
 CASES = (*NETWORKS, *LONG)
