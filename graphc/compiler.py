@@ -27,7 +27,7 @@ from graphc.passes.own_outputs import own_outputs
 from graphc.passes.plan_memory import plan_memory
 from graphc.passes.simplify import simplify
 from graphc.runtime import jit, pool
-from graphc.runtime.program import Program, build
+from graphc.runtime.program import Program, build, write
 from graphc.runtime.target import host
 from graphc.runtime.units import stride
 from graphc.schedule import Group, Schedule, Twin
@@ -79,11 +79,13 @@ def _stages(graph: Graph, begin: Callable[[str], None] | None = None) -> Iterato
     distinct = replace(schedule, groups=tuple(dict.fromkeys(twin.first for twin in twins.values())))
     kernels = dict(zip(distinct.groups, lower(distinct, buffers), strict=True))
     yield "kernels", lambda: _kernels_text(schedule, buffers), kernels
+    begin = begin or (lambda text: None)
+    codes = write(kernels, buffers, begin)  # before the rest is decided, so that LLVM works meanwhile
     chained = _chained(schedule, twins, kernels, buffers)
     yield "chain", chained.chains_text, chained
     plan = plan_memory(chained)
     yield "memory", lambda: plan.text(chained), plan
-    program = build(chained, plan, twins, kernels, buffers, begin or (lambda text: None))
+    program = build(chained, plan, twins, kernels, codes, buffers, begin)
     yield "llvm", lambda: "\n".join(program.texts()), program
     yield "asm", lambda: "\n".join(jit.assembly(t) for t in program.texts()), program
 

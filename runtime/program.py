@@ -295,11 +295,10 @@ class Program:
         return IndexError(f"{node.op}: {what} {value} at position {position} is out of range [0, {extent}){where}")
 
 
-def build(
-    schedule: Schedule, plan: MemoryPlan, twins: dict[Group, Twin],
-    kernels: dict[Group, Kernel | TiledKernel | None], buffers: dict[Node, Buffer], begin: Callable[[str], None],
-) -> Program:
-    """Emits every kernel once and settles where each group's buffers live.
+def write(
+    kernels: Mapping[Group, Kernel | TiledKernel | None], buffers: dict[Node, Buffer], begin: Callable[[str], None]
+) -> dict[Group, Code]:
+    """Emits every kernel once.
 
     Args:
         begin: is given the text of each kernel as soon as it is written, those that take LLVM longest first.
@@ -318,6 +317,20 @@ def build(
         if key is not None:
             written[key] = made[group]
         begin(made[group].text)
+    return made
+
+
+def build(
+    schedule: Schedule, plan: MemoryPlan, twins: dict[Group, Twin],
+    kernels: dict[Group, Kernel | TiledKernel | None], made: Mapping[Group, Code], buffers: dict[Node, Buffer],
+    begin: Callable[[str], None],
+) -> Program:  # fmt: skip
+    """Writes what calls the kernels, and settles where each group's buffers live.
+
+    Args:
+        made: the kernels' code, as of `write`.
+        begin: is given each text as soon as it is written.
+    """
     owner = {buffer: schedule.owner(node) for node, buffer in buffers.items()}
     own = {group: _own_code(made[twins[group].first], twins[group], buffers) for group in schedule.groups}
     codes = []
@@ -335,7 +348,9 @@ def build(
         if plan.homes[value] != Home("input", position):
             commits.append((position, plan.homes[value], value.type.nbytes))
     checks = tuple(isinstance(run, Group) and _may_fail(kernels[twins[run].first], run) for run in schedule.runs)
-    return Program(schedule, plan, twins, kernels, tuple(codes), homes, tuple(commits), checks)
+    program = Program(schedule, plan, twins, kernels, tuple(codes), homes, tuple(commits), checks)
+    begin(program.step)
+    return program
 
 
 def _own_code(code: Code, twin: Twin, buffers: Mapping[Node, Buffer]) -> Code:
