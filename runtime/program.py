@@ -15,7 +15,7 @@ from math import prod
 
 from graphc.ir import Node
 from graphc.loops import Buffer, Kernel, TiledKernel, gathers, structure
-from graphc.runtime import executable, jit
+from graphc.runtime import executable, jit, turned
 from graphc.runtime.binary import Binary
 from graphc.runtime.chain import Link, emit_chain
 from graphc.runtime.emit import emit_loops, slots, units
@@ -241,7 +241,7 @@ class Program:
     def texts(self) -> list[str]:
         """Every module of LLVM IR, the step last."""
         distinct = dict.fromkeys(one.text for code in self.codes for one in (*code.parts, code))
-        return [*distinct, ERRORS, self.step]
+        return [*distinct, *turned.texts_for(distinct), ERRORS, self.step]
 
     @functools.cached_property
     def step(self) -> str:
@@ -317,6 +317,8 @@ def write(
         if key is not None:
             written[key] = made[group]
         begin(made[group].text)
+    for text in turned.texts_for(code.text for code in made.values()):
+        begin(text)
     return made
 
 
