@@ -2,8 +2,8 @@
 
     graphc_turned_float(ptr source, i64 apart, ptr target, i64 distance, i64 length)
 
-reads sixteen lines of `length` elements, `apart` from one another, and stores their columns, `distance` apart. Written where
-it is needed, it took most of the time to compile a kernel that does little else.
+reads sixteen lines of `length` elements, `apart` from one another, and stores their columns, `distance` apart. Written
+where it is needed, it took most of the time to compile a kernel that does little else.
 """
 
 from __future__ import annotations
