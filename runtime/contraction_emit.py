@@ -204,8 +204,12 @@ class _Kernel:
             if self.plan.turns and index[-1] % TURN == 0:
                 self.turn(place, cells, step, names[-1], min(TURN, window[-1] - index[-1]), loaded)
             further = [side.offset(step) for side in sides]
+            existing: dict[tuple[int, ...], range] = {}  # by what the conditions ask of a cell
             for n in order:
-                if there := self.there(conditions, place, cells[n], step):
+                asked = (cells[n].active, *[cells[n].offsets.get(x.output, 0) for x in conditions])
+                if asked not in existing:
+                    existing[asked] = self.there(conditions, place, cells[n], step)
+                if there := existing[asked]:
                     x, y = (
                         self.term(side, place, cells[n], there, step, corner[n] + on, loaded)
                         for side, corner, on in zip(sides, corners, further, strict=True)
