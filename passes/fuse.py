@@ -21,7 +21,7 @@ from graphc.ir import Graph, Node
 from graphc.loops import LoopBuilder, Reader, Value, all_values
 from graphc.op import TABLE
 from graphc.passes.parts import LEAVES, Part, Web
-from graphc.schedule import Group, Layout, Schedule
+from graphc.schedule import Group, Layout, Schedule, rows
 
 DEEPEST = 64
 """How many ops deep the expression of one kernel may be: what writes it recurses, and a Python stack has an end."""
@@ -101,7 +101,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
             stored.add(node)
         elif all(_elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
             in_step.add(node)
-        elif not _computed_once(node, root, layouts.get(root, Layout(root.shape)), groups, stored, work):
+        elif not _computed_once(node, root, layouts.get(root) or rows(root.shape), groups, stored, work):
             stored.add(node)
     depth: dict[Node, int] = {}
     for node in graph.nodes:
@@ -296,7 +296,7 @@ def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout])
         return False
     if any("reduction" in TABLE[s.op].traits for s in consumer.stores):
         return False
-    first, *others = (layouts.get(s, Layout(s.shape)) for s in (*producer.stores, *consumer.stores))
+    first, *others = (layouts.get(s) or rows(s.shape) for s in (*producer.stores, *consumer.stores))
     if len(producer.shape) > 1 and not all(first.walks_like(other) for other in others):
         return False
     if _depth_below(web, producer, consumer) + max(consumer.depths.values()) > DEEPEST:
