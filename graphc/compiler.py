@@ -28,7 +28,7 @@ from graphc.passes.own_outputs import own_outputs
 from graphc.passes.plan_memory import plan_memory
 from graphc.passes.simplify import simplify
 from graphc.runtime import jit, pool
-from graphc.runtime.program import Program, build
+from graphc.runtime.program import Program, build, write
 from graphc.runtime.target import host
 from graphc.runtime.units import stride
 from graphc.schedule import Group, Schedule, Twin
@@ -91,14 +91,17 @@ def _stages(
     distinct = replace(schedule, groups=tuple(dict.fromkeys(twin.first for twin in twins.values())))
     kernels = dict(zip(distinct.groups, lower(distinct, buffers), strict=True))
     yield "kernels", lambda: _kernels_text(schedule, buffers), kernels
-    chained = _chained(schedule, twins, kernels, buffers)
-    yield "chain", chained.chains_text, chained
     begin = begin or (lambda text: None)
     bodies = {group: _body(group.nodes[0], begin) for group in distinct.groups if group.handmade == "scan"}
+    codes = write(kernels, buffers, bodies, begin)  # before the rest is decided, so that LLVM works meanwhile
+    chained = _chained(schedule, twins, kernels, buffers)
+    yield "chain", chained.chains_text, chained
     work = {g: bodies[twins[g].first].plan.arena_bytes for g in schedule.groups if twins[g].first in bodies}
     plan = plan_memory(chained, work, [graph.inputs[n] for n in steady or ()])
     yield "memory", lambda: plan.text(chained), plan
-    program = build(chained, plan, twins, kernels, buffers, bodies, begin)
+    program = build(chained, plan, twins, kernels, codes, buffers, bodies, begin)
+    if steady is None:
+        begin(program.step)
     yield "llvm", lambda: "\n".join(program.texts()), program
     yield "asm", lambda: "\n".join(jit.assembly(t) for t in program.texts()), program
 

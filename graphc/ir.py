@@ -107,7 +107,9 @@ class Node:
     def with_operands(self, operands: Iterable[Node], forward: Node | None = None) -> Node:
         """The same operation on other operands of the same types; itself if they are the same."""
         operands, forward = tuple(operands), forward or self.forward
-        if forward is self.forward and all(a is b for a, b in zip(operands, self.operands, strict=True)):
+        if len(operands) != len(self.operands):
+            raise ValueError(f"{self.op}: expected {len(self.operands)} operands, got {len(operands)}")
+        if forward is self.forward and operands == self.operands:  # nodes are equal only to themselves
             return self
         return Node(self.op, operands, self.attrs, self.type, self.loc, forward)
 
@@ -169,17 +171,15 @@ def postorder(roots: Iterable[Node]) -> Iterator[Node]:
     """Every node below the roots, operands first, each once; in the order the roots ask for them."""
     done: set[Node] = set()
     for root in roots:
-        stack: list[tuple[Node, int]] = [(root, 0)]
+        stack = [root]
         while stack:
-            node, position = stack.pop()
+            node = stack[-1]
             if node in done:
-                continue
-            if position < len(node.operands):
-                stack.append((node, position + 1))
-                if node.operands[position] not in done:
-                    stack.append((node.operands[position], 0))
+                stack.pop()
+            elif missing := [operand for operand in node.operands if operand not in done]:
+                stack += reversed(missing)
             else:
-                done.add(node)
+                done.add(stack.pop())
                 yield node
 
 
@@ -195,13 +195,20 @@ def rewrite(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
             new[node] = node
             continue
         forward = new.get(node.forward, node.forward) if node.forward else None
-        rebuilt = node.with_operands((new[o] for o in node.operands), forward)
+        rebuilt = node.with_operands([new[o] for o in node.operands], forward)
         replacement = rule(rebuilt)
-        if replacement.type != node.type:
+        if replacement.type is not node.type and replacement.type != node.type:
             raise GraphError(f"rewrite: {node.op} of type {node.type} replaced by {replacement!r}")
         new[node] = replacement
     outputs = tuple(new[o] for o in graph.outputs)
     updates = tuple((target, new[value]) for target, value in graph.updates)
+    return with_results(graph, outputs, updates)
+
+
+def with_results(graph: Graph, outputs: tuple[Node, ...], updates: tuple[tuple[Node, Node], ...]) -> Graph:
+    """The graph with other results; itself if they are the same."""
+    if (outputs, updates) == (graph.outputs, graph.updates):
+        return graph
     return replace(graph, outputs=outputs, updates=updates)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 
 from graphc.index import Ix, IxLike
@@ -73,11 +73,21 @@ class Layout:
         """Whether the memory of both, of one shape, is walked through in the same order."""
         return (self.shape, self.blocked, self.order) == (other.shape, other.blocked, other.order)
 
-    def __str__(self) -> str:
-        inside = f" {self.within}" if self.within else ""
+    @property
+    def arrangement(self) -> str:
+        """The order of its elements, wherever it lies."""
         if self.blocked:
-            return f"[{self.shape[0]}/{LANES},{','.join(map(str, (*self.shape[1:], LANES)))}]{inside}"
-        return f"axes {self.order}" if self.order else f"rows{inside}"
+            return f"[{self.shape[0]}/{LANES},{','.join(map(str, (*self.shape[1:], LANES)))}]"
+        return f"axes {self.order}" if self.order else "rows"
+
+    def __str__(self) -> str:
+        return f"{self.arrangement} {self.within}" if self.within else self.arrangement
+
+
+@lru_cache(maxsize=4096)
+def rows(shape: tuple[int, ...]) -> Layout:
+    """Row-major, as everything lies that has no other layout."""
+    return Layout(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +194,7 @@ class Schedule:
     chains: tuple[Chain, ...] = ()
 
     def layout(self, node: Node) -> Layout:
-        return self.layouts.get(node) or Layout(node.shape)
+        return self.layouts.get(node) or rows(node.shape)
 
     @cached_property
     def runs(self) -> tuple[Chain | Group, ...]:
@@ -225,8 +235,8 @@ class Schedule:
 
     def owner(self, node: Node) -> Node:
         """The stored value in whose memory the node's lies: its own, as a rule."""
-        while within := self.layout(node).within:
-            node = within.whole
+        while (layout := self.layouts.get(node)) and layout.within:
+            node = layout.within.whole
         return node
 
     def reads(self, group: Group) -> tuple[Node, ...]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -30,14 +30,21 @@ class Seen(NamedTuple):
 
 
 class Access:
-    """What the nodes of a graph read; each is looked at once."""
+    """What the nodes of a graph read; of those that do the same to values of the same types one is looked at."""
 
     def __init__(self) -> None:
         self._seen: dict[Node, Seen] = {}
+        self._alike: dict[Hashable, Node] = {}
 
     def of(self, node: Node) -> Seen:
         if node not in self._seen:
-            self._seen[node] = _seen(node)
+            operands = tuple([(o.type, node.operands.index(o)) for o in node.operands])
+            first = self._alike.setdefault((node.op, tuple(node.attrs.items()), node.type, operands), node)
+            if first is node:
+                self._seen[node] = _seen(node)
+            else:
+                own, seen = dict(zip(first.operands, node.operands, strict=True)), self._seen[first]
+                self._seen[node] = Seen([(own[operand], index) for operand, index in seen.reads], seen.value)
         return self._seen[node]
 
     def products(self, node: Node) -> int:

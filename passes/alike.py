@@ -10,7 +10,7 @@ sequence: what is read and written is told by where it begins after the first su
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 from graphc.fingerprint import Fingerprint, UnknownContentError
@@ -24,11 +24,11 @@ from graphc.schedule import Group, Layout, Schedule, Twin
 def alike(schedule: Schedule) -> dict[Group, Twin]:
     """For every group the first of its schedule that does the same: itself, where there is none before."""
     firsts: dict[str, tuple[Group, list[Node], dict[Node, int]]] = {}
-    twins = {}
+    twins, memory = {}, _Memory(schedule)
     for group in schedule.groups:
-        places = _Places(schedule, group)
+        places = _Places(memory, group)
         try:
-            text = _told(schedule, group, places)
+            text = _told(group, places)
         except UnknownContentError:
             twins[group] = Twin(group, {})
             continue
@@ -43,7 +43,7 @@ def alike(schedule: Schedule) -> dict[Group, Twin]:
     return twins
 
 
-def _told(schedule: Schedule, group: Group, places: _Places) -> Fingerprint:
+def _told(group: Group, places: _Places) -> Fingerprint:
     """All that lowering and emission look at."""
     text, inside = Fingerprint(), set(group.nodes)
     for node in group.nodes:
@@ -62,6 +62,23 @@ def _told(schedule: Schedule, group: Group, places: _Places) -> Fingerprint:
     return text
 
 
+class _Memory:
+    """How values lie in memory; what several groups ask of one is worked out once."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.layout = schedule.layout
+        self.owner, self.start, self.told = cache(schedule.owner), cache(self._start), cache(self._told)
+
+    def _start(self, node: Node) -> int:
+        """The address of its first element."""
+        layout = self.layout(node)
+        return layout.address((0,) * len(node.shape)).const if layout.within else 0
+
+    def _told(self, node: Node) -> str:
+        """Its layout, and those that it is within."""
+        return ", ".join(_layouts(self.layout(node)))
+
+
 class _Places:
     """Where a group reads and writes, counted from the first such place in each buffer.
 
@@ -71,8 +88,8 @@ class _Places:
         begins: for each buffer, by its owner, the first of these addresses; none, where kernels may tell them apart.
     """
 
-    def __init__(self, schedule: Schedule, group: Group) -> None:
-        self._schedule = schedule
+    def __init__(self, memory: _Memory, group: Group) -> None:
+        self._memory = memory
         self._owners: dict[Node, int] = {}
         self.starts: dict[Node, int] = {}
         self.begins: dict[Node, int] = {}
@@ -91,29 +108,28 @@ class _Places:
     def _found(self, group: Group) -> dict[Node, _Cut]:
         """The slices of the group that are an affine part of some value's memory."""
         inside = set(group.nodes)
-        cuts = ((node, _cut(self._schedule, node, inside)) for node in group.nodes if node.op == "slice")
+        cuts = ((node, _cut(self._memory, node, inside)) for node in group.nodes if node.op == "slice")
         return {node: cut for node, cut in cuts if cut}
 
     def _whole(self, node: Node) -> None:
-        layout = self._schedule.layout(node)
-        self.starts[node] = layout.address((0,) * len(node.shape)).const if layout.within else 0
+        self.starts[node] = self._memory.start(node)
         self._meet(node, self.starts[node])
 
     def _meet(self, node: Node, start: int) -> None:
         if self._shifts:
-            self.begins.setdefault(self._schedule.owner(node), start)
+            self.begins.setdefault(self._memory.owner(node), start)
 
     def told(self, node: Node) -> str:
         """The layout, which buffer it is in, of those that the group meets, and where."""
-        owner = self._schedule.owner(node)
+        owner = self._memory.owner(node)
         number = self._owners.setdefault(owner, len(self._owners))
         place = f" from {self.starts[node] - self.begins.get(owner, 0)}" if node in self.starts else ""
-        return f"{', '.join(_layouts(self._schedule.layout(node)))} of {number}{place}"
+        return f"{self._memory.told(node)} of {number}{place}"
 
     def cut(self, node: Node) -> str:
         """Where a slice begins, and how its axes step through the memory."""
         cut = self.cuts[node]
-        return f"{cut.steps} from {cut.start - self.begins[self._schedule.owner(cut.of)]}"
+        return f"{cut.steps} from {cut.start - self.begins[self._memory.owner(cut.of)]}"
 
 
 class _Cut(NamedTuple):
@@ -127,7 +143,7 @@ class _Cut(NamedTuple):
 _VIEWS = ("reshape", "slice", "transpose")
 
 
-def _cut(schedule: Schedule, node: Node, inside: Set[Node]) -> _Cut | None:
+def _cut(memory: _Memory, node: Node, inside: Set[Node]) -> _Cut | None:
     """The slice, through views of its group, as a part of memory; None if its addresses are not affine."""
     loops = [Var(f"i{n}", extent) for n, extent in enumerate(node.shape)]
     index: list[Any] = [Ix.of(v) for v in loops]
@@ -138,7 +154,7 @@ def _cut(schedule: Schedule, node: Node, inside: Set[Node]) -> _Cut | None:
         assert lower is not None
         index = lower(None, seen, Reader(of.shape, of.dtype, cast(Any, list)), **node.attrs)
         node = of
-    address = schedule.layout(node).address(index)
+    address = memory.layout(node).address(index)
     steps = [address.coefficient(v) for v in loops]
     if node.op == "constant" or None in steps:
         return None
@@ -174,8 +190,8 @@ def _straight(layout: Layout) -> bool:
 
 def _layouts(layout: Layout) -> Iterator[str]:
     """The layout and those that it is within; where windows begin only if that is more than a distance in memory."""
-    yield str(replace(layout, within=None) if layout.within else layout)
+    yield layout.arrangement
     while window := layout.within:
         at = "" if _straight(window.layout) else f" at {window.begin}"
         layout = window.layout
-        yield f"{window.shape} by {window.step}{at} in {layout.shape} {replace(layout, within=None)}"
+        yield f"{window.shape} by {window.step}{at} in {layout.shape} {layout.arrangement}"

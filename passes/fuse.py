@@ -12,16 +12,16 @@ becomes an epilogue, of a contraction (bias, activation, the optimizer's update 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import partial
-from math import prod
+from math import inf, prod
 
 from graphc.index import Ix, IxLike, Var
 from graphc.ir import Graph, Node
 from graphc.loops import LoopBuilder, Reader, Value, all_values
 from graphc.op import TABLE
 from graphc.passes.parts import LEAVES, Part, Web
-from graphc.schedule import Group, Layout, Schedule
+from graphc.schedule import Group, Layout, Schedule, rows
 
 DEEPEST = 64
 """How many ops deep the expression of one kernel may be: what writes it recurses, and a Python stack has an end."""
@@ -86,6 +86,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
             stored.update(node.operands)
     groups: dict[Node, frozenset[Node]] = {}
     in_step: set[Node] = set()  # computed once for each element of the one group that reads them
+    work: dict[Hashable, tuple[float, float]] = {}  # of `_work`, the same for all layers of a kind
     for node in reversed(graph.nodes):
         if node.op in LEAVES:
             continue
@@ -100,7 +101,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
             stored.add(node)
         elif all(_elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
             in_step.add(node)
-        elif not _computed_once(node, root, layouts.get(root, Layout(root.shape)), groups, stored):
+        elif not _computed_once(node, root, layouts.get(root) or rows(root.shape), groups, stored, work):
             stored.add(node)
     depth: dict[Node, int] = {}
     for node in graph.nodes:
@@ -136,9 +137,47 @@ def _elementwise(user: Node, operand: Node) -> bool:
 
 
 def _computed_once(
-    node: Node, root: Node, layout: Layout, groups: Mapping[Node, frozenset[Node]], stored: Collection[Node]
-) -> bool:
+    node: Node, root: Node, layout: Layout, groups: Mapping[Node, frozenset[Node]], stored: Collection[Node],
+    work: dict[Hashable, tuple[float, float]],
+) -> bool:  # fmt: skip
     """Whether computing `node` where the group of `root` reads it takes no more than about computing it once.
+
+    Args:
+        work: what is known of it by now.
+    """
+
+    def inside(member: Node) -> bool:
+        return member not in stored and groups.get(member) == groups[node]
+
+    told = (_told(node, root, inside), layout)
+    if told not in work:
+        work[told] = _work(node, root, layout, inside)
+    least, most = work[told]
+    size = prod(node.shape)
+    return least <= MOST_WORK * size or most <= _most_work(node, inside) * size
+
+
+def _told(node: Node, root: Node, inside: Callable[[Node], bool]) -> Hashable:
+    """All that decides at which indices the group of `root` reads a node: what is on the way from one to the other."""
+    number: dict[Node, int] = {}
+    between: list[Node] = []
+    stack = [root]
+    while stack:
+        member = stack.pop()
+        if member in number:
+            continue
+        number[member] = len(number)
+        if member is not node and (member is root or (member.op not in LEAVES and (is_free(member) or inside(member)))):
+            between.append(member)
+            stack += member.operands
+    parts = [
+        (m.op, tuple(m.attrs.items()), m.type, tuple([(number[o], o.type) for o in m.operands])) for m in between
+    ]
+    return number[node], node.op, tuple(parts)
+
+
+def _work(node: Node, root: Node, layout: Layout, inside: Callable[[Node], bool]) -> tuple[float, float]:
+    """How often `node` is computed where the group of `root` reads it, if reductions run innermost; and as they run.
 
     A value is computed in the outermost loop in which its index is known. So the loops down to that one, over all the
     indices at which it is read, must not run over many more elements than it has. Loops run in the order of the
@@ -151,9 +190,6 @@ def _computed_once(
     found: set[tuple[Ix, ...]] = set()
     seen: dict[tuple[Node, tuple[Ix, ...]], Value] = {}
     depth, too_deep = 0, False
-
-    def inside(member: Node) -> bool:
-        return member not in stored and groups.get(member) == groups[node]
 
     def value(member: Node, index: Sequence[IxLike]) -> Value:
         nonlocal depth, too_deep
@@ -176,14 +212,11 @@ def _computed_once(
 
     top = value(root, [Ix.of(v) for v in index])
     if too_deep:
-        return False
+        return inf, inf
     if "reduction" in TABLE[node.op].traits and any(not i.variables <= {*loops} for at in found for i in at):
-        return False  # one reduction within another would run along two variables at once
-    size = prod(node.shape)
-    if sum(_iterations(loops, at, {}) for at in found) <= MOST_WORK * size:
-        return True
+        return inf, inf  # one reduction within another would run along two variables at once
     reductions = {v.data[1]: v for v in all_values([top]) if v.kind == "reduce"}
-    return sum(_iterations(loops, at, reductions) for at in found) <= _most_work(node, inside) * size
+    return sum(_iterations(loops, at, {}) for at in found), sum(_iterations(loops, at, reductions) for at in found)
 
 
 def _iterations(loops: Sequence[Var], index: tuple[Ix, ...], reductions: Mapping[Var, Value]) -> int:
@@ -263,7 +296,7 @@ def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout])
         return False
     if any("reduction" in TABLE[s.op].traits for s in consumer.stores):
         return False
-    first, *others = (layouts.get(s, Layout(s.shape)) for s in (*producer.stores, *consumer.stores))
+    first, *others = (layouts.get(s) or rows(s.shape) for s in (*producer.stores, *consumer.stores))
     if len(producer.shape) > 1 and not all(first.walks_like(other) for other in others):
         return False
     if _depth_below(web, producer, consumer) + max(consumer.depths.values()) > DEEPEST:

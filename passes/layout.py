@@ -9,7 +9,7 @@ would read in jumps, or at uneven addresses, is copied for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from math import prod
 
@@ -56,6 +56,7 @@ class _Layouts:
         self.layouts: dict[Node, Layout] = {}
         self._copies: dict[tuple[Node, Layout], Node] = {}
         self._new: dict[Node, Node] = {}
+        self._tiled: dict[Hashable, bool] = {}  # by what decides it, the same for all layers of a kind
 
     def copy(self, node: Node, to: Layout) -> Node:
         """A copy of a new node in a layout; one for all who want it."""
@@ -90,7 +91,7 @@ class _Layouts:
                 operands[at] = self.copy(operands[at], Layout(old.shape))
         held = Layout(node.shape, True) if blocked else Layout(node.shape, False, self._stored_order(node))
         made = node.with_operands(operands)
-        if not _is_tiled(made, {**self.layouts, made: held}):
+        if not self._is_tiled(made, held):
             for at, old in enumerate(node.operands):
                 if is_free(operands[at]) and old.op != "constant":
                     operands[at] = self.copy(operands[at], Layout(old.shape, old in self.blocked))
@@ -98,6 +99,29 @@ class _Layouts:
         if held != Layout(node.shape):
             self.layouts[made] = held
         return made
+
+    def _is_tiled(self, node: Node, held: Layout) -> bool:
+        """Whether a contraction reads memory at affine addresses, which a reshape before it may prevent."""
+        views: dict[Node, None] = {}
+        stack = [o for o in node.operands if is_free(o) and o is not base_of(o)]
+        while stack:
+            view = stack.pop()
+            if is_free(view) and view.op != "constant" and "joins" not in TABLE[view.op].traits and view not in views:
+                views[view] = None
+                stack += view.operands
+        if not any("reshape" in TABLE[v.op].traits for v in views):
+            return True
+        seen = dict.fromkeys([node, *views, *(o for n in (node, *views) for o in n.operands)])
+        layouts = {n: self.layouts[n] for n in seen if n in self.layouts} | {node: held}
+        number = {n: at for at, n in enumerate(seen)}
+        told = tuple([
+            (n.op, n.type, layouts.get(n), tuple(n.attrs.items()), tuple([number.get(o) for o in n.operands]))
+            if n in views or n is node else (n.op == "constant", n.type, layouts.get(n))
+            for n in seen
+        ])  # fmt: skip
+        if told not in self._tiled:
+            self._tiled[told] = is_affine(node, tuple(views), layouts)
+        return self._tiled[told]
 
     def result(self) -> tuple[Graph, dict[Node, Layout]]:
         graph, new = self.graph, self._new
@@ -204,20 +228,6 @@ MOST_TAPS, TURNED_PLANE = 25, 4096
 
 SHORT_SUM = 1024
 """Terms of a sum up to which its result is stored rather than used in an order that is not memory's."""
-
-
-def _is_tiled(node: Node, layouts: dict[Node, Layout]) -> bool:
-    """Whether a contraction reads memory at affine addresses, which a reshape before it may prevent."""
-    views: dict[Node, None] = {}
-    stack = [o for o in node.operands if is_free(o) and o is not base_of(o)]
-    while stack:
-        view = stack.pop()
-        if is_free(view) and view.op != "constant" and "joins" not in TABLE[view.op].traits and view not in views:
-            views[view] = None
-            stack += view.operands
-    if not any("reshape" in TABLE[v.op].traits for v in views):
-        return True
-    return is_affine(node, tuple(views), layouts)
 
 
 def _jumps(weights: Node) -> bool:

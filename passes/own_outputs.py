@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from graphc.ir import Graph, Node, rewrite
+from graphc.ir import Graph, Node, rewrite, with_results
 from graphc.op import TABLE
 
 
@@ -24,7 +22,7 @@ def own_outputs(graph: Graph) -> Graph:
 
     updates = tuple((target, own(value)) for target, value in graph.updates)
     outputs = tuple(own(node) for node in graph.outputs)
-    return replace(graph, outputs=outputs, updates=updates)
+    return with_results(graph, outputs, updates)
 
 
 def _constants_in_memory(node: Node) -> Node:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from graphc.index import Var
 from graphc.loops import Kernel, Value
+from graphc.runtime import turned
 from graphc.runtime.functions import ELEMENT
-from graphc.runtime.llvmtext import Val, i64, vector
+from graphc.runtime.llvmtext import Builder, Val, i64, vector
 from graphc.runtime.memory import from_memory
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES
@@ -45,17 +46,24 @@ def write_blocks(
         loads: those that cross.
     """
     b, scope = w.b, w.scope
-    stop = b.add(begin, b.int_op("and", b.sub(end, begin), -LANES))
+    stop = _whole(b, begin, end)
     full, tail = inner.extent // LANES * LANES, inner.extent % LANES
     blocks = _Blocks(w, kernel, outer, inner, loads)
-    small = sum(s.value.size for s in kernel.stores) <= CROSSING_SIZE
     with b.loop(begin, stop, TALL) as top:
         bottom = b.intrinsic("smin", "i64", b.add(top, TALL), stop)
-        (blocks.in_registers if small else blocks.in_memory)(top, bottom, full)
+        small = sum(s.value.size for s in kernel.stores) <= CROSSING_SIZE
+        (blocks.copied if blocks.copies else blocks.in_registers if small else blocks.in_memory)(top, bottom, full)
         if tail:
             with b.loop(top, bottom) as index, scope.at(outer, index), scope.across(inner, i64(full), tail):
                 w.store(kernel.stores)
     return stop
+
+
+def _whole(b: Builder, begin: Val, end: Val) -> Val:
+    """How far whole blocks reach."""
+    if begin.literal and end.literal:
+        return i64(int(end.name) - (int(end.name) - int(begin.name)) % LANES)
+    return b.add(begin, b.int_op("and", b.sub(end, begin), -LANES))
 
 
 class _Blocks:
@@ -64,15 +72,35 @@ class _Blocks:
     def __init__(self, w: Writer, kernel: Kernel, outer: Var, inner: Var, loads: list[Value]) -> None:
         self.w, self.stores, self.outer, self.inner, self.loads = w, kernel.stores, outer, inner, loads
 
+    @property
+    def copies(self) -> bool:
+        """Whether what is turned is stored as it is, each vector in a line."""
+        store = self.stores[0]
+        along = store.address.coefficient(self.inner) == 1 and store.address.coefficient(self.outer) is not None
+        return [s.value for s in self.stores] == self.loads and along
+
+    def copied(self, top: Val, bottom: Val, full: int) -> None:
+        """Turns from one buffer into the other."""
+        b, scope, (store,) = self.w.b, self.w.scope, self.stores
+        step = store.address.coefficient(self.outer)
+        assert step is not None
+        with b.loop(0, full, LANES) as column:
+            with scope.at(self.outer, top), scope.at(self.inner, column):
+                target = self.w.memory.address(store.buffer, store.address)
+            self._turn(self.loads[0], top, bottom, column, target, step)
+
     def in_registers(self, top: Val, bottom: Val, full: int) -> None:
         """What is turned is used at once, by a copy of the body for each of 16 steps."""
         b, scope = self.w.b, self.w.scope
         with b.loop(0, full, LANES) as column, b.loop(top, bottom, LANES) as row:
-            turned = [self._turned(load, row, column) for load in self.loads]
+            columns = []
+            for load in self.loads:
+                corner, step, element = self._corner(load, row, column)
+                columns.append(turned.columns(b, element, corner, i64(step)))
             for j in range(LANES):
                 with scope.at(self.outer, b.add(row, j)), scope.across(self.inner, column):
-                    for load, columns in zip(self.loads, turned, strict=True):
-                        scope.keep(load, from_memory(b, columns[j], load.dtype))
+                    for load, vectors in zip(self.loads, columns, strict=True):
+                        scope.keep(load, from_memory(b, vectors[j], load.dtype))
                     self.w.store(self.stores)
 
     def in_memory(self, top: Val, bottom: Val, full: int) -> None:
@@ -82,28 +110,28 @@ class _Blocks:
         waiting = [b.alloca(element, TALL * TALL) for element in elements]
         with b.loop(0, full, TALL) as left:
             right = b.intrinsic("smin", "i64", b.add(left, TALL), i64(full))
-            with b.loop(left, right, LANES) as column, b.loop(top, bottom, LANES) as row:
-                for load, memory in zip(self.loads, waiting, strict=True):
-                    corner = b.add(b.mul(b.sub(row, top), TALL), b.sub(column, left))
-                    for j, x in enumerate(self._turned(load, row, column)):
-                        b.store(x, b.gep(memory, b.add(corner, j * TALL), x.element))
+            with b.loop(left, right, LANES) as column:
+                for load, memory, element in zip(self.loads, waiting, elements, strict=True):
+                    self._turn(load, top, bottom, column, b.gep(memory, b.sub(column, left), element), TALL)
             with b.loop(top, bottom) as row, scope.at(self.outer, row):
                 self.w.ahead([store.value for store in self.stores])
                 with b.loop(left, right, LANES) as column, scope.across(self.inner, column):
                     place = b.add(b.mul(b.sub(row, top), TALL), b.sub(column, left))
                     for load, memory, element in zip(self.loads, waiting, elements, strict=True):
-                        turned = b.load(b.gep(memory, place, element), vector(element, LANES))
-                        scope.keep(load, from_memory(b, turned, load.dtype))
+                        x = b.load(b.gep(memory, place, element), vector(element, LANES))
+                        scope.keep(load, from_memory(b, x, load.dtype))
                     self.w.store(self.stores)
 
-    def _turned(self, load: Value, row: Val, column: Val) -> list[Val]:
-        """For 16 steps of the outer variable the vector of 16 steps of the inner one."""
-        b, scope = self.w.b, self.w.scope
-        buffer, address = load.data
-        element = ELEMENT[buffer.dtype.short]
+    def _turn(self, load: Value, top: Val, bottom: Val, column: Val, target: Val, apart: int) -> None:
+        """Stores for each step of the outer variable the vector of 16 steps of the inner one, elements `apart`."""
+        corner, step, element = self._corner(load, top, column)
+        turned.turn(self.w.b, element, corner, step, target, apart, self.w.b.sub(bottom, top))
+
+    def _corner(self, load: Value, row: Val, column: Val) -> tuple[Val, int, str]:
+        """Where a square of a load begins, how many elements lie between its vectors, and of what type they are."""
+        scope, (buffer, address) = self.w.scope, load.data
         with scope.at(self.outer, row), scope.at(self.inner, column):
             corner = self.w.memory.address(buffer, address)
         step = address.coefficient(self.inner)
         assert step is not None
-        type_ = vector(element, LANES)
-        return b.transpose([b.load(b.gep(corner, k * step, element), type_) for k in range(LANES)])
+        return corner, step, ELEMENT[buffer.dtype.short]

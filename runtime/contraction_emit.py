@@ -194,36 +194,47 @@ class _Kernel:
         names = [d.name for d in self.c.sums[len(self.c.sums) - len(window) :]]
         loaded: dict[tuple[str, int, range], Val] = {}
         accs = list(accs)
-        streamed = place.sides["ab".index(self.plan.streamed)]
-        order = sorted(range(len(cells)), key=lambda n: streamed.offset(cells[n].offsets))
+        sides = place.sides[:2]
+        corners = [[side.offset(cell.offsets) for cell in cells] for side in sides]
+        streamed = corners["ab".index(self.plan.streamed)]
+        order = sorted(range(len(cells)), key=streamed.__getitem__)
+        conditions = [x for x in self.c.inside if self.decided(x, place)]
         for index in product(*(range(w) for w in window)):
             step = dict(zip(names, index, strict=True))
             if self.plan.turns and index[-1] % TURN == 0:
                 self.turn(place, cells, step, names[-1], min(TURN, window[-1] - index[-1]), loaded)
+            further = [side.offset(step) for side in sides]
+            existing: dict[tuple[int, ...], range] = {}  # by what the conditions ask of a cell
             for n in order:
-                if there := self.there(place, cells[n], step):
-                    x, y = (self.term(side, place, cells[n], there, step, loaded) for side in place.sides[:2])
+                asked = (cells[n].active, *[cells[n].offsets.get(x.output, 0) for x in conditions])
+                if asked not in existing:
+                    existing[asked] = self.there(conditions, place, cells[n], step)
+                if there := existing[asked]:
+                    x, y = (
+                        self.term(side, place, cells[n], there, step, corner[n] + on, loaded)
+                        for side, corner, on in zip(sides, corners, further, strict=True)
+                    )
                     total = self.b.fma(x, y, accs[n])
                     partial = len(there) < cells[n].active
                     accs[n] = self.b.select(self.nest.mask(there), total, accs[n]) if partial else total
         return accs
 
     def term(
-        self, side: Side, place: Place, cell: _Cell, there: range, step: dict[str, int],
+        self, side: Side, place: Place, cell: _Cell, there: range, step: dict[str, int], offset: int,
         loaded: dict[tuple[str, int, range], Val],
     ) -> Val:
         """The vector that an operand gives to a cell at one step of the sum, in the lanes that are there."""
-        offsets, b = {**cell.offsets, **step}, self.b
-        key = (side.name, side.offset(offsets), there if side.lane else range(0))  # a vector holds no more lanes
+        b = self.b
+        key = (side.name, offset, there if side.lane else range(0))  # a vector holds no more lanes
         if key not in loaded:
             if side.lane:
-                x = self.nest.load_lanes(side, key[1], there, self.on)
+                x = self.nest.load_lanes(side, offset, there, self.on)
                 if self.plan.ahead and side.name == self.c.vectors:
                     further = place.groups[self.plan.ahead].size * side.strides[self.plan.ahead]
-                    b.prefetch(self.nest.address(side, key[1] + further))
+                    b.prefetch(self.nest.address(side, offset + further))
             else:
-                x = b.load(self.nest.address(side, key[1]), self.nest.element)
-            x = self.transformed(side, place, offsets, step, x)
+                x = b.load(self.nest.address(side, offset), self.nest.element)
+            x = self.transformed(side, place, {**cell.offsets, **step}, step, x)
             if x.lanes == 1:
                 x = b.splat(x, self.lanes)
             if self.on and (side.name == "a" or side.transform or not side.lane):
@@ -307,21 +318,23 @@ class _Kernel:
             lo, hi = b.int_op("udiv", lo, step), b.int_op("udiv", hi, step)
         return lo, nest.least(hi, count)
 
-    def there(self, place: Place, cell: _Cell, step: Mapping[str, int]) -> range:
-        """The lanes in which a term of the unrolled body exists.
+    def decided(self, condition: Inside, place: Place) -> bool:
+        """Whether it is known here which terms of the unrolled body a condition leaves out.
 
-        Where that is not known here, the loops around it saw to it.
+        Where it is not, the loops around it saw to it.
         """
+        return place.base[condition.output].literal and place.base.get(condition.summed, i64(0)).literal
+
+    def there(self, conditions: Sequence[Inside], place: Place, cell: _Cell, step: Mapping[str, int]) -> range:
+        """The lanes in which a term of the unrolled body exists, by the conditions that are decided."""
         lanes = range(cell.active)
-        for condition in self.c.inside:
-            output, summed = place.base[condition.output], place.base.get(condition.summed, i64(0))
-            if output.literal and summed.literal:
-                k = int(summed.name) + step.get(condition.summed, 0)
-                found = [condition.holds(x, k) for x in self.coordinates(condition, output, cell)]
-                if not any(found):
-                    return range(0)
-                if condition.output == self.c.lanes:
-                    lanes = range(found.index(True), found.index(True) + sum(found))
+        for condition in conditions:
+            k = int(place.base.get(condition.summed, i64(0)).name) + step.get(condition.summed, 0)
+            found = [condition.holds(x, k) for x in self.coordinates(condition, place.base[condition.output], cell)]
+            if not any(found):
+                return range(0)
+            if condition.output == self.c.lanes:
+                lanes = range(found.index(True), found.index(True) + sum(found))
         return lanes
 
     # Lanes that are summed

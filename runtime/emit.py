@@ -77,8 +77,9 @@ class _Nest:
         if rest == [kernel.vector] and (loads := crossing(kernel, var, rest[0])):
             end = end or i64(var.extent)
             stop = write_blocks(w, kernel, var, rest[0], loads, begin or i64(0), end)
-            with b.loop(stop, end) as index, w.scope.at(var, index):
-                self.write(rest)
+            if stop != end:
+                with b.loop(stop, end) as index, w.scope.at(var, index):
+                    self.write(rest)
             return
         outer = self._copies
         parts, step = self._parts(var, begin is None)

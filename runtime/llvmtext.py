@@ -15,8 +15,9 @@ literal with its LLVM type; every builder method appends one instruction and ret
 
 from __future__ import annotations
 
+import functools
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -46,10 +47,12 @@ class Val(NamedTuple):
 Operand = Val | int
 
 
+@functools.cache
 def lanes_of(type_: str) -> int:
     return int(type_[1 : type_.index(" ")]) if type_.startswith("<") else 1
 
 
+@functools.cache
 def element_of(type_: str) -> str:
     return type_[type_.index("x ") + 2 : -1] if type_.startswith("<") else type_
 
@@ -63,6 +66,7 @@ _SUFFIX = {"float": "f32", "double": "f64", "half": "f16"}
 SIZEOF = {"float": 4, "double": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "ptr": 8}
 
 
+@functools.cache
 def suffix_of(type_: str) -> str:
     """The mangling of a type in an intrinsic's name: `v16f32`, `i64`."""
     element = element_of(type_)
@@ -124,8 +128,9 @@ class Module:
         self.functions.append(builder)
         return builder
 
-    def declare(self, name: str, ret: str, args: Sequence[str]) -> None:
-        self._declared.setdefault(name, f"declare {ret} @{name}({', '.join(args)})")
+    def declare(self, name: str, ret: str, args: Iterable[str]) -> None:
+        if name not in self._declared:
+            self._declared[name] = f"declare {ret} @{name}({', '.join(args)})"
 
     def constant_array(self, name: str, element: str, values: Sequence[float | int]) -> Val:
         """A private read-only table; returns its address."""
@@ -165,11 +170,12 @@ class Builder:
 
     def fresh(self, hint: str = "") -> str:
         self._count += 1
-        return f"{hint}{self._count}" if hint else f"v{self._count}"
+        return f"{hint or 'v'}{self._count}"
 
     def emit(self, type_: str, text: str) -> Val:
         """Appends `%new = text` and returns the new value, of type `type_`."""
-        name = f"%{self.fresh()}"
+        self._count += 1
+        name = f"%v{self._count}"
         self.lines.append(f"  {name} = {text}")
         return Val(name, type_)
 
@@ -262,8 +268,8 @@ class Builder:
         return self.call(full, ret, *args)
 
     def call(self, name: str, ret: str, *args: Val) -> Val:
-        self.module.declare(name, ret, [a.type for a in args])
-        text = f"call {ret} @{name}({', '.join(f'{a.type} {a.name}' for a in args)})"
+        self.module.declare(name, ret, (a.type for a in args))
+        text = f"call {ret} @{name}({', '.join([f'{a.type} {a.name}' for a in args])})"
         if ret == "void":
             self.do(text)
             return Val("", "void")

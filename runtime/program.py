@@ -16,7 +16,7 @@ from math import prod
 from graphc.dtype import uint8
 from graphc.ir import Node
 from graphc.loops import Buffer, Kernel, TiledKernel, gathers, structure
-from graphc.runtime import executable, jit
+from graphc.runtime import executable, jit, turned
 from graphc.runtime.binary import Binary
 from graphc.runtime.chain import Link, emit_chain
 from graphc.runtime.emit import emit_loops, slots, units
@@ -146,8 +146,9 @@ def _loop(group: Group, body: Program, buffers: tuple[Buffer, ...]) -> Code:
     """The code that runs the body of a loop for every step.
 
     Args:
-        buffers: the operands, the result, and the memory that the body works in.
+        buffers: the operands and the result; the memory that the body works in comes after them.
     """
+    buffers = (*buffers, Buffer("work", uint8, body.plan.arena_bytes))
     node, module = group.nodes[-1], Module("kernel")
     attrs, graph = node.attrs, body.schedule.graph
     once = body.schedule.steady([n for n, read in zip(graph.inputs, attrs["reads"], strict=True) if not read[2]])
@@ -282,7 +283,8 @@ class Program:
 
     def texts(self) -> list[str]:
         """Every module of LLVM IR, the step last."""
-        return [*dict.fromkeys(text for code in self.codes for text in code.texts()), ERRORS, self.step]
+        distinct = dict.fromkeys(text for code in self.codes for text in code.texts())
+        return [*distinct, *turned.texts_for(distinct), ERRORS, self.step]
 
     @functools.cached_property
     def step(self) -> str:
@@ -336,18 +338,16 @@ class Program:
         return IndexError(f"{node.op}: {what} {value} at position {position} is out of range [0, {extent}){where}")
 
 
-def build(
-    schedule: Schedule, plan: MemoryPlan, twins: dict[Group, Twin],
-    kernels: dict[Group, Kernel | TiledKernel | None], buffers: dict[Node, Buffer], bodies: dict[Group, Program],
+def write(
+    kernels: Mapping[Group, Kernel | TiledKernel | None], buffers: dict[Node, Buffer], bodies: Mapping[Group, Program],
     begin: Callable[[str], None],
-) -> Program:
-    """Emits every kernel once and settles where each group's buffers live.
+) -> dict[Group, Code]:  # fmt: skip
+    """Emits every kernel once.
 
     Args:
         begin: is given the text of each kernel as soon as it is written, those that take LLVM longest first.
     """
     target = host()
-    work = {group: Buffer("work", uint8, bodies[twins[group].first].plan.arena_bytes) for group in plan.rooms}
     made: dict[Group, Code] = {}
     written: dict[Hashable, Code] = {}  # by what kernels do, whatever the buffers
     for group in sorted(kernels, key=lambda g: not isinstance(kernels[g], TiledKernel)):
@@ -358,19 +358,36 @@ def build(
             made[group] = replace(written[key], buffers=slots(kernel))
             continue
         if group in bodies:
-            made[group] = _loop(group, bodies[group], (*(buffers[n] for n in _in_order(group)), work[group]))
+            made[group] = _loop(group, bodies[group], tuple(buffers[n] for n in _in_order(group)))
         else:
             made[group] = emit(kernel, group, buffers, target)
         if key is not None:
             written[key] = made[group]
         begin(made[group].text)
+    for text in turned.texts_for(code.text for code in made.values()):
+        begin(text)
+    return made
+
+
+def build(
+    schedule: Schedule, plan: MemoryPlan, twins: dict[Group, Twin],
+    kernels: dict[Group, Kernel | TiledKernel | None], made: Mapping[Group, Code], buffers: dict[Node, Buffer],
+    bodies: dict[Group, Program], begin: Callable[[str], None],
+) -> Program:  # fmt: skip
+    """Writes what calls the kernels, and settles where each group's buffers live.
+
+    Args:
+        made: the kernels' code, as of `write`.
+        bodies: of the first groups that are loops.
+        begin: is given each text as soon as it is written.
+    """
     homes_of = {buffer: plan.homes[schedule.owner(node)] for node, buffer in buffers.items()}
-    homes_of.update({buffer: plan.rooms[group] for group, buffer in work.items()})
-    own = {}
-    for group in schedule.groups:
-        own[group] = _own_code(made[twins[group].first], twins[group], buffers)
-        if group in work:
-            own[group] = replace(own[group], buffers=(*own[group].buffers[:-1], work[group]))
+    own = {group: _own_code(made[twins[group].first], twins[group], buffers) for group in schedule.groups}
+    for group, home in plan.rooms.items():
+        *given, work = own[group].buffers
+        room = Buffer(work.name, work.dtype, work.elements)
+        homes_of[room] = home
+        own[group] = replace(own[group], buffers=(*given, room))
     codes = []
     for run in schedule.runs:
         if isinstance(run, Group):

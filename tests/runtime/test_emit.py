@@ -15,7 +15,7 @@ from graphc.dtype import DType, bool_, dtype_of, float32, float64, int32, int64,
 from graphc.index import Ix, Var
 from graphc.loops import Buffer, Kernel, LoopBuilder, Reader, Store, Value
 from graphc.op import TABLE
-from graphc.runtime import jit
+from graphc.runtime import jit, turned
 from graphc.runtime.emit import emit_loops, slots, units
 from graphc.runtime.llvmtext import Module
 from graphc.runtime.program import ERRORS
@@ -32,7 +32,7 @@ class Run:
         module = Module(name)
         emit_loops(module, name, kernel)
         self.text = str(module)
-        native = jit.compile_text([self.text, ERRORS], [name])
+        native = jit.compile_text([self.text, *turned.texts_for([self.text]), ERRORS], [name])
         status = np.zeros(8, np.int64)
         used = [arrays[b] for b in slots(kernel)]
         table = (ctypes.c_void_p * (len(used) + 1))(*(a.ctypes.data for a in used), status.ctypes.data)
