@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphc.ir import Graph, Node, verify
+from graphc.irtext import BETWEEN
 from graphc.loops import Buffer, Kernel, TiledKernel
 from graphc.op import infer_node
 from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
@@ -61,7 +62,7 @@ def stage_texts(graph: Graph, steady: Collection[int] | None = None) -> Iterator
     loops = {node.attrs["body"]: node for node in graph.nodes if node.op == "scan"}
     bodies = [dict(stage_texts(body_of(text), _steady(node))) for text, node in loops.items()]
     for name, text, _ in _stages(graph, steady=steady):
-        yield name, "\n\n".join((text() if callable(text) else str(text), *(body[name] for body in bodies)))
+        yield name, BETWEEN.join((text() if callable(text) else str(text), *(body[name] for body in bodies)))
 
 
 STAGES = (

@@ -42,6 +42,9 @@ def graph_text(graph: Graph, comments: bool = True) -> str:
     return "\n".join([*lines, "}"])
 
 
+BETWEEN = "\n\n"
+"""What stands in a stage's text between the graph and the bodies of its loops."""
+
 WIDEST = 160
 """Lines longer than this, as of loops, whose bodies are texts, have their comments where they end."""
 

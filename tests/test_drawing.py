@@ -160,6 +160,15 @@ def test_every_link_of_the_page_leads_somewhere(page):
     assert "#traced-L3" in page.links, "a name leads to the line that defines it"
 
 
+def test_bodies_of_loops_are_drawn_by_themselves():
+    drawn = picture(f"{SCHEDULE}\n\n{SCHEDULE.replace('mul', 'exp')}")
+    assert drawn == picture(SCHEDULE)
+    read = _Page()
+    read.feed(html_page("step", {"traced": f"{GRAPH}\n\n{GRAPH}", "schedule": f"{SCHEDULE}\n\n{SCHEDULE}"}))
+    assert len(read.ids) == len(set(read.ids)) and {link.removeprefix("#") for link in read.links} <= set(read.ids)
+    assert "#traced-L3" in read.links and "#traced1-L3" in read.links
+
+
 def test_page_escapes_what_it_shows():
     text = html_page("<t>", {"kernels": "<script>alert(1)</script>"})
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text

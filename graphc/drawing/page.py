@@ -14,6 +14,7 @@ from graphc.drawing.dot import COLOURS
 from graphc.drawing.memory import memory_svg
 from graphc.drawing.picture import NAME, picture
 from graphc.drawing.svg import svg
+from graphc.irtext import BETWEEN
 
 _DEFINITION = re.compile(rf"  {NAME}: ")
 _NAME = re.compile(NAME)
@@ -46,11 +47,18 @@ def html_page(title: str, stages: Mapping[str, str], sources: Mapping[str, str] 
 
 
 def _stage(name: str, text: str, sources: Mapping[str, str]) -> str:
+    parts = text.split(BETWEEN) if name not in ("llvm", "asm") else [text]
+    shown = "\n".join(_part(f"{name}{number or ''}", part, sources) for number, part in enumerate(parts))
+    return f'<section id="{escape(name)}">\n<h2>{escape(name)}</h2>\n{shown}\n</section>'
+
+
+def _part(name: str, text: str, sources: Mapping[str, str]) -> str:
+    """The stage of the graph, or of the body of a loop."""
     drawn = picture(text)
     drawing = svg(drawn, f"{name}-") if drawn else memory_svg(text)
     above = f'<div class="drawing">{drawing}</div>\n' if drawing else ""
     body = _linked(name, text, sources) if drawn else escape(text)
-    return f'<section id="{escape(name)}">\n<h2>{escape(name)}</h2>\n{above}<pre>{body}</pre>\n</section>'
+    return f"{above}<pre>{body}</pre>"
 
 
 def _linked(stage: str, text: str, sources: Mapping[str, str]) -> str:

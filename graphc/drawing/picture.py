@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from graphc.irtext import BETWEEN
+
 
 @dataclass(frozen=True)
 class Box:
@@ -54,7 +56,8 @@ _GROUP = re.compile(r"  group (?P<number>\d+) (?P<kind>\w+) (?P<name>\S+) \{")
 
 
 def picture(text: str) -> Picture | None:
-    """The picture of a stage; None where its text is neither a graph nor a schedule."""
+    """The picture of a stage, without the bodies of loops; None where its text is neither a graph nor a schedule."""
+    text = text.split(BETWEEN)[0]
     if text.startswith("graph "):
         return _graph(text.splitlines())
     if text.startswith("schedule "):
