@@ -5,7 +5,7 @@
         h = ops.tanh(x + ops.matmul(h, w))
         return (h,), (h,)
 
-    (last,), (outputs,) = scan(step, state=(h0,), items=(xs,), shared=(w,))     # xs: [T, N, H], outputs: [T, N, H]
+    (last,), (outputs,) = scan(step, carried=(h0,), items=(xs,), shared=(w,))     # xs: [T, N, H], outputs: [T, N, H]
 
 An op has one result, so what the steps compute lies one value after the other in a vector: of each output of the body
 its items, one for each step; or two slots in turn, of what only the next step reads. Each input of the body is read
@@ -24,57 +24,26 @@ share is one product of the factors of all steps (`Later.over_steps`), or is sum
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 
 from graphc.autograd import Contributions, Tape, contributions, total
 from graphc.dispatch import located, state
-from graphc.ir import Graph, Node, TensorType, constant_node, postorder, verify
-from graphc.irtext import graph_text, parse
+from graphc.ir import Graph, Node, TensorType, postorder, verify
+from graphc.irtext import parse
 from graphc.op import TABLE, Later, define_op, infer_node
 from graphc.ops.coerce import scalar
 from graphc.ops.elementwise import add
+from graphc.ops.loop_body import OWN, Body, Loop, Read, Write, last_step, taken
 from graphc.ops.shape import reshape
-from graphc.ops.views import broadcast_to_, pad_, slice_, surrounded
-from graphc.tensor import Number, Parameter, Tensor
-from graphc.trace import Trace
-
-if TYPE_CHECKING:
-    from graphc.nn.cell import Cell
+from graphc.ops.views import broadcast_to_, pad_, surrounded
+from graphc.tensor import Number, Tensor
 
 __all__: list[str] = []
-
-Result = TypeVar("Result")
-
-OWN = -1
-"""The operand that a loop reads its own vector as."""
-
-
-class Read(NamedTuple):
-    """Where an input of the body is read; see above."""
-
-    operand: int
-    offset: int = 0
-    slots: int = 0
-    shift: int = 0
-    edge: int = OWN
-
-    def item(self, t: int, count: int) -> tuple[int, int] | None:
-        """The operand and the item of it that step t reads; None for the edge."""
-        if self.slots and not 0 <= t + self.shift < count:
-            return None
-        return self.operand, (t + self.shift) % self.slots if self.slots else 0
-
-
-class Write(NamedTuple):
-    """Where an output of the body is written; see above."""
-
-    offset: int
-    slots: int
 
 
 @lru_cache(256)
@@ -174,153 +143,6 @@ def _computed(graph: Graph, given: Sequence[np.ndarray]) -> list[np.ndarray]:
 scan_.def_kernel("scan")
 
 
-# Bodies
-
-
-class _Body(Trace):
-    """A body that is being recorded.
-
-    Attributes:
-        operands: of the loop.
-        reads: what each input reads; of the loop's own vector (`OWN`) the number of what is carried, as its offset.
-        writes: the outputs, and how many slots each has.
-    """
-
-    def __init__(self, count: int, backwards: bool) -> None:
-        super().__init__()
-        self.count, self.backwards = count, backwards
-        self._around = state.now.trace
-        self.operands: list[Tensor] = []
-        self.reads: list[Read] = []
-        self.writes: dict[Node, int] = {}
-        self._carried: list[Node] = []
-        self._places: dict[int, int] = {}
-        self._outside: dict[int, Tensor] = {}
-
-    def operand(self, tensor: Tensor) -> int:
-        """The number of a tensor among the operands."""
-        if id(tensor) not in self._places:
-            self._places[id(tensor)] = len(self.operands)
-            self.operands.append(tensor)
-        return self._places[id(tensor)]
-
-    def read(self, type_: TensorType, read: Read) -> Tensor:
-        """A stand-in for what the steps read there."""
-        self.reads.append(read)
-        return self.stand_in(self.add_input(f"x{len(self.reads) - 1}", type_, None))
-
-    def read_before(self, start: Tensor) -> Tensor:
-        """A stand-in for what the step before carries on, in the order of `carry`; the first step reads `start`."""
-        number = sum(read.operand == OWN for read in self.reads)
-        return self.read(start.type, Read(OWN, number, 1, 1 if self.backwards else -1, self.operand(start)))
-
-    def carry(self, value: Tensor, kept: bool) -> int:
-        """Makes a value what is carried on; returns the number of the output that it is."""
-        self._carried.append(self.node_of(value, "return"))
-        return self.output(value, kept)
-
-    def output(self, value: Tensor, kept: bool = True) -> int:
-        """Makes a value an output, of all steps or for the next one only; returns its number."""
-        node = self.node_of(value, "return")
-        self.writes[node] = self.count if kept else max(min(2, self.count), self.writes.get(node, 0))
-        return list(self.writes).index(node)
-
-    def node_of(self, tensor: Tensor, reader: str) -> Node:
-        """As of any trace; a tensor from outside becomes an operand, the same for all steps."""
-        if isinstance(tensor, Number):
-            assert tensor._array is not None
-            return constant_node(tensor._array.item(), tensor.dtype)
-        if tensor._trace is not self:
-            if id(tensor) not in self._outside:
-                self._outside[id(tensor)] = self.read(tensor.type, Read(self.operand(tensor)))
-            tensor = self._outside[id(tensor)]
-        return super().node_of(tensor, reader)
-
-    def visit(self, cell: Cell) -> None:
-        """As of the graph that the loop is part of, which depends on it."""
-        if self._around is not None:
-            self._around.visit(cell)
-
-    def enter(self, function: Callable[..., Any]) -> None:
-        """As of the graph that the loop is part of."""
-        if self._around is not None:
-            self._around.enter(function)
-
-    def write(self, target: Parameter, value: Tensor) -> None:
-        """Raises: nothing is assigned to in a loop."""
-        raise located(ValueError(f"scan: a step cannot assign to Parameter {target.name}"))
-
-    def run(self, function: Callable[[], Result]) -> Result:
-        """What the function returns, which is recorded here."""
-        now = state.now
-        outer = now.trace, now.tapes
-        now.trace, now.tapes = self, ()
-        try:
-            return function()
-        finally:
-            now.trace, now.tapes = outer
-
-    def loop(self) -> Loop:
-        """The loop, without the inputs that nobody reads."""
-        writes, at = {}, 0
-        for node, slots in self.writes.items():
-            writes[node] = Write(at, slots)
-            at += -(-slots * node.type.size // APART) * APART
-        own = [writes[node]._asdict() for node in self._carried]
-        used = set(postorder(self.writes))
-        kept = [(n, r) for n, r in zip(self.inputs, self.reads, strict=True) if n in used]
-        kept = [(n, r if r.operand != OWN else r._replace(**own[r.offset])) for n, r in kept]
-        numbers = sorted({k for _, r in kept for k in (r.operand, r.edge)} - {OWN})
-        new = {OWN: OWN, **{k: n for n, k in enumerate(numbers)}}
-        reads = [r._replace(operand=new[r.operand], edge=new[r.edge]) for _, r in kept]
-        graph = Graph("step", tuple(n for n, _ in kept), tuple(self.writes))
-        operands = tuple(self.operands[k] for k in numbers)
-        return Loop(graph, operands, self.count, self.backwards, tuple(reads), tuple(writes.values()))
-
-
-@dataclass(frozen=True)
-class Loop:
-    """All that decides a scan, and its operands."""
-
-    graph: Graph
-    operands: tuple[Tensor, ...]
-    count: int
-    backwards: bool
-    reads: tuple[Read, ...]
-    writes: tuple[Write, ...]
-
-    def run(self) -> Tensor:
-        """The vector that it computes."""
-        operands = [x if x.ndim else reshape(x, (1,)) for x in self.operands]
-        attrs = {"count": self.count, "backwards": self.backwards, "reads": self.reads, "writes": self.writes}
-        plain = {name: tuple(map(tuple, v)) if isinstance(v, tuple) else v for name, v in attrs.items()}
-        return scan_(*operands, body=graph_text(self.graph, comments=False), **plain)
-
-    def all(self, vector: Tensor, number: int) -> Tensor:
-        """What all steps wrote as an output, `[T, ...]`."""
-        shape = self.graph.outputs[number].shape
-        return reshape(_taken(vector, self.writes[number].offset, self.count * prod(shape)), (self.count, *shape))
-
-    def last(self, vector: Tensor, number: int) -> Tensor:
-        """What the last step wrote as an output."""
-        shape, (offset, slots) = self.graph.outputs[number].shape, self.writes[number]
-        at = offset + last_step(self.count, self.backwards) % slots * prod(shape)
-        return reshape(_taken(vector, at, prod(shape)), shape)
-
-
-APART = 16
-"""Elements that the place of an output in the vector is a multiple of: a cache line."""
-
-
-def last_step(count: int, backwards: bool) -> int:
-    """The number of the step that is made last."""
-    return 0 if backwards else count - 1
-
-
-def _taken(vector: Tensor, at: int, size: int) -> Tensor:
-    return slice_(vector, begin=(at,), shape=(size,), step=(1,))
-
-
 def scan(
     step: Callable[[tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]], Any], carried: Sequence[Tensor],
     items: Sequence[Tensor], shared: Sequence[Tensor] = (), backwards: bool = False,
@@ -346,7 +168,7 @@ def scan(
     if len(counts) != 1 or not max(counts):
         raise located(ValueError(f"scan: expected as many items of each tensor, got {_listed(counts)} items"))
     (count,) = counts
-    body = _Body(count, backwards)
+    body = Body(count, backwards)
     before = tuple(body.read_before(x) for x in carried)
     each = tuple(body.read(TensorType(x.shape[1:], x.dtype), Read(body.operand(x), 0, count)) for x in items)
     same = tuple(body.read(x.type, Read(body.operand(x))) for x in shared)
@@ -368,7 +190,7 @@ def _listed(counts: set[int]) -> str:
 
 
 def _check_step(
-    body: _Body, carried: Sequence[Tensor], after: Sequence[Tensor], results: Sequence[Tensor]
+    body: Body, carried: Sequence[Tensor], after: Sequence[Tensor], results: Sequence[Tensor]
 ) -> None:  # fmt: skip
     """Raises what `scan` says of a step."""
     if len(after) != len(carried):
@@ -389,7 +211,7 @@ def _check_step(
 
 
 def _recorded(
-    body: _Body, graph: Graph, given: dict[Node, Tensor], heads: Sequence[tuple[Node, Tensor]]
+    body: Body, graph: Graph, given: dict[Node, Tensor], heads: Sequence[tuple[Node, Tensor]]
 ) -> dict[Node, Contributions]:
     """The contributions to the cotangents of the inputs.
 
@@ -417,7 +239,7 @@ def _needed(loop: Loop) -> list[Node]:
 
     Of views, and of what is of another dtype, it is what they are computed from.
     """
-    graph, body = loop.graph, _Body(1, False)
+    graph, body = loop.graph, Body(1, False)
     same = {node for node, read in zip(graph.inputs, loop.reads, strict=True) if not read.slots}
     for node in graph.nodes:
         if node.op != "input" and same.issuperset(node.operands):
@@ -456,7 +278,7 @@ class _Derivative:
 
     def __init__(self, loop: Loop, vector: Tensor, parts: Contributions) -> None:
         self.loop, self.vector = loop, vector
-        self.body = _Body(loop.count, not loop.backwards)
+        self.body = Body(loop.count, not loop.backwards)
         self.kept = bool(state.now.tapes)  # a derivative of this one would read what it carries
         self.results: list[Callable[[Loop, Tensor], None]] = []  # what is made of the loop's vector
         self.cts: list[Contributions] = [[] for _ in loop.operands]
@@ -498,7 +320,7 @@ class _Derivative:
             ct = body.operand(total(found))
             heads.append((outputs[number], body.read(outputs[number].type, Read(ct, 0, loop.count))))
         for node, _, number in self._carried():
-            start = reshape(total(last.pop(number)), node.shape) if number in last else zeros(node.type)
+            start = reshape(total(last.pop(number)), node.shape) if number in last else _zeros(node.type)
             heads.append((outputs[number], body.read_before(start)))
         return heads
 
@@ -514,7 +336,7 @@ class _Derivative:
                 low, high = max(begin, offset), min(begin + ct.size, offset + slots * size)
                 if low >= high:
                     continue
-                own = ct if high - low == ct.size else _taken(ct, low - begin, high - low)
+                own = ct if high - low == ct.size else taken(ct, low - begin, high - low)
                 at = last_step(loop.count, loop.backwards) % slots * size
                 if (low - offset, high - low) == (at, size):
                     last.setdefault(number, []).append(own)
@@ -538,7 +360,7 @@ class _Derivative:
 
     def _total(self, node: Node) -> Tensor:
         """The cotangent of an input."""
-        return total(self.found[node]) if node in self.found else zeros(node.type)
+        return total(self.found[node]) if node in self.found else _zeros(node.type)
 
     def _give(self, operand: int, ct: Tensor) -> None:
         """Adds to the cotangent of an operand."""
@@ -557,10 +379,10 @@ class _Derivative:
         def give(loop: Loop, vector: Tensor) -> None:
             flat = reshape(loop.all(vector, number), (-1,))
             if inside:
-                x, part = self.loop.operands[read.operand], _taken(flat, before * size, inside * size)
+                x, part = self.loop.operands[read.operand], taken(flat, before * size, inside * size)
                 self.cts[read.operand].append(_laid(part, read.offset + after * size, x.shape))
             if before or after:
-                self._give(read.edge, _taken(flat, inside * size if after else 0, size))
+                self._give(read.edge, taken(flat, inside * size if after else 0, size))
 
         self.results.append(give)
 
@@ -573,7 +395,7 @@ class _Derivative:
             else:
                 rest.append(part)
         if rest:
-            before = self.body.read_before(zeros(node.type))
+            before = self.body.read_before(_zeros(node.type))
             self._write_carried(lambda: add(before, total(rest)), read.operand)
 
     def _write_factors(self, part: Later, operand: int) -> None:
@@ -613,10 +435,6 @@ class _Derivative:
         return tuple(found or None for found in self.cts)
 
 
-def zeros(type_: TensorType) -> Tensor:
-    return broadcast_to_(scalar(0, type_.dtype), shape=type_.shape)
-
-
 def _place(part: Tensor | Later) -> tuple[int, Tensor]:
     """What contributes to the cotangent of a vector: from which element on, and the part that is not zeros."""
     if isinstance(part, Later) and part.op is pad_ and not any(part.attrs["interior"]):
@@ -631,3 +449,7 @@ def _laid(part: Tensor, at: int, shape: tuple[int, ...]) -> Tensor | Later:
         return reshape(part, shape)
     laid = surrounded(part, (at,), (size - at - part.size,), (0,))
     return laid if len(shape) == 1 else reshape(laid(), shape)
+
+
+def _zeros(type_: TensorType) -> Tensor:
+    return broadcast_to_(scalar(0, type_.dtype), shape=type_.shape)

@@ -1,0 +1,200 @@
+"""Bodies of loops while they are recorded, and the loops that they make: see `graphc.ops.recurrence`.
+
+    body = Body(count, backwards)
+    h, x = body.read_before(h0), body.read(type_, Read(body.operand(xs), 0, count))     # stand-ins, as of any trace
+    number = body.carry(body.run(lambda: ops.tanh(h + x)), kept=True)
+    loop = body.loop()
+    vector = loop.run()                             # the op `scan`
+    outputs = loop.all(vector, number)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from graphc.dispatch import located, state
+from graphc.ir import Graph, Node, TensorType, constant_node, postorder
+from graphc.irtext import graph_text
+from graphc.op import TABLE
+from graphc.ops.shape import reshape
+from graphc.ops.views import slice_
+from graphc.tensor import Number, Parameter, Tensor
+from graphc.trace import Trace
+
+if TYPE_CHECKING:
+    from graphc.nn.cell import Cell
+
+Result = TypeVar("Result")
+
+OWN = -1
+"""The operand that a loop reads its own vector as."""
+
+
+class Read(NamedTuple):
+    """Where an input of the body is read; see `graphc.ops.recurrence`."""
+
+    operand: int
+    offset: int = 0
+    slots: int = 0
+    shift: int = 0
+    edge: int = OWN
+
+    def item(self, t: int, count: int) -> tuple[int, int] | None:
+        """The operand and the item of it that step t reads; None for the edge."""
+        if self.slots and not 0 <= t + self.shift < count:
+            return None
+        return self.operand, (t + self.shift) % self.slots if self.slots else 0
+
+
+class Write(NamedTuple):
+    """Where an output of the body is written; see `graphc.ops.recurrence`."""
+
+    offset: int
+    slots: int
+
+
+class Body(Trace):
+    """A body that is being recorded.
+
+    Attributes:
+        operands: of the loop.
+        reads: what each input reads; of the loop's own vector (`OWN`) the number of what is carried, as its offset.
+        writes: the outputs, and how many slots each has.
+    """
+
+    def __init__(self, count: int, backwards: bool) -> None:
+        super().__init__()
+        self.count, self.backwards = count, backwards
+        self._around = state.now.trace
+        self.operands: list[Tensor] = []
+        self.reads: list[Read] = []
+        self.writes: dict[Node, int] = {}
+        self._carried: list[Node] = []
+        self._places: dict[int, int] = {}
+        self._outside: dict[int, Tensor] = {}
+
+    def operand(self, tensor: Tensor) -> int:
+        """The number of a tensor among the operands."""
+        if id(tensor) not in self._places:
+            self._places[id(tensor)] = len(self.operands)
+            self.operands.append(tensor)
+        return self._places[id(tensor)]
+
+    def read(self, type_: TensorType, read: Read) -> Tensor:
+        """A stand-in for what the steps read there."""
+        self.reads.append(read)
+        return self.stand_in(self.add_input(f"x{len(self.reads) - 1}", type_, None))
+
+    def read_before(self, start: Tensor) -> Tensor:
+        """A stand-in for what the step before carries on, in the order of `carry`; the first step reads `start`."""
+        number = sum(read.operand == OWN for read in self.reads)
+        return self.read(start.type, Read(OWN, number, 1, 1 if self.backwards else -1, self.operand(start)))
+
+    def carry(self, value: Tensor, kept: bool) -> int:
+        """Makes a value what is carried on; returns the number of the output that it is."""
+        self._carried.append(self.node_of(value, "return"))
+        return self.output(value, kept)
+
+    def output(self, value: Tensor, kept: bool = True) -> int:
+        """Makes a value an output, of all steps or for the next one only; returns its number."""
+        node = self.node_of(value, "return")
+        self.writes[node] = self.count if kept else max(min(2, self.count), self.writes.get(node, 0))
+        return list(self.writes).index(node)
+
+    def node_of(self, tensor: Tensor, reader: str) -> Node:
+        """As of any trace; a tensor from outside becomes an operand, the same for all steps."""
+        if isinstance(tensor, Number):
+            assert tensor._array is not None
+            return constant_node(tensor._array.item(), tensor.dtype)
+        if tensor._trace is not self:
+            if id(tensor) not in self._outside:
+                self._outside[id(tensor)] = self.read(tensor.type, Read(self.operand(tensor)))
+            tensor = self._outside[id(tensor)]
+        return super().node_of(tensor, reader)
+
+    def visit(self, cell: Cell) -> None:
+        """As of the graph that the loop is part of, which depends on it."""
+        if self._around is not None:
+            self._around.visit(cell)
+
+    def enter(self, function: Callable[..., Any]) -> None:
+        """As of the graph that the loop is part of."""
+        if self._around is not None:
+            self._around.enter(function)
+
+    def write(self, target: Parameter, value: Tensor) -> None:
+        """Raises: nothing is assigned to in a loop."""
+        raise located(ValueError(f"scan: a step cannot assign to Parameter {target.name}"))
+
+    def run(self, function: Callable[[], Result]) -> Result:
+        """What the function returns, which is recorded here."""
+        now = state.now
+        outer = now.trace, now.tapes
+        now.trace, now.tapes = self, ()
+        try:
+            return function()
+        finally:
+            now.trace, now.tapes = outer
+
+    def loop(self) -> Loop:
+        """The loop, without the inputs that nobody reads."""
+        writes, at = {}, 0
+        for node, slots in self.writes.items():
+            writes[node] = Write(at, slots)
+            at += -(-slots * node.type.size // APART) * APART
+        own = [writes[node]._asdict() for node in self._carried]
+        used = set(postorder(self.writes))
+        kept = [(n, r) for n, r in zip(self.inputs, self.reads, strict=True) if n in used]
+        kept = [(n, r if r.operand != OWN else r._replace(**own[r.offset])) for n, r in kept]
+        numbers = sorted({k for _, r in kept for k in (r.operand, r.edge)} - {OWN})
+        new = {OWN: OWN, **{k: n for n, k in enumerate(numbers)}}
+        reads = [r._replace(operand=new[r.operand], edge=new[r.edge]) for _, r in kept]
+        graph = Graph("step", tuple(n for n, _ in kept), tuple(self.writes))
+        operands = tuple(self.operands[k] for k in numbers)
+        return Loop(graph, operands, self.count, self.backwards, tuple(reads), tuple(writes.values()))
+
+
+@dataclass(frozen=True)
+class Loop:
+    """All that decides a scan, and its operands."""
+
+    graph: Graph
+    operands: tuple[Tensor, ...]
+    count: int
+    backwards: bool
+    reads: tuple[Read, ...]
+    writes: tuple[Write, ...]
+
+    def run(self) -> Tensor:
+        """The vector that it computes."""
+        operands = [x if x.ndim else reshape(x, (1,)) for x in self.operands]
+        attrs = {"count": self.count, "backwards": self.backwards, "reads": self.reads, "writes": self.writes}
+        plain = {name: tuple(map(tuple, v)) if isinstance(v, tuple) else v for name, v in attrs.items()}
+        return TABLE["scan"](*operands, body=graph_text(self.graph, comments=False), **plain)
+
+    def all(self, vector: Tensor, number: int) -> Tensor:
+        """What all steps wrote as an output, `[T, ...]`."""
+        shape = self.graph.outputs[number].shape
+        return reshape(taken(vector, self.writes[number].offset, self.count * prod(shape)), (self.count, *shape))
+
+    def last(self, vector: Tensor, number: int) -> Tensor:
+        """What the last step wrote as an output."""
+        shape, (offset, slots) = self.graph.outputs[number].shape, self.writes[number]
+        at = offset + last_step(self.count, self.backwards) % slots * prod(shape)
+        return reshape(taken(vector, at, prod(shape)), shape)
+
+
+APART = 16
+"""Elements that the place of an output in the vector is a multiple of: a cache line."""
+
+
+def last_step(count: int, backwards: bool) -> int:
+    """The number of the step that is made last."""
+    return 0 if backwards else count - 1
+
+
+def taken(vector: Tensor, at: int, size: int) -> Tensor:
+    return slice_(vector, begin=(at,), shape=(size,), step=(1,))
