@@ -349,7 +349,8 @@ def build(
         position = graph.inputs.index(target_node)
         if plan.homes[value] != Home("input", position):
             commits.append((position, plan.homes[value], value.type.nbytes))
-    checks = tuple(isinstance(run, Group) and _may_fail(kernels[twins[run].first], run) for run in schedule.runs)
+    fails = {group: _may_fail(kernel, group) for group, kernel in kernels.items()}
+    checks = tuple(isinstance(run, Group) and fails[twins[run].first] for run in schedule.runs)
     program = Program(schedule, plan, twins, kernels, tuple(codes), homes, tuple(commits), checks)
     begin(program.step)
     return program
