@@ -77,6 +77,7 @@ def _stages(
 ) -> Iterator[tuple[str, Any, Any]]:
     """(name, what prints it, result) of each stage."""
     known: set[Node] = set()
+    begin = begin or (lambda text: None)
     yield "traced", verify(graph, infer_node, known), graph
     for graph_pass in GRAPH_PASSES:
         graph = verify(graph_pass(graph), infer_node, known)
@@ -89,12 +90,11 @@ def _stages(
     yield "schedule", schedule, schedule
     buffers = _buffers(schedule)
     twins = alike(schedule)
-    distinct = replace(schedule, groups=tuple(dict.fromkeys(twin.first for twin in twins.values())))
-    kernels = dict(zip(distinct.groups, lower(distinct, buffers), strict=True))
+    distinct = sorted({twin.first: None for twin in twins.values()}, key=lambda group: group.contraction is None)
+    lowered = zip(distinct, lower(replace(schedule, groups=tuple(distinct)), buffers), strict=True)
+    bodies = {group: _body(group.nodes[0], begin) for group in distinct if group.handmade == "scan"}
+    kernels, codes = write(lowered, buffers, bodies, begin)  # one by one, so that LLVM works meanwhile
     yield "kernels", lambda: _kernels_text(schedule, buffers), kernels
-    begin = begin or (lambda text: None)
-    bodies = {group: _body(group.nodes[0], begin) for group in distinct.groups if group.handmade == "scan"}
-    codes = write(kernels, buffers, bodies, begin)  # before the rest is decided, so that LLVM works meanwhile
     chained = _chained(schedule, twins, kernels, buffers)
     yield "chain", chained.chains_text, chained
     work = {g: bodies[twins[g].first].plan.arena_bytes for g in schedule.groups if twins[g].first in bodies}

@@ -110,6 +110,9 @@ class Memory:
             on = [x and y for x, y in zip(on, truth, strict=True)]
         if not any(on):
             return const(0, REGISTER[dtype.short])
+        if guard is None and all(on) and scope.lane_var and address.coefficient(scope.lane_var) == 1:
+            type_ = vector(ELEMENT[dtype.short], scope.width)
+            return from_memory(b, b.load(self.address(buffer, address), type_), dtype)
         if guard is None or guard.lanes == 1:
             offsets = self._near(address)
             if offsets is not None:

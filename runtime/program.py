@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -339,19 +339,21 @@ class Program:
 
 
 def write(
-    kernels: Mapping[Group, Kernel | TiledKernel | None], buffers: dict[Node, Buffer], bodies: Mapping[Group, Program],
-    begin: Callable[[str], None],
-) -> dict[Group, Code]:  # fmt: skip
-    """Emits every kernel once.
+    lowered: Iterable[tuple[Group, Kernel | TiledKernel | None]], buffers: dict[Node, Buffer],
+    bodies: Mapping[Group, Program], begin: Callable[[str], None],
+) -> tuple[dict[Group, Kernel | TiledKernel | None], dict[Group, Code]]:  # fmt: skip
+    """Emits every kernel once; returns the kernels and their code.
 
     Args:
-        begin: is given the text of each kernel as soon as it is written, those that take LLVM longest first.
+        lowered: the groups and what computes them, those that take LLVM longest first.
+        begin: is given the text of each kernel as soon as it is written.
     """
     target = host()
+    kernels: dict[Group, Kernel | TiledKernel | None] = {}
     made: dict[Group, Code] = {}
     written: dict[Hashable, Code] = {}  # by what kernels do, whatever the buffers
-    for group in sorted(kernels, key=lambda g: not isinstance(kernels[g], TiledKernel)):
-        kernel = kernels[group]
+    for group, kernel in lowered:
+        kernels[group] = kernel
         key = None if kernel is None else structure(kernel)
         if key is not None and key in written:
             assert kernel is not None
@@ -366,7 +368,7 @@ def write(
         begin(made[group].text)
     for text in turned.texts_for(code.text for code in made.values()):
         begin(text)
-    return made
+    return kernels, made
 
 
 def build(
@@ -402,7 +404,8 @@ def build(
         position = graph.inputs.index(target_node)
         if plan.homes[value] != Home("input", position):
             commits.append((position, plan.homes[value], value.type.nbytes))
-    checks = tuple(isinstance(run, Group) and _may_fail(kernels[twins[run].first], run) for run in schedule.runs)
+    fails = {group: _may_fail(kernel, group) for group, kernel in kernels.items()}
+    checks = tuple(isinstance(run, Group) and fails[twins[run].first] for run in schedule.runs)
     return Program(schedule, plan, twins, kernels, tuple(codes), homes, tuple(commits), checks, bodies)
 
 
