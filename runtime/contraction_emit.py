@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from math import prod
 
-from graphc.runtime.contraction import TURN, Plan, plan
+from graphc.runtime.contraction import SHORT_SUM, TURN, Plan, plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
 from graphc.runtime.contraction_pack import Panels, Turned, turned_steps
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
@@ -26,11 +26,20 @@ Finish = Callable[[Builder, dict[str, tuple[Val, int]], Val, int], None]
 It may open blocks. It runs once for each element of the result, and is written once for each place that has one ready.
 """
 
+Fetch = Callable[[Builder, dict[str, tuple[Val, int]]], None]
+"""`fetch(b, coords)`: has brought what `finish` will read and write there, while the sum of a tile runs.
+
+A store to a line that is not there waits for it, and only so many stores can wait.
+"""
+
 LONG_SUM = 512
 """Steps from which storing a tile costs nothing beside them: its epilogue is then written once, in a loop."""
 
 
-def emit(b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish: Finish, begin: Val, end: Val) -> None:
+def emit(
+    b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish: Finish, begin: Val, end: Val,
+    fetch: Fetch | None = None,
+) -> None:
     """Writes the units `begin <= u < end` of a contraction, of `units(c, target_lanes)`, at the builder's place.
 
     Args:
@@ -39,8 +48,9 @@ def emit(b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish:
         a, bp: addresses of the operands' elements at coordinate zero.
         finish: writes the epilogue of an accumulator.
         begin, end: i64.
+        fetch: where the epilogue's memory is far away.
     """
-    _Kernel(b, plan(c, target_lanes), a, bp, finish).run(begin, end)
+    _Kernel(b, plan(c, target_lanes), a, bp, finish, fetch).run(begin, end)
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class _Cell:
 class _Kernel:
     """Writes one contraction into one function."""
 
-    def __init__(self, b: Builder, chosen: Plan, a: Val, bp: Val, finish: Finish) -> None:
+    def __init__(self, b: Builder, chosen: Plan, a: Val, bp: Val, finish: Finish, fetch: Fetch | None) -> None:
         self.b, self.plan, self.finish = b, chosen, finish
         self.nest = Nest(b, chosen)
         c = self.c = chosen.contraction
@@ -69,6 +79,7 @@ class _Kernel:
         self.waiting = self.nest.stack("waiting", spans) if chosen.cut else None
         cells = prod(-(-axis.groups[0].size // axis.lanes) for axis in chosen.axes)
         self.staged = c.lanes_summed or (chosen.steps >= LONG_SUM and not chosen.cut)
+        self.fetch = fetch if chosen.steps >= SHORT_SUM and not self.staged else None
         self.stage = b.alloca(c.element, cells * max(self.lanes, LOGICAL_LANES)) if self.staged else None
         self.on: Val | None = None  # the lanes that exist, where they are summed; None where all do
 
@@ -119,6 +130,9 @@ class _Kernel:
         elif self.c.lanes_summed:
             self.finish_summed(place, cells, accs)
         else:
+            if self.fetch:
+                for cell in cells:
+                    self.fetch(b, place.coords(cell.offsets))
             accs = self.chains(0, place, cells, accs)
             if self.stage:
                 for n, acc in enumerate(accs):
@@ -196,17 +210,37 @@ class _Kernel:
         accs = list(accs)
         streamed = place.sides["ab".index(self.plan.streamed)]
         order = sorted(range(len(cells)), key=lambda n: streamed.offset(cells[n].offsets))
-        for index in product(*(range(w) for w in window)):
-            step = dict(zip(names, index, strict=True))
-            if self.plan.turns and index[-1] % TURN == 0:
-                self.turn(place, cells, step, names[-1], min(TURN, window[-1] - index[-1]), loaded)
-            for n in order:
-                if there := self.there(place, cells[n], step):
-                    x, y = (self.term(side, place, cells[n], there, step, loaded) for side in place.sides[:2])
-                    total = self.b.fma(x, y, accs[n])
-                    partial = len(there) < cells[n].active
-                    accs[n] = self.b.select(self.nest.mask(there), total, accs[n]) if partial else total
+        indices = [dict(zip(names, index, strict=True)) for index in product(*(range(w) for w in window))]
+        for at, n in self.ordered(place, cells, indices, order):
+            step, last = indices[at], indices[at][names[-1]] if names else 0
+            if self.plan.turns and n == order[0] and last % TURN == 0:
+                self.turn(place, cells, step, names[-1], min(TURN, window[-1] - last), loaded)
+            if there := self.there(place, cells[n], step):
+                x, y = (self.term(side, place, cells[n], there, step, loaded) for side in place.sides[:2])
+                total = self.b.fma(x, y, accs[n])
+                partial = len(there) < cells[n].active
+                accs[n] = self.b.select(self.nest.mask(there), total, accs[n]) if partial else total
         return accs
+
+    def ordered(
+        self, place: Place, cells: list[_Cell], steps: list[dict[str, int]], order: list[int]
+    ) -> list[tuple[int, int]]:
+        """The terms of the unrolled body, as step and cell: step by step, or as the vectors they read lie in memory.
+
+        The latter where neighbouring steps read the same vectors and fewer of these must be held at a time so. It is
+        the order of every chain too, or is not taken.
+        """
+        by_step = [(at, n) for at in range(len(steps)) for n in order]
+        if self.plan.turns or not any(self.c.slides[x, name] for x in "ab" for name in steps[0]):
+            return by_step
+        sides, across = place.sides[:2], "ab".index(self.c.vectors)
+        moves = [[side.offset(step) for step in steps] for side in sides]
+        if any(after <= before for before, after in pairwise(moves[across])):
+            return by_step
+        corners = [[side.offset(cell.offsets) for cell in cells] for side in sides]
+        reads = {(at, n): tuple(m[at] + c[n] for m, c in zip(moves, corners, strict=True)) for at, n in by_step}
+        by_place = sorted(by_step, key=lambda term: reads[term][across])
+        return min(by_step, by_place, key=lambda terms: _held(terms, reads))
 
     def term(
         self, side: Side, place: Place, cell: _Cell, there: range, step: dict[str, int],
@@ -379,6 +413,18 @@ class _Kernel:
             return None
         left = b.splat(b.convert("trunc", b.sub(i64(extent), first), "i32"), self.lanes)
         return b.icmp("slt", const_vector(range(self.lanes), "i32"), left)
+
+
+def _held(terms: Sequence[tuple[int, int]], reads: Mapping[tuple[int, int], tuple[int, ...]]) -> int:
+    """The most values at a time that were read and will be used again."""
+    last = {(x, at): n for n, term in enumerate(terms) for x, at in enumerate(reads[term])}
+    held: set[tuple[int, int]] = set()
+    most = 0
+    for n, term in enumerate(terms):
+        read = {(x, at) for x, at in enumerate(reads[term])}
+        held = {value for value in held | read if last[value] > n}
+        most = max(most, len(held))
+    return most
 
 
 def lane_sums(b: Builder, vectors: list[Val]) -> Val:

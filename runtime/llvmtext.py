@@ -325,9 +325,10 @@ class Builder:
     def store(self, value: Val, address: Val, align: int | None = None) -> None:
         self.do(f"store {value.type} {value.name}, ptr {address.name}, align {align or SIZEOF[value.element]}")
 
-    def prefetch(self, address: Val) -> None:
+    def prefetch(self, address: Val, to_write: bool = False) -> None:
         """Has the cache line of an address brought, which need not exist."""
-        arguments = [(address.type, address.name), ("i32", "0"), ("i32", "3"), ("i32", "1")]  # to read, near, data
+        kind = [("i32", str(int(to_write))), ("i32", "3"), ("i32", "1")]  # near, data
+        arguments = [(address.type, address.name), *kind]
         self.module.declare("llvm.prefetch.p0", "void", [type_ for type_, _ in arguments])
         self.do(f"call void @llvm.prefetch.p0({', '.join(f'{type_} {name}' for type_, name in arguments)})")
 

@@ -7,6 +7,7 @@ end, then at their beginning, so that a read or write outside is a crash.
 import ctypes
 import mmap
 import os
+import re
 import sys
 from dataclasses import dataclass, replace
 from itertools import product
@@ -661,6 +662,39 @@ def test_what_comes_from_afar_is_fetched_ahead():
     text = kernel_text("k", conv.c, 16)
     assert text.count("call void @llvm.prefetch") > 0
     check([Conv(1, 64, 8, (20, 20), (3, 3), pad=(1, 1)).forward()], lanes=(16,))
+
+
+def held(text):
+    """The most vectors at a time that wait in the code between loops, of those that it has written or read."""
+    most = 0
+    for block in re.split(r"\n(?=\S+:\n)", text):
+        lines = block.splitlines()
+        made = {m[1]: n for n, line in enumerate(lines) if (m := re.match(r"\s*(%\S+) = .*<16 x float>", line))}
+        used = {name: n for n, line in enumerate(lines) for name in re.findall(r"%[\w.]+", line)}
+        waiting = [sum(made[x] < n < used[x] for x in made) for n in range(len(lines))]
+        most = max(most, *waiting, 0)
+    return most
+
+
+def test_a_tile_under_taps_holds_no_more_vectors_than_there_are_registers():
+    """Fourteen rows of a depthwise convolution, whose sixteen rows of input serve three rows of taps each."""
+    conv = Conv(1, 4, 4, (28, 28), (3, 3), pad=(1, 1), groups=4).rows().c
+    assert next(axis.tile for axis in plan(conv, 16).axes if axis.dim.name == "oh") == 14
+    assert held(kernel_text("k", conv, 16)) < 32
+
+
+def test_results_far_away_are_fetched_while_a_sum_runs_that_is_long_enough():
+    """Once for each element, where a tile begins; not for few terms, nor many, beside which storing is nothing."""
+
+    def fetches(c):
+        module, places = Module("k"), []
+        b = module.function("k", [("ptr", "a"), ("ptr", "b"), ("ptr", "c"), ("i64", "begin"), ("i64", "end")])
+        a, bp, out, begin, end = b.args
+        emit(b, c, 16, a, bp, storing(c, out), begin, end, lambda into, coords: places.append(coords))
+        return len(places)
+
+    assert fetches(matmul(8, 48, 64).c) == 24
+    assert fetches(matmul(8, 48, 8).c) == fetches(matmul(8, 48, 512).c) == 0
 
 
 def test_images_come_before_channels_where_weights_are_few():
