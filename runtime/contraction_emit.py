@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from math import prod
 
-from graphc.runtime.contraction import SHORT_SUM, TURN, Plan, plan
+from graphc.runtime.contraction import SHORT_SUM, SQUARE, TURN, Plan, plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
-from graphc.runtime.contraction_pack import Panels, Turned, turned_steps
+from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask
 
@@ -74,6 +74,7 @@ class _Kernel:
             for x, address in (("a", a), ("b", bp))
         )
         self.panels, self.turned = Panels(self.nest, self.operands), Turned(self.nest)
+        self.at_once = min(SQUARE, self.lanes) if self.turned else TURN  # steps that are turned where they are used
         spans = {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes == 1}
         spans |= {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes > 1}
         self.waiting = self.nest.stack("waiting", spans) if chosen.cut else None
@@ -179,7 +180,7 @@ class _Kernel:
             place = self.turned.at(place)
         spans = [self.nest.sum_span(n) for n in range(level, len(sums))]
         whole = all(span == (0, w) for span, w in zip(spans, window[level:], strict=True))
-        if whole and all(self.known(d, place) for d in sums[level:]) and not (self.turned and level < self.c.outside):
+        if whole and all(self.known(d, place) for d in sums[level:]) and not (self.turned and level <= self.c.outside):
             return self.steps(place, cells, accs, window[level:])
         dim, accs = sums[level], list(accs)
         for span, live in self.runs(dim, spans[0], place, cells):
@@ -188,6 +189,8 @@ class _Kernel:
             def body(x: Val, accs: list[Val], step: int, some: list[_Cell] = some) -> list[Val]:
                 here = self.nest.at(place, dim.name, x)
                 self.enter(dim, here)
+                if self.turned and level == self.c.outside:
+                    here = self.turned.step(here, x)
                 if window[level] == 1:
                     return self.chains(level + 1, here, some, accs)
                 return self.steps(here, some, accs, (step, *window[level + 1 :]))
@@ -213,8 +216,8 @@ class _Kernel:
         indices = [dict(zip(names, index, strict=True)) for index in product(*(range(w) for w in window))]
         for at, n in self.ordered(place, cells, indices, order):
             step, last = indices[at], indices[at][names[-1]] if names else 0
-            if self.plan.turns and n == order[0] and last % TURN == 0:
-                self.turn(place, cells, step, names[-1], min(TURN, window[-1] - last), loaded)
+            if self.plan.turns and n == order[0] and last % self.at_once == 0:
+                self.turn(place, cells, step, names[-1], min(self.at_once, window[-1] - last), loaded)
             if there := self.there(place, cells[n], step):
                 x, y = (self.term(side, place, cells[n], there, step, loaded) for side in place.sides[:2])
                 total = self.b.fma(x, y, accs[n])
@@ -271,7 +274,12 @@ class _Kernel:
         loaded: dict[tuple[str, int, range], Val],
     ) -> None:
         """Loads the vectors of the next `count` steps of an operand whose steps lie along memory, not its vectors."""
-        side = next(side for side in place.sides if side.name == self.plan.turns)
+        side, b = next(side for side in place.sides if side.name == self.plan.turns), self.b
+        if self.turned:
+            at = i64(0)
+            for d in self.c.sums[self.c.outside :]:
+                at = b.add(at, b.mul(b.add(place.base.get(d.name, i64(0)), step.get(d.name, 0)), side.strides[d.name]))
+            fetch(self.nest, side, self.nest.address(side, side.offset(step)), at, count)
         for offset, cell in {side.offset({**cell.offsets, **step}): cell for cell in cells}.items():
             for n, x in enumerate(turned_steps(self.nest, side, offset, cell.active, count)):
                 here = {**step, along: step[along] + n}
@@ -307,8 +315,11 @@ class _Kernel:
                 # where only some lanes have a term, it is a run of its own
                 if any(0 < sum(k in r for r in some) < len(some) for some in terms):
                     marks |= {k, k + 1}
+            if self.turned and self.plan.turns and dim is self.c.sums[-1]:  # in what is turned at once, whole
+                size = self.at_once
+                marks = {m for mark in marks for m in (mark // size * size, min(-(-mark // size) * size, dim.extent))}
             for lo, hi in pairwise(sorted(marks)):
-                live = [n for n in everyone if any(lo in r for r in terms[n])]
+                live = [n for n in everyone if any(lo < r.stop and r.start < hi for r in terms[n])]
                 if live:
                     yield (lo, hi), live
         else:

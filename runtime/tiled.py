@@ -22,8 +22,8 @@ def contraction_of(kernel: TiledKernel) -> Contraction:
     columns: list[Dim] = []
     for var in kernel.loops:
         dim = _dim(var, a, b)
-        home = batch if bool(dim.a) == bool(dim.b) else rows if dim.a else columns
-        (columns if var is kernel.lanes else home).append(dim)
+        apart = bool(dim.a) != bool(dim.b) or (var is kernel.lanes and not dim.a)
+        (batch if not apart else rows if dim.a and var is not kernel.lanes else columns).append(dim)
     return Contraction(
         tuple(batch), tuple(rows), tuple(columns), tuple(_dim(v, a, b) for v in kernel.summed),
         kernel.lanes.name, ELEMENT[kernel.acc.dtype.short], _lane_tail(kernel),
