@@ -21,6 +21,10 @@ LANES = 16
 NEAR = 4
 """Elements from lane to lane up to which kernels move whole vectors and put them in order, instead of one by one."""
 
+TURNED, TAPS = 4096, 25
+"""Elements of each lane that a kernel turns, where lanes lie far apart, for one step of a sum at most; and how many
+results it then has at most in a tile: those that a filter's taps are summed to."""
+
 FAR = 64
 """Elements: neighbours whose distance is a multiple of it meet in few sets of the first-level cache."""
 

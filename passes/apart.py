@@ -5,7 +5,10 @@
 
 Where such a sum is sixteen chains over n mod 16 and there are fewer images, every chain is one image's, and lanes would
 be empty that images lie across, after both operands were copied to lie so. Images that are groups leave the lanes to
-channels or taps, and read rows.
+channels or taps, and read rows. So do channels that are convolved each by itself, of more images: image n is one of
+sixteen with as many times the channels, and its sum goes on with image n + 16; where not all chains are as long, each
+is a gradient by itself. Channels lie one after the other in memory, where images are as far apart as makes them meet in
+few sets of the cache.
 """
 
 from __future__ import annotations
@@ -16,13 +19,17 @@ from typing import Any
 from graphc.ir import Node, TensorType, constant_node
 from graphc.op import TABLE
 from graphc.passes.access import Access
-from graphc.schedule import LANES
+from graphc.schedule import LANES, TAPS, TURNED
 
 
 def images_apart(node: Node, access: Access) -> Node:
     """The same sum, bit for bit, of rows; or the node itself, if it is none or of long chains."""
-    if node.op != "conv_grad_weight" or node.operands[0].shape[0] >= LANES:
+    if node.op != "conv_grad_weight":
         return node
+    images, groups = node.operands[0].shape[0], node.attrs.get("groups", 1)
+    each = max(images // LANES, 1)  # images of a chain
+    if images >= LANES and (-(-images // LANES) >= LANES // 2 or not _channels_alone(node)):
+        return node  # a chain of eight images would itself be sixteen
     value = access.of(node).value
     if value is None or value.kind != "contract" or not value.data[1]:
         return node
@@ -31,14 +38,39 @@ def images_apart(node: Node, access: Access) -> Node:
         inferred: TensorType = TABLE[op].infer(*(o.type for o in operands), **attrs)
         return Node(op, operands, attrs, inferred, node.loc, node.forward)
 
-    images, size = node.operands[0].shape[0], prod(node.shape)
-    rows = [made("reshape", o, shape=(1, images * o.shape[1], *o.shape[2:])) for o in node.operands]
-    each = made("conv_grad_weight", *rows, **{**node.attrs, "groups": node.attrs.get("groups", 1) * images})
-    each = made("reshape", each, shape=(images, size))
-    sums = [made("slice", each, begin=(n, 0), shape=(1, size), step=(1, 1)) for n in range(images)]
+    chains, size = min(images, LANES), prod(node.shape)
+
+    def chain(first: int) -> Node:
+        """The sum over every sixteenth image from one on."""
+        count = len(range(first, images, LANES))
+        parts = [
+            made("slice", o, begin=(first, *(0 for _ in o.shape[1:])), shape=(count, *o.shape[1:]),
+                 step=(LANES, *(1 for _ in o.shape[1:])))
+            for o in node.operands
+        ]  # fmt: skip
+        return made("reshape", made("conv_grad_weight", *parts, **node.attrs), shape=(1, size))
+
+    if images % chains:
+        sums = [chain(n) for n in range(chains)]
+    else:
+        rows = [made("reshape", o, shape=(each, chains * o.shape[1], *o.shape[2:])) for o in node.operands]
+        found = made("conv_grad_weight", *rows, **{**node.attrs, "groups": groups * chains})
+        found = made("reshape", found, shape=(chains, size))
+        sums = [made("slice", found, begin=(n, 0), shape=(1, size), step=(1, 1)) for n in range(chains)]
     nothing = made("broadcast_to", constant_node(0.0, node.dtype, node.loc), shape=(1, size))
-    sums += [nothing] * (LANES - images)
+    sums += [nothing] * (LANES - chains)
     while len(sums) > 1:  # as lanes are folded, which also makes +0.0 of -0.0
         half = len(sums) // 2
         sums = [x if x is y else made("add", x, y) for x, y in zip(sums[:half], sums[half:], strict=True)]
     return made("reshape", sums[0], shape=node.shape)
+
+
+def _channels_alone(node: Node) -> bool:
+    """Whether each channel has a filter of its own, and few enough elements are read at a time for a kernel to turn."""
+    x, ct = node.operands
+    stride, kernel, dilation = (node.attrs[k][0] for k in ("stride", "kernel", "dilation"))
+    steps = (kernel - 1) * dilation + 1 + stride if len(x.shape) > 3 else x.shape[2]
+    few = prod(node.shape[2:]) <= TAPS and steps * prod(x.shape[3:]) <= TURNED
+    alone = node.shape[0] == x.shape[1] == node.attrs.get("groups", 1)
+    filled = x.shape[0] % LANES == 0 or x.shape[1] >= LANES // 2  # lanes, of which each has a channel
+    return few and alone and filled and prod(ct.shape[2:]) >= LANES

@@ -22,7 +22,7 @@ from graphc.passes.batch import in_lanes, same_entry
 from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
 from graphc.passes.lower import is_affine
 from graphc.passes.parts import LEAVES
-from graphc.schedule import LANES, Layout
+from graphc.schedule import LANES, TAPS, TURNED, Layout
 
 
 def layout(graph: Graph, body: bool = False) -> tuple[Graph, dict[Node, Layout]]:
@@ -168,7 +168,7 @@ class _Layouts:
                 return False
         planes = [prod(o.shape[2:]) for o in node.operands]
         whole = node.operands[0].shape[0] % LANES == 0
-        return whole and taps <= MOST_TAPS and LANES <= min(planes) <= max(planes) <= TURNED_PLANE
+        return whole and taps <= TAPS and LANES <= min(planes) <= max(planes) <= TURNED
 
     def _in_rows(self, old: Node, made: Node) -> bool:
         """Whether an operand, which is `made` in the new graph, can be had in rows without a copy."""
@@ -196,7 +196,7 @@ class _Layouts:
         panel = prod(vectors.shape[1:]) // channels[across] * min(channels[across], PANEL) * vectors.dtype.itemsize
         found: list[Layout | None] = [Layout(o.shape) for o in node.operands]
         in_rows = self._in_rows(vectors, operands[across])
-        if not in_rows or under_taps[across] or panel > TURNED_BYTES or fills[across] * TURNED <= taps:
+        if not in_rows or under_taps[across] or panel > TURNED_BYTES or fills[across] * TURNED_CHANNELS <= taps:
             found[across] = wants[across]
         return found
 
@@ -210,21 +210,21 @@ class _Layouts:
             return ()
         if any(handmade(user) for user in self.users[node]):
             return ()  # which reads rows
-        if any(same_entry(index) for _, index in self.access.of(node).reads):
+        reads = [index for _, index in self.access.of(node).reads]
+        if any(same_entry(index) for index in reads):
             return ()  # no gradient of weights: entries of a batch
+        if all(f"{OUTPUT}0" in (v.name for ix in index for v in ix.variables) for index in reads):
+            return ()  # channels by themselves
         if self.access.products(node) > SHORT_SUM * prod(node.shape):
             return ()
         return (*range(1, len(node.shape)), 0) if node.shape[0] >= LANES and node.shape[-1] > 1 else ()
 
 
-ACROSS_CHANNELS, TURNED = 0.7, 0.5
+ACROSS_CHANNELS, TURNED_CHANNELS = 0.7, 0.5
 """What a vector of channels last is worth, and one that must be turned, beside vectors along rows."""
 
 PANEL, TURNED_BYTES = 4 * LANES, 256 * 1024
 """Channels of the vectors that a kernel turns at a time, and their bytes at most: a part of the second-level cache."""
-
-MOST_TAPS, TURNED_PLANE = 25, 4096
-"""Results that a tile holds, and elements of a plane of which sixteen find room in the second-level cache."""
 
 SHORT_SUM = 1024
 """Terms of a sum up to which its result is stored rather than used in an order that is not memory's."""

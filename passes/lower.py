@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from math import prod
 
 from graphc.index import Ix, IxLike, Quotient, Remainder, Var
@@ -34,7 +34,7 @@ from graphc.loops import (
 )
 from graphc.op import TABLE
 from graphc.passes.relative import relative
-from graphc.schedule import LANES, NEAR, Group, Layout, Schedule, unravel
+from graphc.schedule import LANES, NEAR, TAPS, TURNED, Group, Layout, Schedule, unravel
 
 
 def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout]) -> bool:
@@ -263,10 +263,10 @@ def _conditions(
 SCATTERED = 20
 """Steps of a sum that take as long as storing its vector element by element."""
 
-TURNED, ALONG_TAPS, EVERY_FEW, GATHERED = 0.95, 0.95, 0.6, 0.1
-"""What lanes are worth whose vectors a kernel must turn once; of rows that it reads under one tap after the other, at
-any address and with lanes left out at the margins; of rows of which a tap reads every second element or so, from whole
-vectors; and those that it reads element by element."""
+TURNED_ONCE, TURNED_BOTH, ALONG_TAPS, EVERY_FEW, GATHERED = 0.95, 0.4, 0.95, 0.6, 0.1
+"""What lanes are worth whose vectors a kernel must turn once; for which it turns both operands; of rows that it reads
+under one tap after the other, at any address and with lanes left out at the margins; of rows of which a tap reads every
+second element or so, from whole vectors; and those that it reads element by element."""
 
 
 def _lane_choice(
@@ -295,14 +295,40 @@ def _lane_choice(
         elif var in slide and 1 < (in_a or in_c or 0) <= NEAR:
             worth = EVERY_FEW
         else:
-            worth = GATHERED if bounded[0 if in_a else 1] else TURNED if slide and var not in slide else 0.75
+            worth = GATHERED if bounded[0 if in_a else 1] else TURNED_ONCE if slide and var not in slide else 0.75
         score = fill * worth * (1.0 if position == len(loops) - 1 else stored_apart)
         if best is None or score > best[0]:
             best = (score, var, bool(in_a))
+    both = _turned_lanes(loops, summed, a, c) if slide else None
+    if both is not None and (best is None or best[0] < TURNED_BOTH * both.extent / (-(-both.extent // LANES) * LANES)):
+        return both, False
     if best is None:
         spare = next((v for v in reversed(loops) if not (a.data[1].coefficient(v) and c.data[1].coefficient(v))), None)
         return None if spare is None else (spare, bool(a.data[1].coefficient(spare)))
     return best[1], best[2]
+
+
+def _turned_lanes(loops: Sequence[Var], summed: Sequence[Var], a: Value, c: Value) -> Var | None:
+    """The variable that lies across the lanes if a kernel turns both operands while the sum goes on, each element once.
+
+    Such are the channels of a depthwise convolution in the gradient of its weights, whose taps are all of a tile.
+    """
+    steps = {v: (a.data[1].coefficient(v) or 0, c.data[1].coefficient(v) or 0) for v in (*loops, *summed)}
+    taps = [v for v in loops if not all(steps[v]) and v.extent > 1]
+    far = [v for v in loops if v.extent > 1 and min(steps[v]) >= LANES]
+    if not far or prod(v.extent for v in taps) > TAPS or min(map(min, steps.values())) < 0:
+        return None
+    lanes = max(far, key=lambda v: v.extent)
+    sums = [v for v in summed if v.extent > 1]
+    outside = takewhile(lambda v: all(by >= across for by, across in zip(steps[v], steps[lanes], strict=True)), sums)
+    within = sums[len(list(outside)) :]
+    for side in (0, 1):
+        at_once = sum(steps[v][side] * (v.extent - 1) for v in (*taps, *within[1:]))
+        whole = at_once + sum(steps[v][side] * (v.extent - 1) for v in within[:1])
+        more = at_once + steps[within[0]][side] if len(within) > 1 else whole
+        if whole + 1 < LANES or more >= TURNED:
+            return None
+    return lanes
 
 
 def _slides(address: Ix, var: Var, summed: Sequence[Var]) -> bool:

@@ -51,6 +51,9 @@ FEW, TURNING = 8, 8
 """Vectors that do not lie in memory are turned where they are used, if what turning takes leaves a register for every
 row; more rows share a panel. So do more than a few where lines crowd, and are gone before their next part is read."""
 
+SQUARE, WHOLE_ROWS = 8, 320
+"""Steps that are turned at a time where each is used once; multiply-adds of a row up to which it is written as one."""
+
 LINE = 64
 """Bytes that a cache brings at once."""
 
@@ -244,7 +247,14 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
         lanes //= 2
     search, registers = _Search(c, lanes), _registers(target_lanes)
     turns = c.vectors if _turns(c, lanes, registers, search.steps) else None
-    if turns:  # one vector at a time, of as many steps as it has lanes, so that lines are read once
+    if c.turned:  # all results are of a tile, for which everything is turned once
+        tile = {d.name: lanes if d.name == c.lanes else 1 if d in c.batch else d.extent for d in c.outputs}
+        turns = _turned_once(c) if lanes >= TURN else None
+        window = search.steps.window(_vectors(c, lanes, tile))
+        if turns:
+            last, cells = c.sums[-1].extent, prod(_vectors(c, lanes, tile))
+            window = (*[1] * (len(c.sums) - 1), last if last * cells <= WHOLE_ROWS else min(SQUARE, lanes))
+    elif turns:  # one vector at a time, of as many steps as it has lanes, so that lines are read once
         tile = {d.name: 1 if d.stride(turns) else d.extent for d in c.outputs} | {c.lanes: lanes}
         window = (*[1] * (len(c.sums) - 1), min(lanes, c.sums[-1].extent))
     else:
@@ -254,6 +264,12 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), window, streamed, turns=turns), search.steps)
     chosen = replace(chosen, cut=_cut(chosen, search.steps))
     return replace(chosen, ahead=_ahead(chosen))
+
+
+def _turned_once(c: Contraction) -> str | None:
+    """The operand of which every element is turned for one step of one tile, and used there at once."""
+    once = [x for x in "ab" if c.sums[-1].stride(x) == 1 and not any(d.stride(x) and d.extent > 1 for d in c.m + c.n)]
+    return once[-1] if once else None
 
 
 def _registers(target_lanes: int) -> int:
@@ -467,7 +483,7 @@ def _packable(c: Contraction, operand: str, steps: Steps) -> bool:
     """Whether a block of an operand may be copied: no part of it would be twice, and no place must not be read."""
     dims, whole = {d.name: d for d in c.outputs + c.k}, tuple([d.extent for d in c.outputs])
     bounded = any(dims[x.output].stride(operand) and dims[x.summed].stride(operand) for x in c.inside)
-    return not c.lanes_summed and not bounded and not steps.shares("ab".index(operand), whole)
+    return not c.lanes_summed and not c.turned and not bounded and not steps.shares("ab".index(operand), whole)
 
 
 def _turns(c: Contraction, lanes: int, registers: int, steps: Steps) -> bool:
@@ -508,7 +524,9 @@ def _cut(chosen: Plan, steps: Steps) -> Cut | None:
     Packed operands are cut as well where their panels would take too much of the stack.
     """
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
-    if c.lanes_summed:
+    if c.turned and not c.lanes_summed and c.outside:
+        return Cut(c.outside - 1, 1)  # as memory lies, from channel to channel and then to the next image
+    if c.lanes_summed or c.turned:
         return None
     largest = {axis.dim.name: -(-axis.groups[0].size // axis.lanes) for axis in chosen.axes}
     tile = tuple([largest[d.name] for d in c.outputs])

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from math import prod
 
-from graphc.runtime.contraction import TURN, Plan, plan
+from graphc.runtime.contraction import SHORT_SUM, SQUARE, TURN, Plan, plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
-from graphc.runtime.contraction_pack import Panels, Turned, turned_steps
+from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask
 
@@ -26,11 +26,20 @@ Finish = Callable[[Builder, dict[str, tuple[Val, int]], Val, int], None]
 It may open blocks. It runs once for each element of the result, and is written once for each place that has one ready.
 """
 
+Fetch = Callable[[Builder, dict[str, tuple[Val, int]]], None]
+"""`fetch(b, coords)`: has brought what `finish` will read and write there, while the sum of a tile runs.
+
+A store to a line that is not there waits for it, and only so many stores can wait.
+"""
+
 LONG_SUM = 512
 """Steps from which storing a tile costs nothing beside them: its epilogue is then written once, in a loop."""
 
 
-def emit(b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish: Finish, begin: Val, end: Val) -> None:
+def emit(
+    b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish: Finish, begin: Val, end: Val,
+    fetch: Fetch | None = None,
+) -> None:
     """Writes the units `begin <= u < end` of a contraction, of `units(c, target_lanes)`, at the builder's place.
 
     Args:
@@ -39,8 +48,9 @@ def emit(b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish:
         a, bp: addresses of the operands' elements at coordinate zero.
         finish: writes the epilogue of an accumulator.
         begin, end: i64.
+        fetch: where the epilogue's memory is far away.
     """
-    _Kernel(b, plan(c, target_lanes), a, bp, finish).run(begin, end)
+    _Kernel(b, plan(c, target_lanes), a, bp, finish, fetch).run(begin, end)
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class _Cell:
 class _Kernel:
     """Writes one contraction into one function."""
 
-    def __init__(self, b: Builder, chosen: Plan, a: Val, bp: Val, finish: Finish) -> None:
+    def __init__(self, b: Builder, chosen: Plan, a: Val, bp: Val, finish: Finish, fetch: Fetch | None) -> None:
         self.b, self.plan, self.finish = b, chosen, finish
         self.nest = Nest(b, chosen)
         c = self.c = chosen.contraction
@@ -64,11 +74,13 @@ class _Kernel:
             for x, address in (("a", a), ("b", bp))
         )
         self.panels, self.turned = Panels(self.nest, self.operands), Turned(self.nest)
+        self.at_once = min(SQUARE, self.lanes) if self.turned else TURN  # steps that are turned where they are used
         spans = {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes == 1}
         spans |= {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes > 1}
         self.waiting = self.nest.stack("waiting", spans) if chosen.cut else None
         cells = prod(-(-axis.groups[0].size // axis.lanes) for axis in chosen.axes)
         self.staged = c.lanes_summed or (chosen.steps >= LONG_SUM and not chosen.cut)
+        self.fetch = fetch if chosen.steps >= SHORT_SUM and not self.staged else None
         self.stage = b.alloca(c.element, cells * max(self.lanes, LOGICAL_LANES)) if self.staged else None
         self.on: Val | None = None  # the lanes that exist, where they are summed; None where all do
 
@@ -119,6 +131,9 @@ class _Kernel:
         elif self.c.lanes_summed:
             self.finish_summed(place, cells, accs)
         else:
+            if self.fetch:
+                for cell in cells:
+                    self.fetch(b, place.coords(cell.offsets))
             accs = self.chains(0, place, cells, accs)
             if self.stage:
                 for n, acc in enumerate(accs):
@@ -165,7 +180,7 @@ class _Kernel:
             place = self.turned.at(place)
         spans = [self.nest.sum_span(n) for n in range(level, len(sums))]
         whole = all(span == (0, w) for span, w in zip(spans, window[level:], strict=True))
-        if whole and all(self.known(d, place) for d in sums[level:]) and not (self.turned and level < self.c.outside):
+        if whole and all(self.known(d, place) for d in sums[level:]) and not (self.turned and level <= self.c.outside):
             return self.steps(place, cells, accs, window[level:])
         dim, accs = sums[level], list(accs)
         for span, live in self.runs(dim, spans[0], place, cells):
@@ -174,6 +189,8 @@ class _Kernel:
             def body(x: Val, accs: list[Val], step: int, some: list[_Cell] = some) -> list[Val]:
                 here = self.nest.at(place, dim.name, x)
                 self.enter(dim, here)
+                if self.turned and level == self.c.outside:
+                    here = self.turned.step(here, x)
                 if window[level] == 1:
                     return self.chains(level + 1, here, some, accs)
                 return self.steps(here, some, accs, (step, *window[level + 1 :]))
@@ -199,25 +216,43 @@ class _Kernel:
         streamed = corners["ab".index(self.plan.streamed)]
         order = sorted(range(len(cells)), key=streamed.__getitem__)
         conditions = [x for x in self.c.inside if self.decided(x, place)]
-        for index in product(*(range(w) for w in window)):
-            step = dict(zip(names, index, strict=True))
-            if self.plan.turns and index[-1] % TURN == 0:
-                self.turn(place, cells, step, names[-1], min(TURN, window[-1] - index[-1]), loaded)
-            further = [side.offset(step) for side in sides]
-            existing: dict[tuple[int, ...], range] = {}  # by what the conditions ask of a cell
-            for n in order:
-                asked = (cells[n].active, *[cells[n].offsets.get(x.output, 0) for x in conditions])
-                if asked not in existing:
-                    existing[asked] = self.there(conditions, place, cells[n], step)
-                if there := existing[asked]:
-                    x, y = (
-                        self.term(side, place, cells[n], there, step, corner[n] + on, loaded)
-                        for side, corner, on in zip(sides, corners, further, strict=True)
-                    )
-                    total = self.b.fma(x, y, accs[n])
-                    partial = len(there) < cells[n].active
-                    accs[n] = self.b.select(self.nest.mask(there), total, accs[n]) if partial else total
+        steps = [dict(zip(names, index, strict=True)) for index in product(*(range(w) for w in window))]
+        moves = [[side.offset(step) for step in steps] for side in sides]
+        existing: dict[tuple[int, ...], range] = {}  # by the step, and what the conditions ask of a cell
+        for at, n in self.ordered(corners, moves, steps, order):
+            step, last = steps[at], steps[at][names[-1]] if names else 0
+            if self.plan.turns and n == order[0] and last % self.at_once == 0:
+                self.turn(place, cells, step, names[-1], min(self.at_once, window[-1] - last), loaded)
+            asked = (at, cells[n].active, *[cells[n].offsets.get(x.output, 0) for x in conditions])
+            if asked not in existing:
+                existing[asked] = self.there(conditions, place, cells[n], step)
+            if there := existing[asked]:
+                x, y = (
+                    self.term(side, place, cells[n], there, step, corner[n] + move[at], loaded)
+                    for side, corner, move in zip(sides, corners, moves, strict=True)
+                )
+                total = self.b.fma(x, y, accs[n])
+                partial = len(there) < cells[n].active
+                accs[n] = self.b.select(self.nest.mask(there), total, accs[n]) if partial else total
         return accs
+
+    def ordered(
+        self, corners: list[list[int]], moves: list[list[int]], steps: list[dict[str, int]], order: list[int]
+    ) -> list[tuple[int, int]]:
+        """The terms of the unrolled body, as step and cell: step by step, or as the vectors they read lie in memory.
+
+        The latter where neighbouring steps read the same vectors and fewer of these must be held at a time so. It is
+        the order of every chain too, or is not taken.
+        """
+        by_step = [(at, n) for at in range(len(steps)) for n in order]
+        if self.plan.turns or not any(self.c.slides[x, name] for x in "ab" for name in steps[0]):
+            return by_step
+        across = "ab".index(self.c.vectors)
+        if any(after <= before for before, after in pairwise(moves[across])):
+            return by_step
+        reads = {(at, n): tuple(m[at] + c[n] for m, c in zip(moves, corners, strict=True)) for at, n in by_step}
+        by_place = sorted(by_step, key=lambda term: reads[term][across])
+        return min(by_step, by_place, key=lambda terms: _held(terms, reads))
 
     def term(
         self, side: Side, place: Place, cell: _Cell, there: range, step: dict[str, int], offset: int,
@@ -248,7 +283,12 @@ class _Kernel:
         loaded: dict[tuple[str, int, range], Val],
     ) -> None:
         """Loads the vectors of the next `count` steps of an operand whose steps lie along memory, not its vectors."""
-        side = next(side for side in place.sides if side.name == self.plan.turns)
+        side, b = next(side for side in place.sides if side.name == self.plan.turns), self.b
+        if self.turned:
+            at = i64(0)
+            for d in self.c.sums[self.c.outside :]:
+                at = b.add(at, b.mul(b.add(place.base.get(d.name, i64(0)), step.get(d.name, 0)), side.strides[d.name]))
+            fetch(self.nest, side, self.nest.address(side, side.offset(step)), at, count)
         for offset, cell in {side.offset({**cell.offsets, **step}): cell for cell in cells}.items():
             for n, x in enumerate(turned_steps(self.nest, side, offset, cell.active, count)):
                 here = {**step, along: step[along] + n}
@@ -284,8 +324,11 @@ class _Kernel:
                 # where only some lanes have a term, it is a run of its own
                 if any(0 < sum(k in r for r in some) < len(some) for some in terms):
                     marks |= {k, k + 1}
+            if self.turned and self.plan.turns and dim is self.c.sums[-1]:  # in what is turned at once, whole
+                size = self.at_once
+                marks = {m for mark in marks for m in (mark // size * size, min(-(-mark // size) * size, dim.extent))}
             for lo, hi in pairwise(sorted(marks)):
-                live = [n for n in everyone if any(lo in r for r in terms[n])]
+                live = [n for n in everyone if any(lo < r.stop and r.start < hi for r in terms[n])]
                 if live:
                     yield (lo, hi), live
         else:
@@ -392,6 +435,18 @@ class _Kernel:
             return None
         left = b.splat(b.convert("trunc", b.sub(i64(extent), first), "i32"), self.lanes)
         return b.icmp("slt", const_vector(range(self.lanes), "i32"), left)
+
+
+def _held(terms: Sequence[tuple[int, int]], reads: Mapping[tuple[int, int], tuple[int, ...]]) -> int:
+    """The most values at a time that were read and will be used again."""
+    last = {(x, at): n for n, term in enumerate(terms) for x, at in enumerate(reads[term])}
+    held: set[tuple[int, int]] = set()
+    most = 0
+    for n, term in enumerate(terms):
+        read = {(x, at) for x, at in enumerate(reads[term])}
+        held = {value for value in held | read if last[value] > n}
+        most = max(most, len(held))
+    return most
 
 
 def lane_sums(b: Builder, vectors: list[Val]) -> Val:

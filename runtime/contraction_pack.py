@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from graphc.runtime.contraction import TURN
+from graphc.runtime.contraction import LINE, SQUARE, TURN
 from graphc.runtime.contraction_nest import Nest, Place, Side, value
-from graphc.runtime.contraction_terms import Dim
-from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, vector
+from graphc.runtime.contraction_terms import LOGICAL_LANES, Dim, Stream
+from graphc.runtime.llvmtext import SIZEOF, Val, const, const_vector, i64, mask, vector
 
 
 class Panels:
@@ -109,72 +109,157 @@ class Panels:
         self.nest.b.store(loaded, self.nest.address(target, target.offset(step)))
 
 
+KEPT = 256
+"""Elements of each lane that are kept turned at least: sixteen lanes of them are half of the first-level cache."""
+
+AHEAD = 128
+"""Elements from what is turned to what is fetched, and how many of a lane at once: long runs come faster."""
+
+
+NEXT = 1024
+"""Elements of a lane up to which all lanes of the next tile are fetched, that follow in memory."""
+
+
 class Turned:
-    """The operands' parts that have their lanes side by side; none where they lie so already."""
+    """Operands that have their lanes side by side; none where they lie so already.
+
+    They are turned in squares, as far as the next step of the sum's outermost dim within the lanes reads, into a buffer
+    for some of these steps; what is still needed when it is full is moved to its beginning. An operand that the plan
+    `turns` is none of them.
+    """
 
     def __init__(self, nest: Nest) -> None:
-        self.nest, self.regions = nest, nest.c.turned
-        self._buffers = {x: nest.b.alloca(nest.element, len(r) * nest.lanes) for x, r in self.regions.items()}
+        self.nest = nest
+        self.streams = {x: stream for x, stream in nest.c.turned.items() if x != nest.plan.turns}
+        self._by_steps = len(nest.c.sums) - nest.c.outside > 1
+        self._room = {x: self._room_for(stream) for x, stream in self.streams.items()}
+        self._buffers = {x: nest.b.alloca(nest.element, room * nest.lanes) for x, room in self._room.items()}
+        self._done = {x: nest.b.alloca("i64", 1) for x in self.streams}  # how many elements are turned
+        self._moved = {x: nest.b.alloca("i64", 1) for x in self.streams}  # and how many of them are forgotten
+        self._sources: dict[str, Side] = {}
+        self._active = nest.lanes
 
     def __bool__(self) -> bool:
-        return bool(self.regions)
+        return bool(self.nest.c.turned)
+
+    def _room_for(self, stream: Stream) -> int:
+        """In elements of each lane, whole squares."""
+        lanes, most = self.nest.lanes, max(KEPT, stream.window + 4 * stream.step + 2 * LOGICAL_LANES)
+        return -(-min(len(stream.region), most if self._by_steps else len(stream.region)) // lanes) * lanes
 
     def at(self, place: Place) -> Place:
-        """The place with its operands turned, from where the sum stands: at one step of those that are outside."""
-        return replace(place, sides=tuple(self._turn(side, place) for side in place.sides))
+        """The place before the first step."""
+        nest, c, b = self.nest, self.nest.c, self.nest.b
+        self._active = nest.lanes if c.lanes_summed else min(place.groups[c.lanes].size, nest.lanes)
+        within = [d.name for d in (*c.m, *c.n, *c.sums[c.outside + self._by_steps :])]
+        sides = []
+        for side in place.sides:
+            if side.name in self.streams:
+                start = self.streams[side.name].region.start
+                source, target = side, Side(
+                    side.name, self._buffers[side.name], {name: side.strides[name] * nest.lanes for name in within}, 1,
+                    padded=True,
+                )  # fmt: skip
+                for name in within:
+                    if name in place.base:
+                        source = nest.moved(source, name, place.base[name], -1)
+                        target = nest.moved(target, name, place.base[name])
+                self._sources[side.name] = replace(source, address=nest.address(source, start))
+                b.store(i64(0), self._done[side.name])
+                b.store(i64(0), self._moved[side.name])
+                if not self._by_steps:
+                    self._turn(side.name, i64(len(self.streams[side.name].region)))
+                    target = replace(target, address=nest.address(target, -start * nest.lanes))
+                side = target
+            sides.append(side)
+        return replace(place, sides=tuple(sides))
 
-    def _turn(self, side: Side, place: Place) -> Side:
-        nest, c, region, buffer = self.nest, self.nest.c, self.regions[side.name], self._buffers[side.name]
-        within = [d.name for d in (*c.m, *c.n, *c.sums[c.outside :])]
-        source, target = side, Side(
-            side.name, nest.b.gep(buffer, -region.start * nest.lanes, nest.element),
-            {name: side.strides[name] * nest.lanes for name in within}, 1,
-        )  # fmt: skip
-        for name in within:
-            if name in place.base:
-                source = nest.moved(source, name, place.base[name], -1)
-                target = nest.moved(target, name, place.base[name])
-        first, whole = nest.address(source, region.start), len(region) // nest.lanes * nest.lanes
-        with nest.loop(0, whole, nest.lanes) as x:
-            self._turn_block(side, first, buffer, x)
-        if whole < len(region):  # the last ones once more with those before them, so that there are as many
-            self._turn_block(side, first, buffer, i64(len(region) - nest.lanes))
-        return target
+    def step(self, place: Place, x: Val) -> Place:
+        """The place at a step, what it reads being turned."""
+        if not self._by_steps:
+            return place
+        nest, b, sides = self.nest, self.nest.b, []
+        for side in place.sides:
+            if side.name in self.streams:
+                stream, size = self.streams[side.name], len(self.streams[side.name].region)
+                first = b.sub(b.mul(x, stream.step), stream.region.start)
+                until = nest.least(b.add(first, stream.window), size)
+                if self._room[side.name] < size:
+                    self._move(side.name, nest.most(first, 0), until)
+                self._turn(side.name, until)
+                at = b.sub(first, b.load(self._moved[side.name], "i64"))
+                side = replace(side, address=nest.address(side, b.mul(at, nest.lanes)))
+            sides.append(side)
+        return replace(place, sides=tuple(sides))
 
-    def _turn_block(self, side: Side, first: Val, buffer: Val, x: Val) -> None:
-        nest, b = self.nest, self.nest.b
-        corner = b.gep(first, x, nest.element)
-        rows = [b.load(b.gep(corner, lane * side.lane, nest.element), nest.type) for lane in range(nest.lanes)]
-        to = b.gep(buffer, b.mul(x, nest.lanes), nest.element)
-        for n, turned in enumerate(b.transpose(rows)):
-            b.store(turned, b.gep(to, n * nest.lanes, nest.element))
+    def _move(self, name: str, first: Val, until: Val) -> None:
+        """Makes room up to an element, if there is none, by forgetting those before `first`."""
+        nest, b, lanes = self.nest, self.nest.b, self.nest.lanes
+        moved = b.load(self._moved[name], "i64")
+        with b.when(b.icmp("sgt", b.sub(until, moved), self._room[name] - lanes)):
+            done = nest.most(b.load(self._done[name], "i64"), b.mul(b.int_op("udiv", first, lanes), lanes))
+            first = nest.least(first, done)  # where steps skip rows, not so much is turned yet
+            source = b.gep(self._buffers[name], b.mul(b.sub(first, moved), lanes), nest.element)
+            with b.loop(0, b.mul(b.sub(done, first), lanes), lanes) as x:
+                kept = b.load(b.gep(source, x, nest.element), nest.type)
+                b.store(kept, b.gep(self._buffers[name], x, nest.element))
+            b.store(first, self._moved[name])
+            b.store(done, self._done[name])
+
+    def _turn(self, name: str, until: Val) -> None:
+        """Turns the squares that are missing up to an element."""
+        nest, b, lanes = self.nest, self.nest.b, self.nest.lanes
+        size, done = len(self.streams[name].region), self._done[name]
+        whole, start = size // lanes * lanes, b.load(done, "i64")
+        with b.loop(start, nest.least(until, whole), lanes) as x:
+            self._turn_square(name, x, lanes)
+            b.store(b.add(x, lanes), done)
+        if whole < size:
+            with b.when(b.int_op("and", b.icmp("sgt", until, whole), b.icmp("sle", start, whole))):
+                self._turn_square(name, i64(whole), size - whole)
+                b.store(i64(size + lanes), done)
+
+    def _turn_square(self, name: str, x: Val, count: int) -> None:
+        nest, b, source = self.nest, self.nest.b, self._sources[name]
+        corner, rows = b.gep(source.address, x, nest.element), [const(0.0, nest.type)] * nest.lanes
+        for lane in range(self._active):
+            address = b.gep(corner, lane * source.lane, nest.element)
+            on = None if count == nest.lanes else mask(count, nest.lanes)
+            rows[lane] = b.load(address, nest.type) if on is None else b.masked_load(address, nest.type, on)
+        fetch(nest, source, b.gep(source.address, x, nest.element), x, nest.lanes)
+        to = b.gep(self._buffers[name], b.mul(b.sub(x, b.load(self._moved[name], "i64")), nest.lanes), nest.element)
+        for n, turned in enumerate(b.transpose(rows)[:count]):
+            b.store(turned, b.gep(to, n * nest.lanes, nest.element), 64)
+
+
+def fetch(nest: Nest, side: Side, corner: Val, x: Val, count: int) -> None:
+    """Has what comes AHEAD of `count` elements from `corner`, the element `x` of its lane, brought to the second level.
+
+    Of some of the lanes, but as far as it will have brought what the others need when it comes to that.
+    """
+    b, lanes = nest.b, nest.lanes
+    if not nest.c.lanes_summed and side.lane <= NEXT:
+        corner = b.gep(corner, b.add(b.mul(x, lanes - 1), lanes * side.lane), nest.element)
+        for further in range(0, count * lanes, LINE // SIZEOF[nest.element]):
+            b.prefetch(b.gep(corner, further, nest.element), near=False)
+        return
+    into = b.int_op("and", x, AHEAD - 1)
+    some = max(count * lanes // AHEAD, 1)
+    first = b.mul(b.int_op("udiv", into, AHEAD * some // lanes), some)
+    first = b.int_op("and", first, lanes - 1)
+    corner = b.gep(corner, b.sub(i64(AHEAD), into), nest.element)
+    for n in range(some):
+        line = b.gep(corner, b.mul(b.add(first, n), side.lane), nest.element)
+        for further in range(0, AHEAD, LINE // SIZEOF[nest.element]):
+            b.prefetch(b.gep(line, further, nest.element), near=False)
 
 
 def turned_steps(nest: Nest, side: Side, offset: int, active: int, count: int) -> list[Val]:
-    """The vectors of up to TURN steps that lie along memory: of the first `active` lanes, the others are 0.0."""
-    b, piece = nest.b, vector(nest.element, TURN)
+    """The vectors of up to TURN or SQUARE steps along memory: of the first `active` lanes, the others are 0.0."""
+    wide = TURN if count <= TURN else min(SQUARE, nest.lanes)
+    b, piece = nest.b, vector(nest.element, wide)
     rows = [const(0.0, piece)] * nest.lanes
     for lane in range(active):
         address = nest.address(side, offset + lane * side.lane)
-        rows[lane] = b.load(address, piece) if count == TURN else b.masked_load(address, piece, mask(count, TURN))
-    return transposed(b, rows)[:count]
-
-
-def transposed(b: Builder, rows: list[Val]) -> list[Val]:
-    """Vectors of four elements turned into four vectors: element r of vector c is element c of row r."""
-    lanes, gathered = len(rows), []
-    for first in range(4):
-        joined = rows[first::4]
-        while len(joined) > 1:
-            wide = range(2 * joined[0].lanes)
-            joined = [b.shuffle(x, y, wide) for x, y in zip(joined[::2], joined[1::2], strict=True)]
-        gathered += joined
-
-    def paired(x: Val, y: Val, pick: tuple[int, ...]) -> Val:
-        """Four lanes of two vectors, in every group of four."""
-        return b.shuffle(x, y, [group + lane for group in range(0, lanes, 4) for lane in pick])
-
-    low, high = (0, lanes, 1, lanes + 1), (2, lanes + 2, 3, lanes + 3)
-    mixed = [paired(gathered[n], gathered[n + 1], pick) for n in (0, 2) for pick in (low, high)]
-    left, right = (0, 1, lanes, lanes + 1), (2, 3, lanes + 2, lanes + 3)
-    return [paired(mixed[n], mixed[n + 2], pick) for n in (0, 1) for pick in (left, right)]
+        rows[lane] = b.load(address, piece) if count == wide else b.masked_load(address, piece, mask(count, wide))
+    return b.transpose(rows)[:count]

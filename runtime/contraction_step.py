@@ -73,7 +73,7 @@ class Steps:
             tuple((self._place[name], steps) for name, steps in c.slides[x, d.name] if steps < extents[name])
             for x in "ab"
         ]
-        alone = bool(c.lane_tail and d.name == c.lane_tail[0]) or (bool(c.turned) and d in c.sums[: c.outside])
+        alone = bool(c.lane_tail and d.name == c.lane_tail[0]) or (bool(c.turned) and d in c.sums[: c.outside + 1])
         return _Sum(
             d.extent, (bool(d.a), bool(d.b)), (slides[0], slides[1]), alone,
             self._place[condition.output] if condition and condition.output != c.lanes else None,

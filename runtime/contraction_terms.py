@@ -18,14 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from math import prod
 
 from graphc.runtime.llvmtext import Builder, Val
+from graphc.schedule import TAPS, TURNED
 
 LOGICAL_LANES = 16
 """The number of partial sums when the lanes lie along a summed dim, whatever the machine's vectors hold."""
-
-TURNED_ELEMENTS = 4096
-"""The most elements of one lane that are turned to lie beside those of the others: 256 KB of all, for each operand."""
 
 Coords = Mapping[str, tuple[Val, int]]
 """A dim's coordinate: an i64 value plus a constant."""
@@ -77,6 +76,21 @@ class Inside:
         """The indices, of `count`, of the summed dim that exist at an output coordinate."""
         found = [k for k in range(count) if self.holds(output, k)]
         return range(found[0], found[-1] + 1) if found else range(0)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The elements of each lane that a sum reads of an operand while its outermost dim goes on.
+
+    Args:
+        step: by how many elements an index of that dim moves on.
+        window: among how many, from that of coordinate zero on, those lie that one index reads.
+        region: those that are read at all, counted from that of coordinate zero.
+    """
+
+    step: int
+    window: int
+    region: range
 
 
 @lru_cache(maxsize=1024)
@@ -190,25 +204,32 @@ class Contraction:
         }
 
     @cached_property
-    def turned(self) -> dict[str, range]:
-        """Of operands whose summed lanes lie far apart, as images do in rows: what the loops within them read.
+    def turned(self) -> dict[str, Stream]:
+        """Of operands whose lanes lie far apart, as images and channels do in rows: what the loops within them read.
 
-        By operand the offsets of those elements from the one at coordinate zero, for lane 0; empty where the lanes lie
-        side by side, or where no panel could hold what is read across them.
+        Empty where the lanes lie side by side, or where what is turned would serve more results than a tile has.
         """
-        whole = self.lanes_summed and self.lane.extent == LOGICAL_LANES and not self.lane_tail
-        if not whole or self.a_transform or self.b_transform or min(self.lane.a, self.lane.b) <= 1:
+        whole = self.lane.extent == LOGICAL_LANES if self.lanes_summed else self.lane in self.batch
+        if not whole or self.lane_tail or self.a_transform or self.b_transform or min(self.lane.a, self.lane.b) <= 1:
             return {}
-        if any(abs(d.stride(x)) >= self.lane.stride(x) for d in self.sums[self.outside :] for x in "ab"):
+        taps, within, found = self.m + self.n, self.sums[self.outside :], {}
+        if not within or prod(d.extent for d in taps) > TAPS or min(min(d.a, d.b) for d in (*taps, *within)) < 0:
             return {}
-        found = {x: self._region(x) for x in "ab"}
-        return found if all(LOGICAL_LANES <= len(r) <= TURNED_ELEMENTS for r in found.values()) else {}
+        for x in "ab":
+            region, step = self._region(x), within[0].stride(x)
+            window = 1 + sum(d.stride(x) * (d.extent - 1) for d in (*taps, *within[1:]))
+            at_once = window + step if len(within) > 1 else len(region)
+            far = any(d.stride(x) >= self.lane.stride(x) for d in within)
+            if far or len(region) < LOGICAL_LANES or at_once > TURNED:
+                return {}
+            found[x] = Stream(step, window, region)
+        return found
 
     @cached_property
     def outside(self) -> int:
         """How many of the sums, the outermost ones, step over as much as all lanes do."""
         steps = [min(abs(d.stride(x)) - self.lane.stride(x) for x in "ab") for d in self.sums]
-        return next((n for n, step in enumerate(steps) if step < 0), len(steps)) if self.lanes_summed else 0
+        return next((n for n, step in enumerate(steps) if step < 0), len(steps)) if min(self.lane.a, self.lane.b) else 0
 
     def _region(self, operand: str) -> range:
         """Where the terms that exist read an operand, within the batch and the sums that step over all lanes."""

@@ -54,7 +54,8 @@ def emit_loops(module: Module, name: str, kernel: Kernel) -> None:
 
 def begun(module: Module, name: str, kernel: Kernel | TiledKernel) -> Writer:
     """The kernel's function, of which only the signature is written."""
-    builder = module.function(name, [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
+    signature = [("ptr", "args"), ("i64", "begin"), ("i64", "end")]
+    builder = module.function(name, signature, attributes="nounwind alignstack(64)")  # vectors put aside: a line each
     return Writer(builder, slots(kernel), gathers(kernel), {"reduce": reduce, "contract": contract})
 
 

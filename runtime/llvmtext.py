@@ -296,8 +296,11 @@ class Builder:
         )
 
     def transpose(self, rows: Sequence[Val]) -> list[Val]:
-        """The columns of as many rows as each has lanes (a power of two), by exchanging ever smaller blocks."""
-        out, step = list(rows), len(rows) // 2
+        """The columns of some rows, which have as many lanes as there are rows, or fewer: powers of two, at least 4."""
+        out, wide = list(rows), rows[0].lanes
+        if wide < len(out) or (wide > 4 and SIZEOF[rows[0].element] == 4):
+            return self._transpose_in_fours(out)
+        step = wide // 2  # by exchanging ever smaller blocks
         while step:
             for i in (i for i in range(len(out)) if not i & step):
                 upper = [lane if not lane & step else len(out) + lane - step for lane in range(len(out))]
@@ -306,6 +309,42 @@ class Builder:
                 out[i], out[i + step] = self.shuffle(x, y, upper), self.shuffle(x, y, lower)
             step //= 2
         return out
+
+    def _transpose_in_fours(self, rows: list[Val]) -> list[Val]:
+        """By what one instruction does to two vectors, with no register to say how: four lanes, then fours of lanes."""
+        lanes, wide = len(rows), rows[0].lanes
+
+        def mixed(x: Val, y: Val, pick: Sequence[int]) -> Val:
+            """Within each four of lanes: those of x are 0 to 3, of y 4 to 7."""
+            return self.shuffle(x, y, [g + p % 4 + p // 4 * lanes for g in range(0, lanes, 4) for p in pick])
+
+        def every_other(x: Val, y: Val, first: int) -> Val:
+            """Every second four of lanes, of x and then of y."""
+            return self.shuffle(x, y, [g + lane for g in range(4 * first, 2 * lanes, 8) for lane in range(4)])
+
+        fours: list[list[Val]] = []  # four columns each, of every four of lanes, for so many rows
+        for top in range(0, lanes, 4 * (lanes // wide)):
+            a, b, c, d = (self._joined(rows[top + n : top + 4 * (lanes // wide) : 4]) for n in range(4))
+            pairs = [(mixed(a, b, pick), mixed(c, d, pick)) for pick in ((0, 4, 1, 5), (2, 6, 3, 7))]
+            fours.append([mixed(x, y, pick) for x, y in pairs for pick in ((0, 1, 4, 5), (2, 3, 6, 7))])
+        out = rows[:wide]
+        for j in range(4):
+            left = {0: [four[j] for four in fours]}  # by the first of the fours that are left, which lie so far apart
+            while len(left[0]) > 1:
+                left = {
+                    g + first * len(left): [every_other(x, y, first) for x, y in zip(v[::2], v[1::2], strict=True)]
+                    for g, v in left.items() for first in (0, 1)
+                }  # fmt: skip
+            for g, (column,) in left.items():
+                out[4 * g + j] = column
+        return out
+
+    def _joined(self, vectors: Sequence[Val]) -> Val:
+        """One vector after the other."""
+        while len(vectors) > 1:
+            every = range(2 * vectors[0].lanes)
+            vectors = [self.shuffle(x, y, every) for x, y in zip(vectors[::2], vectors[1::2], strict=True)]
+        return vectors[0]
 
     def extract(self, x: Val, lane: Operand) -> Val:
         lane = self._like(lane, i64(0))
@@ -331,9 +370,10 @@ class Builder:
     def store(self, value: Val, address: Val, align: int | None = None) -> None:
         self.do(f"store {value.type} {value.name}, ptr {address.name}, align {align or SIZEOF[value.element]}")
 
-    def prefetch(self, address: Val) -> None:
-        """Has the cache line of an address brought, which need not exist."""
-        arguments = [(address.type, address.name), ("i32", "0"), ("i32", "3"), ("i32", "1")]  # to read, near, data
+    def prefetch(self, address: Val, to_write: bool = False, near: bool = True) -> None:
+        """Has the cache line of an address brought, to the first level or else the second; it need not exist."""
+        kind = [("i32", str(int(to_write))), ("i32", "3" if near else "2"), ("i32", "1")]  # of data
+        arguments = [(address.type, address.name), *kind]
         self.module.declare("llvm.prefetch.p0", "void", [type_ for type_, _ in arguments])
         self.do(f"call void @llvm.prefetch.p0({', '.join(f'{type_} {name}' for type_, name in arguments)})")
 

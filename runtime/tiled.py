@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from graphc.index import Ix, Var
-from graphc.loops import TiledKernel
-from graphc.runtime.contraction import Contraction, Dim, Inside, units
+from graphc.loops import Buffer, TiledKernel
+from graphc.runtime.contraction import FROM_AFAR, Contraction, Dim, Inside, units
 from graphc.runtime.contraction_emit import emit
 from graphc.runtime.emit import begun
 from graphc.runtime.functions import ELEMENT
@@ -22,8 +22,8 @@ def contraction_of(kernel: TiledKernel) -> Contraction:
     columns: list[Dim] = []
     for var in kernel.loops:
         dim = _dim(var, a, b)
-        home = batch if bool(dim.a) == bool(dim.b) else rows if dim.a else columns
-        (columns if var is kernel.lanes else home).append(dim)
+        apart = bool(dim.a) != bool(dim.b) or (var is kernel.lanes and not dim.a)
+        (batch if not apart else rows if dim.a and var is not kernel.lanes else columns).append(dim)
     return Contraction(
         tuple(batch), tuple(rows), tuple(columns), tuple(_dim(v, a, b) for v in kernel.summed),
         kernel.lanes.name, ELEMENT[kernel.acc.dtype.short], _lane_tail(kernel),
@@ -61,5 +61,30 @@ def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -
             scope.keep(kernel.acc, acc)
             writer.store(kernel.stores)
 
-    emit(builder, contraction_of(kernel), target.lanes, a, b, finish, builder.args[1], builder.args[2])
+    far = _far_memory(kernel)
+
+    def fetch(into: Builder, coords: dict[str, tuple[Val, int]]) -> None:
+        with scope.only({var: into.add(*coords[var.name]) for var in kernel.loops}):
+            for (buffer, address), to_write in far.items():
+                into.prefetch(writer.memory.address(buffer, address), to_write)
+
+    emit(
+        builder, contraction_of(kernel), target.lanes, a, b, finish, builder.args[1], builder.args[2],
+        fetch if far else None,
+    )  # fmt: skip
     builder.ret()
+
+
+def _far_memory(kernel: TiledKernel) -> dict[tuple[Buffer, Ix], bool]:
+    """What the epilogue touches a vector at a time beyond the second-level cache, and whether it writes it."""
+    loads = [value.data for value in kernel.values() if value.kind == "load" and not value.args]
+    touched = dict.fromkeys(loads, False) | dict.fromkeys([(s.buffer, s.address) for s in kernel.stores], True)
+    return {(buffer, at): write for (buffer, at), write in touched.items() if _is_far(buffer, at, kernel)}
+
+
+def _is_far(buffer: Buffer, address: Ix, kernel: TiledKernel) -> bool:
+    steps = [address.coefficient(var) for var in kernel.loops]
+    if None in steps or address.coefficient(kernel.lanes) != 1:
+        return False
+    reach = sum((var.extent - 1) * abs(step or 0) for var, step in zip(kernel.loops, steps, strict=True))
+    return buffer.dtype.itemsize * reach >= FROM_AFAR

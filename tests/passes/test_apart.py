@@ -1,4 +1,4 @@
-"""Images apart: gradients of weights with fewer images than lanes, as groups of images, to the last bit."""
+"""Images apart: gradients of weights of few images or of channels by themselves, as groups, to the last bit."""
 
 from __future__ import annotations
 
@@ -35,19 +35,30 @@ CASES = [
     (8, 26, 78, (7, 9), 5, 1, 13),  # groups
     (10, 4, 49, (6, 5), 1, 1, 1),
     (12, 35, 5, (1, 1), 3, 2, 1),
+    (16, 5, 5, (9, 12), 3, 1, 5),  # channels by themselves, of more images
+    (32, 20, 20, (11, 8), 3, 2, 20),
+    (112, 3, 3, (7, 7), 3, 1, 3),
+    (20, 18, 18, (7, 11), 3, 1, 18),  # chains that are not all as long
+    (47, 9, 9, (13, 10), 3, 2, 9),
 ]
 
 
-def few_images(graph: Graph) -> bool:
-    """Whether images are groups in what the layout pass makes of it."""
+def images_of_gradients(graph: Graph) -> list[int]:
+    """Of those that the layout pass makes of it."""
     made, _ = layout(graph)
-    return next(n for n in made.nodes if n.op == "conv_grad_weight").operands[0].shape[0] == 1
+    return sorted(n.operands[0].shape[0] for n in made.nodes if n.op == "conv_grad_weight")
+
+
+def chains(images: int) -> list[int]:
+    """How many images the sixteen chains have, in as few gradients as can be."""
+    each = sorted(len(range(n, images, 16)) for n in range(min(images, 16)))
+    return each if images > 16 and images % 16 else each[:1]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_images_apart_change_no_bit(case: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     graph = gradient_of_weights(*case)
-    assert few_images(graph)
+    assert images_of_gradients(graph) == chains(case[0])
     rng = np.random.default_rng(3)
     shapes = [node.shape for node in graph.inputs]
     usual = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
@@ -55,13 +66,19 @@ def test_images_apart_change_no_bit(case: tuple[int, ...], monkeypatch: pytest.M
     results = [compiled(graph, arrays) for arrays in (usual, tiny)]
     assert_same_run(results[0], eagerly(graph, usual))
     monkeypatch.setattr(layout_pass, "images_apart", lambda node, access: node)
-    assert not few_images(graph)
+    assert images_of_gradients(graph) == [case[0]]
     for found, arrays in zip(results, (usual, tiny), strict=True):
         (wanted,), (got,) = compiled(graph, arrays)[0], found[0]
         assert np.array_equal(got.view(np.int32), wanted.view(np.int32))
 
 
-@pytest.mark.parametrize("case", [(7, 3, 40), (16, 3, 40), (8, 16, 30)], ids=str)
-def test_other_sums_stay_as_they_are(case: tuple[int, int, int]) -> None:
-    """One chain over all images, or as many images as lanes."""
-    assert not few_images(gradient_of_weights(*case, (9, 9), 3, 1, 1))
+OTHERS = [
+    (7, 3, 40, 1), (16, 3, 40, 1), (8, 16, 30, 1),  # one chain over all images, as many images as lanes, wide ones
+    (16, 16, 16, 8), (128, 5, 5, 5), (17, 3, 3, 3),  # not alone, chains of eight images, too few for the lanes
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OTHERS, ids=str)
+def test_other_sums_stay_as_they_are(case: tuple[int, int, int, int]) -> None:
+    images, channels, features, groups = case
+    assert images_of_gradients(gradient_of_weights(images, channels, features, (9, 9), 3, 1, groups)) == [images]

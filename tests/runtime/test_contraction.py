@@ -7,6 +7,7 @@ end, then at their beginning, so that a read or write outside is a crash.
 import ctypes
 import mmap
 import os
+import re
 import sys
 from dataclasses import dataclass, replace
 from itertools import product
@@ -166,6 +167,18 @@ class Conv:
         )  # fmt: skip
         images = self.n * across
         return Case(c, images * x, images * y, -(self.pad[0] * w + self.pad[1]), 0)
+
+    def gradient_of_weights_across_channels(self, features=1):
+        """Of [N, C, H, W], each channel alone, with the channels in the lanes, and one or more results of each."""
+        (h, w), (oh, ow), (kh, kw), s, d = self.size, self.out, self.kernel, self.stride, self.dilation
+        x, y = self.ci * h * w, self.ci * features * oh * ow  # of an image
+        c = Contraction(
+            batch=(Dim("c", self.ci, h * w, features * oh * ow),), m=(Dim("kh", kh, d * w, 0), Dim("kw", kw, d, 0)),
+            n=(Dim("f", features, 0, oh * ow),),
+            k=(Dim("n", self.n, x, y), Dim("oh", oh, s * w, ow), Dim("ow", ow, s, 1)),
+            lanes="c", inside=self.inside(("kh", "oh"), ("kw", "ow")),
+        )  # fmt: skip
+        return Case(c, self.n * x, self.n * y, -(self.pad[0] * w + self.pad[1]), 0)
 
     def gradient_of_weights_along_taps(self):
         """Of [N, C, H, W], each channel alone, with the taps of a row across the lanes."""
@@ -520,6 +533,7 @@ DEPTHWISE = [
     Conv(3, 1, 1, (5, 4), (5, 3), pad=(2, 1)),
     Conv(2, 2, 2, (8, 9), (3, 3), stride=2, pad=(1, 1)), Conv(1, 2, 2, (13, 13), (3, 3), dilation=2, pad=(2, 2)),
     Conv(1, 2, 2, (7, 12), (3, 2), stride=3, pad=(4, 1)), Conv(2, 1, 1, (1, 40), (1, 5), pad=(0, 2)),
+    Conv(1, 1, 1, (50, 37), (3, 3), pad=(1, 1)), Conv(1, 1, 1, (33, 48), (5, 5), stride=2, pad=(2, 2)),
 ]  # fmt: skip
 
 
@@ -527,14 +541,34 @@ def test_images_that_lie_far_apart_are_turned():
     """Nothing beside the planes is read: they are whole, and operands lie against pages that cannot be touched."""
     cases = [conv.gradient_of_weights_of_rows() for conv in DEPTHWISE]
     assert all(set(some.c.turned) == {"a", "b"} for some in cases)
-    assert [len(r) for r in cases[0].c.turned.values()] == [99, 99]
+    assert [len(stream.region) for stream in cases[0].c.turned.values()] == [99, 99]
     check(cases)
     check([replace(some, c=replace(some.c, element="double")) for some in cases[:3]])
     check([cases[0], cases[3]], fill=with_infinities)
 
 
+def test_channels_that_lie_far_apart_are_turned():
+    """As the sum goes on: the input into a buffer, in which what is still read moves; a cotangent where it is used."""
+    sizes = [(3, (9, 11)), (16, (20, 30)), (19, (7, 7)), (33, (5, 40)), (2, (40, 21))]
+    convs = [Conv(2, channels, channels, size, (3, 3), pad=(1, 1)) for channels, size in sizes]
+    convs += [
+        Conv(1, 17, 17, (33, 35), (5, 5), pad=(2, 2)), Conv(3, 5, 5, (30, 29), (3, 3), stride=2, pad=(1, 1)),
+        Conv(1, 20, 20, (26, 50), (3, 5), dilation=2, pad=(2, 4)), Conv(2, 4, 4, (1, 40), (1, 5), pad=(0, 2)),
+        Conv(1, 3, 3, (31, 18), (2, 3), stride=3, pad=(3, 1)), Conv(2, 3, 3, (50, 20), (1, 3), stride=4, pad=(0, 1)),
+    ]  # fmt: skip
+    cases = [conv.gradient_of_weights_across_channels() for conv in convs]
+    cases.append(convs[0].gradient_of_weights_across_channels(2))
+    assert all(set(some.c.turned) == {"a", "b"} for some in cases)
+    chosen = [plan(some.c, 16) for some in cases]
+    assert [one.turns for one in chosen] == ["b"] * len(convs) + [None]
+    assert chosen[0].cut == Cut(0, 1) and chosen[5].cut is None  # image after image, as they lie
+    check(cases)
+    check([replace(some, c=replace(some.c, element="double")) for some in cases[:4]])
+    check([cases[1], cases[6]], fill=with_infinities)
+
+
 def test_images_that_no_panel_could_hold_are_gathered():
-    few, large = Conv(2, 2, 2, (9, 11), (3, 3), pad=(1, 1)), Conv(1, 1, 1, (70, 64), (3, 3), pad=(1, 1))
+    few, large = Conv(2, 2, 2, (9, 11), (3, 3), pad=(1, 1)), Conv(1, 1, 1, (3, 1400), (3, 3), pad=(1, 1))
     cases = [few.gradient_of_weights_of_rows(7), Conv(2, 2, 2, (3, 4), (3, 3)).gradient_of_weights_of_rows()]
     cases.append(large.gradient_of_weights_of_rows())
     assert not any(some.c.turned for some in cases)
@@ -661,6 +695,39 @@ def test_what_comes_from_afar_is_fetched_ahead():
     text = kernel_text("k", conv.c, 16)
     assert text.count("call void @llvm.prefetch") > 0
     check([Conv(1, 64, 8, (20, 20), (3, 3), pad=(1, 1)).forward()], lanes=(16,))
+
+
+def held(text):
+    """The most vectors at a time that wait in the code between loops, of those that it has written or read."""
+    most = 0
+    for block in re.split(r"\n(?=\S+:\n)", text):
+        lines = block.splitlines()
+        made = {m[1]: n for n, line in enumerate(lines) if (m := re.match(r"\s*(%\S+) = .*<16 x float>", line))}
+        used = {name: n for n, line in enumerate(lines) for name in re.findall(r"%[\w.]+", line)}
+        waiting = [sum(made[x] < n < used[x] for x in made) for n in range(len(lines))]
+        most = max(most, *waiting, 0)
+    return most
+
+
+def test_a_tile_under_taps_holds_no_more_vectors_than_there_are_registers():
+    """Fourteen rows of a depthwise convolution, whose sixteen rows of input serve three rows of taps each."""
+    conv = Conv(1, 4, 4, (28, 28), (3, 3), pad=(1, 1), groups=4).rows().c
+    assert next(axis.tile for axis in plan(conv, 16).axes if axis.dim.name == "oh") == 14
+    assert held(kernel_text("k", conv, 16)) < 32
+
+
+def test_results_far_away_are_fetched_while_a_sum_runs_that_is_long_enough():
+    """Once for each element, where a tile begins; not for few terms, nor many, beside which storing is nothing."""
+
+    def fetches(c):
+        module, places = Module("k"), []
+        b = module.function("k", [("ptr", "a"), ("ptr", "b"), ("ptr", "c"), ("i64", "begin"), ("i64", "end")])
+        a, bp, out, begin, end = b.args
+        emit(b, c, 16, a, bp, storing(c, out), begin, end, lambda into, coords: places.append(coords))
+        return len(places)
+
+    assert fetches(matmul(8, 48, 64).c) == 24
+    assert fetches(matmul(8, 48, 8).c) == fetches(matmul(8, 48, 512).c) == 0
 
 
 def test_images_come_before_channels_where_weights_are_few():
