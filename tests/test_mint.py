@@ -167,6 +167,19 @@ def test_layers(layer: Any, array: np.ndarray, wanted: Any) -> None:
     assert type(layer).__name__ in repr(layer)
 
 
+def test_a_transposed_convolution_makes_the_size_asked_for() -> None:
+    layer, x = nn.ConvTranspose2d(4, 2, 3, stride=2, padding=1), T(IMAGES)
+    height, width = (2 * n - 1 for n in IMAGES.shape[2:])
+    whole = nn.ConvTranspose2d(4, 2, 3, stride=2, padding=1, output_padding=(1, 0))
+    whole.load_state_dict(layer.state_dict())
+    for size in ((height + 1, width), (2, 2, height + 1, width)):
+        np.testing.assert_array_equal(layer(x, output_size=size).asnumpy(), whole(x).asnumpy())
+    assert layer(x, output_size=(height, width)).shape == layer(x).shape
+    for size in ((height + 2, width), (height, width - 1), (height,)):
+        with pytest.raises(ValueError, match="output_size must lie within"):
+            layer(x, output_size=size)
+
+
 def test_a_network_trains_the_same_in_both_modes() -> None:
     class Net(nn.Cell):
         def __init__(self) -> None:

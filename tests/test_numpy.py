@@ -38,7 +38,9 @@ np.max(x, axis=1) | np.max(xi, 0) | np.min(x, axis=(0, 1), keepdims=True) | np.a
 np.argmin(x, 0) | np.ptp(x, 0) | np.take(x, [0, 2], axis=1) | np.take(x, [0, 4]) | np.sign(-x) | np.floor_divide(xi, 2)
 np.mod(xi, 2) | np.std(x) | np.std(x, axis=0, ddof=1) | np.var(x, axis=1, keepdims=True) | np.cumsum(x, axis=1)
 np.cumsum(x) | np.vstack((v, v)) | np.hstack((v, v)) | np.hstack((x, x)) | np.dstack((v, v)) | np.dstack((x, x))
-np.column_stack((v, v)) | np.atleast_1d(2.0) | np.atleast_2d(v) | np.ravel(x) | np.moveaxis(x, 0, 1) | np.outer(v, v)
+np.column_stack((v, v)) | np.atleast_1d(2.0) | np.atleast_2d(v) | np.atleast_3d(v) | np.atleast_3d(x) |
+np.atleast_1d(2.0, v)[0] | np.atleast_2d(v, x)[1] | np.atleast_3d(v, 2.0)[1] |
+np.ravel(x) | np.moveaxis(x, 0, 1) | np.outer(v, v)
 np.trace(x) | np.unique(np.array([3, 1, 3])) | np.unique(np.array([3, 1, 3]), return_inverse=True)[1]
 np.count_nonzero(x, 1) | np.average(x, axis=0) | np.average(x, axis=1, weights=v) | np.bincount(np.array([0, 1, 1, 3]))
 np.diff(x) | np.diagonal(x, 1) | np.array_equal(x, xi) | np.nansum(v * np.nan)

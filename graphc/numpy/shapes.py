@@ -103,24 +103,35 @@ def column_stack(tup: Any) -> Tensor:
 
 def dstack(tup: Any) -> Tensor:
     """One after the other along the third axis, which vectors and matrices get."""
-    return ops.concat([ops.reshape(t, (*t.shape, 1)) if t.ndim == 2 else _at_least_3d(t)
-                       for t in _joinable("dstack", tup)], 2)
+    return ops.concat([_at_least(3, t) for t in _joinable("dstack", tup)], 2)
 
 
-def _at_least_3d(x: Tensor) -> Tensor:
-    return x if x.ndim >= 3 else ops.reshape(x, (1, x.size, 1))
-
-
-def atleast_1d(a: Any) -> Tensor:
-    """A number as a vector of one; others as they are."""
+def _at_least(ndim: int, a: Any) -> Tensor:
+    """The tensor with so many axes: a vector becomes a row, a matrix of three axes has 1 for its last."""
     x = asarray(a)
-    return x if x.ndim else ops.reshape(x, (1,))
+    if x.ndim >= ndim:
+        return x
+    return ops.reshape(x, {1: (1,), 2: (1, x.size), 3: (*x.shape, 1) if x.ndim == 2 else (1, x.size, 1)}[ndim])
 
 
-def atleast_2d(a: Any) -> Tensor:
-    """A number or a vector as one row; others as they are."""
-    x = asarray(a)
-    return x if x.ndim >= 2 else ops.reshape(x, (1, x.size))
+def _each_at_least(ndim: int, arys: tuple[Any, ...]) -> Any:
+    made = [_at_least(ndim, a) for a in arys]
+    return made[0] if len(made) == 1 else made
+
+
+def atleast_1d(*arys: Any) -> Any:
+    """A number as a vector of one; others as they are. A list where several are given."""
+    return _each_at_least(1, arys)
+
+
+def atleast_2d(*arys: Any) -> Any:
+    """A number or a vector as one row; others as they are. A list where several are given."""
+    return _each_at_least(2, arys)
+
+
+def atleast_3d(*arys: Any) -> Any:
+    """A number as `[1, 1, 1]`, a vector as `[1, N, 1]`, a matrix as `[M, N, 1]`; others as they are; see atleast_1d."""
+    return _each_at_least(3, arys)
 
 
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:

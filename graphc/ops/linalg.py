@@ -190,10 +190,10 @@ def mm(input: Any, mat2: Any) -> Tensor:
 
 
 def bmm(input_x: Any, mat2: Any) -> Tensor:
-    """`[..., M, K] @ [..., K, N]`: stacks of matrices of at least 3 dimensions."""
+    """`[..., M, K] @ [..., K, N]`: matrices, or stacks of them."""
     x, y = same_dtype("bmm")(input_x, mat2)
-    if x.ndim < 3 or y.ndim < 3:
-        raise located(ValueError(f"bmm: expected at least 3 dimensions, got {x.type} and {y.type}"))
+    if x.ndim < 2 or y.ndim < 2:
+        raise located(ValueError(f"bmm: expected at least 2 dimensions, got {x.type} and {y.type}"))
     return matrices("bmm", x, y)
 
 
@@ -280,10 +280,8 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
 
 
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """`beta * input + alpha * sum of (batch1 @ batch2)`, of stacks of matrices `[B, M, K]` and `[B, K, N]`."""
-    x, y = same_dtype("addbmm")(batch1, batch2)
-    _check_rank("addbmm", 3, x, y)
-    return add(_scaled(input, beta), _scaled(sum_over(matrices("addbmm", x, y), (0,)), alpha))
+    """`beta * input + alpha * sum of (batch1 @ batch2)` over the first axis: of stacks `[B, M, K]` and `[B, K, N]`."""
+    return add(_scaled(input, beta), _scaled(sum_over(bmm(batch1, batch2), (0,)), alpha))
 
 
 def tensor_dot(x1: Any, x2: Any, axes: int | Sequence[Any]) -> Tensor:
