@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from graphc.dataset.config import check_int
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import Transform, check_probability
 
-__all__ = ["CutMixBatch", "ImageBatchFormat", "MixUpBatch"]
+__all__ = ["CutMixBatch", "ImageBatchFormat", "MixUp", "MixUpBatch"]
 
 
 class ImageBatchFormat(Enum):
@@ -58,6 +59,45 @@ class MixUpBatch(_Mix):
         values = images.astype(np.float32)
         rest = np.float32(1) - share
         return values * share + values[order] * rest, labels * share + labels[order] * rest
+
+
+class MixUp(_Mix):
+    """Mix every image of a batch, and its label, with another, each in a share of its own: for `map` after `batch`.
+
+    Images are [N, H, W, C], labels one-hot [N, K]; both become float64, as their shares are.
+
+    Args:
+        batch_size: N.
+        alpha: the shares are of the distribution Beta(alpha, alpha).
+        is_single: mix with the next image of the batch; otherwise with what was made of the batch before, so that the
+            first one stays as it is: such an operation has a state, and what it gives depends on what it was given.
+    """
+
+    def __init__(self, batch_size: int, alpha: float, is_single: bool = True) -> None:
+        super().__init__(alpha)
+        self._count = check_int("MixUp: batch_size", batch_size, 1)
+        if not isinstance(is_single, bool):
+            raise TypeError(f"MixUp: got is_single {is_single!r}, expected a bool")
+        self._is_single = is_single
+        self._before: tuple[np.ndarray, np.ndarray] | None = None
+
+    def sample(self, rng: Rng, *columns: Any) -> Any:
+        images, labels = self._checked(columns)
+        labels = np.asarray(columns[1])
+        if labels.ndim != 2 or len(images) != self._count:
+            got = f"{images.shape} and {labels.shape}"
+            raise ValueError(f"MixUp: expected images [{self._count}, H, W, C] and labels of rank 2, got {got}")
+        share = self._shares(rng, self._count)[:, None]
+        if self._is_single:
+            others = np.roll(images, -1, axis=0), np.roll(labels, -1, axis=0)
+        else:
+            share = np.ones_like(share) if self._before is None else share
+            others = (images, labels) if self._before is None else self._before
+        of_images = share[:, :, None, None]
+        mixed = of_images * images + (1 - of_images) * others[0], share * labels + (1 - share) * others[1]
+        if not self._is_single:
+            self._before = mixed
+        return mixed
 
 
 class CutMixBatch(_Mix):
