@@ -67,7 +67,7 @@ class MixUp(_Mix):
     Images are [N, H, W, C], labels one-hot [N, K]; both become float64, as their shares are.
 
     Args:
-        batch_size: N.
+        batch_size: N. With 1 all images of a batch are mixed with its first one, in one share.
         alpha: the shares are of the distribution Beta(alpha, alpha).
         is_single: mix with the next image of the batch; otherwise with what was made of the batch before, so that the
             first one stays as it is: such an operation has a state, and what it gives depends on what it was given.
@@ -79,25 +79,29 @@ class MixUp(_Mix):
         if not isinstance(is_single, bool):
             raise TypeError(f"MixUp: got is_single {is_single!r}, expected a bool")
         self._is_single = is_single
-        self._before: tuple[np.ndarray, np.ndarray] | None = None
+        self._before: tuple[np.ndarray, ...] | None = None
 
     def sample(self, rng: Rng, *columns: Any) -> Any:
-        images, labels = self._checked(columns)
+        images, _ = self._checked(columns)
         labels = np.asarray(columns[1])
-        if labels.ndim != 2 or len(images) != self._count:
-            got = f"{images.shape} and {labels.shape}"
-            raise ValueError(f"MixUp: expected images [{self._count}, H, W, C] and labels of rank 2, got {got}")
-        share = self._shares(rng, self._count)[:, None]
+        if self._count not in (1, len(images)):
+            raise ValueError(f"MixUp: expected batches of batch_size {self._count}, got {len(images)} images")
+        share = self._shares(rng, self._count)
         if self._is_single:
-            others = np.roll(images, -1, axis=0), np.roll(labels, -1, axis=0)
+            place = np.roll(np.arange(self._count), -1)
+            others = images[place], labels[place]
         else:
             share = np.ones_like(share) if self._before is None else share
             others = (images, labels) if self._before is None else self._before
-        of_images = share[:, :, None, None]
-        mixed = of_images * images + (1 - of_images) * others[0], share * labels + (1 - share) * others[1]
+        mixed = tuple(_mixed(share, own, other) for own, other in zip((images, labels), others, strict=True))
         if not self._is_single:
             self._before = mixed
         return mixed
+
+
+def _mixed(share: np.ndarray, own: np.ndarray, other: np.ndarray) -> np.ndarray:
+    part = share.reshape(-1, *(1,) * (own.ndim - 1))
+    return part * own + (1 - part) * other
 
 
 class CutMixBatch(_Mix):
