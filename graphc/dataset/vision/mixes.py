@@ -89,7 +89,7 @@ class MixUp(_Mix):
         share = self._shares(rng, self._count)
         if self._is_single:
             place = np.roll(np.arange(self._count), -1)
-            others = images[place], labels[place]
+            others: tuple[np.ndarray, ...] = images[place], labels[place]
         else:
             share = np.ones_like(share) if self._before is None else share
             others = (images, labels) if self._before is None else self._before
@@ -101,7 +101,8 @@ class MixUp(_Mix):
 
 def _mixed(share: np.ndarray, own: np.ndarray, other: np.ndarray) -> np.ndarray:
     part = share.reshape(-1, *(1,) * (own.ndim - 1))
-    return part * own + (1 - part) * other
+    mixed: np.ndarray = part * own + (1 - part) * other
+    return mixed
 
 
 class CutMixBatch(_Mix):
