@@ -31,6 +31,7 @@ from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
 from graphc.ops import pool as _pool
 from graphc.ops import primitives_arrays as _rows  # more rows of the table of classes
+from graphc.ops import primitives_steps as _steps
 from graphc.ops import reduce as _reduce
 from graphc.ops import segments as _segments
 from graphc.ops import shape as _shape
