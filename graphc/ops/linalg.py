@@ -26,8 +26,8 @@ from graphc.ops.views import concat_
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
-    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dense", "dot", "einsum", "inner", "matmul", "mm", "mv",
-    "outer", "tensor_dot",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bidense", "bmm", "dense", "dot", "einsum", "inner", "matmul", "mm",
+    "mv", "outer", "tensor_dot",
 ]  # fmt: skip
 
 Axes = tuple[int, ...]
@@ -230,6 +230,26 @@ def dense(input: Any, weight: Any, bias: Any = None) -> Tensor:
     if bias is not None:
         result = add(result, bias)
     return result if x.ndim == 2 else reshape(result, (*x.shape[:-1], w.shape[0]))
+
+
+def bidense(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
+    """`input1 @ weight[k] @ input2.T + bias[k]` for each row and each k: the bilinear layer.
+
+    Args:
+        input1, input2: `[..., Cin1]` and `[..., Cin2]`.
+        weight: `[Cout, Cin1, Cin2]`.
+        bias: `[Cout]` or None.
+    Returns:
+        `[..., Cout]`.
+    """
+    x, y, w = same_dtype("bidense")(input1, input2, weight)
+    if not x.shape or not y.shape or w.shape[1:] != (x.shape[-1], y.shape[-1]) or x.shape[:-1] != y.shape[:-1]:
+        raise located(ValueError(f"bidense: {x.type}, {y.type} and the weight {w.type} do not fit"))
+    rows, other = reshape(x, (-1, x.shape[-1])), reshape(y, (-1, 1, y.shape[-1]))
+    half = reshape(matmul_(rows, reshape(transpose(w, (1, 0, 2)), (w.shape[1], -1))), (-1, w.shape[0], w.shape[2]))
+    total = sum_over(mul(half, broadcast(other, half.shape)), (2,))
+    result = reshape(total, (*x.shape[:-1], w.shape[0]))
+    return result if bias is None else add(result, bias)
 
 
 def dot(input: Any, other: Any) -> Tensor:

@@ -1,0 +1,86 @@
+"""Draws of rarer kinds: of the gamma distribution, and of places where a condition holds."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from graphc.dispatch import located
+from graphc.dtype import bool_, float32, int32
+from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, full_like
+from graphc.ops.elementwise import log, rsqrt, select, stop_gradient
+from graphc.ops.functions import greater, greater_equal, less, logical_and, maximum, pow, square
+from graphc.ops.gather import gather_elements
+from graphc.ops.random import Seed, _shape, rand, randn
+from graphc.ops.reduce import argmax
+from graphc.ops.scan import top_k
+from graphc.ops.shape import concat, expand_dims, reshape, squeeze, stack
+from graphc.tensor import Tensor
+
+__all__ = ["choice_with_mask", "gamma", "random_gamma"]
+
+TRIES = 14
+"""How often a number of the gamma distribution is tried: each time one in twenty is not accepted, at most."""
+
+
+def _gamma(shape: tuple[int, ...], alpha: Tensor, seed: Seed) -> Tensor:
+    """Marsaglia and Tsang, A simple method for generating gamma variables, 2000; a smaller alpha by the next one's."""
+    a = broadcast(stop_gradient(alpha), shape)
+    small = less(a, 1.0)
+    d = select(small, a + 1.0, a) - 1.0 / 3.0
+    x, u = (draw(TRIES, *shape, seed=seed) for draw in (randn, rand))
+    v = 1.0 + x * rsqrt(9.0 * d)
+    cube = v * v * v
+    bound = 0.5 * square(x) + d - d * cube + d * log(select(greater(v, 0.0), cube, 1.0))
+    accepted = logical_and(greater(v, 0.0), less(log(maximum(u, 1e-30)), bound))
+    first = expand_dims(argmax(cast(accepted, int32), 0), 0)
+    found = d * squeeze(gather_elements(select(accepted, cube, 1.0), 0, first), 0)
+    return select(small, found * pow(maximum(rand(*shape, seed=seed), 1e-30), 1.0 / a), found)
+
+
+def random_gamma(shape: Any, alpha: Any, seed: Seed = None) -> Tensor:
+    """Random numbers of the gamma distribution with the shape parameters `alpha` and the scale 1.
+
+    Returns:
+        float32 `[*shape, *alpha.shape]`; constants to differentiation.
+    """
+    given = cast(as_tensor("random_gamma", alpha), float32)
+    return _gamma((*_shape("random_gamma", shape), *given.shape), given, seed)
+
+
+def gamma(shape: Any, alpha: Any, beta: Any, seed: Seed = None) -> Tensor:
+    """Random numbers of the gamma distribution with the shape parameters `alpha` and the rates `beta`.
+
+    Returns:
+        float32, `shape` followed by the shape that `alpha` and `beta` broadcast to.
+    """
+    a, b = (cast(as_tensor("gamma", o), float32) for o in (alpha, beta))
+    wanted = broadcast_shape("gamma", [a.shape, b.shape], lambda: f"{a.type} and {b.type}")
+    return _gamma((*_shape("gamma", shape), *wanted), a, seed) / b
+
+
+def choice_with_mask(input_x: Any, count: int = 256, seed: Seed = None) -> tuple[Tensor, Tensor]:
+    """`count` different places where a bool tensor is true, drawn at random.
+
+    Returns:
+        The places, int32 `[count, input_x.ndim]`, and whether each is one: bool `[count]`. Where there are fewer the
+        others are 0 and not true.
+    """
+    x = as_tensor("choice_with_mask", input_x)
+    if x.dtype is not bool_ or not x.ndim or not isinstance(count, int) or count < 1:
+        raise located(ValueError(f"choice_with_mask: expected bools and a positive count, got {x.type} and {count!r}"))
+    size = prod(x.shape)
+    flat = reshape(x, (size,))
+    scores = select(flat, rand(size, seed=seed), full_like(cast(flat, float32), -1.0))
+    most = min(count, size)
+    values, place = top_k(scores, most)
+    chosen = greater_equal(values, 0.0)
+    axes = [np.asarray(axis, np.int32).ravel() for axis in np.indices(x.shape)]
+    rows = stack([gather_elements(Tensor(axis), 0, place) for axis in axes], -1)
+    rows = select(expand_dims(chosen, 1), rows, 0)
+    if most < count:
+        rows = concat([rows, Tensor(np.zeros((count - most, x.ndim), np.int32))], 0)
+        chosen = concat([chosen, Tensor(np.zeros(count - most, bool))], 0)
+    return rows, chosen
