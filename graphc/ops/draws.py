@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import bool_, float32, int32
-from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, full_like
-from graphc.ops.elementwise import log, rsqrt, select, stop_gradient
-from graphc.ops.functions import greater, greater_equal, less, logical_and, maximum, pow, square
+from graphc.dtype import bool_, float32, float64, int32
+from graphc.ops.coerce import as_dtype, as_tensor, broadcast, broadcast_shape, cast, full_like
+from graphc.ops.elementwise import abs_, exp, floor, log, rsqrt, select, sqrt, stop_gradient
+from graphc.ops.functions import greater, greater_equal, less, logical_and, logical_or, maximum, pow, square
+from graphc.ops.gamma_functions import lgamma
 from graphc.ops.gather import gather_elements
 from graphc.ops.random import Seed, _shape, rand, randn
 from graphc.ops.reduce import argmax
@@ -19,7 +20,7 @@ from graphc.ops.scan import top_k
 from graphc.ops.shape import concat, expand_dims, reshape, squeeze, stack
 from graphc.tensor import Tensor
 
-__all__ = ["choice_with_mask", "gamma", "random_gamma"]
+__all__ = ["choice_with_mask", "gamma", "random_gamma", "random_poisson"]
 
 TRIES = 14
 """How often a number of the gamma distribution is tried: each time one in twenty is not accepted, at most."""
@@ -59,6 +60,60 @@ def gamma(shape: Any, alpha: Any, beta: Any, seed: Seed = None) -> Tensor:
     a, b = (cast(as_tensor("gamma", o), float32) for o in (alpha, beta))
     wanted = broadcast_shape("gamma", [a.shape, b.shape], lambda: f"{a.type} and {b.type}")
     return _gamma((*_shape("gamma", shape), *wanted), a, seed) / b
+
+
+def random_poisson(shape: Any, rate: Any, seed: Seed = None, dtype: Any = float32) -> Tensor:
+    """Random whole numbers of Poisson's distribution with the means `rate`.
+
+    Small rates by the inverse of the cdf, others by rejection (Hoermann, The transformed rejection method for
+    generating Poisson random variables, 1993, algorithm PTRS).
+
+    Returns:
+        `[*shape, *rate.shape]` of the dtype; constants to differentiation.
+    """
+    given = cast(stop_gradient(as_tensor("random_poisson", rate)), float64)
+    wanted = (*_shape("random_poisson", shape), *given.shape)
+    few = less(given, FEW)
+    return cast(
+        select(
+            broadcast(few, wanted), _few(wanted, select(few, given, 1.0), seed),
+            _many(wanted, select(few, FEW, given), seed),
+        ),
+        as_dtype(dtype),
+    )  # fmt: skip
+
+
+FEW = 10.0
+"""Rates below which the first 64 numbers hold all but 1e-27 of the probability."""
+
+
+def _few(shape: tuple[int, ...], rate: Tensor, seed: Seed) -> Tensor:
+    u = cast(rand(*shape, seed=seed), float64)
+    term = cdf = broadcast(exp(-rate), shape)
+    count = full_like(u, 0.0)
+    for k in range(1, 64):
+        count = count + cast(greater_equal(u, cdf), float64)
+        term = term * rate / float(k)
+        cdf = cdf + term
+    return count
+
+
+def _many(shape: tuple[int, ...], rate: Tensor, seed: Seed) -> Tensor:
+    mean = broadcast(rate, shape)
+    b = 0.931 + 2.53 * sqrt(mean)
+    a = -0.059 + 0.02483 * b
+    u, v = (cast(rand(TRIES, *shape, seed=seed), float64) for _ in range(2))
+    u = u - 0.5
+    edge = maximum(0.5 - abs_(u), 1e-9)
+    k = floor((2.0 * a / edge + b) * u + mean + 0.43)
+    inside = logical_and(greater_equal(k, 0.0), logical_or(greater_equal(edge, 0.013), less(v, edge)))
+    at = maximum(k, 0.0)
+    height = log(maximum(v, 1e-30) * (1.1239 + 1.1328 / (b - 3.4)) / (a / square(edge) + b))
+    under = less(height, at * log(mean) - mean - lgamma(at + 1.0))
+    sure = logical_and(greater_equal(edge, 0.07), less(v, 0.9277 - 3.6224 / (b - 2.0)))
+    accepted = logical_and(inside, logical_or(sure, under))
+    first = expand_dims(argmax(cast(accepted, int32), 0), 0)
+    return squeeze(gather_elements(select(accepted, at, floor(mean)), 0, first), 0)
 
 
 def choice_with_mask(input_x: Any, count: int = 256, seed: Seed = None) -> tuple[Tensor, Tensor]:

@@ -283,6 +283,10 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
             _ints_of(shape), alpha, p.seed or p.seed2
         )
     ),
+    "RandomPoisson": (
+        {"seed": 0, "seed2": 0, "dtype": int64},
+        lambda p, shape, rate: _function("random_poisson")(_ints_of(shape), rate, p.seed or p.seed2, p.dtype),
+    ),
     "RandpermV2": (
         {"seed": 0, "offset": 0, "dtype": int64},
         lambda p, n: _function("randperm")(_int_of(n), p.seed, p.offset, p.dtype),
