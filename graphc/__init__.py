@@ -28,7 +28,7 @@ from graphc.dtype import (
 )
 from graphc.export import export, load
 from graphc.gradients import GradOperation, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
-from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, set_deterministic
+from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, recompute, set_deterministic
 from graphc.jit import jit
 from graphc.parallel import (
     ParallelMode,
@@ -108,6 +108,7 @@ __all__ = [
     "ops",
     "profile",
     "pytype_to_dtype",
+    "recompute",
     "reset_auto_parallel_context",
     "run_check",
     "save_checkpoint",

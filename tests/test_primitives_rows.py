@@ -184,7 +184,7 @@ def test_draws(mode: int) -> None:
     assert drawn.shape == (20000, 3) and (drawn >= 0).all()
     np.testing.assert_allclose(drawn.mean(0), shapes, rtol=0.05)
     np.testing.assert_allclose(drawn.var(0), shapes, rtol=0.12)
-    scaled = o.gamma((20000,), T([2.0]), T([[1.0], [4.0]])).asnumpy()
+    scaled = o.gamma((20000, 1, 1), T([2.0]), T([[1.0], [4.0]])).asnumpy()
     assert scaled.shape == (20000, 2, 1)
     np.testing.assert_allclose(scaled.mean(0)[:, 0], [2.0, 0.5], rtol=0.05)
     mask = np.zeros((4, 5), bool)

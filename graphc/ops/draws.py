@@ -55,11 +55,12 @@ def gamma(shape: Any, alpha: Any, beta: Any, seed: Seed = None) -> Tensor:
     """Random numbers of the gamma distribution with the shape parameters `alpha` and the rates `beta`.
 
     Returns:
-        float32, `shape` followed by the shape that `alpha` and `beta` broadcast to.
+        float32, in the shape that `shape`, `alpha` and `beta` broadcast to.
     """
     a, b = (cast(as_tensor("gamma", o), float32) for o in (alpha, beta))
-    wanted = broadcast_shape("gamma", [a.shape, b.shape], lambda: f"{a.type} and {b.type}")
-    return _gamma((*_shape("gamma", shape), *wanted), a, seed) / b
+    lead = _shape("gamma", shape)
+    wanted = broadcast_shape("gamma", [lead, a.shape, b.shape], lambda: f"{lead}, {a.type} and {b.type}")
+    return _gamma(wanted, a, seed) / b
 
 
 def random_poisson(shape: Any, rate: Any, seed: Seed = None, dtype: Any = float32) -> Tensor:

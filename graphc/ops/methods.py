@@ -468,6 +468,12 @@ def value(self: Tensor) -> Tensor:
     return functions.identity(self) if isinstance(self, Parameter) else self
 
 
+def assign_value(self: Tensor, value: Tensor) -> Tensor:
+    """Makes the tensor stand for another value, of any shape and dtype; returns the tensor."""
+    self._become(functions.identity(as_tensor("assign_value", value)))
+    return self
+
+
 def detach(self: Tensor) -> Tensor:
     """The same value, as a constant to differentiation."""
     return stop_gradient(self)
@@ -508,6 +514,7 @@ _OWN: dict[str, Any] = {
     "where": where, "gather": gather_method, "index_add": index_add_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
     "copy": copy, "clone": copy, "contiguous": itself, "value": value, "init_data": itself, "detach": detach,
+    "data": property(detach), "has_init": False, "assign_value": assign_value,
     "fill": fill, "fills": fill, "select": select_method, "ptp": peak_to_peak, "sum_to_size": sum_to_size,
     "scatter_sub": tensor_scatter_sub, "scatter_div": tensor_scatter_div, "scatter_max": tensor_scatter_max,
     "scatter_min": tensor_scatter_min, "scatter_mul": tensor_scatter_mul, "choose": choose,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.dispatch import located
-from graphc.dtype import int64
+from graphc.dtype import int32, int64
 from graphc.ops import control
 from graphc.ops.coerce import as_tensor, cast, full_like
 from graphc.ops.creation import arange
@@ -139,6 +139,16 @@ def _resize_linear_1d(self: Any, x: Any, size: Any) -> Tensor:
     return result
 
 
+def _multilabel_margin_loss(self: Any, x: Any, target: Any) -> tuple[Tensor, Tensor]:
+    """The loss, and 1 for each class that is among the labels before the first negative one: int32."""
+    loss: Tensor = _function("multilabel_margin_loss")(x, target, self.reduction)
+    labels = as_tensor(self.name, target)
+    named = _function("cumsum")(cast(labels < 0, int32), -1) < 1
+    classes = arange(labels.shape[-1], dtype=labels.dtype)
+    same = logical_and(_function("equal")(expand_dims(labels, -1), classes), expand_dims(named, -1))
+    return loss, cast(_function("any")(same, -2), int32)
+
+
 def _greedy_decoder(self: Any, inputs: Any, sequence_length: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     found: tuple[Tensor, Tensor, Tensor, Tensor] = _function("ctc_greedy_decoder")(
         inputs, sequence_length, self.merge_repeated
@@ -182,10 +192,7 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "MaxUnpool3D": (
         {"ksize": _REQUIRED, **_POOL3D, "data_format": "NCDHW"}, _max_unpool("max_unpool3d", "NCDHW")
     ),
-    "MultilabelMarginLoss": (
-        {"reduction": "mean"},
-        lambda p, x, target: _function("multilabel_margin_loss")(x, target, p.reduction),
-    ),
+    "MultilabelMarginLoss": ({"reduction": "mean"}, _multilabel_margin_loss),
     "ROIAlign": (
         {
             "pooled_height": _REQUIRED, "pooled_width": _REQUIRED, "spatial_scale": _REQUIRED, "sample_num": 2,

@@ -31,7 +31,7 @@ def _ints_of(value: Any) -> tuple[int, ...]:
 def _window(function_name: str, *attributes: str) -> Callable[..., Any]:
     def call(self: Any, window_length: Any) -> Tensor:
         options = {a: getattr(self, a) for a in attributes}
-        result: Tensor = _function(function_name)(window_length, self.periodic, dtype=self.dtype, **options)
+        result: Tensor = _function(function_name)(_int_of(window_length), self.periodic, dtype=self.dtype, **options)
         return result
 
     return call

@@ -2,7 +2,8 @@
 
     ops.ApplyFtrl()(var, accum, linear, grad, lr, l1, l2, lr_power)
 
-Each changes its Parameters, var and what the rule keeps beside it, and returns what these hold then.
+Each changes its Parameters, var and what the rule keeps beside it, and returns what these hold then. Tensors that are
+no Parameters come to stand for the new values, as `tensor[...] = value` makes them.
 """
 
 from __future__ import annotations
@@ -11,14 +12,23 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.ops import control
-from graphc.ops.coerce import as_tensor
-from graphc.ops.elementwise import select
+from graphc.ops.coerce import as_tensor, cast
+from graphc.ops.elementwise import identity, select
 from graphc.ops.functions import abs, exp, less_equal, maximum, pow, rsqrt, sign, sqrt
+from graphc.ops.inplace import become
 from graphc.ops.primitives import PRIMITIVES, _primitive
 from graphc.tensor import Parameter, Tensor
 
 Kept = tuple[Tensor, ...]
-_held = control.held
+
+
+def _held(variable: Tensor, value: Tensor) -> Tensor:
+    """Makes a Parameter or Tensor hold a value; returns the value."""
+    if isinstance(variable, Parameter):
+        return control.held(variable, value)
+    found = cast(value, variable.dtype)
+    become("primitive", variable, identity(found))
+    return found
 
 
 def _towards(moment: Parameter, value: Any, decay: Any) -> Tensor:
