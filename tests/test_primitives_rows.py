@@ -243,3 +243,14 @@ def test_factors_of_batches() -> None:
 def test_errors(call: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         call()
+
+
+def test_methods_are_the_functions() -> None:
+    x, y = T([12, 18, 7], np.int32), T([8, 27, 0], np.int32)
+    assert x.gcd(y).asnumpy().tolist() == [4, 9, 7] == ms.mint.gcd(x, y).asnumpy().tolist()
+    assert x.lcm(y).asnumpy().tolist() == [24, 54, 0]
+    np.testing.assert_array_equal(T([3.0]).mvlgamma(2).asnumpy(), o.mvlgamma(T([3.0]), 2).asnumpy())
+    np.testing.assert_array_equal(T([1.0, 2.0]).logcumsumexp(0).asnumpy(), o.logcumsumexp(T([1.0, 2.0]), 0).asnumpy())
+    assert T([2, 2], np.int32).unique_with_pad(9)[0].asnumpy().tolist() == [2, 9]
+    solved = T([[1.0], [2.0]]).lu_solve(T([[4.0, 3.0], [0.5, 1.5]]), T([2, 2], np.int32))
+    np.testing.assert_allclose(solved.asnumpy(), [[0.5], [0.0]], atol=1e-6)
