@@ -28,7 +28,7 @@ from graphc.dtype import (
 )
 from graphc.export import export, load
 from graphc.gradients import GradOperation, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
-from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, set_deterministic
+from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, recompute, set_deterministic
 from graphc.jit import jit
 from graphc.parallel import (
     ParallelMode,
@@ -37,7 +37,17 @@ from graphc.parallel import (
     set_auto_parallel_context,
 )
 from graphc.profile import profile
-from graphc.random import get_seed, manual_seed, set_seed
+from graphc.random import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    get_seed,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+    set_seed,
+)
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
 from graphc.tensor import Parameter, ParameterTuple, Tensor, from_numpy, is_tensor, settle, tensor
 from graphc.train.model import Model
@@ -53,6 +63,7 @@ __all__ = [
     "PYNATIVE_MODE",
     "DynamicLossScaleManager",
     "FixedLossScaleManager",
+    "Generator",
     "GradOperation",
     "JitConfig",
     "Model",
@@ -63,6 +74,7 @@ __all__ = [
     "amp",
     "bool_",
     "data_sink",
+    "default_generator",
     "dtype_to_nptype",
     "dtype_to_pytype",
     "export",
@@ -71,8 +83,10 @@ __all__ = [
     "from_numpy",
     "get_auto_parallel_context",
     "get_context",
+    "get_rng_state",
     "get_seed",
     "grad",
+    "initial_seed",
     "int32",
     "int64",
     "is_tensor",
@@ -94,14 +108,17 @@ __all__ = [
     "ops",
     "profile",
     "pytype_to_dtype",
+    "recompute",
     "reset_auto_parallel_context",
     "run_check",
     "save_checkpoint",
+    "seed",
     "set_auto_parallel_context",
     "set_context",
     "set_deterministic",
     "set_device",
     "set_recursion_limit",
+    "set_rng_state",
     "set_seed",
     "synchronize",
     "tensor",

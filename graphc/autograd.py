@@ -7,7 +7,7 @@ derivatives nest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 from graphc.dispatch import located, state
@@ -309,28 +309,27 @@ def with_vjp(
 def differentiate(
     function: Callable[..., Any], args: tuple[Any, ...], positions: Sequence[int], weights: Sequence[Tensor],
     has_aux: bool, sens: Any = None,
-) -> tuple[Any, list[Tensor], list[Tensor]]:
+) -> tuple[Any, list[Any], list[Tensor]]:
     """Runs `function(*args)` on a tape and sweeps back.
 
     Returns:
-        What the function returned, the gradients of the arguments at `positions`, the gradients of `weights`.
+        What the function returned, the gradients of the arguments at `positions`, the gradients of `weights`. An
+        argument is a float Tensor, or a tuple or list of them (also nested), of which the gradients are of its form.
     """
     for position in positions:
         if not 0 <= position < len(args):
             raise located(ValueError(f"grad: position {position} out of range for {len(args)} arguments"))
-        if not isinstance(args[position], Tensor) or not args[position].dtype.is_float:
-            got = args[position].type if isinstance(args[position], Tensor) else type(args[position]).__name__
-            raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
     # A fresh name for each argument: the same tensor passed twice has two gradients.
     inner, distinct = list(args), list(dict.fromkeys(positions))
+    by_position = {position: _differentiable(args[position], position) for position in distinct}
     now = state.now
     piece = now.piece if now.trace is None and not now.tapes else None
     mark = piece.mark() if piece is not None else None
     with Tape() as tape:
-        for position in distinct:
-            inner[position] = TABLE["identity"](args[position])
+        for position, tensors in by_position.items():
+            inner[position] = _like(args[position], iter([TABLE["identity"](tensor) for tensor in tensors]))
         value = function(*inner)
-    given = [tape.result(distinct.index(position)) for position in positions]
+    given = [tape.result(i) for i in range(sum(map(len, by_position.values())))]
     heads = _heads(value, has_aux)
     sources = given + list(weights)
 
@@ -345,7 +344,27 @@ def differentiate(
         grads = swept()
     else:
         grads = piece.again(mark, [*heads, *sources], swept)
-    return value, grads[: len(positions)], grads[len(positions) :]
+    each = iter(grads)
+    by_input = {position: _like(args[position], each) for position in distinct}
+    return value, [by_input[position] for position in positions], list(each)
+
+
+def _differentiable(value: Any, position: int) -> list[Tensor]:
+    """The float Tensors that an argument is: one, or those in a tuple or list."""
+    if isinstance(value, Tensor) and value.dtype.is_float:
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [tensor for item in value for tensor in _differentiable(item, position)]
+    got = value.type if isinstance(value, Tensor) else type(value).__name__
+    raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
+
+
+def _like(value: Any, each: Iterator[Tensor]) -> Any:
+    """The next tensors, in the form that `value` has."""
+    if isinstance(value, Tensor):
+        return next(each)
+    items = [_like(item, each) for item in value]
+    return value._make(items) if hasattr(value, "_make") else type(value)(items)
 
 
 def _checked_sens(cts: list[Any], heads: list[Tensor]) -> list[Tensor]:

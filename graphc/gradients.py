@@ -112,7 +112,8 @@ def value_and_grad(
 
     Args:
         fn: a function or Cell that returns a float tensor, or a tuple whose first item is one (`has_aux`).
-        grad_position: index (or tuple of them) of the arguments to differentiate by; None for none.
+        grad_position: index (or tuple of them) of the arguments to differentiate by, float Tensors or tuples and lists
+            of them; None for none.
         weights: Parameters (one, or a list or tuple) to differentiate by.
         has_aux: `fn` returns (loss, *others); only the loss is differentiated.
         sens_param: the last argument of the call is the cotangent of the value, instead of ones.
@@ -259,9 +260,16 @@ def jacfwd(
     return jacrev(fn, grad_position, has_aux)
 
 
-def stop_gradient(value: Tensor) -> Tensor:
-    """The same value, as a constant to differentiation."""
-    return TABLE["stop_gradient"](value)
+def stop_gradient(value: Any) -> Any:
+    """The same value, as a constant to differentiation: a Tensor, or nested tuples and lists of them.
+
+    What else is given (a number, None) is returned as it is.
+    """
+    if isinstance(value, Tensor):
+        return TABLE["stop_gradient"](value)
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(stop_gradient, value))
+    return value
 
 
 # Functions in the backward pass

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["JitConfig", "jit_class", "lazy_inline", "mutable", "no_inline", "set_deterministic"]
+__all__ = ["JitConfig", "jit_class", "lazy_inline", "mutable", "no_inline", "recompute", "set_deterministic"]
 
 
 def jit_class(cls: type[T]) -> type[T]:
@@ -86,3 +86,15 @@ def mutable(input_data: T, dynamic_len: bool = False) -> T:
     if dynamic_len:
         raise ValueError("mutable: dynamic_len is not supported; a graph is compiled for each length")
     return input_data
+
+
+def recompute(block: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """`block(*args, **kwargs)`, of a Cell whose inner results the backward pass may compute again: what is kept is the
+    compiler's choice in graphc, and values are the same either way.
+
+    Raises:
+        TypeError: `block` cannot be called.
+    """
+    if not callable(block):
+        raise TypeError(f"recompute: expected a Cell, got {type(block).__name__}")
+    return block(*args, **kwargs)

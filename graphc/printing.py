@@ -26,8 +26,10 @@ def tensor_repr(tensor: Tensor) -> str:
     """The text of `repr(tensor)`; of a stand-in in a graph, its type: `Tensor(traced f32[2,3])`."""
     if tensor.is_traced:
         return f"Tensor(traced {tensor.type})"
-    array = tensor.numpy_view()
     opening = f"Tensor(shape={list(tensor.shape)}, dtype={tensor.dtype}, value="
+    if min(tensor.shape, default=0) < 0:  # it only describes others
+        return f"{opening}\n)"
+    array = tensor.numpy_view()
     return opening + (" " if array.ndim < 2 else "\n") + _value(array) + ")"
 
 

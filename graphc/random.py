@@ -12,6 +12,7 @@ a program is therefore the same in both modes, under any fusion, and after `set_
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,11 @@ def _new_state(seed: int, name: str) -> Parameter:
     return Parameter(np.array([seed, 0], np.int64), name=name, requires_grad=False)
 
 
-_state = _new_state(int.from_bytes(os.urandom(8), "little") >> 1, "random.state")
+def _entropy() -> int:
+    return int.from_bytes(os.urandom(8), "little") >> 1
+
+
+_state = _new_state(_entropy(), "random.state")
 
 
 def set_seed(seed: int) -> None:
@@ -55,9 +60,20 @@ def set_seed(seed: int) -> None:
         stream.numpy_view()[:] = (own, 0)
 
 
-def manual_seed(seed: int) -> None:
-    """As `set_seed`."""
+def manual_seed(seed: int) -> Generator:
+    """As `set_seed`; returns the generator of the program's stream."""
     set_seed(seed)
+    return default_generator
+
+
+def initial_seed() -> int:
+    """The seed of the program's stream."""
+    return default_generator.initial_seed()
+
+
+def seed() -> int:
+    """Starts the program's stream of random ops from the system's entropy; returns the seed."""
+    return default_generator.seed()
 
 
 def _outside_a_trace(name: str) -> None:
@@ -74,8 +90,7 @@ def get_seed() -> int | None:
 
 def get_rng_state() -> Tensor:
     """A copy of the state: int64 [seed, counter]."""
-    _outside_a_trace("get_rng_state")
-    return Tensor(_state.asnumpy())
+    return default_generator.get_state()
 
 
 def set_rng_state(state: Tensor) -> None:
@@ -84,20 +99,78 @@ def set_rng_state(state: Tensor) -> None:
     Raises:
         ValueError: it is no int64 [seed, counter].
     """
-    _outside_a_trace("set_rng_state")
-    if not isinstance(state, Tensor) or state.dtype is not int64 or state.shape != (2,):
-        raise located(ValueError(f"set_rng_state: expected an int64 Tensor of shape (2,), got {state!r:.80}"))
-    np.copyto(_state.numpy_view(), state.numpy_view())
+    default_generator.set_state(state)
 
 
-def stream(seed: int | None) -> Parameter:
-    """The state that an op with this `seed=` draws from: the program's for None and 0, else the seed's own.
+class Generator:
+    """A stream of random numbers of its own: `mint.rand(3, generator=Generator().manual_seed(5))`.
+
+    It starts from the system's entropy.
+    """
+
+    def __init__(self) -> None:
+        self.state = _new_state(_entropy(), "generator.state")
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Starts the stream anew from a seed, an int; returns the generator."""
+        _outside_a_trace("Generator.manual_seed")
+        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+            raise TypeError(f"Generator: seed must be an int, got {seed!r}")
+        self.state.numpy_view()[:] = (seed.__index__() % 2**63, 0)
+        return self
+
+    def seed(self) -> int:
+        """Starts the stream anew from the system's entropy; returns the seed."""
+        seed = _entropy()
+        self.manual_seed(seed)
+        return seed
+
+    def initial_seed(self) -> int:
+        """The seed that the stream started from."""
+        return int(self.state.numpy_view()[0])
+
+    def get_state(self) -> Tensor:
+        """A copy of the state: int64 [seed, counter]."""
+        _outside_a_trace("get_rng_state")
+        return Tensor(self.state.asnumpy())
+
+    def set_state(self, state: Tensor) -> None:
+        """Continues from a state that `get_state` gave.
+
+        Raises:
+            ValueError: it is no int64 [seed, counter].
+        """
+        _outside_a_trace("set_rng_state")
+        if not isinstance(state, Tensor) or state.dtype is not int64 or state.shape != (2,):
+            raise located(ValueError(f"set_rng_state: expected an int64 Tensor of shape (2,), got {state!r:.80}"))
+        np.copyto(self.state.numpy_view(), state.numpy_view())
+
+
+default_generator = Generator()
+default_generator.state = _state
+
+
+def generator_of(name: str, generator: Any) -> Generator | None:
+    """What a function's `generator=` stands for where it says `seed=`.
+
+    Raises:
+        TypeError: neither a Generator nor None.
+    """
+    if generator is not None and not isinstance(generator, Generator):
+        raise located(TypeError(f"{name}: generator must be a Generator, got {type(generator).__name__}"))
+    return generator
+
+
+def stream(seed: int | Generator | None) -> Parameter:
+    """The state that an op with this `seed=` draws from: the program's for None and 0, a generator's, else its own.
 
     Raises:
         TypeError, ValueError: no int >= 0.
     """
     if seed is None:
         return _state
+    if isinstance(seed, Generator):
+        return seed.state
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise located(TypeError(f"random: seed must be an int or None, got {seed!r:.60}"))
     own = seed.__index__()

@@ -115,7 +115,9 @@ class Tensor:
     Args:
         input_data: array, nested list, scalar or Tensor; copied.
         dtype: element type; by default that of an array, float32 for Python floats, int64 for ints, bool for bools.
-        shape, init: instead of data, a shape and an initializer (`Tensor(shape=(2, 3), init="normal")`).
+        shape, init: instead of data, a shape and an initializer (`Tensor(shape=(2, 3), init="normal")`). A shape alone
+            gives zeros; one with None for extents that are not known describes inputs for `Cell.set_inputs`, and has -1
+            in their place and no values.
         const_arg: accepted: a Tensor is never compiled in as a constant.
     Raises:
         TypeError: data that are no numbers, or of an element type graphc does not have.
@@ -139,11 +141,18 @@ class Tensor:
     ) -> None:
         wanted = dtype_of(dtype) if dtype is not None else None
         if input_data is None:
-            if shape is None or init is None:
-                raise TypeError("Tensor: expected input_data, or both shape and init, got neither")
+            if shape is None:
+                raise TypeError("Tensor: expected input_data, or a shape, got neither")
+            each = shape if isinstance(shape, (tuple, list)) else (shape,)
+            extents = tuple(-1 if n is None else int(n) for n in each)
+            if min(extents, default=0) < 0:
+                if init is not None:
+                    raise ValueError(f"Tensor: init needs all extents, got shape {shape}")
+                self._take(Tensor.promised(TensorType(extents, wanted or float32), NoValues(), 0))
+                return
             from graphc.initializer import initializer  # initializers make Tensors
 
-            input_data = initializer(init, shape, wanted or float32)
+            input_data = initializer("zeros" if init is None else init, extents, wanted or float32)
         elif init is not None:
             raise TypeError("Tensor: input_data and init exclude each other")
         if isinstance(input_data, Tensor) and input_data._node is not None:
@@ -486,6 +495,13 @@ def _bitwise(name: str) -> Any:
 for _python in ("and", "or", "xor"):
     setattr(Tensor, f"__{_python}__", _bitwise(_python))
     setattr(Tensor, f"__r{_python}__", _bitwise(_python))
+
+
+class NoValues:
+    """What stands in for the values of a tensor that only describes others."""
+
+    def fulfil(self, tensor: Tensor) -> None:
+        raise TypeError(f"Tensor: the shape {tensor.shape} describes inputs, there are no values")
 
 
 class Shared(Tensor):

@@ -110,6 +110,12 @@ add(
     sample(np.linspace(0.6, 2.7, 15).reshape(3, 5), np.linspace(3.1, 1.3, 15).reshape(3, 5), smooth=True),
 )
 add(f"add sub mul floor_div floor_mod fmod maximum minimum {_COMPARISONS}", *(sample(*pairs(d)) for d in INTS))
+add(
+    "gcd",
+    *(sample(whole(6, 7, low=-90 * (d != "uint8"), high=90, dtype=d), whole(6, 7, low=0, dtype=d)) for d in INTS),
+    sample(np.array([2**62, 6**20, 0], "int64"), np.array([6**23, 2**40, 0], "int64")),
+    sample(np.array([1836311903, -1836311903, 7], "int32"), np.array([1134903170, 1134903170, 0], "int32")),
+)
 add("bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift", *(sample(*pairs(d)) for d in INTS))
 add(
     "add mul maximum minimum logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor equal",

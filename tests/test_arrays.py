@@ -99,7 +99,7 @@ def test_dtypes_as_mindspore_has_them() -> None:
         (lambda: ops.diag_embed(Tensor(A), 0, 1, 1), ValueError, "two axes"),
         (lambda: ops.matrix_power(Tensor(S), 1.5), TypeError, "n must be an int"),
         (lambda: ops.matrix_power(Tensor(A), 2), ValueError, "square"),
-        (lambda: ops.addbmm(Tensor(A), Tensor(A), Tensor(B)), ValueError, "addbmm"),
+        (lambda: ops.addbmm(Tensor(A), Tensor(V), Tensor(B)), ValueError, "bmm"),
     ],
 )
 def test_errors(call: Callable[[], Any], error: type[Exception], text: str) -> None:

@@ -281,6 +281,29 @@ def test_stop_gradient() -> None:
     equal(ms.grad(lambda x: ops.stop_gradient(x).sum())(X), [0.0, 0.0, 0.0])
     w = Parameter(np.ones(3), "w")
     equal(ms.grad(lambda x: (ops.stop_gradient(w) * w * x).sum(), None, w)(X), [1.0, 2.0, 3.0])
+    equal(ms.grad(lambda x: (ops.stop_gradient((x, [x]))[1][0] * x).sum())(X), [1.0, 2.0, 3.0])
+    assert ops.stop_gradient((2.0, None)) == (2.0, None)
+
+
+@pytest.mark.parametrize("mode", [ms.GRAPH_MODE, ms.PYNATIVE_MODE])
+def test_gradients_of_a_tuple_have_its_form(mode: int) -> None:
+    ms.set_context(mode=mode)
+
+    def product(z: Any, w: Tensor) -> Tensor:
+        return (z[0] * z[1][0] * z[1][1] * w).sum()
+
+    z = ms.mutable((X, [Tensor([2.0, 2.0, 2.0]), X]))
+    value, (by_z, by_w, again) = ms.value_and_grad(product, (0, 1, 0))(z, Y)
+    equal(value, 2 * (X * X * Y).sum().asnumpy())
+    assert type(by_z) is tuple and type(by_z[1]) is list
+    equal(by_z[0], (2 * X * Y).asnumpy())
+    equal(by_z[1][0], (X * X * Y).asnumpy())
+    equal(by_z[1][1], (2 * X * Y).asnumpy())
+    equal(by_w, (2 * X * X).asnumpy())
+    equal(again[1][1], (2 * X * Y).asnumpy())
+    for wrong in ((X, [Tensor([1, 2, 3]), X]), (X, [2.0, X])):
+        with pytest.raises(TypeError, match="argument 0 must be a float Tensor, got"):
+            ms.grad(product)(wrong, Y)
 
 
 # Higher orders

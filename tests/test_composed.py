@@ -72,6 +72,8 @@ BANDS = np.array([[8, 9, 0], [1, 2, 3], [0, 4, 5.0]])
 BANDED = np.array([[1, 8, 0], [4, 2, 9], [0, 5, 3.0]])
 
 CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
+    ("logcumsumexp", lambda x: ops.logcumsumexp(x, 1), np.logaddexp.accumulate(A * 9, 1), (A * 9,)),
+    ("logcumsumexp of planes", lambda x: ops.logcumsumexp(x, -2), np.logaddexp.accumulate(S, 1), (S,)),
     # In the places of others
     ("tensor_scatter_max", lambda x, u: ops.tensor_scatter_max(x, T(ROWS), u), at_rows(np.maximum), (A, U)),
     ("tensor_scatter_min", lambda x, u: ops.tensor_scatter_min(x, T(ROWS), u), at_rows(np.minimum), (A, U)),

@@ -83,13 +83,24 @@ def test_numpy_slices_takes_dict_tuple_list_and_array() -> None:
     assert rows(ds.NumpySlicesDataset(["b", "cc"], shuffle=False)) == [["b"], ["cc"]]
 
 
+def test_numpy_slices_takes_lists_of_different_shapes() -> None:
+    ragged = ds.NumpySlicesDataset(([[1], [2, 2.5], []], [1, 2, 3]), ["a", "b"], shuffle=False)
+    assert rows(ragged) == [[[1.0], 1], [[2.0, 2.5], 2], [[], 3]]
+    shuffled = ds.NumpySlicesDataset([[1], [1, 2], [1, 2, 3]], "a", shuffle=True)
+    assert sorted(rows(shuffled)) == [[[1]], [[1, 2]], [[1, 2, 3]]]
+    batches = ds.NumpySlicesDataset([[1], [1, 2], [1, 2, 3]], "a", shuffle=False).padded_batch(2, True, pad_info={})
+    assert rows(batches) == [[[[1, 0], [1, 2]]]]
+
+
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
         (lambda: ds.NumpySlicesDataset({"a": [1, 2], "b": [1]}), ValueError, "differ in length: a 2, b 1"),
         (lambda: ds.NumpySlicesDataset(([1], [2]), ["a"]), ValueError, r"2 columns and names \['a'\], expected a name"),
         (lambda: ds.NumpySlicesDataset({"a": 3}), TypeError, "'a' is a single value"),
-        (lambda: ds.NumpySlicesDataset([[1], [1, 2]]), TypeError, "not one array"),
+        (lambda: ds.NumpySlicesDataset([[1], [[1], 2]]), TypeError, "not one array"),
+        (lambda: rows(ds.NumpySlicesDataset([[1], [1, 2]], "a", sampler=ds.PKSampler(1, class_column="a"))), TypeError,
+         "holds no labels"),
         (lambda: ds.NumpySlicesDataset([object()]), TypeError, "expected an array"),
         (lambda: ds.NumpySlicesDataset(([1], [2]), ["a", "a"]), ValueError, "a name of its own"),
         (lambda: ds.NumpySlicesDataset(()), ValueError, "got 0 columns"),

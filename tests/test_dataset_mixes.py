@@ -73,7 +73,7 @@ def test_cut_and_mixed_batches(layout: Any) -> None:
         (lambda: vision.AdjustGamma(-1.0), ValueError, "AdjustGamma"),
         (lambda: vision.Posterize(9), ValueError, "Posterize"),
         (lambda: vision.Solarize((5, 300)), ValueError, "Solarize"),
-        (lambda: vision.AdjustSaturation(1.0)(IMAGE.astype("f")), TypeError, "AdjustSaturation"),
+        (lambda: vision.AdjustSaturation(1.0)(IMAGE.astype("i")), TypeError, "AdjustSaturation"),
         (lambda: vision.MixUpBatch(0), ValueError, "alpha must be"),
         (lambda: vision.CutMixBatch("NHWC"), TypeError, "expected an ImageBatchFormat"),
         (lambda: vision.MixUpBatch()(IMAGE[None]), ValueError, "two columns"),

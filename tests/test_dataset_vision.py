@@ -111,7 +111,7 @@ def test_normalize_rescale_to_tensor() -> None:
         (lambda: vision.Normalize([1], [0]), ValueError, "above 0"),
         (lambda: vision.Normalize([1], [1])(COLOUR), ValueError, r"\(12, 17, 3\), that is 3 channels, for 1 means"),
         (lambda: vision.Normalize([1] * 3, [1] * 3, False)(COLOUR), ValueError, "12 channels"),
-        (lambda: vision.Invert()(FLOAT), TypeError, "dtype float32, expected uint8"),
+        (lambda: vision.Equalize()(FLOAT), TypeError, "dtype float32, expected uint8"),
         (lambda: vision.Grayscale(2), ValueError, "num_output_channels 2"),
         (lambda: vision.Grayscale()(COLOUR[..., :2]), ValueError, "2 channels, expected 3"),
         (lambda: vision.RandomColorAdjust(brightness=-1), ValueError, "brightness -1"),

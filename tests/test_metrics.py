@@ -155,6 +155,57 @@ def test_root_mean_square_distance_of_squares():
     assert metric(predicted, predicted, 1) == 0
 
 
+def test_distances_of_surfaces_as_mindspore():
+    """Its values, for two regions drawn at random."""
+    r = np.random.RandomState(0)
+    predicted, actual = (r.rand(9, 11) > 0.4).astype(int), (r.rand(9, 11) > 0.5).astype(int)
+    expected = {
+        "euclidean": [(0.40753, 2.23607), (0.42253, 1.41421)], "chessboard": [(0.4, 2.0), (0.40909, 1.0)],
+        "taxicab": [(0.41818, 3.0), (0.44545, 2.0)],
+    }  # fmt: skip
+    for distance, pairs in expected.items():
+        for flag, (mean, greatest) in zip((False, True), pairs, strict=True):
+            found = metrics.MeanSurfaceDistance(flag, distance)(predicted, actual, 1)
+            assert found == pytest.approx(mean, abs=1e-5)
+            directed = metrics.HausdorffDistance(distance, None, flag)
+            assert directed(predicted, actual, 1) == pytest.approx(greatest, abs=1e-5)
+    most = metrics.HausdorffDistance(percentile=90.0)(predicted, actual, 1)
+    assert 0 < most <= 2.23607
+    assert metrics.HausdorffDistance()(predicted, predicted, 1) == 0
+    assert metrics.MeanSurfaceDistance()(predicted, np.zeros((9, 11)), 1) == math.inf
+    for mistake, error in (
+        (lambda: metrics.HausdorffDistance(percentile=101.0), ValueError),
+        (lambda: metrics.HausdorffDistance(percentile=90), TypeError),
+        (lambda: metrics.MeanSurfaceDistance(1), TypeError),
+        (lambda: metrics.MeanSurfaceDistance(distance_metric="far"), ValueError),
+        (lambda: metrics.HausdorffDistance()(predicted, actual[1:], 1), ValueError),
+        (lambda: metrics.HausdorffDistance()(predicted, actual, 7), ValueError),
+    ):
+        with pytest.raises(error):
+            mistake()
+
+
+def test_bleu_as_mindspore():
+    translations = [["i", "have", "a", "pen", "on", "my", "desk"], ["he", "runs"]]
+    references = [
+        [["i", "have", "a", "pen", "in", "my", "desk"], ["there", "is", "a", "pen", "on", "the", "desk"]],
+        [["he", "runs", "fast"], ["he", "runs"]],
+    ]
+    plain, smooth = [1.0, 0.92582, 0.80119, 0.59881], [1.0, 0.93541, 0.83555, 0.69502]
+    for n in range(1, 5):
+        assert metrics.BleuScore(n)(translations, references) == pytest.approx(plain[n - 1], abs=1e-5)
+        assert metrics.BleuScore(n, True)(translations, references) == pytest.approx(smooth[n - 1], abs=1e-5)
+    assert metrics.BleuScore(2)([["he"]], [[["he", "runs"]]]) == 0.0
+    assert metrics.BleuScore(1)([["he"]], [[["he", "runs"]]]) == pytest.approx(math.exp(-1))
+    for mistake, error in (
+        (lambda: metrics.BleuScore(5), ValueError), (lambda: metrics.BleuScore(True), TypeError),
+        (lambda: metrics.BleuScore(4, 1), TypeError), (lambda: metrics.BleuScore().eval(), RuntimeError),
+        (lambda: metrics.BleuScore()([["he"]], []), ValueError),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            mistake()
+
+
 def test_roc_and_auc():
     metric = metrics.ROC(pos_label=2)
     false, true, thresholds = metric(np.array([3, 1, 4, 2]), np.array([0, 1, 2, 3]))

@@ -167,6 +167,51 @@ def test_layers(layer: Any, array: np.ndarray, wanted: Any) -> None:
     assert type(layer).__name__ in repr(layer)
 
 
+@pytest.mark.parametrize("value", [ms.GRAPH_MODE, ms.PYNATIVE_MODE])
+def test_generators_have_streams_of_their_own(value: int) -> None:
+    draws = (
+        lambda g: mint.rand(3, generator=g), lambda g: mint.randn(3, generator=g),
+        lambda g: mint.randint(0, 100, (3,), generator=g), lambda g: mint.randperm(9, generator=g),
+        lambda g: mint.normal(1.0, 2.0, (3,), generator=g), lambda g: mint.bernoulli(T([0.5] * 20), generator=g),
+        lambda g: mint.multinomial(T([0.5] * 20), 9, generator=g), lambda g: T([0.0] * 5).uniform_(generator=g),
+        lambda g: T([0.0] * 5).normal_(generator=g), lambda g: T([0.0] * 5).exponential_(generator=g),
+        lambda g: T([0.0] * 5).random_(generator=g), lambda g: T([0.0] * 20).bernoulli_(generator=g),
+        lambda g: T([0.0] * 5).cauchy(generator=g), lambda g: T([0.0] * 5).log_normal(generator=g),
+    )  # fmt: skip
+    with mode(value):
+        generator, before = ms.Generator().manual_seed(5), ms.get_rng_state().asnumpy()
+        assert generator.initial_seed() == 5
+        for draw in draws:
+            state = generator.get_state()
+            first, second = draw(generator).asnumpy(), draw(generator).asnumpy()
+            assert not np.array_equal(first, second)
+            generator.set_state(state)
+            np.testing.assert_array_equal(draw(generator).asnumpy(), first)
+        np.testing.assert_array_equal(ms.get_rng_state().asnumpy(), before)
+        drawn = ms.jit(lambda: mint.rand(2, generator=generator))
+        assert not np.array_equal(drawn().asnumpy(), drawn().asnumpy())
+        assert generator.seed() == generator.initial_seed() != ms.Generator().initial_seed()
+        assert ms.manual_seed(7) is ms.default_generator and ms.initial_seed() == 7
+        assert ms.seed() == ms.initial_seed()
+        ms.set_rng_state(ms.Tensor([7, 0], ms.int64))
+        assert ms.initial_seed() == 7
+    with pytest.raises(TypeError, match="seed must be an int"):
+        ms.Generator().manual_seed(1.5)
+
+
+def test_a_transposed_convolution_makes_the_size_asked_for() -> None:
+    layer, x = nn.ConvTranspose2d(4, 2, 3, stride=2, padding=1), T(IMAGES)
+    height, width = (2 * n - 1 for n in IMAGES.shape[2:])
+    whole = nn.ConvTranspose2d(4, 2, 3, stride=2, padding=1, output_padding=(1, 0))
+    whole.load_state_dict(layer.state_dict())
+    for size in ((height + 1, width), (2, 2, height + 1, width)):
+        np.testing.assert_array_equal(layer(x, output_size=size).asnumpy(), whole(x).asnumpy())
+    assert layer(x, output_size=(height, width)).shape == layer(x).shape
+    for size in ((height + 2, width), (height, width - 1), (height,)):
+        with pytest.raises(ValueError, match="output_size must lie within"):
+            layer(x, output_size=size)
+
+
 def test_a_network_trains_the_same_in_both_modes() -> None:
     class Net(nn.Cell):
         def __init__(self) -> None:
@@ -234,7 +279,7 @@ def test_in_place_and_random_and_eager() -> None:
     "call, error, text",
     [
         (lambda: mint.cumsum(T(A)), TypeError, "cumsum: missing a required argument: 'dim'"),
-        (lambda: mint.rand(2, generator=3), ValueError, "generator must be None"),
+        (lambda: mint.rand(2, generator=3), TypeError, "generator must be a Generator"),
         (lambda: mint.empty(2, device="GPU"), ValueError, "device must be"),
         (lambda: nn.Conv2d(3, 4, 3, padding_mode="circular"), ValueError, "padding_mode must be"),
         (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "do not divide into 2 groups"),

@@ -1251,6 +1251,31 @@ def test_gradients_of_one_device_are_as_they_are() -> None:
     assert nn.DistributedGradReducer([])((x,)) == (x,)
 
 
+def test_set_inputs_describes_what_graphs_take() -> None:
+    class Sum(nn.Cell):
+        def construct(self, x: Tensor, y: Tensor) -> Tensor:
+            return x + y
+
+    net, rows = Sum(), Tensor(shape=[3, None], dtype=graphc.float32)
+    assert net.get_inputs() is None and rows.shape == (3, -1)
+    assert repr(rows) == "Tensor(shape=[3, -1], dtype=Float32, value=\n)"
+    net.set_inputs(y=rows, x=rows)
+    assert net.get_inputs() == (rows, rows)
+    three, two = ops.ones((3, 2)), ops.ones((2, 2))
+    graphc.set_context(mode=graphc.PYNATIVE_MODE)
+    assert net(two, two).shape == (2, 2)
+    graphc.set_context(mode=graphc.GRAPH_MODE)
+    assert net(three, three).shape == (3, 2) and net(ops.ones((3, 5)), ops.ones((3, 5))).shape == (3, 5)
+    for args in ((two, two), (three, ops.ones((3, 2), graphc.int32)), (ops.ones(3), three), (three,)):
+        with pytest.raises(ValueError, match="set_inputs"):
+            net(*args)
+    with pytest.raises(ValueError, match="no arguments"):
+        net.set_inputs(z=rows)
+    with pytest.raises(TypeError, match="describes inputs"):
+        rows.asnumpy()
+    assert Tensor(shape=(2,), dtype=graphc.int32).asnumpy().tolist() == [0, 0]
+
+
 def test_recompute_changes_no_result() -> None:
     net, x = nn.Dense(2, 2), Tensor([[1.0, 2.0]])
     before = net(x).tolist()

@@ -828,6 +828,38 @@ def test_experimental_groups_and_their_options() -> None:
         optimizer.param_groups[0]["beta"] = 1
     with pytest.raises(KeyError, match="unknown options of a group"):
         optim.Adam([{"params": [a], "momentum": 0.9}])
+
+
+@pytest.mark.parametrize("name", ["Adam", "SGD", "NAdam", "Rprop", "ASGD"])
+def test_a_group_that_comes_later_is_as_one_of_the_first(name: str) -> None:
+    """From its first step on, for the rules that count no steps, and to the bit in both modes."""
+    found = []
+    for mode in (graphc.PYNATIVE_MODE, graphc.GRAPH_MODE):
+        graphc.set_context(mode=mode)
+        a, b, c = parameters()
+        optimizer = getattr(optim, name)([a], lr=0.125)
+        ones = tuple(Tensor(np.ones(p.shape, F)) for p in (a, b, c))
+        optimizer(ones[:1])
+        optimizer.add_param_group({"params": b})
+        optimizer.add_param_group({"params": [c], "lr": 0.5})
+        assert optimizer.group_start_id == [0, 1, 2]
+        assert [p.name for p in optimizer.parameters] == [a.name, b.name, c.name]
+        optimizer(ones)
+        optimizer(ones)
+        found.append([p.asnumpy() for p in (a, b, c)])
+    for eager, graph, before in zip(*found, arrays(0), strict=True):
+        np.testing.assert_array_equal(eager, graph)
+        assert not np.array_equal(eager, before)
+    if name == "SGD":
+        np.testing.assert_array_equal(found[0][2], arrays(0)[2] - F(0.5) - F(0.5))
+    for group, error in (
+        ({"params": [b]}, ValueError), ([c], TypeError), ({"lr": 1.0}, KeyError), ({"params": [1]}, TypeError),
+        ({"params": [Parameter(np.ones(1, F))], "beta": 1}, KeyError),
+        ({"params": [Parameter(np.ones(1, F))], "lr": -1.0}, ValueError),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            optimizer.add_param_group(group)
+        assert len(optimizer.parameters) == 3
     up = Parameter(np.zeros((), F), "up")
     optim.SGD([up], 0.5, maximize=True)((Tensor(1.0),))
     assert up.asnumpy() == 0.5

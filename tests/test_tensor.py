@@ -87,10 +87,18 @@ def test_of_tensors() -> None:
     assert Tensor([one, one]).shape == (2, 2) and Tensor([one[0], 3.0]).tolist() == [1.0, 3.0]
 
 
+def test_what_a_tensor_is_made_to_hold() -> None:
+    x = Tensor([1.0, 2.0])
+    held = x.data
+    assert x.assign_value(Tensor([[1, 2], [3, 4]])) is x
+    assert x.shape == (2, 2) and x.dtype is int64 and held.tolist() == [1.0, 2.0] and x.has_init is False
+
+
 def test_by_shape_and_initializer() -> None:
     assert Tensor(shape=(2, 3), dtype=float32, init="ones").tolist() == [[1.0] * 3] * 2
-    with pytest.raises(TypeError, match="expected input_data, or both shape and init"):
-        Tensor(shape=(2,))
+    assert Tensor(shape=(2,), dtype=float32).tolist() == [0.0, 0.0]
+    with pytest.raises(TypeError, match="expected input_data, or a shape"):
+        Tensor(dtype=float32)
     with pytest.raises(TypeError, match="exclude each other"):
         Tensor([1.0], init="ones")
     with pytest.raises(ValueError, match=r"shape \(2,\) expected, got data of shape \(1,\)"):

@@ -67,7 +67,7 @@ class PadAndStack:
     ) -> None:
         self._columns = columns
         self._pads: dict[str, tuple[Sequence[int | None] | None, Any]] = dict.fromkeys(columns, (None, None))
-        if pad_info is not None:
+        if pad_info:  # an empty one says no more than None
             positions_of("padded_batch: pad_info", columns, list(pad_info))
             for name, pad in pad_info.items():
                 if not isinstance(pad, (tuple, list)) or len(pad) != 2:

@@ -186,11 +186,12 @@ def resize(images: np.ndarray, height: int, width: int, inter: Inter) -> np.ndar
 def warp(
     images: np.ndarray, inverse: np.ndarray, height: int, width: int, inter: Inter, fill: np.ndarray
 ) -> np.ndarray:
-    """Images seen through affine maps.
+    """Images seen through affine or projective maps.
 
     Args:
         images: [N, H, W, C].
-        inverse: [N, 2, 3], from a pixel (x, y, 1) of the result to the point (x, y) of the image it shows.
+        inverse: [N, 2, 3], from a pixel (x, y, 1) of the result to the point (x, y) of the image it shows; or
+            [N, 3, 3], where that point is (x / z, y / z).
         height, width: size of the result.
         inter: NEAREST, BILINEAR or BICUBIC.
         fill: [C], the colour outside the image.
@@ -198,9 +199,12 @@ def warp(
         [N, height, width, C] of the dtype of `images`.
     """
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    source_x, source_y = (
-        m[:, 0, None, None] * x + m[:, 1, None, None] * y + m[:, 2, None, None] for m in (inverse[:, 0], inverse[:, 1])
+    source_x, source_y, *depth = (
+        m[:, 0, None, None] * x + m[:, 1, None, None] * y + m[:, 2, None, None] for m in inverse.transpose(1, 0, 2)
     )
+    if depth:
+        far = np.full_like(source_x, -1e9)  # what is seen where a line of the result has no end
+        source_x, source_y = (np.divide(s, depth[0], out=far.copy(), where=depth[0] != 0) for s in (source_x, source_y))
     fill = saturate(fill.astype(np.float64), images.dtype)
     if inter is Inter.NEAREST:
         return _Taps2D(images, 0, np.floor(source_x + 0.5), np.floor(source_y + 0.5), fill).pixels(0, 0)
@@ -257,6 +261,92 @@ def rotation(degrees: np.ndarray, center: tuple[float, float], shift: tuple[floa
     )
 
 
+def affine(
+    degrees: np.ndarray, shift: np.ndarray, scale: np.ndarray, shear: np.ndarray, center: tuple[float, float]
+) -> np.ndarray:
+    """The maps [N, 2, 3] for `warp` that shear, scale, turn and move images, the first three about `center`.
+
+    Args:
+        degrees: [N], clockwise.
+        shift: [N, 2], pixels to the right and down.
+        scale: [N], above 0.
+        shear: [N, 2], degrees along x and y.
+    """
+    turn, (lean_x, lean_y) = np.deg2rad(degrees), np.deg2rad(shear).T
+    forward = [
+        scale * np.cos(turn - lean_y) / np.cos(lean_y),
+        scale * (-np.cos(turn - lean_y) * np.tan(lean_x) / np.cos(lean_y) - np.sin(turn)),
+        scale * np.sin(turn - lean_y) / np.cos(lean_y),
+        scale * (-np.sin(turn - lean_y) * np.tan(lean_x) / np.cos(lean_y) + np.cos(turn)),
+    ]
+    size = forward[0] * forward[3] - forward[1] * forward[2]
+    a, b, c, d = forward[3] / size, -forward[1] / size, -forward[2] / size, forward[0] / size
+    x, y = center[0] + shift[:, 0], center[1] + shift[:, 1]
+    return np.stack(
+        [
+            np.stack([a, b, center[0] - a * x - b * y], axis=-1),
+            np.stack([c, d, center[1] - c * x - d * y], axis=-1),
+        ],
+        axis=1,
+    )
+
+
+def projective(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """The maps [N, 3, 3] for `warp` that move the points `start` [N, 4, 2] of images to `end`.
+
+    Where three of the points lie on a line, and so no map does, it is one that comes near.
+    """
+    (x, y), (u, v) = end.transpose(2, 0, 1), start.transpose(2, 0, 1)
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    rows = [
+        np.stack([x, y, one, zero, zero, zero, -u * x, -u * y], axis=-1),
+        np.stack([zero, zero, zero, x, y, one, -v * x, -v * y], axis=-1),
+    ]
+    systems = zip(np.concatenate(rows, axis=1), np.concatenate([u, v], axis=1), strict=True)
+    return np.stack([np.append(np.linalg.lstsq(a, b, rcond=None)[0], 1.0).reshape(3, 3) for a, b in systems])
+
+
+# Filters
+
+
+def _blurred(images: np.ndarray) -> np.ndarray:
+    """Images blurred by a 3x3 filter whose middle counts five times, in float; the pixels at the edge stay."""
+    blurred = images.astype(_work_dtype(images.dtype))
+    height, width = images.shape[1:3]
+    if height > 2 and width > 2:
+        parts = [
+            images[:, i : height - 2 + i, j : width - 2 + j].astype(blurred.dtype) * (5 if i == j == 1 else 1)
+            for i in range(3)
+            for j in range(3)
+        ]
+        inner = sum(parts) / blurred.dtype.type(13)
+        blurred[:, 1:-1, 1:-1] = np.floor(inner + 0.5) if images.dtype.kind in "iu" else inner
+    return blurred
+
+
+def adjust_sharpness(images: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Move images away from themselves blurred by factors [N]: 0 gives them blurred, 1 as they are, 2 sharpened."""
+    blurred = _blurred(images)
+    return saturate(blurred + (images - blurred) * _per_image(factors), images.dtype)
+
+
+def gaussian_blur(images: np.ndarray, size: tuple[int, int], sigma: tuple[float, float]) -> np.ndarray:
+    """Images blurred by `size` pixels, odd numbers, across and down, with these standard deviations.
+
+    At the edges images are mirrored, without the edge pixel.
+    """
+    work = images.astype(_work_dtype(images.dtype))
+    for axis, count, spread in ((2, size[0], sigma[0]), (1, size[1], sigma[1])):
+        places = np.arange(count) - count // 2
+        weights = np.exp(-(places**2) / (2.0 * spread * spread))
+        weights /= weights.sum()
+        extent = images.shape[axis]
+        mirrored = np.pad(np.arange(extent), count // 2, mode="reflect" if extent > 1 else "edge")
+        index = mirrored[np.arange(extent)[:, None] + np.arange(count)]
+        work = _resample_axis(work, axis, (index, np.broadcast_to(weights, index.shape)))
+    return saturate(work, images.dtype)
+
+
 # Colour
 
 
@@ -266,45 +356,81 @@ def gray(images: np.ndarray) -> np.ndarray:
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
 
 
+def lightness(images: np.ndarray) -> np.ndarray:
+    """The lightness of uint8 or float images [N, H, W, 3]: [N, H, W] of the same dtype."""
+    if images.dtype == np.uint8:
+        return gray(images)
+    red, green, blue = (images[..., i] for i in range(3))
+    weights = [images.dtype.type(w) for w in (0.299, 0.587, 0.114)]
+    light: np.ndarray = red * weights[0] + green * weights[1] + blue * weights[2]
+    return light
+
+
 def _per_image(factors: np.ndarray) -> np.ndarray:
     return factors.astype(np.float32)[:, None, None, None]
 
 
 def adjust_brightness(images: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Multiply uint8 images [N, H, W, 3] by factors [N]."""
+    """Multiply uint8 or float images by factors [N]."""
     return saturate(images * _per_image(factors), images.dtype)
 
 
 def adjust_contrast(images: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Move uint8 images [N, H, W, 3] away from their mean lightness by factors [N]; 0 gives even gray, 1 the image."""
-    light = gray(images).reshape(len(images), -1)
-    pixels = max(1, light.shape[1])
-    mean = ((light.sum(axis=1, dtype=np.int64) * 2 + pixels) // (2 * pixels)).astype(np.float32)[:, None, None, None]
-    return saturate(mean + (images - mean) * _per_image(factors), images.dtype)
+    """Move uint8 or float images [N, H, W, 3] away from their mean lightness by factors [N].
+
+    0 gives even gray, 1 the image.
+    """
+    light = lightness(images).reshape(len(images), -1)
+    mean = light.mean(axis=1, dtype=np.float64)
+    mean = np.floor(mean + 0.5) if images.dtype == np.uint8 else mean
+    middle = mean.astype(_work_dtype(images.dtype))[:, None, None, None]
+    return saturate(middle + (images - middle) * _per_image(factors), images.dtype)
 
 
 def adjust_saturation(images: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Move uint8 images [N, H, W, 3] away from gray by factors [N]; 0 gives the gray image, 1 the image."""
-    light = gray(images).astype(np.float32)[..., None]
+    """Move uint8 or float images [N, H, W, 3] away from gray by factors [N]; 0 gives the gray image, 1 the image."""
+    light = lightness(images)[..., None].astype(_work_dtype(images.dtype))
     return saturate(light + (images - light) * _per_image(factors), images.dtype)
 
 
 def adjust_hue(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Turn the hue of uint8 images [N, H, W, 3] by shifts [N], in turns of the colour circle.
+    """Turn the hue of uint8 or float images [N, H, W, 3] by shifts [N], in turns of the colour circle.
 
     Hue, saturation, value: A. R. Smith, Color gamut transform pairs, 1978.
     """
-    red, green, blue = (images[..., i].astype(np.float32) for i in range(3))
+    sector, chroma, value = _hexcone(images.astype(_work_dtype(images.dtype)))
+    return saturate(_from_hexcone(sector + 6 * shifts.astype(np.float32)[:, None, None], chroma, value), images.dtype)
+
+
+def _hexcone(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of float images [..., 3] the hue in sixths of the circle (-1 to 5), the chroma and the greatest value."""
+    red, green, blue = (images[..., i] for i in range(3))
     value = np.maximum(np.maximum(red, green), blue)
     chroma = value - np.minimum(np.minimum(red, green), blue)
-    safe = np.where(chroma == 0, np.float32(1), chroma)
+    safe = np.where(chroma == 0, images.dtype.type(1), chroma)
     sector = np.select(
         [value == red, value == green], [(green - blue) / safe, (blue - red) / safe + 2], (red - green) / safe + 4
     )
-    turned = sector + 6 * shifts.astype(np.float32)[:, None, None]
-    # Each channel is the value less the part of the chroma that its distance from the hue takes away.
+    return sector, chroma, value
+
+
+def _from_hexcone(sector: np.ndarray, chroma: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Each channel is the value less the part of the chroma that its distance from the hue takes away."""
     channels = []
     for offset in (5, 3, 1):
-        k = np.mod(turned + np.float32(offset), 6)
+        k = np.mod(sector + value.dtype.type(offset), 6)
         channels.append(value - chroma * np.clip(np.minimum(k, 4 - k), 0, 1))
-    return saturate(np.stack(channels, axis=-1), images.dtype)
+    return np.stack(channels, axis=-1)
+
+
+def rgb_to_hsv(images: np.ndarray) -> np.ndarray:
+    """Float images [..., 3] of red, green, blue in hue (0 to 1), saturation and value."""
+    sector, chroma, value = _hexcone(images)
+    saturation = np.where(value == 0, 0, chroma / np.where(value == 0, 1, value))
+    return np.stack([np.mod(sector / 6, 1), saturation, value], axis=-1).astype(images.dtype)
+
+
+def hsv_to_rgb(images: np.ndarray) -> np.ndarray:
+    """Float images [..., 3] of hue, saturation, value in red, green, blue."""
+    hue, saturation, value = (images[..., i] for i in range(3))
+    return _from_hexcone(hue * 6, saturation * value, value).astype(images.dtype)

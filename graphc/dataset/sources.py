@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.dataset.blocks import as_array
+from graphc.dataset.blocks import Block, as_array, stack
 from graphc.dataset.columns import names_list
 from graphc.dataset.config import check_int
 from graphc.dataset.core import Dataset, check_workers
@@ -41,7 +41,7 @@ class NumpySlicesDataset(Dataset):
 
     Args:
         data: a dict from column name to array, a tuple of arrays (one per column), or one array or list (a single
-            column).
+            column). The items of a list may differ in shape.
         column_names: names of the columns; None for a dict's keys, else `column_0`, `column_1`, ...
         num_samples: the most samples of an epoch; None for all.
         num_parallel_workers: an upper bound for threads; slicing uses one.
@@ -72,7 +72,7 @@ class NumpySlicesDataset(Dataset):
         super().__init__(TableSource(ArrayTable(list(arrays.values())), list(arrays), sampler))
 
 
-def _columns_of(data: Any, column_names: str | Sequence[str] | None) -> dict[str, np.ndarray]:
+def _columns_of(data: Any, column_names: str | Sequence[str] | None) -> dict[str, Block]:
     """The named columns of what `NumpySlicesDataset` is given, all of one length."""
     where = "NumpySlicesDataset"
     names = None if column_names is None else names_list(where, column_names)
@@ -84,14 +84,26 @@ def _columns_of(data: Any, column_names: str | Sequence[str] | None) -> dict[str
         names = [f"column_{i}" for i in range(len(columns))]
     if not columns or len(set(names)) != len(columns) or len(names) != len(columns):
         raise ValueError(f"{where}: got {len(columns)} columns and names {names}, expected a name of its own for each")
-    arrays = {name: as_array(column, f"{where}: column {name!r}") for name, column in zip(names, columns, strict=True)}
+    arrays = {name: _as_column(given, f"{where}: column {name!r}") for name, given in zip(names, columns, strict=True)}
     for name, array in arrays.items():
-        if array.ndim == 0:
+        if isinstance(array, np.ndarray) and array.ndim == 0:
             raise TypeError(f"{where}: column {name!r} is a single value, expected an array of samples")
     if len({len(array) for array in arrays.values()}) > 1:
         lengths = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
         raise ValueError(f"{where}: columns differ in length: {lengths}")
     return arrays
+
+
+def _as_column(column: Any, where: str) -> Block:
+    """A column's samples: of a list whose items differ in shape, each by itself, all of one element type."""
+    if not isinstance(column, (list, tuple)):
+        return as_array(column, where)
+    try:
+        return as_array(column, where)
+    except TypeError:
+        rows = [as_array(row, where) for row in column]
+    dtype = np.result_type(*rows)
+    return stack([row.astype(dtype, copy=False) for row in rows])
 
 
 class GeneratorDataset(Dataset):

@@ -24,28 +24,34 @@ from graphc.dataset.transforms import numpy_dtype
 
 
 class ArrayTable:
-    """Columns that are arrays.
+    """Columns that are arrays, or lists of arrays that differ in shape.
 
     Args:
-        arrays: one per column, of the same length.
+        columns: of the same length.
     """
 
     workers = 1
     costly = False
 
-    def __init__(self, arrays: Sequence[np.ndarray]) -> None:
-        self._arrays = arrays
+    def __init__(self, columns: Sequence[Block]) -> None:
+        self._columns = columns
 
     def __len__(self) -> int:
-        return len(self._arrays[0])
+        return len(self._columns[0])
 
     def take(self, indices: np.ndarray, workers: Workers) -> list[Block]:
         """The columns of the samples at `indices`, as copies."""
-        return [array.take(indices, 0) for array in self._arrays]
+        return [
+            column.take(indices, 0) if isinstance(column, np.ndarray) else stack([column[i].copy() for i in indices])
+            for column in self._columns
+        ]
 
     def column(self, position: int) -> np.ndarray:
         """One column of all samples."""
-        return self._arrays[position]
+        column = self._columns[position]
+        if not isinstance(column, np.ndarray):
+            raise TypeError("NumpySlicesDataset: a column whose items differ in shape holds no labels")
+        return column
 
 
 Sample = tuple[np.ndarray, ...]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphc import context
 from graphc.autograd import with_vjp
 from graphc.dispatch import located, scope, state
-from graphc.dtype import DType, float32
+from graphc.dtype import DType, dtype_of, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
 from graphc.tensor import Parameter, ParameterTuple, Tensor
@@ -147,6 +148,8 @@ class Cell:
         if now.trace is not None or now.piece is not None or now.tapes:
             return self._run(*args, **kwargs)
         if context.in_graph_mode():
+            if "_set_inputs" in self.__dict__:
+                _check_like(type(self).__name__, self._set_inputs, args)
             return self._compiled(*args, **kwargs)
         with in_one_piece(self):
             return self._run(*args, **kwargs)
@@ -245,6 +248,31 @@ class Cell:
         self._compiled(*args, **kwargs)
 
     compile_and_run = __call__
+
+    def set_inputs(self, *inputs: Any, **kwargs: Any) -> None:
+        """Says what the arguments of calls are: Tensors that describe them, whose shapes may have extents that are not
+        known (`Tensor(shape=[32, None], dtype=float32)`). In GRAPH_MODE a call with others is an error; graphc compiles
+        each shape that comes, whatever is said.
+
+        Args:
+            inputs: for each argument, by position, or by name: a Tensor, a tuple or list, or any constant.
+        Raises:
+            ValueError: both by position and by name; a name that `construct` does not have.
+        """
+        if inputs and kwargs:
+            raise ValueError("set_inputs: expected arguments by position or by name, got both")
+        if kwargs:
+            names = list(inspect.signature(self.construct).parameters)
+            unknown = [name for name in kwargs if name not in names]
+            if unknown:
+                raise ValueError(f"set_inputs: construct has no arguments {unknown}, it has {names}")
+            inputs = tuple(kwargs.get(name) for name in names)
+        self.__dict__["_set_inputs"] = inputs
+
+    def get_inputs(self) -> tuple[Any, ...] | None:
+        """What `set_inputs` was given, None before."""
+        inputs: tuple[Any, ...] | None = self.__dict__.get("_set_inputs")
+        return inputs
 
     def to_float(self, dst_type: Any) -> Cell:
         """Casts float inputs to `dst_type`, which can only be float32: graphc computes in no shorter type.
@@ -536,6 +564,21 @@ class HookHandle:
         if self in self._hooks:
             self._hooks.remove(self)
             self._cell._changed()
+
+
+def _check_like(name: str, described: tuple[Any, ...], args: tuple[Any, ...]) -> None:
+    """Raises ValueError unless the arguments are as they are described."""
+    if len(described) != len(args):
+        raise ValueError(f"{name}: set_inputs describes {len(described)} arguments, the call has {len(args)}")
+    for i, (wanted, given) in enumerate(zip(described, args, strict=True)):
+        if not isinstance(wanted, Tensor) or not hasattr(given, "shape"):
+            continue
+        fits = len(wanted.shape) == len(given.shape) and all(
+            n in (-1, m) for n, m in zip(wanted.shape, given.shape, strict=True)
+        )
+        if not fits or dtype_of(given.dtype) is not wanted.dtype:
+            got = f"{dtype_of(given.dtype).name} {tuple(given.shape)}"
+            raise ValueError(f"{name}: set_inputs: argument {i} must be {wanted.dtype.name} {wanted.shape}, got {got}")
 
 
 def _replaced(cts: tuple[Tensor, ...], changed: Any) -> tuple[Tensor, ...]:

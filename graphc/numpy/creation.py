@@ -182,3 +182,43 @@ def randint(minval: int, maxval: int | None = None, shape: Any = None, dtype: An
 def copy(a: Any) -> Tensor:
     """The same value as a tensor of its own."""
     return array(a)
+
+
+def diagflat(v: Any, k: int = 0) -> Tensor:
+    """A matrix with all elements of `v` on the k-th diagonal."""
+    return _on_diagonal(ops.reshape(asarray(v), (-1,)), k)
+
+
+def geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Tensor:
+    """`num` numbers from `start` to `stop`, that one too if `endpoint`, each the same multiple of the one before."""
+    first, last = cast(as_tensor("geomspace", start), float32), cast(as_tensor("geomspace", stop), float32)
+    ratios = ops.log2(last / first)
+    return to(first * ops.exp2(linspace(ops.zeros_like(ratios), ratios, num, endpoint, axis=axis)), dtype)
+
+
+def _taper(name: str, M: int, at: Any) -> Tensor:  # noqa: N803 (NumPy's name)
+    if isinstance(M, bool) or not isinstance(M, int):
+        raise located(TypeError(f"{name}: expected an int, got {M!r}"))
+    return Tensor(numpy.asarray(at(builtins.max(M, 0)), numpy.float32))
+
+
+def bartlett(M: int) -> Tensor:  # noqa: N803 (NumPy's name)
+    """The triangular window of M elements."""
+    return _taper("bartlett", M, numpy.bartlett)
+
+
+def blackman(M: int) -> Tensor:  # noqa: N803 (NumPy's name)
+    """The Blackman window of M elements."""
+    return _taper("blackman", M, numpy.blackman)
+
+
+def hamming(M: int) -> Tensor:  # noqa: N803 (NumPy's name)
+    """The Hamming window of M elements."""
+    return _taper("hamming", M, numpy.hamming)
+
+
+def hanning(M: int) -> Tensor:  # noqa: N803 (NumPy's name)
+    """The Hann window of M elements."""
+    return _taper("hanning", M, numpy.hanning)

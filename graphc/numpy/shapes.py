@@ -9,6 +9,7 @@ import numpy
 
 from graphc import ops
 from graphc.dispatch import located
+from graphc.dtype import float32
 from graphc.numpy.creation import asarray
 from graphc.ops import abs as abs
 from graphc.ops.coerce import cast
@@ -103,24 +104,35 @@ def column_stack(tup: Any) -> Tensor:
 
 def dstack(tup: Any) -> Tensor:
     """One after the other along the third axis, which vectors and matrices get."""
-    return ops.concat([ops.reshape(t, (*t.shape, 1)) if t.ndim == 2 else _at_least_3d(t)
-                       for t in _joinable("dstack", tup)], 2)
+    return ops.concat([_at_least(3, t) for t in _joinable("dstack", tup)], 2)
 
 
-def _at_least_3d(x: Tensor) -> Tensor:
-    return x if x.ndim >= 3 else ops.reshape(x, (1, x.size, 1))
-
-
-def atleast_1d(a: Any) -> Tensor:
-    """A number as a vector of one; others as they are."""
+def _at_least(ndim: int, a: Any) -> Tensor:
+    """The tensor with so many axes: a vector becomes a row, a matrix of three axes has 1 for its last."""
     x = asarray(a)
-    return x if x.ndim else ops.reshape(x, (1,))
+    if x.ndim >= ndim:
+        return x
+    return ops.reshape(x, {1: (1,), 2: (1, x.size), 3: (*x.shape, 1) if x.ndim == 2 else (1, x.size, 1)}[ndim])
 
 
-def atleast_2d(a: Any) -> Tensor:
-    """A number or a vector as one row; others as they are."""
-    x = asarray(a)
-    return x if x.ndim >= 2 else ops.reshape(x, (1, x.size))
+def _each_at_least(ndim: int, arys: tuple[Any, ...]) -> Any:
+    made = [_at_least(ndim, a) for a in arys]
+    return made[0] if len(made) == 1 else made
+
+
+def atleast_1d(*arys: Any) -> Any:
+    """A number as a vector of one; others as they are. A list where several are given."""
+    return _each_at_least(1, arys)
+
+
+def atleast_2d(*arys: Any) -> Any:
+    """A number or a vector as one row; others as they are. A list where several are given."""
+    return _each_at_least(2, arys)
+
+
+def atleast_3d(*arys: Any) -> Any:
+    """A number as `[1, 1, 1]`, a vector as `[1, N, 1]`, a matrix as `[M, N, 1]`; others as they are; see atleast_1d."""
+    return _each_at_least(3, arys)
 
 
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
@@ -177,22 +189,96 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Tensor:
     return ops.reshape(ops.roll(ravel(x), shift, 0), x.shape) if axis is None else ops.roll(x, shift, axis)
 
 
-def pad(arr: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Tensor:
+def rot90(a: Any, k: int = 1, axes: Any = (0, 1)) -> Tensor:
+    """The plane of two axes turned by 90 degrees, `k` times, from the first towards the second."""
+    return ops.rot90(asarray(a), k, tuple(axes))
+
+
+def rollaxis(x: Any, axis: int, start: int = 0) -> Tensor:
+    """An axis moved to where it lies before the axis `start`."""
+    value = asarray(x)
+    n = value.ndim
+    if not -n <= axis < n or not -n <= start <= n:
+        raise located(ValueError(f"rollaxis: axis {axis} and start {start} are out of range for {value.type}"))
+    source, target = axis % n, start + n if start < 0 else start
+    return ops.moveaxis(value, source, target - 1 if source < target else target)
+
+
+def _split_along(name: str, x: Any, parts: Any, axis: int) -> tuple[Tensor, ...]:
+    value = asarray(x)
+    if value.ndim <= axis:
+        raise located(ValueError(f"{name}: expected at least {axis + 1} dimensions, got {value.type}"))
+    return split(value, parts, axis)
+
+
+def hsplit(x: Any, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """`split` along the second axis, of vectors along their only one."""
+    return _split_along("hsplit", x, indices_or_sections, 0 if asarray(x).ndim == 1 else 1)
+
+
+def vsplit(x: Any, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """`split` along the first axis of two or more."""
+    if asarray(x).ndim < 2:
+        raise located(ValueError(f"vsplit: expected at least 2 dimensions, got {asarray(x).type}"))
+    return _split_along("vsplit", x, indices_or_sections, 0)
+
+
+def dsplit(x: Any, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """`split` along the third axis."""
+    return _split_along("dsplit", x, indices_or_sections, 2)
+
+
+_BY_PLACE = ("edge", "reflect", "symmetric", "wrap")
+"""Where NumPy's padding takes elements of the tensor, which it does in the same way of their indices."""
+
+
+def pad(
+    arr: Any, pad_width: Any, mode: str = "constant", stat_length: Any = None, constant_values: Any = 0,
+    end_values: Any = 0, reflect_type: str = "even",
+) -> Tensor:
     """The tensor with elements put around it.
 
     Args:
         pad_width: how many: one number, (before, after) for every axis, or such a pair for each.
-        mode: "constant", "edge" (the outermost element) or "reflect" (the mirror image without the edge).
-        constant_values: the number that "constant" puts.
+        mode: "constant", "empty" (zeros), "edge" (the outermost element), "reflect" (the mirror image without the
+            edge), "symmetric" (with it), "wrap" (from the other side), "maximum", "minimum" or "mean" (of the whole
+            axis), "linear_ramp" (from the edge to `end_values`).
+        stat_length: None: of the whole axis.
+        constant_values, end_values: a number, (before, after) for every axis, or such a pair for each.
+        reflect_type: "even".
     """
     x = asarray(arr)
     width = numpy.broadcast_to(numpy.asarray(pad_width), (x.ndim, 2)).tolist()
-    if mode not in ("constant", "edge", "reflect"):
-        raise located(ValueError(f"pad: mode must be 'constant', 'edge' or 'reflect', got {mode!r}"))
-    if mode == "constant":
-        return ops.pad(x, [n for pair in reversed(width) for n in pair], "constant", constant_values)
+    if mode not in ("constant", "empty", *_BY_PLACE, "maximum", "minimum", "mean", "linear_ramp"):
+        raise located(ValueError(f"pad: mode is not known, got {mode!r}"))
+    if stat_length is not None or reflect_type != "even":
+        raise located(ValueError("pad: stat_length must be None, and reflect_type 'even'"))
+    if mode in ("constant", "empty") and not isinstance(constant_values, (list, tuple)):
+        value = constant_values if mode == "constant" else 0
+        return ops.pad(x, [n for pair in reversed(width) for n in pair], "constant", value)
+    numbers = numpy.broadcast_to(numpy.asarray(end_values if mode == "linear_ramp" else constant_values), (x.ndim, 2))
     for axis, (before, after) in enumerate(width):
-        extent = x.shape[axis]
-        places = numpy.pad(numpy.arange(extent), (before, after), mode=mode)  # type: ignore[call-overload]
-        x = ops.gather(x, Tensor(places), axis)
+        if mode in _BY_PLACE:
+            places = numpy.pad(numpy.arange(x.shape[axis]), (before, after), mode=mode)  # type: ignore[call-overload]
+            x = ops.gather(x, Tensor(places), axis)
+        else:
+            low, high = numbers[axis].tolist()
+            x = ops.concat([_beside(x, axis, before, mode, low, 0), x, _beside(x, axis, after, mode, high, -1)], axis)
     return x
+
+
+def _beside(x: Tensor, axis: int, count: int, mode: str, end: Any, side: int) -> Tensor:
+    """`count` slices for one side of an axis."""
+    shape = tuple(count if d == axis else n for d, n in enumerate(x.shape))
+    if mode in ("constant", "linear_ramp"):
+        value = cast(asarray(end), x.dtype)
+        if mode == "constant":
+            return ops.broadcast_to(value, shape)
+        edge = ops.narrow(x, axis, 0 if side == 0 else x.shape[axis] - 1, 1)
+        shares = numpy.arange(count) / builtins.max(count, 1)
+        shares = shares if side == 0 else 1.0 - (numpy.arange(count) + 1) / builtins.max(count, 1)
+        along = Tensor(shares.astype(numpy.float32).reshape([-1 if d == axis else 1 for d in range(x.ndim)]))
+        return cast(value + (edge - value) * along, x.dtype)
+    summary: Any = {"maximum": ops.amax, "minimum": ops.amin, "mean": ops.mean}[mode]
+    operand = cast(x, float32) if mode == "mean" and not x.dtype.is_float else x
+    return ops.broadcast_to(cast(summary(operand, axis, True), x.dtype), shape)

@@ -31,6 +31,9 @@ from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
 from graphc.ops import pool as _pool
 from graphc.ops import primitives_arrays as _rows  # more rows of the table of classes
+from graphc.ops import primitives_networks as _networks
+from graphc.ops import primitives_numbers as _numbers
+from graphc.ops import primitives_steps as _steps
 from graphc.ops import reduce as _reduce
 from graphc.ops import segments as _segments
 from graphc.ops import shape as _shape
@@ -42,6 +45,7 @@ from graphc.ops.conv import *
 from graphc.ops.creation import *
 from graphc.ops.ctc import *
 from graphc.ops.determinant import *
+from graphc.ops.draws import *
 from graphc.ops.elementwise import cast as cast
 from graphc.ops.functions import *
 from graphc.ops.gamma_functions import *

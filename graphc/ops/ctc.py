@@ -32,7 +32,7 @@ from graphc.ops.shape import broadcast_to, concat, expand_dims, reshape, stack
 from graphc.ops.views import take_range
 from graphc.tensor import Tensor
 
-__all__ = ["ctc_loss"]
+__all__ = ["ctc_greedy_decoder", "ctc_loss"]
 
 IMPOSSIBLE = -1e30
 """The logarithm of probability 0: finite, so that differences of two are numbers."""
@@ -142,3 +142,38 @@ def _log_sum(terms: list[Tensor]) -> Tensor:
     for term in terms[1:]:
         total = total + exp(term - top)
     return log(total) + top
+
+
+def ctc_greedy_decoder(
+    inputs: Any, sequence_length: Any, merge_repeated: bool = True
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The likeliest class of every step, without blanks (the last class): outside of graphs.
+
+    Args:
+        inputs: float `[T, N, C]`.
+        sequence_length: `[N]`, how many steps of each sequence count.
+        merge_repeated: the same class several times in a row is one.
+    Returns:
+        The places `[n, 2]` (sequence, position) and the classes `[n]` of what was found, the number of sequences and
+        the length of the longest `[2]`, all int64, and the negative sums of the greatest values `[N, 1]`.
+    """
+    scores, lengths = as_tensor("ctc_greedy_decoder", inputs), as_tensor("ctc_greedy_decoder", sequence_length)
+    if scores.ndim != 3 or lengths.shape != scores.shape[1:2]:
+        raise located(ValueError(f"ctc_greedy_decoder: got {scores.type} and lengths {lengths.type}"))
+    values, count = scores.numpy_view(), lengths.numpy_view()
+    if count.size and (count.min() < 0 or count.max() > values.shape[0]):
+        raise located(ValueError(f"ctc_greedy_decoder: lengths must be at most {values.shape[0]}, got {count.max()}"))
+    best, blank = values.argmax(2), values.shape[2] - 1
+    places, found = list[tuple[int, int]](), list[int]()
+    for n in range(values.shape[1]):
+        steps = best[: count[n], n].tolist()
+        before = [None, *steps]
+        kept = [c for c, b in zip(steps, before, strict=False) if c != blank and not (merge_repeated and c == b)]
+        places += [(n, i) for i in range(len(kept))]
+        found += kept
+    longest = max((i + 1 for _, i in places), default=0)
+    sums = np.array([[-values[: count[n], n].max(1).sum()] for n in range(values.shape[1])], values.dtype)
+    return (
+        Tensor(np.array(places, np.int64).reshape(-1, 2)), Tensor(np.array(found, np.int64)),
+        Tensor(np.array([values.shape[1], longest], np.int64)), Tensor(sums.reshape(-1, 1)),
+    )  # fmt: skip

@@ -76,6 +76,7 @@ __all__ = [
     "fmin",
     "fmod",
     "frac",
+    "gcd",
     "ge",
     "greater",
     "greater_equal",
@@ -93,6 +94,7 @@ __all__ = [
     "isinf",
     "isnan",
     "isreal",
+    "lcm",
     "ldexp",
     "le",
     "lerp",
@@ -195,6 +197,7 @@ add, atan2, floor_divide, remainder, fmod, maximum, minimum, mul, sub = _functio
     "add atan2 floor_div floor_mod fmod maximum minimum mul sub", "input", "other"
 )
 floor_div, floor_mod = _functions("floor_div floor_mod", "x", "y")
+(gcd,) = _functions("gcd", "input", "other")
 equal, greater, greater_equal, less, less_equal, not_equal = _functions(
     "equal greater greater_equal less less_equal not_equal", "input", "other"
 )
@@ -302,6 +305,12 @@ def invert(x: Any) -> Tensor:
 def accumulate_n(x: Any) -> Tensor:
     """The sum of the tensors in a tuple or list: as `addn`."""
     return addn(x)
+
+
+def lcm(input: Any, other: Any) -> Tensor:
+    """The least common multiple of integers, not negative; 0 where one of them is 0."""
+    shared = maximum(gcd(input, other), 1)
+    return abs(mul(floor_div(input, shared), other))
 
 
 def frac(x: Any) -> Tensor:

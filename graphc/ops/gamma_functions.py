@@ -23,7 +23,7 @@ from graphc.ops.coerce import agree, as_tensor, to_float
 from graphc.ops.elementwise import real_function
 from graphc.tensor import Tensor
 
-__all__ = ["digamma", "lgamma", "polygamma"]
+__all__ = ["digamma", "lgamma", "mvlgamma", "polygamma"]
 
 
 def _bernoulli(count: int) -> list[Fraction]:
@@ -244,3 +244,20 @@ def polygamma(n: Any, input: Any) -> Tensor:
         raise located(ValueError(f"polygamma: n must not be negative, got {order}"))
     x = as_tensor("polygamma", input)
     return polygamma_(x, n=order) if order else digamma_(x)
+
+
+def mvlgamma(input: Any, p: int) -> Tensor:
+    """The logarithm of the gamma function of `p` variables: `lgamma(input - j / 2)` summed over j < p, and a constant.
+
+    Raises:
+        TypeError, ValueError: `p` is no positive int.
+    """
+    if isinstance(p, bool) or not isinstance(p, int):
+        raise located(TypeError(f"mvlgamma: p must be an int, got {p!r}"))
+    if p < 1:
+        raise located(ValueError(f"mvlgamma: p must be positive, got {p}"))
+    x = as_tensor("mvlgamma", input)
+    total = lgamma_(x)
+    for j in range(1, p):
+        total = total + lgamma_(x - j / 2)
+    return total + p * (p - 1) / 4 * math.log(math.pi)

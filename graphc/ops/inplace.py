@@ -7,6 +7,7 @@ computed from it before, and its derivative, keep the value that it had.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from graphc.ops.indexing import setitem
 from graphc.ops.linalg import addmm
 from graphc.ops.scatter import index_copy, index_put, masked_scatter
 from graphc.ops.shape import reshape
+from graphc.random import Generator, generator_of
 from graphc.tensor import Parameter, Tensor, settle
 
 Method = Callable[..., Tensor]
@@ -109,31 +111,53 @@ def _put(self: Tensor, index: Any, source: Any, accumulate: bool = False) -> Ten
     return reshape(index_put(reshape(self, (self.size,)), (places,), reshape(source, (-1,)), accumulate), self.shape)
 
 
-def _uniform(self: Tensor, from_: float = 0.0, to: float = 1.0) -> Tensor:
+Own = Generator | None
+"""What `generator=` may be: numbers are then of its stream."""
+
+
+def _uniform(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Own = None) -> Tensor:
     """Random numbers, each as likely as any other in [from_, to)."""
-    return random.uniform(self.shape, as_tensor("uniform_", float(from_)), as_tensor("uniform_", float(to)))
+    low, high = as_tensor("uniform_", float(from_)), as_tensor("uniform_", float(to))
+    return random.uniform(self.shape, low, high, generator_of("uniform_", generator))
 
 
-def _normal(self: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+def _normal(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Own = None) -> Tensor:
     """Random numbers, normally distributed."""
-    return random.normal(self.shape, float(mean), float(std))
+    return random.normal(self.shape, float(mean), float(std), generator_of("normal_", generator))
 
 
-def _bernoulli(self: Tensor, p: Any = 0.5) -> Tensor:
+def _log_normal(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Own = None) -> Tensor:
+    """Random numbers whose logarithms are normally distributed."""
+    return functions.exp(_normal(self, mean, std, generator=generator))
+
+
+def _exponential(self: Tensor, lambd: float = 1.0, *, generator: Own = None) -> Tensor:
+    """Random numbers, exponentially distributed with the rate `lambd`."""
+    unit = random.rand(*self.shape, seed=generator_of("exponential_", generator))
+    return functions.neg(functions.log1p(functions.neg(unit))) / float(lambd)
+
+
+def _cauchy(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Own = None) -> Tensor:
+    """Random numbers of Cauchy's distribution."""
+    unit = random.rand(*self.shape, seed=generator_of("cauchy_", generator))
+    return functions.tan((unit - 0.5) * math.pi) * float(sigma) + float(median)
+
+
+def _bernoulli(self: Tensor, p: Any = 0.5, *, generator: Own = None) -> Tensor:
     """1 with the probability `p`, else 0."""
-    return random.bernoulli(self, p)
+    return random.bernoulli(self, p, generator_of("bernoulli_", generator))
 
 
-def _random(self: Tensor, from_: int = 0, to: int | None = None) -> Tensor:
+def _random(self: Tensor, from_: int = 0, to: int | None = None, *, generator: Own = None) -> Tensor:
     """Random whole numbers in [from_, to), by default all that the dtype counts up to; `random_(to)` begins at 0."""
     if to is None:
         from_, to = (0, from_) if from_ else (0, 2**24 if self.dtype.is_float else 2**31 - 1)
-    return random.randint(from_, to, self.shape, dtype=int64)
+    return random.randint(from_, to, self.shape, generator_of("random_", generator), dtype=int64)
 
 
 _FUNCTIONS: dict[str, Method] = {
     "add": _add, "addmm": addmm, "bernoulli": _bernoulli, "clamp": functions.clamp, "copy": _copy,
-    "div": functions.div, "erfinv": functions.erfinv, "exp": functions.exp, "fill": _fill,
+    "div": functions.div, "exponential": _exponential, "erfinv": functions.erfinv, "exp": functions.exp, "fill": _fill,
     "fill_diagonal": fill_diagonal, "floor": functions.floor, "floor_divide": functions.floor_divide,
     "index_add": _index_add, "index_copy": index_copy, "index_fill": index_fill, "index_put": index_put,
     "log": functions.log, "masked_fill": masked_fill, "masked_scatter": masked_scatter, "mul": functions.mul,
@@ -146,6 +170,7 @@ METHODS: dict[str, Method] = {f"{name}_": _in_place(f"{name}_", made) for name, 
 """By name."""
 
 OUT_OF_PLACE: dict[str, Method] = {
-    "fill_diagonal": fill_diagonal, "index_put": index_put, "masked_scatter": masked_scatter, "uniform": _uniform,
+    "cauchy": _cauchy, "fill_diagonal": fill_diagonal, "index_put": index_put, "log_normal": _log_normal,
+    "masked_scatter": masked_scatter, "uniform": _uniform,
 }  # fmt: skip
 """Methods that return a new tensor, of those above that are no function of `graphc.ops`."""

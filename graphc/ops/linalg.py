@@ -26,8 +26,8 @@ from graphc.ops.views import concat_, steps_along
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
-    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dense", "dot", "einsum", "inner", "matmul", "mm", "mv",
-    "outer", "tensor_dot",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bidense", "bmm", "dense", "dot", "einsum", "inner", "matmul", "mm",
+    "mv", "outer", "tensor_dot",
 ]  # fmt: skip
 
 Axes = tuple[int, ...]
@@ -198,10 +198,10 @@ def mm(input: Any, mat2: Any) -> Tensor:
 
 
 def bmm(input_x: Any, mat2: Any) -> Tensor:
-    """`[..., M, K] @ [..., K, N]`: stacks of matrices of at least 3 dimensions."""
+    """`[..., M, K] @ [..., K, N]`: matrices, or stacks of them."""
     x, y = same_dtype("bmm")(input_x, mat2)
-    if x.ndim < 3 or y.ndim < 3:
-        raise located(ValueError(f"bmm: expected at least 3 dimensions, got {x.type} and {y.type}"))
+    if x.ndim < 2 or y.ndim < 2:
+        raise located(ValueError(f"bmm: expected at least 2 dimensions, got {x.type} and {y.type}"))
     return matrices("bmm", x, y)
 
 
@@ -238,6 +238,26 @@ def dense(input: Any, weight: Any, bias: Any = None) -> Tensor:
     if bias is not None:
         result = add(result, bias)
     return result if x.ndim == 2 else reshape(result, (*x.shape[:-1], w.shape[0]))
+
+
+def bidense(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
+    """`input1 @ weight[k] @ input2.T + bias[k]` for each row and each k: the bilinear layer.
+
+    Args:
+        input1, input2: `[..., Cin1]` and `[..., Cin2]`.
+        weight: `[Cout, Cin1, Cin2]`.
+        bias: `[Cout]` or None.
+    Returns:
+        `[..., Cout]`.
+    """
+    x, y, w = same_dtype("bidense")(input1, input2, weight)
+    if not x.shape or not y.shape or w.shape[1:] != (x.shape[-1], y.shape[-1]) or x.shape[:-1] != y.shape[:-1]:
+        raise located(ValueError(f"bidense: {x.type}, {y.type} and the weight {w.type} do not fit"))
+    rows, other = reshape(x, (-1, x.shape[-1])), reshape(y, (-1, 1, y.shape[-1]))
+    half = reshape(matmul_(rows, reshape(transpose(w, (1, 0, 2)), (w.shape[1], -1))), (-1, w.shape[0], w.shape[2]))
+    total = sum_over(mul(half, broadcast(other, half.shape)), (2,))
+    result = reshape(total, (*x.shape[:-1], w.shape[0]))
+    return result if bias is None else add(result, bias)
 
 
 def dot(input: Any, other: Any) -> Tensor:
@@ -288,10 +308,8 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
 
 
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """`beta * input + alpha * sum of (batch1 @ batch2)`, of stacks of matrices `[B, M, K]` and `[B, K, N]`."""
-    x, y = same_dtype("addbmm")(batch1, batch2)
-    _check_rank("addbmm", 3, x, y)
-    return add(_scaled(input, beta), _scaled(sum_over(matrices("addbmm", x, y), (0,)), alpha))
+    """`beta * input + alpha * sum of (batch1 @ batch2)` over the first axis: of stacks `[B, M, K]` and `[B, K, N]`."""
+    return add(_scaled(input, beta), _scaled(sum_over(bmm(batch1, batch2), (0,)), alpha))
 
 
 def tensor_dot(x1: Any, x2: Any, axes: int | Sequence[Any]) -> Tensor:

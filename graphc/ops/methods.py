@@ -41,16 +41,17 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
         "abs absolute acos acosh addcdiv addcmul allclose approximate_equal arccos arccosh arcsin arcsinh arctan "
         "arctan2 arctanh asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or "
         "bitwise_right_shift bitwise_xor ceil clamp clip cos cosh deg2rad div divide eq equal erf erfc erfinv exp "
-        "expm1 float_power floor floor_divide fmod fmax fmin frac ge greater greater_equal gt heaviside hypot inv "
-        "invert is_complex isclose isfinite isinf isnan is_floating_point isreal ldexp le lerp less less_equal log "
+        "expm1 float_power floor floor_divide fmod fmax fmin frac gcd ge greater greater_equal gt heaviside hypot inv "
+        "invert is_complex isclose isfinite isinf isnan is_floating_point isreal lcm ldexp le lerp less less_equal log "
         "log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit lt maximum "
         "minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder rsqrt sigmoid "
         "sign signbit sin sinc sinh soft_shrink sqrt square tan tanh true_divide trunc xdivy xlogy"
     ),
-    "gamma_functions": "digamma lgamma",
+    "gamma_functions": "digamma lgamma mvlgamma",
     "determinant": "det inverse log_matrix_determinant logdet matrix_determinant matrix_power slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
-    "scan": "cummax cummin cumprod cumsum top_k topk",
+    "older": "unique_with_pad",
+    "scan": "cummax cummin cumprod cumsum logcumsumexp top_k topk",
     "gather": (
         "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
         "nonzero reverse_sequence scatter take tril triu unique unsorted_segment_sum"
@@ -66,7 +67,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "scatter": "diagonal_scatter inplace_update select_scatter slice_scatter",
     "segments": "unsorted_segment_max unsorted_segment_min unsorted_segment_prod",
     "statistics": "cov kthvalue nanmedian nanquantile quantile renorm",
-    "solvers": "cholesky cholesky_inverse cholesky_solve lstsq svd triangular_solve",
+    "solvers": "cholesky cholesky_inverse cholesky_solve lstsq lu_solve svd triangular_solve",
     "sets": "aminmax ger histc unique_consecutive",
     "shape": (
         "chunk diagonal expand_dims flip moveaxis narrow repeat_interleave roll split squeeze swapaxes t "
@@ -468,6 +469,12 @@ def value(self: Tensor) -> Tensor:
     return functions.identity(self) if isinstance(self, Parameter) else self
 
 
+def assign_value(self: Tensor, value: Tensor) -> Tensor:
+    """Makes the tensor stand for another value, of any shape and dtype; returns the tensor."""
+    self._become(functions.identity(as_tensor("assign_value", value)))
+    return self
+
+
 def detach(self: Tensor) -> Tensor:
     """The same value, as a constant to differentiation."""
     return stop_gradient(self)
@@ -508,6 +515,7 @@ _OWN: dict[str, Any] = {
     "where": where, "gather": gather_method, "index_add": index_add_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
     "copy": copy, "clone": copy, "contiguous": itself, "value": value, "init_data": itself, "detach": detach,
+    "data": property(detach), "has_init": False, "assign_value": assign_value,
     "fill": fill, "fills": fill, "select": select_method, "ptp": peak_to_peak, "sum_to_size": sum_to_size,
     "scatter_sub": tensor_scatter_sub, "scatter_div": tensor_scatter_div, "scatter_max": tensor_scatter_max,
     "scatter_min": tensor_scatter_min, "scatter_mul": tensor_scatter_mul, "choose": choose,

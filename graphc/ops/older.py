@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from graphc.dispatch import located
-from graphc.ops.coerce import as_tensor, cast
+from graphc.dtype import int64
+from graphc.ops.arrays import vstack
+from graphc.ops.coerce import as_tensor, cast, full_like
+from graphc.ops.control import held
 from graphc.ops.functions import (
     add,
     div,
@@ -21,16 +26,18 @@ from graphc.ops.functions import (
     pow,
     sub,
 )
+from graphc.ops.gather import index_add, unique
 from graphc.ops.indexing import getitem
 from graphc.ops.reduce import amax, amin
 from graphc.ops.scan import argsort
-from graphc.ops.shape import broadcast_to, reshape
-from graphc.tensor import Tensor
+from graphc.ops.shape import broadcast_to, pad, reshape
+from graphc.tensor import Parameter, Tensor
 
 __all__ = [
-    "expand", "expand_as", "floordiv", "floormod", "invert_permutation", "reduce_max", "reduce_min", "strided_slice",
-    "tensor_add", "tensor_div", "tensor_exp", "tensor_expm1", "tensor_floordiv", "tensor_ge", "tensor_gt", "tensor_le",
-    "tensor_lt", "tensor_mod", "tensor_mul", "tensor_pow", "tensor_sub", "type_as", "view_as",
+    "dyn_shape", "eps", "expand", "expand_as", "floordiv", "floormod", "inplace_index_add", "invert_permutation",
+    "padding", "reduce_max", "reduce_min", "row_stack", "strided_slice", "tensor_add", "tensor_div", "tensor_exp",
+    "tensor_expm1", "tensor_floordiv", "tensor_ge", "tensor_gt", "tensor_le", "tensor_lt", "tensor_mod", "tensor_mul",
+    "tensor_pow", "tensor_sub", "type_as", "unique_with_pad", "view_as",
 ]  # fmt: skip
 
 tensor_add, tensor_sub, tensor_mul, tensor_div, tensor_pow = add, sub, mul, div, pow
@@ -106,3 +113,43 @@ def strided_slice(
         else:
             parts.append(slice(None if begin_mask & bit else low, None if end_mask & bit else high, step))
     return getitem(as_tensor("strided_slice", input_x), tuple(parts))
+
+
+def row_stack(tensors: Any) -> Tensor:
+    """As `vstack`."""
+    return vstack(tensors)
+
+
+def dyn_shape(input_x: Any) -> Tensor:
+    """The shape as an int64 tensor."""
+    return Tensor(list(as_tensor("dyn_shape", input_x).shape), int64)
+
+
+def eps(x: Any) -> Tensor:
+    """The distance from 1 to the next number of the dtype, in the shape of a float tensor."""
+    operand = as_tensor("eps", x)
+    if not operand.dtype.is_float:
+        raise located(TypeError(f"eps: expected floats, got {operand.type}"))
+    return full_like(operand, float(np.finfo(operand.dtype.np).eps))
+
+
+def padding(x: Any, pad_dim_size: int = 8) -> Tensor:
+    """Zeros after the one element along the last axis, so that there are `pad_dim_size`."""
+    operand = as_tensor("padding", x)
+    if operand.ndim < 2 or operand.shape[-1] != 1 or pad_dim_size < 1:
+        raise located(ValueError(f"padding: expected [..., 1] and a positive size, got {operand.type}, {pad_dim_size}"))
+    return pad(operand, (0, pad_dim_size - 1))
+
+
+def unique_with_pad(x: Any, pad_num: Any) -> tuple[Tensor, Tensor]:
+    """The different elements of a vector, then `pad_num` until there are as many as before; and where each is."""
+    operand = as_tensor("unique_with_pad", x)
+    if operand.ndim != 1:
+        raise located(ValueError(f"unique_with_pad: expected a vector, got {operand.type}"))
+    values, places = unique(operand)
+    return pad(values, (0, operand.shape[0] - values.shape[0]), "constant", pad_num), places
+
+
+def inplace_index_add(var: Parameter, indices: Any, updates: Any, axis: int) -> Tensor:
+    """Adds slices to those of a Parameter along an axis, at `indices`; returns what it holds then."""
+    return held(var, index_add(var, indices, updates, axis))

@@ -40,7 +40,7 @@ from graphc.ops.gather import gather_
 from graphc.ops.reduce import argmax_, sum_over
 from graphc.ops.scan import argsort_, cumsum_, topk
 from graphc.ops.shape import expand_dims, reshape
-from graphc.random import advance, stream
+from graphc.random import Generator, advance, stream
 from graphc.random_bits import philox4x32_numpy
 from graphc.tensor import Parameter, Tensor
 
@@ -51,6 +51,7 @@ __all__ = [
 ]  # fmt: skip
 
 Ints = tuple[int, ...]
+Seed = int | Generator | None
 SPAN = 2**32
 """The number of values that 32 bits have."""
 
@@ -145,21 +146,21 @@ def random_uniform_lower(b: Any, index: Any, state: Any, *, shape: Ints, dtype: 
 # Drawing: each call advances its stream by one
 
 
-def _draw_bits(shape: Ints, seed: int | None) -> Tensor:
+def _draw_bits(shape: Ints, seed: Seed) -> Tensor:
     state = stream(seed)
     bits = random_bits(state, shape=shape)
     advance(state)
     return bits
 
 
-def _draw(shape: Ints, seed: int | None, dtype: DType) -> Tensor:
+def _draw(shape: Ints, seed: Seed, dtype: DType) -> Tensor:
     state = stream(seed)
     numbers = random_uniform(state, shape=shape, dtype=dtype)
     advance(state)
     return numbers
 
 
-def _draw_normal(shape: Ints, seed: int | None, dtype: DType) -> Tensor:
+def _draw_normal(shape: Ints, seed: Seed, dtype: DType) -> Tensor:
     """Standard normal numbers: the inverse of their distribution function, at the odd multiples of half a uniform step.
 
     So the argument of erfinv is exact, symmetric about 0, and never -1 or 1.
@@ -187,7 +188,7 @@ def _float_dtype(name: str, dtype: Any, default: DType = float32) -> DType:
     return found
 
 
-def rand(*size: Any, dtype: Any = None, seed: int | None = None) -> Tensor:
+def rand(*size: Any, dtype: Any = None, seed: Seed = None) -> Tensor:
     """Uniform numbers in [0, 1).
 
     Args:
@@ -198,13 +199,13 @@ def rand(*size: Any, dtype: Any = None, seed: int | None = None) -> Tensor:
     return _draw(_sizes("rand", size), seed, _float_dtype("rand", dtype))
 
 
-def rand_like(input: Any, seed: int | None = None, *, dtype: Any = None) -> Tensor:
+def rand_like(input: Any, seed: Seed = None, *, dtype: Any = None) -> Tensor:
     """Uniform numbers in [0, 1), in the shape and (if it is a float type) the dtype of `input`."""
     x = as_tensor("rand_like", input)
     return _draw(x.shape, seed, _float_dtype("rand_like", dtype, x.dtype))
 
 
-def randn(*size: Any, dtype: Any = None, seed: int | None = None) -> Tensor:
+def randn(*size: Any, dtype: Any = None, seed: Seed = None) -> Tensor:
     """Standard normal numbers.
 
     Args:
@@ -215,18 +216,18 @@ def randn(*size: Any, dtype: Any = None, seed: int | None = None) -> Tensor:
     return _draw_normal(_sizes("randn", size), seed, _float_dtype("randn", dtype))
 
 
-def randn_like(input: Any, seed: int | None = None, *, dtype: Any = None) -> Tensor:
+def randn_like(input: Any, seed: Seed = None, *, dtype: Any = None) -> Tensor:
     """Standard normal numbers, in the shape and (if it is a float type) the dtype of `input`."""
     x = as_tensor("randn_like", input)
     return _draw_normal(x.shape, seed, _float_dtype("randn_like", dtype, x.dtype))
 
 
-def standard_normal(shape: Any, seed: int | None = None) -> Tensor:
+def standard_normal(shape: Any, seed: Seed = None) -> Tensor:
     """Standard normal float32 numbers of a shape."""
     return _draw_normal(_shape("standard_normal", shape), seed, float32)
 
 
-def normal(shape: Any, mean: Any, stddev: Any, seed: int | None = None) -> Tensor:
+def normal(shape: Any, mean: Any, stddev: Any, seed: Seed = None) -> Tensor:
     """Normal float32 numbers.
 
     Args:
@@ -239,7 +240,7 @@ def normal(shape: Any, mean: Any, stddev: Any, seed: int | None = None) -> Tenso
 
 def truncated_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, lower: float = -2.0, upper: float = 2.0,
-    seed: int | None = None, dtype: Any = None,
+    seed: Seed = None, dtype: Any = None,
 ) -> Tensor:
     """Normal numbers given that `lower <= (x - mean) / stddev <= upper`.
 
@@ -254,7 +255,7 @@ def truncated_normal(
     return z * stddev + mean
 
 
-def uniform(shape: Any, minval: Any, maxval: Any, seed: int | None = None, dtype: Any = float32) -> Tensor:
+def uniform(shape: Any, minval: Any, maxval: Any, seed: Seed = None, dtype: Any = float32) -> Tensor:
     """Uniform numbers in [minval, maxval).
 
     Args:
@@ -279,7 +280,7 @@ def _scaled(bits: Tensor, count: Any) -> Tensor:
     return bitwise_right_shift(bits * count, 32)
 
 
-def randint(low: int, high: int, size: Any, seed: int | None = None, *, dtype: Any = None) -> Tensor:
+def randint(low: int, high: int, size: Any, seed: Seed = None, *, dtype: Any = None) -> Tensor:
     """Uniform integers in [low, high).
 
     Args:
@@ -296,13 +297,13 @@ def randint(low: int, high: int, size: Any, seed: int | None = None, *, dtype: A
     return cast(_scaled(_draw_bits(_shape("randint", size), seed), high - low) + low, kind)
 
 
-def randint_like(input: Any, low: int, high: int, seed: int | None = None, *, dtype: Any = None) -> Tensor:
+def randint_like(input: Any, low: int, high: int, seed: Seed = None, *, dtype: Any = None) -> Tensor:
     """Uniform integers in [low, high), in the shape and the dtype of `input`."""
     x = as_tensor("randint_like", input)
     return randint(low, high, x.shape, seed, dtype=x.dtype if dtype is None else dtype)
 
 
-def randperm(n: int, seed: int | None = 0, offset: int = 0, dtype: Any = int64) -> Tensor:
+def randperm(n: int, seed: Seed = 0, offset: int = 0, dtype: Any = int64) -> Tensor:
     """The numbers 0 to n - 1 in a random order: that of n words of random bits (equal words keep their order).
 
     Args:
@@ -313,13 +314,13 @@ def randperm(n: int, seed: int | None = 0, offset: int = 0, dtype: Any = int64) 
     return cast(argsort_(_draw_bits(_shape("randperm", (n,)), seed), descending=False), dtype_of(dtype))
 
 
-def shuffle(x: Any, seed: int | None = None) -> Tensor:
+def shuffle(x: Any, seed: Seed = None) -> Tensor:
     """The slices of `x` along its first axis in a random order."""
     x = as_tensor("shuffle", x)
     return gather_(x, randperm(x.shape[0], seed), axis=0) if x.ndim else x
 
 
-def bernoulli(input: Any, p: Any = 0.5, seed: int | None = None) -> Tensor:
+def bernoulli(input: Any, p: Any = 0.5, seed: Seed = None) -> Tensor:
     """1 with probability `p`, else 0, in the shape and dtype of `input`.
 
     Args:
@@ -341,7 +342,7 @@ def _check_probability(name: str, p: Any) -> None:
 # Dropout
 
 
-def dropout(input: Any, p: float = 0.5, training: bool = True, seed: int | None = None) -> Tensor:
+def dropout(input: Any, p: float = 0.5, training: bool = True, seed: Seed = None) -> Tensor:
     """Zero with probability `p`, else the element divided by `1 - p` (Srivastava et al. 2014).
 
     Args:
@@ -352,7 +353,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, seed: int | None 
     return _drop("dropout", input, p, training, seed, lambda shape: shape)
 
 
-def _drop(name: str, input: Any, p: float, training: bool, seed: int | None, mask_shape: Any) -> Tensor:
+def _drop(name: str, input: Any, p: float, training: bool, seed: Seed, mask_shape: Any) -> Tensor:
     x = as_tensor(name, input)
     _check_probability(name, p)
     if not training or p == 0:
@@ -402,20 +403,20 @@ def rrelu(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3) -> Tensor:
 # Other distributions
 
 
-def standard_laplace(shape: Any, seed: int | None = None) -> Tensor:
+def standard_laplace(shape: Any, seed: Seed = None) -> Tensor:
     """Laplace float32 numbers of mean 0 and scale 1: `-sign(v) * log(1 - |v|)`, v uniform in (-1, 1)."""
     v = _draw(_shape("standard_laplace", shape), seed, float32) * 2.0 - (1.0 - 2.0**-24)
     return -sign(v) * log(1.0 - abs_(v))
 
 
-def laplace(shape: Any, mean: Any, lambda_param: Any, seed: int | None = None) -> Tensor:
+def laplace(shape: Any, mean: Any, lambda_param: Any, seed: Seed = None) -> Tensor:
     """Laplace float32 numbers of a mean and a scale: numbers or Tensors, which broadcast against `shape`."""
     center, scale = as_tensor("laplace", mean), as_tensor("laplace", lambda_param)
     wanted = np.broadcast_shapes(_shape("laplace", shape), center.shape, scale.shape)
     return standard_laplace(wanted, seed) * cast(scale, float32) + cast(center, float32)
 
 
-def _gumbel(shape: Ints, seed: int | None, dtype: DType) -> Tensor:
+def _gumbel(shape: Ints, seed: Seed, dtype: DType) -> Tensor:
     """Gumbel numbers `-log(-log(u))`, u uniform in (0, 1)."""
     least = 2.0**-25 if dtype is float32 else 2.0**-54
     return -log(-log(_draw(shape, seed, dtype) * (1 - 4 * least) + least))
@@ -439,7 +440,7 @@ def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int =
     return chosen - stop_gradient(soft) + soft
 
 
-def random_categorical(logits: Any, num_sample: int, seed: int | None = 0, dtype: Any = int64) -> Tensor:
+def random_categorical(logits: Any, num_sample: int, seed: Seed = 0, dtype: Any = int64) -> Tensor:
     """Classes drawn with the probabilities `softmax(logits)`: `[N, num_sample]` from `[N, C]`."""
     x = as_tensor("random_categorical", logits)
     if x.ndim != 2:
@@ -447,7 +448,7 @@ def random_categorical(logits: Any, num_sample: int, seed: int | None = 0, dtype
     return cast(multinomial(softmax(x), num_sample, True, seed), dtype_of(dtype))
 
 
-def multinomial(input: Any, num_samples: int, replacement: bool = True, seed: int | None = None) -> Tensor:
+def multinomial(input: Any, num_samples: int, replacement: bool = True, seed: Seed = None) -> Tensor:
     """Classes drawn with probabilities in proportion to `input`.
 
     Args:

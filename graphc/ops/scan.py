@@ -18,12 +18,13 @@ from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, to_dtype
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import equal, less_equal, select
-from graphc.ops.shape import expand_dims, moveaxis, swapaxes
-from graphc.ops.views import broadcast_to_, flip_, reshape_, take_range
+from graphc.ops.functions import logaddexp
+from graphc.ops.shape import expand_dims, moveaxis, narrow, swapaxes
+from graphc.ops.views import broadcast_to_, concat_, flip_, reshape_, take_range
 from graphc.tensor import Tensor
 
 __all__ = [
-    "argsort", "cummax", "cummin", "cumprod", "cumsum", "searchsorted", "sort", "top_k", "topk",
+    "argsort", "cummax", "cummin", "cumprod", "cumsum", "logcumsumexp", "searchsorted", "sort", "top_k", "topk",
 ]  # fmt: skip
 
 
@@ -149,6 +150,26 @@ def cumprod(input: Any, dim: int, dtype: Any = None) -> Tensor:
     x = as_tensor("cumprod", input)
     chosen = to_dtype(dtype, x.dtype if x.dtype.is_float else int64)
     return cumprod_(cast(x, chosen), axis=axis_of("cumprod", dim, x.ndim))
+
+
+def logcumsumexp(input: Any, axis: int) -> Tensor:
+    """The logarithm of the sums of `exp` of the elements up to and with each one along an axis, without overflow.
+
+    Sums of 2, 4, 8, ... neighbours are made of two halves each.
+
+    Raises:
+        TypeError: no floats. ValueError: `axis` is out of range.
+    """
+    x = as_tensor("logcumsumexp", input)
+    if not x.dtype.is_float:
+        raise located(TypeError(f"logcumsumexp: expected floats, got {x.type}"))
+    axis = axis_of("logcumsumexp", axis, x.ndim)
+    n, step = x.shape[axis], 1
+    while step < n:
+        first, last = narrow(x, axis, 0, n - step), narrow(x, axis, step, n - step)
+        x = concat_(narrow(x, axis, 0, step), logaddexp(last, first), axis=axis)
+        step *= 2
+    return x
 
 
 def cummax(input: Any, axis: int) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from graphc.autograd import with_vjp
 from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, filled, full_like
-from graphc.ops.creation import row_and_column
+from graphc.ops.creation import iota, row_and_column
 from graphc.ops.determinant import inverse_
 from graphc.ops.elementwise import (
     abs_,
@@ -42,6 +42,7 @@ from graphc.ops.factors import (
     triangular_solve_,
 )
 from graphc.ops.functions import exp2
+from graphc.ops.gather import gather_elements
 from graphc.ops.linalg import matmul, same_dtype
 from graphc.ops.reduce import amax, norm, sum_over
 from graphc.ops.shape import concat, expand_dims, reshape
@@ -49,8 +50,8 @@ from graphc.ops.views import take_range
 from graphc.tensor import Tensor
 
 __all__ = [
-    "cholesky", "cholesky_inverse", "cholesky_solve", "cond", "eigh", "eigvalsh", "lstsq", "matrix_exp", "matrix_rank",
-    "matrix_solve", "pinv", "qr", "solve", "solve_triangular", "svd", "svdvals",
+    "cholesky", "cholesky_inverse", "cholesky_solve", "cond", "eigh", "eigvalsh", "lstsq", "lu_solve", "lu_unpack",
+    "matrix_exp", "matrix_rank", "matrix_solve", "pinv", "qr", "solve", "solve_triangular", "svd", "svdvals",
     "triangular_solve",
 ]  # fmt: skip
 
@@ -134,6 +135,55 @@ def solve_triangular(
     """
     x, y, vector = _systems("solve_triangular", a, b)
     return _without(triangular_solve_(x, y, upper=upper, transpose=transpose, unit=unit_diagonal), vector)
+
+
+def _rows_of_pivots(name: str, LU_data: Any, LU_pivots: Any) -> tuple[Tensor, Tensor]:  # noqa: N803
+    """The factors in one, and for each row of their product the row of the matrix that it is: `[..., N]`."""
+    data, pivots = as_tensor(name, LU_data), as_tensor(name, LU_pivots)
+    if data.ndim < 2 or pivots.shape != (*data.shape[:-2], min(data.shape[-2:])) or not pivots.dtype.is_int:
+        raise located(ValueError(f"{name}: expected [..., M, N] and as many pivots, got {data.type}, {pivots.type}"))
+    places = iota(shape=(*data.shape[:-2], data.shape[-2]), axis=data.ndim - 2, dtype=int64)
+    rows = places
+    for i in range(pivots.shape[-1]):  # row i and the row of its pivot, counted from 1, change places
+        other = cast(take_range(pivots, pivots.ndim - 1, i, 1), int64) - 1
+        mine, theirs = take_range(rows, rows.ndim - 1, i, 1), gather_elements(rows, -1, other)
+        rows = select(equal(places, i), theirs, select(equal(places, other), mine, rows))
+    return data, rows
+
+
+def lu_unpack(
+    LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True,  # noqa: N803
+) -> tuple[Tensor, ...]:
+    """The factors P, L and U of matrices `P L U` from L and U in one `[..., M, N]`, and pivots that count from 1.
+
+    Args:
+        LU_pivots: `[..., min(M, N)]`: with which row each row changed places.
+        unpack_data, unpack_pivots: whether L and U, whether P is wanted.
+    Returns:
+        P `[..., M, M]`, L `[..., M, min(M, N)]` and U `[..., min(M, N), N]`, those wanted.
+    """
+    data, rows = _rows_of_pivots("lu_unpack", LU_data, LU_pivots)
+    m, n = data.shape[-2:]
+    least, found = min(m, n), list[Tensor]()
+    if unpack_pivots:
+        column = iota(shape=(*data.shape[:-2], m, m), axis=data.ndim - 2, dtype=int64)
+        found.append(cast(equal(column, expand_dims(rows, -2)), data.dtype))
+    if unpack_data:
+        row, column = row_and_column(data.shape)
+        one = full_like(data, 1)
+        lower = select(greater(row, column), data, select(equal(row, column), one, 0.0))
+        upper = select(greater(row, column), 0.0, data)
+        found += [take_range(lower, data.ndim - 1, 0, least), take_range(upper, data.ndim - 2, 0, least)]
+    return tuple(found)
+
+
+def lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:  # noqa: N803
+    """The solution of `P L U x = b`, of factors as `lu_unpack` takes them, `[..., N, N]`; b: `[..., N, K]` or `[N]`."""
+    data, rows = _rows_of_pivots("lu_solve", LU_data, LU_pivots)
+    data, y, vector = _systems("lu_solve", data, b)
+    places = broadcast(expand_dims(rows, -1), y.shape)
+    half = triangular_solve_(data, gather_elements(y, -2, places), upper=False, transpose=False, unit=True)
+    return _without(triangular_solve_(data, half, upper=True, transpose=False, unit=False), vector)
 
 
 def triangular_solve(

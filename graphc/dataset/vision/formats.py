@@ -7,7 +7,7 @@ import numpy as np
 from graphc.dataset.blocks import as_array
 from graphc.dataset.images import decode_image, import_pillow
 from graphc.dataset.rng import Rng
-from graphc.dataset.transforms import ColumnTransform, Transform, numpy_dtype
+from graphc.dataset.transforms import ColumnTransform, Transform, TypeCast, numpy_dtype
 from graphc.dataset.vision.image_transform import check_rank
 
 
@@ -77,3 +77,15 @@ class Decode(Transform):
         if self._to_pil:
             images = tuple(self._pillow.fromarray(image) for image in images)
         return images[0] if len(images) == 1 else images
+
+
+class ToNumpy(Transform):
+    """A PIL image as an array [H, W] or [H, W, C]; other samples as arrays too."""
+
+    def sample(self, rng: Rng, *columns: Any) -> Any:
+        images = tuple(np.array(column) for column in columns)
+        return images[0] if len(images) == 1 else images
+
+
+ToType = TypeCast
+"""`TypeCast`, by its name among the operations on images."""

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,17 @@ class ImageTransform(ColumnTransform):
             return self.images(rng, block)
         results = self.images(rng, block[..., None])
         return results[..., 0] if isinstance(results, np.ndarray) else [result[..., 0] for result in results]
+
+
+def sometimes(
+    rng: Rng, prob: float, images: np.ndarray, change: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Images of which each is changed with a probability."""
+    chosen = rng.uniform() < prob
+    out = images.copy()
+    if chosen.any():
+        out[chosen] = change(images[chosen])
+    return out
 
 
 def check_rank(name: str, block: np.ndarray, ranks: tuple[int, ...], expected: str) -> None:
@@ -54,7 +65,7 @@ def parse_padding(name: str, padding: int | Sequence[int]) -> tuple[int, int, in
     return left, top, right, bottom
 
 
-def parse_fill(name: str, fill_value: int | Sequence[int]) -> np.ndarray:
+def parse_fill(name: str, fill_value: float | Sequence[float]) -> np.ndarray:
     """A colour: one number for all channels, or three."""
     fill = np.atleast_1d(np.asarray(fill_value))
     if fill.shape not in ((1,), (3,)) or fill.dtype.kind not in "iuf":
@@ -85,6 +96,14 @@ def colour(fill: np.ndarray, channels: int, name: str) -> np.ndarray:
     if len(fill) not in (1, channels):
         raise ValueError(f"{name}: got {len(fill)} fill values for an image of {channels} channels")
     return np.broadcast_to(fill, (channels,))
+
+
+def check_pixels(name: str, images: np.ndarray, channels: int | None = None) -> None:
+    """Refuse images that are neither uint8 nor floats, or not of so many channels."""
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise TypeError(f"{name}: got an image of dtype {images.dtype}, expected uint8 or floats")
+    if channels is not None and images.shape[-1] != channels:
+        raise ValueError(f"{name}: got an image of {images.shape[-1]} channels, expected {channels}")
 
 
 def check_uint8(name: str, images: np.ndarray, channels: int | None = None) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from graphc.dataset.config import check_int
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import Transform, check_probability
 
-__all__ = ["CutMixBatch", "ImageBatchFormat", "MixUpBatch"]
+__all__ = ["CutMixBatch", "ImageBatchFormat", "MixUp", "MixUpBatch"]
 
 
 class ImageBatchFormat(Enum):
@@ -58,6 +59,50 @@ class MixUpBatch(_Mix):
         values = images.astype(np.float32)
         rest = np.float32(1) - share
         return values * share + values[order] * rest, labels * share + labels[order] * rest
+
+
+class MixUp(_Mix):
+    """Mix every image of a batch, and its label, with another, each in a share of its own: for `map` after `batch`.
+
+    Images are [N, H, W, C], labels one-hot [N, K]; both become float64, as their shares are.
+
+    Args:
+        batch_size: N. With 1 all images of a batch are mixed with its first one, in one share.
+        alpha: the shares are of the distribution Beta(alpha, alpha).
+        is_single: mix with the next image of the batch; otherwise with what was made of the batch before, so that the
+            first one stays as it is: such an operation has a state, and what it gives depends on what it was given.
+    """
+
+    def __init__(self, batch_size: int, alpha: float, is_single: bool = True) -> None:
+        super().__init__(alpha)
+        self._count = check_int("MixUp: batch_size", batch_size, 1)
+        if not isinstance(is_single, bool):
+            raise TypeError(f"MixUp: got is_single {is_single!r}, expected a bool")
+        self._is_single = is_single
+        self._before: tuple[np.ndarray, ...] | None = None
+
+    def sample(self, rng: Rng, *columns: Any) -> Any:
+        images, _ = self._checked(columns)
+        labels = np.asarray(columns[1])
+        if self._count not in (1, len(images)):
+            raise ValueError(f"MixUp: expected batches of batch_size {self._count}, got {len(images)} images")
+        share = self._shares(rng, self._count)
+        if self._is_single:
+            place = np.roll(np.arange(self._count), -1)
+            others: tuple[np.ndarray, ...] = images[place], labels[place]
+        else:
+            share = np.ones_like(share) if self._before is None else share
+            others = (images, labels) if self._before is None else self._before
+        mixed = tuple(_mixed(share, own, other) for own, other in zip((images, labels), others, strict=True))
+        if not self._is_single:
+            self._before = mixed
+        return mixed
+
+
+def _mixed(share: np.ndarray, own: np.ndarray, other: np.ndarray) -> np.ndarray:
+    part = share.reshape(-1, *(1,) * (own.ndim - 1))
+    mixed: np.ndarray = part * own + (1 - part) * other
+    return mixed
 
 
 class CutMixBatch(_Mix):

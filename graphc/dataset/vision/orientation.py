@@ -86,8 +86,7 @@ class _Turn(ImageTransform):
     def _grown(self, image: np.ndarray, degrees: np.ndarray, fill: np.ndarray) -> np.ndarray:
         height, width = image.shape[1:3]
         cos, sin = abs(math.cos(math.radians(degrees[0]))), abs(math.sin(math.radians(degrees[0])))
-        # Rounding first: the sine of 180 degrees is not quite 0, and must not add a pixel.
-        wide, high = (math.ceil(round(side, 6)) for side in (width * cos + height * sin, width * sin + height * cos))
+        wide, high = round(width * cos + height * sin), round(width * sin + height * cos)
         middle = ((width - 1) / 2, (height - 1) / 2)
         turned = ops.rotation(degrees, middle, ((wide - width) / 2, (high - height) / 2))
         return ops.warp(image, turned, high, wide, self._inter, fill)

@@ -152,26 +152,40 @@ class RandomCrop(ImageTransform):
         fill_value: int | Sequence[int] = 0,
         padding_mode: Border = Border.CONSTANT,
     ) -> None:
-        self._size = parse_size("RandomCrop", size)
+        self.size = parse_size("RandomCrop", size)
         self._padding = (0, 0, 0, 0) if padding is None else parse_padding("RandomCrop", padding)
         self._pad_if_needed = pad_if_needed
         self._fill = parse_fill("RandomCrop", fill_value)
         self._mode = parse_member("RandomCrop: padding_mode", padding_mode, list(Border))
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        height, width = self._size
+        images, _, _ = self.padded(images)
+        height, width = self.size
+        first_rows, first_columns = self.places(rng, images)
+        rows = first_rows[:, None] + np.arange(height)
+        columns = first_columns[:, None] + np.arange(width)
+        part: np.ndarray = images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return part
+
+    def padded(self, images: np.ndarray) -> tuple[np.ndarray, int, int]:
+        """Images with their border, and how wide that is on the left and at the top."""
+        left, top = self._padding[:2]
         images = pad(images, self._padding, self._fill, self._mode, "RandomCrop")
         if self._pad_if_needed:
+            height, width = self.size
             down, across = max(0, height - images.shape[1]), max(0, width - images.shape[2])
             images = pad(images, (across, down, across, down), self._fill, self._mode, "RandomCrop")
+            left, top = left + across, top + down
+        return images, left, top
+
+    def places(self, rng: Rng, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first row and the first column of the part of each image."""
+        height, width = self.size
         if height > images.shape[1] or width > images.shape[2]:
             raise ValueError(
                 f"RandomCrop: size {height} x {width} is larger than the image of {images.shape[1]} x {images.shape[2]}"
             )
-        rows = rng.integers(0, images.shape[1] - height + 1)[:, None] + np.arange(height)
-        columns = rng.integers(0, images.shape[2] - width + 1)[:, None] + np.arange(width)
-        part: np.ndarray = images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
-        return part
+        return rng.integers(0, images.shape[1] - height + 1), rng.integers(0, images.shape[2] - width + 1)
 
 
 class RandomResizedCrop(ImageTransform):
@@ -198,13 +212,17 @@ class RandomResizedCrop(ImageTransform):
         self._inter = parse_member("RandomResizedCrop: interpolation", interpolation, list(Inter))
 
     def images(self, rng: Rng, images: np.ndarray) -> Block:
-        windows = self._window.draw(rng, images.shape[1], images.shape[2])
-        return stack(
-            [
-                ops.resize(image[None, *(window or self._middle(*image.shape[:2]))], *self._size, self._inter)[0]
-                for image, window in zip(images, windows, strict=True)
-            ]
-        )
+        windows = self.windows(rng, *images.shape[1:3])
+        return stack([self.resized(image[window]) for image, window in zip(images, windows, strict=True)])
+
+    def windows(self, rng: Rng, height: int, width: int) -> list[tuple[slice, slice]]:
+        """For every sample the rows and columns of its part."""
+        return [window or self._middle(height, width) for window in self._window.draw(rng, height, width)]
+
+    def resized(self, part: np.ndarray) -> np.ndarray:
+        """A part [H, W, C] in the size of the result."""
+        found: np.ndarray = ops.resize(part[None], *self._size, self._inter)[0]
+        return found
 
     def _middle(self, height: int, width: int) -> tuple[slice, slice]:
         low, high = self._window.ratio

@@ -10,28 +10,26 @@ from graphc.dataset import images as ops
 from graphc.dataset.config import check_int
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import check_probability
-from graphc.dataset.vision.image_transform import ImageTransform, check_uint8, parse_range
+from graphc.dataset.vision.image_transform import (
+    ImageTransform,
+    check_pixels,
+    check_uint8,
+    parse_range,
+    parse_size,
+    sometimes,
+)
+from graphc.dataset.vision.values import Invert
 
 __all__ = [
-    "AdjustBrightness",
-    "AdjustContrast",
-    "AdjustGamma",
-    "AdjustHue",
-    "AdjustSaturation",
-    "AutoContrast",
-    "Equalize",
-    "Posterize",
-    "RandomColor",
-    "RandomGrayscale",
-    "RandomPosterize",
-    "RandomSharpness",
-    "RandomSolarize",
-    "Solarize",
-]
+    "AdjustBrightness", "AdjustContrast", "AdjustGamma", "AdjustHue", "AdjustSaturation", "AdjustSharpness",
+    "AutoContrast", "Equalize", "GaussianBlur", "Posterize", "RandomAdjustSharpness", "RandomAutoContrast",
+    "RandomColor", "RandomEqualize", "RandomGrayscale", "RandomInvert", "RandomPosterize", "RandomSharpness",
+    "RandomSolarize", "Solarize",
+]  # fmt: skip
 
 
 class AdjustBrightness(ImageTransform):
-    """Multiply the values of an image [H, W, 3] by a factor.
+    """Multiply the values of an image by a factor.
 
     Args:
         brightness_factor: not negative; 0 gives black, 1 the image.
@@ -41,7 +39,7 @@ class AdjustBrightness(ImageTransform):
         self._factor = parse_range("AdjustBrightness: brightness_factor", (brightness_factor,) * 2, 0.0)[0]
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        check_uint8("AdjustBrightness", images, 3)
+        check_pixels("AdjustBrightness", images)
         return ops.adjust_brightness(images, np.full(len(images), self._factor))
 
 
@@ -49,6 +47,7 @@ class _Adjust(ImageTransform):
     """Changes images [H, W, 3] by one number."""
 
     change: Callable[..., np.ndarray]
+    channels: int | None = 3
     low, high = 0.0, math.inf
 
     def __init__(self, factor: float) -> None:
@@ -56,7 +55,7 @@ class _Adjust(ImageTransform):
         self._factor = parse_range(f"{name}: factor", (factor, factor), self.low, self.high)[0]
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        check_uint8(type(self).__name__, images, 3)
+        check_pixels(type(self).__name__, images, self.channels)
         return type(self).change(images, np.full(len(images), self._factor))
 
 
@@ -103,6 +102,8 @@ class AdjustHue(_Adjust):
 class AdjustGamma(ImageTransform):
     """Replace every value x of an image by 255.999 * gain * (x / 255)^gamma, rounded down.
 
+    In float images, whose values are from 0 to 1, it is (gain * x)^gamma, at most 1.
+
     Args:
         gamma: not negative; above 1 makes shadows darker.
         gain: what is multiplied.
@@ -113,7 +114,10 @@ class AdjustGamma(ImageTransform):
         self._gain = gain
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        check_uint8("AdjustGamma", images)
+        check_pixels("AdjustGamma", images)
+        if images.dtype.kind == "f":
+            powers: np.ndarray = (np.maximum(images, 0) * self._gain) ** self._gamma
+            return powers.clip(0, 1).astype(images.dtype)
         table = np.clip(255.999 * self._gain * (np.arange(256) / 255) ** self._gamma, 0, 255).astype(np.uint8)
         changed: np.ndarray = table[images]
         return changed
@@ -148,7 +152,7 @@ class Solarize(ImageTransform):
         self._high = 255 if self._low == self._high else self._high
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        check_uint8("Solarize", images)
+        check_pixels("Solarize", images)
         return np.where((images >= self._low) & (images <= self._high), 255 - images, images)
 
 
@@ -214,6 +218,38 @@ class Equalize(_Table):
         return rounded
 
 
+class _Sometimes(ImageTransform):
+    """Another operation, that draws nothing, with a probability."""
+
+    def __init__(self, operation: ImageTransform, prob: float) -> None:
+        self._operation = operation
+        self._prob = check_probability(f"{type(self).__name__}: prob", prob)
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        return sometimes(rng, self._prob, images, lambda some: np.asarray(self._operation.images(rng, some)))
+
+
+class RandomAutoContrast(_Sometimes):
+    """`AutoContrast` with a probability, `prob`."""
+
+    def __init__(self, cutoff: float = 0.0, ignore: int | Sequence[int] | None = None, prob: float = 0.5) -> None:
+        super().__init__(AutoContrast(cutoff, ignore), prob)
+
+
+class RandomEqualize(_Sometimes):
+    """`Equalize` with a probability."""
+
+    def __init__(self, prob: float = 0.5) -> None:
+        super().__init__(Equalize(), prob)
+
+
+class RandomInvert(_Sometimes):
+    """`Invert` with a probability."""
+
+    def __init__(self, prob: float = 0.5) -> None:
+        super().__init__(Invert(), prob)
+
+
 class RandomColor(ImageTransform):
     """Change the saturation of an image [H, W, 3] by a random factor; 0 gives gray, 1 the image.
 
@@ -241,17 +277,62 @@ class RandomSharpness(ImageTransform):
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
         check_uint8("RandomSharpness", images)
-        factors = rng.uniform(*self._degrees).astype(np.float32)[:, None, None, None]
-        blurred = images.astype(np.float32)
-        height, width = images.shape[1:3]
-        if height > 2 and width > 2:  # the pixels at the edge stay as they are
-            parts = [
-                images[:, i : height - 2 + i, j : width - 2 + j].astype(np.float32) * (5 if i == j == 1 else 1)
-                for i in range(3)
-                for j in range(3)
-            ]
-            blurred[:, 1:-1, 1:-1] = np.floor(sum(parts) / np.float32(13) + np.float32(0.5))
-        return ops.saturate(blurred + (images - blurred) * factors, images.dtype)
+        return ops.adjust_sharpness(images, rng.uniform(*self._degrees))
+
+
+class AdjustSharpness(_Adjust):
+    """Blur or sharpen an image: 0 gives it blurred by a 3x3 filter, 1 the image, 2 sharpened.
+
+    Args:
+        sharpness_factor: not negative.
+    """
+
+    change = staticmethod(ops.adjust_sharpness)
+    channels = None
+
+    def __init__(self, sharpness_factor: float) -> None:
+        super().__init__(sharpness_factor)
+
+
+class RandomAdjustSharpness(ImageTransform):
+    """`AdjustSharpness` with a probability.
+
+    Args:
+        degree: the factor, not negative.
+        prob: the probability, 0 to 1.
+    """
+
+    def __init__(self, degree: float, prob: float = 0.5) -> None:
+        self._degree = parse_range("RandomAdjustSharpness: degree", (degree, degree), 0.0)[0]
+        self._prob = check_probability("RandomAdjustSharpness: prob", prob)
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_pixels("RandomAdjustSharpness", images)
+        factors = np.full(len(images), self._degree)
+        return sometimes(rng, self._prob, images, lambda some: ops.adjust_sharpness(some, factors[: len(some)]))
+
+
+class GaussianBlur(ImageTransform):
+    """Blur an image by a Gaussian filter; at its edges it is mirrored, without the edge pixel.
+
+    Args:
+        kernel_size: width and height of the filter, odd numbers, or one for both.
+        sigma: standard deviations across and down, above 0, or one for both; None for 0.15 * width + 0.35.
+    """
+
+    def __init__(self, kernel_size: int | Sequence[int], sigma: float | Sequence[float] | None = None) -> None:
+        height, width = parse_size("GaussianBlur: kernel_size", kernel_size)[::-1]
+        if not (height % 2 and width % 2):
+            raise ValueError(f"GaussianBlur: got kernel_size {kernel_size!r}, expected odd numbers")
+        self._size = width, height
+        given = 0.15 * width + 0.35 if sigma is None else sigma
+        pair = (given, given) if isinstance(given, (int, float)) else tuple(given)
+        if len(pair) != 2 or not all(isinstance(s, (int, float)) and s > 0 for s in pair):
+            raise ValueError(f"GaussianBlur: got sigma {sigma!r}, expected one or two numbers above 0")
+        self._sigma = float(pair[0]), float(pair[1])
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        return ops.gaussian_blur(images, self._size, self._sigma)
 
 
 class RandomSolarize(ImageTransform):

@@ -1,13 +1,21 @@
 """Operations that change the values of images."""
 
 from collections.abc import Sequence
+from enum import IntEnum
 
 import numpy as np
 
 from graphc.dataset import images as ops
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import ColumnTransform
-from graphc.dataset.vision.image_transform import ImageTransform, check_rank, check_uint8, parse_range
+from graphc.dataset.vision.image_transform import (
+    ImageTransform,
+    check_pixels,
+    check_rank,
+    check_uint8,
+    parse_member,
+    parse_range,
+)
 
 
 class Normalize(ColumnTransform):
@@ -45,6 +53,153 @@ class Normalize(ColumnTransform):
         return out
 
 
+class NormalizePad(Normalize):
+    """`Normalize`, and a channel of zeros after the others.
+
+    Args:
+        mean, std, is_hwc: as in `Normalize`.
+        dtype: of the result, "float32".
+    """
+
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], dtype: str = "float32", is_hwc: bool = True
+    ) -> None:
+        super().__init__(mean, std, is_hwc)
+        if dtype != "float32":
+            raise ValueError(f"NormalizePad: got dtype {dtype!r}, expected 'float32'")
+
+    def stacked(self, rng: Rng, block: np.ndarray) -> np.ndarray:
+        check_rank("NormalizePad", block, (3,), "an image [H, W, C] or [C, H, W]")
+        axis = -1 if self._is_hwc else 1
+        normal = super().stacked(rng, block)
+        return np.concatenate([normal, np.zeros_like(normal.take([0], axis))], axis)
+
+
+class LinearTransformation(ColumnTransform):
+    """`(x - mean_vector) @ transformation_matrix` of the elements x of an image [C, H, W] in order, in its shape.
+
+    Args:
+        transformation_matrix: [D, D], D being C * H * W.
+        mean_vector: [D].
+    Raises:
+        ValueError: the sizes do not fit.
+    """
+
+    def __init__(self, transformation_matrix: np.ndarray, mean_vector: np.ndarray) -> None:
+        self._matrix, self._mean = np.asarray(transformation_matrix), np.asarray(mean_vector)
+        size = self._matrix.shape[:1]
+        if self._matrix.ndim != 2 or self._matrix.shape != size * 2 or self._mean.shape != size:
+            raise ValueError(
+                f"LinearTransformation: got a matrix of shape {self._matrix.shape} and a vector of shape "
+                f"{self._mean.shape}, expected [D, D] and [D]"
+            )
+
+    def stacked(self, rng: Rng, block: np.ndarray) -> np.ndarray:
+        check_rank("LinearTransformation", block, (3,), "an image [C, H, W]")
+        rows = block.reshape(len(block), -1) - self._mean
+        if rows.shape[1] != len(self._matrix):
+            raise ValueError(
+                f"LinearTransformation: got an image of shape {block.shape[1:]} for a matrix of {self._matrix.shape}"
+            )
+        return np.stack([row @ self._matrix for row in rows]).reshape(block.shape)
+
+
+class RandomLighting(ImageTransform):
+    """Add noise along the principal components of ImageNet's colours to an image [H, W, 3] (Krizhevsky et al. 2012).
+
+    Args:
+        alpha: the noise's standard deviation, not negative.
+    """
+
+    _COMPONENTS = np.array(
+        [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]]
+    ) * np.array([55.46, 4.794, 1.148])
+
+    def __init__(self, alpha: float = 0.05) -> None:
+        self._alpha = parse_range("RandomLighting: alpha", (alpha, alpha), 0.0)[0]
+
+    def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
+        check_uint8("RandomLighting", images, 3)
+        noise = (self._COMPONENTS * (rng.normal(3) * self._alpha)[:, None, :]).sum(axis=-1)
+        changed: np.ndarray = np.clip(images + noise[:, None, None, :], 0, 255).astype(np.uint8)
+        return changed
+
+
+class RgbToHsv(ColumnTransform):
+    """Red, green, blue to hue (0 to 1), saturation (0 to 1) and value: floats, of integers float64.
+
+    Args:
+        is_hwc: whether the channels are last: [H, W, 3] or [N, H, W, 3]; else [3, H, W] or [N, 3, H, W].
+    """
+
+    _change = staticmethod(ops.rgb_to_hsv)
+
+    def __init__(self, is_hwc: bool = False) -> None:
+        if not isinstance(is_hwc, bool):
+            raise TypeError(f"{type(self).__name__}: got is_hwc {is_hwc!r}, expected a bool")
+        self._is_hwc = is_hwc
+
+    def stacked(self, rng: Rng, block: np.ndarray) -> np.ndarray:
+        name = type(self).__name__
+        check_rank(name, block, (3, 4), "an image or several, of three channels")
+        images = block if self._is_hwc else np.moveaxis(block, -3, -1)
+        if images.shape[-1] != 3:
+            raise ValueError(f"{name}: got {images.shape[-1]} channels (is_hwc={self._is_hwc}), expected 3")
+        changed = type(self)._change(images if block.dtype.kind == "f" else images.astype(np.float64))
+        return changed if self._is_hwc else np.ascontiguousarray(np.moveaxis(changed, -1, -3))
+
+
+class HsvToRgb(RgbToHsv):
+    """Hue (0 to 1), saturation (0 to 1) and value to red, green, blue: the inverse of `RgbToHsv`."""
+
+    _change = staticmethod(ops.hsv_to_rgb)
+
+
+class ConvertMode(IntEnum):
+    """What `ConvertColor` makes of what. Names that say the same of other orders stand for one."""
+
+    COLOR_BGR2BGRA = COLOR_RGB2RGBA = 0
+    COLOR_BGRA2BGR = COLOR_RGBA2RGB = 1
+    COLOR_BGR2RGBA = COLOR_RGB2BGRA = 2
+    COLOR_RGBA2BGR = COLOR_BGRA2RGB = 3
+    COLOR_BGR2RGB = COLOR_RGB2BGR = 4
+    COLOR_BGRA2RGBA = COLOR_RGBA2BGRA = 5
+    COLOR_BGR2GRAY = 6
+    COLOR_RGB2GRAY = 7
+    COLOR_GRAY2BGR = COLOR_GRAY2RGB = 8
+    COLOR_GRAY2BGRA = COLOR_GRAY2RGBA = 9
+    COLOR_BGRA2GRAY = 10
+    COLOR_RGBA2GRAY = 11
+
+
+class ConvertColor(ColumnTransform):
+    """The channels of an image in another order, with or without opacity (255, of floats 1), or its lightness [H, W].
+
+    Args:
+        convert_mode: a `ConvertMode`: BGR and RGB are [H, W, 3], BGRA and RGBA [H, W, 4], GRAY is [H, W] or [H, W, 1].
+    Raises:
+        ValueError: the image has another number of channels.
+    """
+
+    def __init__(self, convert_mode: ConvertMode) -> None:
+        self._mode = parse_member("ConvertColor: convert_mode", convert_mode, list(ConvertMode))
+        self._source, self._target = self._mode.name.removeprefix("COLOR_").split("2")
+
+    def stacked(self, rng: Rng, block: np.ndarray) -> np.ndarray:
+        check_rank("ConvertColor", block, (2, 3), "an image [H, W] or [H, W, C]")
+        check_pixels("ConvertColor", block)
+        images = block[..., None] if block.ndim == 3 else block
+        channels = 1 if self._source == "GRAY" else len(self._source)
+        if images.shape[-1] != channels:
+            got = f"an image of {images.shape[-1]} channels"
+            raise ValueError(f"ConvertColor: {self._mode.name} got {got}, expected {channels}")
+        if self._target == "GRAY":
+            return ops.lightness(images[..., [self._source.index(c) for c in "RGB"]])
+        opaque = np.full(images[..., :1].shape, 255 if images.dtype == np.uint8 else 1, images.dtype)
+        planes = {"A": opaque, **{c: images[..., k : k + 1] for k, c in enumerate(self._source) if channels > 1}}
+        return np.concatenate([planes.get(c, images[..., :1]) for c in self._target], axis=-1)
+
+
 class Rescale(ColumnTransform):
     """x * rescale + shift, as float32.
 
@@ -65,10 +220,10 @@ class Rescale(ColumnTransform):
 
 
 class Invert(ImageTransform):
-    """255 - x, for uint8 images."""
+    """255 - x, for images with values 0 to 255."""
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        check_uint8("Invert", images)
+        check_pixels("Invert", images)
         inverted: np.ndarray = 255 - images
         return inverted
 

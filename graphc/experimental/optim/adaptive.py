@@ -48,6 +48,10 @@ class Adadelta(Optimizer):
         return True
 
 
+def _mu_product(group: int) -> Parameter:
+    return Parameter(Tensor(1.0), f"mu_product_group_{group}", requires_grad=False)
+
+
 class _WithBetas(Optimizer):
     """What the relatives of Adam share: their checks, and `exp_avg`, the moving average of the gradient."""
 
@@ -121,9 +125,11 @@ class NAdam(_WithBetas):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, momentum_decay=momentum_decay)
         self.exp_avg_sq = self.new_state("exp_avg_sq")
-        self.mu_product = ParameterTuple(
-            Parameter(Tensor(1.0), f"mu_product_group_{k}", requires_grad=False) for k in range(len(self.param_groups))
-        )
+        self.mu_product = ParameterTuple(map(_mu_product, range(len(self.param_groups))))
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        super().add_param_group(param_group)
+        self.mu_product = ParameterTuple((*self.mu_product, _mu_product(len(self.mu_product))))
 
     def _check_options(self, options: Group) -> None:
         super()._check_options(options)

@@ -16,7 +16,7 @@ from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.nn import check
 from graphc.nn.optimizer import Optimizer as BaseOptimizer
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Parameter, ParameterTuple, Tensor
 
 
 class Group(UserDict[str, Any]):
@@ -62,28 +62,74 @@ class Optimizer(BaseOptimizer):
             raise ValueError("For 'Optimizer', the argument parameters must not be empty.")
         groups = items if isinstance(items[0], dict) else [{"params": items}]
         for group in groups:
-            unknown = [k for k in group if k != "params" and k not in defaults]
-            if unknown:
-                raise KeyError(f"{type(self).__name__}: unknown options of a group: {unknown}; known: {list(defaults)}")
+            _check_known(type(self).__name__, group, defaults)
         options = [{**defaults, **group, "params": list(group["params"])} for group in groups]
         rates = [_rate(o["lr"], f"learning_rate_group_{i}") for i, o in enumerate(options)]
         super().__init__(0.0, [{"params": o["params"], "lr": r} for o, r in zip(options, rates, strict=True)])
+        self.defaults = dict(defaults)
+        self._states: list[tuple[ParameterTuple, str, Any]] = []
         self.param_groups = [Group(self, {**o, "lr": r}) for o, r in zip(options, rates, strict=True)]
         counts = [len(o["params"]) for o in options]
         self.group_start_id = [sum(counts[:i]) for i in range(len(counts))]
         for group in self.param_groups:
             self._check_options(group)
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds Parameters, for which the optimizer keeps state as for the others; steps take their gradients last.
+
+        Args:
+            param_group: a dict of `params` (one Parameter or several) and options that differ from `defaults`.
+        Raises:
+            TypeError: no dict, or what is no Parameter.
+            KeyError: no `params`, or an unknown option.
+            ValueError: a Parameter that the optimizer has already, or an option that is not possible.
+        """
+        if not isinstance(param_group, dict):
+            raise TypeError("Param group must be a dict.")
+        _check_known(type(self).__name__, param_group, self.defaults)
+        given = param_group["params"]
+        added = [given] if isinstance(given, Parameter) else list(given)
+        known = {id(parameter) for parameter in self.parameters}
+        if any(id(parameter) in known for parameter in added):
+            raise ValueError("some parameters appear in more than one parameter group.")
+        options = {**self.defaults, **param_group, "params": added}
+        rate = _rate(options["lr"], f"learning_rate_group_{len(self.param_groups)}")
+        more = BaseOptimizer(0.0, [{"params": added, "lr": rate}])  # it checks what it is given
+        group = Group(self, {**options, "lr": rate})
+        self._check_options(group)
+        for number, (state, prefix, init) in enumerate(self._states):
+            longer = ParameterTuple((*state, *more.new_state(prefix, init)))
+            self._states[number] = longer, prefix, init
+            for attribute in [name for name, value in vars(self).items() if value is state]:
+                setattr(self, attribute, longer)
+        for attribute in ("parameters", "learning_rate"):
+            setattr(self, attribute, ParameterTuple((*getattr(self, attribute), *getattr(more, attribute))))
+        for attribute in ("weight_decay", "decay_flags", "grad_centralization_flags"):
+            setattr(self, attribute, getattr(self, attribute) + getattr(more, attribute))
+        self.param_groups.append(group)
+        self.group_start_id.append(len(self.parameters) - len(added))
+
     def _check_options(self, options: Group) -> None:
         """Raises TypeError or ValueError if an option of a group is not possible."""
         check.non_negative_float(type(self).__name__, "weight_decay", options.get("weight_decay", 0.0))
         check.boolean(type(self).__name__, "maximize", options.get("maximize", False))
+
+    def new_state(self, prefix: str, init: Any = "zeros") -> ParameterTuple:
+        made = super().new_state(prefix, init)
+        self._states.append((made, prefix, init))
+        return made
 
     def members(self, gradients: Any) -> Iterator[tuple[int, Parameter, Tensor, Group]]:
         """Number, Parameter, gradient (negated to maximize) and options of each Parameter."""
         options = [group for group in self.param_groups for _ in group["params"]]
         for i, (w, g, group) in enumerate(zip(self.parameters, gradients, options, strict=True)):
             yield i, w, -g if group.get("maximize") else g, group
+
+
+def _check_known(name: str, group: dict[str, Any], defaults: dict[str, Any]) -> None:
+    unknown = [k for k in group if k != "params" and k not in defaults]
+    if unknown:
+        raise KeyError(f"{name}: unknown options of a group: {unknown}; known: {list(defaults)}")
 
 
 def _rate(lr: Any, name: str) -> Parameter:

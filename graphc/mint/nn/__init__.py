@@ -280,9 +280,15 @@ class ConvTranspose2d(_Conv):
         self._set(in_channels, out_channels, kernel_size, groups, bias, padding_mode, dtype, transposed=True)
         self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
 
-    def construct(self, input: Tensor) -> Tensor:
+    def construct(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """`output_size`: the rows and columns of the result, instead of `output_padding`; the last of its items."""
+        extra = self.output_padding
+        if output_size is not None:
+            extra = functional.missing_at_end(
+                input.shape[2:], self.weight.shape[2:], self.stride, self.padding, self.dilation, output_size
+            )
         return functional.conv_transpose2d(
-            input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc import ops
@@ -45,6 +45,7 @@ from graphc.ops import (
     unfold,
 )
 from graphc.ops.coerce import as_tensor, cast
+from graphc.ops.conv import per_dimension
 from graphc.ops.inplace import become
 from graphc.tensor import Tensor
 
@@ -165,6 +166,33 @@ def conv_transpose2d(
     """Transposed convolution of images; `weight` is `[Cin, Cout / groups, KH, KW]`."""
     mode, around = padding_mode(padding)
     return ops.conv_transpose(input, weight, bias, stride, mode, around, output_padding, dilation, groups)
+
+
+def missing_at_end(
+    shape: Sequence[int], kernel_size: Sequence[int], stride: Any, padding: Any, dilation: Any,
+    output_size: Sequence[int],
+) -> tuple[int, ...]:
+    """The `output_padding` with which a transposed convolution makes results of `output_size`.
+
+    Raises:
+        ValueError: it cannot: the size is not that of the result with output_padding 0, or longer by less than the
+            stride.
+    """
+    count = len(shape)
+    steps, around, apart = (
+        per_dimension("conv_transpose2d", what, value, count, least=0)
+        for what, value in (("stride", stride), ("padding", padding), ("dilation", dilation))
+    )
+    least = [
+        (n - 1) * s - 2 * p + d * (k - 1) + 1
+        for n, k, s, p, d in zip(shape, kernel_size, steps, around, apart, strict=True)
+    ]
+    wanted = tuple(output_size)[-count:]
+    extra = tuple(w - n for w, n in zip(wanted, least, strict=False))
+    if len(extra) != count or any(not 0 <= e < max(s, 1) for e, s in zip(extra, steps, strict=True)):
+        most = [n + s - 1 for n, s in zip(least, steps, strict=True)]
+        raise located(ValueError(f"conv_transpose2d: output_size must lie within {least} and {most}, got {wanted}"))
+    return extra
 
 
 def avg_pool1d(

@@ -27,9 +27,15 @@ from graphc.train.metrics.classification import (
     TopKCategoricalAccuracy,
 )
 from graphc.train.metrics.curves import ROC, auc
-from graphc.train.metrics.distances import CosineSimilarity, RootMeanSquareDistance
+from graphc.train.metrics.distances import (
+    CosineSimilarity,
+    HausdorffDistance,
+    MeanSurfaceDistance,
+    RootMeanSquareDistance,
+)
 from graphc.train.metrics.errors import MAE, MSE, Dice, Loss
 from graphc.train.metrics.metric import Metric, rearrange_inputs
+from graphc.train.metrics.translation import BleuScore
 
 __all__ = [
     "F1",
@@ -37,11 +43,14 @@ __all__ = [
     "MSE",
     "ROC",
     "Accuracy",
+    "BleuScore",
     "ConfusionMatrix",
     "CosineSimilarity",
     "Dice",
     "Fbeta",
+    "HausdorffDistance",
     "Loss",
+    "MeanSurfaceDistance",
     "Metric",
     "Perplexity",
     "Precision",
@@ -61,11 +70,14 @@ _FACTORY: dict[str, Callable[..., Metric]] = {
     "F1": F1,
     "acc": Accuracy,
     "accuracy": Accuracy,
+    "bleu_score": BleuScore,
     "confusion_matrix": ConfusionMatrix,
     "cosine_similarity": CosineSimilarity,
     "dice": Dice,
+    "hausdorff_distance": HausdorffDistance,
     "loss": Loss,
     "mae": MAE,
+    "mean_surface_distance": MeanSurfaceDistance,
     "mse": MSE,
     "perplexity": Perplexity,
     "precision": Precision,

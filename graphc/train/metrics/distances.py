@@ -60,23 +60,20 @@ class CosineSimilarity(Metric):
         return np.asarray(matrix.sum(axis=-1) if self.reduction == "sum" else matrix.mean(axis=-1))
 
 
-class RootMeanSquareDistance(Metric):
-    """The root of the mean squared distance from the surface of a predicted region to that of the actual one.
+class _SurfaceDistance(Metric):
+    """What distances between the surfaces of a predicted region and of the actual one share.
 
     The surface of a region is its points that have a neighbour along an axis outside it (or outside the image).
 
     Args:
-        symmetric: take the distances in both directions into the mean.
         distance_metric: "euclidean", "chessboard" (largest coordinate) or "taxicab" (sum of coordinates).
     """
 
-    def __init__(self, symmetric: bool = False, distance_metric: str = "euclidean") -> None:
-        if not isinstance(symmetric, bool):
-            raise TypeError(f"RootMeanSquareDistance: symmetric must be a bool, got {symmetric!r}")
+    def __init__(self, distance_metric: str) -> None:
         if distance_metric not in ("euclidean", "chessboard", "taxicab"):
             known = "euclidean, chessboard or taxicab"
-            raise ValueError(f"RootMeanSquareDistance: distance_metric must be {known}, got {distance_metric!r}")
-        self.symmetric, self.distance_metric = symmetric, distance_metric
+            raise ValueError(f"{type(self).__name__}: distance_metric must be {known}, got {distance_metric!r}")
+        self.distance_metric = distance_metric
         self.clear()
 
     def clear(self) -> None:
@@ -85,31 +82,27 @@ class RootMeanSquareDistance(Metric):
     @rearrange_inputs
     def update(self, *inputs: Any) -> None:
         """Args: predicted and actual image of one shape, and the value that marks the region. Replaces earlier ones."""
+        name = f"{type(self).__name__}.update"
         if len(inputs) != 3:
-            raise ValueError(f"RootMeanSquareDistance.update: expected 3 inputs (images, label), got {len(inputs)}")
+            raise ValueError(f"{name}: expected 3 inputs (images, label), got {len(inputs)}")
         (predicted, actual), label = self._pair(inputs[:2]), inputs[2]
         if isinstance(label, bool) or not isinstance(label, (int, float)):
-            raise TypeError(f"RootMeanSquareDistance.update: the label must be a number, got {label!r}")
+            raise TypeError(f"{name}: the label must be a number, got {label!r}")
         if not predicted.size or predicted.shape != actual.shape:
-            raise ValueError(
-                f"RootMeanSquareDistance.update: expected images of one shape, got {predicted.shape} and {actual.shape}"
-            )
+            raise ValueError(f"{name}: expected images of one shape, got {predicted.shape} and {actual.shape}")
         regions = [image if image.dtype == bool else image == label for image in (predicted, actual)]
         if not any(region.any() for region in regions):
-            raise ValueError(f"RootMeanSquareDistance.update: no point of either image is {label}")
+            raise ValueError(f"{name}: no point of either image is {label}")
         self._surfaces = _surface(regions[0]), _surface(regions[1])
 
-    def eval(self) -> float:
-        """The distance; infinite where a surface is empty."""
+    def _distances(self, both: bool) -> list[np.ndarray] | None:
+        """From each point of the predicted surface to the actual one, with `both` also the other way; None if empty."""
         if self._surfaces is None:
             raise self._nothing_yet()
         predicted, actual = self._surfaces
         if not len(predicted) or not len(actual):
-            return math.inf
-        squares = self._nearest(predicted, actual) ** 2
-        if self.symmetric:
-            squares = np.concatenate([squares, self._nearest(actual, predicted) ** 2])
-        return math.sqrt(squares.mean())
+            return None
+        return [self._nearest(predicted, actual), *([self._nearest(actual, predicted)] if both else [])]
 
     def _nearest(self, points: np.ndarray, others: np.ndarray) -> np.ndarray:
         """The distance from each of `points` to the nearest of `others`."""
@@ -122,6 +115,78 @@ class RootMeanSquareDistance(Metric):
                 lengths = steps.max(axis=-1) if self.distance_metric == "chessboard" else steps.sum(axis=-1)
                 found.append(lengths.min(axis=1))
         return np.concatenate(found).astype(np.float64)
+
+
+def _bool(name: str, what: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: {what} must be a bool, got {value!r}")
+    return value
+
+
+class RootMeanSquareDistance(_SurfaceDistance):
+    """The root of the mean squared distance from the surface of a predicted region to that of the actual one.
+
+    Args:
+        symmetric: take the distances in both directions into the mean.
+        distance_metric: "euclidean", "chessboard" (largest coordinate) or "taxicab" (sum of coordinates).
+    """
+
+    def __init__(self, symmetric: bool = False, distance_metric: str = "euclidean") -> None:
+        self.symmetric = _bool("RootMeanSquareDistance", "symmetric", symmetric)
+        super().__init__(distance_metric)
+
+    def eval(self) -> float:
+        """The distance; infinite where a surface is empty."""
+        found = self._distances(self.symmetric)
+        return math.inf if found is None else math.sqrt((np.concatenate(found) ** 2).mean())
+
+
+class MeanSurfaceDistance(_SurfaceDistance):
+    """The mean distance from the surface of a predicted region to that of the actual one.
+
+    Args:
+        symmetric: the mean of the means in both directions.
+        distance_metric: as in `RootMeanSquareDistance`.
+    """
+
+    def __init__(self, symmetric: bool = False, distance_metric: str = "euclidean") -> None:
+        self.symmetric = _bool("MeanSurfaceDistance", "symmetric", symmetric)
+        super().__init__(distance_metric)
+
+    def eval(self) -> float:
+        """The distance; infinite where a surface is empty."""
+        found = self._distances(self.symmetric)
+        return math.inf if found is None else float(np.mean([distances.mean() for distances in found]))
+
+
+class HausdorffDistance(_SurfaceDistance):
+    """The greatest distance from the surface of a region to that of the other, of a predicted and the actual one.
+
+    Args:
+        distance_metric: as in `RootMeanSquareDistance`.
+        percentile: instead of the greatest the distance that this percentage, 0 to 100, does not exceed.
+        directed: only from the predicted to the actual one.
+        crop: changes nothing but the work that MindSpore does.
+    """
+
+    def __init__(
+        self, distance_metric: str = "euclidean", percentile: float | None = None, directed: bool = False,
+        crop: bool = True,
+    ) -> None:
+        if percentile is not None and not isinstance(percentile, float):
+            raise TypeError(f"HausdorffDistance: percentile must be a float, got {percentile!r}")
+        if percentile is not None and not 0 <= percentile <= 100:
+            raise ValueError(f"HausdorffDistance: percentile must be 0 to 100, got {percentile}")
+        self.percentile, self.directed = percentile, _bool("HausdorffDistance", "directed", directed)
+        self.crop = _bool("HausdorffDistance", "crop", crop)
+        super().__init__(distance_metric)
+
+    def eval(self) -> float:
+        """The distance; infinite where a surface is empty."""
+        found = self._distances(not self.directed)
+        if found is None:
+            return math.inf
+        return max(float(np.percentile(d, self.percentile) if self.percentile else d.max()) for d in found)
 
 
 def _surface(region: np.ndarray) -> np.ndarray:
