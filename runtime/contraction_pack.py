@@ -140,9 +140,11 @@ class Turned:
         return bool(self.nest.c.turned)
 
     def _room_for(self, stream: Stream) -> int:
-        """In elements of each lane, whole squares."""
-        lanes, most = self.nest.lanes, max(KEPT, stream.window + 4 * stream.step + 2 * LOGICAL_LANES)
-        return -(-min(len(stream.region), most if self._by_steps else len(stream.region)) // lanes) * lanes
+        """In elements of each lane, whole squares: for a few steps, where that is not much."""
+        lanes, size = self.nest.lanes, len(stream.region)
+        few = min(stream.window + 4 * stream.step, 8 * KEPT)
+        most = max(KEPT, few, stream.window + stream.step) + 2 * LOGICAL_LANES
+        return -(-min(size, most if self._by_steps else size) // lanes) * lanes
 
     def at(self, place: Place) -> Place:
         """The place before the first step."""
