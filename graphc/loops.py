@@ -412,7 +412,7 @@ class TiledKernel:
         loops: the output's variables; each goes to the batch, row (m) or column (n) side by which operand it moves.
         summed: the contraction's own variables, outermost first.
         a, b: the operands: a load each; `b` lies across the vector's lanes.
-        lanes: the variable across the lanes: one of b's columns, or the last summed one.
+        lanes: the variable across the lanes: one of b's columns, one that moves both operands, or the last summed one.
         tail: of sums across the lanes: a summed variable, and how many lanes count at its last value.
         inside: the terms that exist; others are left out of the sum (they would read beyond an operand's margin).
     """

@@ -4,8 +4,8 @@ The vector operand's panel has, for each of its vectors along the lanes, the ste
 vectors do not lie in memory, they are gathered or transposed on the way. Of an operand that is the same in all lanes,
 elements that are neighbours in memory stay so, in rows that follow one another.
 
-Where the lanes are summed and lie far apart, as the images of a batch do in rows, what a tile reads in a part of the
-sum is turned: the elements of the first image's plane, each beside those of the other images.
+Where the lanes lie far apart in both operands, as the images of a batch or the channels do in rows, what a tile reads
+is turned while the sum goes on: the elements of the first lane's plane, each beside those of the other lanes.
 """
 
 from __future__ import annotations
@@ -112,12 +112,9 @@ class Panels:
 KEPT = 256
 """Elements of each lane that are kept turned at least: sixteen lanes of them are half of the first-level cache."""
 
-AHEAD = 128
-"""Elements from what is turned to what is fetched, and how many of a lane at once: long runs come faster."""
-
-
-NEXT = 1024
-"""Elements of a lane up to which all lanes of the next tile are fetched, that follow in memory."""
+AHEAD, NEXT = 128, 1024
+"""Elements from what is turned to what is fetched, and how many of a lane at once: long runs come faster. Of channels
+that are no further apart than NEXT those of the next tile are fetched, which follow in memory."""
 
 
 class Turned:
@@ -143,9 +140,11 @@ class Turned:
         return bool(self.nest.c.turned)
 
     def _room_for(self, stream: Stream) -> int:
-        """In elements of each lane, whole squares."""
-        lanes, most = self.nest.lanes, max(KEPT, stream.window + 4 * stream.step + 2 * LOGICAL_LANES)
-        return -(-min(len(stream.region), most if self._by_steps else len(stream.region)) // lanes) * lanes
+        """In elements of each lane, whole squares: for a few steps, where that is not much."""
+        lanes, size = self.nest.lanes, len(stream.region)
+        few = min(stream.window + 4 * stream.step, 8 * KEPT)
+        most = max(KEPT, few, stream.window + stream.step) + 2 * LOGICAL_LANES
+        return -(-min(size, most if self._by_steps else size) // lanes) * lanes
 
     def at(self, place: Place) -> Place:
         """The place before the first step."""
@@ -229,13 +228,14 @@ class Turned:
         fetch(nest, source, b.gep(source.address, x, nest.element), x, nest.lanes)
         to = b.gep(self._buffers[name], b.mul(b.sub(x, b.load(self._moved[name], "i64")), nest.lanes), nest.element)
         for n, turned in enumerate(b.transpose(rows)[:count]):
-            b.store(turned, b.gep(to, n * nest.lanes, nest.element), 64)
+            b.store(turned, b.gep(to, n * nest.lanes, nest.element))
 
 
 def fetch(nest: Nest, side: Side, corner: Val, x: Val, count: int) -> None:
-    """Has what comes AHEAD of `count` elements from `corner`, the element `x` of its lane, brought to the second level.
+    """Has brought to the second-level cache as much as `count` elements of all lanes, which will be turned later.
 
-    Of some of the lanes, but as far as it will have brought what the others need when it comes to that.
+    Args:
+        corner: where the first of those elements lies that are turned now, the element `x` of its lane.
     """
     b, lanes = nest.b, nest.lanes
     if not nest.c.lanes_summed and side.lane <= NEXT:
@@ -243,7 +243,7 @@ def fetch(nest: Nest, side: Side, corner: Val, x: Val, count: int) -> None:
         for further in range(0, count * lanes, LINE // SIZEOF[nest.element]):
             b.prefetch(b.gep(corner, further, nest.element), near=False)
         return
-    into = b.int_op("and", x, AHEAD - 1)
+    into = b.int_op("and", x, AHEAD - 1)  # the next run of some of the lanes
     some = max(count * lanes // AHEAD, 1)
     first = b.mul(b.int_op("udiv", into, AHEAD * some // lanes), some)
     first = b.int_op("and", first, lanes - 1)

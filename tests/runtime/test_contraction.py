@@ -671,6 +671,8 @@ def test_stack_stays_small():
     cases += [Conv(4, 64, 128, (56, 56), (3, 3), pad=(1, 1)).channels_last().c]
     cases += [Conv(4, 64, 64, (64, 64), (3, 3), pad=(1, 1)).gradient_of_weights_of_rows().c]
     cases += [Conv(8, 512, 512, (32, 32), (3, 3), pad=(1, 1)).wide_gradient_of_weights().c]
+    cases += [Conv(7, 960, 960, (40, wide), (3, 3), stride=s, pad=(1, 1)).gradient_of_weights_across_channels(n).c
+              for wide, s, n in ((1000, 1, 1), (600, 3, 1), (50, 1, 2), (7, 1, 1))]  # fmt: skip
     for c, lanes in product(cases, LANES):
         stack = [line for line in kernel_text("k", c, lanes).splitlines() if " alloca " in line]
         assert sum(4 * int(line.split("i64 ")[1].split(",")[0]) for line in stack) <= 1024 * 1024, plan(c, lanes)
