@@ -66,7 +66,8 @@ def test_what_differs_in_anything_but_places_is_not_one(monkeypatch: pytest.Monk
     monkeypatch.setattr(graphc.compiler, "alike", lambda schedule: {g: Twin(g, {}) for g in schedule.groups})
 
     def told(text: str) -> list[Hashable]:
-        return [structure(k) for k in compile_program(graph_of(text)).kernels.values() if k is not None]
+        program = compile_program(graph_of(text))
+        return [structure(kernel) for group in program.schedule.groups if (kernel := program.kernel(group))]
 
     same = told(ROWS)
     assert same[0] == same[1] and same[0] != same[2] and None not in same
