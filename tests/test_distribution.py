@@ -85,8 +85,8 @@ def test_modes_of_distributions() -> None:
 @pytest.mark.parametrize("d", [*(row[0] for row in CONTINUOUS), *(row[0] for row in DISCRETE)], ids=lambda d: d.name)
 def test_random_numbers(d: msd.Distribution) -> None:
     ms.set_seed(6)
-    drawn = d.sample((20_000,))
-    assert drawn.shape == (20_000,) and drawn.dtype is d.dtype and d.sample().shape == ()
+    drawn = d.sample((12_000,))
+    assert drawn.shape == (12_000,) and drawn.dtype is d.dtype and d.sample().shape == ()
     np.testing.assert_allclose(drawn.asnumpy().mean(), d.mean().asnumpy(), atol=0.07)
     np.testing.assert_allclose(drawn.asnumpy().std(), d.sd().asnumpy(), atol=0.07)
     half = float(np.median(drawn.asnumpy()))
@@ -96,14 +96,14 @@ def test_random_numbers(d: msd.Distribution) -> None:
 @pytest.mark.parametrize("rate", [0.2, 3.0, 9.9, 10.1, 47.0, 3000.0])
 def test_random_poisson_has_poissons_probabilities(rate: float) -> None:
     ms.set_seed(2)
-    drawn = ms.ops.random_poisson((40_000,), Tensor(np.float32(rate))).asnumpy()
+    drawn = ms.ops.random_poisson((12_000,), Tensor(np.float32(rate))).asnumpy()
     assert (drawn == np.floor(drawn)).all() and (drawn >= 0).all()
-    np.testing.assert_allclose(drawn.mean(), rate, atol=4 * np.sqrt(rate / 40_000))
+    np.testing.assert_allclose(drawn.mean(), rate, atol=4 * np.sqrt(rate / 12_000))
     np.testing.assert_allclose(drawn.var(), rate, rtol=0.05)
     d = msd.Poisson(rate)
     for number in {int(rate), int(rate + np.sqrt(rate)), max(int(rate - np.sqrt(rate)), 0)}:
         p = float(d.prob(Tensor(float(number))))
-        assert abs((drawn == number).mean() - p) < 5 * np.sqrt(p / 40_000) + 1e-4
+        assert abs((drawn == number).mean() - p) < 5 * np.sqrt(p / 12_000) + 1e-4
 
 
 def test_cauchy_has_no_moments() -> None:
@@ -113,7 +113,7 @@ def test_cauchy_has_no_moments() -> None:
     near(d.cdf(Tensor(points.astype("f"))), np.arctan((points - 1) / 2) / np.pi + 0.5)
     near(d.entropy(), np.log(8 * np.pi))
     near(d.kl_loss("Cauchy", 0.0, 3.0), np.log((25 + 1) / 24))
-    drawn = d.sample((20_000,)).asnumpy()
+    drawn = d.sample((12_000,)).asnumpy()
     np.testing.assert_allclose(np.percentile(drawn, [25, 50, 75]), [-1, 1, 3], atol=0.12)
 
 
