@@ -64,7 +64,6 @@ STAGES = (
 def _stages(graph: Graph, begin: Callable[[str], None] | None = None) -> Iterator[tuple[str, Any, Any]]:
     """(name, what prints it, result) of each stage."""
     known: set[Node] = set()
-    begin = begin or (lambda text: None)
     yield "traced", verify(graph, infer_node, known), graph
     for graph_pass in GRAPH_PASSES:
         graph = verify(graph_pass(graph), infer_node, known)
@@ -77,10 +76,11 @@ def _stages(graph: Graph, begin: Callable[[str], None] | None = None) -> Iterato
     yield "schedule", schedule, schedule
     buffers = _buffers(schedule)
     twins = alike(schedule)
-    distinct = sorted({twin.first: None for twin in twins.values()}, key=lambda group: group.contraction is None)
-    lowered = zip(distinct, lower(replace(schedule, groups=tuple(distinct)), buffers), strict=True)
-    kernels, codes = write(lowered, buffers, begin)  # one by one, so that LLVM works meanwhile
+    distinct = replace(schedule, groups=tuple(dict.fromkeys(twin.first for twin in twins.values())))
+    kernels = dict(zip(distinct.groups, lower(distinct, buffers), strict=True))
     yield "kernels", lambda: _kernels_text(schedule, buffers), kernels
+    begin = begin or (lambda text: None)
+    codes = write(kernels, buffers, begin)  # before the rest is decided, so that LLVM works meanwhile
     chained = _chained(schedule, twins, kernels, buffers)
     yield "chain", chained.chains_text, chained
     plan = plan_memory(chained)

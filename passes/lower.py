@@ -12,7 +12,7 @@ steps through as one are joined.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
@@ -49,9 +49,9 @@ def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout])
     return _tiled(b, lowering, node, loops, index, [schedule.layout(node)])[0] is not None
 
 
-def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> Iterator[Kernel | TiledKernel | None]:
-    """One kernel for each group, as they are asked for; None for a hand-made one, which has its own code."""
-    return (None if g.handmade else relative(_lower_group(schedule, g, buffers)) for g in schedule.groups)
+def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> list[Kernel | TiledKernel | None]:
+    """One kernel for each group; None for a hand-made one, which has its own code."""
+    return [None if g.handmade else relative(_lower_group(schedule, g, buffers)) for g in schedule.groups]
 
 
 def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer]) -> Kernel | TiledKernel:

@@ -193,7 +193,7 @@ def ahead(level: int = CODEGEN_LEVEL) -> Iterator[Callable[[str], None]]:
 
     What is compiled within finds what was begun.
     """
-    with lock, _quick_turns(), _lean(), ThreadPoolExecutor(available_cores(), "graphc-compile") as executor:
+    with lock, _quick_turns(), ThreadPoolExecutor(available_cores(), "graphc-compile") as executor:
 
         def begin(text: str) -> None:
             if (text, level) not in _begun:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -296,21 +296,18 @@ class Program:
 
 
 def write(
-    lowered: Iterable[tuple[Group, Kernel | TiledKernel | None]], buffers: dict[Node, Buffer],
-    begin: Callable[[str], None],
-) -> tuple[dict[Group, Kernel | TiledKernel | None], dict[Group, Code]]:  # fmt: skip
-    """Emits every kernel once; returns the kernels and their code.
+    kernels: Mapping[Group, Kernel | TiledKernel | None], buffers: dict[Node, Buffer], begin: Callable[[str], None]
+) -> dict[Group, Code]:
+    """Emits every kernel once.
 
     Args:
-        lowered: the groups and what computes them, those that take LLVM longest first.
-        begin: is given the text of each kernel as soon as it is written.
+        begin: is given the text of each kernel as soon as it is written, those that take LLVM longest first.
     """
     target = host()
-    kernels: dict[Group, Kernel | TiledKernel | None] = {}
     made: dict[Group, Code] = {}
     written: dict[Hashable, Code] = {}  # by what kernels do, whatever the buffers
-    for group, kernel in lowered:
-        kernels[group] = kernel
+    for group in sorted(kernels, key=lambda g: not isinstance(kernels[g], TiledKernel)):
+        kernel = kernels[group]
         key = None if kernel is None else structure(kernel)
         if key is not None and key in written:
             assert kernel is not None
@@ -322,7 +319,7 @@ def write(
         begin(made[group].text)
     for text in turned.texts_for(code.text for code in made.values()):
         begin(text)
-    return kernels, made
+    return made
 
 
 def build(

@@ -24,7 +24,7 @@ from graphc.trace import trace
 
 
 def kernels(schedule: Schedule) -> list[Kernel | TiledKernel | None]:
-    return list(lower(schedule, _buffers(schedule)))
+    return lower(schedule, _buffers(schedule))
 
 
 def kernel_text(text: str) -> str:
