@@ -268,6 +268,18 @@ def test_recurrent_layers_are_their_cells(kind: str, lengths: list[int] | None, 
             np.testing.assert_allclose(got[0, n].asnumpy(), wanted[0].asnumpy(), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("dtypes", [("f32", "f64", "f32"), ("f64", "f32", "f32"), ("f32", "f32", "f64")], ids=str)
+def test_layers_compute_in_the_widest_type_of_what_they_are_given(kind: str, dtypes: tuple[str, str, str]) -> None:
+    """Of the input, the weights and the state."""
+    types = {"f32": ms.float32, "f64": ms.float64}
+    layer = getattr(nn, kind)(3, 2, dtype=types[dtypes[1]])
+    x, h = ops.ones((4, 5, 3), types[dtypes[0]]), ops.ones((1, 5, 2), types[dtypes[2]])
+    outputs, _ = layer(x, (h, h) if kind == "LSTM" else h)
+    assert outputs.dtype == ms.float64
+    assert layer(x)[0].dtype == (ms.float64 if "f64" in dtypes[:2] else ms.float32)
+
+
 def test_loops_in_one_program_share_their_kernels() -> None:
     net = nn.LSTM(8, 8, num_layers=3)
     graph = trace(lambda x: net(x)[0], (ops.ones((4, 2, 8), ms.float32),), {}, "f").graph

@@ -17,7 +17,7 @@ from graphc.initializer import Uniform, initializer
 from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
-from graphc.ops.coerce import as_tensor
+from graphc.ops.coerce import as_tensor, common_dtype
 from graphc.ops.recurrence import scan
 from graphc.tensor import Parameter, Tensor
 
@@ -78,6 +78,8 @@ def _run_layer(
         return now, (ops.where(items[1], new[0], 0.0),)
 
     items = (ops.dense(x, weight_ih, bias_ih),)  # of all time steps at once
+    dtype = common_dtype(kind, (*items, *shared, *state))
+    state = tuple(ops.cast(s, dtype) for s in state)
     final, (outputs,) = scan(step, state, items if alive is None else (*items, alive), shared, backwards)
     return outputs, final
 
