@@ -299,6 +299,8 @@ class Workers:
             for name, worker in list(self._open.items()):
                 if number >= 3 and spent[name] > budget:
                     continue
+                if self.threads > 1:
+                    time.sleep(SPINNING)
                 try:
                     answer = worker.ask("measure", seconds=seconds)
                 except WorkerError as error:
@@ -309,6 +311,11 @@ class Workers:
                     figures[name].wall.append(answer["wall"])
                     figures[name].samples.append(answer["cpu"] if self.threads == 1 else answer["wall"])
         return {name: figure for name, figure in figures.items() if figure.samples}
+
+
+SPINNING = 0.3
+"""Seconds for which threads of the one before may wait for more work on the cores that the next is to use: OpenMP's do
+for 0.2."""
 
 
 def first_step(
