@@ -47,53 +47,77 @@ def emit_scan(
     """
     b = module.function(name, [("ptr", "args"), ("i64", "begin"), ("i64", "end")])
     *operands, vector, work, status = [b.load(b.gep(b.args[0], n, "ptr"), "ptr") for n in range(count + 1)]
-    table = b.alloca("ptr", sum(len(part.homes) + 1 for part in parts))
-    moving: dict[tuple[str, int], list[tuple[Val, int]]] = {}  # where addresses go that change, by what they are of
-    starts, at = [], 0
-    for part in parts:
-        starts.append(b.gep(table, at, "ptr"))
-        for home in part.homes:
-            place, at = b.gep(table, at, "ptr"), at + 1
-            if home.kind == "arena":
-                b.store(b.gep(work, home.at + home.beyond, "i8"), place)
-            elif home.kind == "input" and not attrs["reads"][home.at][2]:
-                operand, offset = attrs["reads"][home.at][:2]
-                whole = vector if operand < 0 else operands[operand]
-                b.store(b.gep(whole, offset * inputs[home.at].dtype.itemsize + home.beyond, "i8"), place)
-            else:
-                moving.setdefault((home.kind, home.at), []).append((place, home.beyond))
-        b.store(status, b.gep(table, at, "ptr"))
-        at += 1
-
-    def call(part: Part, start: Val) -> None:
-        module.declare(part.name, "void", ["ptr", "i64", "i64"])
-        if part.split:
-            b.call("graphc_parallel", "void", Val(f"@{part.name}", "ptr"), start, i64(part.units))
-        elif part.units:
-            b.call(part.name, "void", start, i64(0), i64(part.units))
-
-    for part, start in zip(parts, starts, strict=True):
+    loop = _Loop(b, operands, vector, work, inputs, outputs, attrs)
+    tables = [loop.table(part, status) for part in parts]
+    for part, table in zip(parts, tables, strict=True):
         if part.once:
-            call(part, start)
+            _call(b, part, table)
     steps = attrs["count"]
     with b.loop(0, steps) as i:
-        t = b.sub(i64(steps - 1), i) if attrs["backwards"] else i
-        for (kind, number), places in moving.items():
-            if kind == "output":
-                offset, slots = attrs["writes"][number]
-                address = _item(b, vector, t, offset, slots, outputs[number])
+        loop.move(b.sub(i64(steps - 1), i) if attrs["backwards"] else i)
+        for part, table in zip(parts, tables, strict=True):
+            if not part.once:
+                _call(b, part, table)
+    b.ret()
+
+
+def _call(b: Builder, part: Part, table: Val) -> None:
+    b.module.declare(part.name, "void", ["ptr", "i64", "i64"])
+    if part.split:
+        b.call("graphc_parallel", "void", Val(f"@{part.name}", "ptr"), table, i64(part.units))
+    elif part.units:
+        b.call(part.name, "void", table, i64(0), i64(part.units))
+
+
+class _Loop:
+    """The addresses that kernels are given: some stay, some are others at every step."""
+
+    def __init__(
+        self, b: Builder, operands: Sequence[Val], vector: Val, work: Val, inputs: Sequence[TensorType],
+        outputs: Sequence[TensorType], attrs: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        self.b, self.operands, self.vector, self.work = b, operands, vector, work
+        self.inputs, self.outputs, self.attrs = inputs, outputs, attrs
+        self.moving: dict[tuple[str, int], list[tuple[Val, int]]] = {}  # where they go, by what they are of
+
+    def table(self, part: Part, status: Val) -> Val:
+        """Memory for the addresses of a kernel, in which those are that stay."""
+        b = self.b
+        table = b.alloca("ptr", len(part.homes) + 1)
+        for at, home in enumerate(part.homes):
+            place = b.gep(table, at, "ptr")
+            if home.kind == "arena":
+                b.store(b.gep(self.work, home.at + home.beyond, "i8"), place)
+            elif home.kind == "input" and not self.attrs["reads"][home.at][2]:
+                operand, offset = self.attrs["reads"][home.at][:2]
+                size = self.inputs[home.at].dtype.itemsize
+                b.store(b.gep(self.operands[operand], offset * size + home.beyond, "i8"), place)
             else:
-                operand, offset, slots, shift, edge = attrs["reads"][number]
-                item = b.add(t, shift) if shift else t
-                address = _item(b, vector if operand < 0 else operands[operand], item, offset, slots, inputs[number])
-                if shift:
-                    address = b.select(b.icmp("ult", item, steps), address, operands[edge])
+                self.moving.setdefault((home.kind, home.at), []).append((place, home.beyond))
+        b.store(status, b.gep(table, len(part.homes), "ptr"))
+        return table
+
+    def move(self, t: Val) -> None:
+        """Writes the addresses of what step t reads and writes."""
+        b = self.b
+        for (kind, number), places in self.moving.items():
+            address = self._written(number, t) if kind == "output" else self._read(number, t)
             for place, beyond in places:
                 b.store(b.gep(address, beyond, "i8") if beyond else address, place)
-        for part, start in zip(parts, starts, strict=True):
-            if not part.once:
-                call(part, start)
-    b.ret()
+
+    def _written(self, number: int, t: Val) -> Val:
+        offset, slots = self.attrs["writes"][number]
+        return _item(self.b, self.vector, t, offset, slots, self.outputs[number])
+
+    def _read(self, number: int, t: Val) -> Val:
+        b = self.b
+        operand, offset, slots, shift, edge = self.attrs["reads"][number]
+        item = b.add(t, shift) if shift else t
+        whole = self.vector if operand < 0 else self.operands[operand]
+        address = _item(b, whole, item, offset, slots, self.inputs[number])
+        if not shift:
+            return address
+        return b.select(b.icmp("ult", item, self.attrs["count"]), address, self.operands[edge])
 
 
 def _item(b: Builder, whole: Val, item: Val, offset: int, slots: int, type_: TensorType) -> Val:
