@@ -299,9 +299,9 @@ class Workers:
             for name, worker in list(self._open.items()):
                 if number >= 3 and spent[name] > budget:
                     continue
-                if self.threads > 1:
-                    time.sleep(SPINNING)
                 try:
+                    if self.threads > 1:
+                        worker.ask("measure", seconds=SPINNING)
                     answer = worker.ask("measure", seconds=seconds)
                 except WorkerError as error:
                     self._drop(name, worker, error)
@@ -314,8 +314,8 @@ class Workers:
 
 
 SPINNING = 0.3
-"""Seconds for which threads of the one before may wait for more work on the cores that the next is to use: OpenMP's do
-for 0.2."""
+"""Seconds for which threads of the one before may wait for more work on the cores that the next is to use, which runs
+for as long before it is measured: OpenMP's do for 0.2. To sleep meanwhile would give the cores to other machines."""
 
 
 def first_step(
