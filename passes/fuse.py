@@ -37,7 +37,13 @@ def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
             part.collect(stored, [o for o in operands if is_free(o)] if part.contraction else operands)
     web = Web(parts)
     _merge(web, graph, layouts)
-    return Schedule(graph, tuple(_ordered(web, graph)), layouts)
+    parts = _sooner(_ordered(web, graph), web, graph)
+    order = {node: i for i, node in enumerate(graph.nodes)}
+    groups = (
+        Group(tuple(sorted(p.nodes, key=order.__getitem__)), tuple(p.stores), p.contraction, p.handmade, p.joined)
+        for p in parts
+    )
+    return Schedule(graph, tuple(groups), layouts)
 
 
 def is_free(node: Node) -> bool:
@@ -309,17 +315,12 @@ def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout])
 # Order
 
 
-def _ordered(web: Web, graph: Graph) -> list[Group]:
-    """The groups, each after those whose results it reads, otherwise in the order of the graph."""
+def _ordered(web: Web, graph: Graph) -> list[Part]:
+    """The parts, each after those whose results it reads, otherwise in the order of the graph."""
     order = {node: i for i, node in enumerate(graph.nodes)}
-    before = _update_order(web, graph)
+    _order_updates(web, graph)
     done: set[Part] = set()
-    groups: list[Group] = []
-
-    def finish(part: Part) -> Group:
-        nodes = tuple(sorted(part.nodes, key=order.__getitem__))
-        return Group(nodes, tuple(part.stores), part.contraction, part.handmade, part.joined)
-
+    parts: list[Part] = []
     for first in sorted(web.parts, key=lambda p: order[p.stores[0]]):
         stack = [(first, False)]
         while stack:
@@ -328,21 +329,36 @@ def _ordered(web: Web, graph: Graph) -> list[Group]:
                 continue
             if ready:
                 done.add(part)
-                groups.append(finish(part))
+                parts.append(part)
                 continue
             stack.append((part, True))
-            needs = {web.home[n] for n in web.reads[part] if n in web.home} | before.get(part, set())
-            stack += [(p, False) for p in sorted(needs - {part}, key=lambda p: -order[p.stores[0]])]
-    return groups
+            needs = web.just_before(part) - {part}
+            stack += [(p, False) for p in sorted(needs, key=lambda p: -order[p.stores[0]])]
+    return parts
 
 
-def _update_order(web: Web, graph: Graph) -> dict[Part, set[Part]]:
-    """For parts that update an input: the parts that must run first: its other readers, and every check."""
-    before: dict[Part, set[Part]] = {}
+def _order_updates(web: Web, graph: Graph) -> None:
+    """Before a part that updates an input run its other readers, and every check."""
     checks = [p for p in web.parts if any(n.op not in LEAVES and "checks" in TABLE[n.op].traits for n in p.nodes)]
     for target, value in graph.updates:
         writer = web.home.get(value)
         if writer is not None:
-            first = {p for p in (*web.readers_of(target), *checks) if web.require(p, writer)}
-            before.setdefault(writer, set()).update(first)
-    return before
+            for part in (*web.readers_of(target), *checks):
+                web.require(part, writer)
+
+
+def _sooner(parts: Sequence[Part], web: Web, graph: Graph) -> list[Part]:
+    """The same order, but parts run as soon as they can if memory is free then that is larger than what they write.
+
+    So which element of a pooling's window is its maximum is found beside the maximum, though only the gradient asks.
+    """
+    kept = {*graph.outputs, *(value for _, value in graph.updates)}
+    place = {part: (n, 0) for n, part in enumerate(parts)}
+    for n, part in enumerate(parts, 1):
+        written = sum(store.type.nbytes for store in part.stores)
+        larger = [o for o in web.reads[part] if o in web.home and o not in kept and o.type.nbytes > written]
+        free = [max(place[p] for p in (*web.readers_of(o), web.home[o]) if p is not part) for o in larger]
+        if free and min(free) < place[part]:
+            earliest = max(place[p] for p in web.just_before(part) if p is not part)
+            place[part] = max(earliest, min(free))[0], n
+    return sorted(parts, key=place.__getitem__)
