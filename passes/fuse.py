@@ -37,6 +37,7 @@ def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
             part.collect(stored, [o for o in operands if is_free(o)] if part.contraction else operands)
     web = Web(parts)
     _merge(web, graph, layouts)
+    _pair(web, graph, layouts)
     parts = _sooner(_ordered(web, graph), web, graph)
     order = {node: i for i, node in enumerate(graph.nodes)}
     groups = (
@@ -300,7 +301,7 @@ def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout])
     """Whether the consumer can run in the producer's loops, right where its operand is made."""
     if consumer.contraction or consumer.handmade or consumer.joined or consumer.shape != producer.shape:
         return False
-    if any("reduction" in TABLE[s.op].traits for s in consumer.stores):
+    if any(map(_is_reduction, consumer.stores)):
         return False
     first, *others = (layouts.get(s) or rows(s.shape) for s in (*producer.stores, *consumer.stores))
     if len(producer.shape) > 1 and not all(first.walks_like(other) for other in others):
@@ -310,6 +311,37 @@ def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout])
     if not web.reads[consumer].intersection(producer.stores) <= consumer.aligned():
         return False
     return not web.joined_through(producer, consumer)
+
+
+# Step 3: reductions over the same windows become one
+
+
+def _pair(web: Web, graph: Graph, layouts: dict[Node, Layout]) -> None:
+    """Reductions over the same windows of a value read them together: a maximum, and where it stands."""
+    order = {node: i for i, node in enumerate(graph.nodes)}
+    found: dict[Hashable, Part] = {}
+    for part in list(web.parts):
+        if part.contraction or part.handmade or part.joined:
+            continue
+        reductions = [n for n in part.nodes if n.shape == part.shape and _is_reduction(n)]
+        for node in sorted(reductions, key=order.__getitem__):
+            first = found.setdefault((node.operands, *node.attrs.items()), part)
+            if first is not part and first in web.parts and _run_alike(web, first, part, layouts):
+                first.stores = sorted((*first.stores, *part.stores), key=order.__getitem__)
+                first.depths |= part.depths
+                web.join(first, part)
+                break
+
+
+def _run_alike(web: Web, first: Part, second: Part, layouts: dict[Node, Layout]) -> bool:
+    """Whether the loops of one part can be those of another, of which none needs the other."""
+    one, *others = (layouts.get(s) or rows(s.shape) for s in (*first.stores, *second.stores))
+    same = all(one.walks_like(other) for other in others) and web.reads[second] <= web.reads[first]
+    return same and not web.depends(first, second) and not web.depends(second, first)
+
+
+def _is_reduction(node: Node) -> bool:
+    return node.op not in LEAVES and "reduction" in TABLE[node.op].traits
 
 
 # Order
