@@ -138,7 +138,7 @@ def test_the_images_between_a_convolution_and_its_pooling_are_never_whole() -> N
     )
     (chain,) = schedule.chains
     assert [group.nodes[-1].op for group in chain.groups] == ["copy", "conv", "copy"] and chain.blocks == 16
-    assert sorted(size for size in chain.passing.values()) == [16 * 3 * 20 * 20, 16 * 8 * 16 * 16]
+    assert {node.op: node.type.size // size for node, size in chain.passing.items()} == {"copy": 15, "conv": 15}
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 13, 16, 17, 31, 33, 127, 129])
