@@ -3,11 +3,12 @@
     before   %0 = matmul(%x, %w)   %1 = add(%0, %b)   %2 = tanh(%1)   return %2
     after    group 0 tiled { computes %0, %1, %2; writes %2 }
 
-Two steps. First every node either joins the one group that needs it (it is then computed there, in registers), or is
+Three steps. First every node either joins the one group that needs it (it is then computed there, in registers), or is
 stored and starts a group. Nodes that only say where to look (views, broadcasts, constants) join whoever reads them, and
 so do those that are as cheap as a load.
 Then a group is merged into the one that produces its operand, where both run over the same elements: the consumer
 becomes an epilogue, of a contraction (bias, activation, the optimizer's update of a weight) or of other loops.
+Last, reductions over the same windows of a value become one. In which order groups run, `order` says.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from graphc.index import Ix, IxLike, Var
 from graphc.ir import Graph, Node
 from graphc.loops import LoopBuilder, Reader, Value, all_values
 from graphc.op import TABLE
+from graphc.passes.order import in_order
 from graphc.passes.parts import LEAVES, Part, Web
 from graphc.schedule import Group, Layout, Schedule, rows
 
@@ -38,11 +40,10 @@ def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
     web = Web(parts)
     _merge(web, graph, layouts)
     _pair(web, graph, layouts)
-    parts = _sooner(_ordered(web, graph), web, graph)
     order = {node: i for i, node in enumerate(graph.nodes)}
     groups = (
         Group(tuple(sorted(p.nodes, key=order.__getitem__)), tuple(p.stores), p.contraction, p.handmade, p.joined)
-        for p in parts
+        for p in in_order(web, graph)
     )
     return Schedule(graph, tuple(groups), layouts)
 
@@ -342,55 +343,3 @@ def _run_alike(web: Web, first: Part, second: Part, layouts: dict[Node, Layout])
 
 def _is_reduction(node: Node) -> bool:
     return node.op not in LEAVES and "reduction" in TABLE[node.op].traits
-
-
-# Order
-
-
-def _ordered(web: Web, graph: Graph) -> list[Part]:
-    """The parts, each after those whose results it reads, otherwise in the order of the graph."""
-    order = {node: i for i, node in enumerate(graph.nodes)}
-    _order_updates(web, graph)
-    done: set[Part] = set()
-    parts: list[Part] = []
-    for first in sorted(web.parts, key=lambda p: order[p.stores[0]]):
-        stack = [(first, False)]
-        while stack:
-            part, ready = stack.pop()
-            if part in done:
-                continue
-            if ready:
-                done.add(part)
-                parts.append(part)
-                continue
-            stack.append((part, True))
-            needs = web.just_before(part) - {part}
-            stack += [(p, False) for p in sorted(needs, key=lambda p: -order[p.stores[0]])]
-    return parts
-
-
-def _order_updates(web: Web, graph: Graph) -> None:
-    """Before a part that updates an input run its other readers, and every check."""
-    checks = [p for p in web.parts if any(n.op not in LEAVES and "checks" in TABLE[n.op].traits for n in p.nodes)]
-    for target, value in graph.updates:
-        writer = web.home.get(value)
-        if writer is not None:
-            for part in (*web.readers_of(target), *checks):
-                web.require(part, writer)
-
-
-def _sooner(parts: Sequence[Part], web: Web, graph: Graph) -> list[Part]:
-    """The same order, but parts run as soon as they can if memory is free then that is larger than what they write.
-
-    So which element of a pooling's window is its maximum is found beside the maximum, though only the gradient asks.
-    """
-    kept = {*graph.outputs, *(value for _, value in graph.updates)}
-    place = {part: (n, 0) for n, part in enumerate(parts)}
-    for n, part in enumerate(parts, 1):
-        written = sum(store.type.nbytes for store in part.stores)
-        larger = [o for o in web.reads[part] if o in web.home and o not in kept and o.type.nbytes > written]
-        free = [max(place[p] for p in (*web.readers_of(o), web.home[o]) if p is not part) for o in larger]
-        if free and min(free) < place[part]:
-            earliest = max(place[p] for p in web.just_before(part) if p is not part)
-            place[part] = max(earliest, min(free))[0], n
-    return sorted(parts, key=place.__getitem__)

@@ -340,18 +340,3 @@ def test_reductions_over_the_same_elements_are_one() -> None:
         "return %0, %1, %2",
     )
     assert groups == [["max", "min"], ["max"]]
-
-
-def test_what_frees_more_than_it_keeps_runs_at_once() -> None:
-    """The sum is the last to read the product, and waits for nothing."""
-    lines = [
-        "%0: f32[4,6] = matmul(%x, %w, transpose_a=False, transpose_b=False)",
-        "%1: f32[4,6] = matmul(%0, %w, transpose_a=False, transpose_b=False)",
-        "%2: f32[4,6] = matmul(%1, %w, transpose_a=False, transpose_b=False)",
-        "%3: f32[4] = sum({}, run=(1, 2))",
-        "return %2, %3",
-    ]
-    inputs = "%x: f32[4,6], %w: f32[6,6]"
-    for summed, order in {"%0": [0, 1, 3, 2], "%1": [0, 1, 2, 3], "%2": [0, 1, 2, 3]}.items():
-        groups = body(*(line.format(summed) for line in lines), inputs=inputs)
-        assert groups == [[["matmul"], ["matmul"], ["matmul"], ["sum"]][n] for n in order]
