@@ -19,7 +19,7 @@ from math import prod
 
 from graphc.index import Ix, IxLike, Quotient, Remainder, Var
 from graphc.ir import Graph, Node
-from graphc.known import Known
+from graphc.known import Known, has_data
 from graphc.loops import (
     Buffer,
     Condition,
@@ -83,7 +83,7 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
     if lane is not None:
         return replace(kernel, vector=lane)
     kernel = replace(kernel, vector=_vector_loop(kernel))
-    return _crossing_last(kernel)
+    return _crossing_last(_along_rows(kernel))
 
 
 def _sums_by_entry(kernel: Kernel) -> bool:
@@ -403,13 +403,15 @@ def _split_loops(b: LoopBuilder, kernel: Kernel) -> Kernel:
 
 def _near(inner: Var, kernel: Kernel) -> bool:
     """Whether sixteen neighbours along a loop always read what lies close together: whole vectors hold it."""
+    read = (a for a in _addresses(kernel) if inner in a.variables and not a.coefficient(inner))
+    return all(_is_near(a, inner) for a in read) and all(s.address.coefficient(inner) == 1 for s in kernel.stores)
+
+
+def _is_near(address: Ix, inner: Var) -> bool:
+    """Whether sixteen neighbours along a loop, from a multiple of sixteen on, always are close together."""
     known = Known().across(inner, Ix.of(Var(inner.name, max(inner.extent // LANES, 1))) * LANES, LANES)
-    for address in _addresses(kernel):
-        if inner in address.variables and not address.coefficient(inner):
-            offsets = known.offsets(address)
-            if offsets is None or max(offsets) - min(offsets) >= 2 * LANES:
-                return False
-    return all(s.address.coefficient(inner) == 1 for s in kernel.stores)
+    offsets = known.offsets(address)
+    return offsets is not None and max(offsets) - min(offsets) < 2 * LANES
 
 
 def _join_loops(kernel: Kernel) -> Kernel:
@@ -454,10 +456,30 @@ def _vector_loop(kernel: Kernel) -> Var | None:
             continue
         for load in all_values([value.args[0]]):
             if load.kind == "load" and inner in load.deps and value.data[1] in load.deps:
-                near = load.data[1].coefficient(inner) in (0, 1)
+                near = load.data[1].coefficient(inner) in (0, 1) or _is_near(load.data[1], inner)
                 along, far = along + near, far + (not near)
                 across += load.data[1].coefficient(value.data[1]) == 1
     return None if across > along or far > along else inner
+
+
+def _along_rows(kernel: Kernel) -> Kernel:
+    """Vectors of features, if a reduction looks up a row of them for each entry: the lanes would read apart.
+
+    The result is then stored element by element, once where the reduction reads many.
+    """
+    inner = kernel.loops[-1] if kernel.loops else None
+    rows = [
+        load.data[1]
+        for value in kernel.values() if value.kind == "reduce" and value.data[1].extent >= LANES
+        for load in all_values([value.args[0]]) if load.kind == "load" and has_data(load.data[1])
+    ]  # fmt: skip
+    if not rows or inner is None or any(row.coefficient(inner) is not None for row in rows):
+        return kernel
+    along = [v for v in kernel.loops if v.extent >= LANES and all(row.coefficient(v) == 1 for row in rows)]
+    if not along:
+        return kernel
+    loops = (*(v for v in kernel.loops if v is not along[-1]), along[-1])
+    return replace(kernel, loops=loops, vector=along[-1])
 
 
 def _crossing_last(kernel: Kernel) -> Kernel:

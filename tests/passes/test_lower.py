@@ -19,7 +19,7 @@ from graphc.index import Gathered, Var
 from graphc.loops import Kernel, TiledKernel, gathers
 from graphc.passes.fuse import MOST_WORK, fuse
 from graphc.passes.lower import lower
-from graphc.schedule import Schedule
+from graphc.schedule import Layout, Schedule
 from graphc.trace import trace
 
 
@@ -96,6 +96,52 @@ def test_an_index_that_is_data() -> None:
     (index,) = gathers(kernel)
     assert index.extent == 10 and str(index.position) == "i1"
     assert index.author is not None and index.author.op == "gather"
+
+
+def test_sums_of_columns_of_heads() -> None:
+    """The bias of an attention's projections: sixteen columns lie in one head, beside each other."""
+    assert kernel_text(
+        """
+        graph f(%x: f32[3,5,4,6,32]) {
+          %0: f32[5,6,3,4,32] = transpose(%x, perm=(1, 3, 0, 2, 4))
+          %1: f32[30,384] = reshape(%0, shape=(30, 384))
+          %2: f32[384] = sum(%1, run=(0, 1))
+          return %2
+        }"""
+    ) == dedent(
+        """\
+        kernel sum(x: f32[11520], 2: f32[384]) {
+          for i1 in 0..384 vector {
+            2[i1] = sum k2 in 0..30 of (x[192*((i1)//32)%4+(i1)%32+3840*(i1)//128+32*(k2)%6+768*(k2)//6])
+          }
+        }"""
+    )
+
+
+def test_sums_of_rows_that_are_looked_up() -> None:
+    """In lanes of entries, each would read a row of its own; vectors of features are stored apart instead."""
+    graph = graph_of(
+        """
+        graph f(%table: f32[50,32], %index: i32[32,20]) {
+          %0: f32[32,20,32] = gather(%table, %index, axis=0)
+          %1: f32[32,32] = sum(%0, run=(1, 2))
+          return %1
+        }"""
+    )
+    (sum_,) = (node for node in graph.nodes if node.op == "sum")
+    (kernel,) = kernels(fuse(graph, {sum_: Layout((32, 32), blocked=True)}))
+    assert str(kernel) == dedent(
+        """\
+        kernel gather_sum(index: i32[640], table: f32[1600], 1: f32[1024]) {
+          for i1 in 0..2 {
+            for lane3 in 0..16 {
+              for i2 in 0..32 vector {
+                1[512*i1+16*i2+lane3] = sum k4 in 0..20 of (table[i2+32*[i64(index[320*i1+20*lane3+k4])]])
+              }
+            }
+          }
+        }"""
+    )
 
 
 @pytest.mark.parametrize(
