@@ -24,6 +24,7 @@ def join(graph: Graph, layouts: dict[Node, Layout]) -> tuple[Graph, dict[Node, L
     wholes = [n for n in graph.nodes if _is_stored(n, graph, users, layouts)]
     if not wholes:
         return graph, layouts
+    layouts = layouts | {whole: held for whole in wholes if (held := _of_parts(whole, layouts, users, kept))}
     inside = _Inside(layouts, users, kept, set(wholes))
     parts = {whole: [inside(operand, whole) for operand in whole.operands] for whole in wholes}
     new: dict[Node, Node] = {}
@@ -48,7 +49,18 @@ def _place(whole: Node, parts: list[Node | None], layouts: dict[Node, Layout]) -
     for operand, part, (begin, step) in zip(whole.operands, parts, _places(whole), strict=True):
         inside = operand if part is None else part
         window = Window(whole, layout, begin, step, operand.shape)
-        layouts[inside] = Layout(inside.shape, layout.blocked, (), window)
+        layouts[inside] = Layout(inside.shape, layout.blocked, layout.order, window)
+
+
+def _of_parts(
+    whole: Node, layouts: dict[Node, Layout], users: dict[Node, list[Node]], kept: set[Node]
+) -> Layout | None:
+    """The layout that all parts have, if it is an order of axes, and the whole may have it too."""
+    orders = {layouts.get(part, Layout(part.shape)).order for part in whole.operands}
+    if len(orders) > 1 or whole in layouts or whole in kept or any(handmade(user) for user in users[whole]):
+        return None
+    (order,) = orders
+    return Layout(whole.shape, False, order) if order else None
 
 
 def _places(whole: Node) -> Places:
@@ -97,7 +109,7 @@ class _Inside:
         if is_free(node) and node not in self.wholes:
             return None
         layout = self.layouts.get(node, Layout(node.shape))
-        if (layout.blocked, layout.order) != (around.blocked, ()):
+        if (layout.blocked, layout.order) != (around.blocked, around.order):
             return None
         if any(handmade(user) for user in self.users[node]):
             return None  # which reads rows

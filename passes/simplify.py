@@ -112,6 +112,29 @@ def reshapes_joined(node: Node) -> Node:
     return same_type_is_identity(Node("reshape", (joined,), {"shape": node.shape}, node.type, node.loc, node.forward))
 
 
+def weave_of_views(node: Node) -> Node:
+    """weave(flip(x), flip(y)) = flip(weave(x, y)), and likewise for transposes: x and y can be computed in place."""
+    view, *others = node.operands
+    if view.op not in ("flip", "transpose") or any((o.op, o.attrs) != (view.op, view.attrs) for o in others):
+        return node
+    begins, step, shape = (node.attrs[name] for name in ("begins", "step", "shape"))
+    if view.op == "flip":
+        begins = tuple(
+            tuple(
+                n - 1 - (lo + (count - 1) * s) if axis in view.attrs["axes"] else lo
+                for axis, (lo, count, s, n) in enumerate(zip(begin, part.shape, step, shape, strict=True))
+            )
+            for begin, part in zip(begins, node.operands, strict=True)
+        )
+    else:
+        back = [view.attrs["perm"].index(axis) for axis in range(len(shape))]
+        step, shape, *begins = (tuple(of[axis] for axis in back) for of in (step, shape, *begins))
+    attrs = {"begins": tuple(begins), "step": step, "shape": shape}
+    parts = [o.operands[0] for o in node.operands]
+    woven = _simplify(Node("weave", parts, attrs, TensorType(shape, node.dtype), node.loc, node.forward))
+    return Node(view.op, (woven,), view.attrs, node.type, node.loc, node.forward)
+
+
 def read_in_any_shape(node: Node) -> Node:
     """scan(reshape(x)) = scan(x): a loop reads its operands element after element."""
     return node.with_operands(o.operands[0] if o.op == "reshape" and o.operands[0].shape else o for o in node.operands)
@@ -170,4 +193,5 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "logical_not": (double_negation,),
     "scan": (read_in_any_shape,),
     "select": (mask_before_unpooling,),
+    "weave": (weave_of_views,),
 }

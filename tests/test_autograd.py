@@ -15,6 +15,7 @@ import graphc as ms
 from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, ParameterTuple, Tensor, jit, nn, ops
 from graphc.autograd import Tape, sweep
 from graphc.ops.elementwise import square
+from graphc.trace import trace
 
 Array = np.ndarray
 
@@ -583,3 +584,21 @@ def test_jacfwd_is_the_jacobian() -> None:
     x = Tensor([1.0, 2.0])
     found = ms.jacfwd(lambda v: ops.stack([v[0] * v[1], v[1] * v[1], v[0]]))(x)
     assert found.asnumpy().tolist() == [[2, 1], [0, 4], [1, 0]]
+
+
+def test_slices_between_each_other_give_one_woven_gradient() -> None:
+    """Every second element of both axes: four slices fill the whole. Three do not, and are added up."""
+    x = f64(*np.arange(30.0).reshape(5, 6))
+    factors = [[2.0, 3.0], [5.0, 7.0]]
+
+    def phases(x: Tensor, count: int) -> Tensor:
+        return sum(
+            ((x[i::2, j::2] ** 2 * factors[i][j]).sum() for i, j in [(1, 1), (0, 0), (1, 0), (0, 1)][:count]), f64(0.0)
+        ).sum()
+
+    wanted = 2 * x.asnumpy() * np.tile(factors, (3, 3))[:5]
+    equal(ms.grad(phases)(x, 4), wanted)
+    wanted[::2, 1::2] = 0
+    equal(ms.grad(phases)(x, 3), wanted)
+    ops_of = [node.op for node in trace(ms.grad(phases), (x, 4), {}, "phases").graph.nodes]
+    assert ops_of.count("weave") == 1 and "pad" not in ops_of

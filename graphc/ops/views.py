@@ -264,12 +264,13 @@ def pad_lower(b: Any, index: Any, x: Any, value: Any, *, low: Any, high: Any, in
 
 
 def _side_by_side(parts: Sequence[Later]) -> Tensor | None:
-    """The sum of tensors with margins of zeros where they lie one after the other along an axis: one concatenation."""
+    """The sum of tensors with zeros around them, where they lie one after the other along an axis, or between another's
+    elements: one concatenation, or one weaving."""
     shapes = [part.operands[0].shape for part in parts]
     lows, highs = [part.attrs["low"] for part in parts], [part.attrs["high"] for part in parts]
     ndim = len(shapes[0])
     if any(any(part.attrs["interior"]) for part in parts):
-        return None
+        return _woven(parts)
     axes = [d for d in range(ndim) if any(lo[d] or hi[d] for lo, hi in zip(lows, highs))]
     if len(axes) != 1:
         return None
@@ -285,6 +286,18 @@ def _side_by_side(parts: Sequence[Later]) -> Tensor | None:
         at = lows[n][axis] + shapes[n][axis]
     pieces += _zeros(parts[order[-1]], axis, highs[order[-1]][axis])
     return concat_(*pieces, axis=axis)
+
+
+def _woven(parts: Sequence[Later]) -> Tensor | None:
+    """The sum of tensors with zeros between their elements, where each fills the gaps of the others."""
+    gaps = {part.attrs["interior"] for part in parts}
+    begins = tuple(part.attrs["low"] for part in parts)
+    step = tuple(gap + 1 for gap in next(iter(gaps)))
+    apart = len(set(begins)) == len(begins) and all(lo < s for begin in begins for lo, s in zip(begin, step))
+    shape = _pad_type(*(o.type for o in parts[0].operands), **parts[0].attrs).shape
+    if len(gaps) > 1 or not apart or sum(part.operands[0].size for part in parts) != prod(shape):
+        return None
+    return weave(*(part.operands[0] for part in parts), begins=begins, step=step, shape=shape)
 
 
 def _zeros(like: Later, axis: int, count: int) -> list[Tensor]:

@@ -199,3 +199,28 @@ def test_an_update_of_what_nobody_reads() -> None:
     )
     joined, _ = join(graph, {})
     assert_same_graphs(joined, graph)
+
+
+def test_parts_in_another_order_are_joined_in_that_order() -> None:
+    """So gradients of the weights of a transposed convolution are: vectors of its features, phase by phase."""
+    graph = graph_of(
+        """
+        graph f(%x: f32[4,6,5], %y: f32[4,6,5]) {
+          %0: f32[4,6,5] = exp(%x)
+          %1: f32[4,6,5] = tanh(%y)
+          %2: f32[4,6,10] = weave(%0, %1, begins=((0, 0, 0), (0, 0, 1)), step=(1, 1, 2), shape=(4, 6, 10))
+          %3: f32[4] = sum(%2, run=(1, 3))
+          return %3
+        }"""
+    )
+    first, second, whole = (n for n in graph.nodes if n.op in ("exp", "tanh", "weave"))
+    order = (1, 2, 0)
+    _, layouts = join(graph, {part: Layout(part.shape, False, order) for part in (first, second)})
+    by_op = {node.op: layout for node, layout in layouts.items()}
+    assert by_op["weave"] == Layout(whole.shape, False, order)
+    for op, begin in (("exp", 0), ("tanh", 1)):
+        where = by_op[op].within
+        assert by_op[op].order == order and where is not None and (where.begin[2], where.step[2]) == (begin, 2)
+        assert by_op[op].address([3, 4, 2]) == by_op["weave"].address([3, 4, 2 * 2 + begin])
+    _, layouts = join(graph, {first: Layout(first.shape, False, order)})
+    assert "weave" not in {node.op for node in layouts}

@@ -250,6 +250,35 @@ def test_other_masks_of_what_was_pooled_stay() -> None:
         kept(*lines[:number], line, *lines[number + 1 :], inputs="%x: f32[2,1,9], %y: f32[2,1,9], %ct: f32[2,1,4]")
 
 
+def test_views_of_all_that_is_woven_come_after_it() -> None:
+    """Uneven phases of five rows, turned and transposed: places are those in what is not turned."""
+    assert_rewrites(
+        simplify,
+        """
+        graph f(%x: f32[4,3], %y: f32[4,2]) {
+          %0: f32[3,4] = transpose(%x, perm=(1, 0))
+          %1: f32[3,4] = flip(%0, axes=(0,))
+          %2: f32[2,4] = transpose(%y, perm=(1, 0))
+          %3: f32[2,4] = flip(%2, axes=(0,))
+          %4: f32[5,4] = weave(%1, %3, begins=((0, 0), (1, 0)), step=(2, 1), shape=(5, 4))
+          return %4
+        }""",
+        """
+        graph f(%x: f32[4,3], %y: f32[4,2]) {
+          %0: f32[4,5] = weave(%x, %y, begins=((0, 0), (0, 1)), step=(1, 2), shape=(4, 5))
+          %1: f32[5,4] = transpose(%0, perm=(1, 0))
+          %2: f32[5,4] = flip(%1, axes=(0,))
+          return %2
+        }""",
+    )
+    kept(
+        "%0: f32[2,3] = flip(%x, axes=(1,))",
+        "%1: f32[2,3] = flip(%y, axes=(0, 1))",
+        "%2: f32[4,3] = weave(%0, %1, begins=((0, 0), (1, 0)), step=(2, 1), shape=(4, 3))",
+        inputs="%x: f32[2,3], %y: f32[2,3]",
+    )
+
+
 def test_chains_collapse_in_one_run() -> None:
     simplified(
         "%0: f32[2,3] = identity(%x)",
