@@ -12,7 +12,7 @@ import gc
 import inspect
 import re
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -349,15 +349,3 @@ def _argument_names(function: Callable[..., Any], args: tuple[Any, ...], kwargs:
 def _outer_variables(function: Callable[..., Any]) -> dict[str, Any]:
     """The closure's variables and the globals that a plain function reads."""
     return {name: value for _, name, value in outer_variables(function)}
-
-
-def tracing() -> bool:
-    """Whether a graph is being recorded in this thread."""
-    return state.now.trace is not None
-
-
-def iterate_leaves(value: Any) -> Iterator[Tensor]:
-    """The tensors within nested containers."""
-    leaves: list[Tensor] = []
-    flatten(value, leaves)
-    return iter(leaves)
