@@ -96,26 +96,27 @@ class _BatchNorm(_ChannelNorm):
         )
 
 
-class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of `[N, C]` or `[N, C, L]`; see BatchNorm2d."""
-
-    ranks = (2, 3)
-
+class _BatchNormOfFormat(_BatchNorm):
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True,
         gamma_init: Any = "ones", beta_init: Any = "zeros", moving_mean_init: Any = "zeros",
         moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, data_format: str = "NCHW",
         dtype: Any = float32,
     ) -> None:
-        if data_format != "NCHW":
-            raise check.unsupported("BatchNorm1d", "data_format", data_format, "'NCHW'")
+        check.only(type(self).__name__, "data_format", data_format, "NCHW")
         super().__init__(
             num_features, eps, momentum, affine, gamma_init, beta_init, moving_mean_init, moving_var_init,
             use_batch_statistics, dtype,
         )
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm1d(_BatchNormOfFormat):
+    """Batch normalisation of `[N, C]` or `[N, C, L]`; see BatchNorm2d."""
+
+    ranks = (2, 3)
+
+
+class BatchNorm2d(_BatchNormOfFormat):
     """Batch normalisation (Ioffe and Szegedy 2015) of `[N, C, H, W]`, per channel.
 
     In training with the batch's mean and biased variance, of which moving averages are kept (of the variance, as in
@@ -135,19 +136,6 @@ class BatchNorm2d(_BatchNorm):
 
     ranks = (4,)
 
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True,
-        gamma_init: Any = "ones", beta_init: Any = "zeros", moving_mean_init: Any = "zeros",
-        moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, data_format: str = "NCHW",
-        dtype: Any = float32,
-    ) -> None:
-        if data_format != "NCHW":
-            raise check.unsupported("BatchNorm2d", "data_format", data_format, "'NCHW'")
-        super().__init__(
-            num_features, eps, momentum, affine, gamma_init, beta_init, moving_mean_init, moving_var_init,
-            use_batch_statistics, dtype,
-        )
-
 
 class BatchNorm3d(_BatchNorm):
     """Batch normalisation of `[N, C, D, H, W]`; see BatchNorm2d."""
@@ -166,8 +154,7 @@ class SyncBatchNorm(_BatchNorm):
         moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, process_groups: Any = None,
         dtype: Any = float32,
     ) -> None:
-        if process_groups is not None:
-            raise check.unsupported("SyncBatchNorm", "process_groups", process_groups, "None")
+        check.only("SyncBatchNorm", "process_groups", process_groups, None)
         super().__init__(
             num_features, eps, momentum, affine, gamma_init, beta_init, moving_mean_init, moving_var_init,
             use_batch_statistics, dtype,
