@@ -18,6 +18,7 @@ import numpy as np
 
 from graphc.ir import Node
 from graphc.op import TABLE
+from graphc.passes.parts import LEAVES, read_at
 from graphc.schedule import Group, Home, MemoryPlan, Schedule
 
 ALIGNMENT = 64
@@ -127,27 +128,14 @@ def _may_overwrite(
 
 
 def _checks(group: Group) -> bool:
-    return any("checks" in TABLE[n.op].traits for n in group.nodes if n.op not in ("input", "constant"))
+    return any("checks" in TABLE[n.op].traits for n in group.nodes if n.op not in LEAVES)
 
 
 def reads_in_step(group: Group, read: Node, store: Node) -> bool:
     """Whether the group reads `read` only at the element that it is about to store to `store`."""
     if read.shape != store.shape:
         return not any(read in n.operands for n in group.nodes)
-    aligned: set[Node] = set()
-    elsewhere: set[Node] = set()
-    inside = set(group.nodes)
-    stack = [(s, True) for s in group.stores]
-    while stack:
-        node, exact = stack.pop()
-        home = aligned if exact else elsewhere
-        if node in home:
-            continue
-        home.add(node)
-        if node in inside and node.op != "constant":
-            same = exact and "elementwise" in TABLE[node.op].traits
-            stack += [(o, same and o.shape == node.shape) for o in node.operands]
-    return read not in elsewhere
+    return read not in read_at(group.stores, set(group.nodes))[1]
 
 
 def _bytes(schedule: Schedule, node: Node) -> int:
