@@ -270,6 +270,24 @@ def with_vjp(
     finally:
         now.tapes = tapes
     results = [outputs[i] for i in floats]
+    entries = _own_entries(name, tuple(operands), results, backward) if results else []
+    for tape in tapes:
+        tape.own = True
+        for entry in entries:
+            tape.record(*entry)
+    if isinstance(value, (tuple, list)):
+        return outputs if isinstance(value, list) else tuple(outputs)
+    return outputs[0]
+
+
+def _own_entries(
+    name: str, operands: tuple[Tensor, ...], results: Sequence[Tensor],
+    backward: Callable[..., Sequence[Tensor | None]],
+) -> list[Entry]:
+    """What a tape notes of results whose derivative is `backward`.
+
+    Several are parts of one joint value, so that `backward` is called once, when the cotangents of all are known.
+    """
 
     def checked(cts: Sequence[Tensor]) -> Sequence[Tensor | None]:
         parts = backward(*cts)
@@ -278,32 +296,23 @@ def with_vjp(
                 raise located(ValueError(f"{name}: the gradient of {operand.type} must have its type, got {part.type}"))
         return parts
 
-    entries: list[Entry] = []
     if len(results) == 1:
-        entries.append(Entry(Own(name, lambda ct, y, *xs: checked([ct])), tuple(operands), {}, results[0]))
-    elif results:
-        # Each result is part of one joint value, so that `backward` is called once, when all cotangents are known.
-        joint, given = Number.of(0, results[0].dtype), dict[int, Tensor]()
+        return [Entry(Own(name, lambda ct, y, *xs: checked([ct])), operands, {}, results[0])]
+    joint, given = Number.of(0, results[0].dtype), dict[int, Tensor]()
 
-        def note(i: int, ct: Tensor) -> tuple[Tensor | None]:
-            given[i] = ct
-            return (joint if len(given) == 1 else None,)
+    def note(i: int, ct: Tensor) -> tuple[Tensor | None]:
+        given[i] = ct
+        return (joint if len(given) == 1 else None,)
 
-        def all_given(*_: Tensor) -> Sequence[Tensor | None]:
-            cts = [given[i] if i in given else _zeros_like(r) for i, r in enumerate(results)]
-            given.clear()
-            return checked(cts)
+    def all_given(*_: Tensor) -> Sequence[Tensor | None]:
+        cts = [given[i] if i in given else _zeros_like(r) for i, r in enumerate(results)]
+        given.clear()
+        return checked(cts)
 
-        entries.append(Entry(Own(name, all_given), tuple(operands), {}, joint))
-        for i, result in enumerate(results):
-            entries.append(Entry(Own(name, lambda ct, y, _, i=i: note(i, ct)), (joint,), {}, result))
-    for tape in tapes:
-        tape.own = True
-        for entry in entries:
-            tape.record(*entry)
-    if isinstance(value, (tuple, list)):
-        return outputs if isinstance(value, list) else tuple(outputs)
-    return outputs[0]
+    entries = [Entry(Own(name, all_given), operands, {}, joint)]
+    for i, result in enumerate(results):
+        entries.append(Entry(Own(name, lambda ct, y, _, i=i: note(i, ct)), (joint,), {}, result))
+    return entries
 
 
 def differentiate(
