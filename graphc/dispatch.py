@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import NOWHERE, Location, TensorType
-from graphc.op import Op, set_apply
+from graphc.op import TABLE, Op, set_apply
 from graphc.state import state as state
 from graphc.tensor import Parameter, Tensor
 
@@ -198,8 +198,6 @@ def assign(target: Parameter, value: Tensor) -> Parameter:
             ValueError(f"assign: shapes differ, {target.name} is {target.type}, the value is {value.type}")
         )
     if value.dtype is not target.dtype:
-        from graphc.op import TABLE
-
         value = TABLE["cast"](value, dtype=target.dtype)
     now = state.now
     readers = [tape for tape in now.tapes if tape.reads(target)]

@@ -127,7 +127,7 @@ class Trace:
 
     def enter(self, function: Callable[..., Any]) -> None:
         """Notes that the graph depends on what the function reads from outside: Cells as they are now, containers."""
-        variables = _outer_variables(function)
+        variables = {name: value for _, name, value in outer_variables(function)}
         for value in (getattr(function, "__self__", None), *variables.values()):
             if hasattr(type(value), "construct"):
                 self.visit(value)
@@ -344,8 +344,3 @@ def _argument_names(function: Callable[..., Any], args: tuple[Any, ...], kwargs:
         flatten(value, leaves)
         names += [name] if isinstance(value, Tensor) else [f"{name}{i}" for i in range(len(leaves))]
     return names
-
-
-def _outer_variables(function: Callable[..., Any]) -> dict[str, Any]:
-    """The closure's variables and the globals that a plain function reads."""
-    return {name: value for _, name, value in outer_variables(function)}

@@ -125,7 +125,7 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     pointers = [b.load(b.gep(args, i, "ptr"), "ptr") for i in range(len(nodes))]
     status = b.load(b.gep(args, len(nodes), "ptr"), "ptr")
 
-    def fail(into: Builder, cond: Val, position: Val, value: Val, bound: int) -> None:
+    def fail(into: Builder, cond: Val, position: Val, value: Val) -> None:
         with into.when(cond):
             into.call("graphc_index_error", "void", status, args, i64(0), position, value)
 

@@ -78,7 +78,7 @@ def _run_layer(
         return now, (ops.where(items[1], new[0], 0.0),)
 
     items = (ops.dense(x, weight_ih, bias_ih),)  # of all time steps at once
-    dtype = common_dtype(kind, (*items, *shared, *state))
+    dtype = common_dtype((*items, *shared, *state))
     state = tuple(ops.cast(s, dtype) for s in state)
     final, (outputs,) = scan(step, state, items if alive is None else (*items, alive), shared, backwards)
     return outputs, final

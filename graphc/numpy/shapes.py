@@ -66,7 +66,7 @@ def _joinable(name: str, arrays: Any) -> list[Tensor]:
     tensors = [asarray(a) for a in arrays]
     if not tensors:
         raise located(ValueError(f"{name}: expected at least one tensor"))
-    dtype = _common_dtype(name, tuple(tensors))
+    dtype = _common_dtype(tuple(tensors))
     return [cast(t, dtype) for t in tensors]
 
 

@@ -215,7 +215,7 @@ def _select_type(condition: TensorType, x: TensorType, y: TensorType) -> TensorT
 
 def _agree_select(condition: Any, x: Any, y: Any) -> tuple[Tensor, ...]:
     chosen = tuple(plain("select", o) for o in (x, y))
-    numbers = together("select", common_dtype("select", chosen), chosen)
+    numbers = together("select", common_dtype(chosen), chosen)
     return tuple(broadcast_all("select", [cast_to(as_tensor("select", condition), bool_), *numbers]))
 
 
