@@ -283,41 +283,44 @@ def _clones(layer: Cell, count: int) -> CellList:
     return CellList(copies)
 
 
-class TransformerEncoder(Cell):
+class _Stack(Cell):
+    """Copies of a layer, one after another, and a normalisation if one is given."""
+
+    def __init__(self, layer: Cell, num_layers: int, norm: Cell | None) -> None:
+        super().__init__()
+        self.num_layers = check.positive_int(type(self).__name__, "num_layers", num_layers)
+        self.layers = _clones(layer, num_layers)
+        self.norm = norm
+
+    def _through(self, x: Tensor, *others: Tensor | None) -> Any:
+        for layer in self.layers:
+            x = layer(x, *others)
+        return x if self.norm is None else self.norm(x)
+
+
+class TransformerEncoder(_Stack):
     """`num_layers` copies of an encoder layer, one after another, and a normalisation `norm` if one is given."""
 
     def __init__(self, encoder_layer: Cell, num_layers: int, norm: Cell | None = None) -> None:
-        super().__init__()
-        self.num_layers = check.positive_int("TransformerEncoder", "num_layers", num_layers)
-        self.layers = _clones(encoder_layer, num_layers)
-        self.norm = norm
+        super().__init__(encoder_layer, num_layers, norm)
 
     def construct(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None
     ) -> Any:
-        x = src
-        for layer in self.layers:
-            x = layer(x, src_mask, src_key_padding_mask)
-        return x if self.norm is None else self.norm(x)
+        return self._through(src, src_mask, src_key_padding_mask)
 
 
-class TransformerDecoder(Cell):
+class TransformerDecoder(_Stack):
     """`num_layers` copies of a decoder layer, one after another, and a normalisation `norm` if one is given."""
 
     def __init__(self, decoder_layer: Cell, num_layers: int, norm: Cell | None = None) -> None:
-        super().__init__()
-        self.num_layers = check.positive_int("TransformerDecoder", "num_layers", num_layers)
-        self.layers = _clones(decoder_layer, num_layers)
-        self.norm = norm
+        super().__init__(decoder_layer, num_layers, norm)
 
     def construct(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
         tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
     ) -> Any:
-        x = tgt
-        for layer in self.layers:
-            x = layer(x, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
-        return x if self.norm is None else self.norm(x)
+        return self._through(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
 
 
 class Transformer(Cell):
