@@ -594,6 +594,16 @@ class _Told:
         return exact
 
 
+def accesses(kernel: Kernel | TiledKernel) -> Iterator[tuple[Buffer, Ix]]:
+    """What the kernel reads and writes: the buffer and the address of every load, then of every store."""
+    operands = (kernel.a, kernel.b) if isinstance(kernel, TiledKernel) else ()
+    for value in all_values([*operands, *(store.value for store in kernel.stores)]):
+        if value.kind == "load":
+            yield value.data[0], value.data[1]
+    for store in kernel.stores:
+        yield store.buffer, store.address
+
+
 def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:
     """The indices that the kernel reads from memory and checks."""
     found: dict[Gathered, None] = {}

@@ -413,8 +413,7 @@ def _own_code(code: Code, twin: Twin, buffers: Mapping[Node, Buffer]) -> Code:
     """The code of the first group that does the same, for the buffers of this one."""
     if not twin.nodes:
         return code
-    own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
-    moved = {buffers[owner]: by for owner, by in twin.moved.items()}
+    own, moved = twin.in_terms_of(buffers)
     seen = (own.get(b.whole, b.whole).since(b.at + moved.get(b.whole, 0)) for b in code.buffers)
     return replace(code, buffers=tuple(seen))
 
