@@ -14,7 +14,7 @@ import ast
 import re
 
 from graphc.dtype import ALL, DType, from_short
-from graphc.ir import Graph, GraphError, Location, Node, TensorType, constant_node, input_node
+from graphc.ir import LEAVES, Graph, GraphError, Location, Node, TensorType, constant_node, input_node
 
 
 def graph_text(graph: Graph, comments: bool = True) -> str:
@@ -28,7 +28,7 @@ def graph_text(graph: Graph, comments: bool = True) -> str:
     bound = ", ".join(f"{names[n]}: {n.type}" for n in graph.inputs[graph.arguments :])
     head = f"{head}; {bound}" if bound else head
     rows: list[tuple[str, str]] = []
-    body = [node for node in graph.nodes if node.op not in ("input", "constant")]
+    body = [node for node in graph.nodes if node.op not in LEAVES]
     wide = max((len(f"{names[n]}: {n.type}") for n in body), default=0)
     for node in body:
         left = f"{names[node]}: {node.type}".ljust(wide)

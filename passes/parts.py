@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 
+from graphc.ir import LEAVES as LEAVES
 from graphc.ir import Node
-from graphc.op import TABLE
-
-LEAVES = ("input", "constant")
+from graphc.op import TABLE, traits_of
 
 
 class Part:
@@ -68,8 +67,8 @@ def read_at(stores: Iterable[Node], inside: Container[Node]) -> tuple[set[Node],
         if node in home:
             continue
         home.add(node)
-        if node in inside and node.op not in LEAVES:
-            same = at_index and "elementwise" in TABLE[node.op].traits
+        if node in inside:
+            same = at_index and "elementwise" in traits_of(node)
             stack += [(o, same and o.shape == node.shape) for o in node.operands]
     return exact, elsewhere
 

@@ -17,8 +17,8 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from graphc.ir import Node
-from graphc.op import TABLE
-from graphc.passes.parts import LEAVES, read_at
+from graphc.op import traits_of
+from graphc.passes.parts import read_at
 from graphc.schedule import Group, Home, MemoryPlan, Schedule
 
 ALIGNMENT = 64
@@ -128,7 +128,7 @@ def _may_overwrite(
 
 
 def _checks(group: Group) -> bool:
-    return any("checks" in TABLE[n.op].traits for n in group.nodes if n.op not in LEAVES)
+    return any("checks" in traits_of(n) for n in group.nodes)
 
 
 def reads_in_step(group: Group, read: Node, store: Node) -> bool:
