@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 
 from graphc.dtype import DType
 from graphc.runtime import vecmath
+from graphc.runtime.lanes import BITS
 from graphc.runtime.llvmtext import Builder, Val, const, vector
+from graphc.runtime.vecint import philox4x32, saturating_fptosi
 
 ELEMENT = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i8"}
 """The LLVM type of an element in memory."""
@@ -100,8 +102,6 @@ _FLOAT_RULES: dict[str, Callable[..., Val]] = {
     "neg": lambda b, x: b.fneg(x),
     "abs": lambda b, x: b.intrinsic("fabs", x.type, x),
     "sqrt": lambda b, x: b.intrinsic("sqrt", x.type, x),
-    "rsqrt": lambda b, x: b.fdiv(const(1.0, x.type), b.intrinsic("sqrt", x.type, x)),
-    "copysign": lambda b, x, y: b.intrinsic("copysign", x.type, x, y),
     "sign": _sign,
     "isnan": lambda b, x: b.fcmp("uno", x, x),
     "isinf": lambda b, x: b.fcmp("oeq", b.intrinsic("fabs", x.type, x), const(float("inf"), x.type)),
@@ -142,12 +142,9 @@ def _integer(b: Builder, name: str, dtype: DType, args: list[Val]) -> Val:
     raise AssertionError(f"functions: {name} of {dtype.short}")
 
 
-_BITS = {"i8": 8, "i32": 32, "i64": 64}
-
-
 def _shift(b: Builder, name: str, unsigned: bool, x: Val, by: Val) -> Val:
     """A shift by as many bits as there are, or more, leaves no bits (or only the sign), as in NumPy."""
-    bits = _BITS[x.element]
+    bits = BITS[x.element]
     inside = b.icmp("ult", by, bits)
     right = "lshr" if unsigned else "ashr"
     shifted = b.binary("shl" if name == "shl" else right, x, b.int_op("and", by, bits - 1))
@@ -183,7 +180,7 @@ def _random_bits(b: Builder, seed: Val, counter: Val, element: Val) -> Val:
         for v in (seed, counter, element)
     ]
     key, count, place = halves
-    return b.convert("zext", vecmath.philox4x32(b, key, (*place, *count))[0], "i64")
+    return b.convert("zext", philox4x32(b, key, (*place, *count))[0], "i64")
 
 
 def cast(b: Builder, x: Val, source: DType, target: DType) -> Val:
@@ -199,12 +196,12 @@ def cast(b: Builder, x: Val, source: DType, target: DType) -> Val:
     if target.is_float:
         return b.convert("uitofp" if unsigned else "sitofp", x, to)
     if source.is_float and target.short == "u8":
-        signed = vecmath.saturating_fptosi(b, x, "i32")
+        signed = saturating_fptosi(b, x, "i32")
         inside = b.intrinsic("smin", signed.type, b.intrinsic("smax", signed.type, signed, const(0, signed.type)),
                              const(255, signed.type))  # fmt: skip
         return b.convert("trunc", inside, to)
     if source.is_float:
-        return vecmath.saturating_fptosi(b, x, to)
+        return saturating_fptosi(b, x, to)
     if source.is_bool or target.itemsize > source.itemsize:
         return b.convert("zext" if unsigned else "sext", x, to)
     return b.convert("trunc", x, to)
