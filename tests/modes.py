@@ -86,6 +86,22 @@ def in_both_modes(
         yield one, np.asarray(array)
 
 
+class Counted:
+    """A function that counts its calls, behind what may do without them: `jit`, `of_ops`."""
+
+    def __init__(self, function: Callable[..., Any], behind: Callable[..., Any]) -> None:
+        self.calls = 0
+
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            self.calls += 1
+            return function(*args, **kwargs)
+
+        self.function = behind(counting)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
 @contextmanager
 def threads(count: int, split_everything: bool = True) -> Iterator[None]:
     """Within, native code runs on `count` threads; kernels made within are split however small they are."""
