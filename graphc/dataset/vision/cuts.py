@@ -12,7 +12,7 @@ from graphc.dataset.config import check_int
 from graphc.dataset.images import Border, Inter
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import Transform
-from graphc.dataset.vision.image_transform import ImageTransform, check_rank, parse_fill, parse_member, parse_size, part
+from graphc.dataset.vision.image_transform import ImageTransform, check_rank, parse_fill, parse_member, parse_size, part_of
 from graphc.dataset.vision.sizes import Resize, pad
 
 
@@ -36,7 +36,7 @@ class ResizedCrop(ImageTransform):
         self._resize = Resize(size, interpolation)
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        return self._resize.images(rng, part("ResizedCrop", images, self._corner, self._size))
+        return self._resize.images(rng, part_of("ResizedCrop", images, self._corner, self._size))
 
 
 class RandomResize(ImageTransform):

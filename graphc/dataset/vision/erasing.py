@@ -8,7 +8,7 @@ from graphc.dataset import images as ops
 from graphc.dataset.config import check_int
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import ColumnTransform, check_probability
-from graphc.dataset.vision.image_transform import ImageTransform, check_rank, colour, parse_fill, part
+from graphc.dataset.vision.image_transform import ImageTransform, check_rank, colour, parse_fill, part_of
 from graphc.dataset.vision.sizes import RandomWindow
 
 
@@ -116,5 +116,5 @@ class Erase(ImageTransform):
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
         fill = colour(self._fill, images.shape[3], "Erase").astype(np.float64)
         out = images if self._inplace else images.copy()
-        part("Erase", out, self._corner, self._size)[:] = ops.saturate(fill, images.dtype)
+        part_of("Erase", out, self._corner, self._size)[:] = ops.saturate(fill, images.dtype)
         return out

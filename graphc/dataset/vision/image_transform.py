@@ -48,7 +48,7 @@ def check_rank(name: str, block: np.ndarray, ranks: tuple[int, ...], expected: s
         raise TypeError(f"{name}: got a sample of dtype {block.dtype}, expected numbers")
 
 
-def part(name: str, images: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+def part_of(name: str, images: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """A view of so many pixels (height, width) of each image, from the corner (top, left) on.
 
     Raises:

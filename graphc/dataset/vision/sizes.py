@@ -21,7 +21,7 @@ from graphc.dataset.vision.image_transform import (
     parse_padding,
     parse_range,
     parse_size,
-    part,
+    part_of,
 )
 
 
@@ -105,7 +105,7 @@ class Crop(ImageTransform):
         self._size = parse_size("Crop", size)
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        return part("Crop", images, self._corner, self._size)
+        return part_of("Crop", images, self._corner, self._size)
 
 
 class CenterCrop(ImageTransform):
