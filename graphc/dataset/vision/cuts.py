@@ -12,7 +12,14 @@ from graphc.dataset.config import check_int
 from graphc.dataset.images import Border, Inter
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import Transform
-from graphc.dataset.vision.image_transform import ImageTransform, check_rank, parse_fill, parse_member, parse_size, part_of
+from graphc.dataset.vision.image_transform import (
+    ImageTransform,
+    check_rank,
+    parse_fill,
+    parse_member,
+    parse_size,
+    part_of,
+)
 from graphc.dataset.vision.sizes import Resize, pad
 
 
