@@ -458,6 +458,12 @@ class Stride(NamedTuple):
         """How many steps the loops have together."""
         return prod(var.extent for var in self.loops)
 
+    @property
+    def longer(self) -> Stride:
+        """The same units as steps of the loops but the innermost."""
+        loops = self.loops[:-1]
+        return Stride(loops, 1, self.units // prod(var.extent for var in loops), self.units)
+
 
 def _loaded(values: Iterable[Value]) -> tuple[Buffer, ...]:
     return tuple(dict.fromkeys(value.data[0] for value in values if value.kind == "load"))

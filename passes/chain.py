@@ -128,14 +128,22 @@ def _renamed(walks: _Walks, own: Mapping[Buffer, Buffer], moved: Mapping[Buffer,
 
 
 def _walks_of(kernel: Kernel | TiledKernel | None, steps: Stride | None) -> _Walks | None:
-    """None where a kernel cannot be part of a chain: it is hand-made, may fail, or has no loop for rows."""
-    if kernel is None or steps is None or steps.extent < 2 or not kernel.stores or gathers(kernel):
+    """None where a kernel cannot be part of a chain: it is hand-made, may fail, or has no loop for rows.
+
+    Its steps are the shortest in which it writes row by row.
+    """
+    if kernel is None or steps is None or not kernel.stores or gathers(kernel):
         return None
-    found: dict[Buffer, _Walk | None] = {}
-    for seen, address in accesses(kernel):
-        buffer, walk = seen.whole, _walk(address + seen.at, steps)
-        found[buffer] = walk if walk is None or buffer not in found else walk.also(found[buffer])
-    return _Walks(steps, found, frozenset(store.buffer.whole for store in kernel.stores))
+    writes = frozenset(store.buffer.whole for store in kernel.stores)
+    while steps.extent > 1:
+        found: dict[Buffer, _Walk | None] = {}
+        for seen, address in accesses(kernel):
+            buffer, walk = seen.whole, _walk(address + seen.at, steps)
+            found[buffer] = walk if walk is None or buffer not in found else walk.also(found[buffer])
+        if all((walk := found[buffer]) is not None and walk.by_rows for buffer in writes):
+            return _Walks(steps, found, writes)
+        steps = steps.longer
+    return None
 
 
 def _walk(address: Ix, steps: Stride) -> _Walk | None:

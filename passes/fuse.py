@@ -3,11 +3,12 @@
     before   %0 = matmul(%x, %w)   %1 = add(%0, %b)   %2 = tanh(%1)   return %2
     after    group 0 tiled { computes %0, %1, %2; writes %2 }
 
-Two steps. First every node either joins the one group that needs it (it is then computed there, in registers), or is
+Three steps. First every node either joins the one group that needs it (it is then computed there, in registers), or is
 stored and starts a group. Nodes that only say where to look (views, broadcasts, constants) join whoever reads them, and
 so do those that are as cheap as a load.
 Then a group is merged into the one that produces its operand, where both run over the same elements: the consumer
 becomes an epilogue, of a contraction (bias, activation, the optimizer's update of a weight) or of other loops.
+Last, reductions over the same windows of a value become one. In which order groups run, `order` says.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from graphc.index import Ix, IxLike, Var
 from graphc.ir import Graph, Node
 from graphc.loops import LoopBuilder, Reader, Value, all_values
 from graphc.op import TABLE
+from graphc.passes.order import in_order
 from graphc.passes.parts import LEAVES, Part, Web
 from graphc.schedule import Group, Layout, Schedule, rows
 
@@ -37,7 +39,13 @@ def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
             part.collect(stored, [o for o in operands if is_free(o)] if part.contraction else operands)
     web = Web(parts)
     _merge(web, graph, layouts)
-    return Schedule(graph, tuple(_ordered(web, graph)), layouts)
+    _pair(web, graph, layouts)
+    order = {node: i for i, node in enumerate(graph.nodes)}
+    groups = (
+        Group(tuple(sorted(p.nodes, key=order.__getitem__)), tuple(p.stores), p.contraction, p.handmade, p.joined)
+        for p in in_order(web, graph)
+    )
+    return Schedule(graph, tuple(groups), layouts)
 
 
 def is_free(node: Node) -> bool:
@@ -294,7 +302,7 @@ def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout])
     """Whether the consumer can run in the producer's loops, right where its operand is made."""
     if consumer.contraction or consumer.handmade or consumer.joined or consumer.shape != producer.shape:
         return False
-    if any("reduction" in TABLE[s.op].traits for s in consumer.stores):
+    if any(map(_is_reduction, consumer.stores)):
         return False
     first, *others = (layouts.get(s) or rows(s.shape) for s in (*producer.stores, *consumer.stores))
     if len(producer.shape) > 1 and not all(first.walks_like(other) for other in others):
@@ -306,43 +314,32 @@ def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout])
     return not web.joined_through(producer, consumer)
 
 
-# Order
+# Step 3: reductions over the same windows become one
 
 
-def _ordered(web: Web, graph: Graph) -> list[Group]:
-    """The groups, each after those whose results it reads, otherwise in the order of the graph."""
+def _pair(web: Web, graph: Graph, layouts: dict[Node, Layout]) -> None:
+    """Reductions over the same windows of a value read them together: a maximum, and where it stands."""
     order = {node: i for i, node in enumerate(graph.nodes)}
-    before = _update_order(web, graph)
-    done: set[Part] = set()
-    groups: list[Group] = []
-
-    def finish(part: Part) -> Group:
-        nodes = tuple(sorted(part.nodes, key=order.__getitem__))
-        return Group(nodes, tuple(part.stores), part.contraction, part.handmade, part.joined)
-
-    for first in sorted(web.parts, key=lambda p: order[p.stores[0]]):
-        stack = [(first, False)]
-        while stack:
-            part, ready = stack.pop()
-            if part in done:
-                continue
-            if ready:
-                done.add(part)
-                groups.append(finish(part))
-                continue
-            stack.append((part, True))
-            needs = {web.home[n] for n in web.reads[part] if n in web.home} | before.get(part, set())
-            stack += [(p, False) for p in sorted(needs - {part}, key=lambda p: -order[p.stores[0]])]
-    return groups
+    found: dict[Hashable, Part] = {}
+    for part in list(web.parts):
+        if part.contraction or part.handmade or part.joined:
+            continue
+        reductions = [n for n in part.nodes if n.shape == part.shape and _is_reduction(n)]
+        for node in sorted(reductions, key=order.__getitem__):
+            first = found.setdefault((node.operands, *node.attrs.items()), part)
+            if first is not part and first in web.parts and _run_alike(web, first, part, layouts):
+                first.stores = sorted((*first.stores, *part.stores), key=order.__getitem__)
+                first.depths |= part.depths
+                web.join(first, part)
+                break
 
 
-def _update_order(web: Web, graph: Graph) -> dict[Part, set[Part]]:
-    """For parts that update an input: the parts that must run first: its other readers, and every check."""
-    before: dict[Part, set[Part]] = {}
-    checks = [p for p in web.parts if any(n.op not in LEAVES and "checks" in TABLE[n.op].traits for n in p.nodes)]
-    for target, value in graph.updates:
-        writer = web.home.get(value)
-        if writer is not None:
-            first = {p for p in (*web.readers_of(target), *checks) if web.require(p, writer)}
-            before.setdefault(writer, set()).update(first)
-    return before
+def _run_alike(web: Web, first: Part, second: Part, layouts: dict[Node, Layout]) -> bool:
+    """Whether the loops of one part can be those of another, of which none needs the other."""
+    one, *others = (layouts.get(s) or rows(s.shape) for s in (*first.stores, *second.stores))
+    same = all(one.walks_like(other) for other in others) and web.reads[second] <= web.reads[first]
+    return same and not web.depends(first, second) and not web.depends(second, first)
+
+
+def _is_reduction(node: Node) -> bool:
+    return node.op not in LEAVES and "reduction" in TABLE[node.op].traits

@@ -143,11 +143,11 @@ class Web:
         known = self.after[part] | part.bits
         stack = [part]
         while stack:
-            for other in self._just_before(stack.pop()):
+            for other in self.just_before(stack.pop()):
                 if other is not part and known & ~self.after[other]:
                     self.after[other] |= known
                     stack.append(other)
 
-    def _just_before(self, part: Part) -> set[Part]:
+    def just_before(self, part: Part) -> set[Part]:
         """The parts that it reads from, or was required to run after."""
         return {self.home[n] for n in self.reads[part] if n in self.home} | self.required.get(part, set())

@@ -117,6 +117,41 @@ def read_in_any_shape(node: Node) -> Node:
     return node.with_operands(o.operands[0] if o.op == "reshape" and o.operands[0].shape else o for o in node.operands)
 
 
+COMPARISONS = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"}
+
+
+def mask_before_unpooling(node: Node) -> Node:
+    """select(x > 0, unpooled(ct), 0) = unpooled(select(max_pool(x) > 0, ct, 0)): a window's ct goes to its maximum.
+
+    So the gradient of an activation before a pooling reads the windows' maxima, and all of x may be forgotten.
+    """
+    condition, spread, otherwise = node.operands
+    if condition.op not in COMPARISONS or spread.op != "max_pool_grad" or not _is(otherwise, 0.0):
+        return node
+    ct, index = spread.operands
+    window = {key: value for key, value in spread.attrs.items() if key != "size"}
+    if index.op != "max_pool_index" or index.attrs != window:
+        return node
+    sides: list[Node] = []
+    for side in condition.operands:
+        type_ = TensorType(ct.shape, side.dtype)
+        if side is index.operands[0]:
+            sides.append(Node("max_pool", (side,), window, type_, node.loc, node.forward))
+        elif (number := _scalar(side)) is not None:
+            sides.append(_filled(number, type_, node))
+        else:
+            return node
+    mask = Node(condition.op, sides, {}, TensorType(ct.shape, condition.dtype), node.loc, node.forward)
+    masked = Node("select", (mask, ct, _filled(0, ct.type, node)), {}, ct.type, node.loc, node.forward)
+    return Node(spread.op, (masked, index), spread.attrs, spread.type, node.loc, node.forward)
+
+
+def _filled(number: float, type_: TensorType, like: Node) -> Node:
+    """A number as every element."""
+    scalar = constant_node(number, type_.dtype, like.loc)
+    return Node("broadcast_to", (scalar,), {"shape": type_.shape}, type_, like.loc, like.forward)
+
+
 RULES: dict[str, tuple[Rule, ...]] = {
     "identity": (identity,),
     "stop_gradient": (identity,),
@@ -134,4 +169,5 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "neg": (double_negation,),
     "logical_not": (double_negation,),
     "scan": (read_in_any_shape,),
+    "select": (mask_before_unpooling,),
 }

@@ -324,7 +324,9 @@ def test_arguments_by_their_other_names() -> None:
     assert x.diag(1).tolist() == np.diag(A, 1).tolist() and x[0].diag(-1).tolist() == np.diag(A[0], -1).tolist()
     assert x.scatter_add(T(ROWS), T(U)).tolist() == ops.tensor_scatter_add(x, T(ROWS), T(U)).tolist()
     assert x.flatten(0, 1).shape == (20,) and x.flatten("F").tolist() == A.flatten("F").tolist()
-    assert x.transpose(dim0=0, dim1=1).shape == (5, 4) and x.repeat(repeats=(2, 1)).shape == (8, 5)
+    assert x.transpose(dim0=0, dim1=1).shape == x.transpose(0, 1).shape == x.transpose(1, 0).shape == (5, 4)
+    assert ops.ones((2, 3, 4)).transpose(-1, 1).shape == ops.ones((2, 3, 4)).transpose(0, 2, 1).shape == (2, 4, 3)
+    assert x.repeat(repeats=(2, 1)).shape == (8, 5)
     assert x.count_nonzero(dim=1).tolist() == [5] * 4 and Tensor(S).swapdims(axis0=0, axis1=2).shape == (4, 4, 3)
     assert x.take(index=Tensor([3])).tolist() == [A[0, 3]] and x.round(decimals=1).tolist() == np.round(A, 1).tolist()
 

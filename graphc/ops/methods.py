@@ -125,7 +125,9 @@ def broadcast_to(self: Tensor, *shape: Any) -> Tensor:
 
 
 def transpose(self: Tensor, *axes: Any, dim0: int | None = None, dim1: int | None = None) -> Tensor:
-    """The axes in another order; reversed if none is given. With `dim0` and `dim1`, these two exchanged."""
+    """The axes in another order; reversed if none is given. Two numbers are `dim0` and `dim1`, which are exchanged."""
+    if len(axes) == 2:
+        dim0, dim1 = axes
     if dim0 is not None and dim1 is not None:
         return swapaxes(self, dim0, dim1)
     return transpose_tensor(self, _one_tuple(axes) if axes else tuple(range(self.ndim))[::-1])

@@ -122,6 +122,25 @@ def test_the_matrices_of_an_attention_are_never_whole() -> None:
             assert_same_run(compiled(graph, inputs), eagerly(graph, inputs))
 
 
+def test_the_images_between_a_convolution_and_its_pooling_are_never_whole() -> None:
+    """The rows of an image are units of its convolution; what a chain steps through are the images, in sixteens."""
+    window = "kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)"
+    schedule = chained(
+        graph_of(
+            f"""
+            graph f(%x: f32[256,3,20,20]; %w: f32[8,3,5,5]) {{
+              %0: f32[256,8,16,16] = conv(%x, %w, groups=1, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=(16, 16))
+              %1: f32[256,8,16,16] = tanh(%0)
+              %2: f32[256,8,8,8] = max_pool(%1, {window})
+              return %2
+            }}"""
+        )
+    )
+    (chain,) = schedule.chains
+    assert [group.nodes[-1].op for group in chain.groups] == ["copy", "conv", "copy"] and chain.blocks == 16
+    assert {node.op: node.type.size // size for node, size in chain.passing.items()} == {"copy": 15, "conv": 15}
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 13, 16, 17, 31, 33, 127, 129])
 @pytest.mark.parametrize("columns", [1, 5, 16, 17, 48, 100])
 def test_any_number_of_rows(short: None, rows: int, columns: int) -> None:

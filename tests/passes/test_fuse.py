@@ -310,3 +310,33 @@ def test_what_takes_longer_than_a_load_is_computed_once() -> None:
     assert len(groups_of(ROWS.format("pow(%x, %2)"))) > 1
     two = ROWS.format("sub(%x, %y)").replace("(%x: f32[64,512])", "(%x: f32[64,512], %y: f32[64,512])")
     assert len(groups_of(two)) > 1
+
+
+POOLED = """
+    graph f(%x: f32[2,3,8,8]; %w: f32[3,3,3,3]) {{
+      %0: f32[2,3,8,8] = conv(%x, %w, groups=1, stride=(1, 1), dilation=(1, 1), low=(1, 1), size=(8, 8))
+      %1: f32[2,3,4,4] = max_pool(%0, {window})
+      %2: f32[2,3,4,4] = tanh(%1)
+      %3: f32[2,3,4,4] = exp(%2)
+      %4: i32[2,3,4,4] = max_pool_index(%0, {window})
+      %5: f32[2,3,8,8] = max_pool_grad(%3, %4, size=(8, 8), {window})
+      return {results}
+    }}"""
+WINDOW = "kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)"
+
+
+def test_where_a_maximum_stands_is_found_beside_it() -> None:
+    schedule = fuse(graph_of(POOLED.format(window=WINDOW, results="%3, %5")), {})
+    assert [[n.op for n in group.nodes] for group in schedule.groups] == [
+        ["conv"], ["max_pool", "tanh", "exp", "max_pool_index"], ["max_pool_grad"],
+    ]  # fmt: skip
+
+
+def test_reductions_over_the_same_elements_are_one() -> None:
+    groups = body(
+        "%0: f32[4] = max(%x, run=(1, 2))",
+        "%1: f32[4] = min(%x, run=(1, 2))",
+        "%2: f32[6] = max(%x, run=(0, 1))",
+        "return %0, %1, %2",
+    )
+    assert groups == [["max", "min"], ["max"]]

@@ -185,3 +185,17 @@ def test_a_recurrent_step_writes_straight_into_its_sequence(kind: str) -> None:
     (entry,) = step.cache.values()
     products = [n for n in entry.traced.graph.nodes if n.op == "matmul" and n.shape == tuple(weights[1].shape)]
     assert len(products) == 1 and products[0].operands[0].shape[0] == 6 * 4
+
+
+def test_an_update_of_what_nobody_reads() -> None:
+    graph = graph_of(
+        """
+        graph f(%x: f32[3,4]; %seen: f32[3]) {
+          %0: f32[3]   = sum(%x, run=(1, 2))
+          %1: f32[6,4] = concat(%x, %x, axis=0)
+          update %seen <- %0
+          return %1
+        }"""
+    )
+    joined, _ = join(graph, {})
+    assert_same_graphs(joined, graph)

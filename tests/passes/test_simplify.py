@@ -197,6 +197,59 @@ def test_a_rule_never_runs_on_a_node_of_another_op() -> None:
     )
 
 
+POOL = "kernel=(3,), stride=(2,), padding=((1, 0),), dilation=(1,)"
+
+
+@pytest.mark.parametrize("compare", ["greater({x}, {number})", "less_equal({number}, {x})", "not_equal({x}, {number})"])
+def test_a_mask_of_what_was_pooled_asks_the_maxima(compare: str) -> None:
+    """Windows that overlap, a margin, and (of some seeds) infinities, NaN and both zeros."""
+    made = {"x": f"max_pool(%x, {POOL})", "number": "broadcast_to(0.5, shape=(2, 1, 4))"}
+    first, second = sorted(made, key=compare.index)
+    assert_rewrites(
+        simplify,
+        f"""
+        graph f(%x: f32[2,1,9], %ct: f32[2,1,4]) {{
+          %0: i32[2,1,4]  = max_pool_index(%x, {POOL})
+          %1: f32[2,1,9]  = max_pool_grad(%ct, %0, size=(9,), {POOL})
+          %2: f32[2,1,9]  = broadcast_to(0.5, shape=(2, 1, 9))
+          %3: bool[2,1,9] = {compare.format(x="%x", number="%2")}
+          %4: f32[2,1,9]  = broadcast_to(0.0, shape=(2, 1, 9))
+          %5: f32[2,1,9]  = select(%3, %1, %4)
+          return %5
+        }}""",
+        f"""
+        graph f(%x: f32[2,1,9], %ct: f32[2,1,4]) {{
+          %0: f32[2,1,4]  = {made[first]}
+          %1: f32[2,1,4]  = {made[second]}
+          %2: bool[2,1,4] = {compare.format(**{first: "%0", second: "%1"})}
+          %3: f32[2,1,4]  = broadcast_to(0.0, shape=(2, 1, 4))
+          %4: f32[2,1,4]  = select(%2, %ct, %3)
+          %5: i32[2,1,4]  = max_pool_index(%x, {POOL})
+          %6: f32[2,1,9]  = max_pool_grad(%4, %5, size=(9,), {POOL})
+          return %6
+        }}""",
+    )
+
+
+def test_other_masks_of_what_was_pooled_stay() -> None:
+    """They ask something else, put in something else, or the gradient is of other windows."""
+    lines = [
+        f"%0: i32[2,1,4] = max_pool_index(%x, {POOL})",
+        f"%1: f32[2,1,9] = max_pool_grad(%ct, %0, size=(9,), {POOL})",
+        "%2: f32[2,1,9] = broadcast_to(0.0, shape=(2, 1, 9))",
+        "%3: bool[2,1,9] = greater(%x, %2)",
+        "%4: f32[2,1,9] = select(%3, %1, %2)",
+    ]
+    for number, line in [
+        (3, "%3: bool[2,1,9] = greater(%y, %2)"),
+        (3, "%3: bool[2,1,9] = greater(%x, %y)"),
+        (2, "%2: f32[2,1,9] = broadcast_to(-0.0, shape=(2, 1, 9))"),
+        (4, "%4: f32[2,1,9] = select(%3, %2, %1)"),
+        (0, f"%0: i32[2,1,4] = max_pool_index(%x, {POOL.replace('(1, 0)', '(0, 1)')})"),
+    ]:
+        kept(*lines[:number], line, *lines[number + 1 :], inputs="%x: f32[2,1,9], %y: f32[2,1,9], %ct: f32[2,1,4]")
+
+
 def test_chains_collapse_in_one_run() -> None:
     simplified(
         "%0: f32[2,3] = identity(%x)",
