@@ -162,19 +162,10 @@ def contributions(
     Args:
         apart: those to sources are left as they are; else they are added up as early as can be.
     """
-    wanted = {id(source) for source in sources}
-    whole = set(wanted) if apart else set()
-    uses: dict[int, int] = {}  # of a wanted tensor, those still to be swept
-    entries = []
-    for entry in (*tape.before, *tape.entries):
-        used = [id(o) for o in entry.operands if id(o) in wanted]
-        if entry.op.vjp is not None and used:
-            entries.append(entry)
-            wanted.add(id(entry.result))
-            if entry.op.takes_parts:
-                whole.add(id(entry.result))
-            for name in used:
-                uses[name] = uses.get(name, 0) + 1
+    entries, wanted, uses = _between(tape, sources)
+    whole = {id(entry.result) for entry in entries if entry.op.takes_parts}
+    if apart:
+        whole.update(id(source) for source in sources)
     found: dict[int, Contributions] = {}
     for output, given in zip(outputs, cts, strict=True):
         found.setdefault(id(output), []).append(given)
@@ -203,6 +194,21 @@ def contributions(
         if trace is not None:
             trace.forward = outer
     return {id(source): found[id(source)] for source in sources if id(source) in found}
+
+
+def _between(tape: Tape, sources: Sequence[Tensor]) -> tuple[list[Entry], set[int], dict[int, int]]:
+    """The entries that lead from `sources`, the ids of all that is on the way, and how many of them read each."""
+    wanted = {id(source) for source in sources}
+    uses: dict[int, int] = {}
+    entries = []
+    for entry in (*tape.before, *tape.entries):
+        used = [id(o) for o in entry.operands if id(o) in wanted]
+        if entry.op.vjp is not None and used:
+            entries.append(entry)
+            wanted.add(id(entry.result))
+            for name in used:
+                uses[name] = uses.get(name, 0) + 1
+    return entries, wanted, uses
 
 
 def _added(parts: Contributions) -> Tensor:
