@@ -25,6 +25,8 @@ class Own:
 
 
 class Entry(NamedTuple):
+    """An op that ran on tensors, and what it made."""
+
     op: Op | Own
     operands: tuple[Tensor, ...]
     attrs: dict[str, Any]

@@ -194,6 +194,7 @@ class Ix:
 
 
 def variables_of(atom: Atom) -> frozenset[Var]:
+    """The loop variables that an atom depends on; of data that is read, those of the place where it is read."""
     if isinstance(atom, Var):
         return frozenset((atom,))
     if isinstance(atom, Gathered):

@@ -21,10 +21,12 @@ from graphc.schedule import NEAR
 
 
 def to_memory(b: Builder, x: Val, dtype: DType) -> Val:
+    """A value as memory holds it: a bool is an i1 in registers and a byte in memory."""
     return b.convert("zext", x, "i8") if dtype.is_bool else x
 
 
 def from_memory(b: Builder, x: Val, dtype: DType) -> Val:
+    """A value in memory as registers hold it; see `to_memory`."""
     return b.icmp("ne", x, 0) if dtype.is_bool else x
 
 
