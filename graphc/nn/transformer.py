@@ -91,7 +91,12 @@ class MultiheadAttention(Cell):
             query, key, value = (ops.expand_dims(x, 0) for x in (query, key, value))
         elif not self.batch_first:
             query, key, value = self._swapped(query, key, value)
-        length, batch = query.shape[1], query.shape[0]
+        batch, length, _ = query.shape
+        if not key.shape[:2] == value.shape[:2] == (batch, key.shape[1]):
+            raise ValueError(
+                f"For 'MultiheadAttention', query, key and value must be of as many samples, and key and value of one "
+                f"length, but got (samples, length) {query.shape[:2]}, {key.shape[:2]}, {value.shape[:2]}."
+            )
         q, k, v = self._projected(query, key, value)
         source = k.shape[1]
         k, v = self._lengthened(k, self.bias_k), self._lengthened(v, self.bias_v)
