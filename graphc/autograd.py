@@ -25,6 +25,8 @@ class Own:
 
 
 class Entry(NamedTuple):
+    """An op that ran on tensors, and what it made."""
+
     op: Op | Own
     operands: tuple[Tensor, ...]
     attrs: dict[str, Any]
@@ -162,19 +164,10 @@ def contributions(
     Args:
         apart: those to sources are left as they are; else they are added up as early as can be.
     """
-    wanted = {id(source) for source in sources}
-    whole = set(wanted) if apart else set()
-    uses: dict[int, int] = {}  # of a wanted tensor, those still to be swept
-    entries = []
-    for entry in (*tape.before, *tape.entries):
-        used = [id(o) for o in entry.operands if id(o) in wanted]
-        if entry.op.vjp is not None and used:
-            entries.append(entry)
-            wanted.add(id(entry.result))
-            if entry.op.takes_parts:
-                whole.add(id(entry.result))
-            for name in used:
-                uses[name] = uses.get(name, 0) + 1
+    entries, wanted, uses = _between(tape, sources)
+    whole = {id(entry.result) for entry in entries if entry.op.takes_parts}
+    if apart:
+        whole.update(id(source) for source in sources)
     found: dict[int, Contributions] = {}
     for output, given in zip(outputs, cts, strict=True):
         found.setdefault(id(output), []).append(given)
@@ -203,6 +196,21 @@ def contributions(
         if trace is not None:
             trace.forward = outer
     return {id(source): found[id(source)] for source in sources if id(source) in found}
+
+
+def _between(tape: Tape, sources: Sequence[Tensor]) -> tuple[list[Entry], set[int], dict[int, int]]:
+    """The entries that lead from `sources`, the ids of all that is on the way, and how many of them read each."""
+    wanted = {id(source) for source in sources}
+    uses: dict[int, int] = {}
+    entries = []
+    for entry in (*tape.before, *tape.entries):
+        used = [id(o) for o in entry.operands if id(o) in wanted]
+        if entry.op.vjp is not None and used:
+            entries.append(entry)
+            wanted.add(id(entry.result))
+            for name in used:
+                uses[name] = uses.get(name, 0) + 1
+    return entries, wanted, uses
 
 
 def _added(parts: Contributions) -> Tensor:
@@ -270,6 +278,24 @@ def with_vjp(
     finally:
         now.tapes = tapes
     results = [outputs[i] for i in floats]
+    entries = _own_entries(name, tuple(operands), results, backward) if results else []
+    for tape in tapes:
+        tape.own = True
+        for entry in entries:
+            tape.record(*entry)
+    if isinstance(value, (tuple, list)):
+        return outputs if isinstance(value, list) else tuple(outputs)
+    return outputs[0]
+
+
+def _own_entries(
+    name: str, operands: tuple[Tensor, ...], results: Sequence[Tensor],
+    backward: Callable[..., Sequence[Tensor | None]],
+) -> list[Entry]:
+    """What a tape notes of results whose derivative is `backward`.
+
+    Several are parts of one joint value, so that `backward` is called once, when the cotangents of all are known.
+    """
 
     def checked(cts: Sequence[Tensor]) -> Sequence[Tensor | None]:
         parts = backward(*cts)
@@ -278,32 +304,23 @@ def with_vjp(
                 raise located(ValueError(f"{name}: the gradient of {operand.type} must have its type, got {part.type}"))
         return parts
 
-    entries: list[Entry] = []
     if len(results) == 1:
-        entries.append(Entry(Own(name, lambda ct, y, *xs: checked([ct])), tuple(operands), {}, results[0]))
-    elif results:
-        # Each result is part of one joint value, so that `backward` is called once, when all cotangents are known.
-        joint, given = Number.of(0, results[0].dtype), dict[int, Tensor]()
+        return [Entry(Own(name, lambda ct, y, *xs: checked([ct])), operands, {}, results[0])]
+    joint, given = Number.of(0, results[0].dtype), dict[int, Tensor]()
 
-        def note(i: int, ct: Tensor) -> tuple[Tensor | None]:
-            given[i] = ct
-            return (joint if len(given) == 1 else None,)
+    def note(i: int, ct: Tensor) -> tuple[Tensor | None]:
+        given[i] = ct
+        return (joint if len(given) == 1 else None,)
 
-        def all_given(*_: Tensor) -> Sequence[Tensor | None]:
-            cts = [given[i] if i in given else _zeros_like(r) for i, r in enumerate(results)]
-            given.clear()
-            return checked(cts)
+    def all_given(*_: Tensor) -> Sequence[Tensor | None]:
+        cts = [given[i] if i in given else _zeros_like(r) for i, r in enumerate(results)]
+        given.clear()
+        return checked(cts)
 
-        entries.append(Entry(Own(name, all_given), tuple(operands), {}, joint))
-        for i, result in enumerate(results):
-            entries.append(Entry(Own(name, lambda ct, y, _, i=i: note(i, ct)), (joint,), {}, result))
-    for tape in tapes:
-        tape.own = True
-        for entry in entries:
-            tape.record(*entry)
-    if isinstance(value, (tuple, list)):
-        return outputs if isinstance(value, list) else tuple(outputs)
-    return outputs[0]
+    entries = [Entry(Own(name, all_given), operands, {}, joint)]
+    for i, result in enumerate(results):
+        entries.append(Entry(Own(name, lambda ct, y, _, i=i: note(i, ct)), (joint,), {}, result))
+    return entries
 
 
 def differentiate(

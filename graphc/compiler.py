@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphc.ir import Graph, Node, verify
-from graphc.irtext import BETWEEN
+from graphc.irtext import BETWEEN, node_names
 from graphc.loops import Buffer, Kernel, TiledKernel
 from graphc.op import infer_node
 from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
@@ -131,8 +131,6 @@ def _chained(
 
 def _buffers(schedule: Schedule) -> dict[Node, Buffer]:
     """A buffer for every input and stored value."""
-    from graphc.irtext import node_names
-
     names = node_names(schedule.graph)
     nodes = dict.fromkeys([*schedule.graph.inputs, *(s for g in schedule.groups for s in g.stores)])
     made = {

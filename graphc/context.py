@@ -1,23 +1,42 @@
-"""The settings of the process: the mode, the thread count, where dumps go; and the seed."""
+"""The settings of the process: the mode, the thread count, where dumps go; and what tells traces that Cells changed."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 GRAPH_MODE = 0
 PYNATIVE_MODE = 1
 
-_settings: dict[str, Any] = {
-    "mode": PYNATIVE_MODE,
-    "device_target": "CPU",
-    "device_id": 0,
-    "save_graphs": False,
-    "save_graphs_path": "./ir",
-    "runtime_num_threads": None,
-    "max_call_depth": 1000,
-    "pynative_synchronize": False,
-}
+
+class _Setting(NamedTuple):
+    default: Any
+    takes: Callable[[Any], bool]
+    must: str
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+_SETTINGS = {
+    "mode": _Setting(
+        PYNATIVE_MODE, lambda value: not isinstance(value, bool) and value in (GRAPH_MODE, PYNATIVE_MODE),
+        "should be context.GRAPH_MODE (0) or context.PYNATIVE_MODE (1)",
+    ),
+    "device_target": _Setting("CPU", lambda value: value == "CPU", "must be 'CPU'"),
+    "device_id": _Setting(
+        0, lambda value: not isinstance(value, bool) and value == 0, "must be 0: the CPU is one device"
+    ),
+    "save_graphs": _Setting(False, lambda value: value in (0, 1, 2, 3), "must be a bool or a level 0 to 3"),
+    "save_graphs_path": _Setting("./ir", lambda value: isinstance(value, (str, os.PathLike)), "must be a path"),
+    "runtime_num_threads": _Setting(None, _is_count, "must be an int >= 1"),
+    "max_call_depth": _Setting(1000, _is_count, "must be an int >= 1"),
+    "pynative_synchronize": _Setting(False, lambda value: isinstance(value, bool), "must be a bool"),
+}  # fmt: skip
+
+_settings: dict[str, Any] = {key: setting.default for key, setting in _SETTINGS.items()}
 
 _structure = 0
 
@@ -65,28 +84,11 @@ def set_context(**kwargs: Any) -> None:
 
 def _check(key: str, value: Any) -> None:
     where = "For 'context.set_context',"
-    if key not in _settings:
-        known = ", ".join(sorted(_settings))
+    if key not in _SETTINGS:
+        known = ", ".join(sorted(_SETTINGS))
         raise ValueError(f"{where} the keyword argument {key} is not recognized! Known: {known}.")
-    if key == "mode" and (isinstance(value, bool) or value not in (GRAPH_MODE, PYNATIVE_MODE)):
-        raise ValueError(
-            f"{where} the argument 'mode' should be context.GRAPH_MODE (0) or context.PYNATIVE_MODE (1), "
-            f"but got {value}."
-        )
-    if key == "device_target" and value != "CPU":
-        raise ValueError(f"{where} the argument 'device_target' must be 'CPU', but got {value!r}.")
-    if key == "device_id" and (isinstance(value, bool) or value != 0):
-        raise ValueError(f"{where} the argument 'device_id' must be 0: the CPU is one device, but got {value!r}.")
-    if key == "runtime_num_threads" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError(f"{where} the argument 'runtime_num_threads' must be an int >= 1, but got {value!r}.")
-    if key == "save_graphs" and value not in (False, True, 0, 1, 2, 3):
-        raise ValueError(f"{where} the argument 'save_graphs' must be a bool or a level 0 to 3, but got {value!r}.")
-    if key == "pynative_synchronize" and not isinstance(value, bool):
-        raise ValueError(f"{where} the argument 'pynative_synchronize' must be a bool, but got {value!r}.")
-    if key == "save_graphs_path" and not isinstance(value, (str, os.PathLike)):
-        raise ValueError(f"{where} the argument 'save_graphs_path' must be a path, but got {value!r}.")
-    if key == "max_call_depth" and (not isinstance(value, int) or value < 1):
-        raise ValueError(f"{where} the argument 'max_call_depth' must be an int >= 1, but got {value!r}.")
+    if not _SETTINGS[key].takes(value):
+        raise ValueError(f"{where} the argument {key!r} {_SETTINGS[key].must}, but got {value!r}.")
 
 
 def get_context(attr_key: str) -> Any:

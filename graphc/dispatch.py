@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import NOWHERE, Location, TensorType
-from graphc.op import Op, set_apply
+from graphc.op import TABLE, Op, set_apply
 from graphc.state import state as state
 from graphc.tensor import Parameter, Tensor
 
@@ -116,9 +116,8 @@ def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor
 
 set_apply(apply)
 
-LARGE = 10_000
+MANY = 10_000
 """From this many elements on NumPy is at best as fast as a kernel, and 10 to 40 times slower where it has to choose."""
-
 
 MOST_KNOWN = 1_000
 """Of how many types of operands an op without attributes keeps the type of the result."""
@@ -161,7 +160,7 @@ def _check_tensors(op: Op, operands: tuple[Any, ...]) -> None:
 
 def runs_compiled(op: Op, type_: TensorType) -> bool:
     """Whether the op by itself runs as its own kernel, rather than by NumPy."""
-    return not op.exact or (type_.size >= LARGE and "elementwise" in op.traits and "view" not in op.traits)
+    return not op.exact or (type_.size >= MANY and "elementwise" in op.traits and "view" not in op.traits)
 
 
 def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
@@ -198,8 +197,6 @@ def assign(target: Parameter, value: Tensor) -> Parameter:
             ValueError(f"assign: shapes differ, {target.name} is {target.type}, the value is {value.type}")
         )
     if value.dtype is not target.dtype:
-        from graphc.op import TABLE
-
         value = TABLE["cast"](value, dtype=target.dtype)
     now = state.now
     readers = [tape for tape in now.tapes if tape.reads(target)]

@@ -243,22 +243,26 @@ class Piece:
             return type(value), *map(form, value)
 
         try:
-            writes: dict[int, tuple[int, int, int]] = {}
-            step = self._at
-            for _ in range(self._count - count):
-                if step.op is None:
-                    leaf, number = step.operands
-                    target = name(self._leaves[~leaf])
-                    writes.setdefault(target, (target, leaf, number))  # the last one comes first
-                assert step.before is not None
-                step = step.before
+            writes = tuple((name(self._leaves[~leaf]), leaf, made) for leaf, made in self._writes(count).items())
             return Stretch(
                 self._at, self._count - count, numbers, tuple(map(name, brought)), form(value), types,
-                tuple(writes.values()), tuple({name(t) for t in operands if tape is not None and tape.reads(t)}),
+                writes, tuple({name(t) for t in operands if tape is not None and tape.reads(t)}),
                 [] if tape is None else [*map(taped, tape.entries)], [] if tape is None else [*map(taped, tape.before)],
             )  # fmt: skip
         except KeyError:  # a tensor from elsewhere, or a value that is none
             return None
+
+    def _writes(self, since: int) -> dict[int, int]:
+        """The leaves that steps wrote since there were so many, and what was written last to each."""
+        writes: dict[int, int] = {}
+        step = self._at
+        for _ in range(self._count - since):
+            if step.op is None:
+                leaf, value = step.operands
+                writes.setdefault(leaf, value)  # the last one comes first
+            assert step.before is not None
+            step = step.before
+        return writes
 
     def _origins(self, tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
         """For each tensor the number of the step that made it, or ~k if it is leaf k.

@@ -194,6 +194,7 @@ class Ix:
 
 
 def variables_of(atom: Atom) -> frozenset[Var]:
+    """The loop variables that an atom depends on; of data that is read, those of the place where it is read."""
     if isinstance(atom, Var):
         return frozenset((atom,))
     if isinstance(atom, Gathered):
@@ -236,38 +237,28 @@ def _canonical(terms: dict[Atom, int], const: int) -> Ix:
     terms = {atom: c for atom, c in terms.items() if c}
     if all(type(atom) is Var for atom in terms):  # most of them, and nothing to join
         return Ix(tuple(sorted(terms.items(), key=lambda item: item[0].serial)), const)  # type: ignore[union-attr]
-    joined = True
-    while joined:
-        joined = False
-        for atom, c in terms.items():
-            if not isinstance(atom, Remainder):
-                continue
-            whole = Quotient(atom.of, atom.by)
-            if terms.get(whole) == c * atom.by:  # d*(e//d) + e%d = e
-                del terms[atom], terms[whole]
-                const += c * atom.of.const
-                for inner, k in atom.of.terms:
-                    terms[inner] = terms.get(inner, 0) + c * k
-                joined = True
-                break
-            digit = next(
-                (
-                    other
-                    for other, k in terms.items()
-                    if isinstance(other, Remainder) and k == c * atom.by and other.of == Ix.of(whole)
-                ),
-                None,
-            )
-            if digit is not None:  # d*((e//d)%m) + e%d = e%(d*m)
-                del terms[atom], terms[digit]
-                longer = atom.of % (atom.by * digit.by)
-                const += c * longer.const
-                for inner, k in longer.terms:
-                    terms[inner] = terms.get(inner, 0) + c * k
-                joined = True
-                break
+    while (found := _joined(terms)) is not None:
+        remainder, other, both = found
+        factor = terms.pop(remainder)
+        del terms[other]
+        const += factor * both.const
+        for atom, c in both.terms:
+            terms[atom] = terms.get(atom, 0) + factor * c
         terms = {atom: c for atom, c in terms.items() if c}
     return Ix(tuple(sorted(terms.items(), key=lambda item: _order(item[0]))), const)
+
+
+def _joined(terms: dict[Atom, int]) -> tuple[Remainder, Atom, Ix] | None:
+    """A remainder, the term that completes it, and what both are together, over the remainder's factor."""
+    for atom, c in terms.items():
+        if isinstance(atom, Remainder):
+            whole = Quotient(atom.of, atom.by)
+            if terms.get(whole) == c * atom.by:  # d*(e//d) + e%d = e
+                return atom, whole, atom.of
+            for other, k in terms.items():  # d*((e//d)%m) + e%d = e%(d*m)
+                if isinstance(other, Remainder) and k == c * atom.by and other.of == Ix.of(whole):
+                    return atom, other, atom.of % (atom.by * other.by)
+    return None
 
 
 @lru_cache(maxsize=100_000)

@@ -63,6 +63,10 @@ class Location:
 NOWHERE = Location()
 
 
+LEAVES = ("input", "constant")
+"""The ops of nodes that are no op of the table."""
+
+
 class Node:
     """One operation: an op's name, operands, attributes and the type of its result.
 

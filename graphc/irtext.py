@@ -13,8 +13,8 @@ from __future__ import annotations
 import ast
 import re
 
-from graphc.dtype import ALL, DType, from_short
-from graphc.ir import Graph, GraphError, Location, Node, TensorType, constant_node, input_node
+from graphc.dtype import ALL, from_short
+from graphc.ir import LEAVES, Graph, GraphError, Location, Node, TensorType, constant_node, input_node
 
 
 def graph_text(graph: Graph, comments: bool = True) -> str:
@@ -28,7 +28,7 @@ def graph_text(graph: Graph, comments: bool = True) -> str:
     bound = ", ".join(f"{names[n]}: {n.type}" for n in graph.inputs[graph.arguments :])
     head = f"{head}; {bound}" if bound else head
     rows: list[tuple[str, str]] = []
-    body = [node for node in graph.nodes if node.op not in ("input", "constant")]
+    body = [node for node in graph.nodes if node.op not in LEAVES]
     wide = max((len(f"{names[n]}: {n.type}") for n in body), default=0)
     for node in body:
         left = f"{names[node]}: {node.type}".ljust(wide)
@@ -107,10 +107,10 @@ def parse(text: str) -> Graph:
         code, _, comment = line.partition("  # ")
         code = code.rstrip()
         if code.startswith("return"):
-            outputs = [_value(word, values) for word in _split(code.removeprefix("return"))]
+            outputs = [_operand(word, values) for word in _split(code.removeprefix("return"))]
         elif code.startswith("update "):
             target, value = code.removeprefix("update ").split(" <- ")
-            updates.append((_value(target, values), _value(value, values)))
+            updates.append((_operand(target, values), _operand(value, values)))
         elif code:
             name, node = _node(code, comment.strip(), values)
             values[name] = node
@@ -135,9 +135,9 @@ def _node(code: str, comment: str, values: dict[str, Node]) -> tuple[str, Node]:
     for word in _split(match["args"]):
         key = re.match(r"(\w+)=", word)
         if key:
-            attrs[key[1]] = _attribute(ast.parse(word[key.end() :], mode="eval").body)
+            attrs[key[1]] = _value_of(word[key.end() :])
         else:
-            operands.append(_value(word, values))
+            operands.append(_operand(word, values))
     loc = _location(comment) if comment and not comment.startswith(_FORWARD) else Location()
     return match["name"], Node(match["op"], operands, attrs, _type(match), loc)
 
@@ -146,21 +146,25 @@ _DTYPES = {d.name: d for d in ALL}  # `cast(%0, dtype=graphc.float32)`
 _NUMBERS = {"inf": float("inf"), "nan": float("nan")}
 
 
-def _attribute(code: ast.expr) -> object:
-    """The value that an attribute's text stands for: a literal, a number as above, a slice or an element type.
+def _value_of(text: str) -> object:
+    """The value that a text stands for: a literal, a number as above, a slice or an element type.
 
     Raises:
         GraphError: it is none: a graph's text holds no code.
     """
+    return _evaluated(ast.parse(text, mode="eval").body)
+
+
+def _evaluated(code: ast.expr) -> object:
     match code:
         case ast.Constant(value):
             return value
         case ast.Tuple(items):
-            return tuple(map(_attribute, items))
+            return tuple(map(_evaluated, items))
         case ast.List(items):
-            return [*map(_attribute, items)]
+            return [*map(_evaluated, items)]
         case ast.UnaryOp(ast.USub(), operand):
-            number = _attribute(operand)
+            number = _evaluated(operand)
             if isinstance(number, (int, float)):
                 return -number
         case ast.Name(name) if name in _NUMBERS:
@@ -168,7 +172,7 @@ def _attribute(code: ast.expr) -> object:
         case ast.Attribute(ast.Name("graphc"), name) if name in _DTYPES:
             return _DTYPES[name]
         case ast.Call(ast.Name("slice"), items, []):
-            return slice(*map(_attribute, items))
+            return slice(*map(_evaluated, items))
     raise GraphError(f"parse: {ast.unparse(code)} is no value of an attribute")
 
 
@@ -179,21 +183,16 @@ def _location(comment: str) -> Location:
     return Location(place["scope"] or "", place["file"], int(place["line"]))
 
 
-def _value(word: str, values: dict[str, Node]) -> Node:
+def _operand(word: str, values: dict[str, Node]) -> Node:
     if word.startswith("%"):
         if word[1:] not in values:
             raise GraphError(f"parse: {word} is read before it is defined")
         return values[word[1:]]
     value, _, short = word.partition(":")
-    number = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}.get(value)
-    parsed = ast.literal_eval(value) if number is None else number
-    return constant_node(parsed, _literal_dtype(parsed, short))
-
-
-def _literal_dtype(value: object, short: str) -> DType:
-    if short:
-        return from_short(short)
-    return from_short({bool: "bool", int: "i64", float: "f32"}[type(value)])
+    number = _value_of(value)
+    if not isinstance(number, (bool, int, float)):
+        raise GraphError(f"parse: {value} is neither a value nor a number")
+    return constant_node(number, from_short(short or {bool: "bool", int: "i64", float: "f32"}[type(number)]))
 
 
 def _split(text: str) -> list[str]:

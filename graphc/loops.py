@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partialmethod
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -238,29 +239,14 @@ class LoopBuilder:
         dtype = int64 if kind in ("argmax", "argmin") else value.dtype
         return self.make("reduce", dtype, (kind, var), (value,))
 
-    def sum(self, n: int, body: Callable[[Ix], Value]) -> Value:
-        return self.reduce("sum", n, body)
-
-    def prod(self, n: int, body: Callable[[Ix], Value]) -> Value:
-        return self.reduce("prod", n, body)
-
-    def max(self, n: int, body: Callable[[Ix], Value]) -> Value:
-        return self.reduce("max", n, body)
-
-    def min(self, n: int, body: Callable[[Ix], Value]) -> Value:
-        return self.reduce("min", n, body)
-
-    def any(self, n: int, body: Callable[[Ix], Value]) -> Value:
-        return self.reduce("any", n, body)
-
-    def all(self, n: int, body: Callable[[Ix], Value]) -> Value:
-        return self.reduce("all", n, body)
-
-    def argmax(self, n: int, body: Callable[[Ix], Value]) -> Value:
-        return self.reduce("argmax", n, body)
-
-    def argmin(self, n: int, body: Callable[[Ix], Value]) -> Value:
-        return self.reduce("argmin", n, body)
+    sum = partialmethod(reduce, "sum")
+    prod = partialmethod(reduce, "prod")
+    max = partialmethod(reduce, "max")
+    min = partialmethod(reduce, "min")
+    any = partialmethod(reduce, "any")
+    all = partialmethod(reduce, "all")
+    argmax = partialmethod(reduce, "argmax")
+    argmin = partialmethod(reduce, "argmin")
 
     def contract(
         self, extents: Sequence[int], body: Callable[..., tuple[Value, Value]], lanes: bool = False,
@@ -598,6 +584,16 @@ class _Told:
             return tuple(map(self.datum, thing))
         exact: Hashable = _exact(thing)
         return exact
+
+
+def accesses(kernel: Kernel | TiledKernel) -> Iterator[tuple[Buffer, Ix]]:
+    """What the kernel reads and writes: the buffer and the address of every load, then of every store."""
+    operands = (kernel.a, kernel.b) if isinstance(kernel, TiledKernel) else ()
+    for value in all_values([*operands, *(store.value for store in kernel.stores)]):
+        if value.kind == "load":
+            yield value.data[0], value.data[1]
+    for store in kernel.stores:
+        yield store.buffer, store.address
 
 
 def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:

@@ -175,6 +175,12 @@ def define_op(
     return enter
 
 
+def traits_of(node: Node) -> frozenset[str]:
+    """The traits of a node's op; a leaf has none."""
+    op = TABLE.get(node.op)
+    return frozenset() if op is None else op.traits
+
+
 def infer_node(node: Node) -> TensorType:
     """The type that the table's rule gives to a node that is no leaf."""
     return TABLE[node.op].infer(*(o.type for o in node.operands), **node.attrs)

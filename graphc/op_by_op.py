@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphc.dispatch import run, runs_compiled
-from graphc.ir import Graph, Node
+from graphc.ir import LEAVES, Graph, Node
 from graphc.op import TABLE
 from graphc.state import state
 from graphc.tensor import Number, Tensor
@@ -27,7 +27,7 @@ def pays(graph: Graph, earlier: int) -> bool:
 
     calls = [
         Call.of(op, tuple([o.type for o in node.operands]), node.attrs) for node in graph.nodes
-        if node.op not in ("input", "constant") and runs_compiled(op := TABLE[node.op], node.type)
+        if node.op not in LEAVES and runs_compiled(op := TABLE[node.op], node.type)
     ]  # fmt: skip
     return missing_kernels(calls if earlier < FEW else [c for c in calls if substitute(c) is None]) < MANY_KERNELS
 

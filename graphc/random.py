@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import assign, located
+from graphc.dispatch import assign, located, state
 from graphc.dtype import int64
 from graphc.tensor import Parameter, Tensor
 
@@ -77,8 +77,6 @@ def seed() -> int:
 
 
 def _outside_a_trace(name: str) -> None:
-    from graphc.dispatch import state
-
     if state.now.trace is not None:
         raise located(RuntimeError(f"{name}: the state cannot be set within a graph being traced; set it before"))
 

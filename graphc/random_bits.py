@@ -1,7 +1,7 @@
 """The random bits of graphc: Philox4x32-10, a keyed bijection of 128-bit counters, in NumPy.
 
 Every random number is a function of a key and a counter, so it does not matter in which order, by how many threads or
-how often it is computed. Kernels draw the same words with `graphc.runtime.vecmath.philox4x32`; this is its meaning.
+how often it is computed. Kernels draw the same words with `graphc.runtime.vecint.philox4x32`; this is its meaning.
 """
 
 from __future__ import annotations

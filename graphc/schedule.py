@@ -7,13 +7,17 @@ output's, or an offset in the arena.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import prod
+from typing import TYPE_CHECKING
 
 from graphc.index import Ix, IxLike
 from graphc.ir import Graph, Node
+
+if TYPE_CHECKING:
+    from graphc.loops import Buffer
 
 LANES = 16
 """How many images of a batch lie side by side in the batch-blocked layout; a vector of floats on the widest target."""
@@ -295,6 +299,11 @@ class Twin:
     def own(self, node: Node) -> Node:
         """What stands in the place of a node of the first group."""
         return self.nodes.get(node, node)
+
+    def in_terms_of(self, buffers: Mapping[Node, Buffer]) -> tuple[dict[Buffer, Buffer], dict[Buffer, int]]:
+        """`nodes` and `moved` by the buffers of values."""
+        own = {buffers[first]: buffers[node] for first, node in self.nodes.items() if first in buffers}
+        return own, {buffers[owner]: by for owner, by in self.moved.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -676,4 +676,5 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 
 def is_tensor(obj: Any) -> bool:
+    """Whether an object is a `Tensor` (a `Parameter` is one)."""
     return isinstance(obj, Tensor)

@@ -12,7 +12,7 @@ import gc
 import inspect
 import re
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +127,7 @@ class Trace:
 
     def enter(self, function: Callable[..., Any]) -> None:
         """Notes that the graph depends on what the function reads from outside: Cells as they are now, containers."""
-        variables = _outer_variables(function)
+        variables = {name: value for _, name, value in outer_variables(function)}
         for value in (getattr(function, "__self__", None), *variables.values()):
             if hasattr(type(value), "construct"):
                 self.visit(value)
@@ -344,20 +344,3 @@ def _argument_names(function: Callable[..., Any], args: tuple[Any, ...], kwargs:
         flatten(value, leaves)
         names += [name] if isinstance(value, Tensor) else [f"{name}{i}" for i in range(len(leaves))]
     return names
-
-
-def _outer_variables(function: Callable[..., Any]) -> dict[str, Any]:
-    """The closure's variables and the globals that a plain function reads."""
-    return {name: value for _, name, value in outer_variables(function)}
-
-
-def tracing() -> bool:
-    """Whether a graph is being recorded in this thread."""
-    return state.now.trace is not None
-
-
-def iterate_leaves(value: Any) -> Iterator[Tensor]:
-    """The tensors within nested containers."""
-    leaves: list[Tensor] = []
-    flatten(value, leaves)
-    return iter(leaves)

@@ -17,7 +17,7 @@ from graphc.fingerprint import Fingerprint, UnknownContentError
 from graphc.index import Ix, Var
 from graphc.ir import Node
 from graphc.loops import Reader
-from graphc.op import TABLE
+from graphc.op import TABLE, traits_of
 from graphc.schedule import Group, Layout, Schedule, Twin
 
 
@@ -176,7 +176,7 @@ def _only_cut(group: Group, cuts: Mapping[Node, _Cut]) -> set[Node]:
 
 def _in_order(group: Group, node: Node) -> bool:
     """Whether a node reads nothing at places that it takes from memory, so that its kernel may be moved."""
-    return node is group.contraction or node.op == "constant" or bool(TABLE[node.op].traits & {"elementwise", "view"})
+    return node is group.contraction or node.op == "constant" or bool(traits_of(node) & {"elementwise", "view"})
 
 
 def _straight(layout: Layout) -> bool:

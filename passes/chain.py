@@ -16,16 +16,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, replace
-from itertools import chain as all_of
+from dataclasses import dataclass, field, replace
 from math import gcd, lcm
 from typing import NamedTuple
 
 from graphc.index import Ix
 from graphc.ir import Node
 from graphc.known import has_data
-from graphc.loops import Buffer, Kernel, Stride, TiledKernel, all_values, gathers
+from graphc.loops import Buffer, Kernel, Stride, TiledKernel, accesses, gathers
 from graphc.schedule import Chain, Group, Schedule, Twin
 
 LEAST_BYTES = 1 << 18
@@ -61,7 +59,7 @@ def chain(
         if group in taken:
             continue
         left = (groups[n] for n in range(at, len(groups)) if groups[n] not in taken)
-        found = _Links(uses, threads, room).gather(left, walks)
+        found = _gathered(uses, threads, room, left, walks)
         if found:
             chains.append(found)
         taken |= dict.fromkeys(found.groups if found else (group,))
@@ -115,9 +113,7 @@ def _walks(
             firsts[twin.first] = _walks_of(kernels[twin.first], strides.get(twin.first))
         walks = firsts[twin.first]
         if walks is not None:
-            own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
-            moved = {buffers[owner]: by for owner, by in twin.moved.items()}
-            found[group] = _renamed(walks, own, moved) if own else walks
+            found[group] = _renamed(walks, *twin.in_terms_of(buffers)) if twin.nodes else walks
     return found
 
 
@@ -141,21 +137,13 @@ def _walks_of(kernel: Kernel | TiledKernel | None, steps: Stride | None) -> _Wal
     writes = frozenset(store.buffer.whole for store in kernel.stores)
     while steps.extent > 1:
         found: dict[Buffer, _Walk | None] = {}
-        for buffer, address in _accesses(kernel):
-            walk = _walk(address, steps)
+        for seen, address in accesses(kernel):
+            buffer, walk = seen.whole, _walk(address + seen.at, steps)
             found[buffer] = walk if walk is None or buffer not in found else walk.also(found[buffer])
         if all((walk := found[buffer]) is not None and walk.by_rows for buffer in writes):
             return _Walks(steps, found, writes)
         steps = steps.longer
     return None
-
-
-def _accesses(kernel: Kernel | TiledKernel) -> Iterator[tuple[Buffer, Ix]]:
-    """Every buffer that is read or written, and the address in it."""
-    operands = (kernel.a, kernel.b) if isinstance(kernel, TiledKernel) else ()
-    loads = (v.data for v in all_values([*operands, *(s.value for s in kernel.stores)]) if v.kind == "load")
-    for buffer, address in all_of(loads, ((s.buffer, s.address) for s in kernel.stores)):
-        yield buffer.whole, address + buffer.at
 
 
 def _walk(address: Ix, steps: Stride) -> _Walk | None:
@@ -200,63 +188,71 @@ class _Uses:
         return node not in self._kept and all(reader in groups for reader in self._readers.get(node, ()))
 
 
+def _gathered(
+    uses: _Uses, threads: int, room: int, groups: Iterator[Group], walks: Mapping[Group, _Walks]
+) -> Chain | None:
+    """The chain that begins with the first of these groups, if there is one worth it."""
+    first = next(groups)
+    links = _Links(uses, threads, room).followed_by(first, walks[first]) if first in walks else None
+    if links is None:
+        return None
+    missing: set[Node] = set()  # what groups compute that are left out
+    skipped = 0
+    for group in groups:
+        updates = any(s in uses.updates for s in group.stores)
+        later = (skipped and updates) or not missing.isdisjoint(uses.reads[group])
+        longer = None
+        if not later and group in walks and links.leads_to(walks[group]):
+            longer = links.followed_by(group, walks[group])
+        if longer is None:
+            missing.update(group.stores)
+            skipped += 1
+            if skipped > LOOK_AHEAD:
+                break
+        else:
+            links = longer
+    return links.chain() if len(links.groups) > 1 else None
+
+
+@dataclass(frozen=True, eq=False)
 class _Links:
     """A chain being formed.
 
     Attributes:
-        groups: those that it has, in running order.
+        groups: those that it has, in running order; `strides`: theirs.
         rows: how many rows it has.
+        buffers: how it walks through them; those that it `writes`, and those that one group writes and another reads.
     """
 
-    def __init__(self, uses: _Uses, threads: int, room: int) -> None:
-        self.uses, self.threads, self.room = uses, threads, room
-        self.groups: list[Group] = []
-        self.rows = 0
-        self._strides: list[Stride] = []
-        self._buffers: dict[Buffer, _Walk | None] = {}
-        self._writes: frozenset[Buffer] = frozenset()
-        self._passed: frozenset[Buffer] = frozenset()  # what one group writes and another one reads
+    uses: _Uses
+    threads: int
+    room: int
+    groups: tuple[Group, ...] = ()
+    strides: tuple[Stride, ...] = ()
+    rows: int = 0
+    buffers: Mapping[Buffer, _Walk | None] = field(default_factory=dict)
+    writes: frozenset[Buffer] = frozenset()
+    passed: frozenset[Buffer] = frozenset()
 
-    def gather(self, groups: Iterator[Group], walks: Mapping[Group, _Walks]) -> Chain | None:
-        """The chain that begins with the first of these groups, if there is one worth it."""
-        first = next(groups)
-        if first not in walks or not self._add(first, walks[first]):
-            return None
-        missing: set[Node] = set()  # what groups compute that are left out
-        skipped = 0
-        for group in groups:
-            updates = any(s in self.uses.updates for s in group.stores)
-            later = (skipped and updates) or not missing.isdisjoint(self.uses.reads[group])
-            if later or group not in walks or not self._linked(walks[group]) or not self._add(group, walks[group]):
-                missing.update(group.stores)
-                skipped += 1
-                if skipped > LOOK_AHEAD:
-                    break
-        return self._made() if len(self.groups) > 1 else None
-
-    def _linked(self, walks: _Walks) -> bool:
+    def leads_to(self, walks: _Walks) -> bool:
         """Whether a group reads what the chain writes, row by row."""
-        return any(buffer in self._writes for buffer in walks.buffers)
+        return any(buffer in self.writes for buffer in walks.buffers)
 
-    def _add(self, group: Group, walks: _Walks) -> bool:
-        """Adds a group, if it can be part of the chain."""
-        rows = gcd(self.rows, walks.steps.extent)
-        buffers = dict(self._buffers)
+    def followed_by(self, group: Group, walks: _Walks) -> _Links | None:
+        """The chain with one more group, if that can be part of it."""
+        buffers = dict(self.buffers)
         for buffer, walk in walks.buffers.items():
             buffers[buffer] = walk if walk is None or buffer not in buffers else walk.also(buffers[buffer])
-        writes = self._writes | walks.writes
+        writes = self.writes | walks.writes
         for buffer in writes:
             found = buffers[buffer]
             if found is None or not found.by_rows:
-                return False
-        longer = copy(self)
-        longer.groups, longer.rows, longer._strides = [*self.groups, group], rows, [*self._strides, walks.steps]
-        longer._buffers, longer._writes = buffers, writes
-        longer._passed = self._passed | self._writes.intersection(walks.buffers)
-        if longer._targets_read() or longer._blocks() is None:
-            return False
-        self.__dict__.update(longer.__dict__)
-        return True
+                return None
+        longer = replace(
+            self, groups=(*self.groups, group), strides=(*self.strides, walks.steps), buffers=buffers, writes=writes,
+            rows=gcd(self.rows, walks.steps.extent), passed=self.passed | self.writes.intersection(walks.buffers),
+        )  # fmt: skip
+        return None if longer._targets_read() or longer._blocks() is None else longer
 
     def _targets_read(self) -> bool:
         """Whether one group updates an input that another one reads: that could not be written in place."""
@@ -269,36 +265,36 @@ class _Links:
     def _blocks(self) -> int | None:
         """How many rows a block has; None where blocks would be too few, or too large for the cache."""
         least = 1
-        for steps in self._strides:  # blocks of whole units
+        for steps in self.strides:  # blocks of whole units
             least = lcm(least, steps.steps // gcd(steps.steps, steps.extent // self.rows))
-        each = sum(self._bytes(b) for b, walk in self._buffers.items() if walk and walk.total) / self.rows
-        written = sum(self._bytes(b) for b in self._writes) / self.rows
+        each = sum(self._bytes(b) for b, walk in self.buffers.items() if walk and walk.total) / self.rows
+        written = sum(self._bytes(b) for b in self.writes) / self.rows
         most = self.rows // (LEAST_BLOCKS * self.threads)
         if least > most or written * least > self.room:
             return None
         return min(max(int(BLOCK_BYTES / each) // least, 1), most // least) * least
 
     def _bytes(self, buffer: Buffer) -> int:
-        walk = self._buffers[buffer]
+        walk = self.buffers[buffer]
         assert walk is not None
         return abs(walk.total) * buffer.dtype.itemsize
 
-    def _made(self) -> Chain | None:
+    def chain(self) -> Chain | None:
         """The chain as it is, if enough passes through it."""
         size = self._blocks()
         assert size is not None
-        if sum(self._bytes(buffer) for buffer in self._passed) < LEAST_BYTES:
+        if sum(self._bytes(buffer) for buffer in self.passed) < LEAST_BYTES:
             return None
-        steps = [size * s.extent // self.rows for s in self._strides]
-        units = tuple(each // s.steps * s.each for each, s in zip(steps, self._strides, strict=True))
+        steps = [size * s.extent // self.rows for s in self.strides]
+        units = tuple(each // s.steps * s.each for each, s in zip(steps, self.strides, strict=True))
         blocks = -(-self.rows // size)
-        return Chain(tuple(self.groups), blocks, units, self._passing(size), min(self.threads, blocks))
+        return Chain(self.groups, blocks, units, self._passing(size), min(self.threads, blocks))
 
     def _passing(self, size: int) -> dict[Node, int]:
         """Of what only the chain reads, the elements that a block of so many rows has."""
         found = {}
         for node in (s for group in self.groups for s in group.stores):
-            walk = self._buffers[self.uses.buffers[node]]
+            walk = self.buffers[self.uses.buffers[node]]
             if walk is not None and not walk.low and self.uses.only_by(node, self.groups):
                 found[node] = walk.total // self.rows * size
         return found

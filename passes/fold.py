@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphc.ir import Graph, Node, constant_node, rewrite
-from graphc.op import TABLE
+from graphc.op import TABLE, traits_of
 
 
 def fold(graph: Graph) -> Graph:
@@ -20,7 +20,7 @@ def fold(graph: Graph) -> Graph:
 
 def _fold(node: Node) -> Node:
     known = node.operands and all(o.op == "constant" for o in node.operands)
-    if not known or node.shape or not TABLE[node.op].exact or "checks" in TABLE[node.op].traits:
+    if not known or node.shape or not TABLE[node.op].exact or "checks" in traits_of(node):
         return node
     with np.errstate(all="ignore"):
         scalars = [np.asarray(o.attrs["value"], o.dtype.np) for o in node.operands]

@@ -10,10 +10,9 @@ by a node of its own.
 
 from __future__ import annotations
 
-from graphc.ir import Graph, Node
-from graphc.op import TABLE, Places
+from graphc.ir import LEAVES, Graph, Node
+from graphc.op import TABLE, Places, traits_of
 from graphc.passes.fuse import handmade, is_free
-from graphc.passes.parts import LEAVES
 from graphc.schedule import Layout, Window
 
 
@@ -71,7 +70,7 @@ def _places(whole: Node) -> Places:
 
 def _is_stored(node: Node, graph: Graph, users: dict[Node, list[Node]], layouts: dict[Node, Layout]) -> bool:
     """Whether a node is a concatenation that is better stored than looked up part by part."""
-    if node.op in LEAVES or "joins" not in TABLE[node.op].traits or 0 in node.shape:
+    if "joins" not in traits_of(node) or 0 in node.shape:
         return False
     layout, places = layouts.get(node, Layout(node.shape)), _places(node)
     if layout.order or node in (v for _, v in graph.updates):
@@ -81,11 +80,11 @@ def _is_stored(node: Node, graph: Graph, users: dict[Node, list[Node]], layouts:
     readers, stack = set(), [node]
     while stack:
         for user in users[stack.pop()]:
-            if is_free(user) and "joins" not in TABLE[user.op].traits:
+            if is_free(user) and "joins" not in traits_of(user):
                 stack.append(user)
             else:
                 readers.add(user)
-    elementwise = all("elementwise" in TABLE[r.op].traits for r in readers)
+    elementwise = all("elementwise" in traits_of(r) for r in readers)
     woven = any(s > 1 for _, step in places for s in step)
     return woven or len(node.operands) > 2 or len(readers) > 1 or not elementwise or node in graph.outputs
 
@@ -102,7 +101,7 @@ class _Inside:
     def __call__(self, operand: Node, whole: Node) -> Node | None:
         around = self.layouts.get(whole, Layout(whole.shape))
         node = operand
-        while node.op not in LEAVES and "reshape" in TABLE[node.op].traits and not around.blocked:
+        while "reshape" in traits_of(node) and not around.blocked:
             node = node.operands[0]
         if node.op in LEAVES or node in self.kept or node in self.taken or handmade(node):
             return None

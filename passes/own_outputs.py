@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from graphc.ir import Graph, Node, rewrite, with_results
+from graphc.ir import LEAVES, Graph, Node, rewrite, with_results
 from graphc.op import TABLE
 
 
@@ -15,7 +15,7 @@ def own_outputs(graph: Graph) -> Graph:
     taken: set[Node] = set()
 
     def own(node: Node) -> Node:
-        if node.op in ("input", "constant") or node in taken:
+        if node.op in LEAVES or node in taken:
             node = _copy(node)
         taken.add(node)
         return node

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 
+from graphc.ir import LEAVES as LEAVES
 from graphc.ir import Node
-from graphc.op import TABLE
-
-LEAVES = ("input", "constant")
+from graphc.op import TABLE, traits_of
 
 
 class Part:
@@ -53,19 +52,25 @@ class Part:
 
     def aligned(self) -> set[Node]:
         """Members computed at exactly the index that is stored; members also read elsewhere are not among them."""
-        elsewhere: set[Node] = set()
-        exact: set[Node] = set()
-        stack = [(s, True) for s in self.stores]
-        while stack:
-            node, at_index = stack.pop()
-            home = exact if at_index else elsewhere
-            if node in home:
-                continue
-            home.add(node)
-            if node in self.nodes:
-                same = at_index and node.op not in LEAVES and "elementwise" in TABLE[node.op].traits
-                stack += [(o, same and o.shape == node.shape) for o in node.operands]
+        exact, elsewhere = read_at(self.stores, self.nodes)
         return exact - elsewhere
+
+
+def read_at(stores: Iterable[Node], inside: Container[Node]) -> tuple[set[Node], set[Node]]:
+    """The nodes that are read at the index at which the group `inside` stores, and those that are elsewhere."""
+    exact: set[Node] = set()
+    elsewhere: set[Node] = set()
+    stack = [(store, True) for store in stores]
+    while stack:
+        node, at_index = stack.pop()
+        home = exact if at_index else elsewhere
+        if node in home:
+            continue
+        home.add(node)
+        if node in inside:
+            same = at_index and "elementwise" in traits_of(node)
+            stack += [(o, same and o.shape == node.shape) for o in node.operands]
+    return exact, elsewhere
 
 
 class Web:

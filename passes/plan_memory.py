@@ -17,7 +17,8 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from graphc.ir import Node
-from graphc.op import TABLE
+from graphc.op import traits_of
+from graphc.passes.parts import read_at
 from graphc.schedule import Group, Home, MemoryPlan, Schedule
 
 ALIGNMENT = 64
@@ -36,24 +37,9 @@ def plan_memory(
         steady: inputs that are the same whenever the schedule runs; what follows from them alone is computed once.
     """
     graph, work = schedule.graph, work or {}
-    homes: dict[Node, Home] = {node: Home("input", i) for i, node in enumerate(graph.inputs)}
     turns = _turns(schedule)
-    writer = {node: group for group in schedule.groups for node in group.stores}
-    written: dict[Node, int] = {}  # by the owner of the memory, the first group that writes there
-    last_read: dict[Node, int] = {}
-    for group, (first, last) in turns.items():
-        for node in group.stores:
-            written.setdefault(schedule.owner(node), first)
-        for node in schedule.reads(group):
-            last_read[schedule.owner(node)] = last
-    for position, node in enumerate(graph.outputs):
-        homes.setdefault(node, Home("output", position))
-    last_check = max((at for at, group in enumerate(schedule.groups) if _checks(group)), default=-1)
-    for target, value in graph.updates:
-        if value in homes or last_check >= written[value]:  # something may fail yet, and the input must be as before
-            continue
-        if _may_overwrite(schedule, target, value, writer[value], turns, last_read):
-            homes[value] = Home("input", homes[target].at)
+    written, last_read = _accesses(schedule, turns)
+    homes = _given(schedule, turns, written, last_read)
     live = {
         node: (first, max(last_read.get(node, first), first)) for node, first in written.items() if node not in homes
     }
@@ -84,6 +70,36 @@ def _turns(schedule: Schedule) -> Turns:
     for chain in schedule.chains:
         turns.update(dict.fromkeys(chain.groups, (number[chain.groups[0]], number[chain.groups[-1]])))
     return turns
+
+
+def _accesses(schedule: Schedule, turns: Turns) -> tuple[dict[Node, int], dict[Node, int]]:
+    """By the owner of the memory, the first group that writes there and the last that reads there."""
+    written: dict[Node, int] = {}
+    last_read: dict[Node, int] = {}
+    for group, (first, last) in turns.items():
+        for node in group.stores:
+            written.setdefault(schedule.owner(node), first)
+        for node in schedule.reads(group):
+            last_read[schedule.owner(node)] = last
+    return written, last_read
+
+
+def _given(
+    schedule: Schedule, turns: Turns, written: dict[Node, int], last_read: dict[Node, int]
+) -> dict[Node, Home]:
+    """The homes that the caller gives: inputs, where updates may be written at once too, and outputs."""
+    graph = schedule.graph
+    homes: dict[Node, Home] = {node: Home("input", i) for i, node in enumerate(graph.inputs)}
+    for position, node in enumerate(graph.outputs):
+        homes.setdefault(node, Home("output", position))
+    writer = {node: group for group in schedule.groups for node in group.stores}
+    last_check = max((at for at, group in enumerate(schedule.groups) if _checks(group)), default=-1)
+    for target, value in graph.updates:
+        if value in homes or last_check >= written[value]:  # something may fail yet, and the input must be as before
+            continue
+        if _may_overwrite(schedule, target, value, writer[value], turns, last_read):
+            homes[value] = Home("input", homes[target].at)
+    return homes
 
 
 def _in_place(schedule: Schedule, live: dict[Node, tuple[int, int]], turns: Turns) -> dict[Node, Node]:
@@ -127,27 +143,14 @@ def _may_overwrite(
 
 
 def _checks(group: Group) -> bool:
-    return any("checks" in TABLE[n.op].traits for n in group.nodes if n.op not in ("input", "constant"))
+    return any("checks" in traits_of(n) for n in group.nodes)
 
 
 def reads_in_step(group: Group, read: Node, store: Node) -> bool:
     """Whether the group reads `read` only at the element that it is about to store to `store`."""
     if read.shape != store.shape:
         return not any(read in n.operands for n in group.nodes)
-    aligned: set[Node] = set()
-    elsewhere: set[Node] = set()
-    inside = set(group.nodes)
-    stack = [(s, True) for s in group.stores]
-    while stack:
-        node, exact = stack.pop()
-        home = aligned if exact else elsewhere
-        if node in home:
-            continue
-        home.add(node)
-        if node in inside and node.op != "constant":
-            same = exact and "elementwise" in TABLE[node.op].traits
-            stack += [(o, same and o.shape == node.shape) for o in node.operands]
-    return read not in elsewhere
+    return read not in read_at(group.stores, set(group.nodes))[1]
 
 
 def _bytes(schedule: Schedule, node: Node) -> int:

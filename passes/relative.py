@@ -11,19 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import chain
 
-from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value, all_values, gathers
+from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value, accesses, all_values, gathers
 
 
 def relative(kernel: Kernel | TiledKernel) -> Kernel | TiledKernel:
     """The kernel with every buffer beginning where it is used first; as it is, if it reads places from memory."""
     if gathers(kernel):
         return kernel
-    operands = (kernel.a, kernel.b) if isinstance(kernel, TiledKernel) else ()
-    loads = [v for v in all_values([*operands, *(s.value for s in kernel.stores)]) if v.kind == "load"]
     first: dict[Buffer, int] = {}
-    for buffer, address in chain((v.data for v in loads), ((s.buffer, s.address) for s in kernel.stores)):
+    for buffer, address in accesses(kernel):
         least = address.bounds[0]
         first[buffer] = min(first.get(buffer, least), least)
     new = {buffer: buffer.since(at) for buffer, at in first.items() if 0 < at < buffer.elements}

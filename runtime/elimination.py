@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphc.ir import TensorType
+from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Val, const, i64, vector
-
-LANES = 16
-"""Elements of a vector here: LLVM cuts it into what the machine has."""
+from graphc.schedule import LANES
 
 
 class Square:
@@ -84,7 +83,7 @@ def _matrices(
     body: Callable[[Square], None],
 ) -> None:  # fmt: skip
     """`body` of a copy of each matrix from `begin` to `end`, in its place in the result."""
-    n, element = type_.shape[-1], {"f32": "float", "f64": "double"}[type_.dtype.short]
+    n, element = type_.shape[-1], ELEMENT[type_.dtype.short]
     if not type_.size:
         return
     with b.loop(begin, end) as number:

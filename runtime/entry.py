@@ -162,7 +162,7 @@ class _Method(ctypes.Structure):
 
 _FASTCALL = 0x80  # METH_FASTCALL
 
-_FLAGS = {"graphc_enter": _FASTCALL, "graphc_fits": _FASTCALL, "graphc_held": _FASTCALL}
+_NAMES = ("graphc_enter", "graphc_fits", "graphc_held")
 
 _new_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
     ("PyCFunction_NewEx", ctypes.pythonapi)
@@ -188,8 +188,8 @@ def _methods() -> dict[str, _Method]:
     """To the end of the process, as functions made of them may live as long."""
     for name in _API:
         jit.publish(name, functools.partial(_api_address, name))
-    native = jit.compile_text([entry_ir()], [*_FLAGS])
-    methods = {name: _Method(name.encode(), native.address(name), flags, None) for name, flags in _FLAGS.items()}
+    native = jit.compile_text([entry_ir()], _NAMES)
+    methods = {name: _Method(name.encode(), native.address(name), _FASTCALL, None) for name in _NAMES}
     methods["graphc_enter"].native = native  # keeps the code in memory
     return methods
 

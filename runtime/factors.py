@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import TensorType
+from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Operand, Val, const, const_vector, i64, mask, vector
-
-LANES = 16
-"""Elements of a vector here: LLVM cuts it into what the machine has."""
+from graphc.schedule import LANES
 
 SWEEPS = 40
 """Rotations of all pairs of rows at most; 6 to 10 are enough for finite matrices."""
@@ -116,7 +115,7 @@ _NUMPY: dict[str, type[np.floating[Any]]] = {"float": np.float32, "double": np.f
 
 
 def _element(type_: TensorType) -> str:
-    return {"f32": "float", "f64": "double"}[type_.dtype.short]
+    return ELEMENT[type_.dtype.short]
 
 
 def _each(
@@ -149,7 +148,7 @@ def emit_cholesky(
             u.put(b.fadd(b.fmul(half, x.get(i, j)), b.fmul(half, x.get(j, i))), i, j)
         with b.loop(0, n) as k:
             pivot = u.get(k, k)
-            fail(b, b.fcmp("ule", pivot, zero), number, k, 0)
+            fail(b, b.fcmp("ule", pivot, zero), number, k)
             root = b.intrinsic("sqrt", element, pivot)
 
             def divide(column: Val, count: int) -> None:

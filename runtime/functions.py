@@ -10,10 +10,15 @@ from collections.abc import Callable, Sequence
 
 from graphc.dtype import DType
 from graphc.runtime import vecmath
+from graphc.runtime.lanes import BITS
 from graphc.runtime.llvmtext import Builder, Val, const, vector
+from graphc.runtime.vecint import philox4x32, saturating_fptosi
 
 ELEMENT = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i8"}
-"""The LLVM type of an element in memory; a bool is a byte there and an i1 in registers."""
+"""The LLVM type of an element in memory."""
+
+REGISTER = {**ELEMENT, "bool": "i1"}
+"""The LLVM type of an element in a register."""
 
 _FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _INTEGER = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
@@ -42,7 +47,7 @@ def _compare(b: Builder, name: str, dtype: DType, x: Val, y: Val) -> Val:
 def _float(b: Builder, name: str, dtype: DType, args: list[Val]) -> Val:
     x = args[0]
     if name in _FLOAT:
-        return b._binary(_FLOAT[name], *args)
+        return b.binary(_FLOAT[name], *args)
     if name in ("max", "min"):
         return _extreme(b, "ogt" if name == "max" else "olt", *args)
     if name in _ROUNDING:
@@ -71,7 +76,7 @@ def _floor_mod(b: Builder, x: Val, y: Val) -> Val:
     """NumPy's: the remainder with the sign of the divisor, zeros with the divisor's sign."""
     rest = b.emit(x.type, f"frem {x.type} {x.name}, {y.name}")
     zero = const(0.0, x.type)
-    other_sign = b._binary("xor", b.fcmp("olt", rest, zero), b.fcmp("olt", y, zero))
+    other_sign = b.binary("xor", b.fcmp("olt", rest, zero), b.fcmp("olt", y, zero))
     nonzero = b.fcmp("une", rest, zero)
     moved = b.select(other_sign, b.fadd(rest, y), rest)
     return b.select(nonzero, moved, b.intrinsic("copysign", x.type, zero, y))
@@ -82,8 +87,8 @@ def _floor_div(b: Builder, x: Val, y: Val) -> Val:
     rest = b.emit(x.type, f"frem {x.type} {x.name}, {y.name}")
     zero, one = const(0.0, x.type), const(1.0, x.type)
     quotient = b.fdiv(b.fsub(x, rest), y)
-    other_sign = b._binary("xor", b.fcmp("olt", rest, zero), b.fcmp("olt", y, zero))
-    down = b._binary("and", other_sign, b.fcmp("une", rest, zero))
+    other_sign = b.binary("xor", b.fcmp("olt", rest, zero), b.fcmp("olt", y, zero))
+    down = b.binary("and", other_sign, b.fcmp("une", rest, zero))
     quotient = b.select(down, b.fsub(quotient, one), quotient)
     floored = b.intrinsic("floor", x.type, quotient)
     up = b.fcmp("ogt", b.fsub(quotient, floored), const(0.5, x.type))
@@ -97,8 +102,6 @@ _FLOAT_RULES: dict[str, Callable[..., Val]] = {
     "neg": lambda b, x: b.fneg(x),
     "abs": lambda b, x: b.intrinsic("fabs", x.type, x),
     "sqrt": lambda b, x: b.intrinsic("sqrt", x.type, x),
-    "rsqrt": lambda b, x: b.fdiv(const(1.0, x.type), b.intrinsic("sqrt", x.type, x)),
-    "copysign": lambda b, x, y: b.intrinsic("copysign", x.type, x, y),
     "sign": _sign,
     "isnan": lambda b, x: b.fcmp("uno", x, x),
     "isinf": lambda b, x: b.fcmp("oeq", b.intrinsic("fabs", x.type, x), const(float("inf"), x.type)),
@@ -115,7 +118,7 @@ def _integer(b: Builder, name: str, dtype: DType, args: list[Val]) -> Val:
     if dtype.is_bool and name in ("add", "max", "mul", "min"):
         name = "or" if name in ("add", "max") else "and"
     if name in _INTEGER:
-        return b._binary(_INTEGER[name], *args)
+        return b.binary(_INTEGER[name], *args)
     if name in ("max", "min"):
         return b.intrinsic(("u" if unsigned else "s") + name, x.type, *args)
     if name == "neg":
@@ -139,15 +142,12 @@ def _integer(b: Builder, name: str, dtype: DType, args: list[Val]) -> Val:
     raise AssertionError(f"functions: {name} of {dtype.short}")
 
 
-_BITS = {"i8": 8, "i32": 32, "i64": 64}
-
-
 def _shift(b: Builder, name: str, unsigned: bool, x: Val, by: Val) -> Val:
     """A shift by as many bits as there are, or more, leaves no bits (or only the sign), as in NumPy."""
-    bits = _BITS[x.element]
+    bits = BITS[x.element]
     inside = b.icmp("ult", by, bits)
     right = "lshr" if unsigned else "ashr"
-    shifted = b._binary("shl" if name == "shl" else right, x, b.int_op("and", by, bits - 1))
+    shifted = b.binary("shl" if name == "shl" else right, x, b.int_op("and", by, bits - 1))
     gone = const(0, x.type) if name == "shl" or unsigned else b.int_op("ashr", x, bits - 1)
     return b.select(inside, shifted, gone)
 
@@ -158,14 +158,14 @@ def _divided(b: Builder, name: str, unsigned: bool, x: Val, y: Val) -> Val:
     by_zero = b.icmp("eq", y, 0)
     safe = b.select(by_zero, one, y)
     if unsigned:
-        quotient, rest = b._binary("udiv", x, safe), b._binary("urem", x, safe)
+        quotient, rest = b.binary("udiv", x, safe), b.binary("urem", x, safe)
     else:
         minus = b.icmp("eq", safe, -1)
         safe = b.select(minus, one, safe)
-        quotient, rest = b._binary("sdiv", x, safe), b._binary("srem", x, safe)
+        quotient, rest = b.binary("sdiv", x, safe), b.binary("srem", x, safe)
         if name != "fmod":
-            sign = b.icmp("slt", b._binary("xor", rest, safe), 0)
-            down = b._binary("and", b.icmp("ne", rest, 0), sign)
+            sign = b.icmp("slt", b.binary("xor", rest, safe), 0)
+            down = b.binary("and", b.icmp("ne", rest, 0), sign)
             quotient = b.select(down, b.sub(quotient, one), quotient)
             rest = b.select(down, b.add(rest, safe), rest)
         quotient = b.select(minus, b.sub(zero, x), quotient)
@@ -180,14 +180,14 @@ def _random_bits(b: Builder, seed: Val, counter: Val, element: Val) -> Val:
         for v in (seed, counter, element)
     ]
     key, count, place = halves
-    return b.convert("zext", vecmath.philox4x32(b, key, (*place, *count))[0], "i64")
+    return b.convert("zext", philox4x32(b, key, (*place, *count))[0], "i64")
 
 
 def cast(b: Builder, x: Val, source: DType, target: DType) -> Val:
     """The value in another dtype: to integers rounded towards zero and saturated, to bool whether it is not 0."""
     if source is target:
         return x
-    to = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i1"}[target.short]
+    to = REGISTER[target.short]
     if target.is_bool:
         return b.fcmp("une", x, const(0.0, x.type)) if source.is_float else b.icmp("ne", x, 0)
     if source.is_float and target.is_float:
@@ -196,12 +196,12 @@ def cast(b: Builder, x: Val, source: DType, target: DType) -> Val:
     if target.is_float:
         return b.convert("uitofp" if unsigned else "sitofp", x, to)
     if source.is_float and target.short == "u8":
-        signed = vecmath.saturating_fptosi(b, x, "i32")
+        signed = saturating_fptosi(b, x, "i32")
         inside = b.intrinsic("smin", signed.type, b.intrinsic("smax", signed.type, signed, const(0, signed.type)),
                              const(255, signed.type))  # fmt: skip
         return b.convert("trunc", inside, to)
     if source.is_float:
-        return vecmath.saturating_fptosi(b, x, to)
+        return saturating_fptosi(b, x, to)
     if source.is_bool or target.itemsize > source.itemsize:
         return b.convert("zext" if unsigned else "sext", x, to)
     return b.convert("trunc", x, to)
@@ -213,6 +213,6 @@ _GREATEST = {"f32": float("inf"), "f64": float("inf"), "i32": 2**31 - 1, "i64": 
 
 def identity(kind: str, dtype: DType, lanes: int) -> Val:
     """The neutral element of a reduction: +0.0 of a sum, 1 of a product, the least value of a maximum."""
-    element = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i1"}[dtype.short]
+    element = REGISTER[dtype.short]
     value = {"sum": 0, "prod": 1, "any": 0, "all": 1, "max": _LEAST[dtype.short], "min": _GREATEST[dtype.short]}[kind]
     return const(value, vector(element, lanes))

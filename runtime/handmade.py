@@ -25,18 +25,15 @@ from graphc.runtime.factors import (
     emit_svd,
     emit_triangular_solve,
 )
+from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Val, const, i64, vector
+from graphc.schedule import LANES
 
 Attrs = Mapping[str, Any]
-Fail = Callable[[Builder, Val, Val, Val, int], None]
-
-LANES = 16
-"""Elements of a vector here, of any type: LLVM cuts it into what the machine has."""
+Fail = Callable[[Builder, Val, Val, Val], None]
 
 BLOCK = 64
 """Columns that one unit of work takes."""
-
-_ELEMENT = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i8"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Handmade:
     Attributes:
         emit: writes the work units [begin, end) into a function:
             `(b, operands, result, types, type_, attrs, begin, end, fail)`, operands and result being addresses.
-            `fail(b, cond, position, value, bound)` notes an error where `cond` holds.
+            `fail(b, cond, position, value)` notes an error where `cond` holds.
         units: `(types, type_, attrs)` to the number of work units.
         steps: `(types, type_)` to the arithmetic for each element of the result, roughly.
         complaint: what an error is, of its `{position}` and `{value}`; an index out of range if not given.
@@ -116,7 +113,7 @@ def _scatter(kind: str) -> Handmade:
     ) -> None:
         x, positions, updates = operands
         rows, columns, count = type_.shape[0], prod(type_.shape[1:]), types[1].size
-        element, index = _ELEMENT[type_.dtype.short], _ELEMENT[types[1].dtype.short]
+        element, index = ELEMENT[type_.dtype.short], ELEMENT[types[1].dtype.short]
         combine = _combine(kind, type_.dtype)
         if not type_.size and not count:
             return
@@ -144,7 +141,7 @@ def _scatter(kind: str) -> Handmade:
             if count:
                 with b.loop(0, count) as number:
                     row = _widened(b, b.load(b.gep(positions, number, index), index), types[1].dtype)
-                    fail(b, b.icmp("uge", row, rows), number, row, rows)
+                    fail(b, b.icmp("uge", row, rows), number, row)
                     with b.when(b.icmp("ult", row, rows)):
                         update_row(number, row, block)
 
@@ -186,7 +183,7 @@ def _running(
         _, length, columns = _around(type_.shape, attrs["axis"])
         if not type_.size:
             return
-        element, made = _ELEMENT[types[0].dtype.short], _ELEMENT[type_.dtype.short]
+        element, made = ELEMENT[types[0].dtype.short], ELEMENT[type_.dtype.short]
 
         def run(row: Val, column: Val, lanes: int) -> None:
             kept = vector(element, lanes)
@@ -257,7 +254,7 @@ def _emit_argsort(
     length = type_.shape[-1]
     if not type_.size:
         return
-    element = _ELEMENT[types[0].dtype.short]
+    element = ELEMENT[types[0].dtype.short]
     before = _order(types[0].dtype, attrs["descending"])
     with b.loop(begin, end) as row:
         start = b.mul(row, length)

@@ -173,9 +173,6 @@ class Lanes:
     def ne(self, other: Number) -> Lanes:
         return self._compare("ne", other)
 
-    def is_nan(self) -> Lanes:
-        return Lanes(self.b, self.b.fcmp("uno", self.val, self.val))
-
     # Types
 
     def convert(self, op: str, element: str) -> Lanes:

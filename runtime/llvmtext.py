@@ -199,20 +199,20 @@ class Builder:
 
     # Arithmetic
 
-    def _binary(self, op: str, x: Val, y: Val) -> Val:
+    def binary(self, op: str, x: Val, y: Val) -> Val:
         return self.emit(x.type, f"{op} {x.type} {x.name}, {y.name}")
 
     def fadd(self, x: Val, y: Val) -> Val:
-        return self._binary("fadd", x, y)
+        return self.binary("fadd", x, y)
 
     def fsub(self, x: Val, y: Val) -> Val:
-        return self._binary("fsub", x, y)
+        return self.binary("fsub", x, y)
 
     def fmul(self, x: Val, y: Val) -> Val:
-        return self._binary("fmul", x, y)
+        return self.binary("fmul", x, y)
 
     def fdiv(self, x: Val, y: Val) -> Val:
-        return self._binary("fdiv", x, y)
+        return self.binary("fdiv", x, y)
 
     def fneg(self, x: Val) -> Val:
         return self.emit(x.type, f"fneg {x.type} {x.name}")
@@ -227,10 +227,10 @@ class Builder:
             return i64(int(x.name) + int(y.name))
         if y.name == "0":
             return x
-        return y if x.name == "0" else self._binary("add", x, y)
+        return y if x.name == "0" else self.binary("add", x, y)
 
     def sub(self, x: Val, y: Operand) -> Val:
-        return self._binary("sub", x, self._like(y, x))
+        return self.binary("sub", x, self._like(y, x))
 
     def mul(self, x: Val, y: Operand) -> Val:
         y = self._like(y, x)
@@ -238,11 +238,11 @@ class Builder:
             return i64(int(x.name) * int(y.name))
         if y.name == "1":
             return x
-        return y if x.name == "1" else self._binary("mul", x, y)
+        return y if x.name == "1" else self.binary("mul", x, y)
 
     def int_op(self, op: str, x: Val, y: Operand) -> Val:
         """Any two-operand integer instruction: and, or, xor, shl, lshr, ashr, sdiv, srem, udiv, urem."""
-        return self._binary(op, x, self._like(y, x))
+        return self.binary(op, x, self._like(y, x))
 
     def icmp(self, predicate: str, x: Val, y: Operand) -> Val:
         y = self._like(y, x)

@@ -13,21 +13,20 @@ from graphc.dtype import DType
 from graphc.index import Ix
 from graphc.known import Truth, has_data
 from graphc.loops import Buffer, Store, Value
-from graphc.runtime.functions import ELEMENT
+from graphc.runtime.functions import ELEMENT, REGISTER
 from graphc.runtime.indices import Indices
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, suffix_of, vector
 from graphc.runtime.scope import Scope
 from graphc.schedule import NEAR
 
-REGISTER = {**ELEMENT, "bool": "i1"}
-"""The LLVM type of an element in a register."""
-
 
 def to_memory(b: Builder, x: Val, dtype: DType) -> Val:
+    """A value as memory holds it: a bool is an i1 in registers and a byte in memory."""
     return b.convert("zext", x, "i8") if dtype.is_bool else x
 
 
 def from_memory(b: Builder, x: Val, dtype: DType) -> Val:
+    """A value in memory as registers hold it; see `to_memory`."""
     return b.icmp("ne", x, 0) if dtype.is_bool else x
 
 

@@ -125,7 +125,7 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     pointers = [b.load(b.gep(args, i, "ptr"), "ptr") for i in range(len(nodes))]
     status = b.load(b.gep(args, len(nodes), "ptr"), "ptr")
 
-    def fail(into: Builder, cond: Val, position: Val, value: Val, bound: int) -> None:
+    def fail(into: Builder, cond: Val, position: Val, value: Val) -> None:
         with into.when(cond):
             into.call("graphc_index_error", "void", status, args, i64(0), position, value)
 
@@ -413,8 +413,7 @@ def _own_code(code: Code, twin: Twin, buffers: Mapping[Node, Buffer]) -> Code:
     """The code of the first group that does the same, for the buffers of this one."""
     if not twin.nodes:
         return code
-    own = {buffers[first]: buffers[node] for first, node in twin.nodes.items() if first in buffers}
-    moved = {buffers[owner]: by for owner, by in twin.moved.items()}
+    own, moved = twin.in_terms_of(buffers)
     seen = (own.get(b.whole, b.whole).since(b.at + moved.get(b.whole, 0)) for b in code.buffers)
     return replace(code, buffers=tuple(seen))
 

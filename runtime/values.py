@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from graphc.index import Gathered
 from graphc.loops import Buffer, Store, Value
-from graphc.runtime.functions import cast, function
+from graphc.runtime.functions import REGISTER, cast, function
 from graphc.runtime.indices import Indices
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector
-from graphc.runtime.memory import REGISTER, Memory
+from graphc.runtime.memory import Memory
 from graphc.runtime.scope import Scope
 
 Looping = Mapping[str, Callable[["Writer", Value], Val]]

@@ -347,38 +347,3 @@ def pow(accuracy: str, x: Lanes, y: Lanes) -> Lanes:
     result = where((x < 0.0) & (x > -INF) & ~integral & (abs(y) < INF), NAN, result)
     result = where(base.eq(1.0) & abs(y).eq(INF), 1.0, result)
     return where(x.eq(1.0) | y.eq(0.0), 1.0, result)
-
-
-def sqrt(x: Lanes) -> Lanes:
-    """Square root, correctly rounded."""
-    return x.sqrt()
-
-
-def rsqrt(x: Lanes) -> Lanes:
-    """1 / sqrt(x), two IEEE operations."""
-    return 1.0 / x.sqrt()
-
-
-def cbrt(x: Lanes) -> Lanes:
-    """Cube root, by Halley's iteration from a guess whose exponent is a third of x's."""
-    fmt = x.format
-    a = abs(x)
-    small = a < 1.0
-    scaled = a * where(small, a.like(8.0**fmt.fraction), 8.0**-fmt.fraction)  # neither subnormal nor near overflow
-    # Bits read as an integer are log2, biased and piecewise linear; a third of them gives the root within 5 percent.
-    top, fraction = scaled.bits(), fmt.fraction
-    if x.element == "double":
-        top, fraction = top.shift_right_logical(32).convert("trunc", "i32"), fraction - 32
-    unbias = (fmt.bias * 2.0 / 3.0 - 0.037) * 2.0**fraction
-    third = (top.convert("sitofp", "float") * (1.0 / 3.0) + unbias).convert("fptosi", "i32")
-    y = (third if x.element == "float" else third.convert("zext", "i64") << 32).from_bits()
-    for _ in range(2 if x.element == "float" else 3):  # the error is cubed: 2**-4, 2**-13, 2**-40, ...
-        y = _halley_step(y, scaled)
-    y = (y * where(small, y.like(2.0**-fmt.fraction), 2.0**fmt.fraction)).copysign(x)
-    return where((a < INF) & (a > 0.0), y, x)
-
-
-def _halley_step(y: Lanes, a: Lanes) -> Lanes:
-    """y (y^3 + 2 a) / (2 y^3 + a), written as a correction so that its rounding errors do not count."""
-    cube = y * y * y
-    return y - y * ((cube - a) / (cube + cube + a))

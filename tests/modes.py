@@ -1,9 +1,10 @@
-"""A graph run in each of the ways graphc has: op by op, and compiled."""
+"""A graph, or a function, run in each of the ways graphc has: op by op, and compiled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,36 @@ class Compiled:
 
 def compiled(graph: Graph, inputs: Sequence[np.ndarray]) -> Result:
     return Compiled(graph, inputs)(inputs)
+
+
+def in_both_modes(
+    function: Callable[..., Any], arrays: Sequence[Any], wanted: Any
+) -> Iterator[tuple[Tensor, np.ndarray]]:
+    """What a function makes of the arrays, each beside what is wanted; compiled it must make the same, to the bit."""
+    tensors = [Tensor(a) for a in arrays]
+    eager, compiled = function(*tensors), ms.jit(function)(*tensors)
+    if isinstance(eager, Tensor):
+        eager, compiled, wanted = [eager], [compiled], [wanted]
+    for one, other, array in zip(eager, compiled, wanted, strict=True):
+        assert one.type == other.type and one.shape == np.shape(array)
+        np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
+        yield one, np.asarray(array)
+
+
+class Counted:
+    """A function that counts its calls, behind what may do without them: `jit`, `of_ops`."""
+
+    def __init__(self, function: Callable[..., Any], behind: Callable[..., Any]) -> None:
+        self.calls = 0
+
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            self.calls += 1
+            return function(*args, **kwargs)
+
+        self.function = behind(counting)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from textwrap import dedent
 import numpy as np
 
 import graphc.compiler  # noqa: F401 (fills the op table; the passes have one of their own)
-from graphc.ir import Graph, Node, TensorType, verify
+from graphc.ir import LEAVES, Graph, Node, TensorType, verify
 from graphc.irtext import parse
 from graphc.op import TABLE, infer_node
 
@@ -38,7 +38,7 @@ def run(graph: Graph, inputs: Sequence[np.ndarray]) -> tuple[Arrays, dict[str, n
 
 def exact_graph(graph: Graph) -> bool:
     """Whether NumPy's result is the definition, to the bit, of every op in the graph."""
-    return all(node.op in ("input", "constant") or TABLE[node.op].exact for node in graph.nodes)
+    return all(node.op in LEAVES or TABLE[node.op].exact for node in graph.nodes)
 
 
 def assert_same(got: np.ndarray, wanted: np.ndarray, what: str = "") -> None:

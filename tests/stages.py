@@ -12,7 +12,7 @@ from graphc import Tensor, nn, ops
 from graphc.compiler import GRAPH_PASSES
 from graphc.ir import Graph, Node, verify
 from graphc.irtext import parse
-from graphc.op import TABLE, infer_node
+from graphc.op import TABLE, infer_node, traits_of
 from graphc.passes.fuse import DEEPEST, fuse
 from graphc.passes.join import join
 from graphc.passes.layout import layout
@@ -62,15 +62,11 @@ def check_schedule(schedule: Schedule) -> None:
     assert ends <= stored
     read = {n for g in schedule.groups for n in schedule.reads(g)}
     assert stored - set(graph.inputs) <= read | ends, "stored for nobody"
-    checks = [at for at, g in enumerate(schedule.groups) if any("checks" in _traits(n) for n in g.nodes)]
+    checks = [at for at, g in enumerate(schedule.groups) if any("checks" in traits_of(n) for n in g.nodes)]
     plan = plan_memory(schedule)
     for at, group in enumerate(schedule.groups):
         if any(plan.homes[schedule.owner(s)].kind == "input" for s in group.stores):
             assert all(check < at for check in checks), "an update in place before a check that may fail"
-
-
-def _traits(node: Node) -> frozenset[str]:
-    return frozenset() if node.op in ("input", "constant") else TABLE[node.op].traits
 
 
 def _depth(group: Group) -> int:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from modes import in_both_modes
 
 from graphc import Tensor, nn, ops
 from graphc.dtype import float32, int32, int64
-from graphc.jit import jit
 
 _rng = np.random.default_rng(12)
 A = _rng.normal(size=(3, 4)).astype(np.float32)
@@ -65,14 +65,7 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
 
 @pytest.mark.parametrize("name, function, wanted, arrays", CASES, ids=[case[0] for case in CASES])
 def test_as_numpy(name: str, function: Any, wanted: Any, arrays: Any) -> None:
-    tensors = [Tensor(a) for a in arrays]
-    eager, compiled = function(*tensors), jit(function)(*tensors)
-    several = isinstance(wanted, tuple)
-    for one, other, array in zip(
-        eager if several else [eager], compiled if several else [compiled], wanted if several else [wanted], strict=True
-    ):
-        assert one.type == other.type and one.shape == array.shape
-        np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
+    for one, array in in_both_modes(function, arrays, wanted):
         np.testing.assert_allclose(one.asnumpy(), array, rtol=2e-4 if "-2" in name else 2e-5, atol=1e-6)
         if name == "copysign":
             np.testing.assert_array_equal(np.signbit(one.asnumpy()), np.signbit(array))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from modes import in_both_modes
 
 import graphc as ms
 from graphc import Parameter, Tensor, jit, ops
@@ -203,14 +204,7 @@ SMOOTH = [case for case in CASES if case[3] and case[0] not in ("bucketize", "in
 
 @pytest.mark.parametrize("name, function, wanted, arrays", CASES, ids=[case[0] for case in CASES])
 def test_value(name: str, function: Any, wanted: Any, arrays: Any) -> None:
-    tensors = [Tensor(a) for a in arrays]
-    eager, compiled = function(*tensors), jit(function)(*tensors)
-    several = isinstance(wanted, tuple)
-    for one, other, array in zip(
-        eager if several else [eager], compiled if several else [compiled], wanted if several else [wanted], strict=True
-    ):
-        assert one.type == other.type and one.shape == np.shape(array)
-        np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
+    for one, array in in_both_modes(function, arrays, wanted):
         np.testing.assert_allclose(one.asnumpy(), array, rtol=1e-9, atol=1e-12)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from graphs import Made, graphs
 from hypothesis import given, settings
+from modes import Counted
 
 import graphc as ms
 from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, eager, nn, ops, pieces
@@ -523,22 +524,6 @@ def test_a_value_asked_for_between_function_and_derivative():
 # Functions of ops, which are not called where they noted the same before
 
 
-class Counted:
-    """A function of ops that counts its calls."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.calls = 0
-
-        def counting(*args: Any, **kwargs: Any) -> Any:
-            self.calls += 1
-            return function(*args, **kwargs)
-
-        self._learned = of_ops(counting)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._learned(*args, **kwargs)
-
-
 def one_by_one(function: Callable[..., Any], *args: Any) -> Any:
     ms.set_context(pynative_synchronize=True)
     try:
@@ -554,7 +539,7 @@ def in_pieces() -> Any:
 
 
 def test_a_function_of_ops_is_called_once_for_each_place():
-    f = Counted(lambda x, y: (x * 2.0 + y, x))
+    f = Counted(lambda x, y: (x * 2.0 + y, x), of_ops)
 
     def twice(x: Tensor) -> Tensor:
         a, same_x = f(x, x)
@@ -570,7 +555,7 @@ def test_a_function_of_ops_is_called_once_for_each_place():
 
 
 def test_a_function_of_ops_beside_python_that_changes():
-    f, seen = Counted(lambda x, scale: ops.tanh(x * scale) + 1.0), []
+    f, seen = Counted(lambda x, scale: ops.tanh(x * scale) + 1.0, of_ops), []
 
     def g(x: Tensor, flag: bool) -> Tensor:
         seen.append(flag)
@@ -612,7 +597,7 @@ def test_one_tensor_twice_is_not_two_tensors():
 
 
 def test_a_function_that_looks_at_a_value_is_called_each_time():
-    f = Counted(lambda x, y: x * 2.0 if float(y) > 0 else x * 3.0)
+    f = Counted(lambda x, y: x * 2.0 if float(y) > 0 else x * 3.0, of_ops)
     for k in range(6):
         y = Tensor(1.0 if k % 2 else -1.0)
         assert together(lambda y=y: f(Tensor([1.0]), y) + 0.0).tolist() == [2.0 if k % 2 else 3.0]
@@ -622,7 +607,7 @@ def test_a_function_that_looks_at_a_value_is_called_each_time():
 
 def test_a_function_that_reads_another_tensor_is_called_each_time():
     other = [Tensor([1.0])]
-    f = Counted(lambda x: x + other[0])
+    f = Counted(lambda x: x + other[0], of_ops)
     for k in range(4):
         other[0] = Tensor([float(k)])
         assert together(f, Tensor([1.0])).tolist() == [1.0 + k]
@@ -670,7 +655,7 @@ def test_an_index_out_of_range_in_a_function_of_ops():
 
 def test_derivatives_of_functions_of_ops():
     w = Parameter(rows(3, seed=5), "w")
-    f = Counted(lambda x, w: ops.tanh(x * w) * ops.softmax(x + 0.5 * w))
+    f = Counted(lambda x, w: ops.tanh(x * w) * ops.softmax(x + 0.5 * w), of_ops)
 
     def loss(x: Tensor) -> Tensor:
         return (f(f(x, w), w) * w).sum()
@@ -713,7 +698,7 @@ def test_parameters_that_functions_of_ops_assign_to():
         ops.assign(w, w * 3.0)
         return y
 
-    step = Counted(twice)
+    step = Counted(twice, of_ops)
 
     def f(x: Tensor, factor: float) -> tuple[Tensor, ...]:
         return w * 1.0, step(x, w), w * 1.0, step(x, w), w * factor
@@ -742,7 +727,7 @@ def test_a_function_of_ops_that_only_assigns():
     def double(w: Parameter, factor: float) -> None:
         ops.assign(w, w * factor)
 
-    w, step = Parameter(Tensor([1.0]), "w"), Counted(double)
+    w, step = Parameter(Tensor([1.0]), "w"), Counted(double, of_ops)
     for k in range(4):
         assert together(lambda: [step(w, 2.0), step(w, 3.0)]) == [None, None]
         assert w.item() == 6.0 ** (k + 1)
@@ -764,7 +749,7 @@ LOOKS = pytest.mark.parametrize("look", [False, True])
 @LOOKS
 def test_a_parameter_assigned_to_after_a_function_of_ops_read_it(look: bool):
     w = Parameter(Tensor([2.0]), "w")
-    square = Counted(lambda x, w: x * w * w)
+    square = Counted(lambda x, w: x * w * w, of_ops)
     step = of_ops(lambda w, share: ops.assign(w, w * share))
 
     def loss(x: Tensor) -> Tensor:

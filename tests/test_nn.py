@@ -678,6 +678,13 @@ def test_attention_to_other_features_and_added_keys() -> None:
     close(found, weights.mean(1), 1e-5)
 
 
+@pytest.mark.parametrize(("key", "value"), [((2, 6, 8), (2, 6, 8)), ((4, 6, 8), (4, 6, 8)), ((3, 6, 8), (3, 5, 8))])
+def test_attention_refuses_samples_and_lengths_that_differ(key: tuple[int, ...], value: tuple[int, ...]) -> None:
+    cell = nn.MultiheadAttention(8, 2, batch_first=True)
+    with pytest.raises(ValueError, match="must be of as many samples, and key and value of one length"):
+        cell(Tensor(normal(3, 4, 8)), Tensor(normal(*key)), Tensor(normal(*value)))
+
+
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_transformer_encoder_layer_is_its_parts(norm_first: bool) -> None:
     cell = nn.TransformerEncoderLayer(8, 2, 16, 0.0, "gelu", norm_first=norm_first)

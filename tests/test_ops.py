@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from modes import in_both_modes
 
 from graphc import ops
 from graphc.dtype import bool_, float32, float64, int32, int64, uint8
@@ -29,15 +30,7 @@ INF = float("inf")
 
 def check(function: Callable[..., Any], wanted: Any, *arrays: Any, exact: bool = True) -> None:
     """`function` of tensors gives `wanted`, in eager mode and compiled, with the same bits."""
-    tensors = [Tensor(a) for a in arrays]
-    eager, compiled = function(*tensors), jit(function)(*tensors)
-    pairs = zip(eager, compiled, strict=True) if isinstance(eager, tuple) else [(eager, compiled)]
-    wanted = wanted if isinstance(eager, tuple) else (wanted,)
-    for (one, other), array in zip(pairs, wanted, strict=True):
-        assert one.type == other.type
-        np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
-        array = np.asarray(array)
-        assert one.shape == array.shape
+    for one, array in in_both_modes(function, arrays, wanted):
         if exact:
             np.testing.assert_array_equal(one.asnumpy(), array)
         else:

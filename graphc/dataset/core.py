@@ -442,6 +442,13 @@ def check_options(name: str, given: Mapping[str, Any], known: set[str]) -> None:
             raise ValueError(f"{name}: {key} is not available, leave it unset")
 
 
+def check_unset(name: str, **given: Any) -> None:
+    """Refuse arguments that ask for what there is not."""
+    for key, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name}: {key} is not available, leave it unset")
+
+
 def check_workers(name: str, workers: int | None) -> int:
     """The number of threads asked for, or the one in `config`."""
     if workers is None:

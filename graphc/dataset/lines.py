@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.dataset.columns import names_list
-from graphc.dataset.core import Dataset, check_workers
+from graphc.dataset.core import Dataset, check_unset, check_workers
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, TableSource
 
@@ -63,8 +63,7 @@ class TextFileDataset(Dataset):
         cache: None = None,
     ) -> None:
         name = "TextFileDataset"
-        if cache is not None:
-            raise ValueError(f"{name}: cache is not available, leave it unset")
+        check_unset(name, cache=cache)
         check_workers(name, num_parallel_workers)
         sampler = select_sampler(name, num_samples, None, shuffle, num_shards, shard_id)
         lines: list[str] = []
@@ -103,8 +102,7 @@ class CSVDataset(Dataset):
         cache: None = None,
     ) -> None:
         name = "CSVDataset"
-        if cache is not None:
-            raise ValueError(f"{name}: cache is not available, leave it unset")
+        check_unset(name, cache=cache)
         if not isinstance(field_delim, str) or len(field_delim) != 1:
             raise ValueError(f"{name}: field_delim must be one character, got {field_delim!r}")
         check_workers(name, num_parallel_workers)

@@ -18,7 +18,7 @@ import numpy as np
 from graphc.dataset.blocks import Block, as_array, stack
 from graphc.dataset.columns import names_list
 from graphc.dataset.config import check_int
-from graphc.dataset.core import Dataset, check_workers
+from graphc.dataset.core import Dataset, check_unset, check_workers
 from graphc.dataset.files import check_dir, cifar_files, read_cifar, read_mnist
 from graphc.dataset.images import import_pillow
 from graphc.dataset.samplers import Shuffle, select_sampler
@@ -148,9 +148,7 @@ class GeneratorDataset(Dataset):
         batch_sampler: None = None,
         collate_fn: None = None,
     ) -> None:
-        for key, value in {"schema": schema, "batch_sampler": batch_sampler, "collate_fn": collate_fn}.items():
-            if value is not None:
-                raise ValueError(f"GeneratorDataset: {key} is not available, leave it unset")
+        check_unset("GeneratorDataset", schema=schema, batch_sampler=batch_sampler, collate_fn=collate_fn)
         if column_names is None:
             raise ValueError("GeneratorDataset: column_names is missing, expected a list of names")
         names = names_list("GeneratorDataset", column_names)
@@ -196,8 +194,7 @@ class _ImageFiles(Dataset):
         cache: None = None,
     ) -> None:
         name = type(self).__name__
-        if cache is not None:
-            raise ValueError(f"{name}: cache is not available, leave it unset")
+        check_unset(name, cache=cache)
         if usage not in ("train", "test", "all", None):
             raise ValueError(f"{name}: got usage {usage!r}, expected 'train', 'test', 'all' or None")
         check_workers(name, num_parallel_workers)
@@ -317,9 +314,7 @@ class ImageFolderDataset(Dataset):
         cache: None = None,
         decrypt: None = None,
     ) -> None:
-        for key, value in {"cache": cache, "decrypt": decrypt}.items():
-            if value is not None:
-                raise ValueError(f"ImageFolderDataset: {key} is not available, leave it unset")
+        check_unset("ImageFolderDataset", cache=cache, decrypt=decrypt)
         if not isinstance(decode, bool):
             raise TypeError(f"ImageFolderDataset: got decode {decode!r}, expected a bool")
         if decode:

@@ -39,5 +39,6 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Tensor:
 
 
 def on_cpu(name: str, device: Any) -> None:
+    """ValueError for any other device: it is the only one there is."""
     if device not in (None, "CPU", "cpu"):
         raise located(ValueError(f"{name}: device must be None or 'CPU', got {device!r}"))

@@ -188,37 +188,33 @@ class RReLU(Cell):
         return ops.rrelu(x, self.lower, self.upper)
 
 
-class Softmax(Cell):
+class _AlongAxis(Cell):
+    operation: Callable[..., Tensor]
+
+    def __init__(self, axis: int = -1) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def construct(self, x: Tensor) -> Tensor:
+        return type(self).operation(x, self.axis)
+
+
+class Softmax(_AlongAxis):
     """e^x divided by its sum along `axis`."""
 
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__()
-        self.axis = axis
-
-    def construct(self, x: Tensor) -> Tensor:
-        return ops.softmax(x, self.axis)
+    operation = staticmethod(ops.softmax)
 
 
-class LogSoftmax(Cell):
+class LogSoftmax(_AlongAxis):
     """The logarithm of Softmax."""
 
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__()
-        self.axis = axis
-
-    def construct(self, x: Tensor) -> Tensor:
-        return ops.log_softmax(x, self.axis)
+    operation = staticmethod(ops.log_softmax)
 
 
-class Softmin(Cell):
+class Softmin(_AlongAxis):
     """Softmax of -x."""
 
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__()
-        self.axis = axis
-
-    def construct(self, x: Tensor) -> Tensor:
-        return ops.softmin(x, self.axis)
+    operation = staticmethod(ops.softmin)
 
 
 class Softmax2d(Cell):
@@ -285,15 +281,10 @@ class Threshold(Cell):
         return ops.threshold(x, self.threshold, self.value)
 
 
-class GLU(Cell):
+class GLU(_AlongAxis):
     """The first half of x along `axis`, times the sigmoid of the second (Dauphin et al. 2017)."""
 
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__()
-        self.axis = axis
-
-    def construct(self, x: Tensor) -> Tensor:
-        return ops.glu(x, self.axis)
+    operation = staticmethod(ops.glu)
 
 
 _ACTIVATIONS: dict[str, Callable[[], Cell]] = {

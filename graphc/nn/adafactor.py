@@ -60,8 +60,7 @@ class AdaFactor(Optimizer):
         self.scale_parameter = check.boolean(where, "scale_parameter", scale_parameter)
         self.relative_step = check.boolean(where, "relative_step", relative_step)
         self.warmup_init = check.boolean(where, "warmup_init", warmup_init)
-        if check.boolean(where, "compression", compression):
-            raise check.unsupported(where, "compression", compression, "False")
+        check.only(where, "compression", check.boolean(where, "compression", compression), False)
         if self.beta1:
             self.exp_avg = self.new_state("exp_avg")
         self.exp_avg_sq_row = self._moments("exp_avg_sq_row", lambda s: s[:-1] if len(s) > 1 else (1,))

@@ -95,9 +95,12 @@ def extents(where: str, name: str, value: Any, count: int, least: int = 1) -> tu
     return tuple(items)
 
 
-def unsupported(where: str, name: str, value: Any, allowed: str) -> ValueError:
-    """The error for an option that graphc does not have."""
-    return ValueError(f"For '{where}', the '{name}' must be {allowed}, but got {value!r}, which is not supported.")
+def only(where: str, name: str, value: Any, supported: Any) -> None:
+    """Raises ValueError for an option other than the one that graphc has."""
+    if type(value) is not type(supported) or value != supported:
+        raise ValueError(
+            f"For '{where}', the '{name}' must be {supported!r}, but got {value!r}, which is not supported."
+        )
 
 
 def float_dtype(where: str, dtype: Any) -> DType:

@@ -40,8 +40,7 @@ class Conv2dBnAct(Cell):
         activation: Any = None, alpha: float = 0.2, after_fake: bool = True,
     ) -> None:
         super().__init__()
-        if after_fake is not True:
-            raise check.unsupported("Conv2dBnAct", "after_fake", after_fake, "True")
+        check.only("Conv2dBnAct", "after_fake", after_fake, True)
         self.conv = Conv2d(
             in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
             bias_init,
@@ -66,8 +65,7 @@ class DenseBnAct(Cell):
         alpha: float = 0.2, after_fake: bool = True,
     ) -> None:
         super().__init__()
-        if after_fake is not True:
-            raise check.unsupported("DenseBnAct", "after_fake", after_fake, "True")
+        check.only("DenseBnAct", "after_fake", after_fake, True)
         self.dense = Dense(in_channels, out_channels, weight_init, bias_init, has_bias)
         self.has_bn = check.boolean("DenseBnAct", "has_bn", has_bn)
         if has_bn:

@@ -27,8 +27,9 @@ class _Conv(Cell):
     data_format = ""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, pad_mode: str, padding: Any,
-        dilation: Any, group: int, has_bias: bool, weight_init: Any, bias_init: Any, dtype: Any,
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",
+        padding: Any = 0, dilation: Any = 1, group: int = 1, has_bias: bool = False, weight_init: Any = None,
+        bias_init: Any = None, dtype: Any = float32,
     ) -> None:
         super().__init__()
         where, count = type(self).__name__, self.spatial
@@ -102,11 +103,6 @@ def _ends(where: str, padding: Any, count: int, mode: str) -> tuple[int, ...]:
     return ends
 
 
-def _only_format(where: str, data_format: str, supported: str) -> None:
-    if data_format != supported:
-        raise check.unsupported(where, "data_format", data_format, f"'{supported}'")
-
-
 class _OnLines(_Conv):
     """What convolutions over one dimension share: `weight` has an axis of extent 1 before K, as in MindSpore."""
 
@@ -128,16 +124,6 @@ class Conv1d(_OnLines):
     """
 
     spatial, operation = 1, staticmethod(ops.conv1d)
-
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",
-        padding: Any = 0, dilation: Any = 1, group: int = 1, has_bias: bool = False, weight_init: Any = None,
-        bias_init: Any = None, dtype: Any = float32,
-    ) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
-            bias_init, dtype,
-        )
 
 
 class Conv2d(_Conv):
@@ -163,7 +149,7 @@ class Conv2d(_Conv):
         padding: Any = 0, dilation: Any = 1, group: int = 1, has_bias: bool = False, weight_init: Any = None,
         bias_init: Any = None, data_format: str = "NCHW", dtype: Any = float32,
     ) -> None:
-        _only_format("Conv2d", data_format, "NCHW")
+        check.only("Conv2d", "data_format", data_format, "NCHW")
         super().__init__(
             in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
             bias_init, dtype,
@@ -180,7 +166,7 @@ class Conv3d(_Conv):
         padding: Any = 0, dilation: Any = 1, group: int = 1, has_bias: bool = False, weight_init: Any = None,
         bias_init: Any = None, data_format: str = "NCDHW", dtype: Any = float32,
     ) -> None:
-        _only_format("Conv3d", data_format, "NCDHW")
+        check.only("Conv3d", "data_format", data_format, "NCDHW")
         super().__init__(
             in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
             bias_init, dtype,
@@ -229,16 +215,6 @@ class Conv1dTranspose(_OnLines, _ConvTranspose):
 
     spatial = 1
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",
-        padding: Any = 0, dilation: Any = 1, group: int = 1, has_bias: bool = False, weight_init: Any = None,
-        bias_init: Any = None, dtype: Any = float32,
-    ) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
-            bias_init, dtype,
-        )
-
 
 class Conv2dTranspose(_ConvTranspose):
     """Transposed convolution of `[N, in_channels, H, W]` with `weight` `[in_channels, out_channels / group, KH, KW]`.
@@ -283,7 +259,7 @@ class Conv3dTranspose(_ConvTranspose):
         padding: Any = 0, dilation: Any = 1, group: int = 1, output_padding: Any = 0, has_bias: bool = False,
         weight_init: Any = None, bias_init: Any = None, data_format: str = "NCDHW", dtype: Any = float32,
     ) -> None:
-        _only_format("Conv3dTranspose", data_format, "NCDHW")
+        check.only("Conv3dTranspose", "data_format", data_format, "NCDHW")
         super().__init__(
             in_channels, out_channels, kernel_size, stride, pad_mode, padding, dilation, group, has_bias, weight_init,
             bias_init, dtype,

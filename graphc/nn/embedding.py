@@ -83,10 +83,8 @@ class EmbeddingLookup(Cell):
         self.embedding_size = check.positive_int(where, "embedding_size", embedding_size)
         check.one_of(where, "target", target, ("CPU", "DEVICE"))
         check.boolean(where, "sparse", sparse)
-        if slice_mode != "batch_slice":
-            raise check.unsupported(where, "slice_mode", slice_mode, "'batch_slice'")
-        if manual_shapes is not None:
-            raise check.unsupported(where, "manual_shapes", manual_shapes, "None")
+        check.only(where, "slice_mode", slice_mode, "batch_slice")
+        check.only(where, "manual_shapes", manual_shapes, None)
         self.max_norm = None if max_norm is None else check.positive_float(where, "max_norm", max_norm)
         table = initializer(param_init, (vocab_size, embedding_size), float_dtype(where, dtype))
         self.embedding_table = Parameter(table, "embedding_table")

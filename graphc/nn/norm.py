@@ -47,12 +47,6 @@ class _ChannelNorm(Cell):
         self.gamma = Parameter(initializer(gamma_init, (channels,), dtype), "gamma", requires_grad=affine)
         self.beta = Parameter(initializer(beta_init, (channels,), dtype), "beta", requires_grad=affine)
 
-    def _set_averages(self, channels: int, mean_init: Any, variance_init: Any, dtype: Any) -> None:
-        self.moving_mean = Parameter(initializer(mean_init, (channels,), dtype), "moving_mean", requires_grad=False)
-        self.moving_variance = Parameter(
-            initializer(variance_init, (channels,), dtype), "moving_variance", requires_grad=False
-        )
-
     def _checked(self, x: Tensor, channels: int) -> Tensor:
         where = type(self).__name__
         x = as_tensor(where, x)
@@ -64,30 +58,25 @@ class _ChannelNorm(Cell):
         return x
 
 
-class _BatchNorm(_ChannelNorm):
+class _AveragedNorm(_ChannelNorm):
+    """What normalisations that keep moving averages of each channel's mean and variance share."""
+
     def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True,
-        gamma_init: Any = "ones", beta_init: Any = "zeros", moving_mean_init: Any = "zeros",
-        moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, dtype: Any = float32,
+        self, num_features: int, eps: float, momentum: float, affine: bool, gamma_init: Any, beta_init: Any,
+        moving_mean_init: Any, moving_var_init: Any, dtype: Any,
     ) -> None:
         super().__init__()
         where = type(self).__name__
         self.num_features = check.positive_int(where, "num_features", num_features)
         check.positive_float(where, "eps", eps)
         check.between(where, "momentum", momentum, 0.0, 1.0, "[]")
-        if use_batch_statistics is not None:
-            check.boolean(where, "use_batch_statistics", use_batch_statistics)
-        self.eps, self.momentum, self.use_batch_statistics = eps, momentum, use_batch_statistics
-        dtype = float_dtype(where, dtype)
-        self._set_averages(num_features, moving_mean_init, moving_var_init, dtype)
-        self._set_scale(num_features, affine, gamma_init, beta_init, dtype)
-
-    def construct(self, x: Tensor) -> Tensor:
-        x = self._checked(x, self.num_features)
-        of_batch = self.training if self.use_batch_statistics is None else self.use_batch_statistics
-        return ops.batch_norm(
-            x, self.moving_mean, self.moving_variance, self.gamma, self.beta, of_batch, 1.0 - self.momentum, self.eps
+        self.eps, self.momentum = eps, momentum
+        dtype, shape = float_dtype(where, dtype), (num_features,)
+        self.moving_mean = Parameter(initializer(moving_mean_init, shape, dtype), "moving_mean", requires_grad=False)
+        self.moving_variance = Parameter(
+            initializer(moving_var_init, shape, dtype), "moving_variance", requires_grad=False
         )
+        self._set_scale(num_features, affine, gamma_init, beta_init, dtype)
 
     def extend_repr(self) -> str:
         return (
@@ -96,26 +85,48 @@ class _BatchNorm(_ChannelNorm):
         )
 
 
-class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of `[N, C]` or `[N, C, L]`; see BatchNorm2d."""
+class _BatchNorm(_AveragedNorm):
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True,
+        gamma_init: Any = "ones", beta_init: Any = "zeros", moving_mean_init: Any = "zeros",
+        moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, dtype: Any = float32,
+    ) -> None:
+        super().__init__(
+            num_features, eps, momentum, affine, gamma_init, beta_init, moving_mean_init, moving_var_init, dtype
+        )
+        if use_batch_statistics is not None:
+            check.boolean(type(self).__name__, "use_batch_statistics", use_batch_statistics)
+        self.use_batch_statistics = use_batch_statistics
 
-    ranks = (2, 3)
+    def construct(self, x: Tensor) -> Tensor:
+        x = self._checked(x, self.num_features)
+        of_batch = self.training if self.use_batch_statistics is None else self.use_batch_statistics
+        return ops.batch_norm(
+            x, self.moving_mean, self.moving_variance, self.gamma, self.beta, of_batch, 1.0 - self.momentum, self.eps
+        )
 
+
+class _BatchNormOfFormat(_BatchNorm):
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True,
         gamma_init: Any = "ones", beta_init: Any = "zeros", moving_mean_init: Any = "zeros",
         moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, data_format: str = "NCHW",
         dtype: Any = float32,
     ) -> None:
-        if data_format != "NCHW":
-            raise check.unsupported("BatchNorm1d", "data_format", data_format, "'NCHW'")
+        check.only(type(self).__name__, "data_format", data_format, "NCHW")
         super().__init__(
             num_features, eps, momentum, affine, gamma_init, beta_init, moving_mean_init, moving_var_init,
             use_batch_statistics, dtype,
         )
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm1d(_BatchNormOfFormat):
+    """Batch normalisation of `[N, C]` or `[N, C, L]`; see BatchNorm2d."""
+
+    ranks = (2, 3)
+
+
+class BatchNorm2d(_BatchNormOfFormat):
     """Batch normalisation (Ioffe and Szegedy 2015) of `[N, C, H, W]`, per channel.
 
     In training with the batch's mean and biased variance, of which moving averages are kept (of the variance, as in
@@ -135,19 +146,6 @@ class BatchNorm2d(_BatchNorm):
 
     ranks = (4,)
 
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float = 0.9, affine: bool = True,
-        gamma_init: Any = "ones", beta_init: Any = "zeros", moving_mean_init: Any = "zeros",
-        moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, data_format: str = "NCHW",
-        dtype: Any = float32,
-    ) -> None:
-        if data_format != "NCHW":
-            raise check.unsupported("BatchNorm2d", "data_format", data_format, "'NCHW'")
-        super().__init__(
-            num_features, eps, momentum, affine, gamma_init, beta_init, moving_mean_init, moving_var_init,
-            use_batch_statistics, dtype,
-        )
-
 
 class BatchNorm3d(_BatchNorm):
     """Batch normalisation of `[N, C, D, H, W]`; see BatchNorm2d."""
@@ -166,40 +164,25 @@ class SyncBatchNorm(_BatchNorm):
         moving_var_init: Any = "ones", use_batch_statistics: bool | None = None, process_groups: Any = None,
         dtype: Any = float32,
     ) -> None:
-        if process_groups is not None:
-            raise check.unsupported("SyncBatchNorm", "process_groups", process_groups, "None")
+        check.only("SyncBatchNorm", "process_groups", process_groups, None)
         super().__init__(
             num_features, eps, momentum, affine, gamma_init, beta_init, moving_mean_init, moving_var_init,
             use_batch_statistics, dtype,
         )
 
 
-class _InstanceNorm(_ChannelNorm):
+class _InstanceNorm(_AveragedNorm):
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True,
         gamma_init: Any = "ones", beta_init: Any = "zeros", dtype: Any = float32,
     ) -> None:
-        super().__init__()
-        where = type(self).__name__
-        self.num_features = check.positive_int(where, "num_features", num_features)
-        check.positive_float(where, "eps", eps)
-        check.between(where, "momentum", momentum, 0.0, 1.0, "[]")
-        self.eps, self.momentum = eps, momentum
-        dtype = float_dtype(where, dtype)
-        self._set_averages(num_features, "zeros", "ones", dtype)
-        self._set_scale(num_features, affine, gamma_init, beta_init, dtype)
+        super().__init__(num_features, eps, momentum, affine, gamma_init, beta_init, "zeros", "ones", dtype)
 
     def construct(self, x: Tensor) -> Tensor:
         x = self._checked(x, self.num_features)
         if self.training:
             _move_averages(x, self.moving_mean, self.moving_variance, self.momentum)
         return ops.instance_norm(x, self.gamma, self.beta, self.eps)
-
-    def extend_repr(self) -> str:
-        return (
-            f"num_features={self.num_features}, eps={self.eps}, momentum={self.momentum}, gamma={self.gamma}, "
-            f"beta={self.beta}, moving_mean={self.moving_mean}, moving_variance={self.moving_variance}"
-        )
 
 
 class InstanceNorm1d(_InstanceNorm):

@@ -138,8 +138,7 @@ class Adam(_WithPowers):
         for name, value in kwargs.items():
             if name not in ("use_lazy", "use_offload"):
                 raise TypeError(f"Adam: unknown argument {name!r}")
-            if value:
-                raise check.unsupported("Adam", name, value, "False")
+            check.only("Adam", name, value or False, False)
         check.boolean("Adam", "use_locking", use_locking)
         self.use_nesterov = check.boolean("Adam", "use_nesterov", use_nesterov)
         self.use_amsgrad = check.boolean("Adam", "use_amsgrad", use_amsgrad)

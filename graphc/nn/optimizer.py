@@ -120,11 +120,6 @@ class Optimizer(Cell):
             for d, p in zip(scaled, self.parameters, strict=True)
         )
 
-    @property
-    def _parameters(self) -> ParameterTuple:
-        parameters: ParameterTuple = self.parameters
-        return parameters
-
     # Running
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -16,9 +16,9 @@ class _Pool(Cell):
     """What poolings share: the window, its checks and printing."""
 
     spatial = 0
-    data_format = ""
 
-    def _set_window(self, kernel_size: Any, stride: Any, pad_mode: str, padding: Any, ceil_mode: bool) -> None:
+    def __init__(self, kernel_size: Any, stride: Any, pad_mode: str, padding: Any, ceil_mode: bool) -> None:
+        super().__init__()
         where = type(self).__name__
         check.extents(where, "kernel_size", kernel_size, self.spatial)
         check.extents(where, "stride", stride, self.spatial)
@@ -32,10 +32,6 @@ class _Pool(Cell):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         self.ceil_mode = check.boolean(where, "ceil_mode", ceil_mode)
 
-    def _check_format(self, data_format: str) -> None:
-        if data_format != self.data_format:
-            raise check.unsupported(type(self).__name__, "data_format", data_format, f"'{self.data_format}'")
-
     def extend_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, pad_mode={self.pad_mode.upper()}"
 
@@ -43,7 +39,11 @@ class _Pool(Cell):
 class _MaxPool(_Pool):
     operation: Callable[..., Any]
 
-    def _set_places(self, dilation: Any, return_indices: bool) -> None:
+    def __init__(
+        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0, dilation: Any = 1,
+        return_indices: bool = False, ceil_mode: bool = False,
+    ) -> None:
+        super().__init__(kernel_size, stride, pad_mode, padding, ceil_mode)
         check.extents(type(self).__name__, "dilation", dilation, self.spatial)
         self.dilation = dilation
         self.return_indices = check.boolean(type(self).__name__, "return_indices", return_indices)
@@ -60,14 +60,6 @@ class MaxPool1d(_MaxPool):
 
     spatial, operation = 1, staticmethod(ops.max_pool1d)
 
-    def __init__(
-        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0, dilation: Any = 1,
-        return_indices: bool = False, ceil_mode: bool = False,
-    ) -> None:
-        super().__init__()
-        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
-        self._set_places(dilation, return_indices)
-
 
 class MaxPool2d(_MaxPool):
     """The maximum of every window of images `[N, C, H, W]`.
@@ -81,16 +73,14 @@ class MaxPool2d(_MaxPool):
         data_format: 'NCHW'.
     """
 
-    spatial, operation, data_format = 2, staticmethod(ops.max_pool2d), "NCHW"
+    spatial, operation = 2, staticmethod(ops.max_pool2d)
 
     def __init__(
         self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0, dilation: Any = 1,
         return_indices: bool = False, ceil_mode: bool = False, data_format: str = "NCHW",
     ) -> None:
-        super().__init__()
-        self._check_format(data_format)
-        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
-        self._set_places(dilation, return_indices)
+        check.only("MaxPool2d", "data_format", data_format, "NCHW")
+        super().__init__(kernel_size, stride, pad_mode, padding, dilation, return_indices, ceil_mode)
 
 
 class MaxPool3d(_MaxPool):
@@ -98,19 +88,15 @@ class MaxPool3d(_MaxPool):
 
     spatial, operation = 3, staticmethod(ops.max_pool3d)
 
-    def __init__(
-        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0, dilation: Any = 1,
-        return_indices: bool = False, ceil_mode: bool = False,
-    ) -> None:
-        super().__init__()
-        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
-        self._set_places(dilation, return_indices)
-
 
 class _AvgPool(_Pool):
     operation: Callable[..., Tensor]
 
-    def _set_divisor(self, count_include_pad: bool, divisor_override: int | None = None) -> None:
+    def __init__(
+        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
+        ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
+    ) -> None:
+        super().__init__(kernel_size, stride, pad_mode, padding, ceil_mode)
         where = type(self).__name__
         self.count_include_pad = check.boolean(where, "count_include_pad", count_include_pad)
         if divisor_override is not None:
@@ -134,9 +120,7 @@ class AvgPool1d(_AvgPool):
         self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
         ceil_mode: bool = False, count_include_pad: bool = True,
     ) -> None:
-        super().__init__()
-        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
-        self._set_divisor(count_include_pad)
+        super().__init__(kernel_size, stride, pad_mode, padding, ceil_mode, count_include_pad)
 
 
 class AvgPool2d(_AvgPool):
@@ -148,31 +132,21 @@ class AvgPool2d(_AvgPool):
         divisor_override: divide by this instead of by the number of elements.
     """
 
-    spatial, operation, data_format = 2, staticmethod(ops.avg_pool2d), "NCHW"
+    spatial, operation = 2, staticmethod(ops.avg_pool2d)
 
     def __init__(
         self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
         ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
         data_format: str = "NCHW",
     ) -> None:
-        super().__init__()
-        self._check_format(data_format)
-        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
-        self._set_divisor(count_include_pad, divisor_override)
+        check.only("AvgPool2d", "data_format", data_format, "NCHW")
+        super().__init__(kernel_size, stride, pad_mode, padding, ceil_mode, count_include_pad, divisor_override)
 
 
 class AvgPool3d(_AvgPool):
     """The mean of every window of `[N, C, D, H, W]`; see AvgPool2d."""
 
     spatial, operation = 3, staticmethod(ops.avg_pool3d)
-
-    def __init__(
-        self, kernel_size: Any = 1, stride: Any = 1, pad_mode: str = "valid", padding: Any = 0,
-        ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
-    ) -> None:
-        super().__init__()
-        self._set_window(kernel_size, stride, pad_mode, padding, ceil_mode)
-        self._set_divisor(count_include_pad, divisor_override)
 
 
 class _AdaptiveAvgPool(Cell):

@@ -1,4 +1,4 @@
-"""Recurrent layers: one step (`LSTMCell`) and whole sequences (`LSTM`), unrolled into the graph.
+"""Recurrent layers: one step (`LSTMCell`) and whole sequences (`LSTM`), each layer one loop of the graph.
 
 Weights are as in MindSpore and PyTorch: `weight_ih` `[G * H, I]`, `weight_hh` `[G * H, H]`, and two biases `[G * H]`,
 for G gates in the order reset, update, new (GRU) or input, forget, cell, output (LSTM).
@@ -78,7 +78,7 @@ def _run_layer(
         return now, (ops.where(items[1], new[0], 0.0),)
 
     items = (ops.dense(x, weight_ih, bias_ih),)  # of all time steps at once
-    dtype = common_dtype(kind, (*items, *shared, *state))
+    dtype = common_dtype((*items, *shared, *state))
     state = tuple(ops.cast(s, dtype) for s in state)
     final, (outputs,) = scan(step, state, items if alive is None else (*items, alive), shared, backwards)
     return outputs, final
@@ -116,7 +116,7 @@ class _RecurrentCell(Cell):
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
             raise located(ValueError(f"For '{where}', the input must be [N, {self.input_size}], but got {x.type}."))
         _, count, step = _STEPS[self.kind]
-        state = _as_state(type(self).__name__, hx, count, (*x.shape[:-1], self.hidden_size), x)
+        state = _as_state(where, hx, count, (*x.shape[:-1], self.hidden_size), x)
         from_x = ops.dense(x, self.weight_ih, self.bias_ih)
         from_h = ops.dense(state[0], self.weight_hh, self.bias_hh)
         state = step(self.nonlinearity, from_x, from_h, state)

@@ -91,24 +91,20 @@ class MultiheadAttention(Cell):
             query, key, value = (ops.expand_dims(x, 0) for x in (query, key, value))
         elif not self.batch_first:
             query, key, value = self._swapped(query, key, value)
-        length, batch = query.shape[1], query.shape[0]
+        batch, length, _ = query.shape
+        if not key.shape[:2] == value.shape[:2] == (batch, key.shape[1]):
+            raise ValueError(
+                f"For 'MultiheadAttention', query, key and value must be of as many samples, and key and value of one "
+                f"length, but got (samples, length) {query.shape[:2]}, {key.shape[:2]}, {value.shape[:2]}."
+            )
         q, k, v = self._projected(query, key, value)
-        extra = 0
-        if self.bias_k is not None and self.bias_v is not None:
-            k, v = (ops.concat([x, ops.broadcast_to(b, (batch, 1, self.embed_dim))], 1)
-                    for x, b in ((k, self.bias_k), (v, self.bias_v)))
-            extra += 1
-        if self.add_zero_attn:
-            k, v = (ops.concat([x, ops.zeros((batch, 1, self.embed_dim), x.dtype)], 1) for x in (k, v))
-            extra += 1
-        size = self.embed_dim // self.num_heads
-        q, k, v = (
-            ops.transpose(ops.reshape(x, (batch, -1, self.num_heads, size)), (0, 2, 1, 3)) for x in (q, k, v)
-        )
-        scores = ops.matmul(q / math.sqrt(size), ops.transpose(k, (0, 1, 3, 2)))
-        for mask in self._masks(key_padding_mask, attn_mask, batch, length, k.shape[2] - extra):
-            mask = ops.pad(mask, (0, extra)) if extra else mask
-            scores = scores + mask
+        source = k.shape[1]
+        k, v = self._lengthened(k, self.bias_k), self._lengthened(v, self.bias_v)
+        extra = k.shape[1] - source
+        q, k, v = self._by_heads(q), self._by_heads(k), self._by_heads(v)
+        scores = ops.matmul(q / math.sqrt(q.shape[3]), ops.transpose(k, (0, 1, 3, 2)))
+        for mask in self._masks(key_padding_mask, attn_mask, batch, length, source):
+            scores = scores + (ops.pad(mask, (0, extra)) if extra else mask)
         weights = ops.softmax(scores, -1)
         if self.dropout and self.training:
             weights = ops.dropout(weights, self.dropout, True)
@@ -142,6 +138,18 @@ class MultiheadAttention(Cell):
             weights = ops.chunk(self.in_proj_weight, 3, 0)
         q, k, v = (ops.dense(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True))
         return q, k, v
+
+    def _lengthened(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """Keys or values `[N, S, embed_dim]` with those that stand behind any source: the bias, and zeros."""
+        shape = (x.shape[0], 1, self.embed_dim)
+        if bias is not None:
+            x = ops.concat([x, ops.broadcast_to(bias, shape)], 1)
+        return ops.concat([x, ops.zeros(shape, x.dtype)], 1) if self.add_zero_attn else x
+
+    def _by_heads(self, x: Tensor) -> Tensor:
+        """`[N, S, embed_dim]` as `[N, num_heads, S, embed_dim / num_heads]`."""
+        shape = (x.shape[0], x.shape[1], self.num_heads, self.embed_dim // self.num_heads)
+        return ops.transpose(ops.reshape(x, shape), (0, 2, 1, 3))
 
     def _masks(
         self, key_padding_mask: Tensor | None, attn_mask: Tensor | None, batch: int, length: int, source: int
@@ -283,41 +291,44 @@ def _clones(layer: Cell, count: int) -> CellList:
     return CellList(copies)
 
 
-class TransformerEncoder(Cell):
+class _Stack(Cell):
+    """Copies of a layer, one after another, and a normalisation if one is given."""
+
+    def __init__(self, layer: Cell, num_layers: int, norm: Cell | None) -> None:
+        super().__init__()
+        self.num_layers = check.positive_int(type(self).__name__, "num_layers", num_layers)
+        self.layers = _clones(layer, num_layers)
+        self.norm = norm
+
+    def _through(self, x: Tensor, *others: Tensor | None) -> Any:
+        for layer in self.layers:
+            x = layer(x, *others)
+        return x if self.norm is None else self.norm(x)
+
+
+class TransformerEncoder(_Stack):
     """`num_layers` copies of an encoder layer, one after another, and a normalisation `norm` if one is given."""
 
     def __init__(self, encoder_layer: Cell, num_layers: int, norm: Cell | None = None) -> None:
-        super().__init__()
-        self.num_layers = check.positive_int("TransformerEncoder", "num_layers", num_layers)
-        self.layers = _clones(encoder_layer, num_layers)
-        self.norm = norm
+        super().__init__(encoder_layer, num_layers, norm)
 
     def construct(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None
     ) -> Any:
-        x = src
-        for layer in self.layers:
-            x = layer(x, src_mask, src_key_padding_mask)
-        return x if self.norm is None else self.norm(x)
+        return self._through(src, src_mask, src_key_padding_mask)
 
 
-class TransformerDecoder(Cell):
+class TransformerDecoder(_Stack):
     """`num_layers` copies of a decoder layer, one after another, and a normalisation `norm` if one is given."""
 
     def __init__(self, decoder_layer: Cell, num_layers: int, norm: Cell | None = None) -> None:
-        super().__init__()
-        self.num_layers = check.positive_int("TransformerDecoder", "num_layers", num_layers)
-        self.layers = _clones(decoder_layer, num_layers)
-        self.norm = norm
+        super().__init__(decoder_layer, num_layers, norm)
 
     def construct(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
         tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
     ) -> Any:
-        x = tgt
-        for layer in self.layers:
-            x = layer(x, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
-        return x if self.norm is None else self.norm(x)
+        return self._through(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
 
 
 class Transformer(Cell):

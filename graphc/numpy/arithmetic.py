@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 from graphc import ops
@@ -42,10 +41,7 @@ fix = trunc
 
 def dot(a: Any, b: Any) -> Tensor:
     """The sum of products over the last axis of `a` and the last but one of `b`; of numbers the product."""
-    x, y = asarray(a), asarray(b)
-    if not x.ndim or not y.ndim:
-        return x * y
-    return ops.tensor_dot(x, y, ((x.ndim - 1,), (builtins.max(y.ndim - 2, 0),)))
+    return ops.dot(asarray(a), asarray(b))
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:

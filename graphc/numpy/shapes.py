@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -66,7 +67,7 @@ def _joinable(name: str, arrays: Any) -> list[Tensor]:
     tensors = [asarray(a) for a in arrays]
     if not tensors:
         raise located(ValueError(f"{name}: expected at least one tensor"))
-    dtype = _common_dtype(name, tuple(tensors))
+    dtype = _common_dtype(tuple(tensors))
     return [cast(t, dtype) for t in tensors]
 
 
@@ -88,51 +89,42 @@ def stack(arrays: Any, axis: int = 0) -> Tensor:
 
 def hstack(tup: Any) -> Tensor:
     """One after the other along the second axis, vectors along their only one."""
-    tensors = [atleast_1d(t) for t in _joinable("hstack", tup)]
-    return ops.concat(tensors, 0 if tensors[0].ndim == 1 else 1)
+    return ops.hstack(_joinable("hstack", tup))
 
 
 def vstack(tup: Any) -> Tensor:
     """One after the other along the first axis; vectors as rows."""
-    return ops.concat([atleast_2d(t) for t in _joinable("vstack", tup)], 0)
+    return ops.vstack(_joinable("vstack", tup))
 
 
 def column_stack(tup: Any) -> Tensor:
     """One after the other along the second axis; vectors as columns."""
-    return ops.concat([ops.expand_dims(t, 1) if t.ndim == 1 else t for t in _joinable("column_stack", tup)], 1)
+    return ops.column_stack(_joinable("column_stack", tup))
 
 
 def dstack(tup: Any) -> Tensor:
     """One after the other along the third axis, which vectors and matrices get."""
-    return ops.concat([_at_least(3, t) for t in _joinable("dstack", tup)], 2)
+    return ops.dstack(_joinable("dstack", tup))
 
 
-def _at_least(ndim: int, a: Any) -> Tensor:
-    """The tensor with so many axes: a vector becomes a row, a matrix of three axes has 1 for its last."""
-    x = asarray(a)
-    if x.ndim >= ndim:
-        return x
-    return ops.reshape(x, {1: (1,), 2: (1, x.size), 3: (*x.shape, 1) if x.ndim == 2 else (1, x.size, 1)}[ndim])
-
-
-def _each_at_least(ndim: int, arys: tuple[Any, ...]) -> Any:
-    made = [_at_least(ndim, a) for a in arys]
+def _each(function: Callable[[Tensor], Tensor], arys: tuple[Any, ...]) -> Any:
+    made = [function(asarray(a)) for a in arys]
     return made[0] if len(made) == 1 else made
 
 
 def atleast_1d(*arys: Any) -> Any:
     """A number as a vector of one; others as they are. A list where several are given."""
-    return _each_at_least(1, arys)
+    return _each(ops.atleast_1d, arys)
 
 
 def atleast_2d(*arys: Any) -> Any:
     """A number or a vector as one row; others as they are. A list where several are given."""
-    return _each_at_least(2, arys)
+    return _each(ops.atleast_2d, arys)
 
 
 def atleast_3d(*arys: Any) -> Any:
     """A number as `[1, 1, 1]`, a vector as `[1, N, 1]`, a matrix as `[M, N, 1]`; others as they are; see atleast_1d."""
-    return _each_at_least(3, arys)
+    return _each(ops.atleast_3d, arys)
 
 
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
@@ -204,28 +196,28 @@ def rollaxis(x: Any, axis: int, start: int = 0) -> Tensor:
     return ops.moveaxis(value, source, target - 1 if source < target else target)
 
 
-def _split_along(name: str, x: Any, parts: Any, axis: int) -> tuple[Tensor, ...]:
+def _split_along(name: str, x: Any, parts: Any, axis: int, least: int) -> tuple[Tensor, ...]:
+    """`split` of a tensor that must have so many axes."""
     value = asarray(x)
-    if value.ndim <= axis:
-        raise located(ValueError(f"{name}: expected at least {axis + 1} dimensions, got {value.type}"))
+    if value.ndim < least:
+        raise located(ValueError(f"{name}: expected at least {least} dimensions, got {value.type}"))
     return split(value, parts, axis)
 
 
 def hsplit(x: Any, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """`split` along the second axis, of vectors along their only one."""
-    return _split_along("hsplit", x, indices_or_sections, 0 if asarray(x).ndim == 1 else 1)
+    value = asarray(x)
+    return _split_along("hsplit", value, indices_or_sections, *((0, 1) if value.ndim == 1 else (1, 2)))
 
 
 def vsplit(x: Any, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """`split` along the first axis of two or more."""
-    if asarray(x).ndim < 2:
-        raise located(ValueError(f"vsplit: expected at least 2 dimensions, got {asarray(x).type}"))
-    return _split_along("vsplit", x, indices_or_sections, 0)
+    return _split_along("vsplit", x, indices_or_sections, 0, 2)
 
 
 def dsplit(x: Any, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """`split` along the third axis."""
-    return _split_along("dsplit", x, indices_or_sections, 2)
+    return _split_along("dsplit", x, indices_or_sections, 2, 3)
 
 
 _BY_PLACE = ("edge", "reflect", "symmetric", "wrap")

@@ -93,7 +93,7 @@ def dtype_beside(dtype: DType, number: float | int | bool) -> DType:
     return dtype if promote(kind, dtype) is dtype or dtype.is_float else kind
 
 
-def common_dtype(name: str, operands: tuple[Any, ...]) -> DType:
+def common_dtype(operands: tuple[Any, ...]) -> DType:
     """The dtype that tensors and Python numbers promote to together."""
     found: DType | None = None
     numbers = []
@@ -172,7 +172,7 @@ def agree(name: str, to: Callable[[DType], DType] = lambda dtype: dtype) -> Coer
             if type_.dtype.is_float and to(type_.dtype) is type_.dtype:
                 return filled(first, type_.dtype, type_.shape), operands[1]
         operands = tuple([o if isinstance(o, Tensor) else plain(name, o) for o in operands])
-        return tuple(together(name, to(common_dtype(name, operands)), operands))
+        return tuple(together(name, to(common_dtype(operands)), operands))
 
     return coerce
 

@@ -43,8 +43,8 @@ __all__ = [
     "batch_norm", "cdist", "celu", "channel_shuffle", "cosine_similarity", "elu", "embedding", "fast_gelu", "gelu",
     "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "instance_norm", "l2_normalize",
     "layer_norm", "leaky_relu", "log_softmax", "logsigmoid", "lrn", "mish", "pixel_shuffle", "pixel_unshuffle", "prelu",
-    "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "silu", "softmax", "softmin", "softplus", "softshrink",
-    "softsign", "swiglu", "tanhshrink", "threshold"
+    "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "silu", "soft_shrink", "softmax", "softmin",
+    "softplus", "softshrink", "softsign", "swiglu", "tanhshrink", "threshold",
 ]  # fmt: skip
 
 
@@ -251,6 +251,11 @@ def softshrink(input: Any, lambd: float = 0.5) -> Tensor:
     """`x` moved towards 0 by `lambd`, and 0 where that would cross it."""
     x = as_float("softshrink", input)
     return select(greater(x, lambd), x - lambd, select(less(x, -lambd), x + lambd, 0.0))
+
+
+def soft_shrink(input: Any, lambd: float = 0.5) -> Tensor:
+    """As `softshrink`."""
+    return softshrink(input, lambd)
 
 
 def tanhshrink(input: Any) -> Tensor:

@@ -202,5 +202,5 @@ def tuple_to_array(input_x: Any) -> Tensor:
     """A tuple of numbers as a Tensor: float32, bool, or for ints int32, as in MindSpore."""
     if not isinstance(input_x, (tuple, list)) or any(type(v) not in (bool, int, float) for v in input_x):
         raise located(TypeError(f"tuple_to_array: expected a tuple of numbers, got {input_x!r:.60}"))
-    common = common_dtype("tuple_to_array", tuple(input_x))
+    common = common_dtype(tuple(input_x))
     return Tensor.wrap(np.array(input_x, (int32 if common is int64 else common).np))

@@ -56,48 +56,22 @@ def ctc_loss(
     Returns:
         The loss, and the logarithms of the forward variables, `[N, T, 2 * S + 1]`.
     Raises:
+        TypeError: `log_probs` are no floats, or the others no integers.
         ValueError: shapes that do not fit, a class that is none, an unknown reduction.
         IndexError: when it runs, a label that is no class.
     """
-    name = "ctc_loss"
-    x, labels = as_tensor(name, log_probs), as_tensor(name, targets)
-    steps, count = as_tensor(name, input_lengths), as_tensor(name, target_lengths)
-    if not x.dtype.is_float or any(not t.dtype.is_int for t in (labels, steps, count)):
-        got = f"{x.type}, {labels.type}, {steps.type}, {count.type}"
-        raise located(TypeError(f"{name}: expected floats, then integers, got {got}"))
-    alone = x.ndim == 2
-    if alone:
-        x, labels = expand_dims(x, 1), reshape(labels, (1, -1))
-        steps, count = reshape(steps, (-1,)), reshape(count, (-1,))
-    if x.ndim != 3 or labels.ndim != 2 or {t.shape for t in (steps, count)} != {(labels.shape[0],)} \
-            or x.shape[1] != labels.shape[0] or not x.shape[0]:  # fmt: skip
-        got = f"{x.type}, {labels.type}, {steps.type}, {count.type}"
-        raise located(ValueError(f"{name}: expected [T, N, C], [N, S], [N] and [N], got {got}"))
+    alone, x, labels, steps, count = _sequences(log_probs, targets, input_lengths, target_lengths)
     if isinstance(blank, bool) or not isinstance(blank, int) or not 0 <= blank < x.shape[2]:
-        raise located(ValueError(f"{name}: blank must be in [0, {x.shape[2]}), got {blank!r}"))
+        raise located(ValueError(f"ctc_loss: blank must be in [0, {x.shape[2]}), got {blank!r}"))
     if reduction not in ("mean", "sum", "none"):
-        raise located(ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}"))
-    total, n, _ = x.shape
-    length = 2 * labels.shape[1] + 1
-    row = (n, length)
-    place = iota(shape=row, axis=1, dtype=count.dtype)
-    ends = mul(broadcast_to(expand_dims(count, 1), row), 2)
+        raise located(ValueError(f"ctc_loss: reduction must be 'mean', 'sum' or 'none', got {reduction!r}"))
+    n, length = labels.shape[0], 2 * labels.shape[1] + 1
+    place = iota(shape=(n, length), axis=1, dtype=count.dtype)
+    ends = mul(broadcast_to(expand_dims(count, 1), (n, length)), 2)
     classes, skips = _with_blanks(labels, blank, place, ends)
-    of_steps = gather_elements(x, 2, broadcast_to(expand_dims(classes, 0), (total, *row)))
-    scores = [reshape(take_range(of_steps, 0, t, 1), row) for t in range(total)]
-    never = full_like(scores[0], IMPOSSIBLE)
-    alpha = select(logical_and(less(place, 2), greater_equal(ends, place)), scores[0], never)
-    alphas = [alpha]
-    for t in range(1, total):
-        before = [alpha]
-        if length > 1:
-            one = _shifted(alpha, 1)
-            two = _shifted(alpha, 2)
-            before += [one, select(skips, two, never)]
-        running = broadcast_to(expand_dims(greater(steps, t), 1), row)
-        alpha = select(running, _log_sum(before) + scores[t], alpha)
-        alphas.append(alpha)
-    last = select(logical_and(greater_equal(place, ends - 1), greater_equal(ends, place)), alpha, never)
+    alphas = _forward_variables(x, steps, classes, skips, logical_and(less(place, 2), greater_equal(ends, place)))
+    at_end = logical_and(greater_equal(place, ends - 1), greater_equal(ends, place))
+    last = select(at_end, alphas[-1], full_like(alphas[-1], IMPOSSIBLE))
     losses = -reshape(_log_sum([take_range(last, 1, s, 1) for s in range(length)]), (n,))
     impossible = greater(losses, -IMPOSSIBLE / 2)
     losses = select(impossible, 0.0 if zero_infinity else float(np.inf), losses)
@@ -110,6 +84,46 @@ def ctc_loss(
     if reduction == "sum":
         return sum_over(losses, (0,)), forward
     return sum_over(losses / cast(maximum(count, 1), losses.dtype), (0,)) / n, forward
+
+
+def _sequences(
+    log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any
+) -> tuple[bool, Tensor, Tensor, Tensor, Tensor]:
+    """Whether there is one sequence without an axis N; and the operands, with that axis."""
+    x, labels, steps, count = (as_tensor("ctc_loss", o) for o in (log_probs, targets, input_lengths, target_lengths))
+    got = f"got {x.type}, {labels.type}, {steps.type}, {count.type}"
+    if not x.dtype.is_float or any(not t.dtype.is_int for t in (labels, steps, count)):
+        raise located(TypeError(f"ctc_loss: expected floats, then integers, {got}"))
+    alone = x.ndim == 2
+    if alone:
+        x, labels = expand_dims(x, 1), reshape(labels, (1, -1))
+        steps, count = reshape(steps, (-1,)), reshape(count, (-1,))
+    n = labels.shape[:1]
+    if x.ndim != 3 or labels.ndim != 2 or not x.shape[0] or not x.shape[1:2] == n == steps.shape == count.shape:
+        raise located(ValueError(f"ctc_loss: expected [T, N, C], [N, S], [N] and [N], {got}"))
+    return alone, x, labels, steps, count
+
+
+def _forward_variables(x: Tensor, steps: Tensor, classes: Tensor, skips: Tensor, starts: Tensor) -> list[Tensor]:
+    """For each time step the logarithms of the probabilities `[N, 2 * S + 1]` to be in each class by then.
+
+    Args:
+        classes: with blanks; `skips`: where the blank before one may be left out; `starts`: where a sequence may begin.
+    """
+    row = classes.shape
+    of_steps = gather_elements(x, 2, broadcast_to(expand_dims(classes, 0), (x.shape[0], *row)))
+    scores = [reshape(take_range(of_steps, 0, t, 1), row) for t in range(x.shape[0])]
+    never = full_like(scores[0], IMPOSSIBLE)
+    alpha = select(starts, scores[0], never)
+    alphas = [alpha]
+    for t in range(1, x.shape[0]):
+        before = [alpha]
+        if row[1] > 1:
+            before += [_shifted(alpha, 1), select(skips, _shifted(alpha, 2), never)]
+        running = broadcast_to(expand_dims(greater(steps, t), 1), row)
+        alpha = select(running, _log_sum(before) + scores[t], alpha)
+        alphas.append(alpha)
+    return alphas
 
 
 def _with_blanks(labels: Tensor, blank: int, place: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import DType, bool_
 from graphc.ir import TensorType
-from graphc.op import TABLE, Op, define_op
+from graphc.op import Op, define_op
 from graphc.ops.coerce import (
     agree,
     as_dtype,
@@ -39,21 +39,28 @@ Meaning = Callable[..., Any]
 # Type rules
 
 
-def _same(name: str, allowed: Callable[[DType], bool], wanted: str) -> Callable[..., TensorType]:
-    """The rule `(t, t, ...) -> t` for tensors whose dtype is `allowed`; `wanted` says which those are."""
-
-    def infer(*types: TensorType) -> TensorType:
-        first = types[0]
-        if not allowed(first.dtype):
-            raise TypeError(f"{name}: expected {wanted}, got {' and '.join(map(str, types))}")
-        _check_equal(name, types)
-        return first
-
-    return infer
+Rule = Callable[[str], Callable[..., TensorType]]
+"""A type rule, given the name of its op."""
 
 
-def _to_bool(name: str) -> Callable[..., TensorType]:
-    """The rule `(t, t, ...) -> bool` of the same shape."""
+def _same(allowed: Callable[[DType], bool], wanted: str) -> Rule:
+    """`(t, t, ...) -> t` for tensors whose dtype is `allowed`; `wanted` says which those are."""
+
+    def rule(name: str) -> Callable[..., TensorType]:
+        def infer(*types: TensorType) -> TensorType:
+            first = types[0]
+            if not allowed(first.dtype):
+                raise TypeError(f"{name}: expected {wanted}, got {' and '.join(map(str, types))}")
+            _check_equal(name, types)
+            return first
+
+        return infer
+
+    return rule
+
+
+def _truth(name: str) -> Callable[..., TensorType]:
+    """`(t, t, ...) -> bool` of the same shape."""
 
     def infer(*types: TensorType) -> TensorType:
         _check_equal(name, types)
@@ -67,20 +74,27 @@ def _check_equal(name: str, types: tuple[TensorType, ...]) -> None:
         raise ValueError(f"{name}: expected operands of one type, got {' and '.join(map(str, types))}")
 
 
-def _any_dtype(dtype: DType) -> bool:
-    return True
+_any = _same(lambda dtype: True, "")
+_numbers = _same(lambda dtype: not dtype.is_bool, "numbers")
+_floats = _same(lambda dtype: dtype.is_float, "floats")
+_integers = _same(lambda dtype: dtype.is_int, "integers")
+_bits = _same(lambda dtype: not dtype.is_float, "integers or bools")
+_bools = _same(lambda dtype: dtype.is_bool, "bools")
 
 
-def _is_number(dtype: DType) -> bool:
-    return not dtype.is_bool
+def _function(
+    name: str, meaning: Meaning, doc: str, rule: Rule, vjp: Callable[..., Any] | None = None, *,
+    to: Callable[[DType], DType] = lambda dtype: dtype, fn: str = "", exact: bool = True,
+) -> Op:
+    """An op that the lowering's builder knows, as `fn` or by the op's own name.
 
-
-def _is_float(dtype: DType) -> bool:
-    return dtype.is_float
-
-
-def _is_integral(dtype: DType) -> bool:
-    return not dtype.is_float
+    Args:
+        to: what the dtype becomes to which operands are promoted.
+    """
+    op = define_op(infer=rule(name), coerce=agree(name, to), exact=exact, traits="elementwise", name=name)(meaning)
+    op.vjp, op.__doc__ = vjp, doc
+    op.def_lower(lambda b, index, *operands: b.fn(fn or name, *(x(index) for x in operands)))
+    return op
 
 
 # Identities
@@ -157,32 +171,22 @@ def cast(input: Any, dtype: Any) -> Tensor:
 # Arithmetic: IEEE operations, whose NumPy result is exact
 
 
-def _arithmetic(
-    name: str, meaning: Meaning, vjp: Callable[..., Any] | None, allowed: Callable[[DType], bool] = _any_dtype,
-    wanted: str = "", to: Callable[[DType], DType] = lambda dtype: dtype,
-) -> Op:
-    """A binary op that the lowering's builder knows by the same name."""
-    op = define_op(
-        infer=_same(name, allowed, wanted), coerce=agree(name, to), traits="elementwise", name=name
-    )(meaning)
-    op.vjp = vjp
-    op.def_lower(lambda b, index, x, y: b.fn(name, x(index), y(index)))
-    return op
-
-
-add = _arithmetic("add", np.add, lambda ct, z, x, y: (ct, ct))
-sub = _arithmetic("sub", np.subtract, lambda ct, z, x, y: (ct, lambda: -ct), _is_number, "numbers (for bools use ^)")
-mul = _arithmetic("mul", np.multiply, lambda ct, z, x, y: (lambda: ct * y, lambda: ct * x))
-div = _arithmetic(
-    "div", np.true_divide, lambda ct, z, x, y: (lambda: ct / y, lambda: -(ct * (z / y))), _is_float, "floats", to_float
+add = _function("add", np.add, "The sum `x + y`; of bools, `or`.", _any, lambda ct, z, x, y: (ct, ct))
+sub = _function(
+    "sub", np.subtract, "The difference `x - y`.", _same(lambda dtype: not dtype.is_bool, "numbers (for bools use ^)"),
+    lambda ct, z, x, y: (ct, lambda: -ct),
 )
-add.__doc__ = "The sum `x + y`; of bools, `or`."
-sub.__doc__ = "The difference `x - y`."
-mul.__doc__ = "The product `x * y`; of bools, `and`."
-div.__doc__ = "The quotient `x / y`; of integers in float32."
+mul = _function(
+    "mul", np.multiply, "The product `x * y`; of bools, `and`.", _any,
+    lambda ct, z, x, y: (lambda: ct * y, lambda: ct * x),
+)
+div = _function(
+    "div", np.true_divide, "The quotient `x / y`; of integers in float32.", _floats,
+    lambda ct, z, x, y: (lambda: ct / y, lambda: -(ct * (z / y))), to=to_float,
+)
 
 
-@define_op(infer=_same("neg", _is_number, "numbers"), coerce=agree("neg"), traits="elementwise")
+@define_op(infer=_numbers("neg"), coerce=agree("neg"), traits="elementwise")
 def neg(x: np.ndarray) -> np.ndarray:
     """The negative `-x` (integers wrap)."""
     return -x
@@ -211,7 +215,7 @@ def _select_type(condition: TensorType, x: TensorType, y: TensorType) -> TensorT
 
 def _agree_select(condition: Any, x: Any, y: Any) -> tuple[Tensor, ...]:
     chosen = tuple(plain("select", o) for o in (x, y))
-    numbers = together("select", common_dtype("select", chosen), chosen)
+    numbers = together("select", common_dtype(chosen), chosen)
     return tuple(broadcast_all("select", [cast_to(as_tensor("select", condition), bool_), *numbers]))
 
 
@@ -239,75 +243,47 @@ _COMPARISONS = {
 }  # fmt: skip
 
 
-def _comparison(name: str, meaning: Meaning, fn: str) -> Op:
-    op = define_op(infer=_to_bool(name), coerce=agree(name), traits="elementwise", name=name)(meaning)
-    op.__doc__ = f"Whether `x` is {name.replace('_', ' ')} (to) `y`, element by element: bool."
-    op.def_lower(lambda b, index, x, y: b.fn(fn, x(index), y(index)))
-    return op
-
-
 less, less_equal, greater, greater_equal, equal, not_equal = (
-    _comparison(name, *row) for name, row in _COMPARISONS.items()
+    _function(
+        name, meaning, f"Whether `x` is {name.replace('_', ' ')} (to) `y`, element by element: bool.", _truth, fn=fn
+    )
+    for name, (meaning, fn) in _COMPARISONS.items()
 )
 
 
-def _bitwise(name: str, meaning: Meaning, fn: str) -> tuple[Op, Op]:
+def _bitwise(name: str, meaning: Meaning) -> tuple[Op, Op]:
     """`logical_<name>` of truth values, and `bitwise_<name>` of integers and bools."""
-    logical = define_op(
-        infer=_same(f"logical_{name}", lambda d: d is bool_, "bools"), coerce=agree(f"logical_{name}", to_bool),
-        traits="elementwise", name=f"logical_{name}",
-    )(meaning)  # fmt: skip
-    bitwise = define_op(
-        infer=_same(f"bitwise_{name}", _is_integral, "integers or bools"), coerce=agree(f"bitwise_{name}"),
-        traits="elementwise", name=f"bitwise_{name}",
-    )(meaning)  # fmt: skip
-    logical.__doc__ = f"`{name}` of truth values; a number other than 0 is true."
-    bitwise.__doc__ = f"`{name}` of every bit of integers, or of bools."
-    for op in (logical, bitwise):
-        op.def_lower(lambda b, index, *operands: b.fn(fn, *(o(index) for o in operands)))
+    truth = f"`{name}` of truth values; a number other than 0 is true."
+    logical = _function(f"logical_{name}", meaning, truth, _bools, to=to_bool, fn=name)
+    bitwise = _function(f"bitwise_{name}", meaning, f"`{name}` of every bit of integers, or of bools.", _bits, fn=name)
     return logical, bitwise
 
 
-logical_and, bitwise_and = _bitwise("and", np.bitwise_and, "and")
-logical_or, bitwise_or = _bitwise("or", np.bitwise_or, "or")
-logical_xor, bitwise_xor = _bitwise("xor", np.bitwise_xor, "xor")
-logical_not, bitwise_not = _bitwise("not", np.invert, "not")
+logical_and, bitwise_and = _bitwise("and", np.bitwise_and)
+logical_or, bitwise_or = _bitwise("or", np.bitwise_or)
+logical_xor, bitwise_xor = _bitwise("xor", np.bitwise_xor)
+logical_not, bitwise_not = _bitwise("not", np.invert)
 
 
 # Unary ops that are exact
-
-
-def _exact_unary(
-    name: str, meaning: Meaning, vjp: Callable[..., Any], doc: str, allowed: Callable[[DType], bool] = _is_number,
-    wanted: str = "numbers", to: Callable[[DType], DType] = lambda dtype: dtype,
-) -> Op:
-    """A unary op that the lowering's builder knows by the same name."""
-    op = define_op(
-        infer=_same(name, allowed, wanted), coerce=agree(name, to), traits="elementwise", name=name
-    )(meaning)
-    op.vjp, op.__doc__ = vjp, doc
-    op.def_lower(lambda b, index, x: b.fn(name, x(index)))
-    return op
 
 
 def _no_slope(ct: Ct, y: Tensor, x: Tensor) -> Any:
     return (full_like(ct, 0),)  # piecewise constant
 
 
-abs_ = _exact_unary(
-    "abs", np.abs, lambda ct, y, x: (ct * TABLE["sign"](x),), "The absolute value; its derivative at 0 is 0."
+sign = _function("sign", np.sign, "-1, 0 or 1 by the sign of `x`; NaN stays NaN.", _numbers, _no_slope)
+abs_ = _function(
+    "abs", np.abs, "The absolute value; its derivative at 0 is 0.", _numbers, lambda ct, y, x: (ct * sign(x),)
 )
-sign = _exact_unary("sign", np.sign, _no_slope, "-1, 0 or 1 by the sign of `x`; NaN stays NaN.")
-floor = _exact_unary("floor", np.floor, _no_slope, "The greatest integer not above `x`.")
-ceil = _exact_unary("ceil", np.ceil, _no_slope, "The smallest integer not below `x`.")
-round_ = _exact_unary("round", np.round, _no_slope, "The nearest integer; halves go to the even one.")
-trunc = _exact_unary("trunc", np.trunc, _no_slope, "The integer part, towards 0.")
-sqrt = _exact_unary(
-    "sqrt", np.sqrt, lambda ct, y, x: (ct / (y * 2.0),), "The square root.", _is_float, "floats", to_float
-)
+floor = _function("floor", np.floor, "The greatest integer not above `x`.", _numbers, _no_slope)
+ceil = _function("ceil", np.ceil, "The smallest integer not below `x`.", _numbers, _no_slope)
+round_ = _function("round", np.round, "The nearest integer; halves go to the even one.", _numbers, _no_slope)
+trunc = _function("trunc", np.trunc, "The integer part, towards 0.", _numbers, _no_slope)
+sqrt = _function("sqrt", np.sqrt, "The square root.", _floats, lambda ct, y, x: (ct / (y * 2.0),), to=to_float)
 
 
-@define_op(infer=_same("rsqrt", _is_float, "floats"), coerce=agree("rsqrt", to_float), traits="elementwise")
+@define_op(infer=_floats("rsqrt"), coerce=agree("rsqrt", to_float), traits="elementwise")
 def rsqrt(x: np.ndarray) -> np.ndarray:
     """`1 / sqrt(x)`, each of the two operations rounded."""
     return np.asarray(1 / np.sqrt(x))
@@ -323,7 +299,7 @@ def rsqrt_lower(b: Any, index: Any, x: Any) -> Any:
     return b.const(1, x.dtype) / b.fn("sqrt", x(index))
 
 
-@define_op(infer=_same("reciprocal", _is_float, "floats"), coerce=agree("reciprocal", to_float), traits="elementwise")
+@define_op(infer=_floats("reciprocal"), coerce=agree("reciprocal", to_float), traits="elementwise")
 def reciprocal(x: np.ndarray) -> np.ndarray:
     """`1 / x`."""
     return np.asarray(1 / x)
@@ -339,7 +315,7 @@ def reciprocal_lower(b: Any, index: Any, x: Any) -> Any:
     return b.const(1, x.dtype) / x(index)
 
 
-@define_op(infer=_same("square", _is_number, "numbers"), coerce=agree("square"), traits="elementwise")
+@define_op(infer=_numbers("square"), coerce=agree("square"), traits="elementwise")
 def square(x: np.ndarray) -> np.ndarray:
     """`x * x`."""
     return np.asarray(x * x)
@@ -356,7 +332,7 @@ def square_lower(b: Any, index: Any, x: Any) -> Any:
     return value * value
 
 
-@define_op(infer=_same("relu", _is_number, "numbers"), coerce=agree("relu"), traits="elementwise")
+@define_op(infer=_numbers("relu"), coerce=agree("relu"), traits="elementwise")
 def relu(x: np.ndarray) -> np.ndarray:
     """0 where `x < 0`, elsewhere `x` (so NaN and -0.0 stay)."""
     return np.where(x < 0, x.dtype.type(0), x)
@@ -381,7 +357,7 @@ def _extreme(name: str, ufunc: Any, beats: str) -> Op:
         chosen = np.where(ufunc(x, y), x, y)
         return np.where(np.isnan(x), x, chosen) if x.dtype.kind == "f" else chosen
 
-    op = define_op(infer=_same(name, _any_dtype, ""), coerce=agree(name), traits="elementwise", name=name)(meaning)
+    op = define_op(infer=_any(name), coerce=agree(name), traits="elementwise", name=name)(meaning)
     op.__doc__ = (
         f"The {name} of `x` and `y`; NaN if either is NaN, and `y` where they are equal (which tells 0.0 from -0.0). "
         "The derivative is shared half and half where they are equal."
@@ -475,14 +451,9 @@ _REAL_FUNCTIONS: dict[str, tuple[Meaning, Callable[[Ct, Tensor, Tensor], Tensor]
 
 
 def real_function(name: str, meaning: Meaning, slope: Callable[[Ct, Tensor, Tensor], Tensor], what: str) -> Op:
-    op = define_op(
-        infer=_same(name, _is_float, "floats"), coerce=agree(name, to_float), exact=False, traits="elementwise",
-        name=name,
-    )(meaning)  # fmt: skip
-    op.__doc__ = f"{what[0].upper() + what[1:]}, element by element; of integers in float32."
-    op.def_vjp(lambda ct, y, x: (slope(ct, y, x),))
-    op.def_lower(lambda b, index, x: b.fn(name, x(index)))
-    return op
+    """A function of floats: `slope(ct, y, x)` is its derivative times the cotangent, `what` begins its docstring."""
+    doc = f"{what[0].upper() + what[1:]}, element by element; of integers in float32."
+    return _function(name, meaning, doc, _floats, lambda ct, y, x: (slope(ct, y, x),), to=to_float, exact=False)
 
 
 (
@@ -491,36 +462,31 @@ def real_function(name: str, meaning: Meaning, slope: Callable[[Ct, Tensor, Tens
 ) = (real_function(name, *row) for name, row in _REAL_FUNCTIONS.items())  # fmt: skip
 
 
-@define_op(
-    infer=_same("atan2", _is_float, "floats"), coerce=agree("atan2", to_float), exact=False, traits="elementwise"
-)
-def atan2(y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The angle of the point (x, y), in [-pi, pi]."""
-    return np.asarray(np.arctan2(y, x))
-
-
-@atan2.def_vjp
-def atan2_vjp(ct: Ct, angle: Tensor, y: Tensor, x: Tensor) -> Any:
+def _atan2_vjp(ct: Ct, angle: Tensor, y: Tensor, x: Tensor) -> Any:
     scaled = ct / (x * x + y * y)
     return scaled * x, -(scaled * y)
 
 
-@atan2.def_lower
-def atan2_lower(b: Any, index: Any, y: Any, x: Any) -> Any:
-    return b.fn("atan2", y(index), x(index))
+atan2 = _function(
+    "atan2", np.arctan2, "The angle of the point (x, y), in [-pi, pi].", _floats, _atan2_vjp, to=to_float, exact=False
+)
 
 
 # Division with remainder
 
 
-floor_div = _arithmetic("floor_div", np.floor_divide, None, _is_number, "numbers")
-floor_mod = _arithmetic(
-    "floor_mod", np.remainder, lambda ct, z, x, y: (ct, lambda: -(ct * floor(x / y))), _is_number, "numbers"
+floor_div = _function(
+    "floor_div", np.floor_divide, "The quotient rounded down; 0 where integers are divided by 0.", _numbers
 )
-fmod = _arithmetic("fmod", np.fmod, lambda ct, z, x, y: (ct, lambda: -(ct * trunc(x / y))), _is_number, "numbers")
-floor_div.__doc__ = "The quotient rounded down; 0 where integers are divided by 0."
-floor_mod.__doc__ = "The remainder with the sign of `y` (Python's `%`); of a division by 0 NaN, or 0 for integers."
-fmod.__doc__ = "The remainder with the sign of `x` (C's `fmod`); of a division by 0 NaN, or 0 for integers."
+floor_mod = _function(
+    "floor_mod", np.remainder,
+    "The remainder with the sign of `y` (Python's `%`); of a division by 0 NaN, or 0 for integers.", _numbers,
+    lambda ct, z, x, y: (ct, lambda: -(ct * floor(x / y))),
+)
+fmod = _function(
+    "fmod", np.fmod, "The remainder with the sign of `x` (C's `fmod`); of a division by 0 NaN, or 0 for integers.",
+    _numbers, lambda ct, z, x, y: (ct, lambda: -(ct * trunc(x / y))),
+)
 
 
 # Common divisors
@@ -530,11 +496,7 @@ _ROUNDS = {1: 13, 4: 46, 8: 92}
 """Divisions that Euclid's algorithm needs at most for numbers of so many bytes (Lame 1844)."""
 
 
-def _is_int(dtype: DType) -> bool:
-    return dtype.is_int
-
-
-@define_op(infer=_same("gcd", _is_int, "integers"), coerce=agree("gcd"), traits="elementwise")
+@define_op(infer=_integers("gcd"), coerce=agree("gcd"), traits="elementwise")
 def gcd(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The greatest common divisor of integers, not negative; 0 of 0 and 0."""
     return np.asarray(np.gcd(x, y))
@@ -555,7 +517,7 @@ def gcd_lower(b: Any, index: Any, x: Any, y: Any) -> Any:
 
 
 @define_op(
-    infer=_same("pow", _is_number, "numbers"), coerce=agree("pow"), exact=False, traits="elementwise", name="pow"
+    infer=_numbers("pow"), coerce=agree("pow"), exact=False, traits="elementwise", name="pow"
 )
 def pow_(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """`x` to the power `y`.
@@ -607,7 +569,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     """`input` to the power `exponent`, element by element.
 
     The powers 0.5, 1, 2, 3, -0.5, -1 and -2, given as Python numbers, of floats are by definition the products,
-    reciprocals and square roots that they stand for (as in PyTorch).
+    reciprocals and square roots that they stand for (as in PyTorch). Powers of integers wrap.
 
     Raises:
         ValueError: integers to a negative Python int.
@@ -627,30 +589,22 @@ def pow(input: Any, exponent: Any) -> Tensor:
 # Shifts
 
 
-def _shift(name: str, meaning: Meaning, fn: str) -> Op:
-    op = define_op(
-        infer=_same(name, lambda d: d.is_int, "integers"), coerce=agree(name), traits="elementwise", name=name
-    )(meaning)
-    op.def_lower(lambda b, index, x, y: b.fn(fn, x(index), y(index)))
-    return op
-
-
-bitwise_left_shift = _shift("bitwise_left_shift", np.left_shift, "shl")
-bitwise_right_shift = _shift("bitwise_right_shift", np.right_shift, "shr")
-bitwise_left_shift.__doc__ = "The bits of `x` moved up by `y`; all are lost if `y` is negative or at least the width."
-bitwise_right_shift.__doc__ = "The bits of `x` moved down by `y`; only the sign stays if `y` is negative or beyond."
+bitwise_left_shift = _function(
+    "bitwise_left_shift", np.left_shift,
+    "The bits of `x` moved up by `y`; all are lost if `y` is negative or at least the width.", _integers, fn="shl",
+)
+bitwise_right_shift = _function(
+    "bitwise_right_shift", np.right_shift,
+    "The bits of `x` moved down by `y`; only the sign stays if `y` is negative or beyond.", _integers, fn="shr",
+)
 
 
 # Kinds of floats
 
-
-def _float_test(name: str, meaning: Meaning, what: str) -> Op:
-    op = define_op(infer=_to_bool(name), coerce=agree(name), traits="elementwise", name=name)(meaning)
-    op.__doc__ = f"Whether an element is {what}: bool."
-    op.def_lower(lambda b, index, x: b.fn(name, x(index)))
-    return op
-
-
-isnan = _float_test("isnan", np.isnan, "NaN")
-isinf = _float_test("isinf", np.isinf, "plus or minus infinity")
-isfinite = _float_test("isfinite", np.isfinite, "neither infinite nor NaN")
+isnan, isinf, isfinite = (
+    _function(name, meaning, f"Whether an element is {what}: bool.", _truth)
+    for name, meaning, what in (
+        ("isnan", np.isnan, "NaN"), ("isinf", np.isinf, "plus or minus infinity"),
+        ("isfinite", np.isfinite, "neither infinite nor NaN"),
+    )
+)

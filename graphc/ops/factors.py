@@ -41,6 +41,7 @@ def _mean_with_transpose(x: Any) -> Any:
 
 
 def transposed(x: Tensor) -> Tensor:
+    """Matrices `[..., M, N]` as `[..., N, M]`."""
     return swapaxes(x, -1, -2)
 
 

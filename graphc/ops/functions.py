@@ -17,7 +17,7 @@ from graphc.dtype import bool_, float64
 from graphc.eager import as_one_piece
 from graphc.op import TABLE
 from graphc.ops.coerce import as_tensor, cast, full_like, to_float
-from graphc.ops.elementwise import pow as power
+from graphc.ops.elementwise import pow
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -136,7 +136,6 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
-    "soft_shrink",
     "sqrt",
     "square",
     "sub",
@@ -250,26 +249,14 @@ def true_divide(dividend: Any, divisor: Any) -> Tensor:
     return div(dividend, divisor)
 
 
-def pow(input: Any, exponent: Any) -> Tensor:
-    """`input` to the power `exponent`.
-
-    The powers 0.5, 1, 2, 3, -0.5, -1 and -2, given as Python numbers, of floats are by definition the products,
-    reciprocals and square roots that they stand for. Powers of integers wrap.
-
-    Raises:
-        ValueError: integers to a negative Python int.
-    """
-    return power(input, exponent)
-
-
 def pows(input: Any, exponent: Any) -> Tensor:
     """As `pow`."""
-    return power(input, exponent)
+    return pow(input, exponent)
 
 
 def float_power(input: Any, exponent: Any) -> Tensor:
     """`input` to the power `exponent` in float64."""
-    return power(cast(as_tensor("float_power", input), float64), exponent)
+    return pow(cast(as_tensor("float_power", input), float64), exponent)
 
 
 def round(input: Any, *, decimals: int = 0) -> Tensor:
@@ -416,7 +403,7 @@ def xdivy(x: Any, y: Any) -> Tensor:
 def ldexp(x: Any, other: Any) -> Tensor:
     """`x * 2**other`."""
     exponent = as_tensor("ldexp", other)
-    return mul(x, power(2.0, cast(exponent, to_float(exponent.dtype))))
+    return mul(x, pow(2.0, cast(exponent, to_float(exponent.dtype))))
 
 
 # Bounds
@@ -432,13 +419,6 @@ def fmin(input: Any, other: Any) -> Tensor:
     """The smaller of two elements; where one is NaN, the other."""
     x, y = as_tensor("fmin", input), as_tensor("fmin", other)
     return select(isnan(y), x, select(isnan(x), y, minimum(x, y)))
-
-
-def soft_shrink(input: Any, lambd: float = 0.5) -> Tensor:
-    """`input` moved towards 0 by `lambd`, and 0 where that would cross it: as `softshrink`."""
-    x = as_tensor("soft_shrink", input)
-    x = cast(x, to_float(x.dtype))
-    return select(greater(x, lambd), sub(x, lambd), select(less(x, -lambd), add(x, lambd), 0.0))
 
 
 def relu(input: Any, inplace: bool = False) -> Tensor:

@@ -572,7 +572,7 @@ def one_hot(indices: Any, depth: int, on_value: Any = 1, off_value: Any = 0, axi
         IndexError: an index out of range.
     """
     x = as_tensor("one_hot", indices)
-    dtype = common_dtype("one_hot", (on_value, off_value))
+    dtype = common_dtype((on_value, off_value))
     on, off = (reshape(cast(as_tensor("one_hot", v), dtype), ()) for v in (on_value, off_value))
     return one_hot_(x, on, off, depth=as_ints("one_hot", depth, "depth")[0], axis=axis_of("one_hot", axis, x.ndim + 1))
 

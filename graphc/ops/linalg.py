@@ -38,7 +38,7 @@ def same_dtype(name: str) -> Callable[..., tuple[Tensor, ...]]:
 
     def coerce(*operands: Any) -> tuple[Tensor, ...]:
         tensors = tuple([o if isinstance(o, Tensor) else as_tensor(name, o) for o in operands])
-        dtype = common_dtype(name, tensors)
+        dtype = common_dtype(tensors)
         return tuple([cast(t, dtype) for t in tensors])
 
     return coerce

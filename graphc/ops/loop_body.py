@@ -197,4 +197,5 @@ def last_step(count: int, backwards: bool) -> int:
 
 
 def taken(vector: Tensor, at: int, size: int) -> Tensor:
+    """`size` elements of a vector, from `at` on."""
     return slice_(vector, begin=(at,), shape=(size,), step=(1,))

@@ -45,7 +45,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
         "invert is_complex isclose isfinite isinf isnan is_floating_point isreal lcm ldexp le lerp less less_equal log "
         "log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit lt maximum "
         "minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder rsqrt sigmoid "
-        "sign signbit sin sinc sinh soft_shrink sqrt square tan tanh true_divide trunc xdivy xlogy"
+        "sign signbit sin sinc sinh sqrt square tan tanh true_divide trunc xdivy xlogy"
     ),
     "gamma_functions": "digamma lgamma mvlgamma",
     "determinant": "det inverse log_matrix_determinant logdet matrix_determinant matrix_power slogdet",
@@ -57,7 +57,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
         "nonzero reverse_sequence scatter take tril triu unique unsorted_segment_sum"
     ),
     "linalg": "addbmm addmm addmv addr baddbmm bmm dot inner matmul mm outer",
-    "composite": "hardshrink log_softmax",
+    "composite": "hardshrink log_softmax soft_shrink",
     "patches": "unfold",
     "arrays": (
         "copysign cross diff dsplit fliplr flipud hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn "

@@ -94,7 +94,7 @@ def random_bits(state: np.ndarray, *, shape: Ints) -> np.ndarray:
     return _words(state, np.arange(prod(shape))).reshape(shape)
 
 
-def _position(b: Any, index: Any, shape: Ints) -> Any:
+def _position(index: Any, shape: Ints) -> Any:
     flat: Any = 0
     for i, extent in zip(index, shape, strict=True):
         flat = flat * extent + i
@@ -103,7 +103,7 @@ def _position(b: Any, index: Any, shape: Ints) -> Any:
 
 @random_bits.def_lower
 def random_bits_lower(b: Any, index: Any, state: Any, *, shape: Ints) -> Any:
-    return b.random_bits(state([0]), state([1]), b.position(_position(b, index, shape)))
+    return b.random_bits(state([0]), state([1]), b.position(_position(index, shape)))
 
 
 def _uniform_type(state: TensorType, *, shape: Ints, dtype: DType) -> TensorType:
@@ -131,7 +131,7 @@ def random_uniform(state: np.ndarray, *, shape: Ints, dtype: DType) -> np.ndarra
 
 @random_uniform.def_lower
 def random_uniform_lower(b: Any, index: Any, state: Any, *, shape: Ints, dtype: DType) -> Any:
-    place = _position(b, index, shape)
+    place = _position(index, shape)
 
     def upper(at: Any, drop: int) -> Any:
         bits = b.random_bits(state([0]), state([1]), b.position(at))

@@ -35,7 +35,7 @@ from graphc.autograd import Contributions, Tape, contributions, total
 from graphc.dispatch import located, state
 from graphc.ir import Graph, Node, TensorType, postorder, verify
 from graphc.irtext import parse
-from graphc.op import TABLE, Later, define_op, infer_node
+from graphc.op import TABLE, Later, define_op, infer_node, traits_of
 from graphc.ops.coerce import scalar
 from graphc.ops.elementwise import add
 from graphc.ops.loop_body import OWN, Body, Loop, Read, Write, last_step, taken
@@ -87,7 +87,7 @@ def _vector_type(
 
 
 def _may_fail(node: Node) -> bool:
-    return node.op not in ("input", "constant") and "checks" in TABLE[node.op].traits
+    return "checks" in traits_of(node)
 
 
 def _readable(type_: TensorType, read: Read, operands: Sequence[TensorType], count: int) -> bool:
@@ -256,7 +256,7 @@ def _needed(loop: Loop) -> list[Node]:
         node = stack.pop()
         if node.op == "input" or node in same or node in needed:
             continue
-        if node.dtype is not graph.outputs[0].dtype or "view" in TABLE[node.op].traits:
+        if node.dtype is not graph.outputs[0].dtype or "view" in traits_of(node):
             stack += node.operands
         else:
             needed[node] = None

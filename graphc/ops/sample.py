@@ -122,6 +122,8 @@ def crop_and_resize(
         extrapolation_value: what lies outside an image.
     Returns:
         float `[B, *crop_size, C]`.
+    Raises:
+        ValueError: shapes or arguments that do not fit.
     """
     name = "crop_and_resize"
     x, edges, owners = as_tensor(name, image), as_tensor(name, boxes), as_tensor(name, box_indices)
@@ -133,22 +135,12 @@ def crop_and_resize(
         raise located(ValueError(f"{name}: method must be 'bilinear' or 'nearest', got {method!r}"))
     x = cast(x, to_float(x.dtype))
     n, h, w, c = x.shape
-    count = edges.shape[0]
-
-    def places(low: int, extent: int, size: int) -> Tensor:
-        """Where in the image each of `size` elements of each box lies: `[B, size]`."""
-        first, last = (reshape(take_range(edges, 1, i, 1), (count, 1)) for i in (low, low + 2))
-        if size == 1:
-            return (first + last) * ((extent - 1) / 2)
-        step = (last - first) * ((extent - 1) / (size - 1))
-        return first * float(extent - 1) + iota(shape=(1, size), axis=1, dtype=edges.dtype) * step
-
-    down, across = expand_dims(places(0, h, rows), 2), expand_dims(places(1, w, columns), 1)
+    down, across = expand_dims(_along(edges, 0, h, rows), 2), expand_dims(_along(edges, 1, w, columns), 1)
     inside = logical_and(
         logical_and(greater_equal(down, 0.0), less_equal(down, float(h - 1))),
         logical_and(greater_equal(across, 0.0), less_equal(across, float(w - 1))),
     )
-    base = reshape(cast(owners, int64), (count, 1, 1)) * (h * w)
+    base = reshape(cast(owners, int64), (*owners.shape, 1, 1)) * (h * w)
     flat = reshape(x, (n * h * w, c))
 
     def read(i: Tensor, j: Tensor) -> Tensor:
@@ -165,6 +157,15 @@ def crop_and_resize(
         lower = read(top + 1.0, left) + (read(top + 1.0, left + 1.0) - read(top + 1.0, left)) * u
         total = upper + (lower - upper) * v
     return select(expand_dims(inside, -1), total, float(extrapolation_value))
+
+
+def _along(boxes: Tensor, axis: int, extent: int, size: int) -> Tensor:
+    """Where along an axis of the image each of `size` elements of each box lies: `[B, size]`."""
+    first, last = take_range(boxes, 1, axis, 1), take_range(boxes, 1, axis + 2, 1)
+    if size == 1:
+        return (first + last) * ((extent - 1) / 2)
+    step = (last - first) * ((extent - 1) / (size - 1))
+    return first * float(extent - 1) + iota(shape=(1, size), axis=1, dtype=boxes.dtype) * step
 
 
 def _placed(position: Tensor, extent: int, padding_mode: str, align_corners: bool) -> Tensor:

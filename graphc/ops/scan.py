@@ -17,7 +17,7 @@ from graphc.op import Op, define_op
 from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, to_dtype
 from graphc.ops.creation import row_and_column
-from graphc.ops.elementwise import equal, less_equal, select
+from graphc.ops.elementwise import equal, less, less_equal, select
 from graphc.ops.functions import logaddexp
 from graphc.ops.shape import expand_dims, moveaxis, narrow, swapaxes
 from graphc.ops.views import broadcast_to_, concat_, flip_, reshape_, take_range
@@ -266,7 +266,6 @@ def searchsorted(
     Raises:
         ValueError: shapes that do not fit, another side, or `right` with side "left".
     """
-    from graphc.ops.elementwise import less
     from graphc.ops.reduce import sum_over
 
     rows, wanted = as_tensor("searchsorted", sorted_sequence), as_tensor("searchsorted", values)

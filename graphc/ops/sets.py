@@ -138,7 +138,7 @@ def block_diag(*inputs: Any) -> Tensor:
     if any(t.ndim > 2 for t in tensors):
         shown = ", ".join(str(t.type) for t in tensors)
         raise located(ValueError(f"block_diag: expected tensors of at most 2 dimensions, got {shown}"))
-    dtype = common_dtype("block_diag", tuple(tensors))
+    dtype = common_dtype(tuple(tensors))
     blocks = [reshape(cast(t, dtype), (1,) * (2 - t.ndim) + t.shape) for t in tensors]
     width, before, rows = sum(m.shape[1] for m in blocks), 0, []
     for m in blocks:

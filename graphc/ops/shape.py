@@ -364,14 +364,6 @@ def slice(input_x: Any, begin: Sequence[int], size: Sequence[int]) -> Tensor:
 # Padding and turning
 
 
-def dilate(x: Any, steps: Sequence[int]) -> Tensor:
-    """`x` with `steps[d] - 1` zeros between neighbours along each axis d."""
-    x = as_tensor("dilate", x)
-    gaps = tuple(s - 1 for s in as_ints("dilate", steps, "steps"))
-    none = (0,) * x.ndim
-    return x if not any(gaps) else pad_(x, scalar(0, x.dtype), low=none, high=none, interior=gaps)
-
-
 def pad_constant(x: Any, low: Sequence[int], high: Sequence[int], value: float | int = 0) -> Tensor:
     """`x` with `low[d]` elements of `value` before, and `high[d]` after, along each axis d; below 0 cuts off."""
     inner = as_tensor("pad", x)

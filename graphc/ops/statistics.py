@@ -103,7 +103,7 @@ def nanmedian(input: Any, axis: int = -1, keepdims: bool = False) -> tuple[Tenso
     rows, at, shape = _in_rows("nanmedian", input, axis)
     order = argsort_(rows, descending=False)
     known = sum_over(cast(logical_not(isnan(rows)), int64), (rows.ndim - 1,), True)
-    return _ranked(input, rows, at, shape, order, maximum((known - 1) // 2, 0), keepdims)
+    return _ranked(rows, at, shape, order, maximum((known - 1) // 2, 0), keepdims)
 
 
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
@@ -118,11 +118,11 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> tuple[
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= rows.shape[-1]:
         raise located(ValueError(f"kthvalue: k must be in 1 to {rows.shape[-1]}, got {k!r}"))
     rank = broadcast(scalar(k - 1, int64), (*rows.shape[:-1], 1))
-    return _ranked(x, rows, at, shape, argsort_(rows, descending=False), rank, keepdim)
+    return _ranked(rows, at, shape, argsort_(rows, descending=False), rank, keepdim)
 
 
 def _ranked(
-    input: Any, rows: Tensor, at: int, shape: tuple[int, ...], order: Tensor, rank: Tensor, keep: bool
+    rows: Tensor, at: int, shape: tuple[int, ...], order: Tensor, rank: Tensor, keep: bool
 ) -> tuple[Tensor, Tensor]:
     """The elements of a rank in each row, and their positions."""
     place = gather_elements(order, -1, rank)

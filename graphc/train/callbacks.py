@@ -280,12 +280,6 @@ class TimeMonitor(Callback):
         self._outer = self._epoch_began, self._between
         self.epoch_begin(run_context)
 
-    def on_eval_step_begin(self, run_context: RunContext) -> None:
-        self.step_begin(run_context)
-
-    def on_eval_step_end(self, run_context: RunContext) -> None:
-        self.step_end(run_context)
-
     def on_eval_epoch_end(self, run_context: RunContext) -> None:
         self.epoch_end(run_context)
         outer_began, self._between = self._outer

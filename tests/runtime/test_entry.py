@@ -220,7 +220,7 @@ def test_where_references_cannot_be_counted_all_is_held(monkeypatch: pytest.Monk
 
 def test_the_module_defines_what_it_says() -> None:
     text = entry.entry_ir()
-    assert all(f"@{name}(" in text for name in entry._FLAGS)
+    assert all(f"@{name}(" in text for name in entry._NAMES)
     assert callable(builtin("graphc_held"))
 
 

@@ -30,7 +30,7 @@ def run(name, *arrays, **attrs):
     args, begin, end = b.args
     *operands, result, reports = (b.load(b.gep(args, i, "ptr"), "ptr") for i in range(len(arrays) + 2))
 
-    def fail(into, cond, position, value, bound):
+    def fail(into, cond, position, value):
         with into.when(cond):  # reports[0] counts; then come the pairs
             count = into.load(reports, "i64")
             at = into.add(into.mul(count, 2), 1)

@@ -12,7 +12,14 @@ from graphc.dataset.config import check_int
 from graphc.dataset.images import Border, Inter
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import Transform
-from graphc.dataset.vision.image_transform import ImageTransform, check_rank, parse_fill, parse_member, parse_size
+from graphc.dataset.vision.image_transform import (
+    ImageTransform,
+    check_rank,
+    parse_fill,
+    parse_member,
+    parse_size,
+    part_of,
+)
 from graphc.dataset.vision.sizes import Resize, pad
 
 
@@ -31,18 +38,12 @@ class ResizedCrop(ImageTransform):
         self, top: int, left: int, height: int, width: int, size: int | Sequence[int],
         interpolation: Inter = Inter.BILINEAR,
     ) -> None:
-        self._top, self._left = (check_int("ResizedCrop: top, left", v, 0) for v in (top, left))
-        self._height, self._width = (check_int("ResizedCrop: height, width", v, 1) for v in (height, width))
+        self._corner = check_int("ResizedCrop: top", top, 0), check_int("ResizedCrop: left", left, 0)
+        self._size = check_int("ResizedCrop: height", height, 1), check_int("ResizedCrop: width", width, 1)
         self._resize = Resize(size, interpolation)
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        bottom, right = self._top + self._height, self._left + self._width
-        if bottom > images.shape[1] or right > images.shape[2]:
-            raise ValueError(
-                f"ResizedCrop: {self._height} x {self._width} pixels at ({self._top}, {self._left}) reach beyond the "
-                f"image of {images.shape[1]} x {images.shape[2]}"
-            )
-        return self._resize.images(rng, images[:, self._top : bottom, self._left : right])
+        return self._resize.images(rng, part_of("ResizedCrop", images, self._corner, self._size))
 
 
 class RandomResize(ImageTransform):

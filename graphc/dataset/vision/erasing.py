@@ -8,7 +8,7 @@ from graphc.dataset import images as ops
 from graphc.dataset.config import check_int
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import ColumnTransform, check_probability
-from graphc.dataset.vision.image_transform import ImageTransform, check_rank, colour, parse_fill
+from graphc.dataset.vision.image_transform import ImageTransform, check_rank, colour, parse_fill, part_of
 from graphc.dataset.vision.sizes import RandomWindow
 
 
@@ -106,24 +106,15 @@ class Erase(ImageTransform):
     def __init__(
         self, top: int, left: int, height: int, width: int, value: float | Sequence[float] = 0.0, inplace: bool = False
     ) -> None:
-        low = {"top": 0, "left": 0, "height": 1, "width": 1}
-        given = (top, left, height, width)
-        self._top, self._left, self._height, self._width = (
-            check_int(f"Erase: {name}", v, least) for (name, least), v in zip(low.items(), given, strict=True)
-        )
+        self._corner = check_int("Erase: top", top, 0), check_int("Erase: left", left, 0)
+        self._size = check_int("Erase: height", height, 1), check_int("Erase: width", width, 1)
         self._fill = parse_fill("Erase: value", value)
         if self._fill.min() < 0 or self._fill.max() > 255:
             raise ValueError(f"Erase: got value {value!r}, expected 0 to 255")
         self._inplace = inplace
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        bottom, right = self._top + self._height, self._left + self._width
-        if bottom > images.shape[1] or right > images.shape[2]:
-            raise ValueError(
-                f"Erase: {self._height} x {self._width} pixels at ({self._top}, {self._left}) reach beyond the image "
-                f"of {images.shape[1]} x {images.shape[2]}"
-            )
         fill = colour(self._fill, images.shape[3], "Erase").astype(np.float64)
         out = images if self._inplace else images.copy()
-        out[:, self._top : bottom, self._left : right] = ops.saturate(fill, images.dtype)
+        part_of("Erase", out, self._corner, self._size)[:] = ops.saturate(fill, images.dtype)
         return out

@@ -48,6 +48,21 @@ def check_rank(name: str, block: np.ndarray, ranks: tuple[int, ...], expected: s
         raise TypeError(f"{name}: got a sample of dtype {block.dtype}, expected numbers")
 
 
+def part_of(name: str, images: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """A view of so many pixels (height, width) of each image, from the corner (top, left) on.
+
+    Raises:
+        ValueError: the images are smaller.
+    """
+    (top, left), (height, width) = corner, size
+    if top + height > images.shape[1] or left + width > images.shape[2]:
+        raise ValueError(
+            f"{name}: {height} x {width} pixels at ({top}, {left}) reach beyond the image of "
+            f"{images.shape[1]} x {images.shape[2]}"
+        )
+    return images[:, top : top + height, left : left + width]
+
+
 def parse_size(name: str, size: int | Sequence[int]) -> tuple[int, int]:
     """A height and width; one int stands for both."""
     pair = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)

@@ -21,6 +21,7 @@ from graphc.dataset.vision.image_transform import (
     parse_padding,
     parse_range,
     parse_size,
+    part_of,
 )
 
 
@@ -99,17 +100,12 @@ class Crop(ImageTransform):
     def __init__(self, coordinates: Sequence[int], size: int | Sequence[int]) -> None:
         if len(tuple(coordinates)) != 2:
             raise ValueError(f"Crop: got coordinates {coordinates!r}, expected (y, x)")
-        self._y, self._x = (check_int("Crop: coordinates", c, 0) for c in coordinates)
+        top, left = (check_int("Crop: coordinates", c, 0) for c in coordinates)
+        self._corner = top, left
         self._size = parse_size("Crop", size)
 
     def images(self, rng: Rng, images: np.ndarray) -> np.ndarray:
-        height, width = self._size
-        if self._y + height > images.shape[1] or self._x + width > images.shape[2]:
-            raise ValueError(
-                f"Crop: {height} x {width} pixels at ({self._y}, {self._x}) reach beyond the image of "
-                f"{images.shape[1]} x {images.shape[2]}"
-            )
-        return images[:, self._y : self._y + height, self._x : self._x + width]
+        return part_of("Crop", images, self._corner, self._size)
 
 
 class CenterCrop(ImageTransform):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from graphc import ops
 from graphc.dispatch import located
@@ -11,10 +14,22 @@ from graphc.ops.coerce import as_dtype, as_tensor, cast, to_float
 from graphc.tensor import Tensor
 
 Parameters = tuple[Tensor, ...]
+Formula = Callable[..., Tensor]
+
+
+def _lacking(method: str) -> Formula:
+    """The formula of a distribution that has none."""
+
+    def formula(self: Distribution, *_: Any) -> Tensor:
+        raise located(TypeError(f"{self.name}: {method} is not defined for this distribution"))
+
+    return formula
 
 
 class Distribution(Cell):
-    """The base of distributions; a subclass says what is named with an underscore.
+    """The base of distributions; a subclass gives the formulas, named with an underscore.
+
+    A formula takes what its method takes, then the parameters, by position and as float tensors.
 
     Args:
         seed: for random numbers, None: those of `set_seed`.
@@ -35,8 +50,13 @@ class Distribution(Cell):
         tensor = as_tensor(self.name, value)
         return cast(tensor, self.dtype if self.dtype.is_float else to_float(tensor.dtype))
 
-    def _check(self, *parameters: Any) -> None:
-        """Raises ValueError for parameters that the distribution cannot have; called where their values are known."""
+    def _check(self, *parameters: Any, **_: Any) -> None:  # so that those of subclasses may name their parameters
+        """Raises ValueError for parameters that there cannot be; called where their values are known."""
+
+    def _require_positive(self, **values: Tensor) -> None:
+        for what, value in values.items():
+            if bool((value <= 0.0).any()):
+                raise located(ValueError(f"{self.name}: {what} must be greater than 0.0"))
 
     def _parameters(self, given: tuple[Any, ...]) -> Parameters:
         """Those of a call, or where it gives none those of the distribution."""
@@ -114,12 +134,12 @@ class Distribution(Cell):
             parameters: those of the other distribution, then, optionally, those of this one.
         """
         other, own = self._of_two("kl_loss", dist, parameters)
-        return self._kl_loss(other, own)
+        return self._kl_loss(*other, *own)
 
     def cross_entropy(self, dist: str, *parameters: Any) -> Tensor:
         """The entropy plus the divergence from another distribution; arguments as `kl_loss`."""
         other, own = self._of_two("cross_entropy", dist, parameters)
-        return self._entropy(*own) + self._kl_loss(other, own)
+        return self._entropy(*own) + self._kl_loss(*other, *own)
 
     def _of_two(self, where: str, dist: str, parameters: tuple[Any, ...]) -> tuple[Parameters, Parameters]:
         kind, count = type(self).__name__, len(self.names)
@@ -135,45 +155,65 @@ class Distribution(Cell):
         """Random numbers `[*shape, *parameters' shape]`."""
         own = self._parameters(parameters)
         lead = (shape,) if isinstance(shape, int) else tuple(shape)
-        return cast(self._sample(lead, *own), self.dtype)
+        return cast(self._sample((*lead, *self._shape(*own)), *own), self.dtype)
+
+    def _shape(self, *parameters: Any, **_: Any) -> tuple[int, ...]:
+        """Of one number for each of the parameters."""
+        return np.broadcast_shapes(*(parameter.shape for parameter in parameters))
 
     def _uniform(self, shape: tuple[int, ...]) -> Tensor:
-        return ops.rand(*shape, seed=self.seed) if shape else ops.rand(1, seed=self.seed)[0]
+        """Numbers in [0, 1)."""
+        return ops.rand(shape, seed=self.seed)
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        raise self._lacks("log_prob")
+    def _normal(self, shape: tuple[int, ...]) -> Tensor:
+        return ops.standard_normal(shape, self.seed)
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        raise self._lacks("cdf")
+    def _gamma(self, shape: tuple[int, ...], concentration: Tensor) -> Tensor:
+        return ops.random_gamma((), ops.broadcast_to(concentration, shape), self.seed)
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        raise self._lacks("mean")
+    # Formulas: `_kl_loss` takes the other distribution's parameters, then the own ones; `_sample` the result's shape.
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        raise self._lacks("var")
+    _log_prob = _lacking("log_prob")
+    _cdf = _lacking("cdf")
+    _mean = _lacking("mean")
+    _var = _lacking("var")
+    _mode = _lacking("mode")
+    _entropy = _lacking("entropy")
+    _kl_loss = _lacking("kl_loss")
+    _sample = _lacking("sample")
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        raise self._lacks("mode")
 
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        raise self._lacks("entropy")
+class LocationScale(Distribution):
+    """The base of the distributions of `loc + scale * z`, z of a standard distribution with its mode at 0.
 
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        raise self._lacks("kl_loss")
+    Attributes:
+        VARIANCE, ENTROPY: of z.
+        _standard: numbers z in a shape.
+    """
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        raise self._lacks("sample")
+    VARIANCE: float
+    ENTROPY: float
+    _standard: Formula
 
-    def _lacks(self, method: str) -> Exception:
-        return located(TypeError(f"{self.name}: {method} is not defined for this distribution"))
+    def _check(self, loc: Tensor, scale: Tensor) -> None:
+        self._require_positive(**{self.names[1]: scale})
+
+    def _mode(self, loc: Tensor, scale: Tensor) -> Tensor:
+        return loc + ops.zeros_like(scale)
+
+    _mean = _mode
+
+    def _var(self, loc: Tensor, scale: Tensor) -> Tensor:
+        return ops.square(scale) * self.VARIANCE + ops.zeros_like(loc)
+
+    def _entropy(self, loc: Tensor, scale: Tensor) -> Tensor:
+        return ops.log(scale) + self.ENTROPY + ops.zeros_like(loc)
+
+    def _sample(self, shape: tuple[int, ...], loc: Tensor, scale: Tensor) -> Tensor:
+        return loc + scale * self._standard(shape)
 
 
 _METHODS = (
     "prob", "log_prob", "cdf", "log_cdf", "survival_function", "log_survival", "mean", "var", "sd", "mode", "entropy",
     "kl_loss", "cross_entropy", "sample",
 )  # fmt: skip
-
-
-def above(name: str, what: str, value: Any, bound: float = 0.0) -> None:
-    if bool((value <= bound).any()):
-        raise located(ValueError(f"{name}: {what} must be greater than {bound}"))

@@ -7,11 +7,11 @@ from typing import Any
 
 from graphc import ops
 from graphc.dtype import float32
-from graphc.nn.probability.distribution.base import Distribution, Parameters, above
+from graphc.nn.probability.distribution.base import Distribution, LocationScale
 from graphc.tensor import Tensor
 
 
-class Normal(Distribution):
+class Normal(LocationScale):
     """The normal distribution.
 
     Args:
@@ -19,48 +19,26 @@ class Normal(Distribution):
         seed, dtype, name: see `Distribution`.
     """
 
+    VARIANCE, ENTROPY = 1.0, 0.5 * math.log(2 * math.pi * math.e)
+
     def __init__(
         self, mean: Any = None, sd: Any = None, seed: int | None = None, dtype: Any = float32, name: str = "Normal"
     ) -> None:
         super().__init__(seed, dtype, name, mean=mean, sd=sd)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "sd", parameters[1])
-
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
+    def _log_prob(self, value: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         return ops.square((value - mean) / sd) * -0.5 - (ops.log(sd) + 0.5 * math.log(2 * math.pi))
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
+    def _cdf(self, value: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         return ops.erfc((mean - value) / (sd * math.sqrt(2))) * 0.5
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        return mean + ops.zeros_like(sd)
-
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        return self._mean(*parameters)
-
-    def _var(self, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        return ops.square(sd) + ops.zeros_like(mean)
-
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        return ops.log(sd) + 0.5 * math.log(2 * math.pi * math.e) + ops.zeros_like(mean)
-
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (mean_b, sd_b), (mean, sd) = other, own
+    def _kl_loss(self, mean_b: Tensor, sd_b: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         apart = ops.square(mean / sd_b - mean_b / sd_b)
         log_ratio = ops.log(sd) - ops.log(sd_b)
         return apart * 0.5 + ops.expm1(log_ratio * 2.0) * 0.5 - log_ratio
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        extents = (*shape, *(mean + sd).shape)
-        noise = ops.randn(*extents, seed=self.seed) if extents else ops.randn(1, seed=self.seed)[0]
-        return noise * sd + mean
+    def _standard(self, shape: tuple[int, ...]) -> Tensor:
+        return self._normal(shape)
 
 
 class Uniform(Distribution):
@@ -76,38 +54,31 @@ class Uniform(Distribution):
     ) -> None:
         super().__init__(seed, dtype, name, low=low, high=high)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "high - low", parameters[1] - parameters[0])
+    def _check(self, low: Tensor, high: Tensor) -> None:
+        self._require_positive(**{"high - low": high - low})
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        low, high = parameters
+    def _log_prob(self, value: Tensor, low: Tensor, high: Tensor) -> Tensor:
         inside = ops.logical_and(value >= low, value <= high)
         return ops.select(inside, -ops.log(high - low), -math.inf)
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        low, high = parameters
+    def _cdf(self, value: Tensor, low: Tensor, high: Tensor) -> Tensor:
         return ops.clamp((value - low) / (high - low), 0.0, 1.0)
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        low, high = parameters
+    def _mean(self, low: Tensor, high: Tensor) -> Tensor:
         return (low + high) / 2.0
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        low, high = parameters
+    def _var(self, low: Tensor, high: Tensor) -> Tensor:
         return ops.square(high - low) / 12.0
 
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        low, high = parameters
+    def _entropy(self, low: Tensor, high: Tensor) -> Tensor:
         return ops.log(high - low)
 
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (low_b, high_b), (low, high) = other, own
+    def _kl_loss(self, low_b: Tensor, high_b: Tensor, low: Tensor, high: Tensor) -> Tensor:
         within = ops.logical_and(low >= low_b, high <= high_b)
         return ops.select(within, ops.log(high_b - low_b) - ops.log(high - low), math.inf)
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        low, high = parameters
-        return self._uniform((*shape, *(low + high).shape)) * (high - low) + low
+    def _sample(self, shape: tuple[int, ...], low: Tensor, high: Tensor) -> Tensor:
+        return self._uniform(shape) * (high - low) + low
 
 
 class Exponential(Distribution):
@@ -123,41 +94,32 @@ class Exponential(Distribution):
     ) -> None:
         super().__init__(seed, dtype, name, rate=rate)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "rate", parameters[0])
+    def _check(self, rate: Tensor) -> None:
+        self._require_positive(rate=rate)
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        (rate,) = parameters
+    def _log_prob(self, value: Tensor, rate: Tensor) -> Tensor:
         return ops.select(value >= 0.0, ops.log(rate) - rate * value, -math.inf)
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        (rate,) = parameters
+    def _cdf(self, value: Tensor, rate: Tensor) -> Tensor:
         return -ops.expm1(-rate * ops.maximum(value, 0.0))
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        return 1.0 / parameters[0]
+    def _mean(self, rate: Tensor) -> Tensor:
+        return 1.0 / rate
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        return 1.0 / ops.square(parameters[0])
+    def _var(self, rate: Tensor) -> Tensor:
+        return 1.0 / ops.square(rate)
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        return ops.zeros_like(parameters[0])
+    def _mode(self, rate: Tensor) -> Tensor:
+        return ops.zeros_like(rate)
 
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        return 1.0 - ops.log(parameters[0])
+    def _entropy(self, rate: Tensor) -> Tensor:
+        return 1.0 - ops.log(rate)
 
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (rate_b,), (rate,) = other, own
+    def _kl_loss(self, rate_b: Tensor, rate: Tensor) -> Tensor:
         return rate_b / rate - 1.0 + ops.log(rate) - ops.log(rate_b)
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        (rate,) = parameters
-        return -ops.log1p(-self._uniform((*shape, *rate.shape))) / rate
-
-
-def _unit(d: Distribution, shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Uniform numbers in [0, 1) in a shape, followed by that of the parameters."""
-    return d._uniform((*shape, *like.shape))
+    def _sample(self, shape: tuple[int, ...], rate: Tensor) -> Tensor:
+        return -ops.log1p(-self._uniform(shape)) / rate
 
 
 class LogNormal(Normal):
@@ -173,34 +135,32 @@ class LogNormal(Normal):
     ) -> None:
         Distribution.__init__(self, seed, dtype, name, loc=loc, scale=scale)
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
+    def _log_prob(self, value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         positive = value > 0.0
         logarithm = ops.log(ops.select(positive, value, 1.0))
-        return ops.select(positive, super()._log_prob(logarithm, *parameters) - logarithm, -math.inf)
+        return ops.select(positive, super()._log_prob(logarithm, loc, scale) - logarithm, -math.inf)
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
+    def _cdf(self, value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         positive = value > 0.0
-        return ops.select(positive, super()._cdf(ops.log(ops.select(positive, value, 1.0)), *parameters), 0.0)
+        return ops.select(positive, super()._cdf(ops.log(ops.select(positive, value, 1.0)), loc, scale), 0.0)
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _mean(self, loc: Tensor, scale: Tensor) -> Tensor:
         return ops.exp(loc + ops.square(scale) * 0.5)
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _mode(self, loc: Tensor, scale: Tensor) -> Tensor:
         return ops.exp(loc - ops.square(scale))
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        return ops.expm1(ops.square(parameters[1])) * ops.square(self._mean(*parameters))
+    def _var(self, loc: Tensor, scale: Tensor) -> Tensor:
+        return ops.expm1(ops.square(scale)) * ops.square(self._mean(loc, scale))
 
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        return super()._entropy(*parameters) + parameters[0]
+    def _entropy(self, loc: Tensor, scale: Tensor) -> Tensor:
+        return super()._entropy(loc, scale) + loc
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        return ops.exp(super()._sample(shape, *parameters))
+    def _sample(self, shape: tuple[int, ...], loc: Tensor, scale: Tensor) -> Tensor:
+        return ops.exp(super()._sample(shape, loc, scale))
 
 
-class HalfNormal(Distribution):
+class HalfNormal(LocationScale):
     """The upper half of a normal distribution.
 
     Args:
@@ -208,47 +168,28 @@ class HalfNormal(Distribution):
         seed, dtype, name: see `Distribution`.
     """
 
+    VARIANCE, ENTROPY = 1 - 2 / math.pi, 0.5 * math.log(math.pi * math.e / 2)
+
     def __init__(
         self, mean: Any = None, sd: Any = None, seed: int | None = None, dtype: Any = float32, name: str = "HalfNormal"
     ) -> None:
         super().__init__(seed, dtype, name, mean=mean, sd=sd)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "sd", parameters[1])
-
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
+    def _log_prob(self, value: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         inside = ops.square((value - mean) / sd) * -0.5 - ops.log(sd) + 0.5 * math.log(2 / math.pi)
         return ops.select(value >= mean, inside, -math.inf)
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
+    def _cdf(self, value: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         return ops.erf(ops.maximum(value - mean, 0.0) / (sd * math.sqrt(2)))
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
+    def _mean(self, mean: Tensor, sd: Tensor) -> Tensor:
         return mean + sd * math.sqrt(2 / math.pi)
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        return mean + ops.zeros_like(sd)
-
-    def _var(self, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        return ops.square(sd) * (1 - 2 / math.pi) + ops.zeros_like(mean)
-
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        return ops.log(sd) + 0.5 * math.log(math.pi * math.e / 2) + ops.zeros_like(mean)
-
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        extents = (*shape, *(mean + sd).shape)
-        noise = ops.randn(*extents, seed=self.seed) if extents else ops.randn(1, seed=self.seed)[0]
-        return ops.abs(noise) * sd + mean
+    def _standard(self, shape: tuple[int, ...]) -> Tensor:
+        return ops.abs(self._normal(shape))
 
 
-class Laplace(Distribution):
+class Laplace(LocationScale):
     """The distribution with the density `exp(-|x - mean| / sd) / (2 sd)`.
 
     Args:
@@ -256,51 +197,31 @@ class Laplace(Distribution):
         seed, dtype, name: see `Distribution`.
     """
 
+    VARIANCE, ENTROPY = 2.0, math.log(2 * math.e)
+
     def __init__(
         self, mean: Any = None, sd: Any = None, seed: int | None = None, dtype: Any = float32, name: str = "Laplace"
     ) -> None:
         super().__init__(seed, dtype, name, mean=mean, sd=sd)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "sd", parameters[1])
-
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
+    def _log_prob(self, value: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         return -ops.log(sd * 2.0) - ops.abs(value - mean) / sd
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
+    def _cdf(self, value: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         z = (value - mean) / sd
         tail = ops.exp(-ops.abs(z)) * 0.5
         return ops.select(z < 0.0, tail, 1.0 - tail)
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        return mean + ops.zeros_like(sd)
-
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        return self._mean(*parameters)
-
-    def _var(self, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        return ops.square(sd) * 2.0 + ops.zeros_like(mean)
-
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        return ops.log(sd) + math.log(2 * math.e) + ops.zeros_like(mean)
-
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (mean_b, sd_b), (mean, sd) = other, own
+    def _kl_loss(self, mean_b: Tensor, sd_b: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         apart = ops.abs(mean - mean_b)
         return ops.log(sd_b / sd) + (sd * ops.exp(-apart / sd) + apart) / sd_b - 1.0
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        mean, sd = parameters
-        u = _unit(self, shape, mean + sd) - 0.5
-        return mean - sd * ops.sign(u) * ops.log1p(ops.maximum(ops.abs(u) * -2.0, -1.0 + 1e-7))
+    def _standard(self, shape: tuple[int, ...]) -> Tensor:
+        u = self._uniform(shape) - 0.5
+        return -ops.sign(u) * ops.log1p(ops.maximum(ops.abs(u) * -2.0, -1.0 + 1e-7))
 
 
-class Cauchy(Distribution):
+class Cauchy(LocationScale):
     """Cauchy's distribution, which has no mean and no variance.
 
     Args:
@@ -313,43 +234,30 @@ class Cauchy(Distribution):
     ) -> None:
         super().__init__(seed, dtype, name, loc=loc, scale=scale)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "scale", parameters[1])
-
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _log_prob(self, value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         return -ops.log(scale * math.pi) - ops.log1p(ops.square((value - loc) / scale))
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _cdf(self, value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         return ops.atan((value - loc) / scale) / math.pi + 0.5
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _mean(self, loc: Tensor, scale: Tensor) -> Tensor:
         return ops.full_like(loc + scale, math.nan)
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
-        return loc + ops.zeros_like(scale)
+    def _var(self, loc: Tensor, scale: Tensor) -> Tensor:
+        return self._mean(loc, scale)
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        return self._mean(*parameters)
-
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _entropy(self, loc: Tensor, scale: Tensor) -> Tensor:
         return ops.log(scale * (4 * math.pi)) + ops.zeros_like(loc)
 
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (loc_b, scale_b), (loc, scale) = other, own
+    def _kl_loss(self, loc_b: Tensor, scale_b: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         spread = ops.square(scale + scale_b) + ops.square(loc - loc_b)
         return ops.log(spread / (scale * scale_b * 4.0))
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
-        return loc + scale * ops.tan((_unit(self, shape, loc + scale) - 0.5) * math.pi)
+    def _standard(self, shape: tuple[int, ...]) -> Tensor:
+        return ops.tan((self._uniform(shape) - 0.5) * math.pi)
 
 
-class Gumbel(Distribution):
+class Gumbel(LocationScale):
     """Gumbel's distribution, of the greatest of many numbers: its cdf is `exp(-exp(-(x - loc) / scale))`.
 
     Args:
@@ -358,52 +266,32 @@ class Gumbel(Distribution):
     """
 
     EULER = 0.57721566490153286
+    VARIANCE, ENTROPY = math.pi**2 / 6, 1 + EULER
 
     def __init__(
         self, loc: Any, scale: Any, seed: int | None = 0, dtype: Any = float32, name: str = "Gumbel"
     ) -> None:
         super().__init__(seed, dtype, name, loc=loc, scale=scale)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "scale", parameters[1])
-
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _log_prob(self, value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         z = (value - loc) / scale
         return -(z + ops.exp(-z)) - ops.log(scale)
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _cdf(self, value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         return ops.exp(-ops.exp(-(value - loc) / scale))
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _mean(self, loc: Tensor, scale: Tensor) -> Tensor:
         return loc + scale * self.EULER
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
-        return loc + ops.zeros_like(scale)
-
-    def _var(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
-        return ops.square(scale) * (math.pi**2 / 6) + ops.zeros_like(loc)
-
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
-        return ops.log(scale) + (1 + self.EULER) + ops.zeros_like(loc)
-
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (loc_b, scale_b), (loc, scale) = other, own
+    def _kl_loss(self, loc_b: Tensor, scale_b: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         ratio, apart = scale / scale_b, (loc - loc_b) / scale_b
         return -ops.log(ratio) + (ratio - 1.0) * self.EULER + ops.exp(ops.lgamma(ratio + 1.0) - apart) - 1.0 + apart
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
-        u = ops.maximum(_unit(self, shape, loc + scale), 1e-30)
-        return loc - scale * ops.log(-ops.log(u))
+    def _standard(self, shape: tuple[int, ...]) -> Tensor:
+        return -ops.log(-ops.log(ops.maximum(self._uniform(shape), 1e-30)))
 
 
-class Logistic(Distribution):
+class Logistic(LocationScale):
     """The distribution whose cdf is `sigmoid((x - loc) / scale)`.
 
     Args:
@@ -411,42 +299,23 @@ class Logistic(Distribution):
         seed, dtype, name: see `Distribution`.
     """
 
+    VARIANCE, ENTROPY = math.pi**2 / 3, 2.0
+
     def __init__(
         self, loc: Any = None, scale: Any = None, seed: int | None = None, dtype: Any = float32, name: str = "Logistic"
     ) -> None:
         super().__init__(seed, dtype, name, loc=loc, scale=scale)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "scale", parameters[1])
-
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _log_prob(self, value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         z = (value - loc) / scale
         return -z - ops.softplus(-z) * 2.0 - ops.log(scale)
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
+    def _cdf(self, value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         return ops.sigmoid((value - loc) / scale)
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
-        return loc + ops.zeros_like(scale)
-
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        return self._mean(*parameters)
-
-    def _var(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
-        return ops.square(scale) * (math.pi**2 / 3) + ops.zeros_like(loc)
-
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
-        return ops.log(scale) + 2.0 + ops.zeros_like(loc)
-
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        loc, scale = parameters
-        u = ops.maximum(_unit(self, shape, loc + scale), 1e-30)
-        return loc + scale * (ops.log(u) - ops.log1p(-u))
+    def _standard(self, shape: tuple[int, ...]) -> Tensor:
+        u = ops.maximum(self._uniform(shape), 1e-30)
+        return ops.log(u) - ops.log1p(-u)
 
 
 class StudentT(Distribution):
@@ -463,34 +332,27 @@ class StudentT(Distribution):
     ) -> None:
         super().__init__(seed, dtype, name, df=df, mean=mean, sd=sd)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "df", parameters[0])
-        above(self.name, "sd", parameters[2])
+    def _check(self, df: Tensor, mean: Tensor, sd: Tensor) -> None:
+        self._require_positive(df=df, sd=sd)
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        df, mean, sd = parameters
+    def _log_prob(self, value: Tensor, df: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         half = (df + 1.0) * 0.5
         norm = ops.lgamma(df * 0.5) - ops.lgamma(half) + ops.log(df * math.pi) * 0.5 + ops.log(sd)
         return -half * ops.log1p(ops.square((value - mean) / sd) / df) - norm
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        df, mean, sd = parameters
+    def _mean(self, df: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         return ops.select(df > 1.0, mean + ops.zeros_like(df + sd), math.nan)
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        df, mean, sd = parameters
+    def _mode(self, df: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         return mean + ops.zeros_like(df + sd)
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        df, mean, sd = parameters
+    def _var(self, df: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
         wide = ops.square(sd) * (df / ops.select(df > 2.0, df - 2.0, 1.0)) + ops.zeros_like(mean)
         return ops.select(df > 2.0, wide, ops.select(df > 1.0, math.inf, ops.full_like(wide, math.nan)))
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        df, mean, sd = parameters
-        extents = (*shape, *(df + mean + sd).shape)
-        noise = ops.randn(*extents, seed=self.seed) if extents else ops.randn(1, seed=self.seed)[0]
-        chi = ops.random_gamma((), ops.broadcast_to(df * 0.5, extents), self.seed) * 2.0
+    def _sample(self, shape: tuple[int, ...], df: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
+        noise = self._normal(shape)
+        chi = self._gamma(shape, df * 0.5) * 2.0
         return noise * ops.rsqrt(chi / df) * sd + mean
 
 
@@ -508,39 +370,33 @@ class Gamma(Distribution):
     ) -> None:
         super().__init__(seed, dtype, name, concentration=concentration, rate=rate)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "concentration", parameters[0])
-        above(self.name, "rate", parameters[1])
+    def _check(self, a: Tensor, rate: Tensor) -> None:
+        self._require_positive(concentration=a, rate=rate)
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        a, rate = parameters
+    def _log_prob(self, value: Tensor, a: Tensor, rate: Tensor) -> Tensor:
         inside = ops.xlogy(a - 1.0, value) - rate * value - ops.lgamma(a) + ops.xlogy(a, rate)
         return ops.select(value >= 0.0, inside, -math.inf)
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        return parameters[0] / parameters[1]
+    def _mean(self, a: Tensor, rate: Tensor) -> Tensor:
+        return a / rate
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        a, rate = parameters
+    def _mode(self, a: Tensor, rate: Tensor) -> Tensor:
         return ops.select(a > 1.0, (a - 1.0) / rate, math.nan)
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        return parameters[0] / ops.square(parameters[1])
+    def _var(self, a: Tensor, rate: Tensor) -> Tensor:
+        return a / ops.square(rate)
 
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        a, rate = parameters
+    def _entropy(self, a: Tensor, rate: Tensor) -> Tensor:
         return a - ops.log(rate) + ops.lgamma(a) + (1.0 - a) * ops.digamma(a)
 
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (a_b, rate_b), (a, rate) = other, own
+    def _kl_loss(self, a_b: Tensor, rate_b: Tensor, a: Tensor, rate: Tensor) -> Tensor:
         return (
             (a - a_b) * ops.digamma(a) + ops.lgamma(a_b) - ops.lgamma(a) + a_b * (ops.log(rate) - ops.log(rate_b))
             + a * (rate_b / rate - 1.0)
         )  # fmt: skip
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        a, rate = parameters
-        return ops.random_gamma(shape, ops.broadcast_to(a, (a + rate).shape), self.seed) / rate
+    def _sample(self, shape: tuple[int, ...], a: Tensor, rate: Tensor) -> Tensor:
+        return self._gamma(shape, a) / rate
 
 
 class Beta(Distribution):
@@ -557,46 +413,38 @@ class Beta(Distribution):
     ) -> None:
         super().__init__(seed, dtype, name, concentration1=concentration1, concentration0=concentration0)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "concentration1", parameters[0])
-        above(self.name, "concentration0", parameters[1])
+    def _check(self, a: Tensor, b: Tensor) -> None:
+        self._require_positive(concentration1=a, concentration0=b)
 
     @staticmethod
     def _log_beta(a: Tensor, b: Tensor) -> Tensor:
         return ops.lgamma(a) + ops.lgamma(b) - ops.lgamma(a + b)
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        a, b = parameters
+    def _log_prob(self, value: Tensor, a: Tensor, b: Tensor) -> Tensor:
         inside = ops.xlogy(a - 1.0, value) + ops.xlogy(b - 1.0, 1.0 - value) - self._log_beta(a, b)
         return ops.select(ops.logical_and(value >= 0.0, value <= 1.0), inside, -math.inf)
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        a, b = parameters
+    def _mean(self, a: Tensor, b: Tensor) -> Tensor:
         return a / (a + b)
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        a, b = parameters
+    def _mode(self, a: Tensor, b: Tensor) -> Tensor:
         return ops.select(ops.logical_and(a > 1.0, b > 1.0), (a - 1.0) / (a + b - 2.0), math.nan)
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        a, b = parameters
+    def _var(self, a: Tensor, b: Tensor) -> Tensor:
         return a * b / (ops.square(a + b) * (a + b + 1.0))
 
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        a, b = parameters
+    def _entropy(self, a: Tensor, b: Tensor) -> Tensor:
         return (
             self._log_beta(a, b) - (a - 1.0) * ops.digamma(a) - (b - 1.0) * ops.digamma(b)
             + (a + b - 2.0) * ops.digamma(a + b)
         )  # fmt: skip
 
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (a_b, b_b), (a, b) = other, own
+    def _kl_loss(self, a_b: Tensor, b_b: Tensor, a: Tensor, b: Tensor) -> Tensor:
         return (
             self._log_beta(a_b, b_b) - self._log_beta(a, b) + (a - a_b) * ops.digamma(a) + (b - b_b) * ops.digamma(b)
             + (a_b - a + b_b - b) * ops.digamma(a + b)
         )  # fmt: skip
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        wanted = (parameters[0] + parameters[1]).shape
-        x, y = (ops.random_gamma(shape, ops.broadcast_to(p, wanted), self.seed) for p in parameters)
+    def _sample(self, shape: tuple[int, ...], a: Tensor, b: Tensor) -> Tensor:
+        x, y = self._gamma(shape, a), self._gamma(shape, b)
         return x / (x + y)

@@ -8,7 +8,7 @@ from typing import Any
 from graphc import ops
 from graphc.dispatch import located
 from graphc.dtype import float32, int32
-from graphc.nn.probability.distribution.base import Distribution, Parameters, above
+from graphc.nn.probability.distribution.base import Distribution
 from graphc.ops.coerce import cast
 from graphc.tensor import Tensor
 
@@ -26,38 +26,32 @@ class Bernoulli(Distribution):
     ) -> None:
         super().__init__(seed, dtype, name, probs=probs)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "probs", parameters[0])
-        above(self.name, "1 - probs", 1.0 - parameters[0])
+    def _check(self, p: Tensor) -> None:
+        self._require_positive(**{"probs": p, "1 - probs": 1.0 - p})
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        (p,) = parameters
+    def _log_prob(self, value: Tensor, p: Tensor) -> Tensor:
         return value * ops.log(p) + (1.0 - value) * ops.log1p(-p)
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        (p,) = parameters
+    def _cdf(self, value: Tensor, p: Tensor) -> Tensor:
         return ops.select(value < 0.0, 0.0, ops.select(value < 1.0, 1.0 - p, 1.0))
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        return parameters[0]
+    def _mean(self, p: Tensor) -> Tensor:
+        return p
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        return parameters[0] * (1.0 - parameters[0])
+    def _var(self, p: Tensor) -> Tensor:
+        return p * (1.0 - p)
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        return cast(parameters[0] > 0.5, self.dtype)
+    def _mode(self, p: Tensor) -> Tensor:
+        return cast(p > 0.5, self.dtype)
 
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        (p,) = parameters
+    def _entropy(self, p: Tensor) -> Tensor:
         return -(ops.xlogy(p, p) + ops.xlogy(1.0 - p, 1.0 - p))
 
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (q,), (p,) = other, own
+    def _kl_loss(self, q: Tensor, p: Tensor) -> Tensor:
         return p * (ops.log(p) - ops.log(q)) + (1.0 - p) * (ops.log1p(-p) - ops.log1p(-q))
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        (p,) = parameters
-        return cast(self._uniform((*shape, *p.shape)) < p, self.dtype)
+    def _sample(self, shape: tuple[int, ...], p: Tensor) -> Tensor:
+        return cast(self._uniform(shape) < p, self.dtype)
 
 
 class Categorical(Distribution):
@@ -73,10 +67,12 @@ class Categorical(Distribution):
     ) -> None:
         super().__init__(seed, dtype, name, probs=probs)
 
-    def _check(self, *parameters: Any) -> None:
-        (p,) = parameters
+    def _check(self, p: Tensor) -> None:
         if not p.ndim or bool((p < 0).any()) or bool((ops.abs(p.sum(-1) - 1.0) > 1e-4).any()):
             raise located(ValueError(f"{self.name}: probs must be at least 0 and sum to 1 along the last axis"))
+
+    def _shape(self, p: Tensor) -> tuple[int, ...]:
+        return p.shape[:-1]
 
     def _of_class(self, table: Tensor, value: Tensor) -> Tensor:
         """The entries of classes, which broadcast with the leading axes of the table."""
@@ -85,34 +81,29 @@ class Categorical(Distribution):
         own = ops.equal(ops.expand_dims(places, -1), ops.arange(count, dtype=int32))
         return ops.sum(ops.select(own, table, 0.0), -1)
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        return self._of_class(ops.log(parameters[0]), value)
+    def _log_prob(self, value: Tensor, p: Tensor) -> Tensor:
+        return self._of_class(ops.log(p), value)
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        return self._of_class(ops.cumsum(parameters[0], -1), value)
+    def _cdf(self, value: Tensor, p: Tensor) -> Tensor:
+        return self._of_class(ops.cumsum(p, -1), value)
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        (p,) = parameters
+    def _mean(self, p: Tensor) -> Tensor:
         return ops.sum(p * ops.arange(p.shape[-1], dtype=p.dtype), -1)
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        (p,) = parameters
+    def _var(self, p: Tensor) -> Tensor:
         return ops.sum(p * ops.square(ops.arange(p.shape[-1], dtype=p.dtype)), -1) - ops.square(self._mean(p))
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        return cast(parameters[0].argmax(-1), self.dtype)
+    def _mode(self, p: Tensor) -> Tensor:
+        return cast(p.argmax(-1), self.dtype)
 
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        (p,) = parameters
+    def _entropy(self, p: Tensor) -> Tensor:
         return -ops.sum(ops.xlogy(p, p), -1)
 
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (q,), (p,) = other, own
+    def _kl_loss(self, q: Tensor, p: Tensor) -> Tensor:
         return ops.sum(ops.xlogy(p, p) - ops.xlogy(p, q), -1)
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        (p,) = parameters
-        number = self._uniform((*shape, *p.shape[:-1]))
+    def _sample(self, shape: tuple[int, ...], p: Tensor) -> Tensor:
+        number = self._uniform(shape)
         below = ops.cumsum(p, -1)[..., :-1]  # the last class takes what rounding leaves
         return ops.sum(cast(below <= ops.expand_dims(number, -1), int32), -1)
 
@@ -130,38 +121,32 @@ class Geometric(Distribution):
     ) -> None:
         super().__init__(seed, dtype, name, probs=probs)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "probs", parameters[0])
-        above(self.name, "1 - probs", 1.0 - parameters[0])
+    def _check(self, p: Tensor) -> None:
+        self._require_positive(**{"probs": p, "1 - probs": 1.0 - p})
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        (p,) = parameters
+    def _log_prob(self, value: Tensor, p: Tensor) -> Tensor:
         return ops.select(value >= 0.0, value * ops.log1p(-p) + ops.log(p), -math.inf)
 
-    def _cdf(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        (p,) = parameters
+    def _cdf(self, value: Tensor, p: Tensor) -> Tensor:
         return ops.select(value >= 0.0, -ops.expm1((ops.floor(value) + 1.0) * ops.log1p(-p)), 0.0)
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        return (1.0 - parameters[0]) / parameters[0]
+    def _mean(self, p: Tensor) -> Tensor:
+        return (1.0 - p) / p
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        return (1.0 - parameters[0]) / ops.square(parameters[0])
+    def _var(self, p: Tensor) -> Tensor:
+        return (1.0 - p) / ops.square(p)
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        return cast(ops.zeros_like(parameters[0]), self.dtype)
+    def _mode(self, p: Tensor) -> Tensor:
+        return cast(ops.zeros_like(p), self.dtype)
 
-    def _entropy(self, *parameters: Tensor) -> Tensor:
-        (p,) = parameters
+    def _entropy(self, p: Tensor) -> Tensor:
         return -(ops.xlogy(1.0 - p, 1.0 - p) + ops.xlogy(p, p)) / p
 
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (q,), (p,) = other, own
+    def _kl_loss(self, q: Tensor, p: Tensor) -> Tensor:
         return ops.log(p) - ops.log(q) + (1.0 - p) / p * (ops.log1p(-p) - ops.log1p(-q))
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        (p,) = parameters
-        u = self._uniform((*shape, *p.shape))
+    def _sample(self, shape: tuple[int, ...], p: Tensor) -> Tensor:
+        u = self._uniform(shape)
         return cast(ops.floor(ops.log1p(-u) / ops.log1p(-p)), self.dtype)
 
 
@@ -178,26 +163,24 @@ class Poisson(Distribution):
     ) -> None:
         super().__init__(seed, dtype, name, rate=rate)
 
-    def _check(self, *parameters: Any) -> None:
-        above(self.name, "rate", parameters[0])
+    def _check(self, rate: Tensor) -> None:
+        self._require_positive(rate=rate)
 
-    def _log_prob(self, value: Tensor, *parameters: Tensor) -> Tensor:
-        (rate,) = parameters
+    def _log_prob(self, value: Tensor, rate: Tensor) -> Tensor:
         inside = ops.xlogy(value, rate) - rate - ops.lgamma(value + 1.0)
         return ops.select(value >= 0.0, inside, -math.inf)
 
-    def _mean(self, *parameters: Tensor) -> Tensor:
-        return parameters[0]
+    def _mean(self, rate: Tensor) -> Tensor:
+        return rate
 
-    def _var(self, *parameters: Tensor) -> Tensor:
-        return parameters[0]
+    def _var(self, rate: Tensor) -> Tensor:
+        return rate
 
-    def _mode(self, *parameters: Tensor) -> Tensor:
-        return ops.floor(parameters[0])
+    def _mode(self, rate: Tensor) -> Tensor:
+        return ops.floor(rate)
 
-    def _kl_loss(self, other: Parameters, own: Parameters) -> Tensor:
-        (rate_b,), (rate,) = other, own
+    def _kl_loss(self, rate_b: Tensor, rate: Tensor) -> Tensor:
         return rate * (ops.log(rate) - ops.log(rate_b)) - rate + rate_b
 
-    def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
-        return ops.random_poisson(shape, parameters[0], self.seed)
+    def _sample(self, shape: tuple[int, ...], rate: Tensor) -> Tensor:
+        return ops.random_poisson((), ops.broadcast_to(rate, shape), self.seed)

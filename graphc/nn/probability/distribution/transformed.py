@@ -50,5 +50,8 @@ class TransformedDistribution(Distribution):
         variance = self.distribution._var(*parameters)
         return variance * ops.exp(self.bijector.forward_log_jacobian(variance) * 2.0)
 
+    def _shape(self, *parameters: Tensor) -> tuple[int, ...]:
+        return self.distribution._shape(*parameters)
+
     def _sample(self, shape: tuple[int, ...], *parameters: Tensor) -> Tensor:
         return self.bijector.forward(self.distribution._sample(shape, *parameters))
