@@ -230,7 +230,7 @@ def total(parts: Contributions) -> Tensor:
         term: Tensor | None
         if isinstance(part, Later):
             group = alike[part.kind]
-            joined = group[0].joined(group[::-1]) if len(group) >= FEWEST_JOINED and group[0] is part else None
+            joined = group[0].joined(group[::-1]) if len(group) > 1 and group[0] is part else None
             if joined is not None:
                 group.clear()  # made with the first
             elif not group:
@@ -241,10 +241,6 @@ def total(parts: Contributions) -> Tensor:
         added = term if added is None else TABLE["add"](added, term)
     assert added is not None
     return added
-
-
-FEWEST_JOINED = 3
-"""The fewest contributions that are made together; two are a sum in the second one's kernel."""
 
 
 def _zeros_like(tensor: Tensor) -> Tensor:

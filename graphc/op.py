@@ -155,6 +155,10 @@ class Later:
         return self.joined, getattr(self.op, "name", self.op)
 
 
+FEWEST_JOINED = 3
+"""The fewest cotangents that are laid side by side to be made as one; two are a sum in the second one's kernel."""
+
+
 def define_op(
     *,
     infer: Callable[..., TensorType],

@@ -19,11 +19,11 @@ from math import inf, prod
 
 from graphc.index import Ix, IxLike, Var
 from graphc.ir import Graph, Node
-from graphc.loops import LoopBuilder, Reader, Value, all_values
+from graphc.loops import Buffer, LoopBuilder, Reader, Value, all_values
 from graphc.op import TABLE
 from graphc.passes.order import in_order
 from graphc.passes.parts import LEAVES, Part, Web
-from graphc.schedule import Group, Layout, Schedule, rows
+from graphc.schedule import LANES, Group, Layout, Schedule, rows
 
 DEEPEST = 64
 """How many ops deep the expression of one kernel may be: what writes it recurses, and a Python stack has an end."""
@@ -85,6 +85,8 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     stored.update(node for node, layout in layouts.items() if layout.within)
     # a copy turns what it reads only where it stands alone
     stored.update(node for node in graph.nodes if node.op == "copy" and node in layouts)
+    stored.update(node for node in graph.nodes if is_free(node) and _in_short_runs(node, users[node], layouts))
+    stored.update(node for node in graph.nodes if is_free(node) and _in_short_runs(node, users[node], layouts))
     for node in graph.nodes:
         if is_contraction(node):
             stored.add(node)
@@ -117,6 +119,38 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
         if depth[node] >= DEEPEST:
             stored.add(node)
     return {n: depth[n] for n in stored if n.op not in LEAVES}
+
+
+def _in_short_runs(view: Node, users: Sequence[Node], layouts: Mapping[Node, Layout]) -> bool:
+    """Whether what is computed of a view, element by element, would step along runs that fill no vector.
+
+    So it is where the axes of memory are turned and the last ones are short, as those of a filter's taps are. Turned by
+    itself, it takes half-full vectors of loads and stores, but none of what is computed.
+    """
+    base = base_of(view)
+    layout = layouts.get(base)
+    if layout is None or not layout.order or not any(_elementwise(u, view) and not is_free(u) for u in users):
+        return False
+    b = LoopBuilder()
+    memory = Buffer("", base.dtype, layout.elements)
+
+    def value(member: Node, index: Sequence[IxLike]) -> Value:
+        if member is base:
+            return b.load(memory, layout.address(index))
+        (operand,), lower = member.operands, TABLE[member.op].lower
+        assert lower is not None, f"op {member.op} has no lowering"
+        read: Value = lower(b, index, Reader(operand.shape, operand.dtype, partial(value, operand)), **member.attrs)
+        return read
+
+    loops = [b.var("i", n) for n in view.shape]
+    address = value(view, [Ix.of(v) if v.extent > 1 else Ix.of(0) for v in loops]).data[1]
+    run, step = 1, None
+    for var in reversed([v for v in loops if v.extent > 1]):
+        if step not in (None, address.coefficient(var)):
+            break
+        run *= var.extent
+        step = (address.coefficient(var) or 0) * var.extent
+    return run < LANES
 
 
 def _as_cheap_as_loads(
@@ -281,7 +315,7 @@ def _merge(web: Web, graph: Graph, layouts: dict[Node, Layout]) -> None:
     kept = {*graph.outputs, *(v for _, v in graph.updates)}
     order = {node: i for i, node in enumerate(graph.nodes)}
     for part in reversed(list(web.parts)):
-        if part not in web.parts or part.handmade or part.joined:
+        if part not in web.parts or part.handmade or part.joined or is_free(part.stores[0]):
             continue
         while choice := next((c for c in web.consumers(part) if _fits(web, part, c, layouts)), None):
             depth = _depth_below(web, part, choice)

@@ -602,3 +602,10 @@ def test_slices_between_each_other_give_one_woven_gradient() -> None:
     equal(ms.grad(phases)(x, 3), wanted)
     ops_of = [node.op for node in trace(ms.grad(phases), (x, 4), {}, "phases").graph.nodes]
     assert ops_of.count("weave") == 1 and "pad" not in ops_of
+
+
+def test_slices_of_every_second_element_give_one_woven_gradient() -> None:
+    x = f64(1.0, 2.0, 3.0, 4.0, 5.0)
+    halves = ms.grad(lambda x: (x[::2] ** 2).sum() + (3 * x[1::2]).sum())
+    equal(halves(x), [2.0, 3.0, 6.0, 3.0, 10.0])
+    assert [node.op for node in trace(halves, (x,), {}, "halves").graph.nodes].count("weave") == 1

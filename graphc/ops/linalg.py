@@ -16,7 +16,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import DType
 from graphc.ir import TensorType
-from graphc.op import Filled, Later, define_op
+from graphc.op import FEWEST_JOINED, Filled, Later, define_op
 from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, common_dtype
 from graphc.ops.elementwise import add, mul
@@ -115,6 +115,8 @@ def _one_product(parts: Sequence[Later]) -> Tensor | None:
 
     Not where a Parameter is a factor, which would have to be copied, or where factors are much larger than the result.
     """
+    if len(parts) < FEWEST_JOINED:
+        return None
     attrs = parts[0].attrs
     factors = [x for part in parts for x in part.operands]
     if any(part.attrs != attrs for part in parts) or any(isinstance(x, Parameter) or x.ndim != 2 for x in factors):

@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.dtype import bool_
 from graphc.ir import TensorType
-from graphc.op import TABLE, Later, Places, define_op
+from graphc.op import FEWEST_JOINED, TABLE, Later, Places, define_op
 from graphc.ops.coerce import cast, full_like, scalar
 from graphc.tensor import Tensor
 
@@ -145,7 +145,7 @@ def _sums_of_repeats(parts: Sequence[Later]) -> Tensor | None:
     shape = parts[0].attrs["shape"]
     repeats = {part.operands[0].shape for part in parts}
     axes = _repeated(parts[0].operands[0].shape, shape)
-    if len(repeats) != 1 or not axes or not shape:
+    if len(parts) < FEWEST_JOINED or len(repeats) != 1 or not axes or not shape:
         return None
     return _sum_of_repeats(concat_(*(part.operands[0] for part in parts), axis=axes[0]), shape=shape)
 
@@ -271,6 +271,8 @@ def _side_by_side(parts: Sequence[Later]) -> Tensor | None:
     ndim = len(shapes[0])
     if any(any(part.attrs["interior"]) for part in parts):
         return _woven(parts)
+    if len(parts) < FEWEST_JOINED:
+        return None
     axes = [d for d in range(ndim) if any(lo[d] or hi[d] for lo, hi in zip(lows, highs))]
     if len(axes) != 1:
         return None

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from stages import check_schedule, graph_of, groups_of, prepared, scheduled, training_step
 
 from graphc.passes.fuse import CHEAP_WORK, fuse
+from graphc.schedule import Layout
 
 
 def test_the_text_of_a_schedule() -> None:
@@ -340,3 +341,22 @@ def test_reductions_over_the_same_elements_are_one() -> None:
         "return %0, %1, %2",
     )
     assert groups == [["max", "min"], ["max"]]
+
+
+@pytest.mark.parametrize("taps, apart", [(4, True), (16, False)])
+def test_short_runs_of_turned_memory_are_turned_by_themselves(taps: int, apart: bool) -> None:
+    """What is computed of them then fills its vectors."""
+    graph = graph_of(
+        f"""
+        graph f(%x: f32[20,30,{taps}]; %w: f32[30,20,{taps}]) {{
+          %0: f32[20,30,{taps}] = exp(%x)
+          %1: f32[30,20,{taps}] = transpose(%0, perm=(1, 0, 2))
+          %2: f32[30,20,{taps}] = flip(%1, axes=(2,))
+          %3: f32[30,20,{taps}] = sub(%w, %2)
+          update %w <- %3
+          return %0
+        }}"""
+    )
+    (gradient,) = (node for node in graph.nodes if node.op == "exp")
+    schedule = fuse(graph, {gradient: Layout(gradient.shape, False, (1, 2, 0))})
+    assert [g.name for g in schedule.groups] == (["exp", "flip", "sub"] if apart else ["exp", "flip_sub"])
