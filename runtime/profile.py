@@ -137,7 +137,7 @@ class Work:
             polynomials of exp, tanh and others among them; 0 for integers, comparisons and hand-made kernels; of a
             loop those of all its steps.
         read, written: bytes, each element counted once.
-        itemsize: bytes of an element of the results.
+        itemsize: bytes of the widest float that is computed.
         units: into how many parts it can be split; 1 for a kernel that stays on one thread.
         lines: the lines of the user's program that asked for it, file and number.
         cell: the path of the Cell that did.
@@ -160,7 +160,7 @@ def work(program: Program, number: int) -> Work:
     asked = [loc for group in groups for loc in locations(group)]
     lines = tuple(dict.fromkeys((loc.file, loc.line) for loc in asked if loc.file))
     cell = next((loc.scope for loc in asked if loc.scope), "")
-    itemsize = groups[-1].stores[0].dtype.itemsize
+    itemsize = max((n.dtype.itemsize for group in groups for n in group.nodes if n.dtype.is_float), default=4)
     kernels = [program.kernel(group) for group in groups]
     if kernels[0] is None:  # hand-made: its operands, then its result
         operands, result = groups[0].nodes[-1].operands, groups[0].nodes[-1]

@@ -293,6 +293,15 @@ def test_work_of_a_matmul() -> None:
     assert kernel.limit == "FMA" and kernel.fraction == pytest.approx(kernel.flops / 1e9 / kernel.median)
 
 
+def test_a_mask_beside_floats_does_not_change_what_they_take() -> None:
+    """Its elements are bytes, of which a vector holds four times as many."""
+    product = ms.jit(lambda x, y: (product := ops.matmul(x, y)) > 0)
+    with ms.profile() as p:
+        product(ops.ones((50, 112)), ops.ones((112, 80)))
+    (kernel,) = p.kernels
+    assert kernel.limit == "FMA" and kernel.fraction == pytest.approx(kernel.flops / 1e9 / kernel.median)
+
+
 @pytest.mark.parametrize(
     ("function", "flops", "arrays"),
     [
