@@ -295,7 +295,7 @@ def test_work_of_a_matmul() -> None:
 
 def test_a_mask_beside_floats_does_not_change_what_they_take() -> None:
     """Its elements are bytes, of which a vector holds four times as many."""
-    product = ms.jit(lambda x, y: (product := ops.matmul(x, y)) > 0)
+    product = ms.jit(lambda x, y: ops.matmul(x, y) > 0)
     with ms.profile() as p:
         product(ops.ones((50, 112)), ops.ones((112, 80)))
     (kernel,) = p.kernels
