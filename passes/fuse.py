@@ -18,11 +18,11 @@ from functools import partial
 from math import inf, prod
 
 from graphc.index import Ix, IxLike, Var
-from graphc.ir import Graph, Node
+from graphc.ir import LEAVES, Graph, Node
 from graphc.loops import Buffer, LoopBuilder, Reader, Value, all_values
-from graphc.op import TABLE
+from graphc.op import TABLE, traits_of
 from graphc.passes.order import in_order
-from graphc.passes.parts import LEAVES, Part, Web
+from graphc.passes.parts import Part, Web
 from graphc.schedule import LANES, Group, Layout, Schedule, rows
 
 DEEPEST = 64
@@ -50,14 +50,16 @@ def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
 
 def is_free(node: Node) -> bool:
     """Whether reading the node is only reading something else at another index."""
-    return node.op == "constant" or bool(TABLE[node.op].traits & {"view"}) if node.op != "input" else False
+    return node.op == "constant" or "view" in traits_of(node)
 
 
 def is_contraction(node: Node) -> bool:
-    return node.op not in LEAVES and "contraction" in TABLE[node.op].traits and node.dtype.is_float
+    """Whether the node is a sum of products that can be computed in tiles."""
+    return "contraction" in traits_of(node) and node.dtype.is_float
 
 
 def handmade(node: Node) -> str | None:
+    """The name of the kernel that was written by hand for the node's op, if there is one."""
     return None if node.op in LEAVES else TABLE[node.op].kernel
 
 
@@ -65,7 +67,7 @@ def base_of(node: Node) -> Node:
     """The node whose memory a view reads: what a concatenation stores, the view itself if it shows several or none."""
     seen = node
     while is_free(seen) and seen.op != "constant":
-        if "joins" in TABLE[seen.op].traits:
+        if "joins" in traits_of(seen):
             return seen
         if len(seen.operands) != 1:
             return node
@@ -175,7 +177,7 @@ def _as_cheap_as_loads(
 
 
 def _elementwise(user: Node, operand: Node) -> bool:
-    return "elementwise" in TABLE[user.op].traits and user.shape == operand.shape
+    return "elementwise" in traits_of(user) and user.shape == operand.shape
 
 
 def _computed_once(
@@ -255,7 +257,7 @@ def _work(node: Node, root: Node, layout: Layout, inside: Callable[[Node], bool]
     top = value(root, [Ix.of(v) for v in index])
     if too_deep:
         return inf, inf
-    if "reduction" in TABLE[node.op].traits and any(not i.variables <= {*loops} for at in found for i in at):
+    if _is_reduction(node) and any(not i.variables <= {*loops} for at in found for i in at):
         return inf, inf  # one reduction within another would run along two variables at once
     reductions = {v.data[1]: v for v in all_values([top]) if v.kind == "reduce"}
     return sum(_iterations(loops, at, {}) for at in found), sum(_iterations(loops, at, reductions) for at in found)
@@ -290,8 +292,7 @@ def _most_work(node: Node, inside: Callable[[Node], bool]) -> int:
         if member.op in LEAVES or not (member is node or is_free(member) or inside(member)):
             reads.add(member)
             continue
-        traits = TABLE[member.op].traits
-        if "reduction" in traits or member.type.size < node.type.size:
+        if _is_reduction(member) or member.type.size < node.type.size:
             continue  # known in a loop around
         if not is_free(member) and member.op not in CHEAP:
             return 1
@@ -376,4 +377,4 @@ def _run_alike(web: Web, first: Part, second: Part, layouts: dict[Node, Layout])
 
 
 def _is_reduction(node: Node) -> bool:
-    return node.op not in LEAVES and "reduction" in TABLE[node.op].traits
+    return "reduction" in traits_of(node)

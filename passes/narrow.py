@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from graphc.ir import Graph, Node, TensorType
-from graphc.op import TABLE, infer_node
+from graphc.op import infer_node, traits_of
 
 
 class Box(NamedTuple):
@@ -100,9 +100,7 @@ Rule = Callable[[_Narrowing, Node, Box], Node | None]
 
 
 def _is_elementwise(node: Node) -> bool:
-    if node.op in ("input", "constant"):
-        return False
-    traits = TABLE[node.op].traits
+    traits = traits_of(node)
     return bool(node.operands) and "elementwise" in traits and not traits & {"random", "checks"}
 
 

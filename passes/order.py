@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.ir import Graph
-from graphc.op import TABLE
-from graphc.passes.parts import LEAVES, Part, Web
+from graphc.op import traits_of
+from graphc.passes.parts import Part, Web
 
 
 def in_order(web: Web, graph: Graph) -> list[Part]:
@@ -25,7 +25,7 @@ def in_order(web: Web, graph: Graph) -> list[Part]:
 
 def _order_updates(web: Web, graph: Graph) -> None:
     """Before a part that updates an input run its other readers, and every check."""
-    checks = [p for p in web.parts if any(n.op not in LEAVES and "checks" in TABLE[n.op].traits for n in p.nodes)]
+    checks = [p for p in web.parts if any("checks" in traits_of(n) for n in p.nodes)]
     for target, value in graph.updates:
         writer = web.home.get(value)
         if writer is not None:
