@@ -555,9 +555,16 @@ class Parameter(Tensor):
         name: its name; a Cell it is assigned to gives it its attribute path.
         requires_grad: whether optimizers and `trainable_params` see it.
         layerwise_parallel, parallel_optimizer: how several devices share it; accepted, as there is one.
+
+    Attributes:
+        gradient_hooks: what `register_hook` was given: they see, and may change, the gradient.
+    Raises:
+        TypeError: a name that is no str, or a flag that is no bool.
     """
 
-    __slots__ = ("__dict__", "name", "requires_grad")
+    __slots__ = ("__dict__", "_requires_grad", "gradient_hooks", "layerwise_parallel", "name", "parallel_optimizer")
+
+    gradient_hooks: tuple[Any, ...]
 
     def __init__(
         self, default_input: Any, name: str | None = None, requires_grad: bool = True,
@@ -565,12 +572,30 @@ class Parameter(Tensor):
     ) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"Parameter: name must be a str, got {name!r}")
+        if type(default_input) is int and -(2**31) <= default_input < 2**31:
+            default_input = np.int32(default_input)  # in MindSpore too a Parameter's number is shorter than a Tensor's
         source = as_array(default_input)
         owned = aligned_empty(source.shape, source.dtype)
         owned[...] = source
         self._set_array(owned)
         self.name = name if name is not None else "Parameter"
-        self.requires_grad = requires_grad
+        self.gradient_hooks = ()
+        self._requires_grad = _flag("requires_grad", requires_grad)
+        self.layerwise_parallel = _flag("layerwise_parallel", layerwise_parallel)
+        self.parallel_optimizer = _flag("parallel_optimizer", parallel_optimizer)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether it is trained: its gradient is zero otherwise, and `trainable_params` leaves it out."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        from graphc import context
+
+        if self._requires_grad != _flag("requires_grad", value):
+            self._requires_grad = value
+            context.structure_changed()  # graphs hold the derivative for what it was
 
     def numpy_view(self) -> np.ndarray:
         if state.now.trace is not None:
@@ -626,6 +651,12 @@ class Parameter(Tensor):
         )
 
     __str__ = __repr__
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"Parameter: {name} must be a bool, got {value!r}")
+    return value
 
 
 class ParameterTuple(tuple[Parameter, ...]):
