@@ -7,6 +7,7 @@ writes into it, so executables, eager code, optimizers and checkpoints share it 
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,22 @@ def _address_of(array: np.ndarray) -> int:
         return int(array.__array_interface__["data"][0])
 
 
+_BLOCKS = frozenset((int, slice, type(None), type(Ellipsis), np.int32, np.int64))
+
+
+def _is_block(index: Any) -> bool:
+    """Whether an index means a block of the tensor, which NumPy would give as a view."""
+    return all(type(item) in _BLOCKS for item in index) if type(index) is tuple else type(index) in _BLOCKS
+
+
+def _within(tensor: Tensor, path: tuple[Any, ...], value: Any) -> Tensor:
+    """The tensor with `value` written to the elements at `tensor[path[0]][path[1]]...`."""
+    from graphc.ops.indexing import getitem, setitem
+
+    first, *rest = path
+    return setitem(tensor, first, _within(getitem(tensor, first), tuple(rest), value) if rest else value)
+
+
 class Tensor:
     """An n-dimensional array, or a stand-in for one in a traced graph.
 
@@ -123,7 +140,9 @@ class Tensor:
         TypeError: data that are no numbers, or of an element type graphc does not have.
     """
 
-    __slots__ = ("__weakref__", "_address", "_array", "_buffer", "_node", "_place", "_promise", "_trace", "type")
+    __slots__ = (
+        "__weakref__", "_address", "_array", "_buffer", "_node", "_origin", "_place", "_promise", "_trace", "type",
+    )  # fmt: skip
     __array_priority__ = 100  # ndarray * Tensor asks the Tensor
     __hash__ = object.__hash__
 
@@ -360,16 +379,33 @@ class Tensor:
 
         now = state.now
         piece = now.piece
+        found: Tensor
         if piece is None or now.trace is not None:
-            return getitem(self, index)
-        found: Tensor = piece.call(getitem, (self, index), {})
+            found = getitem(self, index)
+        else:
+            found = piece.call(getitem, (self, index), {})
+        if found is not self and _is_block(index):
+            root, path = getattr(self, "_origin", (None, ()))
+            found._origin = (root or weakref.ref(self), (*path, index))
         return found
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        """Writes elements: of this tensor, and, if it was taken by ints and slices from another, also of that one, so
+        that `x[0][1] = value` does what `x[0, 1] = value` does."""
         from graphc.ops.indexing import setitem
 
         settle()
-        changed = setitem(self, index, value)
+        self._put(setitem(self, index, value))
+        self.written(index, value)
+
+    def written(self, index: Any, value: Any) -> None:
+        """Writes elements that this tensor got also to the one that it was taken from, if that still lives."""
+        origin = getattr(self, "_origin", None)
+        root = origin and origin[0]()
+        if root is not None:
+            root._put(_within(root, (*origin[1], index), value))
+
+    def _put(self, changed: Tensor) -> None:
         if isinstance(self, Parameter):
             from graphc.dispatch import assign
 

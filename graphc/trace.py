@@ -41,7 +41,7 @@ class Trace:
         self.forward: Node | None = None
         self.visited: dict[Cell, tuple[int, bool]] = {}
         self.captured: list[tuple[weakref.ref[Tensor], Any]] = []  # tensors that are no arguments, and their arrays
-        self.weights: dict[Parameter, tuple[bool, tuple[Any, ...]]] = {}  # those of derivatives, and what they depend on
+        self.weights: dict[Parameter, tuple[bool, tuple[Any, ...]]] = {}  # of derivatives, as they were
         self._names: set[str] = set()
         self._current: dict[int, Node] = {}  # id of a tensor from outside -> the node that holds its value now
         self._first: dict[int, Node] = {}  # id of a Parameter -> its input
