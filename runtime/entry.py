@@ -130,7 +130,7 @@ class Plan:
     ) -> None:
         self._kept: list[Any] = [expected]
         least, most = (0, most) if expected is None else (len(expected), len(expected))
-        if expected is not None:  # others of the inputs are no arguments, though there may be more arguments than tensors
+        if expected is not None:  # arguments that are no tensors do not count: what comes after those that are is bound
             tensors = sum(one.type is not None for one in expected)
             inputs = [slot for slot in inputs if slot.tensor < tensors]
         facts = [word for one in expected or () for word in one.words()]
