@@ -45,14 +45,15 @@ def save_checkpoint(
         choice_func: says of each name of `save_obj` whether it is saved.
         crc_check: whether to store a checksum, which `load_checkpoint(crc_check=True)` verifies.
         format: "ckpt" or "safetensors"; only the suffix differs.
-        async_save, enc_key, enc_mode: only at MindSpore's defaults.
+        async_save: accepted; the file is complete when the call returns, whatever it says.
+        enc_key, enc_mode: only at MindSpore's defaults.
     Raises:
         TypeError: `save_obj` or a value is of another kind.
         ValueError: a name twice, nothing to save, or an option graphc cannot honour.
         OSError: the file cannot be written (no such folder, full disk); an older file of this name stays as it was.
     """
-    if async_save:
-        raise ValueError("save_checkpoint: async_save is not supported; the file is complete when the call returns")
+    if format not in SUFFIXES:
+        raise ValueError(f"save_checkpoint: format must be one of {sorted(SUFFIXES)}, got {format!r}")
     _refuse_encryption("save_checkpoint", enc_key, enc_mode)
     values = _chosen(_named_values(save_obj), choice_func)
     for name, value in (append_dict or {}).items():
