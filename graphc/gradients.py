@@ -81,11 +81,13 @@ class GradientFunction:
         value, inputs, weights = differentiate(
             function, args, self.positions or (), self.weights, self.has_aux, sens, self.integers
         )
+        by_input: Any = tuple(inputs)
+        by_weight: Any = tuple(weights)
         if self.return_ids:
-            inputs = list(zip(self.positions or (), inputs, strict=True))
-            weights = [(weight.name, gradient) for weight, gradient in zip(self.weights, weights, strict=True)]
-        by_input: Any = inputs[0] if self.single_position else tuple(inputs)
-        by_weight: Any = weights[0] if self.single_weight else tuple(weights)
+            by_input = tuple(zip(self.positions or (), inputs, strict=True))
+            by_weight = tuple((weight.name, g) for weight, g in zip(self.weights, weights, strict=True))
+        by_input = by_input[0] if self.single_position else by_input
+        by_weight = by_weight[0] if self.single_weight else by_weight
         if self.positions is None:
             grads = by_weight
         else:
@@ -375,7 +377,7 @@ class GradientHook:
 
     def remove(self) -> None:
         self._hook = None
-        parameter = self._parameter and self._parameter()
+        parameter = self._parameter() if self._parameter is not None else None
         if parameter is not None:
             parameter.gradient_hooks = tuple(hook for hook in parameter.gradient_hooks if hook is not self)
             context.structure_changed()

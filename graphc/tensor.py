@@ -147,6 +147,7 @@ class Tensor:
     __hash__ = object.__hash__
 
     type: TensorType
+    _origin: tuple[weakref.ref[Tensor], tuple[Any, ...]]
     _array: np.ndarray | None
     _buffer: Any
     _address: int  # where the elements lie; 0 while nobody has asked
@@ -385,8 +386,8 @@ class Tensor:
         else:
             found = piece.call(getitem, (self, index), {})
         if found is not self and _is_block(index):
-            root, path = getattr(self, "_origin", (None, ()))
-            found._origin = (root or weakref.ref(self), (*path, index))
+            root, path = getattr(self, "_origin", (weakref.ref(self), ()))
+            found._origin = root, (*path, index)
         return found
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -400,10 +401,10 @@ class Tensor:
 
     def written(self, index: Any, value: Any) -> None:
         """Writes elements that this tensor got also to the one that it was taken from, if that still lives."""
-        origin = getattr(self, "_origin", None)
-        root = origin and origin[0]()
+        ref, path = getattr(self, "_origin", (None, ()))
+        root = ref() if ref is not None else None
         if root is not None:
-            root._put(_within(root, (*origin[1], index), value))
+            root._put(_within(root, (*path, index), value))
 
     def _put(self, changed: Tensor) -> None:
         if isinstance(self, Parameter):
