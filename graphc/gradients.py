@@ -71,7 +71,9 @@ class GradientFunction:
     def differentiate(self, *args: Any, **kwargs: Any) -> Any:
         """The value and the gradients, op by op (or recorded)."""
         sens = None
-        if self.sens_param:
+        if self.sens_param and "sens" in kwargs:
+            sens = kwargs.pop("sens")
+        elif self.sens_param:
             if not args:
                 raise located(TypeError("grad: sens_param needs the cotangent of the value as the last argument"))
             args, sens = args[:-1], args[-1]
@@ -130,7 +132,8 @@ def value_and_grad(
         has_aux: `fn` returns (loss, *others); only the loss is differentiated.
         return_ids: in the place of each gradient comes a pair: the position, or the Parameter's name, and the gradient
             (`get_grad` finds one among them).
-        sens_param: the last argument of the call is the cotangent of the value, instead of ones.
+        sens_param: the last argument of the call, or the one named `sens`, is the cotangent of the value, instead of
+            ones.
     Returns:
         A function returning `(value, gradients)`: of one position a Tensor, of a tuple a tuple; with weights too,
         `(of inputs, of weights)`; with `grad_position=None` those of the weights alone.

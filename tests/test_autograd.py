@@ -286,6 +286,7 @@ def test_values_of_any_form() -> None:
     ct = {"a": X * 0, "rest": (X * 0 + 1, [X[0] * 0, None, None], None)}
     equal(ms.grad(function, sens_param=True)(X, ct), 2 * X.asnumpy())
     equal(ms.grad(lambda x: ((x * x, x), x), has_aux=True)(X)[0], 2 * X.asnumpy() + 1)
+    equal(ms.grad(lambda x, k: x * k, sens_param=True)(X, k=2.0, sens=Y), 2 * Y.asnumpy())
 
 
 def test_grad_operation_checks_its_arguments() -> None:
