@@ -1,4 +1,4 @@
-"""The plain values that a traced function reads from outside: they are part of what its graph was made from.
+"""What a traced function reads from outside: it is part of what its graph was made from.
 
     config = {"scale": 2.0}            # a dict of plain values
     FACTOR = 3                         # a global
@@ -7,7 +7,8 @@
     def f(x):
         return x * config["scale"] * FACTOR
 
-When either changes, the graph of `f` no longer holds, and `f` is traced again. Of a Cell, and of other objects, this is
+When either changes, the graph of `f` no longer holds, and `f` is traced again; so it is when a variable stands for
+another object (a Tensor, a Cell, a function) than it did. Of a Cell, and of other objects, this is
 said of the attributes whose names are in the code: a count that only the program around the Cell reads may change.
 """
 
@@ -17,8 +18,9 @@ import copy
 import dis
 import functools
 import inspect
+import weakref
 from collections.abc import Callable, Iterator
-from types import CellType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,13 +38,21 @@ class Surroundings:
     def __init__(self) -> None:
         self._variables: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         self._contents: dict[int, tuple[Any, Any]] = {}
+        self._objects: dict[tuple[int, str], tuple[Any, str, Callable[[], Any]]] = {}
         # The same as lists, once all is noted
         self._named: list[tuple[Callable[..., Any], str, Any]] = []
         self._cells: list[tuple[CellType, Any]] = []
+        self._functions: dict[int, Callable[..., Any]] = {}  # while it is noted
         self._held: list[tuple[Any, Any]] = []
+        self._bound: list[tuple[Callable[..., Any], str, Callable[[], Any]]] = []
+        self._bound_cells: list[tuple[CellType, Callable[[], Any]]] = []
 
     def note_function(self, function: Callable[..., Any]) -> None:
-        """Notes what a function reads: globals, the closure's variables, attributes of these and of its `self`."""
+        """Notes what a function reads: globals, the closure's variables, attributes of these and of its `self`; and
+        what the functions among them read."""
+        if id(function) in self._functions:
+            return
+        self._functions[id(function)] = function
         names = read_by(function)
         for home, name, value in outer_variables(function):
             self._note(home, name, value, names)
@@ -74,8 +84,12 @@ class Surroundings:
     def _note(self, home: Any, name: str, value: Any, names: frozenset[str]) -> None:
         if isinstance(value, (*_PLAIN, tuple)) and is_plain(value):
             self._variables.setdefault((id(home), name), (home, name, value))
+        elif not isinstance(value, (ModuleType, type, BuiltinFunctionType)):
+            self._objects.setdefault((id(home), name), (home, name, _reference(value)))
         self._note_content(value)
         self.note_object(value, names)
+        if isinstance(value, FunctionType) and value.__module__.partition(".")[0] != "graphc":
+            self.note_function(value)
 
     def _note_content(self, value: Any) -> None:
         if isinstance(value, np.ndarray):
@@ -96,20 +110,30 @@ class Surroundings:
                 now = cell.cell_contents
                 if now is not value and not _alike(now, value):
                     return False
+            for cell, reference in self._bound_cells:
+                if cell.cell_contents is not reference():
+                    return False
         except ValueError:  # a variable that was deleted
             return False
+        for get, name, reference in self._bound:
+            if get(name, _GONE) is not reference():
+                return False
         return not self._held or all(_same(container, content) for container, content in self._held)
 
     def any(self) -> bool:
         """Whether there is anything that could change."""
-        return bool(self._named or self._cells or self._held)
+        return bool(self._named or self._cells or self._held or self._bound or self._bound_cells)
 
     def settle(self) -> None:
         """Leaves out what tracing itself has changed, such as a count of how often that happens: the noting is over."""
+        self._functions.clear()
         variables = [noted for noted in self._variables.values() if _still(*noted)]
         self._held = [noted for noted in self._contents.values() if _same(*noted)]
         self._named = [(home.get, name, value) for home, name, value in variables if isinstance(home, dict)]
         self._cells = [(home, value) for home, _, value in variables if not isinstance(home, dict)]
+        objects = [noted for noted in self._objects.values() if _read(noted[0], noted[1]) is noted[2]()]
+        self._bound = [(home.get, name, reference) for home, name, reference in objects if isinstance(home, dict)]
+        self._bound_cells = [(home, reference) for home, _, reference in objects if not isinstance(home, dict)]
 
 
 def is_plain(value: Any) -> bool:
@@ -119,6 +143,14 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(is_plain(key) and is_plain(item) for key, item in value.items())
     return isinstance(value, (tuple, list, set, frozenset)) and all(map(is_plain, value))
+
+
+def _reference(value: Any) -> Callable[[], Any]:
+    """A function that returns the value, and keeps it only if it must."""
+    try:
+        return weakref.ref(value)
+    except TypeError:  # a list, a number of NumPy's
+        return lambda: value
 
 
 def _is_own_object(value: Any) -> bool:

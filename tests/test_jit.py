@@ -916,3 +916,42 @@ def test_parameters_as_arguments() -> None:
         for factor in (2.0, 2.0, 2.0, 3.0):
             value, (gradient,) = step(X, factor)
             assert value.tolist() == 42 * factor and gradient.tolist() == (X * factor).tolist()
+
+
+def test_variables_that_stand_for_other_objects_are_read_again() -> None:
+    def dense(value: float) -> nn.Dense:
+        return nn.Dense(3, 1, weight_init=ms.common.initializer.Constant(value), bias_init="zeros")
+
+    net, scale, function, numbers, parameter = dense(1.0), Tensor(1.0), ops.abs, {"by": 1.0}, Parameter([1.0], "p")
+
+    @Counted
+    def f(x: Tensor) -> Tensor:
+        return function(net(x)) * scale * numbers["by"] + parameter
+
+    def result() -> float:
+        return float(f(X.reshape(1, 3))[0, 0])
+
+    kept = net, scale, function, numbers, parameter
+    assert result() == result() == 7
+    net = dense(2.0)
+    assert result() == result() == 13
+    scale = Tensor(-1.0)
+    assert result() == result() == -11
+    function = ops.neg
+    assert result() == result() == 13
+    numbers = {"by": 2.0}
+    assert result() == result() == 25
+    parameter = Parameter([2.0], "p")
+    assert result() == result() == 26 and f.traces == 6
+    net, scale, function, numbers, parameter = kept
+    assert result() == result() == 7
+
+
+def test_functions_that_gradients_are_taken_of_may_change() -> None:
+    factor = Tensor(2.0)
+    gradient = ms.grad(lambda x: (x * factor).sum())
+    for kind in (GRAPH_MODE, PYNATIVE_MODE):
+        with mode(kind):
+            for number in (2.0, 3.0, 3.0):
+                factor = Tensor(number)
+                assert gradient(X).tolist() == [number] * 3
