@@ -302,14 +302,20 @@ def _verify(arrays: dict[str, np.ndarray], notes: dict[str, Any], path: str) -> 
 
 
 def _with_suffix(file: str | os.PathLike[str], format: str) -> str:
-    path = os.fspath(file)
+    path = _path("save_checkpoint", file)
     if not isinstance(path, str) or not os.path.basename(path):
         raise ValueError(f"save_checkpoint: expected a file name, got {file!r}")
     return path if path.endswith(tuple(SUFFIXES.values())) else path + _suffix("save_checkpoint", format)
 
 
+def _path(where: str, file: Any) -> Any:
+    if not isinstance(file, (str, bytes, os.PathLike)):
+        raise TypeError(f"{where}: ckpt_file_name must be a str or a path, got {file!r:.80}")
+    return os.fspath(file)
+
+
 def _existing(file: str | os.PathLike[str], format: str) -> str:
-    path = os.fspath(file)
+    path = _path("load_checkpoint", file)
     for candidate in (path, path + _suffix("load_checkpoint", format), *(path + s for s in SUFFIXES.values())):
         if os.path.isfile(candidate):
             return candidate

@@ -38,11 +38,12 @@ class Surroundings:
     def __init__(self) -> None:
         self._variables: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         self._contents: dict[int, tuple[Any, Any]] = {}
-        self._objects: dict[tuple[int, str], tuple[Any, str, Callable[[], Any]]] = {}
+        # Which object a variable of a function stands for: by its id, as what is traced must not be kept meanwhile
+        self._objects: dict[tuple[int, str], tuple[weakref.ref[Any], str, int]] = {}
+        self._functions: dict[int, weakref.ref[Any]] = {}
         # The same as lists, once all is noted
         self._named: list[tuple[Callable[..., Any], str, Any]] = []
         self._cells: list[tuple[CellType, Any]] = []
-        self._functions: dict[int, Callable[..., Any]] = {}  # while it is noted
         self._held: list[tuple[Any, Any]] = []
         self._bound: list[tuple[Callable[..., Any], str, Callable[[], Any]]] = []
         self._bound_cells: list[tuple[CellType, Callable[[], Any]]] = []
@@ -50,12 +51,16 @@ class Surroundings:
     def note_function(self, function: Callable[..., Any]) -> None:
         """Notes what a function reads: globals, the closure's variables, attributes of these and of its `self`; and
         what the functions among them read."""
-        if id(function) in self._functions:
-            return
-        self._functions[id(function)] = function
+        inner = _plain_function(function)
+        if isinstance(inner, FunctionType):
+            known = self._functions.get(id(inner))
+            if known is not None and known() is inner:
+                return
+            self._functions[id(inner)] = weakref.ref(inner)
         names = read_by(function)
         for home, name, value in outer_variables(function):
             self._note(home, name, value, names)
+            self._note_object_of(inner, home, name, value)
         self.note_object(getattr(function, "__self__", None), names)
 
     def note_cell(self, cell: Any) -> None:
@@ -63,6 +68,7 @@ class Surroundings:
         names = read_by(type(cell).construct, type(cell))
         for home, name, value in outer_variables(type(cell).construct):
             self._note(home, name, value, names)
+            self._note_object_of(_plain_function(type(cell).construct), home, name, value)
         for name, value in vars(cell).items():
             if name in names:
                 self._note_content(value)
@@ -84,12 +90,15 @@ class Surroundings:
     def _note(self, home: Any, name: str, value: Any, names: frozenset[str]) -> None:
         if isinstance(value, (*_PLAIN, tuple)) and is_plain(value):
             self._variables.setdefault((id(home), name), (home, name, value))
-        elif not isinstance(value, (ModuleType, type, BuiltinFunctionType)):
-            self._objects.setdefault((id(home), name), (home, name, _reference(value)))
         self._note_content(value)
         self.note_object(value, names)
-        if isinstance(value, FunctionType) and value.__module__.partition(".")[0] != "graphc":
-            self.note_function(value)
+
+    def _note_object_of(self, function: Any, home: Any, name: str, value: Any) -> None:
+        """Notes which object a variable of a function of the program's own stands for."""
+        if _is_own(function) and not isinstance(value, (ModuleType, type, BuiltinFunctionType, *_PLAIN)):
+            self._objects.setdefault((id(home), name), (weakref.ref(function), name, id(value)))
+            if isinstance(value, FunctionType) and _is_own(value):
+                self.note_function(value)
 
     def _note_content(self, value: Any) -> None:
         if isinstance(value, np.ndarray):
@@ -131,9 +140,15 @@ class Surroundings:
         self._held = [noted for noted in self._contents.values() if _same(*noted)]
         self._named = [(home.get, name, value) for home, name, value in variables if isinstance(home, dict)]
         self._cells = [(home, value) for home, _, value in variables if not isinstance(home, dict)]
-        objects = [noted for noted in self._objects.values() if _read(noted[0], noted[1]) is noted[2]()]
-        self._bound = [(home.get, name, reference) for home, name, reference in objects if isinstance(home, dict)]
-        self._bound_cells = [(home, reference) for home, _, reference in objects if not isinstance(home, dict)]
+        for ref, name, identity in self._objects.values():
+            function = ref()
+            home = _home(function, name) if function is not None else None
+            value = _read(home, name) if home is not None else _GONE
+            if id(value) == identity and isinstance(home, dict):
+                self._bound.append((home.get, name, _reference(value)))
+            elif id(value) == identity and home is not None:
+                self._bound_cells.append((home, _reference(value)))
+        self._objects.clear()
 
 
 def is_plain(value: Any) -> bool:
@@ -143,6 +158,22 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(is_plain(key) and is_plain(item) for key, item in value.items())
     return isinstance(value, (tuple, list, set, frozenset)) and all(map(is_plain, value))
+
+
+def _plain_function(function: Callable[..., Any]) -> Any:
+    """The function itself, of a method or of what wraps it."""
+    return inspect.unwrap(getattr(function, "__func__", function))
+
+
+def _is_own(function: Any) -> bool:
+    """Whether it is a function that the program defines."""
+    return isinstance(function, FunctionType) and function.__module__.partition(".")[0] != "graphc"
+
+
+def _home(function: FunctionType, name: str) -> dict[str, Any] | CellType | None:
+    """Where a function's variable is: its closure's cell, or the dict of its globals."""
+    free = function.__code__.co_freevars
+    return (function.__closure__ or ())[free.index(name)] if name in free else function.__globals__
 
 
 def _reference(value: Any) -> Callable[[], Any]:

@@ -323,6 +323,8 @@ def test_no_such_folder(tmp_path):
     ("call", "error", "message"),
     [
         (lambda path: save_checkpoint(3, path), TypeError, "Cell, a dict or a list, got int"),
+        (lambda path: save_checkpoint(Net(), 3), TypeError, "save_checkpoint: ckpt_file_name must be a str .* got 3"),
+        (lambda path: load_checkpoint(3), TypeError, "load_checkpoint: ckpt_file_name must be a str or a path, got 3"),
         (lambda path: save_checkpoint([{"name": "x"}], path), TypeError, "name.*data"),
         (lambda path: save_checkpoint({"x": object()}, path), TypeError, "'x' to be a Parameter.*got object"),
         (lambda path: save_checkpoint({1: Tensor(1)}, path), TypeError, "names to be str, got 1"),
