@@ -315,7 +315,7 @@ def _path(where: str, file: Any) -> Any:
 
 
 def _existing(file: str | os.PathLike[str], format: str) -> str:
-    path = _path("load_checkpoint", file)
+    path: str = _path("load_checkpoint", file)
     for candidate in (path, path + _suffix("load_checkpoint", format), *(path + s for s in SUFFIXES.values())):
         if os.path.isfile(candidate):
             return candidate

@@ -146,7 +146,7 @@ class Surroundings:
             value = _read(home, name) if home is not None else _GONE
             if id(value) == identity and isinstance(home, dict):
                 self._bound.append((home.get, name, _reference(value)))
-            elif id(value) == identity and home is not None:
+            elif id(value) == identity and isinstance(home, CellType):
                 self._bound_cells.append((home, _reference(value)))
         self._objects.clear()
 
