@@ -27,7 +27,7 @@ from graphc.dtype import (
     uint8,
 )
 from graphc.export import export, load
-from graphc.gradients import GradOperation, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
+from graphc.gradients import GradOperation, get_grad, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
 from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, recompute, set_deterministic
 from graphc.jit import jit
 from graphc.parallel import (
@@ -83,6 +83,7 @@ __all__ = [
     "from_numpy",
     "get_auto_parallel_context",
     "get_context",
+    "get_grad",
     "get_rng_state",
     "get_seed",
     "grad",

@@ -254,10 +254,10 @@ def with_vjp(
 
     Args:
         name: what errors call it.
-        value: a Tensor, or a tuple or list of Tensors and other things.
+        value: a Tensor, or a tuple or list (also nested) of Tensors and other things.
         operands: the tensors that gradients flow on to.
-        backward: takes a cotangent for each float Tensor of `value` and returns one for each operand (None: zero).
-            What it does is differentiated like any other code.
+        backward: takes a cotangent for each float Tensor of `value` and returns one for each operand (None: zero; a
+            function: what it returns, if somebody asks for it). What it does is differentiated like any other code.
     Returns:
         The same values as other objects.
     """
@@ -265,7 +265,7 @@ def with_vjp(
     tapes = now.tapes
     if not tapes:
         return value
-    outputs = list(value) if isinstance(value, (tuple, list)) else [value]
+    outputs = leaves_of(value)
     floats = [i for i, o in enumerate(outputs) if isinstance(o, Tensor) and o.dtype.is_float]
     now.tapes = ()  # how the value came about is not to be differentiated
     try:
@@ -279,9 +279,7 @@ def with_vjp(
         tape.own = True
         for entry in entries:
             tape.record(*entry)
-    if isinstance(value, (tuple, list)):
-        return outputs if isinstance(value, list) else tuple(outputs)
-    return outputs[0]
+    return with_leaves(value, iter(outputs))
 
 
 def _own_entries(
@@ -296,8 +294,12 @@ def _own_entries(
     def checked(cts: Sequence[Tensor]) -> Sequence[Tensor | None]:
         parts = backward(*cts)
         for operand, part in zip(operands, parts, strict=True):
-            if part is not None and part.type != operand.type:
-                raise located(ValueError(f"{name}: the gradient of {operand.type} must have its type, got {part.type}"))
+            if part is None or (callable(part) and not isinstance(part, Tensor)):
+                continue
+            got = part.type if isinstance(part, Tensor) else type(part).__name__
+            if got != operand.type:
+                kind = ValueError if isinstance(part, Tensor) else TypeError
+                raise located(kind(f"{name}: the gradient of {operand.type} must have its type, got {got}"))
         return parts
 
     if len(results) == 1:
@@ -319,38 +321,64 @@ def _own_entries(
     return entries
 
 
+def leaves_of(value: Any) -> list[Any]:
+    """What nested tuples, lists and dicts hold, in order; of any other value the value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return [leaf for item in value for leaf in leaves_of(item)]
+    return [value]
+
+
+def with_leaves(value: Any, each: Iterator[Any]) -> Any:
+    """Nested tuples, lists and dicts like `value`, which hold the next of `each` in the place of each leaf."""
+    if isinstance(value, dict):
+        return {key: with_leaves(item, each) for key, item in value.items()}
+    if not isinstance(value, (tuple, list)):
+        return next(each)
+    items = [with_leaves(item, each) for item in value]
+    return value._make(items) if hasattr(value, "_make") else type(value)(items)
+
+
 def differentiate(
-    function: Callable[..., Any], args: tuple[Any, ...], positions: Sequence[int], weights: Sequence[Tensor],
-    has_aux: bool, sens: Any = None,
+    function: Callable[..., Any], args: tuple[Any, ...], positions: Sequence[int], weights: Sequence[Parameter],
+    has_aux: bool, sens: Any = None, integers: bool = False,
 ) -> tuple[Any, list[Any], list[Tensor]]:
     """Runs `function(*args)` on a tape and sweeps back.
 
+    Args:
+        integers: the arguments at `positions` may also be, or hold, Tensors of integers and bools, whose gradients are
+            zeros of their types; else they are errors.
     Returns:
-        What the function returned, the gradients of the arguments at `positions`, the gradients of `weights`. An
-        argument is a float Tensor, or a tuple or list of them (also nested), of which the gradients are of its form.
+        What the function returned, the gradients of the arguments at `positions`, the gradients of `weights` (zeros for
+        those that require none). An argument is a float Tensor, or a tuple or list of them (also nested), of which the
+        gradients are of its form.
     """
     for position in positions:
         if not 0 <= position < len(args):
             raise located(ValueError(f"grad: position {position} out of range for {len(args)} arguments"))
     # A fresh name for each argument: the same tensor passed twice has two gradients.
     inner, distinct = list(args), list(dict.fromkeys(positions))
-    by_position = {position: _differentiable(args[position], position) for position in distinct}
+    by_position = {position: _differentiable(args[position], position, integers) for position in distinct}
     now = state.now
     piece = now.piece if now.trace is None and not now.tapes else None
     mark = piece.mark() if piece is not None else None
     with Tape() as tape:
         for position, tensors in by_position.items():
-            inner[position] = _like(args[position], iter([TABLE["identity"](tensor) for tensor in tensors]))
+            inner[position] = with_leaves(args[position], iter([TABLE["identity"](tensor) for tensor in tensors]))
         value = function(*inner)
     given = [tape.result(i) for i in range(sum(map(len, by_position.values())))]
     heads = _heads(value, has_aux)
-    sources = given + list(weights)
+    if now.trace is not None:
+        now.trace.differentiated(weights)
+    trained = [weight for weight in weights if weight.requires_grad]
+    sources = given + trained
 
     def swept() -> list[Tensor]:
         if sens is None:
             cts = [TABLE["broadcast_to"](Number.of(1, h.dtype), shape=h.shape) for h in heads]
         else:
-            cts = _checked_sens(list(sens) if isinstance(sens, (tuple, list)) else [sens], heads)
+            cts = _checked_sens(sens, value, heads)
         return sweep(tape, heads, cts, sources)
 
     if piece is None or mark is None or sens is not None or tape.own:
@@ -358,29 +386,43 @@ def differentiate(
     else:
         grads = piece.again(mark, [*heads, *sources], swept)
     each = iter(grads)
-    by_input = {position: _like(args[position], each) for position in distinct}
-    return value, [by_input[position] for position in positions], list(each)
+    by_input = {position: with_leaves(args[position], each) for position in distinct}
+    by_weight = list(each)
+    if len(trained) < len(weights):
+        frozen = iter(by_weight)
+        by_weight = [next(frozen) if weight.requires_grad else _zeros_like(weight) for weight in weights]
+    for i, weight in enumerate(weights):
+        if weight.gradient_hooks and weight.requires_grad:
+            by_weight[i] = _hooked(weight, by_weight[i])
+    return value, [by_input[position] for position in positions], by_weight
 
 
-def _differentiable(value: Any, position: int) -> list[Tensor]:
-    """The float Tensors that an argument is: one, or those in a tuple or list."""
-    if isinstance(value, Tensor) and value.dtype.is_float:
-        return [value]
-    if isinstance(value, (tuple, list)):
-        return [tensor for item in value for tensor in _differentiable(item, position)]
-    got = value.type if isinstance(value, Tensor) else type(value).__name__
-    raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
+def _hooked(weight: Parameter, gradient: Tensor) -> Tensor:
+    """The gradient as the Parameter's hooks leave it."""
+    for hook in weight.gradient_hooks:
+        (changed,) = hook(gradient)
+        if not isinstance(changed, Tensor) or changed.type != weight.type:
+            got = changed.type if isinstance(changed, Tensor) else type(changed).__name__
+            raise located(ValueError(f"{weight.name}: a hook must return a gradient of type {weight.type}, got {got}"))
+        gradient = changed
+    return gradient
 
 
-def _like(value: Any, each: Iterator[Tensor]) -> Any:
-    """The next tensors, in the form that `value` has."""
-    if isinstance(value, Tensor):
-        return next(each)
-    items = [_like(item, each) for item in value]
-    return value._make(items) if hasattr(value, "_make") else type(value)(items)
+def _differentiable(value: Any, position: int, integers: bool) -> list[Tensor]:
+    """The float Tensors that an argument is: one, or those in a tuple, list or dict."""
+    tensors = leaves_of(value)
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor) or not (integers or tensor.dtype.is_float):
+            got = tensor.type if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
+    return tensors
 
 
-def _checked_sens(cts: list[Any], heads: list[Tensor]) -> list[Tensor]:
+def _checked_sens(sens: Any, value: Any, heads: list[Tensor]) -> list[Tensor]:
+    """The cotangents of the heads, which come alone, or in the form that the function's value has."""
+    cts, outputs = leaves_of(sens), leaves_of(value)
+    if len(cts) == len(outputs) != len(heads):
+        cts = [ct for ct, output in zip(cts, outputs) if isinstance(output, Tensor) and output.dtype.is_float]
     if [c.type if isinstance(c, Tensor) else None for c in cts] != [h.type for h in heads]:
         got = ", ".join(str(c.type) if isinstance(c, Tensor) else type(c).__name__ for c in cts)
         expected = ", ".join(str(h.type) for h in heads)
@@ -389,18 +431,15 @@ def _checked_sens(cts: list[Any], heads: list[Tensor]) -> list[Tensor]:
 
 
 def _heads(value: Any, has_aux: bool) -> list[Tensor]:
-    """The tensors to differentiate: the first of several if the rest is auxiliary, otherwise all."""
+    """The float tensors to differentiate: of the first of several if the rest is auxiliary, otherwise of all."""
     if has_aux and (not isinstance(value, (tuple, list)) or len(value) < 2):
         got = value.type if isinstance(value, Tensor) else type(value).__name__
         raise located(ValueError(f"grad: with has_aux the function must return (loss, *others), got {got}"))
-    if isinstance(value, Tensor):
-        items = [value]
-    elif isinstance(value, (tuple, list)) and value:
-        items = [value[0]] if has_aux else list(value)
-    else:
-        items = [value]
-    for item in items:
-        if not isinstance(item, Tensor) or not item.dtype.is_float:
-            got = item.type if isinstance(item, Tensor) else type(item).__name__
-            raise located(TypeError(f"grad: the function must return float Tensors to differentiate, got {got}"))
-    return items
+    outputs = leaves_of(value[0] if has_aux else value)
+    heads = [output for output in outputs if isinstance(output, Tensor) and output.dtype.is_float]
+    constant = (Tensor, int, float, type(None))
+    wrong = next((output for output in outputs if not isinstance(output, constant)), None if heads else value)
+    if wrong is not None or not heads:
+        got = wrong.type if isinstance(wrong, Tensor) else type(wrong).__name__
+        raise located(TypeError(f"grad: the function must return float Tensors to differentiate, got {got}"))
+    return heads

@@ -22,11 +22,14 @@ are not called. So is what a function of ops alone (`of_ops`) was called with th
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
+
+import numpy as np
 
 from graphc import context
 from graphc.autograd import Entry, Tape
@@ -419,6 +422,20 @@ class Piece:
                 tensor.keep(value)
 
 
+    def abandon(self) -> None:
+        """Runs what somebody holds, after an error: Parameters that have not been written yet stay as they are."""
+        with self._lock:
+            if not any(made() is not None for made in self._made.values()):
+                self._clear()
+                return
+            written = [leaf for leaf in self._leaves if id(leaf) in self._written]
+            kept = [(leaf, leaf.numpy_view().copy()) for leaf in written]
+            with contextlib.suppress(Exception):  # whoever asks for such a result is told why
+                self.run()
+            for leaf, value in kept:
+                np.copyto(leaf.numpy_view(), value)
+
+
 class _Recalled:
     """What a tape has noted of a stretch; entries are made when it is asked for them."""
 
@@ -450,7 +467,10 @@ class _Failed:
 
 
 class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):`)
-    """Notes the ops within and runs them at the end: what `called` does in eager mode."""
+    """Notes the ops within and runs them at the end: what `called` does in eager mode.
+
+    After an error no Parameter is written that had not been written before (because a value was asked for).
+    """
 
     def __init__(self, called: Callable[..., Any]) -> None:
         self.called = called
@@ -460,11 +480,13 @@ class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):
         if not context.get_context("pynative_synchronize"):
             state.now.piece = Piece(self.called)
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         now = state.now
         piece, now.piece = now.piece, None
-        if piece is not None:
+        if piece is not None and kind is None:
             piece.run()
+        elif piece is not None:
+            piece.abandon()
 
 
 def as_one_piece(function: Function) -> Function:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphc import context
-from graphc.autograd import differentiate, with_vjp
+from graphc.autograd import differentiate, leaves_of, with_vjp
 from graphc.deferred import Updates, defer
 from graphc.dispatch import located, state
 from graphc.eager import in_one_piece
@@ -24,9 +27,10 @@ class GradientFunction:
 
     def __init__(
         self, fn: Callable[..., Any], grad_position: int | tuple[int, ...] | None, weights: Any, has_aux: bool,
-        sens_param: bool, with_value: bool,
+        sens_param: bool, with_value: bool, return_ids: bool = False, integers: bool = False,
     ) -> None:
         self.fn, self.has_aux, self.sens_param, self.with_value = fn, has_aux, sens_param, with_value
+        self.return_ids, self.integers = return_ids, integers
         self.positions = _positions(grad_position)
         self.single_position = isinstance(grad_position, int)
         self.weights = [weights] if isinstance(weights, Parameter) else list(weights) if weights is not None else []
@@ -59,12 +63,17 @@ class GradientFunction:
         grads = value[1] if self.with_value else value[0] if self.has_aux else value
         if not self.wants_weights:
             return ()
-        return grads if self.positions is None else grads[1]
+        grads = grads if self.positions is None else grads[1]
+        if not self.return_ids:
+            return grads
+        return grads[1] if self.single_weight else tuple(gradient for _, gradient in grads)
 
     def differentiate(self, *args: Any, **kwargs: Any) -> Any:
         """The value and the gradients, op by op (or recorded)."""
         sens = None
-        if self.sens_param:
+        if self.sens_param and "sens" in kwargs:
+            sens = kwargs.pop("sens")
+        elif self.sens_param:
             if not args:
                 raise located(TypeError("grad: sens_param needs the cotangent of the value as the last argument"))
             args, sens = args[:-1], args[-1]
@@ -72,10 +81,15 @@ class GradientFunction:
         if state.now.trace is not None:
             state.now.trace.enter(self.fn)
         value, inputs, weights = differentiate(
-            function, args, self.positions or (), self.weights, self.has_aux, sens
+            function, args, self.positions or (), self.weights, self.has_aux, sens, self.integers
         )
-        by_input: Any = inputs[0] if self.single_position else tuple(inputs)
-        by_weight: Any = weights[0] if self.single_weight else tuple(weights)
+        by_input: Any = tuple(inputs)
+        by_weight: Any = tuple(weights)
+        if self.return_ids:
+            by_input = tuple(zip(self.positions or (), inputs, strict=True))
+            by_weight = tuple((weight.name, g) for weight, g in zip(self.weights, weights, strict=True))
+        by_input = by_input[0] if self.single_position else by_input
+        by_weight = by_weight[0] if self.single_weight else by_weight
         if self.positions is None:
             grads = by_weight
         else:
@@ -95,13 +109,11 @@ def _positions(grad_position: int | tuple[int, ...] | None) -> tuple[int, ...] |
     return tuple(positions)
 
 
-def _checked(fn: Any, grad_position: Any, weights: Any, return_ids: bool, name: str) -> None:
+def _checked(fn: Any, grad_position: Any, weights: Any, name: str) -> None:
     if not callable(fn):
         raise TypeError(f"{name}: fn must be callable, got {type(fn).__name__}")
     if grad_position is None and weights is None:
         raise ValueError(f"{name}: grad_position and weights can not be None at the same time")
-    if return_ids:
-        raise ValueError(f"{name}: return_ids is not supported; gradients come in the order of their positions")
 
 
 def value_and_grad(
@@ -111,18 +123,23 @@ def value_and_grad(
     """A function that returns `fn`'s value and its gradients.
 
     Args:
-        fn: a function or Cell that returns a float tensor, or a tuple whose first item is one (`has_aux`).
+        fn: a function or Cell that returns a float tensor, a tuple whose first item is one (`has_aux`), or nested
+            tuples, lists and dicts of tensors: the sum of all elements of the float ones is differentiated.
         grad_position: index (or tuple of them) of the arguments to differentiate by, float Tensors or tuples and lists
             of them; None for none.
-        weights: Parameters (one, or a list or tuple) to differentiate by.
+        weights: Parameters (one, or a list or tuple) to differentiate by; the gradients of those that are not trained
+            (`requires_grad`) are zeros.
         has_aux: `fn` returns (loss, *others); only the loss is differentiated.
-        sens_param: the last argument of the call is the cotangent of the value, instead of ones.
+        return_ids: in the place of each gradient comes a pair: the position, or the Parameter's name, and the gradient
+            (`get_grad` finds one among them).
+        sens_param: the last argument of the call, or the one named `sens`, is the cotangent of the value, instead of
+            ones.
     Returns:
         A function returning `(value, gradients)`: of one position a Tensor, of a tuple a tuple; with weights too,
         `(of inputs, of weights)`; with `grad_position=None` those of the weights alone.
     """
-    _checked(fn, grad_position, weights, return_ids, "value_and_grad")
-    return GradientFunction(fn, grad_position, weights, has_aux, sens_param, with_value=True)
+    _checked(fn, grad_position, weights, "value_and_grad")
+    return GradientFunction(fn, grad_position, weights, has_aux, sens_param, True, return_ids)
 
 
 def grad(
@@ -130,15 +147,41 @@ def grad(
     has_aux: bool = False, return_ids: bool = False, sens_param: bool = False,
 ) -> Callable[..., Any]:
     """As `value_and_grad`, but the function returns the gradients only (with `has_aux`: gradients, other values)."""
-    _checked(fn, grad_position, weights, return_ids, "grad")
-    return GradientFunction(fn, grad_position, weights, has_aux, sens_param, with_value=False)
+    _checked(fn, grad_position, weights, "grad")
+    return GradientFunction(fn, grad_position, weights, has_aux, sens_param, False, return_ids)
+
+
+def get_grad(gradients: Any, identifier: int | str | Parameter) -> Tensor:
+    """The gradient of one position or Parameter, among what `grad(..., return_ids=True)` returned.
+
+    Args:
+        gradients: a pair (identifier, gradient), or nested tuples of such pairs.
+        identifier: the argument's position, or the Parameter, or its name.
+    Raises:
+        RuntimeError: no gradient is of that position or Parameter.
+    """
+    if isinstance(identifier, bool) or not isinstance(identifier, (int, str, Parameter)):
+        raise TypeError(f"get_grad: identifier must be an int, a Parameter or its name, got {identifier!r}")
+    wanted = identifier.name if isinstance(identifier, Parameter) else identifier
+    waiting = [gradients]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, (tuple, list)):
+            if len(item) == 2 and isinstance(item[0], (int, str)):
+                if item[0] == wanted and type(item[0]) is type(wanted):
+                    found: Tensor = item[1]
+                    return found
+            else:
+                waiting += item
+    raise RuntimeError(f"get_grad: there is no gradient of {wanted!r}; were the gradients asked for with return_ids?")
 
 
 class GradOperation:
     """MindSpore's older form: `GradOperation(get_by_list=True)(fn, params)(*inputs)`.
 
     Args:
-        get_all: gradients of all inputs (otherwise of the first).
+        get_all: gradients of all inputs (otherwise of the first): all Tensors, and tuples, lists and dicts of them; of
+            integers, such as labels, they are zeros.
         get_by_list: gradients of the Parameters given with `fn`; with `get_all`, of both.
         sens_param: the call's last argument is the cotangent of the value.
     """
@@ -155,17 +198,25 @@ class GradOperation:
             if trainable is None:
                 raise ValueError("GradOperation: get_by_list needs the Parameters: GradOperation(...)(fn, params)")
             weights = trainable()
-        functions: dict[int, Callable[..., Any]] = {}
+        functions: dict[Any, Callable[..., Any]] = {}
 
         def gradient(*args: Any) -> Any:
-            count = len(args) - self.sens_param
-            if count not in functions:
-                position: Any = tuple(range(count)) if self.get_all else None if self.get_by_list else 0
+            inputs = args[: len(args) - self.sens_param]
+            everything = tuple(i for i, value in enumerate(inputs) if _of_tensors(value))
+            position: Any = everything if self.get_all else None if self.get_by_list else 0
+            if position not in functions:
                 chosen = weights if self.get_by_list else None
-                functions[count] = GradientFunction(fn, position, chosen, False, self.sens_param, with_value=False)
-            return functions[count](*args)
+                functions[position] = GradientFunction(
+                    fn, position, chosen, False, self.sens_param, False, integers=self.get_all
+                )
+            return functions[position](*args)
 
         return gradient
+
+
+def _of_tensors(value: Any) -> bool:
+    """Whether an argument is a Tensor or array, or holds nothing else."""
+    return all(isinstance(leaf, (Tensor, np.ndarray)) for leaf in leaves_of(value))
 
 
 def _apart(value: Any, has_aux: bool) -> tuple[Any, ...]:
@@ -319,8 +370,9 @@ class HookBackward:
 class GradientHook:
     """A function that sees the gradient of a tensor; `remove()` takes it away again."""
 
-    def __init__(self, hook: Callable[[Tensor], Any]) -> None:
+    def __init__(self, hook: Callable[[Tensor], Any], parameter: Parameter | None = None) -> None:
         self._hook: Callable[[Tensor], Any] | None = hook
+        self._parameter = weakref.ref(parameter) if parameter is not None else None
 
     def __call__(self, ct: Tensor) -> tuple[Tensor]:
         changed = None if self._hook is None else self._hook(ct)
@@ -328,20 +380,28 @@ class GradientHook:
 
     def remove(self) -> None:
         self._hook = None
+        parameter = self._parameter() if self._parameter is not None else None
+        if parameter is not None:
+            parameter.gradient_hooks = tuple(hook for hook in parameter.gradient_hooks if hook is not self)
+            context.structure_changed()
 
 
 def register_hook(self: Tensor, hook: Callable[[Tensor], Any]) -> GradientHook:
     """Calls `hook(gradient)` when the tensor's gradient is computed; what it returns, if not None, takes its place.
 
-    It is for tensors within a function that is being differentiated, and counts for what is computed from them later.
+    It is for Parameters, whose gradients it sees from then on, and for tensors within a function that is being
+    differentiated, where it counts for what is computed from them later.
 
     Raises:
-        TypeError: `hook` is no function, or the tensor is a Parameter, whose gradient the program is given anyway.
+        TypeError: `hook` is no function.
     """
     if not callable(hook):
         raise located(TypeError(f"Tensor.register_hook: expected a function, got {type(hook).__name__}"))
     if isinstance(self, Parameter):
-        raise located(TypeError(f"Tensor.register_hook: {self.name} is a Parameter; use the gradient that it is given"))
+        handle = GradientHook(hook, self)
+        self.gradient_hooks = (*self.gradient_hooks, handle)
+        context.structure_changed()
+        return handle
     handle = GradientHook(hook)
     seen = with_vjp("Tensor.register_hook", self, (self,), handle)
     if seen is not self:

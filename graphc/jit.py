@@ -324,6 +324,7 @@ def jit(
         capture_mode: how the graph is captured; graphc traces, whichever of MindSpore's modes is named.
         jit_level, backend, fullgraph, dynamic: accepted at MindSpore's defaults; every level compiles alike.
     Raises:
+        TypeError: `function` cannot be called.
         ValueError: an option that graphc cannot honour.
     """
     if capture_mode not in ("trace", "ast", "bytecode"):
@@ -338,4 +339,6 @@ def jit(
         raise ValueError(f"jit: jit_level must be O0, O1 or O2, got {jit_level!r}")
     if function is None:
         return lambda f: jit(f, capture_mode=capture_mode, jit_level=jit_level, fullgraph=fullgraph)
+    if not callable(function):
+        raise TypeError(f"jit: expected a function, got {type(function).__name__}")
     return Jitted(function)

@@ -45,14 +45,15 @@ def save_checkpoint(
         choice_func: says of each name of `save_obj` whether it is saved.
         crc_check: whether to store a checksum, which `load_checkpoint(crc_check=True)` verifies.
         format: "ckpt" or "safetensors"; only the suffix differs.
-        async_save, enc_key, enc_mode: only at MindSpore's defaults.
+        async_save: accepted; the file is complete when the call returns, whatever it says.
+        enc_key, enc_mode: only at MindSpore's defaults.
     Raises:
         TypeError: `save_obj` or a value is of another kind.
         ValueError: a name twice, nothing to save, or an option graphc cannot honour.
         OSError: the file cannot be written (no such folder, full disk); an older file of this name stays as it was.
     """
-    if async_save:
-        raise ValueError("save_checkpoint: async_save is not supported; the file is complete when the call returns")
+    if format not in SUFFIXES:
+        raise ValueError(f"save_checkpoint: format must be one of {sorted(SUFFIXES)}, got {format!r}")
     _refuse_encryption("save_checkpoint", enc_key, enc_mode)
     values = _chosen(_named_values(save_obj), choice_func)
     for name, value in (append_dict or {}).items():
@@ -301,14 +302,20 @@ def _verify(arrays: dict[str, np.ndarray], notes: dict[str, Any], path: str) -> 
 
 
 def _with_suffix(file: str | os.PathLike[str], format: str) -> str:
-    path = os.fspath(file)
+    path = _path("save_checkpoint", file)
     if not isinstance(path, str) or not os.path.basename(path):
         raise ValueError(f"save_checkpoint: expected a file name, got {file!r}")
     return path if path.endswith(tuple(SUFFIXES.values())) else path + _suffix("save_checkpoint", format)
 
 
+def _path(where: str, file: Any) -> Any:
+    if not isinstance(file, (str, bytes, os.PathLike)):
+        raise TypeError(f"{where}: ckpt_file_name must be a str or a path, got {file!r:.80}")
+    return os.fspath(file)
+
+
 def _existing(file: str | os.PathLike[str], format: str) -> str:
-    path = os.fspath(file)
+    path: str = _path("load_checkpoint", file)
     for candidate in (path, path + _suffix("load_checkpoint", format), *(path + s for s in SUFFIXES.values())):
         if os.path.isfile(candidate):
             return candidate

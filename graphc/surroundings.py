@@ -1,4 +1,4 @@
-"""The plain values that a traced function reads from outside: they are part of what its graph was made from.
+"""What a traced function reads from outside: it is part of what its graph was made from.
 
     config = {"scale": 2.0}            # a dict of plain values
     FACTOR = 3                         # a global
@@ -7,7 +7,8 @@
     def f(x):
         return x * config["scale"] * FACTOR
 
-When either changes, the graph of `f` no longer holds, and `f` is traced again. Of a Cell, and of other objects, this is
+When either changes, the graph of `f` no longer holds, and `f` is traced again; so it is when a variable stands for
+another object (a Tensor, a Cell, a function) than it did. Of a Cell, and of other objects, this is
 said of the attributes whose names are in the code: a count that only the program around the Cell reads may change.
 """
 
@@ -17,8 +18,9 @@ import copy
 import dis
 import functools
 import inspect
+import weakref
 from collections.abc import Callable, Iterator
-from types import CellType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,16 +38,29 @@ class Surroundings:
     def __init__(self) -> None:
         self._variables: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         self._contents: dict[int, tuple[Any, Any]] = {}
+        # Which object a variable of a function stands for: by its id, as what is traced must not be kept meanwhile
+        self._objects: dict[tuple[int, str], tuple[weakref.ref[Any], str, int]] = {}
+        self._functions: dict[int, weakref.ref[Any]] = {}
         # The same as lists, once all is noted
         self._named: list[tuple[Callable[..., Any], str, Any]] = []
         self._cells: list[tuple[CellType, Any]] = []
         self._held: list[tuple[Any, Any]] = []
+        self._bound: list[tuple[Callable[..., Any], str, Callable[[], Any]]] = []
+        self._bound_cells: list[tuple[CellType, Callable[[], Any]]] = []
 
     def note_function(self, function: Callable[..., Any]) -> None:
-        """Notes what a function reads: globals, the closure's variables, attributes of these and of its `self`."""
+        """Notes what a function reads: globals, the closure's variables, attributes of these and of its `self`; and
+        what the functions among them read."""
+        inner = _plain_function(function)
+        if isinstance(inner, FunctionType):
+            known = self._functions.get(id(inner))
+            if known is not None and known() is inner:
+                return
+            self._functions[id(inner)] = weakref.ref(inner)
         names = read_by(function)
         for home, name, value in outer_variables(function):
             self._note(home, name, value, names)
+            self._note_object_of(inner, home, name, value)
         self.note_object(getattr(function, "__self__", None), names)
 
     def note_cell(self, cell: Any) -> None:
@@ -53,6 +68,7 @@ class Surroundings:
         names = read_by(type(cell).construct, type(cell))
         for home, name, value in outer_variables(type(cell).construct):
             self._note(home, name, value, names)
+            self._note_object_of(_plain_function(type(cell).construct), home, name, value)
         for name, value in vars(cell).items():
             if name in names:
                 self._note_content(value)
@@ -77,6 +93,13 @@ class Surroundings:
         self._note_content(value)
         self.note_object(value, names)
 
+    def _note_object_of(self, function: Any, home: Any, name: str, value: Any) -> None:
+        """Notes which object a variable of a function of the program's own stands for."""
+        if _is_own(function) and not isinstance(value, (ModuleType, type, BuiltinFunctionType, *_PLAIN)):
+            self._objects.setdefault((id(home), name), (weakref.ref(function), name, id(value)))
+            if isinstance(value, FunctionType) and _is_own(value):
+                self.note_function(value)
+
     def _note_content(self, value: Any) -> None:
         if isinstance(value, np.ndarray):
             noted = value.size <= MOST_ELEMENTS
@@ -96,20 +119,36 @@ class Surroundings:
                 now = cell.cell_contents
                 if now is not value and not _alike(now, value):
                     return False
+            for cell, reference in self._bound_cells:
+                if cell.cell_contents is not reference():
+                    return False
         except ValueError:  # a variable that was deleted
             return False
+        for get, name, reference in self._bound:
+            if get(name, _GONE) is not reference():
+                return False
         return not self._held or all(_same(container, content) for container, content in self._held)
 
     def any(self) -> bool:
         """Whether there is anything that could change."""
-        return bool(self._named or self._cells or self._held)
+        return bool(self._named or self._cells or self._held or self._bound or self._bound_cells)
 
     def settle(self) -> None:
         """Leaves out what tracing itself has changed, such as a count of how often that happens: the noting is over."""
+        self._functions.clear()
         variables = [noted for noted in self._variables.values() if _still(*noted)]
         self._held = [noted for noted in self._contents.values() if _same(*noted)]
         self._named = [(home.get, name, value) for home, name, value in variables if isinstance(home, dict)]
         self._cells = [(home, value) for home, _, value in variables if not isinstance(home, dict)]
+        for ref, name, identity in self._objects.values():
+            function = ref()
+            home = _home(function, name) if function is not None else None
+            value = _read(home, name) if home is not None else _GONE
+            if id(value) == identity and isinstance(home, dict):
+                self._bound.append((home.get, name, _reference(value)))
+            elif id(value) == identity and isinstance(home, CellType):
+                self._bound_cells.append((home, _reference(value)))
+        self._objects.clear()
 
 
 def is_plain(value: Any) -> bool:
@@ -119,6 +158,30 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(is_plain(key) and is_plain(item) for key, item in value.items())
     return isinstance(value, (tuple, list, set, frozenset)) and all(map(is_plain, value))
+
+
+def _plain_function(function: Callable[..., Any]) -> Any:
+    """The function itself, of a method or of what wraps it."""
+    return inspect.unwrap(getattr(function, "__func__", function))
+
+
+def _is_own(function: Any) -> bool:
+    """Whether it is a function that the program defines."""
+    return isinstance(function, FunctionType) and function.__module__.partition(".")[0] != "graphc"
+
+
+def _home(function: FunctionType, name: str) -> dict[str, Any] | CellType | None:
+    """Where a function's variable is: its closure's cell, or the dict of its globals."""
+    free = function.__code__.co_freevars
+    return (function.__closure__ or ())[free.index(name)] if name in free else function.__globals__
+
+
+def _reference(value: Any) -> Callable[[], Any]:
+    """A function that returns the value, and keeps it only if it must."""
+    try:
+        return weakref.ref(value)
+    except TypeError:  # a list, a number of NumPy's
+        return lambda: value
 
 
 def _is_own_object(value: Any) -> bool:

@@ -7,6 +7,7 @@ writes into it, so executables, eager code, optimizers and checkpoints share it 
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,22 @@ def _address_of(array: np.ndarray) -> int:
         return int(array.__array_interface__["data"][0])
 
 
+_BLOCKS = frozenset((int, slice, type(None), type(Ellipsis), np.int32, np.int64))
+
+
+def _is_block(index: Any) -> bool:
+    """Whether an index means a block of the tensor, which NumPy would give as a view."""
+    return all(type(item) in _BLOCKS for item in index) if type(index) is tuple else type(index) in _BLOCKS
+
+
+def _within(tensor: Tensor, path: tuple[Any, ...], value: Any) -> Tensor:
+    """The tensor with `value` written to the elements at `tensor[path[0]][path[1]]...`."""
+    from graphc.ops.indexing import getitem, setitem
+
+    first, *rest = path
+    return setitem(tensor, first, _within(getitem(tensor, first), tuple(rest), value) if rest else value)
+
+
 class Tensor:
     """An n-dimensional array, or a stand-in for one in a traced graph.
 
@@ -123,11 +140,14 @@ class Tensor:
         TypeError: data that are no numbers, or of an element type graphc does not have.
     """
 
-    __slots__ = ("__weakref__", "_address", "_array", "_buffer", "_node", "_place", "_promise", "_trace", "type")
+    __slots__ = (
+        "__weakref__", "_address", "_array", "_buffer", "_node", "_origin", "_place", "_promise", "_trace", "type",
+    )  # fmt: skip
     __array_priority__ = 100  # ndarray * Tensor asks the Tensor
     __hash__ = object.__hash__
 
     type: TensorType
+    _origin: tuple[weakref.ref[Tensor], tuple[Any, ...]]
     _array: np.ndarray | None
     _buffer: Any
     _address: int  # where the elements lie; 0 while nobody has asked
@@ -360,16 +380,33 @@ class Tensor:
 
         now = state.now
         piece = now.piece
+        found: Tensor
         if piece is None or now.trace is not None:
-            return getitem(self, index)
-        found: Tensor = piece.call(getitem, (self, index), {})
+            found = getitem(self, index)
+        else:
+            found = piece.call(getitem, (self, index), {})
+        if found is not self and _is_block(index):
+            root, path = getattr(self, "_origin", (weakref.ref(self), ()))
+            found._origin = root, (*path, index)
         return found
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        """Writes elements: of this tensor, and, if it was taken by ints and slices from another, also of that one, so
+        that `x[0][1] = value` does what `x[0, 1] = value` does."""
         from graphc.ops.indexing import setitem
 
         settle()
-        changed = setitem(self, index, value)
+        self._put(setitem(self, index, value))
+        self.written(index, value)
+
+    def written(self, index: Any, value: Any) -> None:
+        """Writes elements that this tensor got also to the one that it was taken from, if that still lives."""
+        ref, path = getattr(self, "_origin", (None, ()))
+        root = ref() if ref is not None else None
+        if root is not None:
+            root._put(_within(root, (*path, index), value))
+
+    def _put(self, changed: Tensor) -> None:
         if isinstance(self, Parameter):
             from graphc.dispatch import assign
 
@@ -555,9 +592,16 @@ class Parameter(Tensor):
         name: its name; a Cell it is assigned to gives it its attribute path.
         requires_grad: whether optimizers and `trainable_params` see it.
         layerwise_parallel, parallel_optimizer: how several devices share it; accepted, as there is one.
+
+    Attributes:
+        gradient_hooks: what `register_hook` was given: they see, and may change, the gradient.
+    Raises:
+        TypeError: a name that is no str, or a flag that is no bool.
     """
 
-    __slots__ = ("__dict__", "name", "requires_grad")
+    __slots__ = ("__dict__", "_requires_grad", "gradient_hooks", "layerwise_parallel", "name", "parallel_optimizer")
+
+    gradient_hooks: tuple[Any, ...]
 
     def __init__(
         self, default_input: Any, name: str | None = None, requires_grad: bool = True,
@@ -565,12 +609,30 @@ class Parameter(Tensor):
     ) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"Parameter: name must be a str, got {name!r}")
+        if type(default_input) is int and -(2**31) <= default_input < 2**31:
+            default_input = np.int32(default_input)  # in MindSpore too a Parameter's number is shorter than a Tensor's
         source = as_array(default_input)
         owned = aligned_empty(source.shape, source.dtype)
         owned[...] = source
         self._set_array(owned)
         self.name = name if name is not None else "Parameter"
-        self.requires_grad = requires_grad
+        self.gradient_hooks = ()
+        self._requires_grad = _flag("requires_grad", requires_grad)
+        self.layerwise_parallel = _flag("layerwise_parallel", layerwise_parallel)
+        self.parallel_optimizer = _flag("parallel_optimizer", parallel_optimizer)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether it is trained: its gradient is zero otherwise, and `trainable_params` leaves it out."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        from graphc import context
+
+        if self._requires_grad != _flag("requires_grad", value):
+            self._requires_grad = value
+            context.structure_changed()  # graphs hold the derivative for what it was
 
     def numpy_view(self) -> np.ndarray:
         if state.now.trace is not None:
@@ -626,6 +688,12 @@ class Parameter(Tensor):
         )
 
     __str__ = __repr__
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"Parameter: {name} must be a bool, got {value!r}")
+    return value
 
 
 class ParameterTuple(tuple[Parameter, ...]):

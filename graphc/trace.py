@@ -41,6 +41,7 @@ class Trace:
         self.forward: Node | None = None
         self.visited: dict[Cell, tuple[int, bool]] = {}
         self.captured: list[tuple[weakref.ref[Tensor], Any]] = []  # tensors that are no arguments, and their arrays
+        self.weights: dict[Parameter, tuple[bool, tuple[Any, ...]]] = {}  # of derivatives, as they were
         self._names: set[str] = set()
         self._current: dict[int, Node] = {}  # id of a tensor from outside -> the node that holds its value now
         self._first: dict[int, Node] = {}  # id of a Parameter -> its input
@@ -134,6 +135,11 @@ class Trace:
         self.watch(variables, "")
         self.surroundings.note_function(function)
 
+    def differentiated(self, weights: Sequence[Parameter]) -> None:
+        """Notes that the graph holds derivatives by Parameters as they are now: trained or not, with hooks or not."""
+        for weight in weights:
+            self.weights[weight] = weight.requires_grad, weight.gradient_hooks
+
     def watch(self, variables: dict[str, Any], prefix: str) -> None:
         """Remembers how long the lists, dicts and sets among the variables are."""
         for name, value in variables.items():
@@ -195,6 +201,7 @@ class Traced:
         captured: tensors from outside that are no arguments, with the array each had.
         changed: the arguments to whose elements the function assigns; the graph's last outputs are what they become.
         surroundings: the plain values around the function that it may have read.
+        weights: Parameters that it differentiates by, with whether they are trained, and the hooks on their gradients.
     """
 
     graph: Graph
@@ -204,6 +211,7 @@ class Traced:
     captured: tuple[tuple[weakref.ref[Tensor], Any], ...]
     changed: tuple[int, ...] = ()
     surroundings: Surroundings = field(default_factory=Surroundings)
+    weights: tuple[tuple[weakref.ref[Parameter], tuple[bool, tuple[Any, ...]]], ...] = ()
 
     def assign(self, leaves: Sequence[Tensor], results: Sequence[Tensor]) -> None:
         """Gives the arguments that the function changes their new values."""
@@ -213,7 +221,10 @@ class Traced:
     def still_valid(self) -> bool:
         """Whether every Cell that was called, and every tensor captured, still is as it was."""
         cells = all((cell := ref()) is not None and (cell.version, cell.training) == seen for ref, seen in self.visited)
-        return cells and all((tensor := ref()) is None or tensor._array is array for ref, array in self.captured)
+        tensors = all((tensor := ref()) is None or tensor._array is array for ref, array in self.captured)
+        return cells and tensors and all(
+            (p := ref()) is None or (p.requires_grad, p.gradient_hooks) == seen for ref, seen in self.weights
+        )
 
 
 def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Traced:
@@ -253,8 +264,10 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     recording.surroundings.settle()
     graph = Graph(name, tuple(recording.inputs), out_nodes, recording.updates(), arguments)
     visited = tuple((weakref.ref(cell), seen) for cell, seen in recording.visited.items())
+    weights = tuple((weakref.ref(weight), seen) for weight, seen in recording.weights.items())
     return Traced(
-        graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured), changed, recording.surroundings
+        graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured), changed, recording.surroundings,
+        weights,
     )  # fmt: skip
 
 

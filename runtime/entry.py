@@ -130,6 +130,9 @@ class Plan:
     ) -> None:
         self._kept: list[Any] = [expected]
         least, most = (0, most) if expected is None else (len(expected), len(expected))
+        if expected is not None:  # arguments that are no tensors do not count: what comes after those that are is bound
+            tensors = sum(one.type is not None for one in expected)
+            inputs = [slot for slot in inputs if slot.tensor < tensors]
         facts = [word for one in expected or () for word in one.words()]
         places, results = ([word for slot in slots for word in slot] for slots in (inputs, outputs))
         sizes = [size + PAGE if size > LARGE else size for size in sizes]  # to begin where it is best

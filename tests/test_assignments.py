@@ -1,7 +1,10 @@
-"""What assignments to Parameters return, in both modes."""
+"""Assignments, in both modes: what those to Parameters return, and where those to elements of elements go."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 import graphc
@@ -36,3 +39,73 @@ def test_assignments_return_what_the_parameter_holds_then(mode: int) -> None:
     before = net.p.value()
     net.p.set_data(Tensor([0.0, 1.0]))
     assert before.asnumpy().tolist() == [7, 8]
+
+
+def chained(x: Any) -> Any:
+    x[0][1] = 5
+    x[1][2] += 3
+    x[..., 1:][2][0] *= 2
+    x[1:, None][1][0][::2] = 7
+    return x
+
+
+def through_names(x: Any) -> Any:
+    row = x[1]
+    row[:2] = 8
+    row[0:1][0] = 9
+    part = x[:, 1:]
+    x[2] = 4
+    part[2][1] = 6
+    for row in x:
+        row[3] = 1
+    return x
+
+
+def copies(x: Any) -> Any:
+    chosen = x[[0, 1]]
+    chosen[0] = 5
+    chosen[x[:2] < 3] = 7
+    other = x * 1
+    other[0][0] = 3
+    return x
+
+
+@pytest.mark.parametrize("mode", [graphc.GRAPH_MODE, graphc.PYNATIVE_MODE])
+@pytest.mark.parametrize("change", [chained, through_names, copies])
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 2)])
+def test_elements_of_elements_are_assigned_as_numpy_does(change: Any, shape: tuple[int, ...], mode: int) -> None:
+    graphc.set_context(mode=mode)
+    array = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    expected = change(array.copy())
+
+    class Net(nn.Cell):
+        def construct(self, x: Tensor) -> Tensor:
+            return change(x + 0)
+
+    np.testing.assert_array_equal(Net()(Tensor(array)).asnumpy(), expected)
+    given = Tensor(array)
+    np.testing.assert_array_equal(graphc.jit(change)(given).asnumpy(), expected)
+    np.testing.assert_array_equal(given.asnumpy(), expected)
+    parameter = Parameter(array, "p")
+    change(parameter)
+    np.testing.assert_array_equal(parameter.asnumpy(), expected)
+
+
+def test_what_was_taken_may_outlive_what_it_was_taken_from() -> None:
+    row = Tensor([[1.0, 2.0], [3.0, 4.0]])[0]
+    row[0] = 5.0
+    assert row.tolist() == [5, 2]
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    x[1].add_(1.0)
+    assert x.tolist() == [[1, 2], [4, 5]]
+
+
+def test_derivatives_follow_elements_of_elements() -> None:
+    def function(x: Tensor) -> Tensor:
+        y = x * 1
+        y[0][1] = y[1][0] * 3
+        return (y * y).sum()
+
+    x = Tensor([[1.0, 2.0], [4.0, 5.0]])
+    for differentiated in (function, graphc.jit(function)):
+        assert graphc.grad(differentiated)(x).tolist() == [[2, 0], [2 * 12 * 3 + 8, 10]]

@@ -227,6 +227,69 @@ def test_grad_operation() -> None:
     assert [g.shape for g in found] == [p.shape for p in net.trainable_params()]
 
 
+def test_gradients_of_all_inputs_leave_out_what_has_none() -> None:
+    labels = Tensor([2, 0], ms.int32)
+
+    def loss(x: Tensor, labels: Tensor, scale: float, extra: Any) -> Tensor:
+        return nn.CrossEntropyLoss(reduction="sum")(x * scale, labels) + extra[0].sum()
+
+    x = Tensor(np.zeros((2, 4), np.float32))
+    dx, dlabels, (dextra,) = ops.GradOperation(get_all=True)(loss)(x, labels, 4.0, (X.astype(ms.float32),))
+    np.testing.assert_array_equal(dx.asnumpy(), 1 - 4 * np.eye(4)[[2, 0]])
+    assert dlabels.dtype is ms.int32 and dlabels.tolist() == [0, 0] and dextra.tolist() == [1, 1, 1]
+
+
+class Scaled(nn.Cell):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = Parameter(np.array([2.0]), "a"), Parameter(np.array([3.0]), "b")
+
+    def construct(self, x: Tensor) -> Tensor:
+        return (self.a * x * self.b).sum()
+
+
+def test_gradients_of_what_is_not_trained_are_zeros() -> None:
+    net = Scaled()
+    gradient = ms.value_and_grad(net, None, [net.a, net.b])
+    for trained, wanted in ((True, 18.0), (False, 0.0), (True, 18.0)):
+        net.a.requires_grad = trained
+        _, (da, db) = gradient(X)
+        assert da.tolist() == [wanted] and db.tolist() == [12.0]
+
+
+def test_gradients_with_their_names() -> None:
+    net = Scaled()
+    of_input, of_weights = ms.grad(net, (0,), [net.a, net.b], return_ids=True)(X)
+    assert [name for name, _ in (*of_input, *of_weights)] == [0, "a", "b"]
+    found = of_input, of_weights
+    assert ms.get_grad(found, 0).tolist() == [6] * 3 and ops.get_grad(found, net.b).tolist() == [12]
+    assert ms.get_grad(found, "a").tolist() == [18]
+    name, gradient = ms.value_and_grad(net, None, net.b, return_ids=True)(X)[1]
+    assert name == "b" and gradient.tolist() == [12]
+
+
+def test_steps_with_named_gradients_update_the_weights() -> None:
+    net = Scaled()
+    optimizer = nn.SGD(net.trainable_params(), 0.5)
+    gradient = ms.value_and_grad(net, None, optimizer.parameters, return_ids=True)
+    optimizer(tuple(g for _, g in gradient(X)[1]))
+    assert net.a.tolist() == [2 - 9] and net.b.tolist() == [3 - 6]
+
+
+def test_values_of_any_form() -> None:
+    def function(x: Tensor) -> Any:
+        return {"a": x * 2, "rest": (x * x, [x[0], ops.argmax(x), None], 3)}
+
+    equal(ms.grad(function)(X), 2 + 2 * X.asnumpy() + [1, 0, 0])
+    value, gradient = ms.value_and_grad(lambda x: ((x, x * 2), x * 3))(X)
+    equal(value[0], X.asnumpy(), 2 * X.asnumpy())
+    equal(gradient, [6, 6, 6])
+    ct = {"a": X * 0, "rest": (X * 0 + 1, [X[0] * 0, None, None], None)}
+    equal(ms.grad(function, sens_param=True)(X, ct), 2 * X.asnumpy())
+    equal(ms.grad(lambda x: ((x * x, x), x), has_aux=True)(X)[0], 2 * X.asnumpy() + 1)
+    equal(ms.grad(lambda x, k: x * k, sens_param=True)(X, k=2.0, sens=Y), 2 * Y.asnumpy())
+
+
 def test_grad_operation_checks_its_arguments() -> None:
     with pytest.raises(TypeError, match="get_all must be a bool, got 1"):
         ops.GradOperation(get_all=1)  # type: ignore[arg-type]
@@ -436,7 +499,8 @@ def test_a_parameter_assigned_before_it_is_read() -> None:
         (lambda: ms.grad(lambda x: (x, "a"))(X), TypeError, "must return float Tensors to differentiate, got str"),
         (lambda: ms.grad(lambda x: x, sens_param=True)(X, f64(1.0)), ValueError, r"expected|the type of .* f64\[3\]"),
         (lambda: ms.grad(lambda x: x, sens_param=True)(X, 1.0), ValueError, r"f64\[3\], got float"),
-        (lambda: ms.value_and_grad(product, return_ids=True), ValueError, "return_ids is not supported"),
+        (lambda: ms.get_grad(ms.grad(product, return_ids=True)(X, Y), 1), RuntimeError, "no gradient of 1; were"),
+        (lambda: ms.get_grad(ms.grad(product)(X, Y), 1.5), TypeError, "identifier must be an int, a Parameter or its"),
         (lambda: ms.jvp(lambda x: x, (X, Y), X), ValueError, "jvp: 2 inputs and 1 directions"),
     ],
 )  # fmt: skip

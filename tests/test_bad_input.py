@@ -237,6 +237,27 @@ def test_a_step_that_fails_leaves_weights_and_optimizer(x: Any, y: Any, error: t
     assert np.isfinite(training.step(*GOOD))
 
 
+def test_statistics_and_seeds_stay_where_a_later_layer_fails() -> None:
+    net = nn.SequentialCell(nn.BatchNorm1d(4), nn.Dropout(p=0.5), nn.Dense(3, 2))
+    net.set_train()
+    before = {p.name: p.asnumpy() for p in net.get_parameters()}
+    optimizer = nn.SGD(net.trainable_params(), 0.1)
+    gradient = ms.value_and_grad(lambda x: net(x).sum(), None, optimizer.parameters)
+    held = []
+    net[1].register_forward_hook(lambda cell, args, result: held.append(args[0]) if each_eagerly() else None)
+    for call in (net, gradient, lambda x: optimizer(gradient(x)[1])):
+        with pytest.raises(ValueError, match="dense: input"):
+            call(f32(2, 4))
+    for parameter in net.get_parameters():
+        assert_same(parameter.asnumpy(), before[parameter.name])
+    for result in held:  # what somebody holds of the call that failed has its value all the same
+        assert_same(result.asnumpy(), np.zeros((2, 4), np.float32))
+
+
+def each_eagerly() -> bool:
+    return bool(ms.get_context("mode") == PYNATIVE_MODE)
+
+
 def test_gradients_that_do_not_fit() -> None:
     w = Parameter(np.ones(3, np.float32), "w")
     update = nn.Momentum([w], 0.1, 0.9)
@@ -337,6 +358,13 @@ OTHER = nn.Dense(4, 3)
         (lambda: ops.interpolate(f32(5, 4), size=3), ValueError, r"expected \[N, C, L\],.* got f32\[5,4\]"),
         (lambda: f32(5, 4).reshape(-1, -1), ValueError, r"at most one -1, got \(-1, -1\)"),
         (lambda: f32(5, 4).reshape(-2, 10), ValueError, r"extents >= 0 and at most one -1, got \(-2, 10\)"),
+        (lambda: ops.clip_by_global_norm([f32(2)], -1.0), ValueError, "clip_norm must be above 0, got -1.0"),
+        (lambda: ops.clip_by_global_norm(f32(2), 0), ValueError, "clip_norm must be above 0, got 0"),
+        (lambda: jit(3), TypeError, "jit: expected a function, got int"),
+        (lambda: nn.CellList([OTHER]).insert("a", OTHER), TypeError, "index must be int, but got 'a'"),
+        (lambda: nn.MultiClassDiceLoss("1"), TypeError, "'weights' must be a Tensor, but got '1'"),
+        (lambda: nn.MultiClassDiceLoss(ignore_indiex="2"), TypeError, "'ignore_indiex' must be an int, but got '2'"),
+        (lambda: nn.MultiClassDiceLoss(activation=2), TypeError, "'activation' must be str or Cell, but got 2"),
         (lambda: nn.TrainOneStepCell(OTHER, None), AttributeError, "'optimizer' must be an Optimizer"),
         (lambda: nn.TrainOneStepCell(ops.sum, nn.SGD(OTHER.trainable_params())), TypeError, "'network' must be Cell"),
         (lambda: nn.TrainOneStepCell(nn.Dense(4, 3), nn.SGD(OTHER.trainable_params())), ValueError,

@@ -625,6 +625,7 @@ def test_rows_that_differ_cannot_be_stacked_but_padded() -> None:
         [[[0, 0, 0], [0, 1, 2]], ["a", ""]],
         [[[0, 1]], ["ab"]],
     ]
+    assert rows(ragged.padded_batch(3, pad_info={"v": None}))[0][0] == rows(ragged.padded_batch(3))[0][0]
     assert rows(ragged.padded_batch(3, pad_info={"v": ([4], -1)}))[0][0] == [
         [0, -1, -1, -1],
         [0, 1, 2, -1],

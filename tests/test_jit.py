@@ -876,3 +876,66 @@ def test_what_only_the_program_around_a_cell_reads_may_change() -> None:
             net.settings.steps.append(step)
             net.notes["step"] = step
     assert [len(kept) for kept in net._compiled._earlier.values()] == [1]
+
+
+@pytest.mark.parametrize("given", [(X, 2.0), (2.0, X), (X, None, "a", 2.0)], ids=str)
+def test_arguments_that_are_no_tensors_beside_parameters_that_are_read(given: tuple[Any, ...]) -> None:
+    first, second = Parameter(X.asnumpy(), "first"), Parameter(X.asnumpy(), "second")
+    numbers = [value for value in given if isinstance(value, float)]
+    f = jit(lambda *values: sum(v for v in values if isinstance(v, Tensor)) * numbers[0] * first + second)
+    for step in range(4):
+        second.set_data(X + step)
+        np.testing.assert_array_equal(f(*given).asnumpy(), X.asnumpy() ** 2 * 2 + X.asnumpy() + step)
+
+
+def test_parameters_as_arguments() -> None:
+    p = Parameter(X.asnumpy(), "p")
+    f = jit(lambda a, b: a * 2 + b)
+    for step in range(4):
+        p.set_data(X * step)
+        for args in ((p, X), (X, p), (p, p)):
+            np.testing.assert_array_equal(f(*args).asnumpy(), args[0].asnumpy() * 2 + args[1].asnumpy())
+    step = ms.value_and_grad(lambda a, k: (a * p * k).sum(), None, [p])
+    with mode(GRAPH_MODE):
+        for factor in (2.0, 2.0, 2.0, 3.0):
+            value, (gradient,) = step(X, factor)
+            assert value.tolist() == 42 * factor and gradient.tolist() == (X * factor).tolist()
+
+
+def test_variables_that_stand_for_other_objects_are_read_again() -> None:
+    def dense(value: float) -> nn.Dense:
+        return nn.Dense(3, 1, weight_init=ms.common.initializer.Constant(value), bias_init="zeros")
+
+    net, scale, function, numbers, parameter = dense(1.0), Tensor(1.0), ops.abs, {"by": 1.0}, Parameter([1.0], "p")
+
+    @Counted
+    def f(x: Tensor) -> Tensor:
+        return function(net(x)) * scale * numbers["by"] + parameter
+
+    def result() -> float:
+        return float(f(X.reshape(1, 3))[0, 0])
+
+    kept = net, scale, function, numbers, parameter
+    assert result() == result() == 7
+    net = dense(2.0)
+    assert result() == result() == 13
+    scale = Tensor(-1.0)
+    assert result() == result() == -11
+    function = ops.neg
+    assert result() == result() == 13
+    numbers = {"by": 2.0}
+    assert result() == result() == 25
+    parameter = Parameter([2.0], "p")
+    assert result() == result() == 26 and f.traces == 6
+    net, scale, function, numbers, parameter = kept
+    assert result() == result() == 7
+
+
+def test_functions_that_gradients_are_taken_of_may_change() -> None:
+    factor = Tensor(2.0)
+    gradient = ms.grad(lambda x: (x * factor).sum())
+    for kind in (GRAPH_MODE, PYNATIVE_MODE):
+        with mode(kind):
+            for number in (2.0, 3.0, 3.0):
+                factor = Tensor(number)
+                assert gradient(X).tolist() == [number] * 3

@@ -1022,6 +1022,53 @@ def test_names_follow_attribute_paths_also_of_what_comes_late() -> None:
     assert own.name == "own"
 
 
+def test_a_cell_is_named_anew_wherever_it_goes() -> None:
+    class Own(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = Parameter(Tensor([1.0]), name="gain")
+
+    own = Own()
+    assert own.scale.name == "gain"
+    first = nn.SequentialCell(own)
+    assert own.scale.name == "0.scale"
+    second = nn.SequentialCell({"other": own})
+    assert [p.name for p in second.get_parameters()] == ["other.scale"]
+    nn.SequentialCell(nn.ReLU(), first)
+    assert own.scale.name == "1.0.scale"
+    own.update_parameters_name("mine.")
+    own.update_parameters_name("yours.")
+    assert own.scale.name == "yours.scale"
+
+
+def test_what_takes_the_place_of_parameters_and_cells() -> None:
+    net = nn.SequentialCell(nn.Dense(2, 1, has_bias=False))
+    weight = net[0].weight
+    net[0].weight = Tensor([[4.0, 5.0]])
+    assert net[0].weight is weight and weight.tolist() == [[4, 5]] and net.trainable_params() == [weight]
+    for name, value in (("weight", 3), ("weight", [1.0, 2.0]), ("weight", np.ones(2))):
+        with pytest.raises(TypeError, match=r"Dense.weight is a Parameter and cannot become a (int|list|ndarray)"):
+            setattr(net[0], name, value)
+    with pytest.raises(TypeError, match="is a Dense and cannot become a function"):
+        setattr(net, "0", ops.relu)
+    with pytest.raises(ValueError, match="weight"):
+        net[0].weight = Tensor([1.0, 2.0, 3.0])
+    net[0].weight = None
+    net[0].weight = 3
+    assert net.trainable_params() == [] and net[0].weight == 3
+
+
+def test_names_of_inner_cells_are_checked() -> None:
+    net = nn.Cell()
+    for name in ("", "a.b", 3):
+        with pytest.raises(KeyError, match="expected a name without dots"):
+            net.insert_child_to_cell(name, nn.ReLU())
+    net.insert_child_to_cell("later", None)
+    assert net.later is None
+    net.later = nn.ReLU()
+    assert [name for name, _ in net.cells_and_names()] == ["", "later"]
+
+
 def test_set_train_reaches_inner_cells() -> None:
     net = Shown()
     assert not net.training and not net.seq[0].training

@@ -75,6 +75,7 @@ np.apply_along_axis(lambda a: a * 2, 1, x) | np.apply_over_axes(np.sum, x, [0, 1
 np.hsplit(v, [1])[1] | np.pad(x, 1, "symmetric") | np.pad(v, 2, "wrap") | np.pad(x, ((1, 0), (0, 2)), "maximum")
 np.pad(x, 1, "minimum") | np.pad(x, ((0, 0), (1, 2)), "mean") | np.pad(v, 2, "linear_ramp", end_values=(0, 5))
 np.pad(x, 1, constant_values=((1, 2), (3, 4))) | np.piecewise(v, [v < 2, v > 2], [lambda a: a * 2, 7, 1])
+np.around(v / 3, 2) | np.around(v / 2)
 np.append(x, x, axis=0) | np.rint(v / 2) | np.fix(-v / 2) | np.hypot(v, v) | np.arctan2(v, -v) | np.size(x) | np.pi
 """  # fmt: skip
 NAMES = [call.strip() for line in CALLS.strip().splitlines() for call in line.split("|") if call.strip()]

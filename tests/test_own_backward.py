@@ -169,8 +169,10 @@ def test_wrong_gradients_are_errors() -> None:
         def bprop(self, x: Tensor, out: Tensor, dout: Tensor) -> Any:
             return (dout,)
 
+    net = Forgetful()
+    assert ms.grad(net)(X).tolist() == [1, 1, 1]  # nobody asks for the gradient of w
     with pytest.raises(ValueError, match=r"Forgetful\.bprop: returns no gradient of w"):
-        ms.grad(Forgetful())(X)
+        ms.grad(net, None, net.trainable_params())(X)
     with pytest.raises(ValueError, match=r"Short\.bprop: expected a gradient for each of 2 inputs, got 1"):
         ms.grad(lambda x, y: Short()(x, y)[0])(X, Y)
     with pytest.raises(ValueError, match=r"Wide\.bprop: the gradient of f32\[3\] must have its type"):
@@ -258,5 +260,57 @@ def test_hooks_on_tensors() -> None:
     assert X.register_hook(print) and X.tolist() == [1, -2, 3]  # outside of derivatives there is nothing to see
     with pytest.raises(TypeError, match="expected a function"):
         X.register_hook(3)
-    with pytest.raises(TypeError, match="w is a Parameter"):
-        Parameter(X, "w").register_hook(print)
+
+
+@pytest.mark.parametrize("mode", [ms.PYNATIVE_MODE, ms.GRAPH_MODE], ids=["eager", "graph"])
+def test_hooks_on_parameters(mode: int) -> None:
+    ms.set_context(mode=mode)
+    net = nn.Dense(3, 1, has_bias=False)
+    step = ms.value_and_grad(lambda x: net(x).sum(), None, net.trainable_params())
+    x, seen = Tensor(np.ones((2, 3), np.float32)), list[tuple[int, ...]]()
+
+    def gradient() -> list[float]:
+        values: list[float] = step(x)[1][0][0].tolist()
+        return values
+
+    assert gradient() == [2, 2, 2]
+    doubled = net.weight.register_hook(lambda g: g * 2)
+    assert gradient() == gradient() == [4, 4, 4]
+    net.weight.register_hook(lambda g: seen.append(g.shape))
+    added = net.weight.register_hook(lambda g: g + 1)
+    assert gradient() == [5, 5, 5] and seen[0] == (1, 3)
+    doubled.remove()
+    doubled.remove()
+    assert gradient() == [3, 3, 3]
+    added.remove()
+    assert gradient() == [2, 2, 2]
+    net.weight.register_hook(lambda g: g[0])
+    with pytest.raises(ValueError, match=r"weight: a hook must return a gradient of type f32\[1,3\], got f32\[3\]"):
+        gradient()
+
+
+def test_bprop_of_nested_results() -> None:
+    class Pair(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = Parameter(Tensor([3.0]), "w")
+
+        def construct(self, x: Tensor) -> Any:
+            return x * self.w, (x, {"third": x * 2})
+
+        def bprop(self, x: Tensor, out: Any, dout: Any) -> Any:
+            return (dout[0] + 10 * dout[1][0] + 100 * dout[1][1]["third"] + out[1][1]["third"],)
+
+    def gradient() -> list[Tensor]:
+        return [ms.grad(Pair())(X)]
+
+    np.testing.assert_array_equal(in_both_modes(gradient)[0], 111 + 2 * X.asnumpy())
+
+
+def test_bprop_must_return_tensors() -> None:
+    class Wrong(Straight):
+        def bprop(self, x: Tensor, out: Tensor, dout: Tensor) -> Any:
+            return ("a",)
+
+    with pytest.raises(TypeError, match=r"Wrong.bprop: the gradient of f32\[3\] must have its type, got str"):
+        ms.grad(Wrong())(X)

@@ -300,10 +300,16 @@ def test_parameters() -> None:
     w = Parameter(Tensor([1.0, 2.0]), name="w")
     assert w.name == "w" and w.requires_grad and isinstance(w, Tensor) and w.data is w and str(w.value_type) == "f32[2]"
     assert repr(w) == "Parameter (name=w, shape=(2,), dtype=Float32, requires_grad=True)"
-    assert Parameter(3).dtype is int64 and Parameter([1.5]).dtype is float32 and Parameter(np.ones(2)).dtype is float64
+    assert Parameter(3).dtype is int32 and Parameter([3]).dtype is int64 and Parameter(2**40).dtype is int64
+    assert Parameter([1.5]).dtype is float32 and Parameter(np.ones(2)).dtype is float64
     assert w.address() % 64 == 0
     with pytest.raises(TypeError, match="name must be a str, got 3"):
         Parameter([1.0], name=3)  # type: ignore[arg-type]
+    for flag in ("requires_grad", "layerwise_parallel", "parallel_optimizer"):
+        with pytest.raises(TypeError, match=f"{flag} must be a bool, got 'yes'"):
+            Parameter([1.0], **{flag: "yes"})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="requires_grad must be a bool, got 1"):
+        w.requires_grad = 1  # type: ignore[assignment]
 
 
 def test_a_parameter_owns_its_memory() -> None:

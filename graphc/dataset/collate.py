@@ -69,6 +69,7 @@ class PadAndStack:
         self._pads: dict[str, tuple[Sequence[int | None] | None, Any]] = dict.fromkeys(columns, (None, None))
         if pad_info:  # an empty one says no more than None
             positions_of("padded_batch: pad_info", columns, list(pad_info))
+            pad_info = {name: pad if pad is not None else (None, None) for name, pad in pad_info.items()}
             for name, pad in pad_info.items():
                 if not isinstance(pad, (tuple, list)) or len(pad) != 2:
                     raise TypeError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphc import context
-from graphc.autograd import with_vjp
+from graphc.autograd import leaves_of, with_leaves, with_vjp
 from graphc.dispatch import located, scope, state
 from graphc.dtype import DType, dtype_of, float32
 from graphc.eager import in_one_piece
@@ -51,6 +52,16 @@ class Cell:
             )
         buffered = name in own["_buffers"] and isinstance(value, Tensor) and not isinstance(value, Parameter)
         params, cells = own["_params"], own["_cells"]
+        held = params.get(name, cells.get(name))
+        if isinstance(held, Parameter) and isinstance(value, Tensor) and not isinstance(value, Parameter):
+            held.set_data(value)  # as in MindSpore, the Parameter stays one, and gets the value
+            return
+        if held is not None and value is not None and not isinstance(value, (Parameter, Cell, ParameterTuple)):
+            was = type(held).__name__
+            raise located(
+                TypeError(f"{type(self).__name__}.{name} is a {was} and cannot become a {type(value).__name__}; set it "
+                          f"to None, or delete it, before")
+            )
         for home, kind in ((params, Parameter), (cells, Cell), (own, ())):
             if not kind or not isinstance(value, kind):  # what takes the place of its like keeps its position
                 home.pop(name, None)
@@ -116,9 +127,11 @@ class Cell:
             key += "_"
         self._params[key] = parameter
 
-    def insert_child_to_cell(self, child_name: str, child_cell: Cell) -> None:
-        """Makes `child_cell` an inner Cell under the name `child_name`."""
-        if not isinstance(child_cell, Cell):
+    def insert_child_to_cell(self, child_name: str, child_cell: Cell | None) -> None:
+        """Makes `child_cell` an inner Cell under the name `child_name`; None leaves the place free."""
+        if not isinstance(child_name, str) or not child_name or "." in child_name:
+            raise KeyError(f"insert_child_to_cell: expected a name without dots, got {child_name!r}")
+        if child_cell is not None and not isinstance(child_cell, Cell):
             raise TypeError(f"insert_child_to_cell: expected a Cell, got {type(child_cell).__name__}")
         if child_name in self.__dict__ or child_name in self._cells:
             raise KeyError(f"insert_child_to_cell: {type(self).__name__} already has {child_name!r}")
@@ -201,8 +214,7 @@ class Cell:
         if getattr(type(self), "bprop", None):
             value = self._with_bprop(value, args)
         if before or after:
-            outputs = value if isinstance(value, (tuple, list)) else (value,)
-            floats = [v for v in outputs if isinstance(v, Tensor) and v.dtype.is_float]
+            floats = [v for v in leaves_of(value) if isinstance(v, Tensor) and v.dtype.is_float]
             value = with_vjp(name, value, floats, entering)
         return value
 
@@ -215,10 +227,13 @@ class Cell:
                 return None
             return next(cts) if output.dtype.is_float else output * 0
 
-        def backward(*cts: Tensor) -> list[Tensor | None]:
+        def missing(weight: Parameter) -> Tensor:
+            wanted = f"returns no gradient of {weight.name}: return (gradients, {{parameter: gradient}})"
+            raise located(ValueError(f"{name}: {wanted}, or have it not require one"))
+
+        def backward(*cts: Tensor) -> list[Any]:
             each = iter(cts)
-            single = isinstance(result, Tensor)
-            dout = cts[0] if single else tuple(cotangent(each, output) for output in result)
+            dout = with_leaves(result, iter([cotangent(each, output) for output in leaves_of(result)]))
             given: Any = self.bprop(*args, result, dout)
             by_weight: dict[Parameter, Tensor] = {}
             if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], dict):
@@ -227,11 +242,8 @@ class Cell:
             if len(grads) != len(args):
                 got = f"expected a gradient for each of {len(args)} inputs, got {len(grads)}"
                 raise located(ValueError(f"{name}: {got}"))
-            without = next((w.name for w in weights if w not in by_weight), None)
-            if without:
-                wanted = f"returns no gradient of {without}: return (gradients, {{parameter: gradient}})"
-                raise located(ValueError(f"{name}: {wanted}, or have it not require one"))
-            return [*(grads[i] for i in floats), *(by_weight[w] for w in weights)]
+            of_weights = (by_weight[w] if w in by_weight else functools.partial(missing, w) for w in weights)
+            return [*(grads[i] for i in floats), *of_weights]
 
         result = with_vjp(name, value, [*(args[i] for i in floats), *weights], backward)
         return result
@@ -372,8 +384,12 @@ class Cell:
         return [p for p in self.get_parameters(expand=recurse) if not p.requires_grad]
 
     def update_parameters_name(self, prefix: str = "", recurse: bool = True) -> None:
-        """Puts `prefix` before every Parameter's name, and before those of Parameters that come later."""
-        self.replace_prefix("", prefix, recurse)
+        """Names every Parameter here and within by `prefix` and the path of attributes that leads to it from here, as
+        also those that come later. A Cell that becomes an attribute is named so."""
+        for path, cell in [*self.cells_and_names()] if recurse else [("", self)]:
+            cell.__dict__["parameter_prefix"] = f"{prefix}{path}." if path else prefix
+        for path, parameter in self.parameters_and_names(expand=recurse):
+            parameter.name = prefix + path
 
     def replace_prefix(self, old: str, new: str, recurse: bool = True) -> None:
         """Lets the names of Parameters here and within begin with `new` where they begin with `old`."""

@@ -83,7 +83,9 @@ class _Numbered(Cell):
     def insert(self, index: int, cell: Cell) -> None:
         """Puts `cell` before the one at `index`."""
         cells = list(self._cells.values())
-        if isinstance(index, bool) or not isinstance(index, int) or not -len(cells) <= index <= len(cells):
+        if isinstance(index, bool) or not isinstance(index, int):
+            raise TypeError(f"For '{type(self).__name__}', the index must be int, but got {index!r}.")
+        if not -len(cells) <= index <= len(cells):
             raise IndexError(f"For '{type(self).__name__}', cannot insert at {index!r} among {len(cells)} cells.")
         cells.insert(index, cell)
         self._renumber(cells)

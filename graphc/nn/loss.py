@@ -455,6 +455,12 @@ class MultiClassDiceLoss(LossBase):
 
     def __init__(self, weights: Any = None, ignore_indiex: int | None = None, activation: Any = "softmax") -> None:
         super().__init__()
+        if weights is not None and not isinstance(weights, Tensor):
+            raise TypeError(f"For 'MultiClassDiceLoss', the 'weights' must be a Tensor, but got {weights!r}.")
+        if ignore_indiex is not None and (isinstance(ignore_indiex, bool) or not isinstance(ignore_indiex, int)):
+            raise TypeError(f"For 'MultiClassDiceLoss', the 'ignore_indiex' must be an int, but got {ignore_indiex!r}.")
+        if activation is not None and not callable(activation) and not isinstance(activation, str):
+            raise TypeError(f"For 'MultiClassDiceLoss', the 'activation' must be str or Cell, but got {activation!r}.")
         self.dice = DiceLoss()
         self.weights, self.ignored = weights, ignore_indiex
         self.activation = get_activation(activation) if isinstance(activation, str) else activation

@@ -245,10 +245,10 @@ class Optimizer(Cell):
             parameter.requires_grad = False
         return made
 
-    def replace_prefix(self, old: str, new: str, recurse: bool = True) -> None:
+    def update_parameters_name(self, prefix: str = "", recurse: bool = True) -> None:
         """As of any Cell, but the network's Parameters keep their names: they are not the optimizer's own."""
         names = [(parameter, parameter.name) for parameter in self.parameters]
-        super().replace_prefix(old, new, recurse)
+        super().update_parameters_name(prefix, recurse)
         for parameter, name in names:
             parameter.name = name
 

@@ -10,6 +10,7 @@ import math
 
 from graphc.dtype import DType, bool_, float32, float64, int32, int64, uint8
 from graphc.numpy.arithmetic import (
+    around,
     array_str,
     cbrt,
     copysign,
@@ -262,6 +263,7 @@ __all__ = [
     "argmax",
     "argmin",
     "argwhere",
+    "around",
     "array",
     "array_equal",
     "array_equiv",

@@ -36,6 +36,11 @@ def rint(x: Any) -> Tensor:
     return ops.round(asarray(x))
 
 
+def around(a: Any, decimals: int = 0) -> Tensor:
+    """The nearest numbers with so many decimals, halves to the even one."""
+    return ops.round(asarray(a), decimals=decimals)
+
+
 fix = trunc
 
 

@@ -14,6 +14,7 @@ from graphc.eager import as_one_piece, of_ops
 from graphc.gradients import GradOperation as GradOperation
 from graphc.gradients import HookBackward as HookBackward
 from graphc.gradients import InsertGradientOf as InsertGradientOf
+from graphc.gradients import get_grad as get_grad
 from graphc.gradients import grad as grad
 from graphc.gradients import jacfwd as jacfwd
 from graphc.gradients import jacrev as jacrev

@@ -373,12 +373,18 @@ def clip_by_global_norm(x: Any, clip_norm: float = 1.0, use_norm: Any = None) ->
     """Tensors scaled by `clip_norm / max(norm, clip_norm)`, where `norm` is the 2-norm of all of them together.
 
     Args:
-        x: a tuple or list of tensors.
-        clip_norm: the greatest norm the result may have.
+        x: a tensor, or a tuple or list of tensors.
+        clip_norm: the greatest norm the result may have, above 0: a number or a scalar tensor.
         use_norm: only None; the norm is always computed.
+    Raises:
+        ValueError: a number that is not above 0, which would turn gradients round.
     """
     if use_norm is not None:
         raise located(ValueError("clip_by_global_norm: use_norm is not supported; it must be None"))
+    if isinstance(clip_norm, (int, float)) and not clip_norm > 0:
+        raise located(ValueError(f"clip_by_global_norm: clip_norm must be above 0, got {clip_norm!r}"))
+    if isinstance(x, Tensor):
+        return clip_by_global_norm((x,), clip_norm)[0]
     tensors = [as_tensor("clip_by_global_norm", t) for t in x]
     total = sqrt(addn([sum_over(mul(t, t), tuple(range(t.ndim))) for t in tensors]))
     above = select(greater(total, clip_norm), total, clip_norm)

@@ -40,6 +40,7 @@ def become(name: str, tensor: Tensor, value: Tensor) -> Tensor:
         return assign(tensor, fitted)
     settle()
     tensor._become(fitted if fitted is not tensor else functions.identity(fitted))
+    tensor.written(..., fitted)
     return tensor
 
 

@@ -24,6 +24,7 @@ from graphc.ops.composite import softmax as softmax_tensor
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
 from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
+from graphc.ops.scan import cumsum as cumsum_tensor
 from graphc.ops.scatter import tensor_scatter_div, tensor_scatter_max, tensor_scatter_min, tensor_scatter_mul
 from graphc.ops.shape import broadcast_to as broadcast_tensor
 from graphc.ops.shape import diag as diag_tensor
@@ -51,7 +52,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "determinant": "det inverse log_matrix_determinant logdet matrix_determinant matrix_power slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
     "older": "unique_with_pad",
-    "scan": "cummax cummin cumprod cumsum logcumsumexp top_k topk",
+    "scan": "cummax cummin cumprod logcumsumexp top_k topk",
     "gather": (
         "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
         "nonzero reverse_sequence scatter take tril triu unique unsorted_segment_sum"
@@ -125,12 +126,20 @@ def broadcast_to(self: Tensor, *shape: Any) -> Tensor:
 
 
 def transpose(self: Tensor, *axes: Any, dim0: int | None = None, dim1: int | None = None) -> Tensor:
-    """The axes in another order; reversed if none is given. Two numbers are `dim0` and `dim1`, which are exchanged."""
-    if len(axes) == 2:
-        dim0, dim1 = axes
+    """The axes in another order; reversed if none is given. Two ints, or `dim0` and `dim1`, are axes to exchange."""
     if dim0 is not None and dim1 is not None:
-        return swapaxes(self, dim0, dim1)
+        axes = dim0, dim1
+    return swapaxes(self, *axes) if len(axes) == 2 else permute(self, *axes)
+
+
+def permute(self: Tensor, *axes: Any) -> Tensor:
+    """The axes in another order; reversed if none is given."""
     return transpose_tensor(self, _one_tuple(axes) if axes else tuple(range(self.ndim))[::-1])
+
+
+def cumsum(self: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
+    """The running sums along an axis, or of all elements in order; in another dtype if one is given."""
+    return cumsum_tensor(self, axis, dtype) if axis is not None else cumsum_tensor(self.reshape(-1), 0, dtype)
 
 
 def flatten(self: Tensor, *args: Any, order: str = "C", start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -451,6 +460,12 @@ def new_ones(self: Tensor, size: Any, dtype: Any = None) -> Tensor:
     return creation.ones(size, dtype or self.dtype)
 
 
+def new_empty(self: Tensor, size: Any, dtype: Any = None) -> Tensor:
+    """A tensor of a shape, in this dtype unless another is given: zeros, as what is not defined would not be the same
+    twice."""
+    return creation.zeros(size, dtype or self.dtype)
+
+
 def new_full(self: Tensor, size: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """A value in a shape, in this dtype unless another is given."""
     return creation.full(size, fill_value, dtype=dtype or self.dtype)
@@ -507,15 +522,15 @@ _OWN: dict[str, Any] = {
     "int": _cast_method(int32), "long": _cast_method(int64), "float": _cast_method(float32),
     "double": _cast_method(float64),
     "reshape": reshape, "view": reshape, "view_as": view_as, "reshape_as": view_as, "ravel": ravel, "flatten": flatten,
-    "transpose": transpose, "permute": transpose, "broadcast_to": broadcast_to, "expand": broadcast_to,
+    "transpose": transpose, "permute": permute, "broadcast_to": broadcast_to, "expand": broadcast_to,
     "expand_as": expand_as, "repeat": repeat,
     "trace": trace, "add": add, "sub": sub, "subtract": sub, "round": round,
     "sum": sum, "mean": mean, "prod": prod, "any": any, "all": all, "var": var, "std": std, "max": max, "min": min,
-    "argmax": argmax, "argmin": argmin, "argsort": argsort, "sort": sort,
+    "argmax": argmax, "argmin": argmin, "argsort": argsort, "sort": sort, "cumsum": cumsum,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
     "searchsorted": searchsorted_method, "softmax": softmax, "diag": diag, "qr": qr_method,
     "where": where, "gather": gather_method, "index_add": index_add_method,
-    "new_zeros": new_zeros, "new_ones": new_ones, "new_full": new_full,
+    "new_zeros": new_zeros, "new_ones": new_ones, "new_empty": new_empty, "new_full": new_full,
     "copy": copy, "clone": copy, "contiguous": itself, "value": value, "init_data": itself, "detach": detach,
     "data": property(detach), "has_init": False, "assign_value": assign_value,
     "fill": fill, "fills": fill, "select": select_method, "ptp": peak_to_peak, "sum_to_size": sum_to_size,

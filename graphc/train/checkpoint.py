@@ -35,7 +35,8 @@ class CheckpointConfig:
             draws the same numbers) and dicts of further names and values.
         exception_save: also save, as `..._breakpoint`, when training ends by an error or Ctrl-C.
         integrated_save, crc_check, format: as of `save_checkpoint`.
-        async_save, enc_key, enc_mode, remove_redundancy: only at MindSpore's defaults.
+        async_save: as of `save_checkpoint`: accepted.
+        enc_key, enc_mode, remove_redundancy: only at MindSpore's defaults.
     Raises:
         TypeError, ValueError: an argument is not as described.
     """
@@ -60,8 +61,8 @@ class CheckpointConfig:
             raise ValueError(f"CheckpointConfig: {', '.join(counts)} cannot all be 0 or None")
         if saved_network is not None and not isinstance(saved_network, Cell):
             raise TypeError(f"CheckpointConfig: saved_network must be a Cell, got {type(saved_network).__name__}")
-        if async_save or remove_redundancy or enc_key is not None:
-            raise ValueError("CheckpointConfig: async_save, enc_key and remove_redundancy are not supported")
+        if remove_redundancy or enc_key is not None:
+            raise ValueError("CheckpointConfig: enc_key and remove_redundancy are not supported")
         if format not in SUFFIXES:
             raise ValueError(f"CheckpointConfig: format must be one of {sorted(SUFFIXES)}, got {format!r}")
         self.save_checkpoint_steps = save_checkpoint_steps

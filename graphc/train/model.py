@@ -11,6 +11,7 @@ compiled for each shape of batch (a last batch that is smaller is one more), and
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -130,7 +131,8 @@ class Model:
                 or arrays: (data, label) with a `loss_fn`, otherwise the network's arguments.
             callbacks: a Callback or a list of them. On a terminal, without one that prints, a progress bar is drawn.
             dataset_sink_mode: accepted; data always reach the compiled step by pointer, and results do not differ.
-            sink_size: only -1 with `dataset_sink_mode`: an epoch is all of the dataset.
+            sink_size: with `dataset_sink_mode`, how many batches an epoch has; the next one goes on where it ended, and
+                after the dataset's last batch comes its first again. -1: an epoch is all of the dataset.
             initial_epoch: epochs that an earlier run made: numbers go on from there, and so do a dataset's shuffles.
         Raises:
             ValueError: no optimizer, no loss, an empty dataset, a wrong number of columns.
@@ -224,9 +226,11 @@ class Model:
     ) -> None:
         _check_epochs(where, epoch, initial_epoch)
         _check_bool(where, "dataset_sink_mode", dataset_sink_mode)
-        if dataset_sink_mode and sink_size != -1:
-            raise ValueError(f"{where}: sink_size must be -1 (an epoch is all of the dataset), got {sink_size!r}")
+        if isinstance(sink_size, bool) or not isinstance(sink_size, int) or (sink_size < 1 and sink_size != -1):
+            raise ValueError(f"{where}: sink_size must be an int >= 1, or -1 for all of the dataset, got {sink_size!r}")
         train_network, batches = self.train_network, _size(where, "train_dataset", train_dataset)
+        chunk = sink_size if dataset_sink_mode and sink_size != -1 else None
+        batches = chunk or batches
         if valid_dataset is not None:
             _size(where, "valid_dataset", valid_dataset)
             self.eval_network  # noqa: B018 (there must be one, before any step is made)
@@ -242,12 +246,16 @@ class Model:
             list_callback=hooks.callbacks, parallel_mode="stand_alone", device_number=1,
         )
         run = RunContext(cb_params)
+        labelled = self._loss_fn is not None
+        passes = (self._rows(where, train_network, train_dataset, labelled) for _ in itertools.count())
+        endless = itertools.chain.from_iterable(passes)
         with Interruptible() as interrupt, hooks, _mode(train_network, training=True):
             hooks.call("on_train_begin", run)
             try:
                 for number in range(initial_epoch + 1, epoch + 1):
                     cb_params.cur_epoch_num = number
-                    self._train_epoch(where, run, hooks, interrupt)
+                    rows = itertools.islice(endless, chunk) if chunk else next(passes)
+                    self._train_epoch(rows, run, hooks, interrupt)
                     if valid_dataset is not None and _is_due(number, valid_frequency):
                         self._evaluate_in_fit(valid_dataset, run, hooks, interrupt)
                     hooks.call("on_train_epoch_end", run)
@@ -260,11 +268,13 @@ class Model:
                 raise
             hooks.call("on_train_end", run)
 
-    def _train_epoch(self, where: str, run: RunContext, hooks: CallbackList, interrupt: Interruptible) -> None:
+    def _train_epoch(
+        self, rows: Iterator[Columns], run: RunContext, hooks: CallbackList, interrupt: Interruptible
+    ) -> None:
         cb_params = run.original_args()
         step = cb_params.train_network
         hooks.call("on_train_epoch_begin", run)
-        for columns in self._rows(where, step, cb_params.train_dataset, self._loss_fn is not None):
+        for columns in rows:
             cb_params["cur_step_num"] += 1  # as items: attributes of it take a Python call
             cb_params["train_dataset_element"] = columns
             hooks.call("on_train_step_begin", run)
