@@ -45,6 +45,7 @@ class Surroundings:
         self._named: list[tuple[Callable[..., Any], str, Any]] = []
         self._cells: list[tuple[CellType, Any]] = []
         self._held: list[tuple[Any, Any]] = []
+        self._content = False  # whether there are any of these
         self._bound: list[tuple[Callable[..., Any], str, Callable[[], Any]]] = []
         self._bound_cells: list[tuple[CellType, Callable[[], Any]]] = []
 
@@ -110,6 +111,18 @@ class Surroundings:
 
     def unchanged(self) -> bool:
         """Whether all is as it was noted; asked before every call of a compiled function, so written for speed."""
+        try:
+            for cell, reference in self._bound_cells:
+                if cell.cell_contents is not reference():
+                    return False
+        except ValueError:  # a variable that was deleted
+            return False
+        for get, name, reference in self._bound:
+            if get(name) is not reference():
+                return False
+        return not self._content or self._content_unchanged()
+
+    def _content_unchanged(self) -> bool:
         for get, name, value in self._named:
             now = get(name, _GONE)
             if now is not value and not _alike(now, value):
@@ -119,14 +132,8 @@ class Surroundings:
                 now = cell.cell_contents
                 if now is not value and not _alike(now, value):
                     return False
-            for cell, reference in self._bound_cells:
-                if cell.cell_contents is not reference():
-                    return False
         except ValueError:  # a variable that was deleted
             return False
-        for get, name, reference in self._bound:
-            if get(name, _GONE) is not reference():
-                return False
         return not self._held or all(_same(container, content) for container, content in self._held)
 
     def any(self) -> bool:
@@ -149,6 +156,7 @@ class Surroundings:
             elif id(value) == identity and isinstance(home, CellType):
                 self._bound_cells.append((home, _reference(value)))
         self._objects.clear()
+        self._content = bool(self._named or self._cells or self._held)
 
 
 def is_plain(value: Any) -> bool:
@@ -167,7 +175,7 @@ def _plain_function(function: Callable[..., Any]) -> Any:
 
 def _is_own(function: Any) -> bool:
     """Whether it is a function that the program defines."""
-    return isinstance(function, FunctionType) and function.__module__.partition(".")[0] != "graphc"
+    return isinstance(function, FunctionType) and (function.__module__ or "").partition(".")[0] != "graphc"
 
 
 def _home(function: FunctionType, name: str) -> dict[str, Any] | CellType | None:

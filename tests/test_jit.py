@@ -937,3 +937,11 @@ def test_functions_that_gradients_are_taken_of_may_change() -> None:
             for number in (2.0, 3.0, 3.0):
                 factor = Tensor(number)
                 assert gradient(X).tolist() == [number] * 3
+
+
+def test_functions_of_no_module() -> None:
+    names: dict[str, Any] = {"jit": jit, "scale": Tensor(2.0)}
+    exec("f = jit(lambda x: x * scale)", names)
+    assert names["f"](X).tolist() == [2, 4, 6]
+    names["scale"] = Tensor(3.0)
+    assert names["f"](X).tolist() == [3, 6, 9]
