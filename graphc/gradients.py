@@ -109,6 +109,11 @@ def _positions(grad_position: int | tuple[int, ...] | None) -> tuple[int, ...] |
     return tuple(positions)
 
 
+def _alone(grad_position: Any) -> Any:
+    """A tuple of one position is that position: its gradient comes by itself, as from MindSpore."""
+    return grad_position[0] if isinstance(grad_position, (tuple, list)) and len(grad_position) == 1 else grad_position
+
+
 def _checked(fn: Any, grad_position: Any, weights: Any, name: str) -> None:
     if not callable(fn):
         raise TypeError(f"{name}: fn must be callable, got {type(fn).__name__}")
@@ -135,11 +140,11 @@ def value_and_grad(
         sens_param: the last argument of the call, or the one named `sens`, is the cotangent of the value, instead of
             ones.
     Returns:
-        A function returning `(value, gradients)`: of one position a Tensor, of a tuple a tuple; with weights too,
+        A function returning `(value, gradients)`: of one position a Tensor, of several a tuple; with weights too,
         `(of inputs, of weights)`; with `grad_position=None` those of the weights alone.
     """
     _checked(fn, grad_position, weights, "value_and_grad")
-    return GradientFunction(fn, grad_position, weights, has_aux, sens_param, True, return_ids)
+    return GradientFunction(fn, _alone(grad_position), weights, has_aux, sens_param, True, return_ids)
 
 
 def grad(
@@ -148,7 +153,7 @@ def grad(
 ) -> Callable[..., Any]:
     """As `value_and_grad`, but the function returns the gradients only (with `has_aux`: gradients, other values)."""
     _checked(fn, grad_position, weights, "grad")
-    return GradientFunction(fn, grad_position, weights, has_aux, sens_param, False, return_ids)
+    return GradientFunction(fn, _alone(grad_position), weights, has_aux, sens_param, False, return_ids)
 
 
 def get_grad(gradients: Any, identifier: int | str | Parameter) -> Tensor:
