@@ -39,7 +39,7 @@ def join(graph: Graph, layouts: dict[Node, Layout]) -> tuple[Graph, dict[Node, L
     for whole in reversed(wholes):  # one that lies in another: after that
         _place(new[whole], [None if p is None else new[p] for p in parts[whole]], found)
     outputs = tuple(new[o] for o in graph.outputs)
-    updates = tuple((new[target], new[value]) for target, value in graph.updates)
+    updates = tuple((target, new[value]) for target, value in graph.updates)
     return Graph(graph.name, graph.inputs, outputs, updates, graph.arguments), found
 
 
