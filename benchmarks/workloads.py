@@ -182,6 +182,9 @@ def networks(batches: Sequence[int] | None = None) -> list[Workload]:
     for norm in ("group", "instance"):
         add(f"{norm}-norm", (1, 10, 64), image, "normed", sizes={"norm": norm, "width": 16})
     add("tcn", (1, 10, 64), (8, 100), sizes={"channels": 8, "width": 25})
+    add("bottleneck", (1, 8, 32), (3, 112, 112), sizes={"depth": 1}, decay=1e-4, **momentum)
+    add("efficientnet", (1, 8, 32), (3, 96, 96), optimizer="rmsprop")
+    add("convnext", (1, 8, 32), (3, 64, 64), sizes={"width": 48, "depth": 2}, optimizer="adamw", decay=0.05)
     for optimizer, fields in (
         ("rmsprop", {"lr": 1e-3}), ("adamw", {"decay": 0.01, "clip": 1.0}), ("sgd", {"lr": 0.01, "clip": 1.0}),
         ("momentum", {"lr": 0.01, "decay": 1e-4, "clip": 0.1}),

@@ -29,6 +29,9 @@ TURNED, TAPS = 4096, 25
 """Elements of each lane that a kernel turns, where lanes lie far apart, for one step of a sum at most; and how many
 results it then has at most in a tile: those that a filter's taps are summed to."""
 
+RUN_USES, RUN_STEPS = 64, 64
+"""For how many results, and over how many steps of a sum, a kernel copies runs of rows side by side to fill vectors."""
+
 FAR = 64
 """Elements: neighbours whose distance is a multiple of it meet in few sets of the first-level cache."""
 

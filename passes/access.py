@@ -57,6 +57,15 @@ class Access:
         """Whether a contraction's summed indices move along axes of the result's: a window that slides."""
         return any(len(ix.terms) > 1 for _, index in self.of(node).reads for ix in index)
 
+    def places_once(self, node: Node) -> bool:
+        """Whether a contraction reads no place under several taps: no index has several variables that move."""
+        return all(moves(ix) < 2 for _, index in self.of(node).reads for ix in index)
+
+
+def moves(ix: Ix) -> int:
+    """How many variables an index depends on."""
+    return sum(not isinstance(v, Var) or v.extent > 1 for v, _ in ix.terms)
+
 
 def _seen(node: Node) -> Seen:
     lowering = TABLE[node.op].lower

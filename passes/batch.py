@@ -19,15 +19,16 @@ from graphc.passes.access import OUTPUT, Access
 from graphc.passes.fuse import base_of, handmade, is_contraction
 from graphc.passes.lower import SCATTERED
 from graphc.passes.parts import LEAVES
-from graphc.schedule import LANES
+from graphc.schedule import LANES, NEAR, RUN_STEPS, RUN_USES
 
 MOST_IN_BATCHES = 0.8
 """Of all multiplications, the part that must run over the batch for the batch to go into the lanes."""
 
-SLOWEST, CHANNELS, ALONG_ROWS, FEATURES_ACROSS = 2.5, 24, 1.25, 1.1
+SLOWEST, CHANNELS, ALONG_ROWS, FEATURES_ACROSS, SIDE_BY_SIDE = 2.5, 24, 1.25, 1.1, 1.04
 """How many times as long a convolution takes in rows, as measured: at most 2.5; 1 + 24 / c with c channels across the
 vectors; with rows of an image that fill them 1.25, more with fewer than 4 features to use what was read: 1 + 1 / f;
-with vectors of features 1.1, and more as they are stored element by element (`SCATTERED`)."""
+with vectors of features 1.1, and more as they are stored element by element (`SCATTERED`); 1.04 where there is one tap,
+so that a kernel may fill vectors with the rows of several images."""
 
 COPIED = 18
 """Multiplications that could be made while one element is copied into the lanes or out of them."""
@@ -84,6 +85,9 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
     if node.shape[0] != batch:
         return min(SLOWEST, 1 + CHANNELS / max(node.shape[:2]))
     apart, features = _sliding_read(node, access)
+    steps = access.products(node) // max(prod(node.shape), 1)
+    if apart <= NEAR and features >= RUN_USES and steps >= RUN_STEPS and access.places_once(node):
+        return SIDE_BY_SIDE
     channels = SLOWEST
     if features > 1:
         stored = SCATTERED * prod(node.shape) / max(access.products(node), 1)

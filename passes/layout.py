@@ -16,7 +16,7 @@ from math import prod
 from graphc.index import Ix, Var
 from graphc.ir import Graph, Node, rewrite
 from graphc.op import TABLE
-from graphc.passes.access import OUTPUT, Access, Seen
+from graphc.passes.access import OUTPUT, Access, moves
 from graphc.passes.apart import images_apart
 from graphc.passes.batch import in_lanes, same_entry
 from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
@@ -143,7 +143,7 @@ class _Layouts:
             return [Layout(o.shape) if turns else Layout(o.shape, True) for o in node.operands]
         if node in self.blocked:
             return [None] * len(node.operands)
-        if _places_once(seen) and not any(o in self.layouts for o in operands):
+        if self.access.places_once(node) and not any(o in self.layouts for o in operands):
             return [_unfilled(o) for o in node.operands]
         both = set.intersection(*({v.name for ix in index for v in ix.variables} for _, index in seen.reads))
         wants = [_channels_last(o, seen.indices(o), both) or _unfilled(o) for o in node.operands]
@@ -162,7 +162,7 @@ class _Layouts:
         taps = 1
         for axis, extent in enumerate(node.shape):
             moved = [[ix for ix in index if f"{OUTPUT}{axis}" in (v.name for v in ix.variables)] for _, index in reads]
-            if any(_moves(ix) > 1 for moves in moved for ix in moves):
+            if any(moves(ix) > 1 for some in moved for ix in some):
                 taps *= extent
             elif extent > 1 and not all(moved):
                 return False
@@ -185,7 +185,7 @@ class _Layouts:
         batch at a time, which must find room.
         """
         seen = self.access.of(node)
-        under_taps = [any(_moves(ix) > 1 for index in seen.indices(o) for ix in index) for o in node.operands]
+        under_taps = [any(moves(ix) > 1 for index in seen.indices(o) for ix in index) for o in node.operands]
         channels = [o.shape[want.axes[-1]] for o, want in zip(node.operands, wants, strict=True) if want]
         fills = [n / (-(-n // LANES) * LANES) for n in channels]
         across = max((0, 1), key=lambda n: (0 if self._stored_order(node) else fills[n], not under_taps[n], n))
@@ -271,16 +271,6 @@ def _channels_last(operand: Node, indices: list[tuple[Ix, ...]], both: set[str])
     if operand.shape[last] < LANES // 2:
         return None
     return Layout(operand.shape, False, (*(a for a in range(len(operand.shape)) if a != last), last))
-
-
-def _places_once(seen: Seen) -> bool:
-    """Whether a contraction reads no place under several taps: no index has several variables that move."""
-    return all(_moves(ix) < 2 for _, index in seen.reads for ix in index)
-
-
-def _moves(ix: Ix) -> int:
-    """How many variables an index depends on."""
-    return sum(not isinstance(v, Var) or v.extent > 1 for v, _ in ix.terms)
 
 
 def _read_wide(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:

@@ -34,7 +34,7 @@ from graphc.loops import (
 )
 from graphc.op import TABLE
 from graphc.passes.relative import relative
-from graphc.schedule import LANES, NEAR, TAPS, TURNED, Group, Layout, Schedule, unravel
+from graphc.schedule import LANES, NEAR, RUN_STEPS, RUN_USES, TAPS, TURNED, Group, Layout, Schedule, unravel
 
 
 def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout]) -> bool:
@@ -260,8 +260,13 @@ def _conditions(
     return tuple(found)
 
 
-SCATTERED = 20
-"""Steps of a sum that take as long as storing its vector element by element."""
+SCATTERED, SCATTERED_APART = 20, 60
+"""Steps of a sum that take as long as storing its vector element by element; where no window slides, so that whole
+rows of the result begin lines of their own."""
+
+SIDE_BY_SIDE, TURNING = 0.96, 6
+"""What vectors are worth that hold runs of several rows side by side, which a kernel copies so; and for how many
+results a vector is used in the time that turning one takes."""
 
 TURNED_ONCE, TURNED_BOTH, ALONG_TAPS, EVERY_FEW, GATHERED = 0.95, 0.4, 0.95, 0.6, 0.1
 """What lanes are worth whose vectors a kernel must turn once; for which it turns both operands; of rows that it reads
@@ -282,21 +287,34 @@ def _lane_choice(
         any(x.data[1].coefficient(i.output) and x.data[1].coefficient(i.summed) for i in inside) for x in (a, c)
     ]  # fmt: skip
     slide = {v for v in loops if any(_slides(x.data[1], v, summed) for x in (a, c))}
-    stored_apart = 1 / (1 + SCATTERED / prod(v.extent for v in summed)) if slide else 0.7
+    steps = max(prod(v.extent for v in summed), 1)
     best: tuple[float, Var, bool] | None = None
-    for position, var in enumerate(loops):
+    innermost = next((v for v in reversed(loops) if v.extent > 1), None)
+    for var in loops:
         in_a, in_c = a.data[1].coefficient(var), c.data[1].coefficient(var)
         if bool(in_a) == bool(in_c) or var.extent <= 1:
             continue
         vectors = -(-var.extent // LANES)
         fill = var.extent / (vectors * LANES)
-        if (in_a or in_c) == 1:
+        if not inside and not slide and _in_runs(var, loops, summed, a, c):
+            fill = max(fill, SIDE_BY_SIDE)
+        along = (in_a or in_c) == 1
+        if along:
             worth = ALONG_TAPS if var in slide else 1.0
         elif var in slide and 1 < (in_a or in_c or 0) <= NEAR:
             worth = EVERY_FEW
+        elif bounded[0 if in_a else 1]:
+            worth = GATHERED
+        elif slide:
+            worth = TURNED_ONCE if var not in slide else 0.75
         else:
-            worth = GATHERED if bounded[0 if in_a else 1] else TURNED_ONCE if slide and var not in slide else 0.75
-        score = fill * worth * (1.0 if position == len(loops) - 1 else stored_apart)
+            other = (c if in_a else a).data[1]
+            uses = prod(v.extent for v in loops if other.coefficient(v))
+            worth = max(0.75, 1 / (1 + TURNING / max(uses, 1)))
+        if var is not innermost:
+            apart = 1 / (1 + (SCATTERED if slide else SCATTERED_APART) / steps)
+            worth *= apart if slide else max(0.7, apart if along else 0.0)
+        score = fill * worth
         if best is None or score > best[0]:
             best = (score, var, bool(in_a))
     both = _turned_lanes(loops, summed, a, c) if slide else None
@@ -306,6 +324,18 @@ def _lane_choice(
         spare = next((v for v in reversed(loops) if not (a.data[1].coefficient(v) and c.data[1].coefficient(v))), None)
         return None if spare is None else (spare, bool(a.data[1].coefficient(spare)))
     return best[1], best[2]
+
+
+def _in_runs(var: Var, loops: Sequence[Var], summed: Sequence[Var], a: Value, c: Value) -> bool:
+    """Whether a kernel can copy runs along a variable side by side, so that vectors are full: pixels of some images."""
+    steps = {v: (a.data[1].coefficient(v) or 0, c.data[1].coefficient(v) or 0) for v in loops if v.extent > 1}
+    own = 0 if steps[var][0] else 1
+    uses = prod(v.extent for v, by in steps.items() if by[1 - own])
+    return (
+        0 < steps[var][own] <= NEAR and any(by[own] for v, by in steps.items() if v is not var)
+        and all(bool(x) != bool(y) for x, y in steps.values())
+        and uses >= RUN_USES and prod(v.extent for v in summed) >= RUN_STEPS
+    )  # fmt: skip
 
 
 def _turned_lanes(loops: Sequence[Var], summed: Sequence[Var], a: Value, c: Value) -> Var | None:
@@ -336,7 +366,7 @@ def _slides(address: Ix, var: Var, summed: Sequence[Var]) -> bool:
     the other's steps."""
     step = abs(address.coefficient(var) or 0)
     taps = ((abs(address.coefficient(v) or 0), v.extent) for v in summed)
-    return any(0 < tap < step * var.extent and step < tap * extent for tap, extent in taps)
+    return any(0 < tap <= step * (var.extent - 1) and step <= tap * (extent - 1) for tap, extent in taps)
 
 
 # Loops

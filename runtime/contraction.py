@@ -3,10 +3,10 @@
 A `Plan` follows from extents, strides, vector length and registers. It decides speed only: what is computed, bit for
 bit, is the `Contraction`'s own. `print(plan(c, 16))` shows a row-major product of 512 x 512 as
 
-    40 units: j 8x64 in blocks of 1; i 82x6+4x5 in blocks of 18, sum k:512/2, in blocks of k:256
+    40 units: j 8x64 in blocks of 1; i 82x6+4x5 in blocks of 18, sum k:512/2, in blocks of k:256, fetches i ahead
 
 eight tiles of 64 columns times 82 of six rows and four of five; a unit has 18 of those; the sum runs in two blocks of
-256, two steps in the loop's body.
+256, two steps in the loop's body, while the rows of the next tile are fetched.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from graphc.runtime.contraction_step import Steps
 from graphc.runtime.contraction_terms import Contraction, Coords, Dim, Inside, Transform, complete
 from graphc.runtime.llvmtext import SIZEOF
 from graphc.runtime.target import host
+from graphc.schedule import NEAR, RUN_STEPS, RUN_USES
 
 __all__ = ["Contraction", "Coords", "Dim", "Inside", "Plan", "Transform", "plan", "units"]
 
@@ -42,7 +43,8 @@ LONG_SUM, REUSE = 2048, 16
 """From how many steps on units may be large, and for how many vectors they then use an element of a packed operand."""
 
 TURNED_FOR = 12
-"""Tiles that share what was turned, at least: turning a vector takes as long as its multiply-adds in two tiles."""
+"""Tiles that share what was turned, at least: turning a vector takes as long as its multiply-adds in two tiles. Four
+times as many, where that leaves a few units for each core."""
 
 TURN = 4
 """Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
@@ -54,15 +56,25 @@ row; more rows share a panel. So do more than a few where lines crowd, and are g
 SQUARE, WHOLE_ROWS = 8, 320
 """Steps that are turned at a time where each is used once; multiply-adds of a row up to which it is written as one."""
 
+ROW, OUTER = "row", "+"
+"""The dim in which runs lie side by side; and what the name of one gets of which some are in the row, outside of it."""
+
+RUN_ELEMENTS, RUN_BYTES, WAITING_BYTES = 400, 400 * 1024, 512 * 1024
+"""Elements of the longest row of runs side by side; and what its panel may take, and its accumulators that wait."""
+
 LINE = 64
 """Bytes that a cache brings at once."""
 
 SHARED, FROM_AFAR = 4, 1 << 20
-"""For how many multiply-adds a vector is fetched ahead of time, and of how large an operand, which comes from afar."""
+"""For how many multiply-adds a vector is fetched ahead of time, and of how large an operand, which comes from afar; of
+half as large a one where it is rows that are fetched."""
 
 STREAMS = 3
 """Rows of a tile up to which what comes from afar and serves one result each arrives in time: rows beside one another
 are as many streams of lines for the machine to follow, and a tile of many takes a part of each."""
+
+STREAMED = 3
+"""Bytes for a multiply-add of vectors from which on memory is too slow."""
 
 FAR, CROWD = 2048, 1024
 """Bytes between neighbours from which they meet in few sets of the cache; and those whose multiples do so earlier."""
@@ -182,7 +194,9 @@ class Plan:
         cut: the sum's blocks, whose raw partial sums are kept between them; None where one block holds it all.
         packed: the operands ("a", "b") copied into panels before use.
         ahead: the output dim along which the vector operand of the next tile is fetched while this one is computed.
+        rows_ahead: the output dim along which the rows of the next tile are, elements of the scalar operand.
         turns: the operand whose vectors do not lie in memory, its steps do, and which a tile turns as it reads it.
+        runs: output dims whose runs lie side by side in the panel of the vector operand, and across the lanes as one.
     """
 
     contraction: Contraction
@@ -193,7 +207,9 @@ class Plan:
     cut: Cut | None = None
     packed: frozenset[str] = frozenset()
     ahead: str | None = None
+    rows_ahead: str | None = None
     turns: str | None = None
+    runs: tuple[Dim, ...] = ()
 
     @property
     def units(self) -> int:
@@ -220,8 +236,10 @@ class Plan:
             parts.append("packs " + " ".join(sorted(self.packed)))
         if self.turns:
             parts.append(f"turns {self.turns}")
-        if self.ahead:
-            parts.append(f"fetches {self.ahead} ahead")
+        if self.runs:
+            parts.append("rows of " + " ".join(f"{d.name}:{d.extent}" for d in self.runs))
+        if self.ahead or self.rows_ahead:
+            parts.append(f"fetches {' and '.join(filter(None, (self.ahead, self.rows_ahead)))} ahead")
         return f"{self.units} units: " + ", ".join(parts)
 
 
@@ -242,7 +260,7 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
         target_lanes: float32 lanes of the machine's vectors: 4, 8 or 16.
     """
     lanes = max(1, target_lanes * SIZEOF["float"] // SIZEOF[c.element])
-    c = c.merged()
+    c, runs = _side_by_side(c.merged(), lanes)
     while not c.lanes_summed and c.lane.extent <= lanes // 2 >= TURN:  # short vectors lie in two lines less often
         lanes //= 2
     search, registers = _Search(c, lanes), _registers(target_lanes)
@@ -261,9 +279,44 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
         tile = search.best(registers)
         window = search.steps.window(_vectors(c, lanes, tile))
     streamed = "ab"[search.steps.streamed(_vectors(c, lanes, tile), window)]
-    chosen = _blocked(Plan(c, lanes, _axes(c, lanes, tile), window, streamed, turns=turns), search.steps)
+    chosen = Plan(c, lanes, _axes(c, lanes, tile), window, streamed, turns=turns, runs=runs)
+    chosen = _blocked_runs(chosen) if runs else _blocked(chosen, search.steps)
     chosen = replace(chosen, cut=_cut(chosen, search.steps))
-    return replace(chosen, ahead=_ahead(chosen))
+    return replace(chosen, ahead=_ahead(chosen), rows_ahead=_rows_ahead(chosen))
+
+
+def _side_by_side(c: Contraction, lanes: int) -> tuple[Contraction, tuple[Dim, ...]]:
+    """The contraction with runs of its lanes side by side, as one dim, and the dims whose runs these are.
+
+    The pixels of an image under a 1x1 convolution seldom fill vectors; those of some images do. They lie so in the
+    panel of the vector operand only, where a tile reads them; what it computes waits until it is finished run by run.
+    """
+    own, others = (c.n, c.m) if c.vectors == "b" else (c.m, c.n)
+    plain = not (c.batch or c.inside or c.lanes_summed or c.turned or c.a_transform or c.b_transform)
+    used = prod(d.extent for d in others) >= RUN_USES and prod(d.extent for d in c.sums) >= RUN_STEPS
+    if not (plain and used and own[-1] is c.lane and c.lane.stride(c.vectors) <= NEAR):
+        return c, ()
+    rows = {
+        (n, count): count * prod(d.extent for d in own[n + 1 :])
+        for n, d in enumerate(own[:-1]) for count in range(2, d.extent + 1) if d.extent % count == 0
+    }  # fmt: skip
+    waste = {choice: _in_vectors(size, lanes) for choice, size in rows.items() if size <= RUN_ELEMENTS}
+    short = lanes // 2 if c.lane.extent <= lanes // 2 else lanes  # vectors, of which two take as long as a whole one
+    most = min(0.97 * _in_vectors(c.lane.extent, short), min(waste.values(), default=0) + 0.03)
+    best = max((x for x in waste if waste[x] <= most), key=lambda choice: rows[choice], default=None)
+    if best is None or not _packable(c, c.vectors, Steps(c)):
+        return c, ()
+    (n, count), d = best, own[best[0]]
+    outer = Dim(f"{d.name}{OUTER}", d.extent // count, d.a * count, d.b * count)
+    row = Dim(ROW, rows[best], int(c.vectors == "a"), int(c.vectors == "b"))
+    dims = (*own[:n], *([outer] if outer.extent > 1 else []), row)
+    made = replace(c, n=dims, lanes=ROW) if c.vectors == "b" else replace(c, m=dims, lanes=ROW)
+    return made, (replace(d, extent=count), *own[n + 1 :])
+
+
+def _in_vectors(extent: int, lanes: int) -> float:
+    """How many times as much vectors hold as there is."""
+    return -(-extent // lanes) * lanes / extent
 
 
 def _turned_once(c: Contraction) -> str | None:
@@ -435,12 +488,12 @@ def _vectors(c: Contraction, lanes: int, tile: Mapping[str, int]) -> tuple[int, 
 # Units of work, packing and blocks of the sum
 
 
-def _blocked(chosen: Plan, steps: Steps) -> Plan:
+def _blocked(chosen: Plan, steps: Steps, stream: bool = False) -> Plan:
     """Says how many tiles of each axis a unit takes, and what it packs.
 
     The innermost axes grow first, until a unit is worth its overhead; those whose tiles share a panel grow further.
     Where the scalar operand of a long sum is packed, which reads it from far, units are as large as the cores allow,
-    first along the axes that use its elements again.
+    first along the axes that use its elements again. So they are where both operands `stream` from memory.
     """
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
     tile = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(c.vectors))
@@ -449,7 +502,7 @@ def _blocked(chosen: Plan, steps: Steps) -> Plan:
     may = [x for x in packable if _far(c, x) and _pays(chosen, x, tile)]
     packed = must + may
     long = chosen.steps >= LONG_SUM
-    large, turned = c.scalars in may and long, bool(must) and long
+    large, turned = long and (stream or c.scalars in may), bool(must) and long
     kept = min(chosen.steps, PANEL_BYTES // tile or 1, PANEL_STEPS if c.scalars in may else chosen.steps)
     rooms = {c.scalars: BUFFER_BYTES << large, c.vectors: 2 * BUFFER_BYTES}
     total = _work(c, chosen.lanes)
@@ -460,9 +513,10 @@ def _blocked(chosen: Plan, steps: Steps) -> Plan:
         spans = prod(x.span for x in axes)
         shares = any(not axis.dim.stride(operand) for operand in packed)
         enough = max(usual, (32 if c.scalars in may else 8) * UNIT_WORK) if shares else usual
-        least = TURNED_FOR if any(not axis.dim.stride(operand) for operand in must) else 1
-        tiles = max(round(enough / (spans * chosen.steps)), least)
         share = -(-total // (host().cores * spans * chosen.steps))  # so that there is not one unit more than cores
+        turned_for = any(not axis.dim.stride(operand) for operand in must)
+        least = max(TURNED_FOR, min(4 * TURNED_FOR, share // 4)) if turned_for else 1
+        tiles = max(round(enough / (spans * chosen.steps)), least)
         if large:
             tiles = max(tiles, share)
         elif turned and shares:  # each unit turns its own
@@ -476,7 +530,30 @@ def _blocked(chosen: Plan, steps: Steps) -> Plan:
                 tiles = min(tiles, rooms[operand] // (others * axis.small * kept * size))
         tiles = max(1, min(axis.tiles, tiles))
         axes[n] = replace(axis, block=-(-axis.tiles // -(-axis.tiles // tiles)))
-    return replace(chosen, axes=tuple(axes), packed=frozenset(packed))
+    found = replace(chosen, axes=tuple(axes), packed=frozenset(packed))
+    return _blocked(chosen, steps, True) if long and not large and not packed and _streams(found, steps) else found
+
+
+def _blocked_runs(chosen: Plan) -> Plan:
+    """The same for rows of runs: a unit takes a whole row, which it packs, and as many results of it as can wait."""
+    c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
+    axes = [replace(axis, block=axis.tiles if axis.dim is c.lane else 1) for axis in chosen.axes]
+    for n, axis in reversed([*enumerate(axes)]):
+        if not axis.dim.stride(c.vectors):
+            one = prod(x.span for x in axes)
+            share = -(-_work(c, chosen.lanes) // (host().cores * one * chosen.steps))
+            tiles = min(axis.tiles, max(share, TURNED_FOR), max(WAITING_BYTES // (one * chosen.lanes * size), 1))
+            axes[n] = replace(axis, block=-(-axis.tiles // -(-axis.tiles // tiles)))
+    return replace(chosen, axes=tuple(axes), packed=frozenset(c.vectors))
+
+
+def _streams(chosen: Plan, steps: Steps) -> bool:
+    """Whether units read both operands from afar, and so much of them that memory is slower than multiply-adds."""
+    c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
+    if not all(_packable(c, x, steps) and _from_afar(c, x) for x in "ab"):
+        return False
+    read = [prod(x.span * x.lanes for x in chosen.axes if x.dim.stride(operand)) for operand in "ab"]
+    return size * sum(read) > STREAMED * prod(axis.span for axis in chosen.axes)
 
 
 def _packable(c: Contraction, operand: str, steps: Steps) -> bool:
@@ -537,7 +614,10 @@ def _cut(chosen: Plan, steps: Steps) -> Cut | None:
         most = chosen.steps * PANEL_BYTES / panel
     for operand in chosen.packed:
         step = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(operand))
-        most = min(most, 2 * BUFFER_BYTES / step if c.lane.stride(operand) else PANEL_STEPS)
+        room = RUN_BYTES if chosen.runs else 2 * BUFFER_BYTES
+        most = min(most, room / step if c.lane.stride(operand) else PANEL_STEPS)
+    if chosen.runs and most >= chosen.steps:
+        return Cut(0, c.sums[0].extent)
     return _cut_to(c, chosen.window, int(most)) if most < chosen.steps else None
 
 
@@ -555,9 +635,30 @@ def _ahead(chosen: Plan) -> str | None:
     return axis.dim.name if axis and (not chosen.cut or axis.block > 1) else None
 
 
-def _from_afar(c: Contraction) -> bool:
-    """Whether the vector operand is so large that it is read from beyond the second-level cache."""
-    return SIZEOF[c.element] * sum((d.extent - 1) * abs(d.stride(c.vectors)) for d in c.outputs + c.k) >= FROM_AFAR
+def _rows_ahead(chosen: Plan) -> str | None:
+    """Along which dim the next tile's rows are worth fetching: rows that lie along the sum, of what comes from afar.
+
+    Each is a stream of lines of its own, and ends before the machine has seen where it goes.
+    """
+    c = chosen.contraction
+    line = LINE // SIZEOF[c.element]
+    if c.lanes_summed or c.turned or chosen.runs or c.scalars in chosen.packed or 2 * _reach(c, c.scalars) < FROM_AFAR:
+        return None
+    run = 1  # elements side by side that steps read one after the other
+    for d in reversed(c.sums):
+        run *= d.extent if d.stride(c.scalars) == run else 1
+    axis = next((x for x in reversed(chosen.axes) if x.dim.stride(c.scalars) and x.tiles > 1), None)
+    return axis.dim.name if axis and run >= line and axis.dim.stride(c.scalars) >= line else None
+
+
+def _from_afar(c: Contraction, operand: str = "") -> bool:
+    """Whether an operand, the vectors' by default, is so large that it is read from beyond the second-level cache."""
+    return _reach(c, operand or c.vectors) >= FROM_AFAR
+
+
+def _reach(c: Contraction, operand: str) -> int:
+    """Bytes from an operand's first element to its last."""
+    return SIZEOF[c.element] * sum((d.extent - 1) * abs(d.stride(operand)) for d in c.outputs + c.k)
 
 
 def _cut_to(c: Contraction, window: Sequence[int], steps: int) -> Cut | None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from math import prod
 
-from graphc.runtime.contraction import SHORT_SUM, SQUARE, TURN, Plan, plan
+from graphc.runtime.contraction import LINE, SHORT_SUM, SQUARE, TURN, Plan, plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
 from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
-from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask
+from graphc.runtime.llvmtext import SIZEOF, Builder, Val, const, const_vector, i64, mask
 
 Finish = Callable[[Builder, dict[str, tuple[Val, int]], Val, int], None]
 """`finish(b, coords, acc, active)`: writes what becomes of one accumulator.
@@ -69,8 +69,10 @@ class _Kernel:
         self.nest = Nest(b, chosen)
         c = self.c = chosen.contraction
         self.lanes, self.type = self.nest.lanes, self.nest.type
+        dims = (*(d for d in c.outputs if d is not c.lane or not chosen.runs), *chosen.runs, *c.k)
+        lane = chosen.runs[-1] if chosen.runs else c.lane
         self.operands = tuple(
-            Side(x, address, {d.name: d.stride(x) for d in c.outputs + c.k}, c.lane.stride(x), c.transform(x))
+            Side(x, address, {d.name: d.stride(x) for d in dims}, lane.stride(x), c.transform(x))
             for x, address in (("a", a), ("b", bp))
         )
         self.panels, self.turned = Panels(self.nest, self.operands), Turned(self.nest)
@@ -78,6 +80,8 @@ class _Kernel:
         spans = {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes == 1}
         spans |= {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes > 1}
         self.waiting = self.nest.stack("waiting", spans) if chosen.cut else None
+        if self.waiting and chosen.runs:
+            self.waiting = replace(self.nest.of_runs(self.waiting), padded=False)
         cells = prod(-(-axis.groups[0].size // axis.lanes) for axis in chosen.axes)
         self.staged = c.lanes_summed or (chosen.steps >= LONG_SUM and not chosen.cut)
         self.fetch = fetch if chosen.steps >= SHORT_SUM and not self.staged else None
@@ -114,7 +118,8 @@ class _Kernel:
         nest.over_elements(others, Place(place.sides[-1:]), lambda place: nest.over_vectors(place, self.finish_waiting))
 
     def finish_waiting(self, place: Place, active: int) -> None:
-        self.finish(self.b, place.coords({}), self.b.load(place.sides[0].address, self.type), active)
+        acc = self.nest.load_lanes(place.sides[0], 0, range(active))
+        self.finish(self.b, self.nest.coordinates(place), acc, active)
 
     # Tiles
 
@@ -218,6 +223,8 @@ class _Kernel:
         conditions = [x for x in self.c.inside if self.decided(x, place)]
         steps = [dict(zip(names, index, strict=True)) for index in product(*(range(w) for w in window))]
         moves = [[side.offset(step) for step in steps] for side in sides]
+        if self.plan.rows_ahead and names:
+            self.fetch_rows(place, self.plan.rows_ahead, names[-1], window[-1])
         existing: dict[tuple[int, ...], range] = {}  # by the step, and what the conditions ask of a cell
         for at, n in self.ordered(corners, moves, steps, order):
             step, last = steps[at], steps[at][names[-1]] if names else 0
@@ -235,6 +242,26 @@ class _Kernel:
                 partial = len(there) < cells[n].active
                 accs[n] = self.b.select(self.nest.mask(there), total, accs[n]) if partial else total
         return accs
+
+    def fetch_rows(self, place: Place, along: str, step: str, count: int) -> None:
+        """Fetches what the next tile's rows read at these steps: a line of one after the other, while this one's last.
+
+        Args:
+            along: the output dim of the rows.
+            step: the summed dim along which they lie, of which the body holds `count` indices.
+        """
+        b, x = self.b, place.base.get(step)
+        if x is None or x.literal:
+            return
+        side = next(side for side in place.sides if side.name == self.c.scalars)
+        rows, apart = place.groups[along].size, side.strides[along]
+        line = min(LINE // SIZEOF[self.c.element], self.c.sums[-1].extent)
+        bodies = max(1, line // count)  # for which it lasts
+        each = -(-rows // bodies)
+        turn = b.int_op("urem", b.int_op("udiv", x, count), bodies)
+        at = self.nest.address(side, b.mul(turn, each * apart))
+        for n in range(each):
+            b.prefetch(b.gep(at, (rows + n) * apart, self.nest.element))
 
     def ordered(
         self, corners: list[list[int]], moves: list[list[int]], steps: list[dict[str, int]], order: list[int]

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from graphc.runtime.contraction import Axis, Group, Plan
-from graphc.runtime.contraction_terms import Transform
+from graphc.runtime.contraction import OUTER, ROW, Axis, Group, Plan
+from graphc.runtime.contraction_terms import Dim, Transform
 from graphc.runtime.llvmtext import Builder, Operand, Val, const_vector, i64, mask, vector
 from graphc.schedule import NEAR
 
@@ -257,10 +257,41 @@ class Nest:
 
     def over_vectors(self, place: Place, body: Callable[[Place, int], None]) -> None:
         """Loops over the unit's vectors along the lanes, each with the number of its lanes that exist."""
+        if self.plan.runs:
+            self.over_runs(self.plan.runs, place, body)
+            return
         axis = self.plan.across
         for start, stop, step in self.stretches(self.elements(axis), axis.dim.extent, self.lanes):
             with self.loop(start, stop, step) as x:
                 body(self.at(place, axis.dim.name, x), step)
+
+    def over_runs(self, runs: Sequence[Dim], place: Place, body: Callable[[Place, int], None]) -> None:
+        """Loops over the vectors of every run of a row, each with the number of its lanes that exist."""
+        d, step = runs[0], self.lanes if len(runs) == 1 else 1
+        for start, stop, size in self.stretches((0, d.extent), d.extent, step):
+            with self.loop(start, stop, size) as x:
+                here = self.at(place, d.name, x)
+                if len(runs) > 1:
+                    self.over_runs(runs[1:], here, body)
+                else:
+                    body(here, size)
+
+    def of_runs(self, row: Side) -> Side:
+        """A row that is addressed by the dims of the runs in it, too."""
+        strides, size = {**row.strides}, 1
+        for d in reversed(self.plan.runs):
+            strides[d.name] = size
+            size *= d.extent
+        return replace(row, strides=strides)
+
+    def coordinates(self, place: Place) -> dict[str, tuple[Val, int]]:
+        """Those of a place, of the dims that the contraction had before some of one came to lie in a row."""
+        found = place.coords({})
+        for d in self.plan.runs:
+            if d.name + OUTER in found:
+                outer, _ = found.pop(d.name + OUTER)
+                found[d.name] = (self.b.add(self.b.mul(outer, d.extent), found[d.name][0]), 0)
+        return {name: x for name, x in found.items() if name != ROW or not self.plan.runs}
 
     # The sum
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from graphc.runtime.contraction import LINE, SQUARE, TURN
+from graphc.runtime.contraction import LINE, ROW, SQUARE, TURN
 from graphc.runtime.contraction_nest import Nest, Place, Side, value
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Dim, Stream
 from graphc.runtime.llvmtext import SIZEOF, Val, const, const_vector, i64, mask, vector
@@ -28,10 +28,13 @@ class Panels:
 
     def _buffer(self, side: Side) -> Side:
         nest, cut = self.nest, self.nest.plan.cut
-        spans = {axis.dim.name: axis.span for axis in nest.plan.axes if side.strides[axis.dim.name]}
+        spans = {axis.dim.name: axis.span for axis in nest.plan.axes if axis.dim.stride(side.name)}
         sums = {d.name: d.extent for d in nest.c.sums[nest.first_level :]}
         if cut:
             sums[nest.c.sums[cut.level].name] = cut.size
+        if nest.plan.runs and side.lane:
+            vectors = spans.pop(ROW) + 1  # what the last run's last vector holds besides lies there
+            return replace(nest.of_runs(nest.stack(side.name, spans | sums, ROW, (vectors | 1) * nest.lanes)), lane=1)
         if side.lane:
             across = spans.pop(nest.c.lanes)
             return nest.stack(side.name, spans | {nest.c.lanes: across} | sums)
@@ -53,7 +56,7 @@ class Panels:
         place = Place((side, panel))
         row = "" if side.lane else self._row(side)
         skipped = (row, nest.c.lanes)
-        own = [axis for axis in nest.plan.axes if side.strides[axis.dim.name] and axis.dim.name not in skipped]
+        own = [axis for axis in nest.plan.axes if axis.dim.name not in skipped and side.strides[axis.dim.name]]
         first, last = nest.first_level, len(nest.c.sums)
 
         def rows(place: Place) -> None:
@@ -62,11 +65,24 @@ class Panels:
         def vectors(place: Place) -> None:
             nest.over_elements(own, place, lambda place: nest.over_vectors(place, self._copy))
 
-        if row or side.lane == 1:  # what is contiguous innermost
+        if nest.plan.runs and side.lane:
+            nest.over_elements(own, place, self._copy_runs)
+        elif row or side.lane == 1:  # what is contiguous innermost
             nest.over_steps(place, rows if row else vectors, first, last)
         else:
             nest.over_elements(own, place, lambda place: nest.over_vectors(place, self._copy_scattered))
         return panel
+
+    def _copy_runs(self, place: Place) -> None:
+        """Copies runs side by side, one after the other: what a run's last vector holds besides is the next one's."""
+        nest = self.nest
+        first, last, runs = nest.first_level, len(nest.c.sums), nest.plan.runs
+
+        def steps(place: Place) -> None:
+            nest.over_steps(place, lambda place: nest.over_runs(runs[1:], place, self._copy), first, last)
+
+        with nest.loop(0, runs[0].extent) as x:
+            steps(nest.at(place, runs[0].name, x))
 
     def _copy(self, place: Place, active: int) -> None:
         self._store(place, {}, self.nest.load_lanes(place.sides[0], 0, range(active)))

@@ -462,9 +462,119 @@ class TCN(nn.Module):
         return self.head(self.blocks(x)[:, :, -1])
 
 
+class Bottleneck(nn.Module):
+    """A block of ResNet-50: 1x1, 3x3 and 1x1 around a shortcut."""
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        features = 4 * width
+        self.layers = nn.Sequential(
+            *conv_norm(channels, width, 1), *conv_norm(width, width, 3, stride),
+            *conv_norm(width, features, 1, act=None),
+        )  # fmt: skip
+        self.projects = stride != 1 or channels != features
+        if self.projects:
+            self.shortcut = nn.Sequential(*conv_norm(channels, features, 1, stride, act=None))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.relu(self.layers(x) + (self.shortcut(x) if self.projects else x))
+
+
+def bottleneck(depth: int) -> nn.Module:
+    blocks, channels = [], 64
+    for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        for number in range(depth):
+            blocks.append(Bottleneck(channels, width, stride if number == 0 else 1))
+            channels = 4 * width
+    return nn.Sequential(
+        *conv_norm(3, 64, 7, 2), nn.MaxPool2d(3, 2, 1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(channels, 10),
+    )  # fmt: skip
+
+
+class GatedExcite(nn.Module):
+    """Squeeze and excitation as EfficientNets have it: of 1x1 convolutions."""
+
+    def __init__(self, channels: int, reduced: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), conv(channels, reduced, 1, bias=True), nn.SiLU(),
+            conv(reduced, channels, 1, bias=True), nn.Sigmoid(),
+        )  # fmt: skip
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.layers(x)
+
+
+class MBConv(nn.Module):
+    def __init__(self, channels: int, features: int, kernel: int, stride: int, factor: int) -> None:
+        super().__init__()
+        wide = factor * channels
+        self.layers = nn.Sequential(
+            *(conv_norm(channels, wide, 1, act="silu") if factor > 1 else []),
+            *conv_norm(wide, wide, kernel, stride, wide, "silu"), GatedExcite(wide, channels // 4),
+            *conv_norm(wide, features, 1, act=None),
+        )  # fmt: skip
+        self.adds = stride == 1 and channels == features
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.layers(x)
+        return x + y if self.adds else y
+
+
+def efficientnet() -> nn.Module:
+    blocks, channels = [], 32
+    for features, kernel, stride, factor, depth in (
+        (16, 3, 1, 1, 1), (24, 3, 2, 6, 2), (40, 5, 2, 6, 2), (80, 3, 2, 6, 2), (112, 5, 1, 6, 1),
+    ):  # fmt: skip
+        for number in range(depth):
+            blocks.append(MBConv(channels, features, kernel, stride if number == 0 else 1, factor))
+            channels = features
+    return nn.Sequential(
+        *conv_norm(3, 32, 3, 2, act="silu"), *blocks, *conv_norm(channels, 448, 1, act="silu"),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(448, 10),
+    )  # fmt: skip
+
+
+class ConvNeXtBlock(nn.Module):
+    """A wide depthwise convolution, then a perceptron over the channels, which are normalised and scaled."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.depthwise, self.norm = conv(width, width, 7, 1, width, True), nn.LayerNorm(width, eps=1e-6)
+        self.layers = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.scale = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.norm(self.depthwise(x).permute(0, 2, 3, 1))
+        return x + (self.scale * self.layers(y)).permute(0, 3, 1, 2)
+
+
+class ChannelNorm(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def convnext(width: int, depth: int) -> nn.Module:
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 4), ChannelNorm(width)]
+    for stage in range(3):
+        if stage:
+            layers += [ChannelNorm(width), nn.Conv2d(width, 2 * width, 2, 2)]
+            width *= 2
+        layers += [ConvNeXtBlock(width) for _ in range(depth)]
+    return nn.Sequential(
+        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LayerNorm(width, eps=1e-6), nn.Linear(width, 10)
+    )
+
+
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": ResNet18, "transformer": Encoder, "recurrent": Recurrent, "autoencoder": autoencoder,
     "mobilenet": MobileNet, "vgg": vgg, "unet": UNet, "densenet": DenseNet, "vae": VAE, "generator": Generator,
     "textcnn": TextCNN, "gpt": GPT, "vit": ViT, "mixer": Mixer, "mlp_norm": mlp_norm, "odd_cnn": odd_cnn,
     "recommender": Recommender, "bag": Bag, "siamese": Siamese, "senet": SENet, "normed": Normed, "tcn": TCN,
+    "bottleneck": bottleneck, "efficientnet": efficientnet, "convnext": convnext,
 }  # fmt: skip

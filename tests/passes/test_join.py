@@ -24,6 +24,14 @@ from graphc.schedule import Layout, Window
 
 pytestmark = pytest.mark.usefixtures("free_copies")
 
+UNREAD = """
+    graph f(; %x: f32[1], %y: i32[], %z: i32[]) {
+      %0: f32[1] = neg(%x)
+      %1: f32[2] = concat(%0, %x, axis=0)
+      update %z <- %y
+      return %1
+    }"""
+
 BRANCHES = """
     graph f(%x: f32[3,4]; %w: f32[8,5]) {
       %0: f32[3,4] = tanh(%x)
@@ -32,6 +40,11 @@ BRANCHES = """
       %3: f32[3,5] = matmul(%2, %w, transpose_a=False, transpose_b=False)
       return %3
     }"""
+
+
+def test_what_is_updated_may_be_read_by_nobody() -> None:
+    joined, _ = join(*layout(prepared(graph_of(UNREAD))))
+    assert [target for target, _ in joined.updates] == [joined.inputs[2]]
 
 
 def test_parts_are_computed_inside_the_whole() -> None:

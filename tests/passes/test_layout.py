@@ -182,6 +182,18 @@ def test_lanes_that_are_not_full_are_weighed_with_vectors_of_features(
     assert bool(layouts) == blocked
 
 
+def test_pixels_of_several_images_under_one_tap_stay_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphc.passes.batch.COPIED", 18)
+    _, layouts = layout(graph_of(
+        """
+        graph f(%x: f32[32,1024,14,14]; %w: f32[256,1024,1,1]) {
+          %0: f32[32,256,14,14] = conv(%x, %w, stride=(1, 1), dilation=(1, 1), low=(0, 0), size=(14, 14))
+          return %0
+        }"""
+    ))  # fmt: skip
+    assert not layouts
+
+
 def test_gradients_of_weights_that_read_each_place_once_read_rows() -> None:
     graph, layouts = layout(
         graph_of(

@@ -275,6 +275,7 @@ def test_a_normalisation_sums_once(norm: str, batch: int) -> None:
         (64, 28, 3, 1, 20, "i4"),  # features fill vectors less than rows
         (3, 65, 3, 2, 80, "i4"),  # even from every second element of a row
         (64, 28, 1, 1, 80, "i"),  # no window slides: a product of matrices
+        (64, 28, 1, 2, 80, "i4"),  # rows of several images fill vectors
     ],
 )
 def test_what_lies_across_the_lanes_of_a_convolution_in_rows(
@@ -291,6 +292,19 @@ def test_what_lies_across_the_lanes_of_a_convolution_in_rows(
     ), {}))  # fmt: skip
     assert isinstance(kernel, TiledKernel)
     assert kernel.lanes.name == across or (across == "i" and kernel.lanes.extent == size * size)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_gradient_of_weights_of_one_tap_is_stored_as_it_lies(stride: int) -> None:
+    (kernel,) = kernels(fuse(graph_of(
+        f"""
+        graph f(%x: f32[5,96,14,14], %ct: f32[5,128,{14 // stride},{14 // stride}]) {{
+          %0: f32[128,96,1,1] = conv_grad_weight(%x, %ct, kernel=(1, 1), stride=({stride}, {stride}), dilation=(1, 1), low=(0, 0))
+          return %0
+        }}"""  # noqa: E501
+    ), {}))  # fmt: skip
+    assert isinstance(kernel, TiledKernel)
+    assert kernel.lanes.extent == 96 and kernel.stores[0].address.coefficient(kernel.lanes) == 1
 
 
 def _has_data(terms: object) -> bool:

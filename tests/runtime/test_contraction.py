@@ -664,11 +664,48 @@ def test_packed_panels_change_no_bit(monkeypatch):
     planning.plan.cache_clear()
 
 
+def pixels(images, channels, features, size, stride=1, transposed=False, swapped=False):
+    """A 1x1 convolution of rows, the pixels of an image's row across the lanes; of the image where none are skipped."""
+    (h, w), (high, wide) = size, ((x - 1) // stride + 1 for x in size)
+    own = (Dim("n", images, 0, channels * h * w), Dim("y", high, 0, stride * w), Dim("x", wide, 0, stride))
+    if stride == 1:
+        own = (own[0], Dim("x", h * w, 0, 1))
+    filters = (Dim("f", features, 1 if transposed else channels, 0),)
+    k = Dim("c", channels, features if transposed else 1, h * w)
+    if swapped:  # the vectors are the first operand's
+        own, filters, (k,) = (
+            tuple(Dim(d.name, d.extent, d.b, d.a) for d in dims) for dims in (own, filters, (k,))
+        )  # fmt: skip
+        return case(m=own, n=filters, k=(k,), lanes="x")
+    return case(m=filters, n=own, k=(k,), lanes="x")
+
+
+def test_runs_that_fill_no_vectors_lie_side_by_side_in_a_panel():
+    cases = [
+        pixels(8, 64, 65, (7, 7)), pixels(6, 130, 70, (14, 14), transposed=True), pixels(9, 64, 64, (3, 3)),
+        pixels(4, 70, 64, (14, 13), 2), pixels(3, 64, 64, (27, 55), 2), pixels(5, 64, 66, (10, 19), 3),
+        pixels(4, 66, 64, (7, 7), swapped=True),
+    ]  # fmt: skip
+    assert all(plan(some.c, 16).runs and plan(some.c, 16).packed for some in cases)
+    assert [(d.name, d.extent) for d in plan(cases[1].c, 16).runs] == [("n", 2), ("x", 196)]
+    assert [(d.name, d.extent) for d in plan(cases[4].c, 16).runs] == [("y", 14), ("x", 28)]
+    check(cases)
+
+
+def test_runs_lie_side_by_side_only_where_that_fills_vectors_which_many_use():
+    full, single, few, odd = (8, 64, 64, (8, 8)), (1, 64, 64, (7, 7)), (8, 64, 8, (7, 7)), (13, 64, 64, (13, 13))
+    assert not any(plan(pixels(*some).c, 16).runs for some in (full, single, few, odd))
+    large = plan(pixels(32, 512, 2048, (7, 7)).c, 16)
+    assert large.cut and 4 * large.cut.size * 400 <= planning.RUN_BYTES + 8 * 400 and large.units >= 4
+
+
 def test_stack_stays_small():
     shapes = [(64, 512, 784), (2048, 2048, 2048), (1, 5000, 5000), (5000, 1, 5000), (4096, 30, 8), (17, 100000, 3)]
     shapes += [(256, 256, 4096), (1024, 1024, 8192), (2304, 768, 4096)]
     cases = [matmul(*shape, a, b).c for shape in shapes for a, b in product("NT", "NT")]
     cases += [Conv(4, 64, 128, (56, 56), (3, 3), pad=(1, 1)).channels_last().c]
+    cases += [pixels(32, 2048, 512, (7, 7)).c, pixels(32, 512, 2048, (7, 7)).c, pixels(16, 512, 1024, (28, 28), 2).c]
+    cases += [pixels(30, 640, 5000, (3, 1)).c]
     cases += [Conv(4, 64, 64, (64, 64), (3, 3), pad=(1, 1)).gradient_of_weights_of_rows().c]
     cases += [Conv(8, 512, 512, (32, 32), (3, 3), pad=(1, 1)).wide_gradient_of_weights().c]
     cases += [Conv(7, 960, 960, (40, wide), (3, 3), stride=s, pad=(1, 1)).gradient_of_weights_across_channels(n).c
@@ -686,6 +723,9 @@ def test_units_of_long_sums_are_as_large_as_cores_allow():
     assert chosen.packed == {"a"} and chosen.units >= cores and (cores > 2 or chosen.units == cores)
     assert chosen.across.block == 4  # what is packed is used for all 256 columns
     assert plan(matmul(256, 256, 1024, "T", "N").c, 16).units > chosen.units
+    streamed = plan(matmul(128, 320, 25000, "T", "N").c, 16)  # by memory, unless both operands are used again
+    assert not streamed.packed and streamed.cut and (cores > 2 or streamed.units <= 2 * cores)
+    check([matmul(24, 150, 20000, "T", "N")], lanes=(16,))
 
 
 def test_what_comes_from_afar_is_fetched_ahead():
@@ -697,6 +737,16 @@ def test_what_comes_from_afar_is_fetched_ahead():
     text = kernel_text("k", conv.c, 16)
     assert text.count("call void @llvm.prefetch") > 0
     check([Conv(1, 64, 8, (20, 20), (3, 3), pad=(1, 1)).forward()], lanes=(16,))
+
+
+def test_rows_that_come_from_afar_are_fetched_before_their_tile(monkeypatch):
+    along = matmul(600, 300, 700)
+    assert plan(along.c, 16).rows_ahead == "i" and "fetches i ahead" in str(plan(along.c, 16))
+    assert plan(matmul(600, 300, 700, "T").c, 16).rows_ahead is None  # neighbours lie in one line
+    assert plan(matmul(60, 300, 700).c, 16).rows_ahead is None  # which the cache holds
+    prefetches = kernel_text("k", along.c, 16).count("call void @llvm.prefetch")
+    assert prefetches > 0
+    check([along])
 
 
 def held(text):
@@ -758,7 +808,7 @@ def test_what_comes_from_afar_is_read_as_it_lies():
 
 def test_plans_print():
     assert str(plan(matmul(512, 512, 512).c, 16)) == (
-        "40 units: j 8x64 in blocks of 1; i 82x6+4x5 in blocks of 18, sum k:512/2, in blocks of k:256"
+        "40 units: j 8x64 in blocks of 1; i 82x6+4x5 in blocks of 18, sum k:512/2, in blocks of k:256, fetches i ahead"
     )
     assert str(matmul(2, 3, 4).c) == "float m i:2(4,0)  n j:3(0,1)  k k:4(1,3)  lanes j"
 
@@ -768,7 +818,8 @@ def test_plans_print():
 
 def test_every_element_is_finished_once_with_its_coordinates():
     conv, long_sum = Conv(2, 3, 5, (6, 9), (3, 3), pad=(1, 1)).forward(), matmul(37, 45, 600)
-    for c in (conv.c, long_sum.c, summed(7, 9, 3, 16).c):
+    side_by_side = [pixels(6, 64, 64, (7, 7)).c, pixels(4, 64, 64, (13, 13), 2).c]
+    for c in (conv.c, long_sum.c, summed(7, 9, 3, 16).c, *side_by_side):
         strides, size = result_strides(c)
         for lanes in LANES:
             module = Module("count")
