@@ -86,6 +86,11 @@ def in_both_modes(
         yield one, np.asarray(array)
 
 
+def each_of(gradients: Any) -> tuple[Tensor, ...]:
+    """Gradients of inputs, of which one comes alone."""
+    return gradients if isinstance(gradients, tuple) else (gradients,)
+
+
 class Counted:
     """A function that counts its calls, behind what may do without them: `jit`, `of_ops`."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from modes import in_both_modes
+from modes import each_of, in_both_modes
 
 import graphc as ms
 from graphc import Parameter, Tensor, jit, ops
@@ -221,7 +221,7 @@ def test_slope(name: str, function: Any, wanted: Any, arrays: Any) -> None:
         return (found * Tensor(np.random.default_rng(6).normal(size=found.shape))).sum()
 
     tensors = [Tensor(a) for a in arrays]
-    grads = ms.grad(weighted, tuple(range(len(arrays))))(*tensors)
+    grads = each_of(ms.grad(weighted, tuple(range(len(arrays))))(*tensors))
     line = [rng.normal(size=a.shape) for a in arrays]
     ahead, behind = ([Tensor(a + s * d) for a, d in zip(arrays, line, strict=True)] for s in (1e-6, -1e-6))
     wanted = (float(weighted(*ahead)) - float(weighted(*behind))) / 2e-6

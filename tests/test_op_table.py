@@ -15,6 +15,7 @@ import numpy as np
 import op_samples
 import op_samples_nn
 import pytest
+from modes import each_of
 from op_samples import Sample
 
 import graphc.compiler
@@ -191,7 +192,7 @@ def test_vjp_has_a_derivative_of_its_own(name: str, sample: Sample) -> None:
         return total
 
     tensors = [Tensor(o) for o in sample.operands]
-    slopes = grad(mixed, tuple(positions))(*tensors)
+    slopes = each_of(grad(mixed, tuple(positions))(*tensors))
     for k, slope in zip(positions, slopes, strict=True):
         wanted = differences(lambda *o: mixed(*(Tensor(a) for a in o)).item(), list(sample.operands), k, step=1e-5)
         np.testing.assert_allclose(slope.asnumpy(), wanted, rtol=1e-5, atol=1e-6)
@@ -211,7 +212,7 @@ def test_vjp_has_a_derivative_of_its_own(name: str, sample: Sample) -> None:
 )  # fmt: skip
 def test_kinks(name: str, operands: list[list[float]], wanted: list[list[float]]) -> None:
     tensors = [Tensor(o) for o in operands]
-    found = grad(lambda *x: TABLE[name](*x).sum(), tuple(range(len(tensors))))(*tensors)
+    found = each_of(grad(lambda *x: TABLE[name](*x).sum(), tuple(range(len(tensors))))(*tensors))
     for got, slope in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(got.asnumpy(), slope)
 

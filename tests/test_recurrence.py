@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from modes import mode, threads
+from modes import each_of, mode, threads
 
 import graphc as ms
 from graphc import Tensor, nn, ops
@@ -90,7 +90,7 @@ def value_and_gradients(loop: Callable[..., Any], kind: str, steps: int, backwar
 
     floats = [*carried, items[0], *shared]
     value, grads = ms.value_and_grad(function, tuple(range(len(floats))))(*floats)
-    return [value.asnumpy(), *(g.asnumpy() for g in grads)]
+    return [value.asnumpy(), *(g.asnumpy() for g in each_of(grads))]
 
 
 @pytest.fixture(params=[ms.GRAPH_MODE, ms.PYNATIVE_MODE], ids=["graph", "eager"])
@@ -170,7 +170,7 @@ def test_bits_do_not_depend_on_the_number_of_threads() -> None:
     for count in (1, 2):
         with threads(count):
             value, grads = step(x)
-            found.append([value.asnumpy(), *(g.asnumpy() for g in grads)])
+            found.append([value.asnumpy(), *(g.asnumpy() for g in each_of(grads))])
     for a, b in zip(*found, strict=True):
         np.testing.assert_array_equal(a, b)
 
