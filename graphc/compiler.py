@@ -17,7 +17,7 @@ from graphc.op import infer_node
 from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
 from graphc.ops.recurrence import body_of
 from graphc.passes.alike import alike
-from graphc.passes.chain import chain
+from graphc.passes.chain import Room, chain
 from graphc.passes.cse import cse
 from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
@@ -124,9 +124,8 @@ def _chained(
     """The chains for this machine: a block may take the second-level cache, or the thread's part of half the last."""
     target, threads = host(), pool.most_threads()
     strides = {group: stride(kernel, target) for group, kernel in kernels.items() if kernel is not None}
-    return chain(
-        schedule, twins, kernels, strides, buffers, threads, max(target.l2, target.l3 // (2 * threads))
-    )  # fmt: skip
+    room = Room(target.l2, max(target.l2, target.l3 // (2 * threads)))
+    return chain(schedule, twins, kernels, strides, buffers, threads, room)
 
 
 def _buffers(schedule: Schedule) -> dict[Node, Buffer]:

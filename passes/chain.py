@@ -39,9 +39,21 @@ LOOK_AHEAD = 24
 """How many groups that do not fit a chain may lie between two that do."""
 
 
+class Room(NamedTuple):
+    """Bytes of the caches that a block may take: of the second level, and of the last one a thread's part."""
+
+    near: int
+    far: int
+
+    def serves(self, block: float, whole: int) -> bool:
+        """Whether blocks of this size serve: larger ones than the near cache only if all of it is larger than the far
+        one, where it would be found again anyhow."""
+        return block <= self.near or block <= self.far < whole
+
+
 def chain(
     schedule: Schedule, twins: Mapping[Group, Twin], kernels: Mapping[Group, Kernel | TiledKernel | None],
-    strides: Mapping[Group, Stride], buffers: Mapping[Node, Buffer], threads: int, room: int,
+    strides: Mapping[Group, Stride], buffers: Mapping[Node, Buffer], threads: int, room: Room,
 ) -> Schedule:  # fmt: skip
     """The schedule with its chains, whose groups follow one another.
 
@@ -49,7 +61,7 @@ def chain(
         kernels: of the groups that are the first of their kind.
         strides: of the same; those that are hand-made have none.
         threads: how many may share a chain at most.
-        room: bytes of the cache that one block of a chain may take.
+        room: for one block of a chain.
     """
     walks, uses = _walks(schedule, twins, kernels, strides, buffers), _Uses(schedule, buffers)
     chains: list[Chain] = []
@@ -189,7 +201,7 @@ class _Uses:
 
 
 def _gathered(
-    uses: _Uses, threads: int, room: int, groups: Iterator[Group], walks: Mapping[Group, _Walks]
+    uses: _Uses, threads: int, room: Room, groups: Iterator[Group], walks: Mapping[Group, _Walks]
 ) -> Chain | None:
     """The chain that begins with the first of these groups, if there is one worth it."""
     first = next(groups)
@@ -226,7 +238,7 @@ class _Links:
 
     uses: _Uses
     threads: int
-    room: int
+    room: Room
     groups: tuple[Group, ...] = ()
     strides: tuple[Stride, ...] = ()
     rows: int = 0
@@ -268,9 +280,9 @@ class _Links:
         for steps in self.strides:  # blocks of whole units
             least = lcm(least, steps.steps // gcd(steps.steps, steps.extent // self.rows))
         each = sum(self._bytes(b) for b, walk in self.buffers.items() if walk and walk.total) / self.rows
-        written = sum(self._bytes(b) for b in self.writes) / self.rows
+        written = sum(self._bytes(b) for b in self.writes)
         most = self.rows // (LEAST_BLOCKS * self.threads)
-        if least > most or written * least > self.room:
+        if least > most or not self.room.serves(written * least / self.rows, written):
             return None
         return min(max(int(BLOCK_BYTES / each) // least, 1), most // least) * least
 

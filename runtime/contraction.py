@@ -62,8 +62,8 @@ ROW, OUTER = "row", "+"
 RUN_ELEMENTS, RUN_BYTES, WAITING_BYTES = 400, 400 * 1024, 512 * 1024
 """Elements of the longest row of runs side by side; and what its panel may take, and its accumulators that wait."""
 
-LINE = 64
-"""Bytes that a cache brings at once."""
+LINE, PAGE = 64, 4096
+"""Bytes that a cache brings at once, and those after which addresses meet in one set of the first-level cache."""
 
 SHARED, FROM_AFAR = 4, 1 << 20
 """For how many multiply-adds a vector is fetched ahead of time, and of how large an operand, which comes from afar; of
@@ -638,7 +638,8 @@ def _ahead(chosen: Plan) -> str | None:
 def _rows_ahead(chosen: Plan) -> str | None:
     """Along which dim the next tile's rows are worth fetching: rows that lie along the sum, of what comes from afar.
 
-    Each is a stream of lines of its own, and ends before the machine has seen where it goes.
+    Each is a stream of lines of its own, and ends before the machine has seen where it goes. Not rows that are whole
+    pages apart: these meet in one set of the first-level cache, where the next tile's would drive out this one's.
     """
     c = chosen.contraction
     line = LINE // SIZEOF[c.element]
@@ -648,7 +649,9 @@ def _rows_ahead(chosen: Plan) -> str | None:
     for d in reversed(c.sums):
         run *= d.extent if d.stride(c.scalars) == run else 1
     axis = next((x for x in reversed(chosen.axes) if x.dim.stride(c.scalars) and x.tiles > 1), None)
-    return axis.dim.name if axis and run >= line and axis.dim.stride(c.scalars) >= line else None
+    if axis is None or run < line or axis.dim.stride(c.scalars) < line:
+        return None
+    return axis.dim.name if axis.dim.stride(c.scalars) * SIZEOF[c.element] % PAGE else None
 
 
 def _from_afar(c: Contraction, operand: str = "") -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from modes import each_of
 
 import graphc
 from graphc import Parameter, Tensor
@@ -353,7 +354,7 @@ def test_value_and_slope(sample: Case) -> None:
     mix = Tensor(rng.normal(size=wanted.shape))
     scalar = jit(lambda *o: (sample.function(*o) * mix).sum())
     positions = tuple(k for k, o in enumerate(operands) if o.dtype.kind == "f")
-    slopes = jit(grad(scalar, positions))(*map(Tensor, operands))
+    slopes = each_of(jit(grad(scalar, positions))(*map(Tensor, operands)))
     directions = [rng.normal(size=o.shape) for o in operands]
     step = 1e-6
     ahead, behind = (

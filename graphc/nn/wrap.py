@@ -7,7 +7,7 @@ from typing import Any
 from graphc import ops
 from graphc.dispatch import assign
 from graphc.dtype import float32, int32
-from graphc.gradients import GradOperation, value_and_grad
+from graphc.gradients import GradientFunction, GradOperation, value_and_grad
 from graphc.nn import check
 from graphc.nn.basic import Identity
 from graphc.nn.cell import Cell
@@ -84,7 +84,7 @@ class ForwardValueAndGrad(Cell):
         count = len(inputs) - self.sens_param
         positions: Any = tuple(range(count)) if self.get_all else None if self.get_by_list else 0
         weights = self.weights if self.get_by_list else None
-        return value_and_grad(self.network, positions, weights, sens_param=self.sens_param)(*inputs)
+        return GradientFunction(self.network, positions, weights, False, self.sens_param, True)(*inputs)
 
 
 class DistributedGradReducer(Cell):
