@@ -371,8 +371,7 @@ def differentiate(
     heads = _heads(value, has_aux)
     if now.trace is not None:
         now.trace.differentiated(weights)
-    trained = [weight for weight in weights if weight.requires_grad]
-    sources = given + trained
+    sources = given + [weight for weight in weights if weight.requires_grad]
 
     def swept() -> list[Tensor]:
         if sens is None:
@@ -387,13 +386,7 @@ def differentiate(
         grads = piece.again(mark, [*heads, *sources], swept)
     each = iter(grads)
     by_input = {position: with_leaves(args[position], each) for position in distinct}
-    by_weight = list(each)
-    if len(trained) < len(weights):
-        frozen = iter(by_weight)
-        by_weight = [next(frozen) if weight.requires_grad else _zeros_like(weight) for weight in weights]
-    for i, weight in enumerate(weights):
-        if weight.gradient_hooks and weight.requires_grad:
-            by_weight[i] = _hooked(weight, by_weight[i])
+    by_weight = [_hooked(w, next(each)) if w.requires_grad else _zeros_like(w) for w in weights]
     return value, [by_input[position] for position in positions], by_weight
 
 
