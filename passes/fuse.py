@@ -88,7 +88,6 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     # a copy turns what it reads only where it stands alone
     stored.update(node for node in graph.nodes if node.op == "copy" and node in layouts)
     stored.update(node for node in graph.nodes if is_free(node) and _in_short_runs(node, users[node], layouts))
-    stored.update(node for node in graph.nodes if is_free(node) and _in_short_runs(node, users[node], layouts))
     for node in graph.nodes:
         if is_contraction(node):
             stored.add(node)

@@ -70,6 +70,15 @@ def test_the_parts_of_a_softmax_are_a_chain() -> None:
     assert schedule.elements(node) == 2 * 1024 and schedule.layout(node).elements == 1024 * 512
 
 
+@pytest.mark.parametrize(
+    "block, whole, serves", [(10, 10, True), (11, 100, False), (11, 101, True), (101, 900, False)]
+)  # fmt: skip
+def test_a_block_has_room_in_the_near_cache_or_where_the_far_one_is_too_small(
+    block: int, whole: int, serves: bool
+) -> None:
+    assert chain_pass.Room(near=10, far=100).serves(block, whole) is serves
+
+
 def test_what_is_small_is_no_chain() -> None:
     assert not chained(graph_of(SOFTMAX.format(rows=64, columns=512))).chains
 

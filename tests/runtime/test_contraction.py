@@ -744,6 +744,8 @@ def test_rows_that_come_from_afar_are_fetched_before_their_tile(monkeypatch):
     assert plan(along.c, 16).rows_ahead == "i" and "fetches i ahead" in str(plan(along.c, 16))
     assert plan(matmul(600, 300, 700, "T").c, 16).rows_ahead is None  # neighbours lie in one line
     assert plan(matmul(60, 300, 700).c, 16).rows_ahead is None  # which the cache holds
+    assert plan(matmul(600, 300, 1024).c, 16).rows_ahead is None  # all of a page apart, in one set of the cache
+    assert plan(matmul(600, 300, 1040).c, 16).rows_ahead == "i"
     prefetches = kernel_text("k", along.c, 16).count("call void @llvm.prefetch")
     assert prefetches > 0
     check([along])
