@@ -59,6 +59,8 @@ class Op:
         kernel: the name of a hand-made kernel for what loops over elements do badly.
         places: of an op that `joins` its operands, where each lies in the result: `(*types, **attrs)` to a pair for
             each operand, its first index along each axis and the steps between neighbours.
+        unrolled: of an op of which several neighbours are best computed together: how many along each axis of its result,
+            `(*types, **attrs)`. Such a result is stored, by a kernel of its own that stands at all of them at once.
         filled: of an op whose operands may be filled up at their ends without a change to the beginning of its result:
             `(*types, **attrs)` to a `Filled`, or None. That of elementwise ops is known.
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
@@ -79,6 +81,7 @@ class Op:
         self.lower: Callable[..., Any] | None = None
         self.kernel: str | None = None
         self.places: Callable[..., Places] | None = None
+        self.unrolled: Callable[..., tuple[int, ...]] | None = None
         self.filled: Callable[..., Filled | None] | None = None
         self.known: dict[tuple[TensorType, ...], TensorType] = {}  # what `infer` told where there are no attributes
         self.defaults = dict(getattr(meaning, "__kwdefaults__", None) or {})  # a ufunc has none
@@ -97,6 +100,10 @@ class Op:
 
     def def_places(self, function: Function) -> Function:
         self.places = function
+        return function
+
+    def def_unrolled(self, function: Function) -> Function:
+        self.unrolled = function
         return function
 
     def def_filled(self, function: Function) -> Function:
@@ -183,6 +190,13 @@ def traits_of(node: Node) -> frozenset[str]:
     """The traits of a node's op; a leaf has none."""
     op = TABLE.get(node.op)
     return frozenset() if op is None else op.traits
+
+
+def unrolled(node: Node) -> tuple[int, ...] | None:
+    """How many neighbours along each axis of its result a node is computed for together; None if it is each by itself."""
+    op = TABLE.get(node.op)
+    rule = None if op is None else op.unrolled
+    return None if rule is None else rule(*(o.type for o in node.operands), **node.attrs)
 
 
 def infer_node(node: Node) -> TensorType:

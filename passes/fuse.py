@@ -20,7 +20,7 @@ from math import inf, prod
 from graphc.index import Ix, IxLike, Var
 from graphc.ir import LEAVES, Graph, Node
 from graphc.loops import Buffer, LoopBuilder, Reader, Value, all_values
-from graphc.op import TABLE, traits_of
+from graphc.op import TABLE, traits_of, unrolled
 from graphc.passes.order import in_order
 from graphc.passes.parts import Part, Web
 from graphc.schedule import LANES, Group, Layout, Schedule, rows
@@ -89,7 +89,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     stored.update(node for node in graph.nodes if node.op == "copy" and node in layouts)
     stored.update(node for node in graph.nodes if is_free(node) and _in_short_runs(node, users[node], layouts))
     for node in graph.nodes:
-        if is_contraction(node):
+        if is_contraction(node) or unrolled(node):
             stored.add(node)
             stored.update(base_of(o) for o in node.operands)
         elif handmade(node):
@@ -108,7 +108,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
         root = next(iter(readers)) if len(readers) == 1 else None
         if len(readers) > 1 and node in again:
             continue
-        if root is None or handmade(root) or is_contraction(root):
+        if root is None or handmade(root) or is_contraction(root) or unrolled(root):
             stored.add(node)
         elif all(_elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
             in_step.add(node)
@@ -335,6 +335,8 @@ def _depth_below(web: Web, producer: Part, consumer: Part) -> int:
 def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout]) -> bool:
     """Whether the consumer can run in the producer's loops, right where its operand is made."""
     if consumer.contraction or consumer.handmade or consumer.joined or consumer.shape != producer.shape:
+        return False
+    if any(map(unrolled, (*producer.stores, *consumer.stores))):
         return False
     if any(map(_is_reduction, consumer.stores)):
         return False

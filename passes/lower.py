@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise, takewhile
+from itertools import pairwise, product, takewhile
 from math import prod
 
 from graphc.index import Ix, IxLike, Quotient, Remainder, Var
@@ -32,7 +32,7 @@ from graphc.loops import (
     all_values,
     unguarded,
 )
-from graphc.op import TABLE
+from graphc.op import TABLE, unrolled
 from graphc.passes.relative import relative
 from graphc.schedule import LANES, NEAR, RUN_STEPS, RUN_USES, TAPS, TURNED, Group, Layout, Schedule, unravel
 
@@ -60,6 +60,9 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
         return Kernel(group.name, (b.var("i", 0),), ())
     layouts = [schedule.layout(s) for s in group.stores]
     layout = next((one for one in layouts if one.blocked or one.order), layouts[0])
+    together = unrolled(group.stores[0])
+    if together:
+        return _unrolled(b, schedule, group, buffers, together)
     loops, index = _domain(b, layout)
     lowering = _Lowering(b, schedule, group, buffers)
     tiled = None
@@ -84,6 +87,22 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
         return replace(kernel, vector=lane)
     kernel = replace(kernel, vector=_vector_loop(kernel))
     return _crossing_last(_along_rows(kernel))
+
+
+def _unrolled(
+    b: LoopBuilder, schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer], together: Sequence[int]
+) -> Kernel:
+    """Loops that stand at several neighbours of a result at once, so that they share what they compute."""
+    (node,) = group.stores
+    layout, lowering = schedule.layout(node), _Lowering(b, schedule, group, buffers)
+    reduced = tuple(n // by for n, by in zip(node.shape, together, strict=True))
+    loops, first = _domain(b, replace(layout, shape=reduced))
+    stores = []
+    for own in product(*map(range, together)):
+        index = [ix * by + at for ix, by, at in zip(first, together, own, strict=True)]
+        stores.append(Store(buffers[node], layout.address(index), _filled(b, layout, lowering, node, index)))
+    kernel = _join_loops(_split_loops(b, Kernel(group.name, loops, tuple(stores))))
+    return replace(kernel, vector=kernel.loops[-1] if kernel.loops else None)
 
 
 def _sums_by_entry(kernel: Kernel) -> bool:
