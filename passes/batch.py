@@ -15,6 +15,7 @@ from math import prod
 
 from graphc.index import Gathered, Ix, Var
 from graphc.ir import Graph, Node
+from graphc.op import unrolled
 from graphc.passes.access import OUTPUT, Access
 from graphc.passes.fuse import base_of, handmade, is_contraction
 from graphc.passes.lower import SCATTERED
@@ -29,6 +30,9 @@ SLOWEST, CHANNELS, ALONG_ROWS, FEATURES_ACROSS, SIDE_BY_SIDE = 2.5, 24, 1.25, 1.
 vectors; with rows of an image that fill them 1.25, more with fewer than 4 features to use what was read: 1 + 1 / f;
 with vectors of features 1.1, and more as they are stored element by element (`SCATTERED`); 1.04 where there is one tap,
 so that a kernel may fill vectors with the rows of several images."""
+
+IN_TILES = 0.8
+"""And a product of tiles, which lie so that they are made and used image by image, in the cache."""
 
 COPIED = 18
 """Multiplications that could be made while one element is copied into the lanes or out of them."""
@@ -80,6 +84,8 @@ def _elements(graph: Graph, size: int) -> int:
 
 def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
     """How many times as long a contraction takes with its vectors along rows of images or channels."""
+    if any(unrolled(base_of(operand)) for operand in node.operands):
+        return IN_TILES
     if not access.slides(node):
         return 1.0
     if node.shape[0] != batch:

@@ -62,6 +62,9 @@ ROW, OUTER = "row", "+"
 RUN_ELEMENTS, RUN_BYTES, WAITING_BYTES = 400, 400 * 1024, 512 * 1024
 """Elements of the longest row of runs side by side; and what its panel may take, and its accumulators that wait."""
 
+READ_ANEW = 64
+"""Results of each element of an operand from which on it is no matter that it is read again for every entry of a batch."""
+
 LINE, PAGE = 64, 4096
 """Bytes that a cache brings at once, and those after which addresses meet in one set of the first-level cache."""
 
@@ -346,13 +349,16 @@ def _axis(c: Contraction, lanes: int, d: Dim, size: int) -> Axis:
 def _loops(c: Contraction) -> tuple[Dim, ...]:
     """The order of the loops: batches outermost, then the vector operand's dims, then those that reuse it.
 
-    But where all of the other operand stays in the cache, memory is walked through as it lies: a depthwise convolution
-    goes from image to image, and in each from channel to channel.
+    But where all of the other operand stays in the cache, or what is read of it is used often, memory is walked through
+    as it lies: a depthwise convolution goes from image to image, and in each from channel to channel.
     """
     own, reusing = (c.n, c.m) if c.vectors == "b" else (c.m, c.n)
     scalars = SIZEOF[c.element] * prod(d.extent for d in c.outputs + c.k if d.stride(c.scalars))
     apart = max((abs(d.stride(c.vectors)) for d in c.batch), default=0)
-    further = tuple(takewhile(lambda d: abs(d.stride(c.vectors)) > apart, own)) if scalars <= PANEL_BYTES else ()
+    further = tuple(takewhile(lambda d: abs(d.stride(c.vectors)) > apart, own))
+    again = prod(d.extent for d in own[len(further) :])
+    if scalars > PANEL_BYTES and (not c.batch or again < READ_ANEW):
+        further = ()
     return further + c.batch + own[len(further) :] + reusing
 
 
