@@ -12,6 +12,7 @@ alone: eager mode and graphs, and batches of any size, decide alike.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -43,6 +44,21 @@ def _pays(node: Node) -> bool:
     return small and dense and whole and min(weights[:2]) >= FEWEST_CHANNELS and prod(size) >= FEWEST_TILES * PAIR**2
 
 
+Maker = Callable[..., Node]
+
+
+def _as_stored(w: Node, made: Maker) -> tuple[bool, Node]:
+    """Whether weights are a view that exchanges channels and features, perhaps flipped; and what it is a view of.
+
+    So they are in the gradient of an input. Their maps read vectors of what lies side by side.
+    """
+    if w.op == "flip":
+        turned, base = _as_stored(w.operands[0], made)
+        return turned, made("flip", base, **w.attrs) if turned else w
+    turned = w.op == "transpose" and w.attrs["perm"] == (1, 0, *range(2, len(w.shape)))
+    return turned, w.operands[0] if turned else w
+
+
 def _in_tiles(node: Node) -> Node:
     def made(op: str, *operands: Node, **attrs: Any) -> Node:
         inferred = TABLE[op].infer(*(o.type for o in operands), **attrs)
@@ -54,10 +70,11 @@ def _in_tiles(node: Node) -> Node:
     points = len(INPUT) ** len(size)
     tiles = made("to_tiles", x, matrix=INPUT, step=PAIR, low=low, count=count)
     tiles = made("reshape", tiles, shape=(images, points, channels, prod(count)))
-    ones = (1,) * len(size)
-    weights = made("to_tiles", w, matrix=WEIGHT, step=1, low=(0,) * len(size), count=ones)
-    weights = made("reshape", weights, shape=(features, points, channels))
-    weights = made("transpose", weights, perm=(1, 0, 2))
+    turned, w = _as_stored(w, made)
+    weights = made("reshape", w, shape=(1, features * channels, *w.shape[2:]))
+    weights = made("to_tiles", weights, matrix=WEIGHT, step=1, low=(0,) * len(size), count=(1,) * len(size))
+    weights = made("reshape", weights, shape=(points, *w.shape[:2]))
+    weights = made("transpose", weights, perm=(0, 2, 1)) if turned else weights
     weights = made("broadcast_to", weights, shape=(images, points, features, channels))
     products = made("matmul", weights, tiles, transpose_a=False, transpose_b=False)
     products = made("reshape", products, shape=(images, *(len(INPUT),) * len(size), features, *count))

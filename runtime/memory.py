@@ -19,6 +19,9 @@ from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask
 from graphc.runtime.scope import Scope
 from graphc.schedule import NEAR
 
+READ_NEAR = 9
+"""Elements from lane to lane up to which whole vectors are read and put in order: those of a filter of 3 x 3."""
+
 
 def to_memory(b: Builder, x: Val, dtype: DType) -> Val:
     """A value as memory holds it: a bool is an i1 in registers and a byte in memory."""
@@ -154,10 +157,10 @@ class Memory:
             return None
         assert scope.lane_var is not None
         step = address.coefficient(scope.lane_var)
-        if step is not None and abs(step) * (scope.width - 1) >= NEAR * scope.width:
+        if step is not None and abs(step) * (scope.width - 1) >= READ_NEAR * scope.width:
             return None
         offsets = scope.known.offsets(address)
-        if offsets is None or max(offsets) - min(offsets) >= NEAR * scope.width:
+        if offsets is None or max(offsets) - min(offsets) >= READ_NEAR * scope.width:
             return None
         return offsets if len(offsets) > 1 else offsets * scope.width
 
@@ -171,7 +174,9 @@ class Memory:
         first = b.gep(self._base[buffer], b.add(self._indices.scalar(address), low), element)
         if count == 1 and guard is None:
             return b.splat(b.load(first, element), width)
-        starts = [min(start, max(count - width, 0)) for start in range(0, count, width)]
+        blended = count > 2 * width and len({(o - low) % width for o in used}) == len(used)
+        most = count if blended else max(count - width, 0)
+        starts = [min(start, most) for start in range(0, count, width)]
         vectors = []
         for start in starts:
             pointer, there = b.gep(first, start, element), min(count - start, width)
@@ -187,6 +192,8 @@ class Memory:
             places.append((number, at - starts[number]))
         if len(vectors) == 1 and all(at == lane for lane, (_, at) in enumerate(places) if on[lane]):
             return vectors[0]
+        if blended:
+            return self._blended(vectors, places)
         result = vectors[0]
         for number in range(1, max(len(vectors), 2)):
             other = vectors[number] if number < len(vectors) else result
@@ -195,3 +202,13 @@ class Memory:
                 for lane, (n, at) in enumerate(places)
             ])  # fmt: skip
         return result
+
+    def _blended(self, vectors: list[Val], places: list[tuple[int, int]]) -> Val:
+        """Lanes of which no two come from the same place of a vector, as with odd steps: blended, then put in order."""
+        b, width, owner = self._b, self._scope.width, {at: number for number, at in reversed(places)}
+        result = vectors[0]
+        for number in range(1, len(vectors)):
+            result = b.shuffle(
+                result, vectors[number], [width + at if owner.get(at) == number else at for at in range(width)]
+            )
+        return b.shuffle(result, result, [at for _, at in places])
