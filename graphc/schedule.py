@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 LANES = 16
 """How many images of a batch lie side by side in the batch-blocked layout; a vector of floats on the widest target."""
 
-NEAR = 4
-"""Elements from lane to lane up to which kernels move whole vectors and put them in order, instead of one by one."""
+NEAR, READ_NEAR = 4, 9
+"""Elements from lane to lane up to which kernels move whole vectors and put them in order, instead of one by one; and
+up to which they read so, as a filter of 3 x 3."""
 
 TURNED, TAPS = 4096, 25
 """Elements of each lane that a kernel turns, where lanes lie far apart, for one step of a sum at most; and how many

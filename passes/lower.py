@@ -34,7 +34,7 @@ from graphc.loops import (
 )
 from graphc.op import TABLE, unrolled
 from graphc.passes.relative import relative
-from graphc.schedule import LANES, NEAR, RUN_STEPS, RUN_USES, TAPS, TURNED, Group, Layout, Schedule, unravel
+from graphc.schedule import LANES, NEAR, READ_NEAR, RUN_STEPS, RUN_USES, TAPS, TURNED, Group, Layout, Schedule, unravel
 
 
 def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout]) -> bool:
@@ -97,11 +97,16 @@ def _unrolled(
     layout, lowering = schedule.layout(node), _Lowering(b, schedule, group, buffers)
     reduced = tuple(n // by for n, by in zip(node.shape, together, strict=True))
     loops, first = _domain(b, replace(layout, shape=reduced))
+    if not layout.blocked:
+        inner = b.var("i", prod(reduced[-2:]))
+        loops, first = (*loops[:-2], inner), [*first[:-2], *unravel(Ix.of(inner), reduced[-2:])]
     stores = []
     for own in product(*map(range, together)):
         index = [ix * by + at for ix, by, at in zip(first, together, own, strict=True)]
         stores.append(Store(buffers[node], layout.address(index), _filled(b, layout, lowering, node, index)))
-    kernel = _join_loops(_split_loops(b, Kernel(group.name, loops, tuple(stores))))
+    kernel = Kernel(group.name, loops, tuple(stores))
+    few = reduced[-1] < LANES and all(_is_near(address, loops[-1], READ_NEAR) for address in _addresses(kernel))
+    kernel = _join_loops(kernel if few else _split_loops(b, kernel))
     return replace(kernel, vector=kernel.loops[-1] if kernel.loops else None)
 
 
@@ -456,11 +461,12 @@ def _near(inner: Var, kernel: Kernel) -> bool:
     return all(_is_near(a, inner) for a in read) and all(s.address.coefficient(inner) == 1 for s in kernel.stores)
 
 
-def _is_near(address: Ix, inner: Var) -> bool:
-    """Whether sixteen neighbours along a loop, from a multiple of sixteen on, always are close together."""
+def _is_near(address: Ix, inner: Var, apart: int = 2) -> bool:
+    """Whether sixteen neighbours along a loop, from a multiple of sixteen on, always are so many elements apart at most,
+    on average."""
     known = Known().across(inner, Ix.of(Var(inner.name, max(inner.extent // LANES, 1))) * LANES, LANES)
     offsets = known.offsets(address)
-    return offsets is not None and max(offsets) - min(offsets) < 2 * LANES
+    return offsets is not None and max(offsets) - min(offsets) < apart * LANES
 
 
 def _join_loops(kernel: Kernel) -> Kernel:

@@ -25,7 +25,7 @@ RESULT = ((1.0, 1.0, 1.0, 0.0), (0.0, 1.0, -1.0, -1.0))
 
 TAPS, PAIR = len(WEIGHT[0]), len(RESULT)
 
-FEWEST_CHANNELS, FEWEST_TILES = 32, 49
+FEWEST_CHANNELS, FEWEST_TILES = 16, 16
 """Channels on either side, and tiles of an image, from which on what is saved is more than what the maps take."""
 
 

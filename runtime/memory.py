@@ -17,10 +17,7 @@ from graphc.runtime.functions import ELEMENT, REGISTER
 from graphc.runtime.indices import Indices
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, suffix_of, vector
 from graphc.runtime.scope import Scope
-from graphc.schedule import NEAR
-
-READ_NEAR = 9
-"""Elements from lane to lane up to which whole vectors are read and put in order: those of a filter of 3 x 3."""
+from graphc.schedule import NEAR, READ_NEAR
 
 
 def to_memory(b: Builder, x: Val, dtype: DType) -> Val:
@@ -60,27 +57,28 @@ class Memory:
             b.store(one, self.address(buffer, address))
             return
         data = to_memory(b, scope.spread(value), buffer.dtype)
-        step = address.coefficient(scope.lane_var)
-        if step is not None and 1 < step <= NEAR:
-            self._store_near(data, self.address(buffer, address), step)
-        elif step != 1:
-            self._scatter(data, self._addresses(buffer, address), buffer.dtype)
-        elif scope.active is None:
-            b.store(data, self.address(buffer, address))
+        if address.coefficient(scope.lane_var) == 1:
+            if scope.active is None:
+                b.store(data, self.address(buffer, address))
+            else:
+                b.masked_store(data, self.address(buffer, address), scope.active)
+        elif (offsets := self._near(address, NEAR)) is not None and min(offsets) == 0:
+            self._store_near(data, self.address(buffer, address), offsets[: scope.count])
         else:
-            b.masked_store(data, self.address(buffer, address), scope.active)
+            self._scatter(data, self._addresses(buffer, address), buffer.dtype)
 
-    def _store_near(self, data: Val, first: Val, step: int) -> None:
-        """Every so many elements: by whole vectors, of which only those elements are written.
+    def _store_near(self, data: Val, first: Val, offsets: list[int]) -> None:
+        """So far from the first: by whole vectors, of which only those elements are written.
 
         Scattering takes a store for each lane, several times as long.
         """
-        b, width, count = self._b, self._scope.width, self._scope.count
-        for start in range(0, (count - 1) * step + 1, width):
+        b, width, lane = self._b, self._scope.width, {offset: lane for lane, offset in enumerate(offsets)}
+        for start in range(0, max(offsets) + 1, width):
             places = range(start, start + width)
-            on = [at % step == 0 and at // step < count for at in places]
-            spread = b.shuffle(data, data, [at // step if there else 0 for at, there in zip(places, on, strict=True)])
-            b.masked_store(spread, b.gep(first, start, data.element), const_vector(on, "i1"))
+            on = [at in lane for at in places]
+            if any(on):
+                spread = b.shuffle(data, data, [lane.get(at, 0) for at in places])
+                b.masked_store(spread, b.gep(first, start, data.element), const_vector(on, "i1"))
 
     def _scatter(self, data: Val, addresses: Val, dtype: DType) -> None:
         width = self._scope.width
@@ -116,7 +114,7 @@ class Memory:
             type_ = vector(ELEMENT[dtype.short], scope.width)
             return from_memory(b, b.load(self.address(buffer, address), type_), dtype)
         if guard is None or guard.lanes == 1:
-            offsets = self._near(address)
+            offsets = self._near(address, READ_NEAR)
             if offsets is not None:
                 return from_memory(b, self._load_near(buffer, address, offsets, on, guard), dtype)
         lanes_on = None if all(on) else const_vector(on, "i1")
@@ -150,17 +148,18 @@ class Memory:
             f"{lanes_on.name}, {type_} zeroinitializer)",
         )
 
-    def _near(self, address: Ix) -> list[int] | None:
-        """How far from that of lane 0 each lane's address is, if that is always the same and never far."""
+    def _near(self, address: Ix, apart: int) -> list[int] | None:
+        """How far from that of lane 0 each lane's address is, if that is always the same, and lanes lie so many elements
+        apart at most."""
         scope = self._scope
         if has_data(address):
             return None
         assert scope.lane_var is not None
         step = address.coefficient(scope.lane_var)
-        if step is not None and abs(step) * (scope.width - 1) >= READ_NEAR * scope.width:
+        if step is not None and abs(step) * (scope.width - 1) >= apart * scope.width:
             return None
         offsets = scope.known.offsets(address)
-        if offsets is None or max(offsets) - min(offsets) >= READ_NEAR * scope.width:
+        if offsets is None or max(offsets) - min(offsets) >= apart * scope.width:
             return None
         return offsets if len(offsets) > 1 else offsets * scope.width
 
