@@ -14,7 +14,8 @@ from graphc.ir import Graph, Node, verify
 from graphc.irtext import BETWEEN, node_names
 from graphc.loops import Buffer, Kernel, TiledKernel
 from graphc.op import infer_node
-from graphc.ops import copy as _copy, tiles as _tiles  # noqa: F401  (their ops are the passes' own)
+from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
+from graphc.ops import tiles as _tiles  # noqa: F401  (so are its ops)
 from graphc.ops.recurrence import body_of
 from graphc.passes.alike import alike
 from graphc.passes.chain import Room, chain

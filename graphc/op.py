@@ -59,8 +59,8 @@ class Op:
         kernel: the name of a hand-made kernel for what loops over elements do badly.
         places: of an op that `joins` its operands, where each lies in the result: `(*types, **attrs)` to a pair for
             each operand, its first index along each axis and the steps between neighbours.
-        unrolled: of an op of which several neighbours are best computed together: how many along each axis of its result,
-            `(*types, **attrs)`. Such a result is stored, by a kernel of its own that stands at all of them at once.
+        unrolled: of an op of which several neighbours are best computed together: how many along each axis of its
+            result, `(*types, **attrs)`. It is stored, by a kernel of its own that stands at all of them at once.
         filled: of an op whose operands may be filled up at their ends without a change to the beginning of its result:
             `(*types, **attrs)` to a `Filled`, or None. That of elementwise ops is known.
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
@@ -193,7 +193,7 @@ def traits_of(node: Node) -> frozenset[str]:
 
 
 def unrolled(node: Node) -> tuple[int, ...] | None:
-    """How many neighbours along each axis of its result a node is computed for together; None if it is each by itself."""
+    """How many neighbours of its result along each axis a node computes together; None if each is by itself."""
     op = TABLE.get(node.op)
     rule = None if op is None else op.unrolled
     return None if rule is None else rule(*(o.type for o in node.operands), **node.attrs)

@@ -462,8 +462,7 @@ def _near(inner: Var, kernel: Kernel) -> bool:
 
 
 def _is_near(address: Ix, inner: Var, apart: int = 2) -> bool:
-    """Whether sixteen neighbours along a loop, from a multiple of sixteen on, always are so many elements apart at most,
-    on average."""
+    """Whether sixteen neighbours along a loop, from a multiple of sixteen on, always are about so far apart at most."""
     known = Known().across(inner, Ix.of(Var(inner.name, max(inner.extent // LANES, 1))) * LANES, LANES)
     offsets = known.offsets(address)
     return offsets is not None and max(offsets) - min(offsets) < apart * LANES

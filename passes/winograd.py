@@ -25,8 +25,9 @@ RESULT = ((1.0, 1.0, 1.0, 0.0), (0.0, 1.0, -1.0, -1.0))
 
 TAPS, PAIR = len(WEIGHT[0]), len(RESULT)
 
-FEWEST_CHANNELS, FEWEST_TILES = 16, 16
-"""Channels on either side, and tiles of an image, from which on what is saved is more than what the maps take."""
+FEWEST_CHANNELS, FEWEST_TILES, MOST_BEYOND = 16, 16, 1.2
+"""Channels on either side, and tiles of an image, from which on what is saved is more than what the maps take; and of
+how many times the pixels that there are, tiles may be, which the last ones of an odd number reach beyond."""
 
 
 def winograd(graph: Graph) -> Graph:
@@ -40,8 +41,9 @@ def _pays(node: Node) -> bool:
     weights, size = node.operands[1].shape, node.attrs["size"]
     small = all(k == TAPS for k in weights[2:]) and len(size) == 2
     dense = all(n == 1 for n in (*node.attrs["stride"], *node.attrs["dilation"]))
-    whole = all(n % PAIR == 0 for n in size)
-    return small and dense and whole and min(weights[:2]) >= FEWEST_CHANNELS and prod(size) >= FEWEST_TILES * PAIR**2
+    tiles = prod(-(-n // PAIR) for n in size)
+    full = tiles * PAIR ** len(size) <= MOST_BEYOND * prod(size)
+    return small and dense and full and min(weights[:2]) >= FEWEST_CHANNELS and tiles >= FEWEST_TILES
 
 
 Maker = Callable[..., Node]
@@ -66,7 +68,7 @@ def _in_tiles(node: Node) -> Node:
 
     (x, w), size, low = node.operands, node.attrs["size"], node.attrs["low"]
     images, channels, features = x.shape[0], x.shape[1], w.shape[0]
-    count = tuple(n // PAIR for n in size)
+    count = tuple(-(-n // PAIR) for n in size)
     points = len(INPUT) ** len(size)
     tiles = made("to_tiles", x, matrix=INPUT, step=PAIR, low=low, count=count)
     tiles = made("reshape", tiles, shape=(images, points, channels, prod(count)))
@@ -78,4 +80,7 @@ def _in_tiles(node: Node) -> Node:
     weights = made("broadcast_to", weights, shape=(images, points, features, channels))
     products = made("matmul", weights, tiles, transpose_a=False, transpose_b=False)
     products = made("reshape", products, shape=(images, *(len(INPUT),) * len(size), features, *count))
-    return made("from_tiles", products, matrix=RESULT)
+    found = made("from_tiles", products, matrix=RESULT)
+    if found.shape == node.shape:
+        return found
+    return made("slice", found, begin=(0,) * len(node.shape), shape=node.shape, step=(1,) * len(node.shape))

@@ -63,7 +63,7 @@ RUN_ELEMENTS, RUN_BYTES, WAITING_BYTES = 400, 400 * 1024, 512 * 1024
 """Elements of the longest row of runs side by side; and what its panel may take, and its accumulators that wait."""
 
 READ_ANEW = 64
-"""Results of each element of an operand from which on it is no matter that it is read again for every entry of a batch."""
+"""Results of each element of an operand from which on it does not matter to read it again for each entry of a batch."""
 
 LINE, PAGE = 64, 4096
 """Bytes that a cache brings at once, and those after which addresses meet in one set of the first-level cache."""

@@ -149,8 +149,7 @@ class Memory:
         )
 
     def _near(self, address: Ix, apart: int) -> list[int] | None:
-        """How far from that of lane 0 each lane's address is, if that is always the same, and lanes lie so many elements
-        apart at most."""
+        """How far from that of lane 0 each lane's address is, if that is always the same, and about `apart` at most."""
         scope = self._scope
         if has_data(address):
             return None

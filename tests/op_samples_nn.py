@@ -15,6 +15,7 @@ import graphc.ops.pool
 import graphc.ops.random
 import graphc.ops.resize
 from graphc.dtype import float32, float64
+from graphc.passes.winograd import INPUT, RESULT, WEIGHT
 
 _rng = np.random.default_rng(20)
 
@@ -139,6 +140,27 @@ SAMPLES: dict[str, list[Sample]] = {
             for size, attrs in [(geometry["size"], {k: v for k, v in geometry.items() if k != "size"})]
         )
     ),
+    "to_tiles": [
+        Sample((_floats(*shape).astype(kind),), {"matrix": matrix, "step": step, "low": low, "count": count})
+        for kind in (np.float32, np.float64)
+        for shape, matrix, step, low, count in [
+            ((2, 3, 8, 8), INPUT, 2, (1, 1), (4, 4)),  # lanes across rows
+            ((1, 2, 7, 40), INPUT, 2, (0, 2), (3, 21)),  # beyond either end
+            ((1, 5, 3, 3), WEIGHT, 1, (0, 0), (1, 1)),
+            ((3, 2, 9), ((1.0, -2.0), (0.0, 0.5), (-1.0, 3.0)), 3, (-1,), (2,)),
+            ((1, 2, 3, 4, 5), ((1.0, 1.0), (-1.0, 1.0)), 1, (0, 1, 0), (2, 4, 4)),
+        ]
+    ],
+    "from_tiles": [
+        Sample((_floats(*shape).astype(kind),), {"matrix": matrix})
+        for kind in (np.float32, np.float64)
+        for shape, matrix in [
+            ((2, 4, 4, 3, 4, 4), RESULT),
+            ((1, 4, 4, 2, 3, 21), RESULT),
+            ((3, 2, 5, 4), ((1.0, 1.0), (0.0, -2.0), (-1.0, 0.5))),
+            ((1, 2, 2, 2, 3, 2, 3, 2), ((1.0, 1.0), (-1.0, 1.0))),
+        ]
+    ],
     "sum_pool": _all(*(_both(_floats(*shape), **window) for shape, window in _WINDOWS)),
     "sum_pool_grad": _all(
         *(_both(_floats(*_outputs(shape, window)), size=shape[2:], **window) for shape, window in _WINDOWS)

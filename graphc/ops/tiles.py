@@ -48,14 +48,12 @@ def to_tiles(x: np.ndarray, *, matrix: Matrix, step: int, low: Ints, count: Ints
     Returns:
         `[N, *(p, ...), C, *T]`.
     """
-    spatial, q = len(low), len(matrix[0])
-    need = [(n - 1) * step + q for n in count]
-    extra = [(lo, max(n - lo - have, 0)) for n, lo, have in zip(need, low, x.shape[2:], strict=True)]
-    padded = np.pad(x, [(0, 0), (0, 0), *extra])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (q,) * spatial, tuple(range(2, 2 + spatial)))
-    found = windows[(..., *(slice(0, (n - 1) * step + 1, step) for n in count), *(slice(None),) * spatial)]
-    for _ in range(spatial):  # the first dimension of the windows becomes the last
-        found = np.tensordot(found, np.array(matrix, x.dtype), ((2 + spatial,), (1,)))
+    found, spatial = x, len(low)
+    for d, (lo, n) in enumerate(zip(low, count, strict=True)):
+        at = np.arange(n)[:, None] * step - lo + np.arange(len(matrix[0]))
+        windows = np.take(found, at, 2 + d, mode="clip")
+        there = ((at >= 0) & (at < x.shape[2 + d])).reshape(*at.shape, *(1 for _ in found.shape[3 + d :]))
+        found = np.tensordot(np.where(there, windows, 0), np.array(matrix, x.dtype), ((3 + d,), (1,)))
     return np.ascontiguousarray(np.moveaxis(found, range(2 + spatial, 2 + 2 * spatial), range(1, 1 + spatial)))
 
 
@@ -96,12 +94,13 @@ def from_tiles(t: np.ndarray, *, matrix: Matrix) -> np.ndarray:
     Returns:
         `[N, C, *(p T)]`.
     """
-    spatial = (t.ndim - 2) // 2
+    spatial, made = (t.ndim - 2) // 2, len(matrix)
     found = t
     for _ in range(spatial):  # the first dimension of the tiles becomes the last
         found = np.tensordot(found, np.array(matrix, t.dtype), ((1,), (1,)))
     order = [0, 1, *(a for d in range(spatial) for a in (2 + d, 2 + spatial + d))]
-    return found.transpose(order).reshape(t.shape[0], t.shape[1 + spatial], *(n * len(matrix) for n in t.shape[2 + spatial :]))
+    images, channels, count = t.shape[0], t.shape[1 + spatial], t.shape[2 + spatial :]
+    return found.transpose(order).reshape(images, channels, *(n * made for n in count))
 
 
 @from_tiles.def_unrolled
