@@ -9,8 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.ir import Graph, Node, rewrite
+from graphc.op import unrolled
 
 
 def cse(graph: Graph) -> Graph:
     first: dict[tuple[Any, ...], Node] = {}
-    return rewrite(graph, lambda node: first.setdefault(node.key, node))
+    return rewrite(graph, lambda node: first.setdefault((_side(node), *node.key), node))
+
+
+def _side(node: Node) -> bool:
+    """Kept apart are tiles that a derivative reads: to have them till then takes more room than to make them anew."""
+    return bool(unrolled(node)) and node.forward is not None

@@ -24,29 +24,78 @@ WEIGHT = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
 RESULT = ((1.0, 1.0, 1.0, 0.0), (0.0, 1.0, -1.0, -1.0))
 
 TAPS, PAIR = len(WEIGHT[0]), len(RESULT)
+INPUT_TILE, POINTS = (len(INPUT), len(INPUT)), len(INPUT) ** 2
 
-FEWEST_CHANNELS, FEWEST_TILES, MOST_BEYOND = 16, 16, 1.2
-"""Channels on either side, and tiles of an image, from which on what is saved is more than what the maps take; and of
-how many times the pixels that there are, tiles may be, which the last ones of an odd number reach beyond."""
+FEWEST_CHANNELS, FEWEST_SUMMED, FEWEST_TILES, MOST_BEYOND = 16, 32, 16, 1.2
+"""Channels on either side, those for a gradient of weights, and tiles of an image, from which on what is saved is more
+than what the maps take; and of how many times the pixels that there are, tiles may be, which the last ones of an odd
+number reach beyond."""
+
+
+MOST_BYTES = 16 << 20
+"""Of the tiles from which a gradient of weights is made at a time: as much as stays in a last-level cache."""
+
+Maker = Callable[..., Node]
 
 
 def winograd(graph: Graph) -> Graph:
-    return rewrite(graph, lambda node: _in_tiles(node) if _pays(node) else node)
+    rules = {"conv": _convolution, "conv_grad_weight": _gradient_of_weights}
+    return rewrite(graph, lambda node: rules[node.op](node, _maker(node)) if node.op in rules and _pays(node) else node)
 
 
 def _pays(node: Node) -> bool:
-    """Whether a node is a convolution that takes less time in tiles."""
-    if node.op != "conv" or node.dtype.short != "f32" or node.attrs.get("groups", 1) != 1:
+    """Whether a node is a convolution, or the gradient of its weights, that takes less time in tiles."""
+    convolves = node.op == "conv"
+    weights, image = (node.operands[1], node) if convolves else (node, node.operands[1])
+    dense = all(n == 1 for name in ("stride", "dilation") for n in node.attrs[name])
+    if node.dtype.short != "f32" or weights.shape[2:] != (TAPS, TAPS) or not dense or node.attrs.get("groups", 1) != 1:
         return False
-    weights, size = node.operands[1].shape, node.attrs["size"]
-    small = all(k == TAPS for k in weights[2:]) and len(size) == 2
-    dense = all(n == 1 for n in (*node.attrs["stride"], *node.attrs["dilation"]))
-    tiles = prod(-(-n // PAIR) for n in size)
+    size, channels = image.shape[2:], weights.shape[:2]
+    tiles = prod(_count(size))
     full = tiles * PAIR ** len(size) <= MOST_BEYOND * prod(size)
-    return small and dense and full and min(weights[:2]) >= FEWEST_CHANNELS and tiles >= FEWEST_TILES
+    enough = min(channels) >= FEWEST_CHANNELS if convolves else min(channels) >= FEWEST_SUMMED and _images_at_once(node)
+    return full and bool(enough) and tiles >= FEWEST_TILES
 
 
-Maker = Callable[..., Node]
+def _images_at_once(node: Node) -> int:
+    """From how many images' tiles a gradient of weights is made at a time."""
+    images, tiles = node.operands[0].shape[0], prod(_count(node.operands[1].shape[2:]))
+    most = MOST_BYTES // (POINTS * tiles * sum(node.shape[:2]) * node.dtype.itemsize)
+    return -(-images // -(-images // most)) if most and images else 0
+
+
+def _count(size: tuple[int, ...]) -> tuple[int, ...]:
+    """The tiles along each dimension of a result."""
+    return tuple(-(-n // PAIR) for n in size)
+
+
+def _maker(node: Node) -> Maker:
+    """Makes the nodes that take a node's place."""
+
+    def made(op: str, *operands: Node, **attrs: Any) -> Node:
+        inferred = TABLE[op].infer(*(o.type for o in operands), **attrs)
+        return Node(op, operands, attrs, inferred, node.loc, node.forward)
+
+    return made
+
+
+def _convolution(node: Node, made: Maker) -> Node:
+    (x, w), count = node.operands, _count(node.attrs["size"])
+    images, channels, features = x.shape[0], x.shape[1], w.shape[0]
+    tiles = made("to_tiles", x, matrix=INPUT, step=PAIR, low=node.attrs["low"], count=count)
+    tiles = made("reshape", tiles, shape=(images, POINTS, channels, prod(count)))
+    turned, w = _as_stored(w, made)
+    weights = made("reshape", w, shape=(1, features * channels, *w.shape[2:]))
+    weights = made("to_tiles", weights, matrix=WEIGHT, step=1, low=(0, 0), count=(1, 1))
+    weights = made("reshape", weights, shape=(POINTS, *w.shape[:2]))
+    weights = made("transpose", weights, perm=(0, 2, 1)) if turned else weights
+    weights = made("broadcast_to", weights, shape=(images, POINTS, features, channels))
+    products = made("matmul", weights, tiles, transpose_a=False, transpose_b=False)
+    products = made("reshape", products, shape=(images, *INPUT_TILE, features, *count))
+    found = made("from_tiles", products, matrix=RESULT)
+    if found.shape == node.shape:
+        return found
+    return made("slice", found, begin=(0,) * len(node.shape), shape=node.shape, step=(1,) * len(node.shape))
 
 
 def _as_stored(w: Node, made: Maker) -> tuple[bool, Node]:
@@ -61,26 +110,38 @@ def _as_stored(w: Node, made: Maker) -> tuple[bool, Node]:
     return turned, w.operands[0] if turned else w
 
 
-def _in_tiles(node: Node) -> Node:
-    def made(op: str, *operands: Node, **attrs: Any) -> Node:
-        inferred = TABLE[op].infer(*(o.type for o in operands), **attrs)
-        return Node(op, operands, attrs, inferred, node.loc, node.forward)
+def _gradient_of_weights(node: Node, made: Maker) -> Node:
+    """The maps of `_convolution` the other way round; between them a gradient of weights for each point."""
+    images, at_once = node.operands[0].shape[0], _images_at_once(node)
+    total: Node | None = None
+    for first in range(0, images, at_once):
+        parts = [_images(o, first, min(at_once, images - first), made) for o in node.operands]
+        sums = _sums(*parts, node.attrs["low"], made)
+        total = sums if total is None else made("add", total, sums)
+    assert total is not None
+    total = made("reshape", total, shape=(1, *INPUT_TILE, prod(node.shape[:2]), 1, 1))
+    return made("reshape", made("from_tiles", total, matrix=_transposed(WEIGHT)), shape=node.shape)
 
-    (x, w), size, low = node.operands, node.attrs["size"], node.attrs["low"]
-    images, channels, features = x.shape[0], x.shape[1], w.shape[0]
-    count = tuple(-(-n // PAIR) for n in size)
-    points = len(INPUT) ** len(size)
-    tiles = made("to_tiles", x, matrix=INPUT, step=PAIR, low=low, count=count)
-    tiles = made("reshape", tiles, shape=(images, points, channels, prod(count)))
-    turned, w = _as_stored(w, made)
-    weights = made("reshape", w, shape=(1, features * channels, *w.shape[2:]))
-    weights = made("to_tiles", weights, matrix=WEIGHT, step=1, low=(0,) * len(size), count=(1,) * len(size))
-    weights = made("reshape", weights, shape=(points, *w.shape[:2]))
-    weights = made("transpose", weights, perm=(0, 2, 1)) if turned else weights
-    weights = made("broadcast_to", weights, shape=(images, points, features, channels))
-    products = made("matmul", weights, tiles, transpose_a=False, transpose_b=False)
-    products = made("reshape", products, shape=(images, *(len(INPUT),) * len(size), features, *count))
-    found = made("from_tiles", products, matrix=RESULT)
-    if found.shape == node.shape:
-        return found
-    return made("slice", found, begin=(0,) * len(node.shape), shape=node.shape, step=(1,) * len(node.shape))
+
+def _images(x: Node, first: int, count: int, made: Maker) -> Node:
+    if count == x.shape[0]:
+        return x
+    rest = x.shape[1:]
+    return made("slice", x, begin=(first, *(0 for _ in rest)), shape=(count, *rest), step=(1,) * len(x.shape))
+
+
+def _sums(x: Node, ct: Node, low: tuple[int, ...], made: Maker) -> Node:
+    """The gradient of the weights as they are multiplied, for each point, over all tiles."""
+    count = _count(ct.shape[2:])
+    images, tiles = x.shape[0], prod(count)
+    pixels = made("to_tiles", x, matrix=INPUT, step=PAIR, low=low, count=count)
+    pixels = made("reshape", pixels, shape=(images, POINTS * x.shape[1], tiles))
+    cotangents = made("to_tiles", ct, matrix=_transposed(RESULT), step=PAIR, low=(0, 0), count=count)
+    cotangents = made("reshape", cotangents, shape=(images, POINTS * ct.shape[1], tiles))
+    one, none = (1,), (0,)
+    attrs = {"kernel": one, "stride": one, "dilation": one, "low": none, "groups": POINTS}
+    return made("conv_grad_weight", pixels, cotangents, **attrs)
+
+
+def _transposed(matrix: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+    return tuple(zip(*matrix, strict=True))
