@@ -31,7 +31,7 @@ vectors; with rows of an image that fill them 1.25, more with fewer than 4 featu
 with vectors of features 1.1, and more as they are stored element by element (`SCATTERED`); 1.04 where there is one tap,
 so that a kernel may fill vectors with the rows of several images."""
 
-IN_TILES = 0.8
+IN_TILES = 0.35
 """And a product of tiles, which lie so that they are made and used image by image, in the cache."""
 
 COPIED = 18

@@ -19,9 +19,10 @@ from typing import Any
 from graphc.ir import Graph, Node, rewrite
 from graphc.op import TABLE
 
-INPUT = ((1.0, 0.0, -1.0, 0.0), (0.0, 1.0, 1.0, 0.0), (0.0, -1.0, 1.0, 0.0), (0.0, 1.0, 0.0, -1.0))
-WEIGHT = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
-RESULT = ((1.0, 1.0, 1.0, 0.0), (0.0, 1.0, -1.0, -1.0))
+INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
+WEIGHT = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
+RESULT = ((1, 1, 1, 0), (0, 1, -1, -1))
+"""What four pixels, three taps and four products are multiplied by: B^T, G and A^T of Lavin and Gray."""
 
 TAPS, PAIR = len(WEIGHT[0]), len(RESULT)
 INPUT_TILE, POINTS = (len(INPUT), len(INPUT)), len(INPUT) ** 2

@@ -14,7 +14,7 @@ from graphc import Parameter, Tensor
 from graphc.dispatch import apply
 from graphc.ir import Graph, Node
 from graphc.op import TABLE
-from graphc.programs import compile_graph
+from graphc.programs import _compiled
 from graphc.runtime import executable
 
 Result = tuple[list[np.ndarray], dict[str, np.ndarray]]
@@ -51,7 +51,7 @@ class Compiled:
         names = [node.attrs["name"] for node in graph.inputs[graph.arguments :]]
         arrays = inputs[graph.arguments :]
         self.bound = {name: Parameter(array, name) for name, array in zip(names, arrays, strict=True)}
-        self.executable = compile_graph(graph, list(self.bound.values()))
+        self.executable = _compiled(None, graph, list(self.bound.values()))  # anew, whatever is on disk
 
     def __call__(self, inputs: Sequence[np.ndarray]) -> Result:
         """Runs it from these values; what is not updated must keep its value."""
