@@ -32,7 +32,7 @@ with vectors of features 1.1, and more as they are stored element by element (`S
 so that a kernel may fill vectors with the rows of several images."""
 
 IN_TILES = 0.35
-"""And a product of tiles, which lie so that they are made and used image by image, in the cache."""
+"""And a product of tiles, with making and using them: in rows that is done image by image, in the cache."""
 
 COPIED = 18
 """Multiplications that could be made while one element is copied into the lanes or out of them."""
@@ -89,7 +89,7 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
     if not access.slides(node):
         return 1.0
     if node.shape[0] != batch:
-        return min(SLOWEST, 1 + CHANNELS / max(node.shape[:2]))
+        return min(SLOWEST, _weights_slower_in_rows(node, access))
     apart, features = _sliding_read(node, access)
     steps = access.products(node) // max(prod(node.shape), 1)
     if apart <= NEAR and features >= RUN_USES and steps >= RUN_STEPS and access.places_once(node):
@@ -102,6 +102,14 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
         return min(SLOWEST, channels)
     along = max(ALONG_ROWS, 1 + 1 / features) * _filled_up(max(node.shape[-1], 1))
     return min(SLOWEST, 1 + CHANNELS / node.shape[1] if features > 1 else SLOWEST, along, channels)
+
+
+def _weights_slower_in_rows(node: Node, access: Access) -> float:
+    """The same of a gradient of weights: no longer, where chains go over all images and vectors over channels."""
+    value = access.of(node).value
+    over_lanes = value is not None and value.kind == "contract" and value.data[1]
+    alone = over_lanes or prod(node.shape[2:]) == 1 or min(node.shape[:2]) == 1
+    return 1 + CHANNELS / max(node.shape[:2]) if alone else 1.0
 
 
 def _filled_up(extent: int) -> float:
