@@ -79,7 +79,8 @@ def conv(
     """Cross-correlation. Along each dimension tap k of window o meets element o * stride + k * dilation - low.
 
     Each element of the result is one chain of fused multiply-adds over (input channel, *kernel), in that order, of the
-    terms whose element exists.
+    terms whose element exists; or is made of tiles, by a rule of its shape (`graphc.passes.winograd`), so that elements
+    beyond its window are terms too, and zeros beyond the input: which counts if they are infinite, or their weights.
 
     Args:
         x: float `[N, Cin, *S]`.
@@ -161,7 +162,7 @@ def conv_grad_weight(
 
     Each element is a sum over (N, *O), of the terms whose element of the input exists: with at least 8 images and fewer
     than 16 channels in a group on either side, as 16 chains over n mod 16 and their fold (few channels leave the vector
-    lanes to the images); otherwise as one chain.
+    lanes to the images); otherwise as one chain, or of tiles as `conv` is.
 
     Args:
         x: float `[N, Cin, *S]`, the convolution's input.
