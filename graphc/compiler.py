@@ -15,7 +15,8 @@ from graphc.irtext import BETWEEN, node_names
 from graphc.loops import Buffer, Kernel, TiledKernel
 from graphc.op import infer_node
 from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
-from graphc.ops import tiles as _tiles  # noqa: F401  (so are its ops)
+from graphc.ops import rows as _rows  # noqa: F401  (so are its ops)
+from graphc.ops import tiles as _tiles  # noqa: F401  (and these)
 from graphc.ops.recurrence import body_of
 from graphc.passes.alike import alike
 from graphc.passes.chain import Room, chain
@@ -29,6 +30,7 @@ from graphc.passes.narrow import narrow
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.plan_memory import plan_memory
 from graphc.passes.simplify import simplify
+from graphc.passes.sparse import sparse
 from graphc.passes.winograd import winograd
 from graphc.runtime import jit, pool
 from graphc.runtime.program import Program, build, write
@@ -36,7 +38,7 @@ from graphc.runtime.target import host
 from graphc.runtime.units import stride
 from graphc.schedule import Group, Schedule, Twin
 
-GRAPH_PASSES = (winograd, simplify, narrow, cse, fold, own_outputs)
+GRAPH_PASSES = (winograd, sparse, simplify, narrow, cse, fold, own_outputs)
 """Graph in, graph out, in this order; each result is verified."""
 
 

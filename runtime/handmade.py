@@ -153,6 +153,26 @@ def _widened(b: Builder, value: Val, dtype: DType) -> Val:
     return value if dtype.itemsize == 8 else b.convert("zext" if dtype.short == "u8" else "sext", value, "i64")
 
 
+def _emit_first_places(
+    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
+    begin: Val, end: Val, fail: Fail,
+) -> None:
+    """-1 for all rows, then its number for each position whose row has none yet."""
+    (positions,), rows, count = operands, type_.shape[0], types[0].size
+    index, whole = ELEMENT[types[0].dtype.short], rows // LANES * LANES
+    with b.loop(begin, end):
+        for first, last, lanes in ((0, whole, LANES), (whole, rows, 1)):
+            with b.loop(first, last, lanes) as row:
+                b.store(b.splat(const(-1, "i32"), lanes) if lanes > 1 else const(-1, "i32"), b.gep(result, row, "i32"))
+        with b.loop(0, count) as number:
+            row = _widened(b, b.load(b.gep(positions, number, index), index), types[0].dtype)
+            fail(b, b.icmp("uge", row, rows), number, row)
+            with b.when(b.icmp("ult", row, rows)):
+                at = b.gep(result, row, "i32")
+                known = b.load(at, "i32")
+                b.store(b.select(b.icmp("slt", known, 0), b.convert("trunc", number, "i32"), known), at)
+
+
 # Running sums, products and extremes
 
 
@@ -327,6 +347,7 @@ def _of_matrices(
 KERNELS: dict[str, Handmade] = {
     "scatter_add": _scatter("add"),
     "scatter_set": _scatter("set"),
+    "first_places": Handmade(_emit_first_places, lambda types, type_, attrs: 1),
     "cumsum": _scan("add"),
     "cumprod": _scan("mul"),
     "cumargmax": _latest("ge"),

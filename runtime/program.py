@@ -335,7 +335,8 @@ class Program:
         made = KERNELS.get(getattr(self.schedule.runs[number], "handmade", None) or "")
         if made is not None and made.complaint:
             return RuntimeError(f"{node.op}: {made.complaint.format(position=position, value=value)}{where}")
-        return IndexError(f"{node.op}: {what} {value} at position {position} is out of range [0, {extent}){where}")
+        asked = node.attrs.get("name", node.op)
+        return IndexError(f"{asked}: {what} {value} at position {position} is out of range [0, {extent}){where}")
 
 
 def write(

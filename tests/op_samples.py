@@ -316,6 +316,18 @@ for _name in ("scatter_add", "scatter_set"):
         sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2)),
         sample(normal(3, 2), np.array(1), normal(2), smooth=True),
     )
+add(
+    "first_places",
+    *(sample(np.array([[7, 2], [7, 3]], d), extent=41, name="op") for d in ("uint8", "int32", "int64")),
+    sample(whole(50, low=0, high=16), extent=16, name="op"),
+    sample(np.zeros(0, "int64"), extent=3, name="op"),
+    sample(np.zeros((0, 2), "int32"), extent=0, name="op"),
+)
+for _dtype in ("float32", "float64", "int32"):
+    _places = np.array([-1, 2, 0, -1, 2, -7], "int32")
+    add("rows_or_zero", sample(whole(3, 5, low=-9, high=9).astype(_dtype), _places))
+    add("rows_or_zero", sample(whole(4, low=-9, high=9).astype(_dtype), np.tile(_places, 9)))
+    add("rows_or_zero", sample(whole(3, 2, 20, low=-9, high=9).astype(_dtype), _places))
 _on, _off = np.float64(2.5).reshape(()), np.float64(-1).reshape(())
 add("one_hot", sample(whole(2, 3, low=0, high=4), _on, _off, depth=4, axis=2, smooth=True))
 add(

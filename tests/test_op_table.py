@@ -240,6 +240,8 @@ def test_operands_of_samples_cover_the_float_types() -> None:
         ("gather_elements", (np.ones(3, "float32"), np.array([7])), {"axis": 0}),
         ("scatter_add", (np.ones(3, "float32"), np.array([1, 3]), np.ones(2, "float32")), {}),
         ("scatter_set", (np.ones(3, "float32"), np.array([-1, 1]), np.ones(2, "float32")), {}),
+        ("first_places", (np.array([1, 3]),), {"extent": 3, "name": "first_places"}),
+        ("rows_or_zero", (np.ones((3, 2), "float32"), np.array([-1, 3], "int32")), {}),
         ("one_hot", (np.array([0, 5]), np.array(1.0), np.array(0.0)), {"depth": 5, "axis": 1}),
         ("pick", (np.ones((2, 3), "float32"), np.array([0, 3])), {}),
     ],

@@ -263,6 +263,10 @@ BAD_CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
         lambda x, i, u: ops.tensor_scatter_add(x, i, u), (TABLE, np.array([[1], [20]]), np.ones((2, 2), np.float32)),
         r"scatter_add: index 20 at position 1 is out of range \[0, 20\)",
     ),
+    "scatter few rows into zeros": (
+        lambda i, u: ops.scatter_nd(i, u, (20, 16)), (np.array([[1], [20]]), np.ones((2, 16), np.float32)),
+        r"scatter_add: index 20 at position 1 is out of range \[0, 20\)",
+    ),
     "one hot": (
         lambda i: ops.one_hot(i, 3), (np.array([0, 1, 2, 3]),),
         r"one_hot: index 3 at position 3 is out of range \[0, 3\)",
