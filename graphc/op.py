@@ -199,6 +199,18 @@ def unrolled(node: Node) -> tuple[int, ...] | None:
     return None if rule is None else rule(*(o.type for o in node.operands), **node.attrs)
 
 
+Maker = Callable[..., Node]
+
+
+def maker(node: Node) -> Maker:
+    """What makes, by `(op, *operands, **attrs)`, nodes of the table's ops in a node's place: asked for where it was."""
+
+    def made(op: str, *operands: Node, **attrs: Any) -> Node:
+        return Node(op, operands, attrs, TABLE[op].infer(*(o.type for o in operands), **attrs), node.loc, node.forward)
+
+    return made
+
+
 def infer_node(node: Node) -> TensorType:
     """The type that the table's rule gives to a node that is no leaf."""
     return TABLE[node.op].infer(*(o.type for o in node.operands), **node.attrs)

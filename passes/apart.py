@@ -14,10 +14,9 @@ few sets of the cache.
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
-from graphc.ir import Node, TensorType, constant_node
-from graphc.op import TABLE
+from graphc.ir import Node, constant_node
+from graphc.op import maker
 from graphc.passes.access import Access
 from graphc.schedule import LANES, TAPS, TURNED
 
@@ -34,11 +33,7 @@ def images_apart(node: Node, access: Access) -> Node:
     if value is None or value.kind != "contract" or not value.data[1]:
         return node
 
-    def made(op: str, *operands: Node, **attrs: Any) -> Node:
-        inferred: TensorType = TABLE[op].infer(*(o.type for o in operands), **attrs)
-        return Node(op, operands, attrs, inferred, node.loc, node.forward)
-
-    chains, size = min(images, LANES), prod(node.shape)
+    made, chains, size = maker(node), min(images, LANES), prod(node.shape)
 
     def chain(first: int) -> Node:
         """The sum over every sixteenth image from one on."""

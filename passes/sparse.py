@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import math
 from math import prod
-from typing import Any
 
 from graphc.ir import Graph, Node, constant_node, rewrite
-from graphc.op import TABLE
+from graphc.op import maker
 
 FEWER, WIDE = 4, 16
 """How many times as many rows there are as positions, and elements in a row, from which on it pays."""
@@ -37,10 +36,7 @@ def _few_rows(node: Node) -> bool:
 
 
 def _of_rows(node: Node) -> Node:
-    def made(op: str, *operands: Node, **attrs: Any) -> Node:
-        inferred = TABLE[op].infer(*(o.type for o in operands), **attrs)
-        return Node(op, operands, attrs, inferred, node.loc, node.forward)
-
+    made = maker(node)
     _, positions, updates = node.operands
     places = made("first_places", positions, extent=node.shape[0], name=node.op)
     own = made("gather", places, positions, axis=0, batch_dims=0)

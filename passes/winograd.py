@@ -5,19 +5,20 @@
 
 Two neighbours along a dimension take six multiplications, or four: F(2, 3) of Winograd, "Arithmetic complexity of
 computations", 1980, as Lavin and Gray use it for images ("Fast algorithms for convolutional neural networks", 2015).
-For pairs of rows and columns these are 16 instead of 36, and the sum over channels is a product of matrices. What is
-computed is not to the last bit what one chain over taps is, so it is decided first of all and by the shape of one image
-alone: eager mode and graphs, and batches of any size, decide alike.
+For pairs of rows and columns these are 16 instead of 36, and the sum over channels is a product of matrices.
+
+What is computed is not to the last bit what one chain over taps is. So it is decided first of all, and by shapes alone,
+as eager mode does too: that of one image, so that it is the same in a batch of any size. A gradient of weights, which
+sums over the batch, is made of as many images at a time as a cache holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
-from typing import Any
 
+from graphc.dtype import float32
 from graphc.ir import Graph, Node, rewrite
-from graphc.op import TABLE
+from graphc.op import Maker, maker
 
 INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
 WEIGHT = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
@@ -36,26 +37,28 @@ number reach beyond."""
 MOST_BYTES = 16 << 20
 """Of the tiles from which a gradient of weights is made at a time: as much as stays in a last-level cache."""
 
-Maker = Callable[..., Node]
-
 
 def winograd(graph: Graph) -> Graph:
-    rules = {"conv": _convolution, "conv_grad_weight": _gradient_of_weights}
-    return rewrite(graph, lambda node: rules[node.op](node, _maker(node)) if node.op in rules and _pays(node) else node)
+    return rewrite(graph, _in_tiles)
 
 
-def _pays(node: Node) -> bool:
-    """Whether a node is a convolution, or the gradient of its weights, that takes less time in tiles."""
-    convolves = node.op == "conv"
-    weights, image = (node.operands[1], node) if convolves else (node, node.operands[1])
-    dense = all(n == 1 for name in ("stride", "dilation") for n in node.attrs[name])
-    if node.dtype.short != "f32" or weights.shape[2:] != (TAPS, TAPS) or not dense or node.attrs.get("groups", 1) != 1:
+def _in_tiles(node: Node) -> Node:
+    """What takes the place of a convolution, or of the gradient of its weights, that takes less time in tiles."""
+    if node.op == "conv" and _pays(node, node.operands[1].shape, node.shape, FEWEST_CHANNELS):
+        return _convolution(node, maker(node))
+    if node.op == "conv_grad_weight" and _pays(node, node.shape, node.operands[1].shape, FEWEST_SUMMED):
+        return _gradient_of_weights(node, maker(node)) if _images_at_once(node) else node
+    return node
+
+
+def _pays(node: Node, weights: tuple[int, ...], image: tuple[int, ...], fewest: int) -> bool:
+    """Whether tiles save time, of weights and a result of these shapes."""
+    if node.dtype is not float32 or weights[2:] != (TAPS, TAPS) or node.attrs.get("groups", 1) != 1:
         return False
-    size, channels = image.shape[2:], weights.shape[:2]
-    tiles = prod(_count(size))
-    full = tiles * PAIR ** len(size) <= MOST_BEYOND * prod(size)
-    enough = min(channels) >= FEWEST_CHANNELS if convolves else min(channels) >= FEWEST_SUMMED and _images_at_once(node)
-    return full and bool(enough) and tiles >= FEWEST_TILES
+    if any(n != 1 for n in (*node.attrs["stride"], *node.attrs["dilation"])) or min(weights[:2]) < fewest:
+        return False
+    tiles = prod(_count(image[2:]))
+    return tiles >= FEWEST_TILES and tiles * PAIR**2 <= MOST_BEYOND * prod(image[2:])
 
 
 def _images_at_once(node: Node) -> int:
@@ -68,16 +71,6 @@ def _images_at_once(node: Node) -> int:
 def _count(size: tuple[int, ...]) -> tuple[int, ...]:
     """The tiles along each dimension of a result."""
     return tuple(-(-n // PAIR) for n in size)
-
-
-def _maker(node: Node) -> Maker:
-    """Makes the nodes that take a node's place."""
-
-    def made(op: str, *operands: Node, **attrs: Any) -> Node:
-        inferred = TABLE[op].infer(*(o.type for o in operands), **attrs)
-        return Node(op, operands, attrs, inferred, node.loc, node.forward)
-
-    return made
 
 
 def _convolution(node: Node, made: Maker) -> Node:
@@ -116,8 +109,8 @@ def _gradient_of_weights(node: Node, made: Maker) -> Node:
     images, at_once = node.operands[0].shape[0], _images_at_once(node)
     total: Node | None = None
     for first in range(0, images, at_once):
-        parts = [_images(o, first, min(at_once, images - first), made) for o in node.operands]
-        sums = _sums(*parts, node.attrs["low"], made)
+        x, ct = (_images(o, first, min(at_once, images - first), made) for o in node.operands)
+        sums = _sums(x, ct, node.attrs["low"], made)
         total = sums if total is None else made("add", total, sums)
     assert total is not None
     total = made("reshape", total, shape=(1, *INPUT_TILE, prod(node.shape[:2]), 1, 1))
