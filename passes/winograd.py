@@ -33,9 +33,9 @@ FEWEST_CHANNELS, FEWEST_SUMMED, FEWEST_TILES, MOST_BEYOND = 16, 32, 16, 1.2
 than what the maps take; and of how many times the pixels that there are, tiles may be, which the last ones of an odd
 number reach beyond."""
 
-
-MOST_BYTES = 16 << 20
-"""Of the tiles from which a gradient of weights is made at a time: as much as stays in a last-level cache."""
+PART, MOST_PARTS, LARGEST_PART = 4 << 20, 32, 32 << 20
+"""Bytes of the tiles from which a part of a gradient of weights is made, so that they stay in a last-level cache; how
+many parts there are at most, and how large they may be then."""
 
 
 def winograd(graph: Graph) -> Graph:
@@ -62,10 +62,12 @@ def _pays(node: Node, weights: tuple[int, ...], image: tuple[int, ...], fewest: 
 
 
 def _images_at_once(node: Node) -> int:
-    """From how many images' tiles a gradient of weights is made at a time."""
+    """From how many images' tiles each part of a gradient of weights is made; 0 if they are too large."""
     images, tiles = node.operands[0].shape[0], prod(_count(node.operands[1].shape[2:]))
-    most = MOST_BYTES // (POINTS * tiles * sum(node.shape[:2]) * node.dtype.itemsize)
-    return -(-images // -(-images // most)) if most and images else 0
+    each = POINTS * tiles * sum(node.shape[:2]) * node.dtype.itemsize
+    most = max(PART // each, -(-images // MOST_PARTS), 1)
+    alike = -(-images // -(-images // most)) if images else 0
+    return alike if alike * each <= LARGEST_PART else 0
 
 
 def _count(size: tuple[int, ...]) -> tuple[int, ...]:

@@ -101,6 +101,8 @@ def test_a_convolution_becomes_a_product_of_tiles() -> None:
         (gradient_of_weights(1, 32, 32, (8, 8)), True),
         (gradient_of_weights(1, 31, 64, (8, 8)), False),
         (gradient_of_weights(1, 512, 512, (56, 56)), False),  # tiles of one image are more than a cache holds
+        (gradient_of_weights(256, 64, 64, (32, 32)), True),
+        (gradient_of_weights(512, 64, 64, (32, 32)), False),  # or a part of so many
     ],
     ids=lambda x: str(x.nodes[-1].attrs) if isinstance(x, Graph) else "",
 )
@@ -181,7 +183,7 @@ def test_large_gradients_are_sums_over_images_few_at_a_time(monkeypatch: pytest.
     graph = gradient_of_weights(7, 32, 32, (8, 8))
     inputs = arguments(graph)
     whole = compiled(graph, inputs)[0][0]
-    monkeypatch.setattr(pass_, "MOST_BYTES", 3 * 16 * 16 * 64 * 4)  # three images
+    monkeypatch.setattr(pass_, "PART", 3 * 16 * 16 * 64 * 4)  # three images
     made = winograd(graph)
     assert ops_of(made).count("conv_grad_weight") == 3
     assert [n.shape[0] for n in made.nodes if n.op == "slice"] == [3, 3, 3, 3, 1, 1]
