@@ -102,7 +102,7 @@ def test_a_convolution_becomes_a_product_of_tiles() -> None:
         (gradient_of_weights(1, 31, 64, (8, 8)), False),
         (gradient_of_weights(1, 512, 512, (56, 56)), False),  # tiles of one image are more than a cache holds
         (gradient_of_weights(256, 64, 64, (32, 32)), True),
-        (gradient_of_weights(512, 64, 64, (32, 32)), False),  # or a part of so many
+        (gradient_of_weights(600, 64, 64, (32, 32)), False),  # or a part of so many
     ],
     ids=lambda x: str(x.nodes[-1].attrs) if isinstance(x, Graph) else "",
 )
