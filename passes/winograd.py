@@ -33,7 +33,7 @@ FEWEST_CHANNELS, FEWEST_SUMMED, FEWEST_TILES, MOST_BEYOND = 16, 32, 16, 1.2
 than what the maps take; and of how many times the pixels that there are, tiles may be, which the last ones of an odd
 number reach beyond."""
 
-PART, MOST_PARTS, LARGEST_PART = 4 << 20, 32, 32 << 20
+PART, MOST_PARTS, LARGEST_PART = 4 << 20, 32, 20 << 20
 """Bytes of the tiles from which a part of a gradient of weights is made, so that they stay in a last-level cache; how
 many parts there are at most, and how large they may be then."""
 
