@@ -7,7 +7,8 @@ and scattered. Nothing is read or written for a lane that does not count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from graphc.dtype import DType
 from graphc.index import Ix
@@ -30,6 +31,15 @@ def from_memory(b: Builder, x: Val, dtype: DType) -> Val:
     return b.icmp("ne", x, 0) if dtype.is_bool else x
 
 
+def _runs(stores: Sequence[tuple[Store, Val]], step: int) -> Iterator[list[tuple[Store, Val]]]:
+    """Stores whose addresses differ by constants, those together that are less than a step apart."""
+    left = sorted(stores, key=lambda one: one[0].address.const)
+    while left:
+        end = left[0][0].address.const + step
+        yield [one for one in left if one[0].address.const < end]
+        left = [one for one in left if one[0].address.const >= end]
+
+
 class Memory:
     """Reads and writes the buffers, whose addresses it is given, where the scope stands."""
 
@@ -50,35 +60,76 @@ class Memory:
 
     # Stores
 
+    def store_all(self, stores: Sequence[tuple[Store, Val]]) -> None:
+        """Writes values; those that lie between one another's elements by whole vectors."""
+        alike: dict[tuple[Buffer, Ix], list[tuple[Store, Val]]] = {}
+        for store, value in stores:
+            alike.setdefault((store.buffer, store.address - store.address.const), []).append((store, value))
+        for (_, address), some in alike.items():
+            offsets = self._near(address, READ_NEAR) if len(some) > 1 and self._across(address) else None
+            offsets = offsets[: self._scope.count] if offsets and not min(offsets) else []
+            step = min((abs(y - x) for x, y in pairwise(offsets)), default=1)
+            for between in _runs(some, step):
+                if len(between) > 1:
+                    self._store_between(between, offsets)
+                else:
+                    self.store(*between[0])
+
+    def _across(self, address: Ix) -> bool:
+        """Whether lanes have addresses of their own."""
+        return self._scope.lane_var is not None and self._scope.lane_var in address.variables
+
+    def _store_between(self, stores: Sequence[tuple[Store, Val]], offsets: list[int]) -> None:
+        """Values whose lanes lie so far from the first: every place is one lane of one of them."""
+        first = stores[0][0]
+        data = [to_memory(self._b, self._scope.spread(value), store.buffer.dtype) for store, value in stores]
+        lane = {
+            offset + store.address.const - first.address.const: (number, at)
+            for number, (store, _) in enumerate(stores) for at, offset in enumerate(offsets)
+        }  # fmt: skip
+        self._store_near(data, self.address(first.buffer, first.address), lane)
+
     def store(self, store: Store, value: Val) -> None:
         b, scope, buffer, address = self._b, self._scope, store.buffer, store.address
-        if scope.lane_var is None or scope.lane_var not in address.variables:
+        if not self._across(address):
             one = to_memory(b, b.extract(value, 0) if value.lanes > 1 else value, buffer.dtype)
             b.store(one, self.address(buffer, address))
             return
         data = to_memory(b, scope.spread(value), buffer.dtype)
+        assert scope.lane_var is not None
         if address.coefficient(scope.lane_var) == 1:
             if scope.active is None:
                 b.store(data, self.address(buffer, address))
             else:
                 b.masked_store(data, self.address(buffer, address), scope.active)
         elif (offsets := self._near(address, NEAR)) is not None and min(offsets) == 0:
-            self._store_near(data, self.address(buffer, address), offsets[: scope.count])
+            lane = {offset: (0, at) for at, offset in enumerate(offsets[: scope.count])}
+            self._store_near([data], self.address(buffer, address), lane)
         else:
             self._scatter(data, self._addresses(buffer, address), buffer.dtype)
 
-    def _store_near(self, data: Val, first: Val, offsets: list[int]) -> None:
-        """So far from the first: by whole vectors, of which only those elements are written.
+    def _store_near(self, data: Sequence[Val], first: Val, lane: Mapping[int, tuple[int, int]]) -> None:
+        """So far from the first lanes of these values: by whole vectors, of which only those elements are written.
 
         Scattering takes a store for each lane, several times as long.
         """
-        b, width, lane = self._b, self._scope.width, {offset: lane for lane, offset in enumerate(offsets)}
-        for start in range(0, max(offsets) + 1, width):
-            places = range(start, start + width)
-            on = [at in lane for at in places]
-            if any(on):
-                spread = b.shuffle(data, data, [lane.get(at, 0) for at in places])
-                b.masked_store(spread, b.gep(first, start, data.element), const_vector(on, "i1"))
+        b, width = self._b, self._scope.width
+        for start in range(0, max(lane) + 1, width):
+            places = [lane.get(at) for at in range(start, start + width)]
+            numbers = sorted({place[0] for place in places if place})
+            if not numbers:
+                continue
+            own = data[numbers[0]]
+            spread = b.shuffle(own, own, [place[1] if place and place[0] == numbers[0] else 0 for place in places])
+            for number in numbers[1:]:
+                spread = b.shuffle(spread, data[number], [
+                    width + place[1] if place and place[0] == number else at for at, place in enumerate(places)
+                ])  # fmt: skip
+            pointer = b.gep(first, start, own.element)
+            if all(places):
+                b.store(spread, pointer)
+            else:
+                b.masked_store(spread, pointer, const_vector([place is not None for place in places], "i1"))
 
     def _scatter(self, data: Val, addresses: Val, dtype: DType) -> None:
         width = self._scope.width

@@ -40,9 +40,7 @@ class Writer:
 
     def store(self, stores: Sequence[Store]) -> None:
         """Writes the stores at the index where the loops stand."""
-        values = [self.value(s.value) for s in stores]
-        for store, value in zip(stores, values, strict=True):
-            self.memory.store(store, value)
+        self.memory.store_all([(store, self.value(store.value)) for store in stores])
 
     def value(self, value: Value) -> Val:
         """The value at the index where the loops stand: a vector if it depends on the vector loop."""
