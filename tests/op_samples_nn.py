@@ -157,6 +157,7 @@ SAMPLES: dict[str, list[Sample]] = {
         for shape, matrix in [
             ((2, 4, 4, 3, 4, 4), RESULT),
             ((1, 4, 4, 2, 3, 21), RESULT),
+            ((1, 4, 4, 37, 1, 1), tuple(zip(*WEIGHT, strict=True))),  # filters, nine elements apart
             ((3, 2, 5, 4), ((1.0, 1.0), (0.0, -2.0), (-1.0, 0.5))),
             ((1, 2, 2, 2, 3, 2, 3, 2), ((1.0, 1.0), (-1.0, 1.0))),
         ]
