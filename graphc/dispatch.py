@@ -44,14 +44,27 @@ _NETWORKS = (f"{_PACKAGE}models.py", f"{_PACKAGE}vision{os.sep}")  # ready-made 
 _COMMANDS = f"{_PACKAGE}cli{os.sep}"  # behind these there is no user's file
 
 
+class _Files(dict[str, bool | None]):
+    """For each file of Python code whether its lines are a user's; None where behind them there is no user's file."""
+
+    def __missing__(self, file: str) -> bool | None:
+        theirs = not file.startswith(_HOMES) or file.startswith(_NETWORKS)
+        self[file] = None if not theirs and file.startswith(_COMMANDS) else theirs
+        return self[file]
+
+
+_files = _Files()
+
+
 def user_line() -> tuple[str, int]:
     """The innermost line outside graphc's own files: file and number; ("", 0) if there is none."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(_HOMES) or file.startswith(_NETWORKS):
+        theirs = _files[file]
+        if theirs:
             return file, frame.f_lineno
-        if file.startswith(_COMMANDS):
+        if theirs is None:
             break
         frame = frame.f_back
     return "", 0

@@ -14,7 +14,7 @@ import numpy as np
 from graphc import context
 from graphc.dispatch import state
 from graphc.op_by_op import FEW, pays, run_op_by_op
-from graphc.tensor import Tensor, filled, from_numpy, interned, settle
+from graphc.tensor import Tensor, filled, from_numpy, settle
 from graphc.trace import Traced, flatten, trace, with_tensors
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Compiled:
 
     def __init__(self, traced: Traced, earlier: int = 0) -> None:
         self.traced, self._earlier, self._came = traced, earlier, False
-        self.results = [interned(output.type) for output in traced.graph.outputs]
+        self.results = [output.type for output in traced.graph.outputs]
         marks: list[Any] = [object() for _ in self.results]
         self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
         self.structure = context.structure()

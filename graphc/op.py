@@ -213,4 +213,6 @@ def maker(node: Node) -> Maker:
 
 def infer_node(node: Node) -> TensorType:
     """The type that the table's rule gives to a node that is no leaf."""
-    return TABLE[node.op].infer(*(o.type for o in node.operands), **node.attrs)
+    op, types = TABLE[node.op], tuple([o.type for o in node.operands])
+    known = op.known.get(types) if not node.attrs else None
+    return op.infer(*types, **node.attrs) if known is None else known

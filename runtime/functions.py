@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from graphc.dtype import DType
+from graphc.loops import Value
 from graphc.runtime import vecmath
 from graphc.runtime.lanes import BITS
 from graphc.runtime.llvmtext import Builder, Val, const, vector
@@ -24,6 +25,14 @@ _FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _INTEGER = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 _ROUNDING = {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "roundeven"}
 _COMPARE = {"lt": "lt", "le": "le", "gt": "gt", "ge": "ge", "eq": "eq", "ne": "ne"}
+
+
+_SLOW = {"exp", "log", "tanh", "sigmoid", "erf", "pow", "sin", "cos", "random_bits", "sqrt", "div"}
+
+
+def operations(value: Value) -> int:
+    """About how many operations a value takes, given what it is made of."""
+    return 8 if value.kind == "fn" and value.data[0] in _SLOW else 1
 
 
 def function(b: Builder, name: str, dtype: DType, args: Sequence[Val]) -> Val:

@@ -106,6 +106,7 @@ def mask(active: int, lanes: int) -> Val:
     return const_vector([lane < active for lane in range(lanes)], "i1")
 
 
+@functools.lru_cache(maxsize=4096)
 def i64(value: int) -> Val:
     return Val(str(int(value)), "i64")
 
@@ -136,6 +137,13 @@ class Module:
         """A private read-only table; returns its address."""
         body = ", ".join(f"{element} {literal(v, element)}" for v in values)
         self.globals.append(f"@{name} = private unnamed_addr constant [{len(values)} x {element}] [{body}], align 64")
+        return Val(f"@{name}", "ptr")
+
+    def constant_rows(self, name: str, rows: Sequence[Sequence[Val]]) -> Val:
+        """A private read-only table of rows of the same types; returns its address."""
+        type_ = f"{{ {', '.join(v.type for v in rows[0])} }}"
+        body = ", ".join(f"{type_} {{ {', '.join(f'{v.type} {v.name}' for v in row)} }}" for row in rows)
+        self.globals.append(f"@{name} = private unnamed_addr constant [{len(rows)} x {type_}] [{body}], align 64")
         return Val(f"@{name}", "ptr")
 
     def __str__(self) -> str:
@@ -462,4 +470,6 @@ class Builder:
         self.start(done)
 
     def _like(self, value: Operand, other: Val) -> Val:
-        return const(value, other.type) if isinstance(value, int) else value
+        if isinstance(value, int):
+            return i64(value) if other.type == "i64" else const(value, other.type)
+        return value

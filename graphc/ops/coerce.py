@@ -42,7 +42,16 @@ def filled(value: float | int | bool, dtype: DType, shape: tuple[int, ...]) -> T
     now = state.now
     if now.trace is None and now.piece is None:
         return Tensor.wrap(np.full(shape, scalar(value, dtype).numpy_view()))
-    return broadcast(scalar(value, dtype), shape)
+    if now.trace is None or not shape:
+        return broadcast(scalar(value, dtype), shape)
+    key = repr(value), dtype, shape  # a graph has one for all that are alike, which may be many
+    node = now.trace.filled.get(key)
+    if node is not None:
+        return now.trace.stand_in(node)
+    made = broadcast(scalar(value, dtype), shape)
+    assert made._node is not None
+    now.trace.filled[key] = made._node
+    return made
 
 
 def full_like(tensor: Tensor, value: float | int | bool) -> Tensor:
