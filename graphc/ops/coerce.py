@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located, state
-from graphc.dtype import DType, bool_, dtype_of, float32, int32, int64, promote, uint8
+from graphc.dtype import ALL, DType, bool_, dtype_of, float32, int64, promote
 from graphc.op import TABLE
 from graphc.tensor import Number, Tensor
 
 Coerce = Callable[..., tuple[Tensor, ...]]
-_INT_RANGES = {d: (int(np.iinfo(d.np).min), int(np.iinfo(d.np).max)) for d in (uint8, int32, int64)}
+_INT_RANGES = {d: (int(np.iinfo(d.np).min), int(np.iinfo(d.np).max)) for d in ALL if d.is_int}
 
 
 def scalar(value: float | int | bool, dtype: DType) -> Tensor:
