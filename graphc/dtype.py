@@ -51,7 +51,7 @@ int16 = DType("int16", "i16", int32)
 uint16 = DType("uint16", "u16", int32)
 uint32 = DType("uint32", "u32", int64)
 
-ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, bool_)
+ALL = (float32, float64, float16, int32, int64, int8, int16, uint8, uint16, uint32, bool_)
 _BY_NP = {d.np: d for d in ALL}
 _BY_SHORT = {d.short: d for d in ALL}
 
@@ -113,13 +113,13 @@ def pytype_to_dtype(obj: Any) -> DType:
     return float64 if obj is float else dtype_of(obj)
 
 
+_KINDS = {kind: tuple(d for d in ALL if d.name.startswith(kind)) for kind in ("int", "uint", "float")}
+
 SYNONYMS: dict[str, Any] = {
     "bool": bool_, "byte": int8, "ubyte": uint8, "short": int16, "ushort": uint16, "int": int32, "intc": int32,
     "uint": uint32, "uintc": uint32, "long": int64, "half": float16, "float": float32, "single": float32,
-    "double": float64, "number_type": tuple(d for d in ALL if not d.is_bool),
-    "int_type": tuple(d for d in ALL if d.name.startswith("int")),
-    "uint_type": tuple(d for d in ALL if d.name.startswith("uint")),
-    "float_type": tuple(d for d in ALL if d.is_float), "all_types": ALL,
+    "double": float64, "number_type": _KINDS["int"] + _KINDS["uint"] + _KINDS["float"],
+    "int_type": _KINDS["int"], "uint_type": _KINDS["uint"], "float_type": _KINDS["float"], "all_types": ALL,
 }  # fmt: skip
 """Other names of element types, and of groups of them, by which `graphc.dtype` gives them too."""
 

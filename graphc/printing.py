@@ -2,9 +2,9 @@
 
     Tensor(shape=[2], dtype=Float32, value= [ 1.00000000e+00,  2.50000000e+00])
 
-The rules are those of MindSpore 2.10. Floats take 15 places (float16 11), bools 5, integers as many as the widest one shown. From
-rank 2 on, an axis longer than 6 shows three items at each end; a vector does so from 1001 items on, and breaks its line
-after every 12 floats or bools, or 24 integers.
+The rules are those of MindSpore 2.10. Floats take 15 places (float16 11), bools 5, integers as many as the widest one
+shown. From rank 2 on, an axis longer than 6 shows three items at each end; a vector does so from 1001 items on, and
+breaks its line after every 12 floats or bools, or 24 integers.
 """
 
 from __future__ import annotations
