@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from graphc import aliases, amp, log, nn, ops, train
 from graphc.amp import DynamicLossScaleManager, FixedLossScaleManager
-from graphc.context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context, set_device, set_recursion_limit
+from graphc.context import (
+    COMPATIBLE,
+    GRAPH_MODE,
+    LAX,
+    PYNATIVE_MODE,
+    STRICT,
+    get_context,
+    set_context,
+    set_device,
+    set_recursion_limit,
+)
 from graphc.dispatch import set_kernel_runner
 from graphc.dtype import (
     SYNONYMS,
@@ -64,8 +74,11 @@ if TYPE_CHECKING:
     from graphc.op import Op
 
 __all__ = [
+    "COMPATIBLE",
     "GRAPH_MODE",
+    "LAX",
     "PYNATIVE_MODE",
+    "STRICT",
     "DynamicLossScaleManager",
     "FixedLossScaleManager",
     "Generator",

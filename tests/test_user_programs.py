@@ -891,6 +891,9 @@ def test_mistakes_are_explained(kind, said, mistake, mode):
 def test_branches_on_values_run_eagerly_and_are_explained_in_a_graph():
     assert Branching()(Tensor([-1.0])).asnumpy() == [1.0]
     ms.set_context(mode=ms.GRAPH_MODE)
+    with pytest.warns(UserWarning, match=r"runs op by op.*ops\.where"):
+        assert Branching()(Tensor([-1.0])).asnumpy() == [1.0]
+    ms.set_context(jit_syntax_level=ms.STRICT)
     with pytest.raises(ms.trace.TracedValueError, match=r"ops\.where"):
         Branching()(Tensor([-1.0]))
 
