@@ -801,6 +801,7 @@ FUNCTIONS = {
         (A - A.mean(1, keepdims=True)) / A.std(1, keepdims=True),
     ),
     "LpNorm": (lambda: P.LpNorm([1], 2, True)(Tensor(A)), np.sqrt((A**2).sum(1, keepdims=True))),
+    "LpNorm of a matrix": (lambda: P.LpNorm([0, 1], 2)(Tensor(A)), np.sqrt((A**2).sum())),
     "Cdist": (lambda: P.Cdist(1.0)(Tensor(A), Tensor(B)), np.abs(A[:, None] - B[None]).sum(-1)),
     "ScatterAdd": (lambda: P.ScatterAdd()(slot(), Tensor([0, 2]), Tensor([4.0, 5.0])), [5, 2, 8]),
     "ScatterUpdate": (lambda: P.ScatterUpdate()(slot(), Tensor([0, 2]), Tensor([4.0, 5.0])), [4, 2, 5]),

@@ -94,6 +94,11 @@ class Optimizer(Cell):
         self._set_decays([decays[i] for i in order])
         self.grad_centralization_flags = tuple(centralized[i] for i in order)
         self.global_step = Parameter(Tensor(0, int32), "global_step", requires_grad=False)
+        # For `construct` of a program's own: every step moves `global_step` on, whether it does or not
+        self.assignadd, self.global_step_increase_tensor = ops.assign_add, Tensor(1, int32)
+        self.hyper_map, self.map_ = ops.HyperMap(), ops.Map()
+        self.hyper_map_reverse, self.map_reverse = ops.HyperMap(reverse=True), ops.Map(reverse=True)
+        self.param_length, self.reciprocal_scale = len(self.parameters), 1.0 / self.loss_scale
 
     learning_rate: Any
     weight_decay: Any

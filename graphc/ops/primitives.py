@@ -405,7 +405,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "LayerNorm": ({"begin_norm_axis": 1, "begin_params_axis": 1, "epsilon": 1e-7}, _layer_norm),
     "LpNorm": (
         {"axis": _REQUIRED, "p": 2, "keep_dims": False, "epsilon": 1e-12},
-        lambda p, input: _function("norm")(
+        lambda p, input: _function("vector_norm")(
             input, p.p, tuple(p.axis) if isinstance(p.axis, list) else p.axis, p.keep_dims
         ),
     ),
