@@ -189,3 +189,47 @@ def test_errors_of_the_program_stay_errors() -> None:
         with pytest.raises(KeyError, match="mine"):
             f(Tensor([1.0]))
         assert f(Tensor([-1.0])).item() == -1.0
+
+
+class Counting(nn.Cell):
+    """A Cell that gives its Parameters new values by `=`, as MindSpore allows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.average = Parameter(Tensor(np.zeros(3, np.float32)), requires_grad=False)
+        self.calls = Parameter(Tensor(0, ms.int32), requires_grad=False)
+        self.scale = Parameter(Tensor(np.ones(3, np.float32)))
+
+    def construct(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        self.average = 0.5 * self.average + ops.stop_gradient(x).mean(0)
+        self.scale = self.scale
+        return (x * self.scale - self.average).sum()
+
+
+def test_parameters_get_new_values_in_construct() -> None:
+    def run() -> list[np.ndarray]:
+        net = Counting()
+        parameters = list(net.get_parameters())
+        step = nn.TrainOneStepCell(net, nn.SGD(net.trainable_params(), 0.1))
+        losses = [step(Tensor(X * k)).asnumpy() for k in (1, 2, 3)] + [net(Tensor(X)).asnumpy()]
+        assert all(a is b for a, b in zip(parameters, net.get_parameters(), strict=True))
+        return [*losses, *(p.asnumpy() for p in parameters)]
+
+    found = same_in_both(run)
+    assert found[-2] == 4
+    means = [X.mean(0) * k for k in (1, 2, 3, 1)]
+    wanted = np.zeros(3, np.float32)
+    for mean in means:
+        wanted = wanted * 0.5 + mean
+    np.testing.assert_allclose(found[-3], wanted, rtol=1e-5)
+
+
+def test_they_do_in_float16_too() -> None:
+    def run() -> list[np.ndarray]:
+        net = Counting().to_float(ms.float16)
+        return [net(Tensor(X)).asnumpy(), *(p.asnumpy() for p in net.get_parameters())]
+
+    found = same_in_both(run)
+    assert found[0].dtype == np.float32 and found[1].dtype == np.float32 and found[2] == 1
+    np.testing.assert_allclose(found[1], X.mean(0), atol=1e-3)

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc import context
 from graphc.autograd import leaves_of, with_leaves, with_vjp
-from graphc.dispatch import located, scope, state
+from graphc.dispatch import assign, located, scope, state
 from graphc.dtype import DType, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
@@ -49,6 +49,12 @@ class Cell:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
         trace = state.now.trace
         if trace is not None and self in trace.visited:
+            parameter = own["_params"].get(name)
+            if parameter is value and value is not None:
+                return
+            if parameter is not None and isinstance(value, Tensor) and not isinstance(value, Parameter):
+                assign(parameter, value)
+                return
             raise located(
                 AttributeError(
                     f"{type(self).__name__}: attribute {name!r} is set while the Cell is traced into a graph, which "
@@ -93,10 +99,14 @@ class Cell:
         for home in ("_params", "_cells", "_flags"):
             if home in own and name in own[home]:
                 found = own[home][name]
-                if home == "_params" and "_float" in own and self in state.now.narrowing:
-                    return in_float(found, own["_float"])
-                return found
+                narrowing = home == "_params" and "_float" in own and self in state.now.narrowing
+                return self._narrowed(found) if narrowing else found
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _narrowed(self, parameter: Parameter) -> Tensor:
+        """A Parameter as `construct` reads it; one that a program's own Cell keeps but does not train, it may assign to."""
+        own_layer = type(self).__module__.startswith("graphc.nn.")
+        return in_float(parameter, self._float) if parameter.requires_grad or own_layer else parameter
 
     def __delattr__(self, name: str) -> None:
         for home in (self._params, self._cells, self.__dict__):
