@@ -36,6 +36,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "dataset.vision.py_transforms": ("dataset.vision", "dataset.transforms"),
     "dataset.vision.transforms": ("dataset.vision",),
     "dataset.vision.utils": ("dataset.vision",),
+    "mindrecord": ("dataset.mindrecord",),
     "nn.dynamic_lr": ("nn",),
     "nn.grad": ("nn",),
     "nn.grad.cell_grad": ("gradients",),

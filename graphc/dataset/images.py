@@ -190,8 +190,8 @@ def resize(images: np.ndarray, height: int, width: int, inter: Inter) -> np.ndar
     if images.dtype == np.uint8 and (larger or inter in (Inter.BILINEAR, Inter.BICUBIC)):
         return _between_bytes(images, columns, rows)
     if images.dtype == np.uint8 and inter is Inter.AREA and all(size == 2 * out for size, out in sizes):
-        whole = images.astype(np.int32).reshape(len(images), height, 2, width, 2, -1).sum((2, 4))
-        return ((whole + 2) >> 2).astype(np.uint8)  # half up, as OpenCV has it for this size
+        whole: np.ndarray = images.astype(np.int32).reshape(len(images), height, 2, width, 2, -1).sum((2, 4)) + 2 >> 2
+        return whole.astype(np.uint8)  # half up, as OpenCV has it for this size
     work = _work_dtype(images.dtype)
     across = _resample_axis(images.astype(work), 2, columns)
     if inter in (Inter.PILCUBIC, Inter.ANTIALIAS):
@@ -204,12 +204,15 @@ def _between_bytes(images: np.ndarray, columns: Taps, rows: Taps) -> np.ndarray:
     (across, x), (down, y) = (
         (index, np.rint(weights.astype(np.float32) * 2048).astype(np.int32)) for index, weights in (columns, rows)
     )
-    line = np.sum([images[:, :, across[:, k]] * x[:, k, None] for k in range(x.shape[1])], axis=0, dtype=np.int32)
+    line: np.ndarray = np.zeros((), np.int32)
+    for k in range(x.shape[1]):
+        line = line + images[:, :, across[:, k]] * x[:, k, None]
     if y.shape[1] > 2:
         parts = [line[:, down[:, k]].astype(np.float32) * (y[:, k, None, None] / np.float32(2**22)) for k in range(4)]
         return saturate(parts[0] + parts[1] + parts[2] + parts[3], images.dtype)
     above, below = (((line >> 4)[:, down[:, k]] * y[:, k, None, None]) >> 16 for k in (0, 1))
-    return ((above + below + 2) >> 2).astype(np.uint8)
+    whole: np.ndarray = (above + below + 2) >> 2
+    return whole.astype(np.uint8)
 
 
 def warp(

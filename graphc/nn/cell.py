@@ -104,7 +104,7 @@ class Cell:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _narrowed(self, parameter: Parameter) -> Tensor:
-        """A Parameter as `construct` reads it; one that a program's own Cell keeps but does not train, it may assign to."""
+        """A Parameter as `construct` reads it. One that a program's Cell keeps but does not train, it may assign to."""
         own_layer = type(self).__module__.startswith("graphc.nn.")
         return in_float(parameter, self._float) if parameter.requires_grad or own_layer else parameter
 
