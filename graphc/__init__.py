@@ -66,7 +66,7 @@ from graphc.random import (
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
 from graphc.tensor import Parameter, ParameterTuple, Tensor, from_numpy, is_tensor, settle, tensor
 from graphc.train.model import Model
-from graphc.train.sink import data_sink
+from graphc.train.sink import DatasetHelper, data_sink
 from graphc.vmap import vmap
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ __all__ = [
     "LAX",
     "PYNATIVE_MODE",
     "STRICT",
+    "DatasetHelper",
     "DynamicLossScaleManager",
     "FixedLossScaleManager",
     "Generator",

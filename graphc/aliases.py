@@ -80,6 +80,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "parallel._auto_parallel_context": ("parallel",),
     "parallel._utils": ("parallel",),
     "train.amp": ("amp",),
+    "train.dataset_helper": ("train.sink",),
     "train.callback._callback": ("train.callback",),
     "train.loss_scale_manager": ("amp",),
 }

@@ -14,6 +14,7 @@ import pytest
 import graphc as gc
 from graphc import dataset as ds
 from graphc import nn, vision
+from graphc.dtype import dtype_of
 from graphc.nn.cell import Cell
 from graphc.tensor import Parameter, Tensor
 from graphc.train import (
@@ -970,3 +971,17 @@ def test_data_sink_goes_through_the_dataset_again_and_again():
             gc.data_sink(print, numbers(3), **options)
     with pytest.raises(TypeError, match="expected a function and a Dataset"):
         gc.data_sink(print, [1, 2])
+
+
+def test_dataset_helper_goes_through_one_epoch():
+    helper = gc.DatasetHelper(numbers(3), dataset_sink_mode=False)
+    assert [[float(x) for (x,) in helper] for _ in range(2)] == [[0, 1, 2]] * 2 and helper.sink_size() == 3
+    by_two = gc.DatasetHelper(numbers(3), sink_size=2, epoch_num=2)
+    assert [[float(x) for (x,) in by_two] for _ in range(3)] == [[0, 1], [2, 0], [1, 2]]
+    types, shapes = helper.types_shapes()
+    assert types == [dtype_of(t) for t in numbers(3).output_types()] and shapes == numbers(3).output_shapes()
+    for options in ({"sink_size": 0}, {"dataset_sink_mode": 1}, {"epoch_num": 0}):
+        with pytest.raises((TypeError, ValueError), match="DatasetHelper"):
+            gc.DatasetHelper(numbers(3), **options)
+    with pytest.raises(TypeError, match="expected a Dataset, got list"):
+        gc.DatasetHelper([1, 2])

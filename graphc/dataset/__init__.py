@@ -40,6 +40,7 @@ from graphc.dataset.sources import (
     ImageFolderDataset,
     MnistDataset,
     NumpySlicesDataset,
+    PaddedDataset,
     embedded_fashion_mnist,
 )
 
@@ -59,6 +60,7 @@ __all__ = [
     "MnistDataset",
     "NumpySlicesDataset",
     "PKSampler",
+    "PaddedDataset",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",

@@ -59,6 +59,7 @@ from graphc.ops.patches import *
 from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
 from graphc.ops.primitives import Primitive as Primitive
+from graphc.ops.primitives import ReduceOp as ReduceOp
 from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.resize import *
