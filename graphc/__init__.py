@@ -51,7 +51,7 @@ from graphc.parallel import (
     reset_auto_parallel_context,
     set_auto_parallel_context,
 )
-from graphc.profile import profile
+from graphc.profile import Profiler, profile
 from graphc.random import (
     Generator,
     default_generator,
@@ -89,6 +89,7 @@ __all__ = [
     "ParallelMode",
     "Parameter",
     "ParameterTuple",
+    "Profiler",
     "Tensor",
     "amp",
     "bool_",

@@ -168,12 +168,11 @@ class LossScaler(ABC):
 
     def scale(self, inputs: Any) -> Any:
         """Each tensor in `inputs` times the scale."""
-        return _each(lambda t: t * self.scale_value, inputs)
+        return _grad_scale_map(self.scale_value, inputs)
 
     def unscale(self, inputs: Any) -> Any:
         """Each tensor in `inputs` divided by the scale."""
-        inverse = 1.0 / self.scale_value
-        return _each(lambda t: t * inverse, inputs)
+        return _grad_unscale_map(self.scale_value, inputs)
 
     @abstractmethod
     def adjust(self, grads_finite: Any) -> bool:
@@ -230,6 +229,17 @@ def _each(function: Any, inputs: Any) -> Any:
         mapped = [_each(function, item) for item in inputs]
         return mapped if isinstance(inputs, list) else tuple(mapped)
     return function(inputs)
+
+
+def _grad_scale_map(scale_value: Any, inputs: Any) -> Any:
+    """Each tensor times the scale: by this and the next one MindSpore's programs write scalers of their own."""
+    return _each(lambda t: t * scale_value, inputs)
+
+
+def _grad_unscale_map(scale_value: Any, inputs: Any) -> Any:
+    """Each tensor divided by the scale."""
+    inverse = 1.0 / scale_value
+    return _each(lambda t: t * inverse, inputs)
 
 
 # For Model

@@ -357,3 +357,11 @@ def test_notes_are_plain_json(file):
     with safe_open(file, framework="numpy") as opened:
         notes = json.loads(opened.metadata()[serialization.METADATA_KEY])
     assert notes == {"names": ["count", "fc.weight", "fc.bias"], "strings": {}}
+
+
+def test_a_list_of_parameters(tmp_path):
+    net = Net(seed=3)
+    save_checkpoint(net.trainable_params(), tmp_path / "list.ckpt", choice_func=lambda name: name != "fc.bias")
+    loaded = load_checkpoint(tmp_path / "list.ckpt")
+    assert list(loaded) == [p.name for p in net.trainable_params() if p.name != "fc.bias"]
+    np.testing.assert_array_equal(loaded["fc.weight"].asnumpy(), net.fc.weight.asnumpy())
