@@ -169,7 +169,7 @@ def _named_values(save_obj: Any) -> dict[str, Any]:
     elif isinstance(save_obj, dict):
         pairs = list(save_obj.items())
     elif isinstance(save_obj, list):
-        items = [{"name": item.name, "data": item} if isinstance(item, Parameter) else item for item in save_obj]
+        items: list[Any] = [{"name": p.name, "data": p} if isinstance(p, Parameter) else p for p in save_obj]
         for item in items:
             if not isinstance(item, dict) or not {"name", "data"} <= set(item):
                 raise TypeError(f"save_checkpoint: expected a list of {{'name', 'data'}}, got an item {item!r:.80}")
