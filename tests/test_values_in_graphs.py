@@ -233,3 +233,49 @@ def test_they_do_in_float16_too() -> None:
     found = same_in_both(run)
     assert found[0].dtype == np.float32 and found[1].dtype == np.float32 and found[2] == 1
     np.testing.assert_allclose(found[1], X.mean(0), atol=1e-3)
+
+
+# A program's own function of arrays
+
+
+class Sines(nn.Cell):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = Parameter(Tensor(np.ones(3, np.float32)))
+        self.sine = ops.Custom(
+            np.sin, lambda shape: shape, lambda dtype: dtype, func_type="pyfunc", bprop=lambda x, y, ct: ops.cos(x) * ct
+        )
+        self.halves = ops.Custom(
+            lambda x, k: (x[:, :1] * k, x[:, 1:]), ((4, 1), (4, 2)), (ms.float32, ms.float64), "pyfunc"
+        )
+
+    def construct(self, x: Tensor) -> Tensor:
+        left, right = self.halves(x, 2.0)
+        return (self.sine(x * self.weight) + left).sum() + right.sum().astype(ms.float32)
+
+
+def test_custom_functions() -> None:
+    def run() -> list[np.ndarray]:
+        net = Sines()
+        value, (of_x, of_weight) = ms.value_and_grad(net, 0, net.trainable_params())(Tensor(X))
+        return [value.asnumpy(), of_x.asnumpy(), of_weight[0].asnumpy()]
+
+    value, of_x, of_weight = same_in_both(run)
+    np.testing.assert_allclose(value, np.sin(X).sum() + 3 * 2 * X[:, 0].sum() + X[:, 1:].sum(), rtol=1e-5)
+    np.testing.assert_allclose(of_x, np.cos(X), rtol=1e-6)
+    np.testing.assert_allclose(of_weight, (np.cos(X) * X).sum(0), rtol=1e-5)
+
+
+def test_errors_of_custom_functions() -> None:
+    x = Tensor(X)
+    for call, error, text in (
+        (lambda: ops.Custom(np.sin), ValueError, "func_type must be 'pyfunc'"),
+        (lambda: ops.Custom(3, func_type="pyfunc"), TypeError, "expected a function"),  # type: ignore[arg-type]
+        (lambda: ops.Custom(np.sin, (2, 3), None, "pyfunc")(x), ValueError, "out_shape says .* has shape"),
+        (lambda: ops.Custom(np.sin, ((4, 3), (4, 3)), None, "pyfunc")(x), ValueError, "there are 1 results"),
+        (lambda: ms.grad(ops.Custom(np.sin, None, None, "pyfunc", lambda x, y, ct: (ct, ct)))(x), ValueError,
+         "a gradient for each of 1"),
+    ):  # fmt: skip
+        with pytest.raises(error, match=text):
+            call()  # type: ignore[no-untyped-call]
+    assert ops.Custom(lambda a: a.sum(), (), float, "pyfunc")(x).shape == ()

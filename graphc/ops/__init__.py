@@ -45,6 +45,7 @@ from graphc.ops.control import *
 from graphc.ops.conv import *
 from graphc.ops.creation import *
 from graphc.ops.ctc import *
+from graphc.ops.custom import Custom as Custom
 from graphc.ops.determinant import *
 from graphc.ops.draws import *
 from graphc.ops.elementwise import cast as cast
