@@ -175,7 +175,7 @@ class Jitted:
         self._ready: Compiled | None = None  # the last entry, if it can be had by a short way
         self._last_key: Hashable = None
         self._in_a_row = 0
-        self._refused: dict[Hashable, tuple[int, TracedValueError]] = {}  # signatures that no graph can be made of
+        self._refused: dict[Hashable, tuple[int, str]] = {}  # signatures that no graph can be made of: since when, why
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -262,7 +262,7 @@ class Jitted:
         if entry is None or not entry.still_valid():
             refused = self._refused.get(key)
             if refused is not None and refused[0] == context.structure():
-                raise refused[1].with_traceback(None)
+                raise TracedValueError(refused[1])
             entry = self.cache[key] = self._earlier_one(key) or self._traced(key, args, kwargs)
         else:
             self._in_a_row = 0
@@ -280,7 +280,7 @@ class Jitted:
         except TracedValueError as error:
             if len(self._refused) >= MOST_REFUSED:
                 self._refused.clear()
-            self._refused[key] = context.structure(), error.with_traceback(None)
+            self._refused[key] = context.structure(), str(error)
             raise
         entry = Compiled(traced, len(self.cache))
         kept = self._earlier.setdefault(key, [])
