@@ -141,3 +141,24 @@ def test_errors() -> None:
         amp.custom_mixed_precision(net, black_list=[ops.ReLU])
     with pytest.raises(ValueError, match="no argument 'keep_norm'"):
         amp.build_train_network(net, nn.SGD(net.trainable_params()), keep_norm=True)
+
+
+@pytest.mark.parametrize("kind", [nn.Adam, nn.Momentum, nn.AdamWeightDecay, nn.RMSProp, nn.Lamb, nn.SGD, nn.AdaMax])
+def test_parameters_of_float16_are_trained(kind: Any) -> None:
+    """What an optimizer computes and keeps is float32; squares of gradients would vanish otherwise."""
+
+    def train(mode: int) -> list[np.ndarray]:
+        ms.set_context(mode=mode)
+        ms.set_seed(2)
+        options = {"momentum": 0.9} if kind is nn.Momentum else {}
+        net = nn.SequentialCell(nn.Dense(4, 8, dtype=ms.float16), nn.Tanh(), nn.Dense(8, 2, dtype=ms.float16))
+        optimizer = kind(net.trainable_params(), learning_rate=0.01, **options)
+        step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.MSELoss()), optimizer)
+        x, y = Tensor(IMAGES[:, 0, 0, :4].astype(np.float16)), Tensor(IMAGES[:, 0, 1, :2].astype(np.float16))
+        losses = [step(x, y).asnumpy() for _ in range(8)]
+        assert {p.dtype for p in net.get_parameters()} == {ms.float16}
+        return [*losses, *(p.asnumpy() for p in net.get_parameters())]
+
+    eager, graph = train(ms.PYNATIVE_MODE), train(ms.GRAPH_MODE)
+    assert all(map(np.array_equal, eager, graph)) and all(np.isfinite(array).all() for array in eager)
+    assert eager[7] < eager[0]
