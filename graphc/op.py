@@ -66,7 +66,7 @@ class Op:
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
             `view` (data movement only), `margin` (a view that surrounds its first operand with its second), `reshape`
             (a view of the same elements in the same order), `permutes` (a view with its axes in another order), `joins`
-            (a view of operands side by side, see `places`),
+            (a view of operands side by side, see `places`), `moves` (no view, and of elements of any type),
             `several` (its result is several values one after the other), `reduction`, `contraction`, `random`,
             `checks` (may raise at run time).
     """

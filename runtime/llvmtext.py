@@ -63,7 +63,7 @@ def vector(element: str, lanes: int) -> str:
 
 
 _SUFFIX = {"float": "f32", "double": "f64", "half": "f16"}
-SIZEOF = {"float": 4, "double": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "ptr": 8}
+SIZEOF = {"half": 2, "float": 4, "double": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "ptr": 8}
 
 
 @functools.cache
@@ -79,6 +79,8 @@ def literal(value: float | int | bool, element: str) -> str:
     if element == "float":
         as_single = struct.unpack("<f", struct.pack("<f", value))[0] if abs(value) < 3.5e38 else value
         return f"0x{struct.unpack('<Q', struct.pack('<d', as_single))[0]:016X}"
+    if element == "half":
+        return f"0xH{struct.unpack('<H', struct.pack('<e', value))[0]:04X}"
     if element == "double":
         return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
     if element == "i1":
