@@ -163,6 +163,22 @@ def test_op_by_op_and_compiled_are_the_same_bits(graph: Graph) -> None:
     assert_same_run(eagerly(graph, inputs), compiled(graph, inputs))
 
 
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1), (0, 3), (1, 2, 3), (2,), ()])
+def test_exchanged_weights_may_be_flipped_along_any_axis(axes: tuple[int, ...]) -> None:
+    """Of channels and features the flip is of what they are exchanged to."""
+    graph = graph_of(
+        f"""
+        graph f(%x: f32[2,17,8,8], %w: f32[17,32,3,3]) {{
+          %0: f32[32,17,3,3] = transpose(%w, perm=(1, 0, 2, 3))
+          %1: f32[32,17,3,3] = flip(%0, axes={axes})
+          %2: f32[2,32,8,8] = conv(%x, %1, stride=(1, 1), dilation=(1, 1), low=(1, 1), size=(8, 8), groups=1)
+          return %2
+        }}"""
+    )
+    inputs = arguments(graph)
+    assert_same_run(eagerly(graph, inputs), compiled(graph, inputs))
+
+
 def test_images_come_out_the_same_in_any_batch() -> None:
     graph = convolution(33, 16, 16, (12, 12))
     x, w = arguments(graph)
