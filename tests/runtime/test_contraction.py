@@ -5,15 +5,14 @@ end, then at their beginning, so that a read or write outside is a crash.
 """
 
 import ctypes
-import mmap
 import os
 import re
-import sys
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 import pytest
+from guarded import Guarded
 
 from graphc.runtime import contraction as planning
 from graphc.runtime import contraction_emit, jit
@@ -332,25 +331,6 @@ def reference_text(name, c):
     outputs(list(c.outputs), *b.args[:3])
     b.ret()
     return str(module)
-
-
-class Guarded:
-    """An array between two pages that cannot be touched, against the one at its end or at its beginning."""
-
-    def __init__(self, size, dtype, at_end):
-        page, itemsize = mmap.PAGESIZE, np.dtype(dtype).itemsize
-        room = -(-size * itemsize // page) * page
-        self.map = mmap.mmap(-1, room + 2 * page)
-        self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
-        if not sys.platform.startswith("win"):
-            libc = ctypes.CDLL(None)
-            for edge in (self.start, self.start + page + room):
-                assert libc.mprotect(ctypes.c_void_p(edge), page, 0) == 0
-        offset = page + (room - size * itemsize if at_end else 0)
-        self.array = np.frombuffer(self.map, dtype, size, offset)
-
-    def address(self, element=0):
-        return self.array.ctypes.data + element * self.array.itemsize
 
 
 def numbers(rng, size, dtype):
