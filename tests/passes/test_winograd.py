@@ -15,7 +15,9 @@ import graphc as ms
 from graphc import Tensor, ops
 from graphc.ir import Graph
 from graphc.passes import winograd as pass_
+from graphc.passes.layout import layout
 from graphc.passes.winograd import winograd
+from graphc.trace import trace
 
 
 def convolution(
@@ -214,8 +216,6 @@ def test_a_derivative_makes_tiles_anew() -> None:
     def step(x: Tensor, w: Tensor) -> Tensor:
         return ms.grad(lambda x, w: ops.conv2d(x, w, pad_mode="pad", padding=1).sum(), (0, 1))(x, w)
 
-    from graphc.trace import trace
-
     graph = trace(step, (ops.ones((2, 32, 8, 8)), ops.ones((32, 32, 3, 3))), {}, "step").graph
     made = prepared(graph)
     tiles = [n for n in made.nodes if n.op == "to_tiles" and n.operands[0] is made.inputs[0]]
@@ -223,6 +223,19 @@ def test_a_derivative_makes_tiles_anew() -> None:
                           (ops.ones((2, 32, 8, 8)), ops.ones((32, 32, 3, 3))), {}, "both").graph)
     twice = [n for n in both.nodes if n.op == "to_tiles" and n.operands[0] is both.inputs[0]]
     assert (len(tiles), len(twice)) == (1, 2)
+
+
+@pytest.mark.parametrize("channels", [16, 32])
+def test_batches_lie_in_rows_where_convolutions_are_made_of_tiles(channels: int) -> None:
+    """As products of tiles run image by image; of which a batch that just fills vectors would lie in the lanes."""
+
+    def loss(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        return (ops.conv2d(ops.relu(ops.conv2d(x, first, pad_mode="same")), second, pad_mode="same") ** 2).mean()
+
+    shapes = (16, channels, 16, 16), (channels, channels, 3, 3), (channels, channels, 3, 3)
+    step = ms.value_and_grad(loss, (1, 2))
+    _, layouts = layout(prepared(trace(step, tuple(map(ops.ones, shapes)), {}, "step").graph))
+    assert not any(held.blocked for held in layouts.values())
 
 
 @pytest.mark.parametrize(("images", "count"), list(product((1, 3, 16), (1, 2))))

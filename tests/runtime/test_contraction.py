@@ -767,11 +767,19 @@ def test_results_far_away_are_fetched_while_a_sum_runs_that_is_long_enough():
 def test_images_come_before_channels_where_weights_are_few():
     conv = Conv(2, 24, 24, (7, 20), (3, 3), pad=(1, 1), groups=24).rows().c
     assert [axis.dim.name for axis in plan(conv, 16).axes] == ["n", "g", "oh", "ow", "co"]
-    products = case(
-        batch=(Dim("g", 4, 300 * 200, 200),), m=(Dim("i", 300, 200, 0),), n=(Dim("r", 5, 0, 800), Dim("j", 40, 0, 1)),
-        k=(Dim("k", 200, 1, 40),), lanes="j",
-    )  # fmt: skip
-    assert plan(products.c, 16).axes[0].dim.name == "g"
+
+
+def test_entries_come_before_a_batch_where_all_that_is_read_anew_is_used_often():
+    """As products of tiles run image by image, though each point has weights of its own."""
+
+    def outermost(tiles):
+        """Of products of 300 features by the tiles of 5 images, over 200 channels, at 4 points."""
+        images = Dim("r", 5, 0, 4 * 200 * tiles), Dim("j", tiles, 0, 1)
+        points, channels = Dim("g", 4, 300 * 200, 200 * tiles), Dim("k", 200, 1, tiles)
+        c = case(batch=(points,), m=(Dim("i", 300, 200, 0),), n=images, k=(channels,), lanes="j").c
+        return plan(c, 16).axes[0].dim.name
+
+    assert (outermost(40), outermost(63), outermost(64)) == ("g", "g", "r")
 
 
 def test_what_comes_from_afar_is_read_as_it_lies():
