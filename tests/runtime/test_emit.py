@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise, product
 from typing import Any
@@ -247,6 +248,57 @@ def test_strided_stores_write_nothing_outside_nor_between(step: int, kind: DType
         for number, place in enumerate(places):
             wanted[start + int(place) + step * np.arange(count)] = x[number]
         assert_same(result, wanted)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda d: d.short)
+@pytest.mark.parametrize("row", [8, 17, 36])
+def test_pairs_of_pixels_of_short_rows_are_written_together(row: int, kind: DType) -> None:
+    """Four pairs in each row; of what lies between rows nothing is touched, however far they are apart."""
+    for count, at_end in product((4, 16, 19, 32), (False, True)):
+        i, at = Var("i", count), np.arange(count)
+        first = at % 4 * 2 + at // 4 * row
+        old = RNG.integers(0, 2, int(first.max()) + 2).astype(kind.np)
+        result, x = guarded(old, at_end), guarded(RNG.integers(0, 2, (2, count)).astype(kind.np), at_end)
+        b = LoopBuilder()
+        source, out = Buffer("x", kind, x.size), Buffer("out", kind, result.size)
+        place = Ix.of(i) % 4 * 2 + Ix.of(i) // 4 * row
+        stores = tuple(Store(out, place + n, b.load(source, Ix.of(i) + n * count)) for n in (0, 1))
+        Run(Kernel("k", (i,), stores, i), {source: x, out: result})
+        wanted = old.copy()
+        wanted[first], wanted[first + 1] = x
+        assert_same(result, wanted)
+
+
+def strided(step: int, places: int, turned: bool = False) -> str:
+    """The text of a kernel that puts values so many elements apart, or reads them there, a vector of each place."""
+    b, i = LoopBuilder(), Var("i", 32)
+    x, out = Buffer("x", float32, 32 * step), Buffer("out", float32, 32 * step)
+    near, far = Ix.of(i), Ix.of(i) * step
+    stores = tuple(
+        Store(out, far + n, b.load(x, near + 32 * n)) if not turned else Store(out, near + 32 * n, b.load(x, far + n))
+        for n in range(places)
+    )
+    return Run(Kernel("k", (i,), stores, i), {v: np.zeros(32 * step, np.float32) for v in (x, out)}).text
+
+
+def test_lanes_that_are_near_are_moved_by_whole_vectors() -> None:
+    """What is read up to nine apart, as filters of 3 x 3 are; what is written so where all that lies between is too."""
+    for step in range(2, 12):
+        assert ("masked.gather" in strided(step, 1, turned=True)) == (step > 9)
+        assert ("masked.scatter" in strided(step, 1)) == (step > 4)
+        between = strided(step, step)
+        assert ("masked.scatter" in between) == (step > 9) and "masked.store" not in between
+
+
+@pytest.mark.parametrize("step", [3, 5, 7, 9])
+def test_odd_steps_are_read_by_blends_and_one_permutation(step: int) -> None:
+    masks = [
+        [int(lane) for lane in re.findall(r"i32 (\d+)", line.rsplit("<", 1)[1])]
+        for line in strided(step, 1, turned=True).splitlines() if "shufflevector" in line
+    ]  # fmt: skip
+    *blends, last = masks
+    assert len(blends) == step - 1 and all(lane % 16 == at for mask in blends for at, lane in enumerate(mask))
+    assert sorted(last) == list(range(16))
 
 
 # Reductions
