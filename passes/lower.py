@@ -97,7 +97,7 @@ def _unrolled(
     layout, lowering = schedule.layout(node), _Lowering(b, schedule, group, buffers)
     reduced = tuple(n // by for n, by in zip(node.shape, together, strict=True))
     loops, first = _domain(b, replace(layout, shape=reduced))
-    if not layout.blocked:
+    if not (layout.blocked or layout.order):
         inner = b.var("i", prod(reduced[-2:]))
         loops, first = (*loops[:-2], inner), [*first[:-2], *unravel(Ix.of(inner), reduced[-2:])]
     stores = []

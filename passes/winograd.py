@@ -95,11 +95,11 @@ def _convolution(node: Node, made: Maker) -> Node:
 
 
 def _as_stored(w: Node, made: Maker) -> tuple[bool, Node]:
-    """Whether weights are a view that exchanges channels and features, perhaps flipped; and what it is a view of.
+    """Whether weights are a view that exchanges channels and features, its taps perhaps flipped; and what it is one of.
 
     So they are in the gradient of an input. Their maps read vectors of what lies side by side.
     """
-    if w.op == "flip":
+    if w.op == "flip" and min(w.attrs["axes"], default=0) > 1:
         turned, base = _as_stored(w.operands[0], made)
         return turned, made("flip", base, **w.attrs) if turned else w
     turned = w.op == "transpose" and w.attrs["perm"] == (1, 0, *range(2, len(w.shape)))

@@ -357,7 +357,7 @@ def _loops(c: Contraction) -> tuple[Dim, ...]:
     apart = max((abs(d.stride(c.vectors)) for d in c.batch), default=0)
     further = tuple(takewhile(lambda d: abs(d.stride(c.vectors)) > apart, own))
     again = prod(d.extent for d in own[len(further) :])
-    if scalars > PANEL_BYTES and (not c.batch or again < READ_ANEW):
+    if scalars > PANEL_BYTES and again < READ_ANEW:
         further = ()
     return further + c.batch + own[len(further) :] + reusing
 

@@ -253,8 +253,11 @@ class Memory:
         return result
 
     def _blended(self, vectors: list[Val], places: list[tuple[int, int]]) -> Val:
-        """Lanes of which no two come from the same place of a vector, as with odd steps: blended, then put in order."""
-        b, width, owner = self._b, self._scope.width, {at: number for number, at in reversed(places)}
+        """Lanes of which no two come from the same place of a vector, as with odd steps: blended, then put in order.
+
+        Lanes that do not count come from the first place of the first vector, as the nearest that counts does.
+        """
+        b, width, owner = self._b, self._scope.width, {at: number for number, at in places}
         result = vectors[0]
         for number in range(1, len(vectors)):
             result = b.shuffle(

@@ -164,6 +164,20 @@ def test_a_total_is_computed_before_the_loops_that_need_it() -> None:
     ) == [["sum", "broadcast_to", "div"]]
 
 
+def test_what_computes_several_neighbours_at_once_stands_alone() -> None:
+    """It reads memory, as each element is read for several of its own; and no one computes in its loops."""
+    attrs = "matrix=((1, 1), (1, -1))"
+    assert body(
+        "%0: f32[2,3,4,4] = exp(%x)",
+        f"%1: f32[2,2,2,3,2,2] = to_tiles(%0, {attrs}, step=2, low=(0, 0), count=(2, 2))",
+        "%2: f32[2,2,2,3,2,2] = tanh(%1)",
+        f"%3: f32[2,3,4,4] = from_tiles(%2, {attrs})",
+        "%4: f32[2,3,4,4] = tanh(%3)",
+        "return %4",
+        inputs="%x: f32[2,3,4,4]",
+    ) == [["exp"], ["to_tiles"], ["tanh"], ["from_tiles"], ["tanh"]]
+
+
 def test_hand_made_kernels_stand_alone() -> None:
     assert body(
         "%0: f32[4,6] = exp(%x)",

@@ -209,6 +209,37 @@ def test_integer_contractions_are_loops() -> None:
     assert "tile " not in text and "sum k3 in 0..6 of (mul(x[6*i1+k3], w[i2+8*k3]))" in text
 
 
+def tiles_of(size: tuple[int, int], order: tuple[int, ...] = ()) -> Kernel:
+    """What makes tiles, of pairs of rows and columns, of three images with five channels."""
+    made = f"f32[3,2,2,5,{size[0] // 2},{size[1] // 2}]"
+    graph = graph_of(
+        f"""
+        graph f(%x: f32[3,5,{size[0]},{size[1]}]) {{
+          %0: {made} = to_tiles(%x, matrix=((1, 1), (-1, 1)), step=2, low=(1, 1), count=({size[0] // 2}, {size[1] // 2}))
+          return %0
+        }}"""  # noqa: E501
+    )
+    layouts = {graph.outputs[0]: Layout(graph.outputs[0].shape, False, order)} if order else {}
+    (kernel,) = kernels(fuse(graph, layouts))
+    assert isinstance(kernel, Kernel)
+    return kernel
+
+
+@pytest.mark.parametrize(
+    ("size", "loops"), [((8, 8), [3, 5, 16]), ((10, 14), [3, 5, 5, 7]), ((6, 40), [3, 5, 3, 20]), ((4, 4), [3, 5, 4])]
+)
+def test_tiles_of_short_rows_lie_side_by_side_in_a_vector(size: tuple[int, int], loops: list[int]) -> None:
+    kernel = tiles_of(size)
+    assert [var.extent for var in kernel.loops] == loops and kernel.vector is kernel.loops[-1]
+    assert len(kernel.stores) == 4  # what a tile is made into, at once
+
+
+def test_tiles_may_be_stored_in_any_order_of_axes() -> None:
+    kernel = tiles_of((8, 8), (0, 1, 2, 4, 5, 3))
+    assert {var for store in kernel.stores for var in store.address.variables} == {*kernel.loops}
+    assert kernel.loops[-1].extent == 5 and all(s.address.coefficient(kernel.loops[-1]) == 1 for s in kernel.stores)
+
+
 def test_a_hand_made_kernel_has_no_loop_nest() -> None:
     schedule = fuse(graph_of("graph f(%x: f32[5]) {\n  %0: f32[5] = cumsum(%x, axis=0)\n  return %0\n}"), {})
     assert kernels(schedule) == [None]

@@ -15,7 +15,9 @@ import graphc as ms
 from graphc import Tensor, ops
 from graphc.ir import Graph
 from graphc.passes import winograd as pass_
+from graphc.passes.layout import layout
 from graphc.passes.winograd import winograd
+from graphc.trace import trace
 
 
 def convolution(
@@ -163,6 +165,22 @@ def test_op_by_op_and_compiled_are_the_same_bits(graph: Graph) -> None:
     assert_same_run(eagerly(graph, inputs), compiled(graph, inputs))
 
 
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1), (0, 3), (1, 2, 3), (2,), ()])
+def test_exchanged_weights_may_be_flipped_along_any_axis(axes: tuple[int, ...]) -> None:
+    """Of channels and features the flip is of what they are exchanged to."""
+    graph = graph_of(
+        f"""
+        graph f(%x: f32[2,17,8,8], %w: f32[17,32,3,3]) {{
+          %0: f32[32,17,3,3] = transpose(%w, perm=(1, 0, 2, 3))
+          %1: f32[32,17,3,3] = flip(%0, axes={axes})
+          %2: f32[2,32,8,8] = conv(%x, %1, stride=(1, 1), dilation=(1, 1), low=(1, 1), size=(8, 8), groups=1)
+          return %2
+        }}"""
+    )
+    inputs = arguments(graph)
+    assert_same_run(eagerly(graph, inputs), compiled(graph, inputs))
+
+
 def test_images_come_out_the_same_in_any_batch() -> None:
     graph = convolution(33, 16, 16, (12, 12))
     x, w = arguments(graph)
@@ -180,13 +198,14 @@ def test_integers_are_exact() -> None:
 
 
 def test_large_gradients_are_sums_over_images_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = gradient_of_weights(7, 32, 32, (8, 8))
+    graph = gradient_of_weights(10, 32, 32, (8, 8))
     inputs = arguments(graph)
     whole = compiled(graph, inputs)[0][0]
-    monkeypatch.setattr(pass_, "PART", 3 * 16 * 16 * 64 * 4)  # three images
-    made = winograd(graph)
-    assert ops_of(made).count("conv_grad_weight") == 3
-    assert [n.shape[0] for n in made.nodes if n.op == "slice"] == [3, 3, 3, 3, 1, 1]
+    monkeypatch.setattr(pass_, "PART", 4 * 16 * 16 * 64 * 4)  # four images at most, but parts are alike
+    for images, parts in ((9, [3, 3, 3]), (10, [4, 4, 2])):
+        made = winograd(gradient_of_weights(images, 32, 32, (8, 8)))
+        assert ops_of(made).count("conv_grad_weight") == 3
+        assert [n.shape[0] for n in made.nodes if n.op == "slice"] == [count for count in parts for _ in range(2)]
     found, exact = compiled(graph, inputs)[0][0], of_sums(graph, inputs)
     assert np.abs(found - exact).max() < 1e-6 * np.abs(exact).max() and not np.array_equal(found, whole)
 
@@ -197,8 +216,6 @@ def test_a_derivative_makes_tiles_anew() -> None:
     def step(x: Tensor, w: Tensor) -> Tensor:
         return ms.grad(lambda x, w: ops.conv2d(x, w, pad_mode="pad", padding=1).sum(), (0, 1))(x, w)
 
-    from graphc.trace import trace
-
     graph = trace(step, (ops.ones((2, 32, 8, 8)), ops.ones((32, 32, 3, 3))), {}, "step").graph
     made = prepared(graph)
     tiles = [n for n in made.nodes if n.op == "to_tiles" and n.operands[0] is made.inputs[0]]
@@ -206,6 +223,19 @@ def test_a_derivative_makes_tiles_anew() -> None:
                           (ops.ones((2, 32, 8, 8)), ops.ones((32, 32, 3, 3))), {}, "both").graph)
     twice = [n for n in both.nodes if n.op == "to_tiles" and n.operands[0] is both.inputs[0]]
     assert (len(tiles), len(twice)) == (1, 2)
+
+
+@pytest.mark.parametrize("channels", [16, 32])
+def test_batches_lie_in_rows_where_convolutions_are_made_of_tiles(channels: int) -> None:
+    """As products of tiles run image by image; of which a batch that just fills vectors would lie in the lanes."""
+
+    def loss(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        return (ops.conv2d(ops.relu(ops.conv2d(x, first, pad_mode="same")), second, pad_mode="same") ** 2).mean()
+
+    shapes = (16, channels, 16, 16), (channels, channels, 3, 3), (channels, channels, 3, 3)
+    step = ms.value_and_grad(loss, (1, 2))
+    _, layouts = layout(prepared(trace(step, tuple(map(ops.ones, shapes)), {}, "step").graph))
+    assert not any(held.blocked for held in layouts.values())
 
 
 @pytest.mark.parametrize(("images", "count"), list(product((1, 3, 16), (1, 2))))

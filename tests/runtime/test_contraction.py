@@ -6,16 +6,15 @@ end, then at their beginning, so that a read or write outside is a crash.
 
 import ctypes
 import functools
-import mmap
 import os
 import re
-import sys
 from dataclasses import dataclass, replace
 from itertools import product
 from math import inf, prod
 
 import numpy as np
 import pytest
+from guarded import Guarded
 
 from graphc.runtime import contraction as planning
 from graphc.runtime import contraction_emit, jit
@@ -334,25 +333,6 @@ def reference_text(name, c):
     outputs(list(c.outputs), *b.args[:3])
     b.ret()
     return str(module)
-
-
-class Guarded:
-    """An array between two pages that cannot be touched, against the one at its end or at its beginning."""
-
-    def __init__(self, size, dtype, at_end):
-        page, itemsize = mmap.PAGESIZE, np.dtype(dtype).itemsize
-        room = -(-size * itemsize // page) * page
-        self.map = mmap.mmap(-1, room + 2 * page)
-        self.start = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
-        if not sys.platform.startswith("win"):
-            libc = ctypes.CDLL(None)
-            for edge in (self.start, self.start + page + room):
-                assert libc.mprotect(ctypes.c_void_p(edge), page, 0) == 0
-        offset = page + (room - size * itemsize if at_end else 0)
-        self.array = np.frombuffer(self.map, dtype, size, offset)
-
-    def address(self, element=0):
-        return self.array.ctypes.data + element * self.array.itemsize
 
 
 def numbers(rng, size, dtype):
@@ -837,11 +817,19 @@ def test_the_search_for_tiles_leaves_out_none_that_would_be_better():
 def test_images_come_before_channels_where_weights_are_few():
     conv = Conv(2, 24, 24, (7, 20), (3, 3), pad=(1, 1), groups=24).rows().c
     assert [axis.dim.name for axis in plan(conv, 16).axes] == ["n", "g", "oh", "ow", "co"]
-    products = case(
-        batch=(Dim("g", 4, 300 * 200, 200),), m=(Dim("i", 300, 200, 0),), n=(Dim("r", 5, 0, 800), Dim("j", 40, 0, 1)),
-        k=(Dim("k", 200, 1, 40),), lanes="j",
-    )  # fmt: skip
-    assert plan(products.c, 16).axes[0].dim.name == "g"
+
+
+def test_entries_come_before_a_batch_where_all_that_is_read_anew_is_used_often():
+    """As products of tiles run image by image, though each point has weights of its own."""
+
+    def outermost(tiles):
+        """Of products of 300 features by the tiles of 5 images, over 200 channels, at 4 points."""
+        images = Dim("r", 5, 0, 4 * 200 * tiles), Dim("j", tiles, 0, 1)
+        points, channels = Dim("g", 4, 300 * 200, 200 * tiles), Dim("k", 200, 1, tiles)
+        c = case(batch=(points,), m=(Dim("i", 300, 200, 0),), n=images, k=(channels,), lanes="j").c
+        return plan(c, 16).axes[0].dim.name
+
+    assert (outermost(40), outermost(63), outermost(64)) == ("g", "g", "r")
 
 
 def test_what_comes_from_afar_is_read_as_it_lies():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
 import pytest
+from guarded import guarded
 from reference import assert_same
 
 from graphc.dtype import DType, bool_, dtype_of, float32, float64, int32, int64, uint8
@@ -178,33 +180,125 @@ def test_several_stores_see_the_values_before() -> None:
 
 
 @pytest.mark.parametrize("vector", [False, True])
-def test_guarded_loads_read_nothing_outside(vector: bool) -> None:
+@pytest.mark.parametrize("at_end", [False, True])
+def test_guarded_loads_read_nothing_outside(vector: bool, at_end: bool) -> None:
     """The array stands between pages that may not be read."""
-    import mmap
+    count = 20
+    x = guarded(RNG.normal(size=count).astype(np.float32), at_end)
 
-    page = mmap.PAGESIZE
-    memory = mmap.mmap(-1, 3 * page)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    protect = ctypes.CDLL(None, use_errno=True).mprotect
-    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    first = -(-start // page) * page
-    assert protect(first + page, page, 0) == 0
-    try:
-        count = 20
-        x = np.frombuffer(memory, np.float32, count, first + page - start - 4 * count)  # ends where the bad page begins
-        assert x.size == count
+    def body(b: LoopBuilder, i: list[Ix], x: Reader) -> Value:
+        inner = i[0] - 5
+        return b.inside([(inner, 0, count)], lambda: x([inner]), b.const(9.0, float32))
 
-        def body(b: LoopBuilder, i: list[Ix], x: Reader) -> Value:
-            inner = i[0] - 5
-            return b.inside([(inner, 0, count)], lambda: x([inner]), b.const(9.0, float32))
+    got = computed((40,), float32, [x], body, vector)
+    wanted = np.full(40, 9.0, np.float32)
+    wanted[5:25] = x
+    assert_same(got, wanted)
+    assert_same(computed((count,), float32, [x], lambda b, i, x: x(i) + b.const(1, float32), vector), x + 1)
 
-        got = computed((40,), float32, [x], body, vector)
-        wanted = np.full(40, 9.0, np.float32)
-        wanted[5:25] = 0.0
+
+STEPS, COUNTS, KINDS = [-9, -3, -2, 2, 3, 4, 5, 7, 8, 9, 10], [2, 9, 16, 33], [float32, float64, bool_]
+
+
+def spread_over(count: int, step: int, kind: DType, at_end: bool) -> tuple[np.ndarray, int]:
+    """An array that just holds every so many elements, and which is the first."""
+    last = (count - 1) * abs(step)
+    values = RNG.integers(0 if kind.is_bool else -9, 2 if kind.is_bool else 99, last + 1)
+    return guarded(values.astype(kind.np), at_end), 0 if step > 0 else last
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda d: d.short)
+@pytest.mark.parametrize("step", STEPS)
+def test_strided_loads_read_nothing_outside(step: int, kind: DType) -> None:
+    """Nor where a condition holds for some lanes only, or for none."""
+    for count, at_end in product(COUNTS, (False, True)):
+        x, start = spread_over(count, step, kind, at_end)
+        wanted = x[start + step * np.arange(count)]
+        got = computed((count,), kind, [x], lambda b, i, x, start=start: x([i[0] * step + start]))
         assert_same(got, wanted)
-        assert_same(computed((count,), float32, [x], lambda b, i, x: x(i) + b.const(1, float32), vector), x + 1)
-    finally:
-        protect(first + page, page, 3)
+
+        def within(b: LoopBuilder, i: list[Ix], x: Reader, start: int = start, count: int = count) -> Value:
+            """Of a longer loop, those elements that there are."""
+            place = i[0] - 3
+            return b.inside([(place, 0, count)], lambda: x([place * step + start]), b.const(1, kind))
+
+        got = computed((count + 21,), kind, [x], within)
+        assert_same(got, np.concatenate([np.ones(3, kind.np), wanted, np.ones(18, kind.np)]))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda d: d.short)
+@pytest.mark.parametrize("step", STEPS)
+def test_strided_stores_write_nothing_outside_nor_between(step: int, kind: DType) -> None:
+    """Values of which each lies between the elements of the others, in any order; or places between are left out."""
+    for between, count, at_end in product(sorted({1, 2, abs(step)}), COUNTS, (False, True)):
+        places = RNG.permutation(abs(step))[:between]
+        last = (count - 1) * abs(step)
+        old = RNG.integers(0, 2, last + int(places.max()) + 1).astype(kind.np)
+        result, start = guarded(old, at_end), 0 if step > 0 else last
+        x = guarded(RNG.integers(0, 2, (between, count)).astype(kind.np), at_end)
+        b = LoopBuilder()
+        source, out = Buffer("x", kind, x.size), Buffer("out", kind, result.size)
+        i = b.var("i", count)
+        stores = tuple(
+            Store(out, Ix.of(i) * step + (start + int(place)), b.load(source, Ix.of(i) + number * count))
+            for number, place in enumerate(places)
+        )
+        Run(Kernel("k", (i,), stores, i), {source: x, out: result})
+        wanted = old.copy()
+        for number, place in enumerate(places):
+            wanted[start + int(place) + step * np.arange(count)] = x[number]
+        assert_same(result, wanted)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda d: d.short)
+@pytest.mark.parametrize("row", [8, 17, 36])
+def test_pairs_of_pixels_of_short_rows_are_written_together(row: int, kind: DType) -> None:
+    """Four pairs in each row; of what lies between rows nothing is touched, however far they are apart."""
+    for count, at_end in product((4, 16, 19, 32), (False, True)):
+        i, at = Var("i", count), np.arange(count)
+        first = at % 4 * 2 + at // 4 * row
+        old = RNG.integers(0, 2, int(first.max()) + 2).astype(kind.np)
+        result, x = guarded(old, at_end), guarded(RNG.integers(0, 2, (2, count)).astype(kind.np), at_end)
+        b = LoopBuilder()
+        source, out = Buffer("x", kind, x.size), Buffer("out", kind, result.size)
+        place = Ix.of(i) % 4 * 2 + Ix.of(i) // 4 * row
+        stores = tuple(Store(out, place + n, b.load(source, Ix.of(i) + n * count)) for n in (0, 1))
+        Run(Kernel("k", (i,), stores, i), {source: x, out: result})
+        wanted = old.copy()
+        wanted[first], wanted[first + 1] = x
+        assert_same(result, wanted)
+
+
+def strided(step: int, places: int, turned: bool = False) -> str:
+    """The text of a kernel that puts values so many elements apart, or reads them there, a vector of each place."""
+    b, i = LoopBuilder(), Var("i", 32)
+    x, out = Buffer("x", float32, 32 * step), Buffer("out", float32, 32 * step)
+    near, far = Ix.of(i), Ix.of(i) * step
+    stores = tuple(
+        Store(out, far + n, b.load(x, near + 32 * n)) if not turned else Store(out, near + 32 * n, b.load(x, far + n))
+        for n in range(places)
+    )
+    return Run(Kernel("k", (i,), stores, i), {v: np.zeros(32 * step, np.float32) for v in (x, out)}).text
+
+
+def test_lanes_that_are_near_are_moved_by_whole_vectors() -> None:
+    """What is read up to nine apart, as filters of 3 x 3 are; what is written so where all that lies between is too."""
+    for step in range(2, 12):
+        assert ("masked.gather" in strided(step, 1, turned=True)) == (step > 9)
+        assert ("masked.scatter" in strided(step, 1)) == (step > 4)
+        between = strided(step, step)
+        assert ("masked.scatter" in between) == (step > 9) and "masked.store" not in between
+
+
+@pytest.mark.parametrize("step", [3, 5, 7, 9])
+def test_odd_steps_are_read_by_blends_and_one_permutation(step: int) -> None:
+    masks = [
+        [int(lane) for lane in re.findall(r"i32 (\d+)", line.rsplit("<", 1)[1])]
+        for line in strided(step, 1, turned=True).splitlines() if "shufflevector" in line
+    ]  # fmt: skip
+    *blends, last = masks
+    assert len(blends) == step - 1 and all(lane % 16 == at for mask in blends for at, lane in enumerate(mask))
+    assert sorted(last) == list(range(16))
 
 
 # Reductions
