@@ -42,8 +42,8 @@ first_places.def_kernel("first_places")
 
 
 def _rows_or_zero_type(rows: TensorType, places: TensorType) -> TensorType:
-    if rows.ndim < 1 or places.ndim != 1 or places.dtype is not int32:
-        raise ValueError(f"rows_or_zero: expected rows and the place of each in int32, got {rows} and {places}")
+    if rows.ndim < 1 or places.ndim != 1 or not places.dtype.is_int:
+        raise ValueError(f"rows_or_zero: expected rows and integers, the place of each, got {rows} and {places}")
     return TensorType((*places.shape, *rows.shape[1:]), rows.dtype)
 
 
@@ -52,7 +52,7 @@ def rows_or_zero(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
     """The rows at `places`; zeros where a place is negative.
 
     Args:
-        rows: `[N, ...]`; places: int32 `[M]`; of `N` at least one.
+        rows: `[N, ...]`; places: integers `[M]`; of `N` at least one.
     Raises:
         IndexError: a place that is not less than N.
     """
@@ -64,8 +64,8 @@ def rows_or_zero(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 @rows_or_zero.def_lower
 def rows_or_zero_lower(b: Any, index: Any, rows: Any, places: Any) -> Any:
-    place, first = places(index[:1]), b.const(0, int32)
+    place, first = places(index[:1]), b.const(0, places.dtype)
     none = b.fn("lt", place, first)
-    within = Reader(places.shape, int32, lambda at: b.select(none, first, place))  # some row: it does not count
+    within = Reader(places.shape, places.dtype, lambda at: b.select(none, first, place))  # some row: it does not count
     row = rows([b.gathered(within, index[:1], rows.shape[0]), *index[1:]])
     return b.select(none, b.const(0, rows.dtype), row)

@@ -268,10 +268,13 @@ def check_kernels(schedule: Schedule) -> None:
 
 
 def _most_repeats(kernel: Kernel) -> float:
-    """How many times over a reduction is computed: in every iteration of the loops down to the last it depends on."""
+    """How many times over a reduction is computed: in every iteration of the loops down to the last it depends on.
+
+    One of a single element is none.
+    """
     repeats = 0.0
     for value in kernel.values:
-        if value.kind == "reduce" and value.deps <= {*kernel.loops}:
+        if value.kind == "reduce" and value.data[1].extent > 1 and value.deps <= {*kernel.loops}:
             known = max((at for at, var in enumerate(kernel.loops, 1) if var in value.deps), default=0)
             done = prod(var.extent for var in kernel.loops[:known])
             repeats = max(repeats, done / prod(var.extent for var in value.deps))
