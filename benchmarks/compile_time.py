@@ -4,8 +4,8 @@
 
 Every figure is that of a fresh process which has imported graphc and built the network; modules are bytecode, as
 those of an installed package are. Cold is with an empty cache on disk; warm is with what that run left there; another
-batch is a smaller one, as the last of an epoch is, after the first one in the same process, with an empty cache. The
-nodes of a long graph are counted as traced: they are an unrolled recurrent network and its gradient.
+batch is a smaller one, as the last of an epoch is, after the first one in the same process, with an empty cache. A
+long graph is an unrolled recurrent network and its gradient.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ NETWORKS = {
 LONG = {f"nodes{count}": count for count in (1_000, 3_000, 10_000)}
 CASES = (*NETWORKS, *LONG)
 
-NODES_PER_STEP = 20.2
-"""How many nodes of the traced graph a step of the unrolled network makes."""
+NODES_PER_STEP = 12
+"""How many nodes a step of the unrolled network makes."""
 
 Step = Callable[[], Any]
 

@@ -11,20 +11,35 @@ from typing import TYPE_CHECKING, Any
 
 from graphc import aliases, amp, log, nn, ops, train
 from graphc.amp import DynamicLossScaleManager, FixedLossScaleManager
-from graphc.context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context, set_device, set_recursion_limit
+from graphc.context import (
+    COMPATIBLE,
+    GRAPH_MODE,
+    LAX,
+    PYNATIVE_MODE,
+    STRICT,
+    get_context,
+    set_context,
+    set_device,
+    set_recursion_limit,
+)
 from graphc.dispatch import set_kernel_runner
 from graphc.dtype import (
     SYNONYMS,
     bool_,
     dtype_to_nptype,
     dtype_to_pytype,
+    float16,
     float32,
     float64,
+    int8,
+    int16,
     int32,
     int64,
     missing,
     pytype_to_dtype,
     uint8,
+    uint16,
+    uint32,
 )
 from graphc.export import export, load
 from graphc.gradients import GradOperation, get_grad, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
@@ -36,7 +51,7 @@ from graphc.parallel import (
     reset_auto_parallel_context,
     set_auto_parallel_context,
 )
-from graphc.profile import profile
+from graphc.profile import Profiler, profile
 from graphc.random import (
     Generator,
     default_generator,
@@ -51,7 +66,7 @@ from graphc.random import (
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
 from graphc.tensor import Parameter, ParameterTuple, Tensor, from_numpy, is_tensor, settle, tensor
 from graphc.train.model import Model
-from graphc.train.sink import data_sink
+from graphc.train.sink import DatasetHelper, data_sink
 from graphc.vmap import vmap
 
 if TYPE_CHECKING:
@@ -59,8 +74,12 @@ if TYPE_CHECKING:
     from graphc.op import Op
 
 __all__ = [
+    "COMPATIBLE",
     "GRAPH_MODE",
+    "LAX",
     "PYNATIVE_MODE",
+    "STRICT",
+    "DatasetHelper",
     "DynamicLossScaleManager",
     "FixedLossScaleManager",
     "Generator",
@@ -70,6 +89,7 @@ __all__ = [
     "ParallelMode",
     "Parameter",
     "ParameterTuple",
+    "Profiler",
     "Tensor",
     "amp",
     "bool_",
@@ -78,6 +98,7 @@ __all__ = [
     "dtype_to_nptype",
     "dtype_to_pytype",
     "export",
+    "float16",
     "float32",
     "float64",
     "from_numpy",
@@ -88,6 +109,8 @@ __all__ = [
     "get_seed",
     "grad",
     "initial_seed",
+    "int8",
+    "int16",
     "int32",
     "int64",
     "is_tensor",
@@ -125,6 +148,8 @@ __all__ = [
     "tensor",
     "train",
     "uint8",
+    "uint16",
+    "uint32",
     "value_and_grad",
     "vjp",
     "vmap",

@@ -36,6 +36,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "dataset.vision.py_transforms": ("dataset.vision", "dataset.transforms"),
     "dataset.vision.transforms": ("dataset.vision",),
     "dataset.vision.utils": ("dataset.vision",),
+    "mindrecord": ("dataset.mindrecord",),
     "nn.dynamic_lr": ("nn",),
     "nn.grad": ("nn",),
     "nn.grad.cell_grad": ("gradients",),
@@ -79,6 +80,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "parallel._auto_parallel_context": ("parallel",),
     "parallel._utils": ("parallel",),
     "train.amp": ("amp",),
+    "train.dataset_helper": ("train.sink",),
     "train.callback._callback": ("train.callback",),
     "train.loss_scale_manager": ("amp",),
 }

@@ -1,6 +1,7 @@
-"""Loss scaling: multiplying the loss, so that small gradients are not lost, and dividing the gradients again.
+"""Mixed precision; and loss scaling: multiplying the loss, so that small gradients are not lost, and dividing again.
 
-graphc computes in float32 or float64, where nothing is lost; programs that scale their loss run all the same.
+What is computed in float16 is computed in float32 and rounded, op by op: it has the values that float16 would have, and
+takes half the memory where it is kept, but no less time.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from graphc import ops
-from graphc.dtype import float32, int32
+from graphc import nn, ops
+from graphc.dtype import DType, float16, float32, int32
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, in_float
 from graphc.nn.wrap import (
     DynamicLossScaleUpdateCell,
     FixedLossScaleUpdateCell,
@@ -23,7 +24,8 @@ from graphc.tensor import Parameter, Tensor
 
 __all__ = [
     "DynamicLossScaleManager", "DynamicLossScaler", "FixedLossScaleManager", "LossScaleManager", "LossScaler",
-    "StaticLossScaler", "all_finite", "auto_mixed_precision", "build_train_network", "train_step_cell",
+    "StaticLossScaler", "all_finite", "auto_mixed_precision", "build_train_network", "custom_mixed_precision",
+    "get_black_list", "get_white_list", "train_step_cell",
 ]  # fmt: skip
 
 
@@ -36,19 +38,124 @@ def all_finite(inputs: Any) -> Tensor:
     return ops.all(ops.stack(finite))
 
 
-def auto_mixed_precision(network: Cell, amp_level: str = "O0", dtype: Any = None) -> Cell:
-    """The network as it is, which is what level "O0" means.
+WHITE_LIST: list[type] = [
+    nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Conv1dTranspose, nn.Conv2dTranspose, nn.Conv3dTranspose, nn.Dense, nn.LSTMCell,
+    nn.RNNCell, nn.GRUCell, ops.Conv2D, ops.Conv2DTranspose, ops.MatMul, ops.BatchMatMul, ops.PReLU, ops.ReLU, ops.Ger,
+]  # fmt: skip
+BLACK_LIST: list[type] = [nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm]
+LEVELS = ["O0", "O1", "O2", "O3", "auto"]
 
+
+def get_white_list() -> list[type]:
+    """The Cells and primitives that level "O1" computes in float16, as a list to be changed."""
+    return list(WHITE_LIST)
+
+
+def get_black_list() -> list[type]:
+    """The Cells that level "O2" computes in float32, as a list to be changed."""
+    return list(BLACK_LIST)
+
+
+def auto_mixed_precision(network: Cell, amp_level: str = "O0", dtype: Any = float16) -> Cell:
+    """Has the network compute in float16 what a level says. Its results are float32, and so are its Parameters.
+
+    Args:
+        network: is changed.
+        amp_level: "O0": nothing; "O1" and "auto": Cells and primitives of `get_white_list`; "O2": everything but Cells
+            of `get_black_list`; "O3": everything.
+        dtype: float16.
+    Returns:
+        `network`.
     Raises:
-        ValueError: another level: nothing is computed in half precision.
+        TypeError: `network` is no Cell.
+        ValueError: another level or type.
     """
-    _check_level("auto_mixed_precision", "amp_level", amp_level)
+    where = "auto_mixed_precision"
+    if not isinstance(network, Cell):
+        raise TypeError(f"For '{where}', the 'network' must be a Cell, but got {type(network).__name__}.")
+    check.one_of(where, "amp_level", amp_level, LEVELS)
+    _check_half(where, dtype)
+    if amp_level in ("O1", "auto"):
+        _only(network, tuple(WHITE_LIST), dtype)
+    elif amp_level != "O0":
+        _all_but(network, tuple(BLACK_LIST) if amp_level == "O2" else (), dtype)
     return network
 
 
-def _check_level(where: str, name: str, level: Any) -> None:
-    if level != "O0":
-        raise ValueError(f"For '{where}', the '{name}' must be 'O0': there is no half precision, but got {level!r}.")
+def custom_mixed_precision(
+    network: Cell, *, white_list: list[type] | None = None, black_list: list[type] | None = None, dtype: Any = float16
+) -> Cell:
+    """`auto_mixed_precision` with lists of one's own: what is in the white list, or all Cells but those in the black.
+
+    Args:
+        network: is changed.
+        white_list, black_list: one of them; classes of Cells, and of primitives in the white list.
+        dtype: float16.
+    Returns:
+        `network`.
+    Raises:
+        ValueError: none or both of the lists, or another type.
+        TypeError: `network` is no Cell, or something in a list is no such class.
+    """
+    where = "custom_mixed_precision"
+    if not isinstance(network, Cell):
+        raise TypeError(f"For '{where}', the 'network' must be a Cell, but got {type(network).__name__}.")
+    if (white_list is None) == (black_list is None):
+        raise ValueError(f"For '{where}', one of 'white_list' and 'black_list' must be given.")
+    _check_half(where, dtype)
+    allowed: tuple[type, ...] = (Cell, ops.Primitive) if black_list is None else (Cell,)
+    given = white_list if black_list is None else black_list
+    for item in given or ():
+        if not isinstance(item, type) or not issubclass(item, allowed):
+            names = " or ".join(kind.__name__ for kind in allowed)
+            raise TypeError(f"For '{where}', the lists must hold subclasses of {names}, but got {item!r}.")
+    if white_list is not None:
+        _only(network, tuple(white_list), dtype)
+    else:
+        _all_but(network, tuple(given or ()), dtype)
+    return network
+
+
+def _check_half(where: str, dtype: Any) -> None:
+    if dtype is not float16:
+        raise ValueError(f"For '{where}', the 'dtype' must be float16, but got {dtype!r}.")
+
+
+def _only(network: Cell, chosen: tuple[type, ...], dtype: DType) -> None:
+    """Cells and primitives of the chosen classes compute in `dtype`, unless the program has said in what they do."""
+    for _, cell in [*network.cells_and_names()]:
+        if "_float" in vars(cell):
+            continue
+        if isinstance(cell, chosen):
+            for _, inner in cell.cells_and_names():
+                inner._compute_in(dtype, returned=float32 if inner is cell else None)
+            continue
+        for name, value in [*vars(cell).items()]:
+            if isinstance(value, ops.Primitive) and isinstance(value, chosen):
+                setattr(cell, name, _Narrowed(value, dtype))
+
+
+class _Narrowed(ops.Primitive):
+    """A primitive that computes in another type, and returns float32."""
+
+    def __init__(self, primitive: Any, dtype: DType) -> None:
+        super().__init__(primitive.name)
+        self.primitive, self.dtype = primitive, dtype
+
+    def __call__(self, *args: Any) -> Any:
+        return in_float(self.primitive(*in_float(args, self.dtype)), float32)
+
+    def __repr__(self) -> str:
+        return repr(self.primitive)
+
+
+def _all_but(network: Cell, kept: tuple[type, ...], dtype: DType) -> None:
+    """All Cells compute in `dtype`, those of the kept classes within in float32; the network returns float32."""
+    network.to_float(dtype)
+    for _, cell in network.cells_and_names():
+        if cell is not network and isinstance(cell, kept):
+            cell._compute_in(float32, returned=dtype)
+    network._compute_in(dtype, returned=float32)
 
 
 # For steps written by hand
@@ -61,12 +168,11 @@ class LossScaler(ABC):
 
     def scale(self, inputs: Any) -> Any:
         """Each tensor in `inputs` times the scale."""
-        return _each(lambda t: t * self.scale_value, inputs)
+        return _grad_scale_map(self.scale_value, inputs)
 
     def unscale(self, inputs: Any) -> Any:
         """Each tensor in `inputs` divided by the scale."""
-        inverse = 1.0 / self.scale_value
-        return _each(lambda t: t * inverse, inputs)
+        return _grad_unscale_map(self.scale_value, inputs)
 
     @abstractmethod
     def adjust(self, grads_finite: Any) -> bool:
@@ -123,6 +229,17 @@ def _each(function: Any, inputs: Any) -> Any:
         mapped = [_each(function, item) for item in inputs]
         return mapped if isinstance(inputs, list) else tuple(mapped)
     return function(inputs)
+
+
+def _grad_scale_map(scale_value: Any, inputs: Any) -> Any:
+    """Each tensor times the scale: by this and the next one MindSpore's programs write scalers of their own."""
+    return _each(lambda t: t * scale_value, inputs)
+
+
+def _grad_unscale_map(scale_value: Any, inputs: Any) -> Any:
+    """Each tensor divided by the scale."""
+    inverse = 1.0 / scale_value
+    return _each(lambda t: t * inverse, inputs)
 
 
 # For Model
@@ -194,8 +311,6 @@ def train_step_cell(network: Cell, optimizer: Any, manager: LossScaleManager | N
     """The step of a network that returns its loss, with the scaling that `manager` asks for."""
     if manager is None:
         return TrainOneStepCell(network, optimizer)
-    if not isinstance(manager, LossScaleManager):
-        raise TypeError(f"loss_scale_manager: expected a LossScaleManager, got {type(manager).__name__}")
     update = manager.get_update_cell()
     if update is None:
         return TrainOneStepCell(network, optimizer, manager.get_loss_scale())
@@ -203,23 +318,47 @@ def train_step_cell(network: Cell, optimizer: Any, manager: LossScaleManager | N
 
 
 def build_train_network(
-    network: Cell, optimizer: Any, loss_fn: Any = None, level: str = "O0", boost_level: str = "O0",
-    loss_scale_manager: LossScaleManager | None = None, keep_batchnorm_fp32: bool = True,
+    network: Cell, optimizer: Any, loss_fn: Any = None, level: str = "O0", boost_level: str = "O0", **kwargs: Any
 ) -> TrainOneStepCell:
     """The Cell that makes one training step of `network`.
 
     Args:
-        network: a network, or with `loss_fn` None one that returns its loss.
+        network: a network, or with `loss_fn` None one that returns its loss; changed by levels but "O0".
         optimizer: updates it.
-        level, boost_level: only "O0".
-        loss_scale_manager: scales the loss.
-        keep_batchnorm_fp32: only True.
+        level: of mixed precision, see `auto_mixed_precision`; "O2" scales the loss by a `DynamicLossScaleManager`.
+        boost_level: only "O0".
+        kwargs: in place of what the level says: `cast_model_type`, float16 or float32, what the network computes in;
+            `keep_batchnorm_fp32`, whether what is in `get_black_list` computes in float32; `loss_scale_manager`.
+    Raises:
+        ValueError, TypeError: an argument is not as described.
     """
-    for name, value in (("level", level), ("boost_level", boost_level)):
-        _check_level("build_train_network", name, value)
-    if keep_batchnorm_fp32 is not True:
-        raise ValueError(
-            f"For 'build_train_network', 'keep_batchnorm_fp32' must be True, but got {keep_batchnorm_fp32!r}."
-        )
+    manager = mix_precision(network, level, boost_level, **kwargs)
     with_loss = network if loss_fn is None else WithLossCell(network, loss_fn)
-    return train_step_cell(with_loss, optimizer, loss_scale_manager)
+    return train_step_cell(with_loss, optimizer, manager)
+
+
+def mix_precision(network: Cell, level: str, boost_level: str, **kwargs: Any) -> LossScaleManager | None:
+    """Has the network compute in what these arguments of `build_train_network` say; returns what scales its loss."""
+    where = "build_train_network"
+    check.one_of(where, "level", level, LEVELS)
+    check.one_of(where, "boost_level", boost_level, ["O0"])
+    half = level in ("O2", "O3")
+    chosen = {"cast_model_type": float16 if half else float32, "keep_batchnorm_fp32": level == "O2"}
+    chosen["loss_scale_manager"] = DynamicLossScaleManager() if level == "O2" else None
+    for name, value in kwargs.items():
+        if name not in chosen:
+            raise ValueError(f"For '{where}', there is no argument {name!r}.")
+        chosen[name] = value
+    if chosen["cast_model_type"] not in (float16, float32):
+        got = chosen["cast_model_type"]
+        raise ValueError(f"For '{where}', the 'cast_model_type' must be float16 or float32, but got {got!r}.")
+    keep = check.boolean(where, "keep_batchnorm_fp32", chosen["keep_batchnorm_fp32"])
+    manager = chosen["loss_scale_manager"]
+    if manager is not None and not isinstance(manager, LossScaleManager):
+        got = type(manager).__name__
+        raise TypeError(f"For '{where}', the 'loss_scale_manager' must be a LossScaleManager, but got {got}.")
+    if chosen["cast_model_type"] is float16:
+        _all_but(network, tuple(BLACK_LIST) if keep else (), float16)
+    elif not half:
+        auto_mixed_precision(network, level)
+    return manager

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 GRAPH_MODE = 0
 PYNATIVE_MODE = 1
+STRICT, COMPATIBLE, LAX = 0, 1, 2
 
 
 class _Setting(NamedTuple):
@@ -18,6 +19,10 @@ class _Setting(NamedTuple):
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 _SETTINGS = {
@@ -33,7 +38,21 @@ _SETTINGS = {
     "save_graphs_path": _Setting("./ir", lambda value: isinstance(value, (str, os.PathLike)), "must be a path"),
     "runtime_num_threads": _Setting(None, _is_count, "must be an int >= 1"),
     "max_call_depth": _Setting(1000, _is_count, "must be an int >= 1"),
-    "pynative_synchronize": _Setting(False, lambda value: isinstance(value, bool), "must be a bool"),
+    "pynative_synchronize": _Setting(False, _is_bool, "must be a bool"),
+    "jit_syntax_level": _Setting(
+        LAX, lambda value: not isinstance(value, bool) and value in (STRICT, COMPATIBLE, LAX),
+        "must be STRICT (0), COMPATIBLE (1) or LAX (2)",
+    ),
+    "deterministic": _Setting("ON", lambda value: value in ("ON", "OFF"), "must be 'ON' or 'OFF'"),
+    "jit_config": _Setting(None, lambda value: isinstance(value, dict), "must be a dict"),
+    "jit_level": _Setting("O0", lambda value: value in ("O0", "O1", "O2"), "must be 'O0', 'O1' or 'O2'"),
+    "enable_graph_kernel": _Setting(True, _is_bool, "must be a bool"),
+    "graph_kernel_flags": _Setting("", lambda value: isinstance(value, str), "must be a str"),
+    "memory_optimize_level": _Setting("O0", lambda value: value in ("O0", "O1"), "must be 'O0' or 'O1'"),
+    "reserve_class_name_in_scope": _Setting(False, _is_bool, "must be a bool"),
+    "enable_compile_cache": _Setting(True, _is_bool, "must be a bool"),
+    "ascend_config": _Setting(None, lambda value: isinstance(value, dict), "must be a dict"),
+    "gpu_config": _Setting(None, lambda value: isinstance(value, dict), "must be a dict"),
 }  # fmt: skip
 
 _settings: dict[str, Any] = {key: setting.default for key, setting in _SETTINGS.items()}
@@ -69,6 +88,11 @@ def set_context(**kwargs: Any) -> None:
         device_id: only 0.
         pynative_synchronize: in PYNATIVE_MODE run every op when it is called, one by one, rather than what a Cell calls
             in one piece; the results are the same.
+        jit_syntax_level: what becomes of functions that no graph can be made of, as they depend on values: by default
+            (LAX) they run op by op, which a warning says; STRICT makes them errors.
+        deterministic, jit_config, jit_level, enable_graph_kernel, graph_kernel_flags, memory_optimize_level,
+        reserve_class_name_in_scope, enable_compile_cache, ascend_config, gpu_config: settings of MindSpore's compiler
+            and devices, kept for `get_context`: results are deterministic, and the same, whatever they are.
     Raises:
         ValueError: an unknown setting or a value it cannot take; nothing is changed then.
     """

@@ -17,7 +17,7 @@ import numpy as np
 
 from graphc.jit import Jitted, signature
 from graphc.state import state
-from graphc.tensor import Tensor, from_numpy, settle
+from graphc.tensor import Tensor, TracedValueError, from_numpy, settle
 from graphc.trace import flatten
 
 if TYPE_CHECKING:
@@ -282,7 +282,12 @@ def join(optimizer: Optimizer, gradients: Any) -> bool:
     if not same or not waiting.compiled.still_valid():
         return False
     state.now.call = None
-    return waiting.run_with(optimizer)
+    try:
+        return waiting.run_with(optimizer)
+    except TracedValueError as error:  # of the optimizer
+        waiting.gradient.jitted.check_tolerated(error)
+        waiting.run()
+        return False
 
 
 class Updates:

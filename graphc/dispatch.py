@@ -44,14 +44,27 @@ _NETWORKS = (f"{_PACKAGE}models.py", f"{_PACKAGE}vision{os.sep}")  # ready-made 
 _COMMANDS = f"{_PACKAGE}cli{os.sep}"  # behind these there is no user's file
 
 
+class _Files(dict[str, bool | None]):
+    """For each file of Python code whether its lines are a user's; None where behind them there is no user's file."""
+
+    def __missing__(self, file: str) -> bool | None:
+        theirs = not file.startswith(_HOMES) or file.startswith(_NETWORKS)
+        self[file] = None if not theirs and file.startswith(_COMMANDS) else theirs
+        return self[file]
+
+
+_files = _Files()
+
+
 def user_line() -> tuple[str, int]:
     """The innermost line outside graphc's own files: file and number; ("", 0) if there is none."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(_HOMES) or file.startswith(_NETWORKS):
+        theirs = _files[file]
+        if theirs:
             return file, frame.f_lineno
-        if file.startswith(_COMMANDS):
+        if theirs is None:
             break
         frame = frame.f_back
     return "", 0
@@ -101,6 +114,9 @@ def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor
             _check_tensors(op, operands)
     except (TypeError, ValueError) as error:
         raise located(error) from None
+    for operand in operands:
+        if operand.type.dtype.wide is not None and not op.traits & MOVING:
+            return _widely(op, operands, attrs)
     now = state.now
     trace, piece = now.trace, now.piece
     if trace is not None:
@@ -114,7 +130,19 @@ def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor
     return result
 
 
+def _widely(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tensor:
+    """The result of an op on elements that are no type to compute in: that of wider ones, in the type of its rule."""
+    type_ = inferred(op, operands, attrs)
+    cast = TABLE["cast"]
+    wide = [o if o.type.dtype.wide is None else cast(o, dtype=o.type.dtype.wide) for o in operands]
+    result = _applied(op, tuple(wide), attrs)
+    return result if result.type.dtype is type_.dtype else cast(result, dtype=type_.dtype)
+
+
 set_apply(apply)
+
+MOVING = frozenset(("view", "moves"))
+"""The traits of ops that take elements of any type, for they compute nothing with them."""
 
 MANY = 10_000
 """From this many elements on NumPy is at best as fast as a kernel, and 10 to 40 times slower where it has to choose."""

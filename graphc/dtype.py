@@ -17,12 +17,14 @@ class DType:
         np: the NumPy dtype.
         itemsize: bytes per element.
         is_float, is_int, is_bool: its kind.
+        wide: the type that ops compute in, whose results are rounded (of integers wrapped) to this one; None for
+            those that are computed in as they are.
     """
 
-    __slots__ = ("is_bool", "is_float", "is_int", "itemsize", "name", "np", "short")
+    __slots__ = ("is_bool", "is_float", "is_int", "itemsize", "name", "np", "short", "wide")
 
-    def __init__(self, name: str, short: str) -> None:
-        self.name, self.short = name, short
+    def __init__(self, name: str, short: str, wide: DType | None = None) -> None:
+        self.name, self.short, self.wide = name, short, wide
         self.np = np.dtype(name)
         self.itemsize = self.np.itemsize
         self.is_float, self.is_int, self.is_bool = (self.np.kind in kinds for kinds in ("f", "iu", "b"))
@@ -43,8 +45,13 @@ int32 = DType("int32", "i32")
 int64 = DType("int64", "i64")
 uint8 = DType("uint8", "u8")
 bool_ = DType("bool", "bool")
+float16 = DType("float16", "f16", float32)
+int8 = DType("int8", "i8", int32)
+int16 = DType("int16", "i16", int32)
+uint16 = DType("uint16", "u16", int32)
+uint32 = DType("uint32", "u32", int64)
 
-ALL = (float32, float64, int32, int64, uint8, bool_)
+ALL = (float32, float64, float16, int32, int64, int8, int16, uint8, uint16, uint32, bool_)
 _BY_NP = {d.np: d for d in ALL}
 _BY_SHORT = {d.short: d for d in ALL}
 
@@ -76,13 +83,14 @@ def from_short(short: str) -> DType:
 def promote(x: DType, y: DType) -> DType:
     """The type of a binary op's result where its operands' types differ.
 
-    A float wins over an integer (and keeps its own width: float32 with int64 is float32, as in MindSpore), the wider
-    of two floats or of two signed integers wins, `uint8` gives way to signed integers, and `bool` to everything.
+    A float wins over an integer (and keeps its own width: float16 with int64 is float16, as in MindSpore), the wider
+    of two floats wins, of two integers the least type that holds both, and `bool` gives way to everything.
     """
     if x is y:
         return x
-    order = (bool_, uint8, int32, int64, float32, float64)
-    return max(x, y, key=order.index)
+    if x.is_float != y.is_float:
+        return x if x.is_float else y
+    return _BY_NP[np.promote_types(x.np, y.np)]
 
 
 def dtype_to_nptype(type_: DType) -> type[np.generic]:
@@ -105,18 +113,17 @@ def pytype_to_dtype(obj: Any) -> DType:
     return float64 if obj is float else dtype_of(obj)
 
 
+_KINDS = {kind: tuple(d for d in ALL if d.name.startswith(kind)) for kind in ("int", "uint", "float")}
+
 SYNONYMS: dict[str, Any] = {
-    "bool": bool_, "ubyte": uint8, "int": int32, "intc": int32, "long": int64,
-    "float": float32, "single": float32, "double": float64, "number_type": (int32, int64, uint8, float32, float64),
-    "int_type": (int32, int64), "uint_type": (uint8,), "float_type": (float32, float64),
-    "all_types": (bool_, int32, int64, uint8, float32, float64),
+    "bool": bool_, "byte": int8, "ubyte": uint8, "short": int16, "ushort": uint16, "int": int32, "intc": int32,
+    "uint": uint32, "uintc": uint32, "long": int64, "half": float16, "float": float32, "single": float32,
+    "double": float64, "number_type": _KINDS["int"] + _KINDS["uint"] + _KINDS["float"],
+    "int_type": _KINDS["int"], "uint_type": _KINDS["uint"], "float_type": _KINDS["float"], "all_types": ALL,
 }  # fmt: skip
 """Other names of element types, and of groups of them, by which `graphc.dtype` gives them too."""
 
-_ABSENT = {
-    "int8", "int16", "uint16", "uint32", "uint64", "float16", "half", "bfloat16", "complex64", "complex128",
-    "float8_e4m3fn", "float8_e5m2",
-}  # fmt: skip
+_ABSENT = {"uint64", "bfloat16", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2"}
 
 
 def missing(module: str, name: str) -> AttributeError:

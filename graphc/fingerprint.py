@@ -6,12 +6,13 @@ Names, source lines and forward nodes are left out, for they decide nothing that
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterable
 from typing import Any
 
 from graphc.dtype import DType
-from graphc.ir import Graph, Node
+from graphc.ir import Graph, Node, TensorType
 
 
 class UnknownContentError(TypeError):
@@ -28,7 +29,7 @@ class Fingerprint:
     def leaf(self, node: Node, note: str = "") -> None:
         """A value that is made elsewhere: only its type counts."""
         self.numbers[node] = len(self.numbers)
-        self.lines.append(f"{node.dtype.short}{node.shape}{note}")
+        self.lines.append(f"{_type_text(node.type)}{note}")
 
     def node(self, node: Node, left_out: str = "", note: str = "") -> None:
         """What a node does to nodes told before.
@@ -40,9 +41,9 @@ class Fingerprint:
         """
         numbers = self.numbers
         operands = [numbers[o] for o in node.operands]
-        attrs = [(name, exact(value)) for name, value in node.attrs.items() if name != left_out]
+        told = [(name, exact(value)) for name, value in node.attrs.items() if name != left_out] if node.attrs else ""
         numbers[node] = len(numbers)
-        self.lines.append(f"{node.op}{operands}{attrs}{node.dtype.short}{node.shape}{note}")
+        self.lines.append(f"{node.op}{operands}{told}{_type_text(node.type)}{note}")
 
     def role(self, what: str, nodes: Iterable[Node]) -> None:
         """Nodes told before that play a part."""
@@ -50,6 +51,11 @@ class Fingerprint:
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+
+@functools.lru_cache(maxsize=4096)
+def _type_text(type_: TensorType) -> str:
+    return f"{type_.dtype.short}{type_.shape}"
 
 
 def graph_fingerprint(graph: Graph) -> str:

@@ -15,7 +15,7 @@ from graphc.dispatch import located, state
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
 from graphc.op import TABLE
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Parameter, Tensor, TracedValueError
 from graphc.trace import with_tensors
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ class GradientFunction:
         now = state.now
         nested = now.trace is not None or now.piece is not None or now.tapes
         if not nested and context.in_graph_mode():
-            return defer(self, args, kwargs)
+            try:
+                return defer(self, args, kwargs)
+            except TracedValueError as error:
+                self.jitted.check_tolerated(error)
         args, kwargs = with_tensors((args, kwargs))
         if nested:
             return self.differentiate(*args, **kwargs)

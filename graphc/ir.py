@@ -11,6 +11,8 @@ and its updates: pairs (input, value) that say what the input's buffer holds aft
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -23,12 +25,27 @@ class GraphError(ValueError):
     """A graph that breaks a rule of the IR: a defect of a pass or of a hand-written graph."""
 
 
-@dataclass(frozen=True, slots=True)
 class TensorType:
-    """Shape and element type: all that is known of a tensor before it exists."""
+    """Shape and element type: all that is known of a tensor before it exists.
+
+    Equal types are one object, for passes compare and look up more of them than anything else.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "shape")
 
     shape: tuple[int, ...]
     dtype: DType
+
+    def __new__(cls, shape: tuple[int, ...], dtype: DType) -> TensorType:
+        reference = _types.get((shape, dtype))
+        found = reference() if reference is not None else None
+        return found if found is not None else _new_type(tuple(map(int, shape)), dtype)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"TensorType: {name} cannot be set, types do not change")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TensorType, (self.shape, self.dtype)
 
     @property
     def ndim(self) -> int:
@@ -45,6 +62,32 @@ class TensorType:
 
     def __str__(self) -> str:
         return f"{self.dtype.short}[{','.join(map(str, self.shape))}]"
+
+    def __repr__(self) -> str:
+        return f"TensorType(shape={self.shape!r}, dtype={self.dtype!r})"
+
+
+_types: dict[tuple[tuple[int, ...], DType], weakref.ref[TensorType]] = {}
+_types_lock = threading.Lock()
+
+
+def _new_type(shape: tuple[int, ...], dtype: DType) -> TensorType:
+    """The type, made now, unless another thread was faster."""
+    key = shape, dtype
+
+    def forget(reference: weakref.ref[TensorType]) -> None:
+        if _types.get(key) is reference:
+            del _types[key]
+
+    with _types_lock:
+        reference = _types.get(key)
+        found = reference() if reference is not None else None
+        if found is None:
+            found = object.__new__(TensorType)
+            object.__setattr__(found, "shape", shape)
+            object.__setattr__(found, "dtype", dtype)
+            _types[key] = weakref.ref(found, forget)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +148,10 @@ class Node:
         """Equal for nodes that compute the same thing. Leaves other than constants are only equal to themselves."""
         if self.op == "input":
             return ("input", id(self))
-        attrs = tuple(sorted((k, repr(v)) for k, v in self.attrs.items()))
-        return (self.op, tuple(map(id, self.operands)), attrs, self.type)
+        attrs = repr(sorted(self.attrs.items())) if self.attrs else ""
+        if self.operands:  # which, with the attributes, decide the type
+            return (self.op, attrs, *map(id, self.operands))
+        return (self.op, attrs, self.type)
 
     def with_operands(self, operands: Iterable[Node], forward: Node | None = None) -> Node:
         """The same operation on other operands of the same types; itself if they are the same."""
@@ -175,16 +220,15 @@ def postorder(roots: Iterable[Node]) -> Iterator[Node]:
     """Every node below the roots, operands first, each once; in the order the roots ask for them."""
     done: set[Node] = set()
     for root in roots:
-        stack = [root]
+        stack = [root] if root not in done else []
         while stack:
-            node = stack[-1]
-            if node in done:
-                stack.pop()
-            elif missing := [operand for operand in node.operands if operand not in done]:
-                stack += reversed(missing)
+            for operand in stack[-1].operands:
+                if operand not in done:
+                    stack.append(operand)
+                    break
             else:
-                done.add(stack.pop())
-                yield node
+                done.add(stack[-1])
+                yield stack.pop()
 
 
 def rewrite(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
@@ -198,9 +242,11 @@ def rewrite(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
         if node.op == "input":
             new[node] = node
             continue
-        forward = new.get(node.forward, node.forward) if node.forward else None
-        rebuilt = node.with_operands([new[o] for o in node.operands], forward)
-        replacement = rule(rebuilt)
+        operands, forward = tuple([new[o] for o in node.operands]), node.forward
+        if forward is not None:
+            forward = new.get(forward, forward)
+        same = operands == node.operands and forward is node.forward  # nodes are equal only to themselves
+        replacement = rule(node if same else node.with_operands(operands, forward))
         if replacement.type is not node.type and replacement.type != node.type:
             raise GraphError(f"rewrite: {node.op} of type {node.type} replaced by {replacement!r}")
         new[node] = replacement

@@ -13,8 +13,9 @@ import numpy as np
 
 from graphc import context
 from graphc.dispatch import state
+from graphc.eager import in_one_piece
 from graphc.op_by_op import FEW, pays, run_op_by_op
-from graphc.tensor import Tensor, filled, from_numpy, interned, settle
+from graphc.tensor import Tensor, TracedValueError, filled, from_numpy, settle
 from graphc.trace import Traced, flatten, trace, with_tensors
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ EVERY_CALL = 6
 KEPT = 4
 """How many traces of one signature are kept, each valid for another state of the Cells it visits."""
 
+MOST_REFUSED = 100
+"""Of how many signatures it is known that they cannot be traced."""
+
 
 class Compiled:
     """One signature of a jitted function: its trace and its executable.
@@ -41,7 +45,7 @@ class Compiled:
 
     def __init__(self, traced: Traced, earlier: int = 0) -> None:
         self.traced, self._earlier, self._came = traced, earlier, False
-        self.results = [interned(output.type) for output in traced.graph.outputs]
+        self.results = [output.type for output in traced.graph.outputs]
         marks: list[Any] = [object() for _ in self.results]
         self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
         self.structure = context.structure()
@@ -152,10 +156,17 @@ def _nothing(*args: Any) -> Any:
 
 
 class Jitted:
-    """A callable that compiles `function` once per signature of shapes, dtypes and other arguments."""
+    """A callable that compiles `function` once per signature of shapes, dtypes and other arguments.
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None, together: bool = False) -> None:
-        self.function, self._together = function, together
+    Where the function asks for a value that a graph does not have while it is traced (an `if` on a tensor, a result
+    whose shape depends on values), it runs op by op instead, with the same results; or not at all, if `whole`.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], name: str | None = None, together: bool = False, whole: bool = False
+    ) -> None:
+        self.function, self._together, self.whole = function, together, whole
+        self._said = False
         called = name or getattr(function, "__name__", type(function).__name__).strip("<>")
         self.name = re.sub(r"[^\w.]", "_", called)  # it names graphs and folders of dumps
         self.cache: dict[Hashable, Compiled] = {}
@@ -164,6 +175,7 @@ class Jitted:
         self._ready: Compiled | None = None  # the last entry, if it can be had by a short way
         self._last_key: Hashable = None
         self._in_a_row = 0
+        self._refused: dict[Hashable, tuple[int, str]] = {}  # signatures that no graph can be made of: since when, why
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -180,8 +192,26 @@ class Jitted:
             if memory is not None:
                 self._in_a_row = 0
                 return ready.value_in(memory)
-        entry, results = self.slowly(args, kwargs)
+        try:
+            entry, results = self.slowly(args, kwargs)
+        except TracedValueError as error:
+            self.check_tolerated(error)
+            args, kwargs = with_tensors((args, kwargs))
+            with in_one_piece(self.function):
+                return self.function(*args, **kwargs)
         return entry.traced.rebuild(results)
+
+    def check_tolerated(self, error: TracedValueError) -> None:
+        """Says once that the function runs as in PYNATIVE_MODE, for it asks for values that a graph does not have.
+
+        Raises:
+            TracedValueError: this one, where the program wants a whole graph or none.
+        """
+        if self.whole or context.get_context("jit_syntax_level") == context.STRICT:
+            raise error
+        if not self._said:
+            self._said = True
+            warnings.warn(f"{self.name} runs op by op, as in PYNATIVE_MODE; no graph is made: {error}", stacklevel=4)
 
     def quickly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[bytearray] | None:
         """The results in memory, if the arguments are seen to be like those of the last call; None otherwise."""
@@ -216,7 +246,7 @@ class Jitted:
             return self
         methods = instance.__dict__.setdefault("_jitted_methods", {})
         if self.name not in methods:
-            methods[self.name] = Jitted(self.function.__get__(instance), self.name)
+            methods[self.name] = Jitted(self.function.__get__(instance), self.name, whole=self.whole)
         return methods[self.name]
 
     def lookup(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, list[Tensor]]:
@@ -230,6 +260,9 @@ class Jitted:
         if last != key:
             entry = self.cache.get(key)
         if entry is None or not entry.still_valid():
+            refused = self._refused.get(key)
+            if refused is not None and refused[0] == context.structure():
+                raise TracedValueError(refused[1])
             entry = self.cache[key] = self._earlier_one(key) or self._traced(key, args, kwargs)
         else:
             self._in_a_row = 0
@@ -242,7 +275,14 @@ class Jitted:
 
     def _traced(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
         self._announce(key)
-        entry = Compiled(trace(self.function, args, kwargs, self.name), len(self.cache))
+        try:
+            traced = trace(self.function, args, kwargs, self.name)
+        except TracedValueError as error:
+            if len(self._refused) >= MOST_REFUSED:
+                self._refused.clear()
+            self._refused[key] = context.structure(), str(error)
+            raise
+        entry = Compiled(traced, len(self.cache))
         kept = self._earlier.setdefault(key, [])
         kept.insert(0, entry)
         del kept[KEPT:]
@@ -314,7 +354,7 @@ def signature_text(key: Hashable) -> str:
 
 def jit(
     function: Callable[..., Any] | None = None, *, capture_mode: str = "trace", jit_level: str = "O0",
-    dynamic: int = 0, fullgraph: bool = True, backend: str = "", **options: Any,
+    dynamic: int = 0, fullgraph: bool = False, backend: str = "", **options: Any,
 ) -> Any:
     """Compiles a function or method into native code, by tracing; usable with and without arguments.
 
@@ -322,7 +362,8 @@ def jit(
         function: takes and returns tensors and nested tuples, lists and dicts of them; other arguments are part of the
             signature.
         capture_mode: how the graph is captured; graphc traces, whichever of MindSpore's modes is named.
-        jit_level, backend, fullgraph, dynamic: accepted at MindSpore's defaults; every level compiles alike.
+        fullgraph: what cannot be one graph, for it depends on values, is an error; else it runs op by op.
+        jit_level, backend, dynamic: accepted at MindSpore's defaults; every level compiles alike.
     Raises:
         TypeError: `function` cannot be called.
         ValueError: an option that graphc cannot honour.
@@ -341,4 +382,4 @@ def jit(
         return lambda f: jit(f, capture_mode=capture_mode, jit_level=jit_level, fullgraph=fullgraph)
     if not callable(function):
         raise TypeError(f"jit: expected a function, got {type(function).__name__}")
-    return Jitted(function)
+    return Jitted(function, whole=bool(fullgraph))

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partialmethod
+from functools import cached_property, partialmethod
+from itertools import chain
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -353,15 +354,16 @@ class Kernel:
     @property
     def reads(self) -> tuple[Buffer, ...]:
         """The buffers loaded from, in the order of their first load."""
-        return _loaded(self.values())
+        return _loaded(self.values)
 
     @property
     def writes(self) -> tuple[Buffer, ...]:
         return _stored(self.stores)
 
-    def values(self) -> Iterator[Value]:
+    @cached_property
+    def values(self) -> tuple[Value, ...]:
         """Every expression below the stores, operands first."""
-        return all_values(s.value for s in self.stores)
+        return tuple(all_values(s.value for s in self.stores))
 
     def __str__(self) -> str:
         lines, indent = [_heading(self)], "  "
@@ -416,14 +418,15 @@ class TiledKernel:
 
     @property
     def reads(self) -> tuple[Buffer, ...]:
-        return _loaded((self.a, self.b, *self.values()))
+        return _loaded((self.a, self.b, *self.values))
 
     @property
     def writes(self) -> tuple[Buffer, ...]:
         return _stored(self.stores)
 
-    def values(self) -> Iterator[Value]:
-        return all_values(s.value for s in self.stores)
+    @cached_property
+    def values(self) -> tuple[Value, ...]:
+        return tuple(all_values(s.value for s in self.stores))
 
     def __str__(self) -> str:
         loops = ", ".join(f"{v} in 0..{v.extent}{' vector' if v is self.lanes else ''}" for v in self.loops)
@@ -506,20 +509,21 @@ def all_values(roots: Iterator[Value] | Sequence[Value]) -> Iterator[Value]:
         seen.add(root)
         while stack:
             value, rest = stack[-1]
-            inner = next((v for v in rest if v not in seen), None)
-            if inner is None:
+            for inner in rest:
+                if inner not in seen:
+                    seen.add(inner)
+                    stack.append((inner, _inner(inner)))
+                    break
+            else:
                 stack.pop()
                 yield value
-            else:
-                seen.add(inner)
-                stack.append((inner, _inner(inner)))
 
 
 def _inner(value: Value) -> Iterator[Value]:
     """What the value is made of: its operands, and the indices that it reads from memory."""
-    yield from value.args
     if value.kind in ("load", "position"):
-        yield from _gathered_values(value.data[-1])
+        return chain(value.args, _gathered_values(value.data[-1]))
+    return iter(value.args)
 
 
 def _gathered_values(ix: Ix) -> Iterator[Value]:
@@ -607,7 +611,7 @@ def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:
             elif not isinstance(atom, Var):
                 visit(atom.of)
 
-    for value in kernel.values():
+    for value in kernel.values:
         if value.kind in ("load", "position"):
             visit(value.data[-1])
     return list(found)

@@ -66,7 +66,7 @@ class Op:
         traits: facts that passes ask for: `elementwise` (each result element reads the same element of each operand),
             `view` (data movement only), `margin` (a view that surrounds its first operand with its second), `reshape`
             (a view of the same elements in the same order), `permutes` (a view with its axes in another order), `joins`
-            (a view of operands side by side, see `places`),
+            (a view of operands side by side, see `places`), `moves` (no view, and of elements of any type),
             `several` (its result is several values one after the other), `reduction`, `contraction`, `random`,
             `checks` (may raise at run time).
     """
@@ -213,4 +213,6 @@ def maker(node: Node) -> Maker:
 
 def infer_node(node: Node) -> TensorType:
     """The type that the table's rule gives to a node that is no leaf."""
-    return TABLE[node.op].infer(*(o.type for o in node.operands), **node.attrs)
+    op, types = TABLE[node.op], tuple([o.type for o in node.operands])
+    known = op.known.get(types) if not node.attrs else None
+    return op.infer(*types, **node.attrs) if known is None else known

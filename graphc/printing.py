@@ -2,9 +2,9 @@
 
     Tensor(shape=[2], dtype=Float32, value= [ 1.00000000e+00,  2.50000000e+00])
 
-The rules are those of MindSpore 2.10. Floats take 15 places, bools 5, integers as many as the widest one shown. From
-rank 2 on, an axis longer than 6 shows three items at each end; a vector does so from 1001 items on, and breaks its line
-after every 12 floats or bools, or 24 integers.
+The rules are those of MindSpore 2.10. Floats take 15 places (float16 11), bools 5, integers as many as the widest one
+shown. From rank 2 on, an axis longer than 6 shows three items at each end; a vector does so from 1001 items on, and
+breaks its line after every 12 floats or bools, or 24 integers.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ def _value(array: np.ndarray) -> str:
         return f"{array.item():g}" if array.dtype.kind == "f" else str(array.item())
     if array.ndim == 1:
         return _vector(array)
-    texts = _texts(_ends(array), array.dtype.kind)
+    texts = _texts(_ends(array))
     return _nested(texts, array.shape, depth=0)
 
 
 def _vector(array: np.ndarray) -> str:
     if len(array) > LONGEST_VECTOR:
-        return _row(_texts(np.concatenate([array[:EDGE], array[-EDGE:]]), array.dtype.kind), len(array))
+        return _row(_texts(np.concatenate([array[:EDGE], array[-EDGE:]])), len(array))
     text, per_line = "", PER_LINE[array.dtype.kind]
-    for count, item in enumerate(_texts(array, array.dtype.kind), 1):
+    for count, item in enumerate(_texts(array), 1):
         text += item + (", " if count < len(array) else "")
         text += "\n " if count % per_line == 0 else ""
     return f"[{text}]"
@@ -63,10 +63,12 @@ def _ends(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _texts(array: np.ndarray, kind: str) -> np.ndarray:
+def _texts(array: np.ndarray) -> np.ndarray:
     """Every item as text, all of one width."""
+    kind = array.dtype.kind
     if kind == "f":
-        items = [f"{value:15.8e}" for value in array.ravel().tolist()]
+        form = "11.4e" if array.dtype == np.float16 else "15.8e"
+        items = [f"{value:{form}}" for value in array.ravel().tolist()]
     else:
         items = [str(value) for value in array.ravel().tolist()]
         width = len("False") if kind == "b" else max(map(len, items))

@@ -229,6 +229,56 @@ def profile() -> Profile:
     return Profile()
 
 
+class Profiler:
+    """A profile as MindSpore's programs make one: from here to `analyse`, which writes it into a folder.
+
+        profiler = ms.Profiler(output_path="figures")
+        model.train(1, dataset)
+        profiler.analyse()
+
+    Args:
+        output_path: the folder; it is made. `kernels.txt` is what `print(profile)` shows, `kernels.json` and
+            `trace.json` are what `Profile.save_json` and `Profile.save` write.
+        start_profile: whether it begins at once, rather than with `start`.
+    """
+
+    def __init__(self, output_path: str | os.PathLike[str] = "./data", start_profile: bool = True) -> None:
+        self.profile, self._folder, self._runs = Profile(), Path(output_path), False
+        if start_profile:
+            self.start()
+
+    def start(self) -> None:
+        """Begins, or goes on after `stop`.
+
+        Raises:
+            RuntimeError: it runs already.
+        """
+        if self._runs:
+            raise RuntimeError("Profiler.start: it runs already")
+        self.profile.__enter__()
+        self._runs = True
+
+    def stop(self) -> None:
+        """Ends, or pauses.
+
+        Raises:
+            RuntimeError: it does not run.
+        """
+        if not self._runs:
+            raise RuntimeError("Profiler.stop: it does not run; start it before")
+        self._runs = False
+        self.profile.__exit__(None)
+
+    def analyse(self) -> None:
+        """Ends, if it runs, and writes what was seen."""
+        if self._runs:
+            self.stop()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "kernels.txt").write_text(f"{self.profile}\n", encoding="utf-8")
+        self.profile.save_json(self._folder / "kernels.json")
+        self.profile.save(self._folder / "trace.json")
+
+
 def _ran(call: Call) -> Iterator[int]:
     """The numbers of the kernels that ran, in order; those that have nothing to compute did not."""
     return (number for number, code in enumerate(call.program.codes[: len(call.stamps) - 1]) if code.units)

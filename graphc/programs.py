@@ -6,11 +6,9 @@ what was compiled before runs without it.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphc import context
@@ -18,6 +16,7 @@ from graphc.ir import Graph
 from graphc.runtime import binary, executable, jit, pool
 from graphc.runtime.executable import Executable
 from graphc.tensor import Tensor
+from graphc.trace import no_collection
 
 if TYPE_CHECKING:
     from graphc.runtime.program import Program
@@ -51,24 +50,12 @@ def _known(key: str, graph: Graph, bound: Sequence[Tensor]) -> Executable | None
 def _compiled(key: str | None, graph: Graph, bound: Sequence[Tensor]) -> Executable:
     from graphc.compiler import compile_program
 
-    with _no_collection(), jit.ahead() as begin:
+    with no_collection(), jit.ahead() as begin:
         compiled = compile_program(graph, begin).binary()
         made = Executable(graph, compiled, bound, functools.partial(_program, graph))
     if key:
         binary.store(key, compiled)
     return made
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Within, Python looks for no cycles: what a compile makes lives to its end, and to look took a tenth of it."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
 
 
 def _program(graph: Graph) -> Program:

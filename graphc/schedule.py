@@ -164,6 +164,12 @@ class Group:
     handmade: str | None = None
     joined: bool = False
 
+    @cached_property
+    def reads(self) -> tuple[Node, ...]:
+        """The stored values and inputs that it reads, in order of first use."""
+        own = set(self.nodes)
+        return tuple(dict.fromkeys([o for n in self.nodes for o in n.operands if o not in own and o.op != "constant"]))
+
     @property
     def name(self) -> str:
         """What it computes, in a few words: the ops that are more than an index."""
@@ -251,18 +257,13 @@ class Schedule:
             node = layout.within.whole
         return node
 
-    def reads(self, group: Group) -> tuple[Node, ...]:
-        """The stored values and inputs that the group reads, in order of first use."""
-        own = set(group.nodes)
-        return tuple(dict.fromkeys(o for n in group.nodes for o in n.operands if o not in own and o.op != "constant"))
-
     def steady(self, inputs: Collection[Node]) -> set[Node]:
         """What is stored and follows from these inputs alone, by its owner; but outputs, and what reads them."""
         same, found = set(inputs), set[Node]()
         for run in self.runs if inputs else ():
             groups = run.groups if isinstance(run, Chain) else (run,)
             stores = {node for group in groups for node in group.stores}
-            reads = {node for group in groups for node in self.reads(group)}
+            reads = {node for group in groups for node in group.reads}
             if reads <= same | stores and stores.isdisjoint(self.graph.outputs):
                 same |= stores
                 found |= {self.owner(node) for node in stores}
@@ -279,7 +280,7 @@ class Schedule:
             computes = ", ".join(f"{names[n]} {n.op}" for n in group.nodes if n.op != "constant")
             lines.append(f"  group {number} {kind} {group.name} {{")
             lines.append(f"    computes {computes}")
-            lines.append(f"    reads    {', '.join(names[n] for n in self.reads(group)) or '-'}")
+            lines.append(f"    reads    {', '.join(names[n] for n in group.reads) or '-'}")
             writes = ", ".join(f"{names[n]}: {n.type} {self.layout(n)}" for n in group.stores)
             lines.append(f"    writes   {writes}")
             lines.append("  }")

@@ -37,8 +37,8 @@ def save_checkpoint(
     """Writes Parameters to a file.
 
     Args:
-        save_obj: a Cell (a network or an optimizer), a dict of name to Parameter or Tensor, or a list of
-            `{"name": str, "data": Parameter or Tensor}`.
+        save_obj: a Cell (a network or an optimizer), a dict of name to Parameter or Tensor, or a list of Parameters and
+            of `{"name": str, "data": Parameter or Tensor}`.
         ckpt_file_name: the file; gains the suffix `.ckpt` (or `.safetensors`, by `format`) unless it has one of them.
         integrated_save: of a network split over devices, which graphc's never are: changes nothing.
         append_dict: further names and values: numbers, bools, strings, Tensors.
@@ -163,15 +163,17 @@ def _named_values(save_obj: Any) -> dict[str, Any]:
     """The names and values of a Cell, a dict or a list of dicts."""
     from graphc.nn.cell import Cell
 
+    pairs: list[tuple[str, Any]]
     if isinstance(save_obj, Cell):
         pairs = [(parameter.name, parameter) for parameter in save_obj.get_parameters()]
     elif isinstance(save_obj, dict):
         pairs = list(save_obj.items())
     elif isinstance(save_obj, list):
-        for item in save_obj:
+        items: list[Any] = [{"name": p.name, "data": p} if isinstance(p, Parameter) else p for p in save_obj]
+        for item in items:
             if not isinstance(item, dict) or not {"name", "data"} <= set(item):
                 raise TypeError(f"save_checkpoint: expected a list of {{'name', 'data'}}, got an item {item!r:.80}")
-        pairs = [(item["name"], item["data"]) for item in save_obj]
+        pairs = [(item["name"], item["data"]) for item in items]
     else:
         got = type(save_obj).__name__
         raise TypeError(f"save_checkpoint: expected save_obj to be a Cell, a dict or a list, got {got}")

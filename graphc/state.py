@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from graphc.deferred import Deferred
     from graphc.eager import Piece
     from graphc.ir import Location
+    from graphc.nn.cell import Cell
     from graphc.trace import Trace
 
 
@@ -22,10 +23,11 @@ class Doing:
         piece: what notes ops in eager mode, to run them together.
         tapes: the tapes that listen.
         scopes: the names of the Cells being called, outermost first.
+        narrowing: the Cells being called whose Parameters are read in the type that `to_float` was given.
         place: where the op that runs now was asked for, if that is not where the program is.
     """
 
-    __slots__ = ("call", "piece", "place", "scopes", "tapes", "trace")
+    __slots__ = ("call", "narrowing", "piece", "place", "scopes", "tapes", "trace")
 
     def __init__(self) -> None:
         self.trace: Trace | None = None
@@ -33,6 +35,7 @@ class Doing:
         self.piece: Piece | None = None
         self.tapes: tuple[Tape, ...] = ()
         self.scopes: tuple[str, ...] = ()
+        self.narrowing: tuple[Cell, ...] = ()
         self.place: Location | None = None
 
 

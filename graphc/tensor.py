@@ -87,18 +87,14 @@ MOST_TYPES = 10_000
 
 
 def type_of(array: np.ndarray) -> TensorType:
-    """The array's type: one object for arrays that are alike, so that comparing signatures is comparing identities."""
+    """The array's type."""
     key = array.shape, array.dtype
     found = _types.get(key)
-    return found if found is not None else interned(TensorType(array.shape, dtype_of(array.dtype)))
-
-
-def interned(type_: TensorType) -> TensorType:
-    """The type as the one object that stands for all that are equal to it; itself if too many are kept."""
-    key = type_.shape, type_.dtype.np
-    if len(_types) < MOST_TYPES:
-        return _types.setdefault(key, type_)
-    return _types.get(key, type_)
+    if found is None:
+        found = TensorType(array.shape, dtype_of(array.dtype))
+        if len(_types) < MOST_TYPES:
+            _types[key] = found
+    return found
 
 
 def _address_of(array: np.ndarray) -> int:

@@ -12,13 +12,14 @@ import gc
 import inspect
 import re
 import weakref
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.dispatch import located, state, user_location
+from graphc.dtype import DType
 from graphc.ir import Graph, Location, Node, TensorType, constant_node, input_node
 from graphc.op import Op
 from graphc.surroundings import Surroundings, outer_variables
@@ -42,6 +43,8 @@ class Trace:
         self.visited: dict[Cell, tuple[int, bool]] = {}
         self.captured: list[tuple[weakref.ref[Tensor], Any]] = []  # tensors that are no arguments, and their arrays
         self.weights: dict[Parameter, tuple[bool, tuple[Any, ...]]] = {}  # of derivatives, as they were
+        self.filled: dict[Hashable, Node] = {}  # numbers in every element of a shape
+        self._constants: dict[tuple[str, DType], Node] = {}
         self._names: set[str] = set()
         self._current: dict[int, Node] = {}  # id of a tensor from outside -> the node that holds its value now
         self._first: dict[int, Node] = {}  # id of a Parameter -> its input
@@ -84,11 +87,18 @@ class Trace:
         if not isinstance(tensor, Parameter):
             if tensor.ndim == 0:
                 self.captured.append((weakref.ref(tensor), tensor.numpy_view()))
-                return constant_node(tensor.item(), tensor.dtype, user_location())
+                return self.constant(tensor.item(), tensor.dtype)
             held = Tensor.wrap(tensor.numpy_view())  # keeps the value though `tensor[i] = v` may give it another
             self.captured.append((weakref.ref(tensor), held.numpy_view()))
             return self.add_input("const", tensor.type, held)
         node = self._first[id(tensor)] = self.add_input(tensor.name, tensor.type, tensor)
+        return node
+
+    def constant(self, value: float | int | bool, dtype: DType) -> Node:
+        """The node of a number; one for all that are alike."""
+        node = self._constants.get((repr(value), dtype))
+        if node is None:
+            node = self._constants[repr(value), dtype] = constant_node(value, dtype, user_location())
         return node
 
     def value_of(self, parameter: Parameter) -> Tensor:
@@ -227,12 +237,32 @@ class Traced:
         )
 
 
+@contextlib.contextmanager
+def no_collection() -> Iterator[None]:
+    """Within, Python looks for no cycles: what a trace or a compile makes lives to its end.
+
+    To look took a third of a trace and a tenth of a compile.
+    """
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
 def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Traced:
     """Records `function(*args, **kwargs)`, whose tensors are replaced by stand-ins.
 
     Raises:
         TraceError: the function had a side effect that a graph cannot hold.
     """
+    with no_collection():
+        return _traced(function, args, kwargs, name)
+
+
+def _traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Traced:
     recording = Trace()
     names = _argument_names(function, args, kwargs)
     leaves: list[Tensor] = []

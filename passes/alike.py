@@ -95,7 +95,7 @@ class _Places:
         self.begins: dict[Node, int] = {}
         self._shifts = group.handmade is None and all(_in_order(group, node) for node in group.nodes)
         self.cuts = self._found(group) if self._shifts else {}
-        inside, between = set(group.nodes), _only_cut(group, self.cuts)
+        inside, between = set(group.nodes), _only_cut(group, self.cuts) if self.cuts else ()
         for node in group.nodes:
             if node in self.cuts:
                 self._meet(self.cuts[node].of, self.cuts[node].start)

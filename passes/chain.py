@@ -134,7 +134,7 @@ def _renamed(walks: _Walks, own: Mapping[Buffer, Buffer], moved: Mapping[Buffer,
     found: dict[Buffer, _Walk | None] = {}
     for buffer, walk in walks.buffers.items():
         name, by = own.get(buffer, buffer), moved.get(buffer, 0)
-        walk = walk and _Walk(walk.total, walk.low + by, walk.below + by)
+        walk = _Walk(walk.total, walk.low + by, walk.below + by) if walk and by else walk
         found[name] = walk if name not in found or walk is None else walk.also(found[name])
     return _Walks(walks.steps, found, frozenset(own.get(buffer, buffer) for buffer in walks.writes))
 
@@ -185,7 +185,7 @@ class _Uses:
 
     def __init__(self, schedule: Schedule, buffers: Mapping[Node, Buffer]) -> None:
         self.buffers = buffers
-        self.reads = {group: frozenset(schedule.reads(group)) for group in schedule.groups}
+        self.reads = {group: frozenset(group.reads) for group in schedule.groups}
         self.updates = {value: target for target, value in schedule.graph.updates}
         self._readers: dict[Node, list[Group]] = {}
         for group, nodes in self.reads.items():

@@ -19,8 +19,9 @@ def fold(graph: Graph) -> Graph:
 
 
 def _fold(node: Node) -> Node:
-    known = node.operands and all(o.op == "constant" for o in node.operands)
-    if not known or node.shape or not TABLE[node.op].exact or "checks" in traits_of(node):
+    if node.shape or not node.operands or any(o.op != "constant" for o in node.operands):
+        return node
+    if not TABLE[node.op].exact or "checks" in traits_of(node):
         return node
     with np.errstate(all="ignore"):
         scalars = [np.asarray(o.attrs["value"], o.dtype.np) for o in node.operands]

@@ -96,13 +96,14 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
             stored.add(node)
             stored.update(node.operands)
     groups: dict[Node, frozenset[Node]] = {}
+    alone: frozenset[Node] = frozenset()
     in_step: set[Node] = set()  # computed once for each element of the one group that reads them
     work: dict[Hashable, tuple[float, float]] = {}  # of `_work`, the same for all layers of a kind
     for node in reversed(graph.nodes):
         if node.op in LEAVES:
             continue
-        readers = frozenset(r for user in users[node] for r in ((user,) if user in stored else groups.get(user, ())))
-        groups[node] = readers
+        found = [frozenset((user,)) if user in stored else groups.get(user, alone) for user in users[node]]
+        readers = groups[node] = found[0] if len(found) == 1 else frozenset().union(*found)
         if node in stored or is_free(node):
             continue
         root = next(iter(readers)) if len(readers) == 1 else None

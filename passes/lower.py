@@ -116,7 +116,7 @@ def _sums_by_entry(kernel: Kernel) -> bool:
     Their lanes then lie across the loops that follow, so that the reduction is known before these begin.
     """
     lane, rest = kernel.loops[-1], set(kernel.loops[1:-1])
-    reductions = (v for v in kernel.values() if v.kind == "reduce")
+    reductions = (v for v in kernel.values if v.kind == "reduce")
     return any(lane in v.deps and not rest <= v.deps for v in reductions)
 
 
@@ -398,7 +398,7 @@ def _slides(address: Ix, var: Var, summed: Sequence[Var]) -> bool:
 
 def _addresses(kernel: Kernel) -> list[Ix]:
     found = [s.address for s in kernel.stores]
-    for value in kernel.values():
+    for value in kernel.values:
         if value.kind == "load":
             found.append(value.data[1])
         elif value.kind == "position":
@@ -524,7 +524,7 @@ def _along_rows(kernel: Kernel) -> Kernel:
     inner = kernel.loops[-1] if kernel.loops else None
     rows = [
         load.data[1]
-        for value in kernel.values() if value.kind == "reduce" and value.data[1].extent >= LANES
+        for value in kernel.values if value.kind == "reduce" and value.data[1].extent >= LANES
         for load in all_values([value.args[0]]) if load.kind == "load" and has_data(load.data[1])
     ]  # fmt: skip
     if not rows or inner is None or any(row.coefficient(inner) is not None for row in rows):
@@ -541,7 +541,7 @@ def _crossing_last(kernel: Kernel) -> Kernel:
     inner = kernel.vector
     if inner is None or len(kernel.loops) < 3:
         return kernel
-    for value in kernel.values():
+    for value in kernel.values:
         if value.kind == "load" and inner in value.deps and value.data[1].coefficient(inner) not in (None, 0, 1):
             along = next((v for v in kernel.loops[:-1] if value.data[1].coefficient(v) == 1), None)
             if along is not None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from graphc.ir import Graph, Node, TensorType
+from graphc.ir import Graph, Node, TensorType, with_results
 from graphc.op import infer_node, traits_of
 
 
@@ -37,7 +37,7 @@ class Box(NamedTuple):
 
 
 def narrow(graph: Graph) -> Graph:
-    return _Narrowing(graph).run()
+    return _Narrowing(graph).run() if any(node.op == "slice" for node in graph.nodes) else graph
 
 
 class _Narrowing:
@@ -55,9 +55,10 @@ class _Narrowing:
             if node.op == "slice":
                 new[node] = self.cut(node.operands[0], Box(*(node.attrs[k] for k in Box._fields)))
             else:
-                new[node] = node.with_operands(new[o] for o in node.operands) if node.operands else node
+                operands = tuple([new[o] for o in node.operands])
+                new[node] = node if operands == node.operands else node.with_operands(operands)
         outputs = tuple(new[o] for o in graph.outputs)
-        return Graph(graph.name, graph.inputs, outputs, tuple((t, new[v]) for t, v in graph.updates), graph.arguments)
+        return with_results(graph, outputs, tuple((t, new[v]) for t, v in graph.updates))
 
     def cut(self, node: Node, box: Box) -> Node:
         """The part of a node's value in a box: the narrowed op where it has a rule and no other reader."""

@@ -17,6 +17,7 @@ class Part:
         contraction: the node that the others are an epilogue of.
         depths: of everything it stores, or stored before it was merged, how deep its expression is.
         joined: whether it is a concatenation whose parts are computed in place.
+        shape: of all that it stores; `handmade`: the kernel written by hand for what it computes, if there is one.
         bits: the parts that were merged into it, as a set of bits.
     """
 
@@ -26,15 +27,9 @@ class Part:
         self.joined = joined
         self.depths = {node: depth}
         self.bits = 0
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.stores[0].shape
-
-    @property
-    def handmade(self) -> str | None:
-        node = self.stores[0]
-        return None if node.op in LEAVES else TABLE[node.op].kernel
+        self.shape = node.shape
+        self.handmade = None if node.op in LEAVES else TABLE[node.op].kernel
+        self._aligned: set[Node] | None = None
 
     def collect(self, stored: Container[Node], starts: Iterable[Node]) -> None:
         """Adds the nodes that it computes on the way from memory to `starts`."""
@@ -52,8 +47,16 @@ class Part:
 
     def aligned(self) -> set[Node]:
         """Members computed at exactly the index that is stored; members also read elsewhere are not among them."""
-        exact, elsewhere = read_at(self.stores, self.nodes)
-        return exact - elsewhere
+        if self._aligned is None:
+            exact, elsewhere = read_at(self.stores, self.nodes)
+            self._aligned = exact - elsewhere
+        return self._aligned
+
+    def add(self, other: Part) -> None:
+        """Makes the other's nodes its own; what is stored is the caller's to say."""
+        self.nodes |= other.nodes
+        self.bits |= other.bits
+        self._aligned = None
 
 
 def read_at(stores: Iterable[Node], inside: Container[Node]) -> tuple[set[Node], set[Node]]:
@@ -92,16 +95,18 @@ class Web:
             for node in self.reads[part]:
                 self.readers.setdefault(node, {})[part] = None
         for part in reversed(parts):
-            self.after[part] = 0
+            after = 0
             for consumer in self.consumers(part):
-                self.after[part] |= self.after[consumer] | consumer.bits
+                after |= self.after[consumer] | consumer.bits
+            self.after[part] = after
 
     def readers_of(self, node: Node) -> list[Part]:
         return list(self.readers.get(node, ()))
 
     def consumers(self, part: Part) -> list[Part]:
         """The other parts that read what it stores."""
-        return list(dict.fromkeys(p for s in part.stores for p in self.readers.get(s, ()) if p is not part))
+        found = [p for s in part.stores for p in self.readers.get(s, ()) if p is not part]
+        return list(dict.fromkeys(found)) if len(part.stores) > 1 else found
 
     def depends(self, later: Part, earlier: Part) -> bool:
         """Whether `later` needs what `earlier` computes, directly or not."""
@@ -109,7 +114,8 @@ class Web:
 
     def joined_through(self, producer: Part, consumer: Part) -> bool:
         """Whether the consumer also depends on the producer through a third part, which must run between them."""
-        return any(self.depends(consumer, other) for other in self.consumers(producer) if other is not consumer)
+        others = self.consumers(producer)
+        return len(others) > 1 and any(self.depends(consumer, other) for other in others if other is not consumer)
 
     def join(self, producer: Part, consumer: Part) -> None:
         """Makes the consumer part of the producer; which of their nodes are stored is the caller's to say."""
@@ -118,12 +124,11 @@ class Web:
             if node not in producer.nodes:
                 self.readers[node][producer] = None
                 self.reads[producer].add(node)
-        producer.nodes |= consumer.nodes
+        producer.add(consumer)
         for store in consumer.stores:
             self.home[store] = producer
         del self.parts[consumer]
         later = self.after.pop(consumer)
-        producer.bits |= consumer.bits
         self._extend(producer, later & ~producer.bits)
 
     def require(self, first: Part, then: Part) -> bool:

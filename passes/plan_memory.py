@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def _accesses(schedule: Schedule, turns: Turns) -> tuple[dict[Node, int], dict[N
     for group, (first, last) in turns.items():
         for node in group.stores:
             written.setdefault(schedule.owner(node), first)
-        for node in schedule.reads(group):
+        for node in group.reads:
             last_read[schedule.owner(node)] = last
     return written, last_read
 
@@ -112,7 +113,7 @@ def _in_place(schedule: Schedule, live: dict[Node, tuple[int, int]], turns: Turn
     for group, (begin, end) in turns.items():
         if group.handmade:
             continue
-        free = [n for n in schedule.reads(group) if n in live and live[n][0] < begin and live[n][1] == end]
+        free = [n for n in group.reads if n in live and live[n][0] < begin and live[n][1] == end]
         for store in group.stores:
             over = next((n for n in free if store in live and _fits_over(schedule, group, n, store)), None)
             if over is not None:
@@ -130,7 +131,7 @@ def _fits_over(schedule: Schedule, group: Group, read: Node, store: Node) -> boo
 def _reads_alone(schedule: Schedule, group: Group, node: Node) -> bool:
     """Whether no other group of its chain, which still runs when the group writes, reads a value."""
     chain = schedule.chain_of(group)
-    return chain is None or not any(node in schedule.reads(g) for g in chain.groups if g is not group)
+    return chain is None or not any(node in g.reads for g in chain.groups if g is not group)
 
 
 def _may_overwrite(
@@ -150,7 +151,12 @@ def reads_in_step(group: Group, read: Node, store: Node) -> bool:
     """Whether the group reads `read` only at the element that it is about to store to `store`."""
     if read.shape != store.shape:
         return not any(read in n.operands for n in group.nodes)
-    return read not in read_at(group.stores, set(group.nodes))[1]
+    return read not in _read_elsewhere(group)
+
+
+@lru_cache(maxsize=1)  # asked for one group after the other
+def _read_elsewhere(group: Group) -> set[Node]:
+    return read_at(group.stores, set(group.nodes))[1]
 
 
 def _bytes(schedule: Schedule, node: Node) -> int:

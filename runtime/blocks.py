@@ -27,7 +27,7 @@ def crossing(kernel: Kernel, outer: Var, inner: Var) -> list[Value]:
     if min(outer.extent, inner.extent) < LANES:
         return []
     found = []
-    for value in kernel.values():
+    for value in kernel.values:
         if value.kind in ("reduce", "contract"):
             return []
         if value.kind == "load" and inner in value.deps and value.data[1].coefficient(inner) != 1:

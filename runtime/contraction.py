@@ -387,20 +387,25 @@ class _Search:
         for tile in tiles:
             cells = _vectors(c, self._lanes, tile)
             if max(1, 8 / prod(cells)) * work < least:  # else its chains are too few to be best
-                cost = self._cost(tile) if self.steps.step(cells).registers <= registers else inf
-                if cost < least:
+                cost = self._cost(tile, least)
+                if cost < least and self.steps.step(cells).registers <= registers:
                     best, least = tile, cost
         return best
 
-    def _cost(self, tile: Mapping[str, int]) -> float:
+    def _cost(self, tile: Mapping[str, int], least: float) -> float:
         """Half cycles for all tiles: two fmas and two loads a cycle, a latency of four, and some work for each tile.
 
         Where the sum is short, work for each of its rows too, which lie apart in memory. Where not all terms exist for
         any of a tile's elements, the sum runs in pieces, before, among and after those that do.
+
+        Args:
+            least: the cost from which on it does not matter how high it is; most tiles are found to be there by what
+                they cost without a load.
         """
         axes = [self._cut(d, tile[d.name]) for d in self._loops]
-        variants = prod([axis.variants for axis in axes])
-        if variants > MOST_VARIANTS:
+        variants, tiles = prod([axis.variants for axis in axes]), prod([axis.tiles for axis in axes])
+        fmas: float = prod([axis.mean for axis in axes])
+        if variants > MOST_VARIANTS or tiles * (self._count * max(fmas, 8) + 2 * fmas + 16) >= least:
             return inf
         mean = {d.name: axis.mean for d, axis in zip(self._loops, axes, strict=True)}
         fmas, loads, _ = self.steps.step(tuple([mean[d.name] for d in self._c.outputs]))
@@ -411,7 +416,7 @@ class _Search:
         if self._streams and prod([axis.streams for axis in axes]) > STREAMS:
             each *= 2
         pieces = prod([axis.pieces for axis in axes])
-        return prod([axis.tiles for axis in axes]) * each * (1 + 0.01 * variants * pieces + 0.02 * far)
+        return tiles * each * (1 + 0.01 * variants * pieces + 0.02 * far)
 
     def _cut(self, d: Dim, size: int) -> _AxisCost:
         if (d.name, size) not in self._cuts:

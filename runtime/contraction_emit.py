@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise, product
+from itertools import accumulate, pairwise, product
 from math import prod
 
 from graphc.runtime.contraction import LINE, SHORT_SUM, SQUARE, TURN, Plan, plan
@@ -32,13 +32,14 @@ Fetch = Callable[[Builder, dict[str, tuple[Val, int]]], None]
 A store to a line that is not there waits for it, and only so many stores can wait.
 """
 
-LONG_SUM = 512
-"""Steps from which storing a tile costs nothing beside them: its epilogue is then written once, in a loop."""
+LONG_SUM, LONG_EPILOGUE = 512, 8
+"""Steps from which storing a tile costs nothing beside them: its epilogue is then written once, in a loop. It is from
+fewer on where the epilogue takes longer by itself, by so many operations."""
 
 
 def emit(
     b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish: Finish, begin: Val, end: Val,
-    fetch: Fetch | None = None,
+    fetch: Fetch | None = None, operations: int = 0,
 ) -> None:
     """Writes the units `begin <= u < end` of a contraction, of `units(c, target_lanes)`, at the builder's place.
 
@@ -49,8 +50,9 @@ def emit(
         finish: writes the epilogue of an accumulator.
         begin, end: i64.
         fetch: where the epilogue's memory is far away.
+        operations: of the epilogue of an accumulator.
     """
-    _Kernel(b, plan(c, target_lanes), a, bp, finish, fetch).run(begin, end)
+    _Kernel(b, plan(c, target_lanes), a, bp, finish, fetch, operations).run(begin, end)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class _Cell:
 class _Kernel:
     """Writes one contraction into one function."""
 
-    def __init__(self, b: Builder, chosen: Plan, a: Val, bp: Val, finish: Finish, fetch: Fetch | None) -> None:
+    def __init__(
+        self, b: Builder, chosen: Plan, a: Val, bp: Val, finish: Finish, fetch: Fetch | None, operations: int
+    ) -> None:
         self.b, self.plan, self.finish = b, chosen, finish
         self.nest = Nest(b, chosen)
         c = self.c = chosen.contraction
@@ -83,8 +87,9 @@ class _Kernel:
         if self.waiting and chosen.runs:
             self.waiting = replace(self.nest.of_runs(self.waiting), padded=False)
         cells = prod(-(-axis.groups[0].size // axis.lanes) for axis in chosen.axes)
-        self.staged = c.lanes_summed or (chosen.steps >= LONG_SUM and not chosen.cut)
-        self.fetch = fetch if chosen.steps >= SHORT_SUM and not self.staged else None
+        long = chosen.steps * (1 + operations // LONG_EPILOGUE) >= LONG_SUM
+        self.staged = c.lanes_summed or (long and not chosen.cut)
+        self.fetch = fetch if SHORT_SUM <= chosen.steps < LONG_SUM and not c.lanes_summed else None
         self.stage = b.alloca(c.element, cells * max(self.lanes, LOGICAL_LANES)) if self.staged else None
         self.on: Val | None = None  # the lanes that exist, where they are summed; None where all do
 
@@ -169,12 +174,17 @@ class _Kernel:
                 coords = {name: (self.b.add(x, at.base[name]), 0) for name, x in place.base.items()}
                 self.finish(self.b, coords, self.b.load(at.sides[0].address, acc_type), active)
                 return
-            size = place.groups[axes[0]].size
-            for start, stop, step in self.nest.stretches((0, size), size, self.lanes if axes[0] == c.lanes else 1):
+            size, lanes = place.groups[axes[0]].size, axes[0] == c.lanes
+            if lanes and self.plan.steps < LONG_SUM:  # addresses are worked out once for its vectors
+                for first in range(0, size, self.lanes):
+                    over(axes[1:], self.nest.at(at, c.lanes, i64(first)), min(self.lanes, size - first))
+                return
+            for start, stop, step in self.nest.stretches((0, size), size, self.lanes if lanes else 1):
                 with self.nest.loop(start, stop, step) as x:
-                    over(axes[1:], self.nest.at(at, axes[0], x), step if axes[0] == c.lanes else active)
+                    over(axes[1:], self.nest.at(at, axes[0], x), step if lanes else active)
 
-        over([axis.dim.name for axis in self.plan.axes], Place((Side("stage", address, strides, 1),)), 1)
+        order = sorted([axis.dim.name for axis in self.plan.axes], key=c.lanes.__eq__)
+        over(order, Place((Side("stage", address, strides, 1),)), 1)
 
     # The sum
 
@@ -466,14 +476,17 @@ class _Kernel:
 
 def _held(terms: Sequence[tuple[int, int]], reads: Mapping[tuple[int, int], tuple[int, ...]]) -> int:
     """The most values at a time that were read and will be used again."""
-    last = {(x, at): n for n, term in enumerate(terms) for x, at in enumerate(reads[term])}
-    held: set[tuple[int, int]] = set()
-    most = 0
+    first: dict[tuple[int, int], int] = {}
+    last: dict[tuple[int, int], int] = {}
     for n, term in enumerate(terms):
-        read = {(x, at) for x, at in enumerate(reads[term])}
-        held = {value for value in held | read if last[value] > n}
-        most = max(most, len(held))
-    return most
+        for value in enumerate(reads[term]):
+            first.setdefault(value, n)
+            last[value] = n
+    more = [0] * len(terms)
+    for value, n in first.items():
+        more[n] += 1
+        more[last[value]] -= 1
+    return max(accumulate(more))
 
 
 def lane_sums(b: Builder, vectors: list[Val]) -> Val:

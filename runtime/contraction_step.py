@@ -63,6 +63,7 @@ class Steps:
         self._weight = [2 if c.lane.stride(x) else 1 for x in "ab"]  # of a load
         nothing = (None,) * len(self._sums)
         self._slides = any(slides for d in self._sums for slides in d.slides)
+        self._anew = not self._slides and all(all(d.moves) for d in self._sums)  # whatever the window
         self._nothing: Near = (nothing, nothing)
         self._near: dict[Tile, Near] = {}
         self._done: dict[Tile, Step] = {}
@@ -87,6 +88,9 @@ class Steps:
 
     def _step(self, tile: Tile) -> Step:
         fmas = prod([tile[n] for n in self._order])
+        if self._anew:
+            a, b = (self._count(x, tile) for x in OPERANDS)
+            return Step(fmas, a * self._weight[0] + b * self._weight[1], fmas + min(a, b) + 2)
         window = self.window(tile)
         body, streamed = prod(window), self.streamed(tile, window)
         held = loads = 0.0

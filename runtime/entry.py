@@ -27,7 +27,7 @@ import numpy as np
 from graphc.ir import TensorType
 from graphc.runtime import jit
 from graphc.runtime.llvmtext import Builder, Module, Val, i64
-from graphc.tensor import LARGE, Parameter, Tensor, interned, type_of
+from graphc.tensor import LARGE, Parameter, Tensor, type_of
 
 NULL = Val("null", "ptr")
 
@@ -557,7 +557,7 @@ def expected_of(value: Any) -> Expected | None:
     if isinstance(value, (tuple, list, dict)):
         return None
     if isinstance(value, Tensor) and not isinstance(value, Parameter):
-        return Expected(interned(value.type))
+        return Expected(value.type)
     if isinstance(value, np.ndarray):
         return Expected(type_of(value))
     return Expected(None, value)

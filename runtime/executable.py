@@ -18,7 +18,7 @@ from graphc.ir import Graph, TensorType
 from graphc.runtime import entry, jit, pool
 from graphc.runtime.binary import Binary
 from graphc.schedule import Home
-from graphc.tensor import ALIGNMENT, LARGE, Tensor, aligned_empty, filled, interned
+from graphc.tensor import ALIGNMENT, LARGE, Tensor, aligned_empty, filled
 
 if TYPE_CHECKING:
     from graphc.runtime.program import Program
@@ -97,7 +97,7 @@ class Executable:
         self._lock = threading.Lock()
         self._arguments = graph.arguments
         self._read = [n for n, x in enumerate(graph.inputs[: graph.arguments]) if x.type.nbytes > LARGE]
-        self.types = tuple(interned(o.type) for o in graph.outputs)
+        self.types = tuple(o.type for o in graph.outputs)
         self._fill_table(binary)
         self._enter = self._builtin(None, (self._step, *self.addresses))
         self._bind = self._builtin(None, (0, *self.addresses), watched=False)

@@ -8,22 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from graphc.dtype import DType
+import numpy as np
+
+from graphc.dtype import ALL, DType, float16, float32, float64
+from graphc.loops import Value
 from graphc.runtime import vecmath
 from graphc.runtime.lanes import BITS
 from graphc.runtime.llvmtext import Builder, Val, const, vector
 from graphc.runtime.vecint import philox4x32, saturating_fptosi
 
-ELEMENT = {"f32": "float", "f64": "double", "i32": "i32", "i64": "i64", "u8": "i8", "bool": "i8"}
+ELEMENT = {
+    "f16": "half", "f32": "float", "f64": "double", "i8": "i8", "i16": "i16", "i32": "i32", "i64": "i64", "u8": "i8",
+    "u16": "i16", "u32": "i32", "bool": "i8",
+}  # fmt: skip
 """The LLVM type of an element in memory."""
 
 REGISTER = {**ELEMENT, "bool": "i1"}
 """The LLVM type of an element in a register."""
 
+UNSIGNED = ("u8", "u16", "u32", "bool")
+"""The integers without a sign."""
+
 _FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _INTEGER = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 _ROUNDING = {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "roundeven"}
 _COMPARE = {"lt": "lt", "le": "le", "gt": "gt", "ge": "ge", "eq": "eq", "ne": "ne"}
+
+
+_SLOW = {"exp", "log", "tanh", "sigmoid", "erf", "pow", "sin", "cos", "random_bits", "sqrt", "div"}
+
+
+def operations(value: Value) -> int:
+    """About how many operations a value takes, given what it is made of."""
+    return 8 if value.kind == "fn" and value.data[0] in _SLOW else 1
 
 
 def function(b: Builder, name: str, dtype: DType, args: Sequence[Val]) -> Val:
@@ -40,7 +57,7 @@ def function(b: Builder, name: str, dtype: DType, args: Sequence[Val]) -> Val:
 def _compare(b: Builder, name: str, dtype: DType, x: Val, y: Val) -> Val:
     if dtype.is_float:
         return b.fcmp({"eq": "oeq", "ne": "une"}.get(name, f"o{name}"), x, y)
-    sign = "" if name in ("eq", "ne") else "u" if dtype.short in ("u8", "bool") else "s"
+    sign = "" if name in ("eq", "ne") else "u" if dtype.short in UNSIGNED else "s"
     return b.icmp(sign + name, x, y)
 
 
@@ -114,7 +131,7 @@ _FLOAT_RULES: dict[str, Callable[..., Val]] = {
 
 def _integer(b: Builder, name: str, dtype: DType, args: list[Val]) -> Val:
     x = args[0]
-    unsigned = dtype.short in ("u8", "bool")
+    unsigned = dtype.short in UNSIGNED
     if dtype.is_bool and name in ("add", "max", "mul", "min"):
         name = "or" if name in ("add", "max") else "and"
     if name in _INTEGER:
@@ -187,26 +204,45 @@ def cast(b: Builder, x: Val, source: DType, target: DType) -> Val:
     """The value in another dtype: to integers rounded towards zero and saturated, to bool whether it is not 0."""
     if source is target:
         return x
+    if source is float16:
+        return cast(b, b.convert("fpext", x, "float"), float32, target)
+    if target is float16:
+        single = _to_odd(b, x) if source is float64 else cast(b, x, source, float32)
+        return b.convert("fptrunc", single, "half")
     to = REGISTER[target.short]
     if target.is_bool:
         return b.fcmp("une", x, const(0.0, x.type)) if source.is_float else b.icmp("ne", x, 0)
     if source.is_float and target.is_float:
         return b.convert("fpext" if target.itemsize > source.itemsize else "fptrunc", x, to)
-    unsigned = source.short in ("u8", "bool")
+    unsigned = source.short in UNSIGNED
     if target.is_float:
         return b.convert("uitofp" if unsigned else "sitofp", x, to)
-    if source.is_float and target.short == "u8":
-        signed = saturating_fptosi(b, x, "i32")
-        inside = b.intrinsic("smin", signed.type, b.intrinsic("smax", signed.type, signed, const(0, signed.type)),
-                             const(255, signed.type))  # fmt: skip
-        return b.convert("trunc", inside, to)
+    if source.is_float and (target.itemsize < 4 or target.short in UNSIGNED):
+        wide = saturating_fptosi(b, x, "i32" if target.itemsize < 4 else "i64")
+        low, high = _INTEGERS[target.short]
+        floored = b.intrinsic("smax", wide.type, wide, const(low, wide.type))
+        return b.convert("trunc", b.intrinsic("smin", wide.type, floored, const(high, wide.type)), to)
     if source.is_float:
         return saturating_fptosi(b, x, to)
     if source.is_bool or target.itemsize > source.itemsize:
         return b.convert("zext" if unsigned else "sext", x, to)
-    return b.convert("trunc", x, to)
+    return x if target.itemsize == source.itemsize else b.convert("trunc", x, to)
 
 
+def _to_odd(b: Builder, x: Val) -> Val:
+    """Doubles in single precision, what is not exact to the odd neighbour: rounding that once more rounds the double.
+
+    Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008.
+    """
+    single = b.convert("fptrunc", x, "float")
+    back, bits = b.convert("fpext", single, "double"), b.convert("bitcast", single, "i32")
+    beyond = b.fcmp("ogt", b.intrinsic("fabs", x.type, back), b.intrinsic("fabs", x.type, x))
+    nearer = b.select(beyond, b.sub(bits, const(1, bits.type)), bits)
+    odd = b.select(b.fcmp("one", back, x), b.int_op("or", nearer, 1), bits)
+    return b.convert("bitcast", odd, "float")
+
+
+_INTEGERS = {d.short: (int(np.iinfo(d.np).min), int(np.iinfo(d.np).max)) for d in ALL if d.is_int}
 _LEAST = {"f32": float("-inf"), "f64": float("-inf"), "i32": -(2**31), "i64": -(2**63), "u8": 0, "bool": 0}
 _GREATEST = {"f32": float("inf"), "f64": float("inf"), "i32": 2**31 - 1, "i64": 2**63 - 1, "u8": 255, "bool": 1}
 

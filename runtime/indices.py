@@ -6,7 +6,7 @@ block, and 0 is used in its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from graphc.index import Atom, Gathered, Ix, Quotient, Remainder, Var, variables_of
 from graphc.known import has_data
@@ -29,6 +29,7 @@ class Indices:
     ) -> None:
         self._b, self._scope, self._value, self._status = b, scope, value, status
         self._checks = {gathered: number for number, gathered in enumerate(checks)}
+        self._bases: dict[Hashable, Val] = {}
 
     # One index
 
@@ -37,6 +38,10 @@ class Indices:
         found = self._scope.find(ix)
         if found is not None:
             return found
+        beyond = self._scope.beyond
+        if beyond and all(isinstance(atom, Var) for atom, _ in ix.terms):
+            further = sum(c * beyond.get(atom, 0) for atom, c in ix.terms if isinstance(atom, Var))
+            return self._scope.keep(ix, self._b.add(self._base(ix), ix.const + further))
         total = i64(0)
         # outermost first, so that what is the same in all steps of a loop is a sum of its own, which leaves the loop
         loops = {var: depth for depth, var in enumerate(self._scope.vars)}
@@ -45,9 +50,21 @@ class Indices:
             total = self._b.add(total, self._b.mul(self._scalar_atom(atom), coefficient))
         return self._scope.keep(ix, self._b.add(total, ix.const))
 
+    def _base(self, ix: Ix) -> Val:
+        """What neighbours' indices are from, written once for those of a block."""
+        places = {atom: self._scope.vars[atom] for atom, _ in ix.terms if isinstance(atom, Var)}
+        key = self._b.block, ix, *places.values()
+        if key not in self._bases:
+            total = i64(0)
+            for atom, coefficient in ix.terms:
+                if isinstance(atom, Var):
+                    total = self._b.add(total, self._b.mul(places[atom], coefficient))
+            self._bases[key] = total
+        return self._bases[key]
+
     def _scalar_atom(self, atom: Atom) -> Val:
         if isinstance(atom, Var):
-            return self._scope.vars[atom]
+            return self._scope.index(atom)
         if isinstance(atom, Gathered):
             return self._gathered(atom)
         assert isinstance(atom, (Quotient, Remainder))
@@ -85,7 +102,7 @@ class Indices:
         b, scope = self._b, self._scope
         if isinstance(atom, Var):
             steps = const_vector(range(scope.width), element)
-            return b.add(b.splat(narrowed(b, scope.vars[atom], element), scope.width), steps)
+            return b.add(b.splat(narrowed(b, scope.index(atom), element), scope.width), steps)
         if isinstance(atom, Gathered):
             return narrowed(b, scope.spread(self._gathered(atom)), element)
         assert isinstance(atom, (Quotient, Remainder))

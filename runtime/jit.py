@@ -46,10 +46,9 @@ _LEFT_OUT = {"-disable-lsr": ("true", "false"), "-enable-misched": ("false", "tr
 # a lock of llvmlite or LLVM that no thread of its own will release. It also guards the worker pool's state.
 lock = threading.RLock()
 
-# Function headers of a module: kind, linkage where it hides the function, name.
-_HEADER = re.compile(
-    r'^[ \t]*(define|declare)\b(?:[ \t]+(internal|private)\b)?[^@\n]*@("[^"\n]+"|[-\w.$]+)[ \t]*\(', re.MULTILINE
-)
+# Function headers of a module, behind the end of a line, for which Python looks five times as fast as for the beginning
+# of one: kind, linkage where it hides the function, name.
+_HEADER = re.compile(r'\n[ \t]*(define|declare)\b(?:[ \t]+(internal|private)\b)?[^@\n]*@("[^"\n]+"|[-\w.$]+)[ \t]*\(')
 
 
 class Native:
@@ -170,7 +169,7 @@ def source(text: str, level: int = CODEGEN_LEVEL) -> Source:
     if begun := _begun.get((text, level)):
         return begun[0]
     key = hashlib.sha256(f"{toolchain(level)}\n{text}".encode()).hexdigest()
-    headers = [(kind, hidden, name.strip('"')) for kind, hidden, name in _HEADER.findall(text)]
+    headers = [(kind, hidden, name.strip('"')) for kind, hidden, name in _HEADER.findall(f"\n{text}")]
     defines = [name for kind, hidden, name in headers if kind == "define" and not hidden]
     needs = [name for kind, _, name in headers if kind == "declare" and not name.startswith("llvm.")]
     return Source(text, key, tuple(defines), tuple(dict.fromkeys(needs)))
@@ -415,7 +414,7 @@ def _invalid(text: str, message: str) -> RuntimeError:
         said = {" ".join(line.split()) for line in message.split("\n")[1:]} - {""}
         meant = [i for i, line in enumerate(lines) if " ".join(line.partition(";")[0].split()) in said][:5]
     shown = "\n".join(f"{i + 1:6}  {lines[i]}" for i in meant)
-    names = ", ".join(name for kind, _, name in _HEADER.findall(text) if kind == "define") or "a text"
+    names = ", ".join(name for kind, _, name in _HEADER.findall(f"\n{text}") if kind == "define") or "a text"
     return RuntimeError(f"native code: {names} is not valid LLVM IR: {message.strip()}\n{shown}")
 
 

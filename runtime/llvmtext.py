@@ -63,7 +63,7 @@ def vector(element: str, lanes: int) -> str:
 
 
 _SUFFIX = {"float": "f32", "double": "f64", "half": "f16"}
-SIZEOF = {"float": 4, "double": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "ptr": 8}
+SIZEOF = {"half": 2, "float": 4, "double": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "ptr": 8}
 
 
 @functools.cache
@@ -79,6 +79,8 @@ def literal(value: float | int | bool, element: str) -> str:
     if element == "float":
         as_single = struct.unpack("<f", struct.pack("<f", value))[0] if abs(value) < 3.5e38 else value
         return f"0x{struct.unpack('<Q', struct.pack('<d', as_single))[0]:016X}"
+    if element == "half":
+        return f"0xH{struct.unpack('<H', struct.pack('<e', value))[0]:04X}"
     if element == "double":
         return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
     if element == "i1":
@@ -106,6 +108,7 @@ def mask(active: int, lanes: int) -> Val:
     return const_vector([lane < active for lane in range(lanes)], "i1")
 
 
+@functools.lru_cache(maxsize=4096)
 def i64(value: int) -> Val:
     return Val(str(int(value)), "i64")
 
@@ -136,6 +139,13 @@ class Module:
         """A private read-only table; returns its address."""
         body = ", ".join(f"{element} {literal(v, element)}" for v in values)
         self.globals.append(f"@{name} = private unnamed_addr constant [{len(values)} x {element}] [{body}], align 64")
+        return Val(f"@{name}", "ptr")
+
+    def constant_rows(self, name: str, rows: Sequence[Sequence[Val]]) -> Val:
+        """A private read-only table of rows of the same types; returns its address."""
+        type_ = f"{{ {', '.join(v.type for v in rows[0])} }}"
+        body = ", ".join(f"{type_} {{ {', '.join(f'{v.type} {v.name}' for v in row)} }}" for row in rows)
+        self.globals.append(f"@{name} = private unnamed_addr constant [{len(rows)} x {type_}] [{body}], align 64")
         return Val(f"@{name}", "ptr")
 
     def __str__(self) -> str:
@@ -462,4 +472,6 @@ class Builder:
         self.start(done)
 
     def _like(self, value: Operand, other: Val) -> Val:
-        return const(value, other.type) if isinstance(value, int) else value
+        if isinstance(value, int):
+            return i64(value) if other.type == "i64" else const(value, other.type)
+        return value

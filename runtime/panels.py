@@ -33,7 +33,7 @@ def down_columns(kernel: Kernel, inner: Var) -> list[list[Value]]:
     """The long reductions that each lane has of its own; those that may step together in one list."""
     found: list[list[Value]] = []
     level: dict[Value, int] = {}  # of every value, how many of the lists must be done before it
-    for value in kernel.values():
+    for value in kernel.values:
         level[value] = max((level[v] for v in value.args), default=0)
         if value.kind != "reduce" or inner not in value.deps or not value.deps <= {*kernel.loops}:
             continue

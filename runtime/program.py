@@ -20,6 +20,7 @@ from graphc.runtime import executable, jit, turned
 from graphc.runtime.binary import Binary
 from graphc.runtime.chain import Link, emit_chain
 from graphc.runtime.emit import emit_loops, slots, units
+from graphc.runtime.functions import operations
 from graphc.runtime.handmade import KERNELS
 from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
 from graphc.runtime.recurrence import Part, emit_scan
@@ -91,16 +92,12 @@ def _named(text: str, hint: str) -> tuple[str, str]:
 def _loop_work(kernel: Kernel) -> int:
     """About how many operations the kernel does: each value once for every index that it depends on."""
     total = 0
-    for value in kernel.values():
+    for value in kernel.values:
         inner = value.deps.union(*(arg.deps for arg in value.args))
         if value.kind == "contract":
             inner |= frozenset(value.data[0])
-        own = 8 if value.kind == "fn" and value.data[0] in _SLOW else 1
-        total += own * prod(var.extent for var in inner)
+        total += operations(value) * prod(var.extent for var in inner)
     return total
-
-
-_SLOW = {"exp", "log", "tanh", "sigmoid", "erf", "pow", "sin", "cos", "random_bits", "sqrt", "div"}
 
 
 def tiled_work(kernel: TiledKernel) -> int:
@@ -181,33 +178,43 @@ def step_text(
     """The function that runs the kernels in order: `i64 step(ptr table, ptr status)`, 0 or 1 if an error was noted.
 
     The table holds every kernel's arguments one after the other, then (to, from) pairs that `commits`, in bytes, copies
-    at the end. With `timed` there is a third argument, where it notes the time (a `timespec` of the monotonic clock)
-    before the first kernel and after each.
+    at the end. Kernels are called in a loop over constants: LLVM takes 50 us for each call that is written. With
+    `timed` there is a third argument, where it notes the time (a `timespec` of the monotonic clock) before the first
+    kernel and after each.
     """
     module = Module(name)
     b = module.function(name, [("ptr", "table"), ("ptr", "status"), *[("ptr", "times")] * timed], "i64")
     table, status = b.args[:2]
 
-    def note_time(number: int) -> None:
+    def note_time(number: Val) -> None:
         if timed:
             clock = const(time.CLOCK_MONOTONIC, "i32")
-            b.call("clock_gettime", "i32", clock, b.gep(b.args[2], 2 * number, "i64"))
+            b.call("clock_gettime", "i32", clock, b.gep(b.args[2], b.mul(number, 2), "i64"))
 
-    note_time(0)
-    at = 0
-    for number, (code, checked, split) in enumerate(zip(codes, checks, shared(codes), strict=True)):
-        args = b.gep(table, at, "ptr")
-        if split:
-            module.declare(code.name, "void", ["ptr", "i64", "i64"])
-            b.call("graphc_parallel", "void", Val(f"@{code.name}", "ptr"), args, i64(code.units))
-        elif code.units:
-            b.call(code.name, "void", args, i64(0), i64(code.units))
-        note_time(number + 1)
+    rows, at = [], 0
+    for code, split in zip(codes, shared(codes), strict=True):
+        module.declare(code.name, "void", ["ptr", "i64", "i64"])
+        units = (0, code.units) if split else (code.units, 0)
+        rows.append((Val(f"@{code.name}", "ptr"), i64(at), *map(i64, units)))
         at += len(code.buffers) + 1
-        if checked:
-            with b.when(b.icmp("ne", b.load(b.gep(status, 1, "i64"), "i64"), 0)):
-                b.do("ret i64 1")
-                b.start(b.fresh("dead"))
+    note_time(i64(0))
+    if rows:
+        calls = module.constant_rows(f"{name}.calls", rows)
+        with b.loop(0, len(rows)) as number:
+            types = enumerate(("ptr", "i64", "i64", "i64"))
+            here = b.gep(calls, b.mul(number, 4), "i64")
+            kernel, first, alone, together = (b.load(b.gep(here, n, "i64"), type_) for n, type_ in types)
+            args = b.gep(table, first, "ptr")
+            with b.when(b.icmp("ne", alone, 0)):
+                b.do(f"call void {kernel.name}(ptr {args.name}, i64 0, i64 {alone.name})")
+            if any(shared(codes)):
+                with b.when(b.icmp("ne", together, 0)):
+                    b.call("graphc_parallel", "void", kernel, args, together)
+            note_time(b.add(number, 1))
+            if any(checks):
+                with b.when(b.icmp("ne", b.load(b.gep(status, 1, "i64"), "i64"), 0)):
+                    b.do("ret i64 1")
+                    b.start(b.fresh("dead"))
     for nbytes in commits:
         to, source = (b.load(b.gep(table, at + i, "ptr"), "ptr") for i in range(2))
         b.call("memcpy", "ptr", to, source, i64(nbytes))

@@ -24,6 +24,7 @@ class Scope:
 
     Attributes:
         vars: the loop variables, that along the lanes being what it is in lane 0.
+        beyond: by how much some of them are more than that, where code is written for several neighbours.
         lane_var: the variable along the lanes; None where scalars are written.
         width: the number of lanes.
         count: how many of the lanes count, the first ones.
@@ -34,6 +35,7 @@ class Scope:
     def __init__(self, b: Builder) -> None:
         self._b = b
         self.vars: dict[Var, Val] = {}
+        self.beyond: dict[Var, int] = {}
         self.lane_var: Var | None = None
         self.width = self.count = LANES
         self.active: Val | None = None
@@ -66,26 +68,35 @@ class Scope:
 
     @contextmanager
     def across(
-        self, var: Var, base: Val, active: int = LANES, width: int = LANES, known: Ix | None = None
+        self, var: Var, base: Val, active: int = LANES, width: int = LANES, known: Ix | None = None, beyond: int = 0
     ) -> Iterator[None]:
-        """Within, `var` runs over the lanes of a vector, from `base` in lane 0; `known` is what is known of `base`."""
+        """Within, `var` runs over the lanes of a vector, from `base + beyond` in lane 0, of which `known` is known."""
         outer = self.lane_var, self.active, self.width, self.count, self.known
         self.lane_var, self.width, self.count = var, width, active
         self.active = mask(active, width) if active < width else None
         self.vars[var] = base
+        if beyond:
+            self.beyond[var] = beyond
         self.known = self.known.across(var, _known_index(var, base, known), width)
         with self.inside():
             yield
         del self.vars[var]
+        self.beyond.pop(var, None)
         self.lane_var, self.active, self.width, self.count, self.known = outer
 
     @contextmanager
-    def only(self, variables: Mapping[Var, Val]) -> Iterator[None]:
-        """Within, these and no others are the loop variables."""
-        outer, self.vars = self.vars, dict(variables)
+    def only(self, variables: Mapping[Var, tuple[Val, int]]) -> Iterator[None]:
+        """Within, these and no others are the loop variables, each a value and by how much it is beyond that."""
+        outer = self.vars, self.beyond
+        self.vars = {var: base for var, (base, _) in variables.items()}
+        self.beyond = {var: beyond for var, (_, beyond) in variables.items() if beyond}
         with self.inside():
             yield
-        self.vars = outer
+        self.vars, self.beyond = outer
+
+    def index(self, var: Var) -> Val:
+        """A loop variable as it is here."""
+        return self._b.add(self.vars[var], self.beyond.get(var, 0))
 
     # What is written already
 

@@ -9,8 +9,8 @@ from graphc.loops import Buffer, TiledKernel
 from graphc.runtime.contraction import FROM_AFAR, Contraction, Dim, Inside, units
 from graphc.runtime.contraction_emit import emit
 from graphc.runtime.emit import begun
-from graphc.runtime.functions import ELEMENT
-from graphc.runtime.llvmtext import Builder, Module, Val
+from graphc.runtime.functions import ELEMENT, operations
+from graphc.runtime.llvmtext import Builder, Module, Val, i64
 from graphc.runtime.target import Target
 
 
@@ -54,9 +54,9 @@ def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -
     a, b = (writer.memory.address(operand.data[0], Ix.of(operand.data[1].const)) for operand in (kernel.a, kernel.b))
 
     def finish(into: Builder, coords: dict[str, tuple[Val, int]], acc: Val, active: int) -> None:
-        at = {var: into.add(*coords[var.name]) for var in kernel.loops}
-        lanes = at.pop(kernel.lanes, None)
-        along = nullcontext() if lanes is None else scope.across(kernel.lanes, lanes, active, acc.lanes)
+        at = {var: _place(*coords[var.name]) for var in kernel.loops}
+        base, beyond = at.pop(kernel.lanes, (None, 0))
+        along = nullcontext() if base is None else scope.across(kernel.lanes, base, active, acc.lanes, beyond=beyond)
         with scope.only(at), along:
             scope.keep(kernel.acc, acc)
             writer.store(kernel.stores)
@@ -64,20 +64,25 @@ def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -
     far = _far_memory(kernel)
 
     def fetch(into: Builder, coords: dict[str, tuple[Val, int]]) -> None:
-        with scope.only({var: into.add(*coords[var.name]) for var in kernel.loops}):
+        with scope.only({var: _place(*coords[var.name]) for var in kernel.loops}):
             for (buffer, address), to_write in far.items():
                 into.prefetch(writer.memory.address(buffer, address), to_write)
 
     emit(
         builder, contraction_of(kernel), target.lanes, a, b, finish, builder.args[1], builder.args[2],
-        fetch if far else None,
+        fetch if far else None, sum(operations(v) for v in kernel.values if v.kind == "fn" and v.deps),
     )  # fmt: skip
     builder.ret()
 
 
+def _place(base: Val, beyond: int) -> tuple[Val, int]:
+    """A coordinate as what several cells of a tile have in common and what one is beyond that."""
+    return (i64(int(base.name) + beyond), 0) if base.literal else (base, beyond)
+
+
 def _far_memory(kernel: TiledKernel) -> dict[tuple[Buffer, Ix], bool]:
     """What the epilogue touches a vector at a time beyond the second-level cache, and whether it writes it."""
-    loads = [value.data for value in kernel.values() if value.kind == "load" and not value.args]
+    loads = [value.data for value in kernel.values if value.kind == "load" and not value.args]
     touched = dict.fromkeys(loads, False) | dict.fromkeys([(s.buffer, s.address) for s in kernel.stores], True)
     return {(buffer, at): write for (buffer, at), write in touched.items() if _is_far(buffer, at, kernel)}
 

@@ -58,7 +58,7 @@ def settings() -> Iterator[None]:
     """Puts the process's settings back after each test."""
     from graphc import context
 
-    names = ("mode", "save_graphs", "save_graphs_path", "pynative_synchronize")
+    names = ("jit_syntax_level", "mode", "save_graphs", "save_graphs_path", "pynative_synchronize")
     before = {name: context.get_context(name) for name in names}
     threads = context.get_context("runtime_num_threads") if "graphc.runtime.pool" in sys.modules else None
     yield

@@ -18,6 +18,7 @@ import numpy as np
 from hypothesis import strategies as st
 from reference import input_arrays
 
+from graphc.dispatch import MOVING
 from graphc.dtype import ALL, DType, bool_, float32, float64, int32, int64
 from graphc.ir import Graph, Node, TensorType, constant_node, input_node, verify
 from graphc.op import TABLE, infer_node
@@ -87,11 +88,17 @@ class Growing:
     def apply(self, op: str, *operands: Node, **attrs: Any) -> Node:
         attrs = {**TABLE[op].defaults, **attrs}
         type_ = TABLE[op].infer(*(o.type for o in operands), **attrs)
+        if any(o.dtype.wide for o in operands) and not TABLE[op].traits & MOVING:  # as `dispatch` has it
+            wide = self.apply(op, *(self.cast(o, o.dtype.wide or o.dtype) for o in operands), **attrs)
+            return self.cast(wide, type_.dtype)
         node = Node(op, operands, attrs, type_)
         if type_.size <= LARGEST:
             self.nodes.append(node)
             self.grown.append(node)
         return node
+
+    def cast(self, node: Node, dtype: DType) -> Node:
+        return node if node.dtype is dtype else self.apply("cast", node, dtype=dtype)
 
     def like(self, node: Node) -> Node:
         """An operand of the type of `node`: another node, or a scalar in its shape."""

@@ -46,7 +46,7 @@ def check_schedule(schedule: Schedule) -> None:
     graph = schedule.graph
     stored: set[Node] = set(graph.inputs)
     for group in schedule.groups:
-        reads = set(schedule.reads(group))
+        reads = set(group.reads)
         assert reads <= stored, f"{group.name} reads what is not there yet"
         known = set(reads)
         for node in group.nodes:
@@ -60,7 +60,7 @@ def check_schedule(schedule: Schedule) -> None:
         stored.update(group.stores)
     ends = {*graph.outputs, *(value for _, value in graph.updates)}
     assert ends <= stored
-    read = {n for g in schedule.groups for n in schedule.reads(g)}
+    read = {n for g in schedule.groups for n in g.reads}
     assert stored - set(graph.inputs) <= read | ends, "stored for nobody"
     checks = [at for at, g in enumerate(schedule.groups) if any("checks" in traits_of(n) for n in g.nodes)]
     plan = plan_memory(schedule)
@@ -96,7 +96,7 @@ def check_plan(schedule: Schedule, plan: MemoryPlan) -> None:
         return [("arena", home.at // ALIGNMENT + i) for i in range(count)]
 
     for group in schedule.groups:
-        for node in schedule.reads(group):
+        for node in group.reads:
             whole = schedule.owner(node)
             assert all(holds.get(cell) is whole for cell in cells(node)), f"{group.name} reads {node!r} when it is gone"
             assert node in there or whole is node, f"{group.name} reads {node!r} too early"

@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from graphc import serialization
+from graphc.dtype import float16
 from graphc.nn.cell import Cell
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
 from graphc.tensor import Parameter, Tensor
@@ -117,8 +118,10 @@ def test_files_of_other_programs(tmp_path):
     save_file({"fc.weight": np.ones((4, 3), np.float32)}, tmp_path / "other.safetensors")
     assert load_checkpoint(tmp_path / "other.safetensors")["fc.weight"].shape == (4, 3)
     save_file({"half": np.ones(2, np.float16)}, tmp_path / "half.safetensors")
-    with pytest.raises(ValueError, match=r"'half' in .*half.safetensors is of no type graphc has"):
-        load_checkpoint(tmp_path / "half.safetensors")
+    assert load_checkpoint(tmp_path / "half.safetensors")["half"].dtype is float16
+    save_file({"wide": np.ones(2, np.uint64)}, tmp_path / "wide.safetensors")
+    with pytest.raises(ValueError, match=r"'wide' in .*wide.safetensors is of no type graphc has"):
+        load_checkpoint(tmp_path / "wide.safetensors")
 
 
 # Loading into a network
@@ -354,3 +357,11 @@ def test_notes_are_plain_json(file):
     with safe_open(file, framework="numpy") as opened:
         notes = json.loads(opened.metadata()[serialization.METADATA_KEY])
     assert notes == {"names": ["count", "fc.weight", "fc.bias"], "strings": {}}
+
+
+def test_a_list_of_parameters(tmp_path):
+    net = Net(seed=3)
+    save_checkpoint(net.trainable_params(), tmp_path / "list.ckpt", choice_func=lambda name: name != "fc.bias")
+    loaded = load_checkpoint(tmp_path / "list.ckpt")
+    assert list(loaded) == [p.name for p in net.trainable_params() if p.name != "fc.bias"]
+    np.testing.assert_array_equal(loaded["fc.weight"].asnumpy(), net.fc.weight.asnumpy())

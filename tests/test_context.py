@@ -123,3 +123,17 @@ def test_older_names_of_settings() -> None:
     ms.set_recursion_limit(2000)
     assert get_context("max_call_depth") == 2000
     ms.set_recursion_limit(1000)
+
+
+def test_settings_that_are_only_kept() -> None:
+    for name, value, wrong in (
+        ("deterministic", "OFF", "on"), ("enable_graph_kernel", False, 1), ("jit_config", {"jit_level": "O1"}, "O1"),
+        ("memory_optimize_level", "O1", 1), ("graph_kernel_flags", "--opt_level=2", 2), ("ascend_config", {}, None),
+    ):  # fmt: skip
+        before = get_context(name)
+        set_context(**{name: value})
+        assert get_context(name) == value
+        with pytest.raises(ValueError, match=f"{name}' must be"):
+            set_context(**{name: wrong})
+        if before is not None:
+            set_context(**{name: before})

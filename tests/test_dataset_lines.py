@@ -98,3 +98,15 @@ def test_fields_that_do_not_fit(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             ds.CSVDataset(path, **options)
+
+
+def test_samples_that_fill_up() -> None:
+    data = ds.NumpySlicesDataset({"x": np.ones((2, 3), np.float32), "n": np.arange(2)}, shuffle=False)
+    fill = ds.PaddedDataset([{"x": np.zeros(3, np.float32), "n": 7}, {"x": np.full(3, 2, np.float32), "n": 8}])
+    assert fill.get_dataset_size() == 2 and fill.get_col_names() == ["x", "n"]
+    rows = list((data + fill).create_tuple_iterator(num_epochs=1, output_numpy=True))
+    assert [r[1].item() for r in rows] == [0, 1, 7, 8] and [r[0].sum() for r in rows] == [3, 3, 0, 6]
+    with pytest.raises(ValueError, match="all with the same columns"):
+        ds.PaddedDataset([{"x": 1}, {"y": 1}])
+    with pytest.raises(TypeError, match="must be a list of dicts"):
+        ds.PaddedDataset({"x": 1})  # type: ignore[arg-type]

@@ -432,3 +432,17 @@ def test_lenet_pipeline() -> None:
     assert batches[0]["image"].dtype == np.float32
     assert batches[0]["label"].dtype == np.int32
     assert np.bincount(np.concatenate([batch["label"] for batch in batches])).tolist() == [200] * 10
+
+
+def test_bytes_are_resized_as_mindspore_does() -> None:
+    """What MindSpore 2.10 gives, to the bit: its weights are steps of 1/2048, and its sums are cut off."""
+    image = (np.arange(20) * 37 % 251).astype(np.uint8).reshape(5, 4, 1)
+    wanted = {
+        Inter.LINEAR: [[49, 68, 92, 117, 100, 76], [45, 64, 88, 113, 138, 156], [124, 143, 153, 122, 133, 151]],
+        Inter.BICUBIC: [[49, 67, 99, 127, 102, 65], [42, 60, 90, 111, 141, 159], [127, 154, 162, 117, 125, 152]],
+        Inter.AREA: [[19, 93], [107, 106], [146, 119], [64, 138], [182, 55], [170, 93], [109, 183]],
+    }
+    for inter, pixels in wanted.items():
+        size = np.shape(pixels)
+        assert vision.Resize(size, inter)(image)[..., 0].tolist() == pixels
+    assert vision.Resize((2, 2), Inter.AREA)(image[:4])[..., 0].tolist() == [[93, 104], [138, 86]]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 import pytest
 from graphs import Made, graphs
 from hypothesis import given, settings
@@ -34,6 +40,17 @@ def test_tensor_type() -> None:
     assert len({F23, TensorType((2, 3), float32)}) == 1
     with pytest.raises(AttributeError):
         F23.shape = (1,)  # type: ignore[misc]
+
+
+def test_equal_types_are_one_object_while_somebody_holds_it() -> None:
+    assert TensorType((2, 3), float32) is F23 is TensorType((np.int64(2), 3), float32)  # type: ignore[arg-type]
+    assert pickle.loads(pickle.dumps(F23)) is copy.deepcopy(F23) is F23
+    assert str(TensorType((np.int64(7), 9, 11), float32)) == "f32[7,9,11]"  # type: ignore[arg-type]
+    gone = weakref.ref(TensorType((7, 9, 11), float32))
+    assert gone() is None
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: TensorType((n // 8, 5, 5, 5, 5), float32), range(8 * 200)))
+    assert len({id(type_) for type_ in made}) == 200
 
 
 def test_location_prints_scope_and_file_name_only() -> None:

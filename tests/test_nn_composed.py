@@ -36,6 +36,9 @@ CASES: list[tuple[str, Any, tuple[Tensor, ...], Any]] = [
     ("MatrixSetDiag", nn.MatrixSetDiag(), (A, B[0, :4]), lambda: ops.diagonal_scatter(A, B[0, :4])),
     ("ImageGradients", lambda x: nn.ImageGradients()(x)[1], (IMAGES,),
      lambda: ops.concat([IMAGES[..., 1:] - IMAGES[..., :-1], IMAGES[..., :1] * 0], -1)),
+    ("CentralCrop", nn.CentralCrop(0.5), (IMAGES,), lambda: IMAGES[..., 1:5, 1:3]),
+    ("CentralCrop of one image", nn.CentralCrop(0.3), (IMAGES[0],), lambda: IMAGES[0, :, 2:4, 1:3]),
+    ("CentralCrop of all", nn.CentralCrop(1.0), (IMAGES,), lambda: IMAGES),
     ("TimeDistributed", nn.TimeDistributed(DENSE, 1), (IMAGES,), lambda: DENSE(IMAGES)),
     ("TimeDistributed at once", nn.TimeDistributed(DENSE, 1, 0), (IMAGES,), lambda: DENSE(IMAGES)),
     ("TimeDistributed before", nn.TimeDistributed(DENSE, 0, 2), (IMAGES,), lambda: DENSE(IMAGES)),
@@ -79,3 +82,45 @@ def test_errors() -> None:
         nn.MultiClassDiceLoss()(A, B[0])
     with pytest.raises(TypeError, match="TimeDistributed"):
         nn.TimeDistributed(3, 1)
+
+
+def similarity(x: np.ndarray, y: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each channel: the mean similarity, and that of contrast and structure; window by window."""
+    line = np.exp(-((np.arange(size) - (size - 1) / 2) ** 2) / (2 * 1.5**2))
+    window = np.outer(line, line) / line.sum() ** 2
+    found = []
+    for i in range(x.shape[2] - size + 1):
+        for j in range(x.shape[3] - size + 1):
+            a, b = (image[:, :, i : i + size, j : j + size] for image in (x, y))
+            mean_a, mean_b = ((window * part).sum((2, 3)) for part in (a, b))
+            moments = [(window * p * q).sum((2, 3)) for p, q in ((a, a), (b, b), (a, b))]
+            var_a, var_b, cov = moments[0] - mean_a**2, moments[1] - mean_b**2, moments[2] - mean_a * mean_b
+            structure = (2 * cov + 0.03**2) / (var_a + var_b + 0.03**2)
+            found.append((structure * (2 * mean_a * mean_b + 0.01**2) / (mean_a**2 + mean_b**2 + 0.01**2), structure))
+    return np.mean([whole for whole, _ in found], 0), np.mean([structure for _, structure in found], 0)
+
+
+@pytest.mark.parametrize("mode", [ms.PYNATIVE_MODE, ms.GRAPH_MODE])
+def test_similarity_at_several_scales(mode: int) -> None:
+    ms.set_context(mode=mode)
+    rng = np.random.default_rng(1)
+    x = rng.random((2, 3, 20, 16))
+    y = np.clip(x + rng.normal(size=x.shape) * 0.1, 0, 1)
+    given = Tensor(x.astype(np.float32)), Tensor(y.astype(np.float32))
+    whole, structure = similarity(x, y, 5)
+    np.testing.assert_allclose(nn.SSIM(filter_size=5)(*given).asnumpy(), whole.mean(1), rtol=2e-4)
+    half = [image.reshape(2, 3, 10, 2, 8, 2).mean((3, 5)) for image in (x, y)]
+    wanted = (structure**0.25 * similarity(*half, 5)[0] ** 0.75).mean(1)
+    net = nn.MSSSIM(power_factors=(0.25, 0.75), filter_size=5)
+    np.testing.assert_allclose(net(*given).asnumpy(), wanted, rtol=2e-4)
+    slope = ms.grad(lambda a: net(a, given[1]).sum())(given[0])
+    assert slope.shape == x.shape and np.isfinite(slope.asnumpy()).all()
+
+
+def test_errors_of_similarities_and_crops() -> None:
+    for call, error in (
+        (lambda: nn.CentralCrop(0.0), "central_fraction"), (lambda: nn.CentralCrop(0.5)(A), "CentralCrop"),
+        (lambda: nn.MSSSIM(power_factors=()), "power_factors"), (lambda: nn.MSSSIM()(A, A), "MSSSIM"),
+    ):  # fmt: skip
+        with pytest.raises((TypeError, ValueError), match=error):
+            call()  # type: ignore[no-untyped-call]

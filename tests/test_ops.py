@@ -393,7 +393,7 @@ def test_results_whose_shape_depends_on_values() -> None:
             ops.bincount(bad)
     for function in (ops.nonzero, ops.unique, lambda t: ops.masked_select(t, t > 0), lambda t: ops.bincount(t[0])):
         with pytest.raises(TracedValueError, match="shape depends on the values"):
-            jit(function)(Tensor(x))
+            jit(function, fullgraph=True)(Tensor(x))
 
 
 # Creation
@@ -549,8 +549,8 @@ def test_every_class_has_its_function() -> None:
     for name in PRIMITIVES:
         assert getattr(ops, name).__name__ == name
     assert all(callable(getattr(ops, function)) for function in _PLAIN.values())
-    with pytest.raises(AttributeError, match="no attribute 'AllReduce'"):
-        ops.AllReduce  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'NPUAllocFloatStatus'"):
+        ops.NPUAllocFloatStatus  # noqa: B018
 
 
 # Names of arguments
@@ -691,7 +691,7 @@ def test_print(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda: ops.zeros((2, -1)), ValueError, "extents must be >= 0"),
         (lambda: ops.full((2,), 300, dtype=uint8), ValueError, "the number 300 does not fit uint8"),
         (lambda: Tensor([1]) + 2**70, ValueError, "does not fit int64"),
-        (lambda: ops.cast(Tensor(V), "float16"), TypeError, "expected one of float32"),
+        (lambda: ops.cast(Tensor(V), "bfloat16"), TypeError, "expected one of float32"),
         (lambda: ops.clamp(Tensor(V)), ValueError, "at least one of min and max"),
         (lambda: ops.div(Tensor(V), 2, rounding_mode="up"), ValueError, "rounding_mode must be"),
         (lambda: Tensor(N) ** -1, ValueError, "negative power"),

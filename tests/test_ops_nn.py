@@ -512,7 +512,7 @@ X = Tensor(np.zeros((2, 3, 8, 8), np.float32))
     (lambda: resize.interpolate(X, 3, align_corners=True), ValueError, "align_corners does not go"),
     (lambda: random.dropout(X, 1.5), ValueError, r"p must be a number in \[0, 1\]"),
     (lambda: random.randint(3, 3, (2,)), ValueError, "expected low < high"),
-    (lambda: random.rand(2, dtype=graphc.int32), ValueError, "dtype must be float32"),
+    (lambda: random.rand(2, dtype=graphc.int32), ValueError, "dtype must be a float"),
     (lambda: random.multinomial(Tensor([1.0, 1.0]), 3, False), ValueError, "cannot draw 3 of 2"),
     (lambda: random.rand(2, seed=-1), ValueError, "seed must be"),
 ])  # fmt: skip

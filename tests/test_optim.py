@@ -1019,3 +1019,38 @@ def test_warmup_of_no_epochs_is_constant() -> None:
 def test_bad_schedules(make: Callable[[], Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         make()
+
+
+@pytest.mark.parametrize("mode", [graphc.PYNATIVE_MODE, graphc.GRAPH_MODE])
+def test_an_optimizer_written_as_mindspores_own(mode: int) -> None:
+    """By what MindSpore's optimizers are written with; `global_step` moves once in a step, though it adds to it too."""
+    update = ops.MultitypeFuncGraph("update")
+
+    @update.register("Tensor", "Tensor", "Tensor", "Tensor", "Tensor")
+    def _update(rate: Tensor, share: Tensor, gradient: Tensor, weight: Parameter, moment: Parameter) -> Tensor:
+        now = ops.assign(moment, moment * share + gradient)
+        return ops.depend(True, ops.assign_sub(weight, now * rate))
+
+    class Heavy(nn.Optimizer):
+        def __init__(self, params: Any, rate: Any) -> None:
+            super().__init__(rate, params, weight_decay=0.1, loss_scale=2.0)
+            self.moments = self.parameters.clone("moments", "zeros")
+            self.share = Parameter(Tensor(0.5), name="share", requires_grad=False)
+
+        def construct(self, gradients: Any) -> Any:
+            gradients = self.scale_grad(self.decay_weight(gradients))
+            rate = self.get_lr()
+            self.assignadd(self.global_step, self.global_step_increase_tensor)
+            return self.hyper_map(ops.partial(update, rate, self.share), gradients, self.parameters, self.moments)
+
+    graphc.set_context(mode=mode)
+    net = nn.Dense(2, 1, weight_init="ones", has_bias=False)
+    optimizer = Heavy(net.trainable_params(), nn.ExponentialDecayLR(0.5, 0.5, 1))
+    assert optimizer.param_length == 1 and optimizer.reciprocal_scale == 0.5
+    weight, moment = np.ones((1, 2)), np.zeros((1, 2))
+    for step in range(3):
+        optimizer((Tensor(np.array([[2.0, 4.0]], np.float32)),))
+        moment = moment * 0.5 + np.array([[1.0, 2.0]]) + 0.1 * weight
+        weight = weight - 0.5 * 0.5**step * moment
+    np.testing.assert_allclose(net.weight.asnumpy(), weight, rtol=1e-6)
+    assert optimizer.global_step.asnumpy() == 3

@@ -192,3 +192,19 @@ def test_boxes_that_overlap_better_ones() -> None:
 def test_errors(call: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         call()
+
+
+def test_collective_operations_of_one_process() -> None:
+    x = Tensor([[1.0, 2.0]])
+    for primitive in (ops.AllReduce(), ops.AllReduce(ops.ReduceOp.MAX), ops.AllGather(), ops.ReduceScatter()):
+        assert primitive(x).tolist() == [[1.0, 2.0]]
+    assert [t.tolist() for t in ops.Broadcast(0)((x, x + 1))] == [[[1.0, 2.0]], [[2.0, 3.0]]]
+    assert ms.grad(lambda t: ops.AllReduce()(t).sum())(x).tolist() == [[1.0, 1.0]]
+    with pytest.raises(ValueError, match="op must be 'sum'"):
+        ops.AllReduce("mean")(x)
+
+
+def test_notes_on_primitives() -> None:
+    add = ops.Add().add_prim_attr("primitive_target", "CPU").shard(((1, 1), (1, 1))).recompute()
+    assert add.primitive_target == "CPU" and add(Tensor([1.0]), 2.0).item() == 3.0
+    assert not hasattr(add.del_prim_attr("primitive_target"), "primitive_target")

@@ -425,3 +425,26 @@ def test_figures_as_json() -> None:
     p.save_json("figures.json")
     (figures,) = json.loads(Path("figures.json").read_text(encoding="utf-8"))
     assert figures["name"] == "tanh" and figures["calls"] == 1 and figures["flops"] == 24 * 9
+
+
+def test_profiler_writes_a_folder(tmp_path: Path) -> None:
+    net, x = nn.Dense(3, 2), Tensor(np.ones((4, 3), np.float32))
+    ms.set_context(mode=ms.GRAPH_MODE)
+    profiler = ms.Profiler(tmp_path / "figures" / "first")
+    net(x)
+    profiler.stop()
+    net(x)
+    profiler.start()
+    net(x)
+    profiler.analyse()
+    folder = tmp_path / "figures" / "first"
+    assert {path.name for path in folder.iterdir()} == {"kernels.txt", "kernels.json", "trace.json"}
+    (kernel,) = json.loads((folder / "kernels.json").read_text())
+    assert kernel["calls"] == 2 and "matmul" in (folder / "kernels.txt").read_text()
+    with pytest.raises(RuntimeError, match="it does not run"):
+        profiler.stop()
+    later = ms.Profiler(tmp_path, start_profile=False)
+    later.start()
+    with pytest.raises(RuntimeError, match="runs already"):
+        later.start()
+    later.stop()

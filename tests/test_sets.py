@@ -65,7 +65,7 @@ def test_unique_consecutive() -> None:
     assert ops.unique_consecutive(Tensor([float("nan")] * 2)).shape == (2,)
     assert ops.unique_consecutive(Tensor([])).shape == (0,)
     with pytest.raises(TracedValueError, match="unique_consecutive"):
-        jit(ops.unique_consecutive)(x)
+        jit(ops.unique_consecutive, fullgraph=True)(x)
 
 
 def test_ger_and_vander() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from typing import Any, NamedTuple
 
@@ -80,6 +81,30 @@ def test_tensors_from_outside_are_captured_and_scalars_are_constants() -> None:
 def test_python_numbers_take_the_dtype_of_the_tensor() -> None:
     double = Tensor(np.ones(3))
     assert body(graph_of(lambda x: x * 2.5, double))[0] == "%0: f64[3] = broadcast_to(2.5:f64, shape=(3,))"
+
+
+def test_a_number_in_every_element_is_one_node_for_each_shape_and_dtype() -> None:
+    def f(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        ones = ops.full((3,), 1.0), ops.full((3,), 1)
+        return x * 0.5, x + 0.5, y + 0.5, x * -0.0, x * 0.0, ones[0] * x, ones[1] + 1
+
+    graph = graph_of(f, X, Tensor(np.zeros((2, 3), np.float32)))
+    filled = [n for n in graph.nodes if n.op == "broadcast_to"]
+    told = [(repr(n.operands[0].attrs["value"]), n.type) for n in filled]
+    assert len(told) == len(set(told)) == 6
+    assert sum(value == "0.5" for value, _ in told) == 2 and {"0.0", "-0.0"} <= {value for value, _ in told}
+    assert len([n for n in graph.nodes if n.op == "constant"]) == 5
+
+
+def test_numbers_of_a_graph_can_be_assigned_to() -> None:
+    def f(x: Tensor) -> tuple[Tensor, Tensor]:
+        ones = ops.full((3,), 1.0)
+        ones[0] = 5.0
+        return x * ones, x * ops.full((3,), 1.0)
+
+    first, second = ms.jit(f)(X)
+    np.testing.assert_array_equal(first.asnumpy(), [5, 2, 3])
+    np.testing.assert_array_equal(second.asnumpy(), [1, 2, 3])
 
 
 def test_arguments_that_are_no_tensors_are_constants() -> None:
@@ -384,6 +409,22 @@ def test_kept_tensors() -> None:
         graph_of(keep, X)
     Holder.value = None
     assert graph_of(lambda x: x, X)
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_cycles_are_looked_for_as_before_once_a_trace_is_over(on: bool) -> None:
+    def fails(x: Tensor) -> Tensor:
+        raise KeyError("of the program")
+
+    before = gc.isenabled()
+    (gc.enable if on else gc.disable)()
+    try:
+        assert graph_of(ops.tanh, X) and gc.isenabled() is on
+        with pytest.raises(KeyError):
+            graph_of(fails, X)
+        assert gc.isenabled() is on
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_tensors_in_reference_cycles_are_not_kept() -> None:

@@ -14,6 +14,7 @@ import pytest
 import graphc as gc
 from graphc import dataset as ds
 from graphc import nn, vision
+from graphc.dtype import dtype_of
 from graphc.nn.cell import Cell
 from graphc.tensor import Parameter, Tensor
 from graphc.train import (
@@ -827,9 +828,9 @@ def test_a_bar_only_where_nothing_else_prints(monkeypatch):
         (lambda: Model(Net(), optimizer=3), TypeError, "optimizer must be an Optimizer, got int"),
         (lambda: Model(Net(), metrics={"acc"}), ValueError, "metrics need a loss_fn or an eval_network"),
         (lambda: Model(Net(), nn.MSELoss(), metrics={"accurcy"}), KeyError, "accurcy"),
-        (lambda: Model(Net(), amp_level="O2"), ValueError, "amp_level must be 'O0'.*'O2'"),
+        (lambda: Model(Net(), amp_level="O4"), ValueError, "level.*must be in.*'O4'"),
         (lambda: Model(Net(), boost_level="O1"), ValueError, "boost_level"),
-        (lambda: Model(Net(), loss_scale_manager=object()), TypeError, "loss_scale_manager must be a LossScaleManager"),
+        (lambda: Model(Net(), loss_scale_manager=object()), TypeError, "'loss_scale_manager' must be"),
         (lambda: Model(Net(), los=3), TypeError, "unknown argument 'los'"),
         (lambda: Model(Net(), eval_network=Net(), eval_indexes=[0, 1]), ValueError, "three ints"),
         (lambda: Model(Net()).train(1, batches()), ValueError, "needs a loss_fn and an optimizer.*Net contains no"),
@@ -970,3 +971,17 @@ def test_data_sink_goes_through_the_dataset_again_and_again():
             gc.data_sink(print, numbers(3), **options)
     with pytest.raises(TypeError, match="expected a function and a Dataset"):
         gc.data_sink(print, [1, 2])
+
+
+def test_dataset_helper_goes_through_one_epoch():
+    helper = gc.DatasetHelper(numbers(3), dataset_sink_mode=False)
+    assert [[float(x) for (x,) in helper] for _ in range(2)] == [[0, 1, 2]] * 2 and helper.sink_size() == 3
+    by_two = gc.DatasetHelper(numbers(3), sink_size=2, epoch_num=2)
+    assert [[float(x) for (x,) in by_two] for _ in range(3)] == [[0, 1], [2, 0], [1, 2]]
+    types, shapes = helper.types_shapes()
+    assert types == [dtype_of(t) for t in numbers(3).output_types()] and shapes == numbers(3).output_shapes()
+    for options in ({"sink_size": 0}, {"dataset_sink_mode": 1}, {"epoch_num": 0}):
+        with pytest.raises((TypeError, ValueError), match="DatasetHelper"):
+            gc.DatasetHelper(numbers(3), **options)
+    with pytest.raises(TypeError, match="expected a Dataset, got list"):
+        gc.DatasetHelper([1, 2])

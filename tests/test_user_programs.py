@@ -801,6 +801,7 @@ FUNCTIONS = {
         (A - A.mean(1, keepdims=True)) / A.std(1, keepdims=True),
     ),
     "LpNorm": (lambda: P.LpNorm([1], 2, True)(Tensor(A)), np.sqrt((A**2).sum(1, keepdims=True))),
+    "LpNorm of a matrix": (lambda: P.LpNorm([0, 1], 2)(Tensor(A)), np.sqrt((A**2).sum())),
     "Cdist": (lambda: P.Cdist(1.0)(Tensor(A), Tensor(B)), np.abs(A[:, None] - B[None]).sum(-1)),
     "ScatterAdd": (lambda: P.ScatterAdd()(slot(), Tensor([0, 2]), Tensor([4.0, 5.0])), [5, 2, 8]),
     "ScatterUpdate": (lambda: P.ScatterUpdate()(slot(), Tensor([0, 2]), Tensor([4.0, 5.0])), [4, 2, 5]),
@@ -873,7 +874,7 @@ MISTAKES = [
     (TypeError, "cell", lambda: nn.SequentialCell(nn.Dense(2, 2), 3)),
     (IndexError, "out of range", lambda: nn.Embedding(3, 2)(Tensor([5])).asnumpy()),
     (ValueError, "drop_remainder", lambda: nn.BatchNorm1d(2).set_train()(Tensor(data(1, 2)))),
-    (AttributeError, "float32", lambda: mstype.float16),
+    (AttributeError, "float32", lambda: mstype.complex64),
     (ValueError, "one process", lambda: context.set_auto_parallel_context(parallel_mode="data_parallel")),
     (ValueError, "device_id", lambda: context.set_context(device_id=3)),
     (AttributeError, "Foo", lambda: P.Foo),
@@ -891,6 +892,9 @@ def test_mistakes_are_explained(kind, said, mistake, mode):
 def test_branches_on_values_run_eagerly_and_are_explained_in_a_graph():
     assert Branching()(Tensor([-1.0])).asnumpy() == [1.0]
     ms.set_context(mode=ms.GRAPH_MODE)
+    with pytest.warns(UserWarning, match=r"runs op by op.*ops\.where"):
+        assert Branching()(Tensor([-1.0])).asnumpy() == [1.0]
+    ms.set_context(jit_syntax_level=ms.STRICT)
     with pytest.raises(ms.trace.TracedValueError, match=r"ops\.where"):
         Branching()(Tensor([-1.0]))
 

@@ -10,7 +10,8 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources` and `lines`, `buckets`, `text`, `images` for `vision`, and `tones`, which is offered by `vision` too.
+`sources`, `lines` and `mindrecord`, `buckets`, `text`, `images` for `vision`, and `tones`, which is offered by `vision`
+too.
 """
 
 from graphc.dataset import config, text, transforms, vision
@@ -18,6 +19,7 @@ from graphc.dataset.core import BatchInfo, Dataset
 from graphc.dataset.core import zip_datasets as zip
 from graphc.dataset.files import DataFileError
 from graphc.dataset.lines import CSVDataset, TextFileDataset
+from graphc.dataset.mindrecord import MindDataset
 from graphc.dataset.samplers import (
     DistributedSampler,
     IterSampler,
@@ -38,6 +40,7 @@ from graphc.dataset.sources import (
     ImageFolderDataset,
     MnistDataset,
     NumpySlicesDataset,
+    PaddedDataset,
     embedded_fashion_mnist,
 )
 
@@ -53,9 +56,11 @@ __all__ = [
     "GeneratorDataset",
     "ImageFolderDataset",
     "IterSampler",
+    "MindDataset",
     "MnistDataset",
     "NumpySlicesDataset",
     "PKSampler",
+    "PaddedDataset",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",

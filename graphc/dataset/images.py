@@ -134,6 +134,15 @@ def _area_taps(size: int, out: int) -> Taps:
     return np.minimum(index, size - 1), weights / weights.sum(axis=1, keepdims=True)
 
 
+def _cover_taps(size: int, out: int) -> Taps:
+    """The pixel that a result pixel begins in, and the share that the next one has of it: AREA as OpenCV enlarges."""
+    index = np.floor(np.arange(out) * (size / out)).astype(np.int64)
+    share = np.maximum(np.arange(1, out + 1) - (index + 1) * (out / size), 0.0)
+    share -= np.floor(share)
+    share[index >= size - 1] = 0.0
+    return np.minimum(index[:, None] + [0, 1], size - 1), np.stack([1 - share, share], 1)
+
+
 def _filter_taps(size: int, out: int, reach: float, kernel: Callable[[np.ndarray], np.ndarray]) -> Taps:
     """Filter with a kernel that widens when shrinking, as Pillow does."""
     widen = max(size / out, 1.0)
@@ -173,14 +182,37 @@ def resize(images: np.ndarray, height: int, width: int, inter: Inter) -> np.ndar
     """Images [N, H, W, C] at another size, of the same dtype."""
     if images.shape[1:3] == (height, width):
         return images
-    columns, rows = _taps(images.shape[2], width, inter), _taps(images.shape[1], height, inter)
+    sizes = (images.shape[2], width), (images.shape[1], height)
+    larger = inter is Inter.AREA and any(size < out for size, out in sizes)
+    columns, rows = (_cover_taps(*size) if larger else _taps(*size, inter) for size in sizes)
     if inter is Inter.NEAREST:
         return images[:, rows[0][:, 0]][:, :, columns[0][:, 0]]
+    if images.dtype == np.uint8 and (larger or inter in (Inter.BILINEAR, Inter.BICUBIC)):
+        return _between_bytes(images, columns, rows)
+    if images.dtype == np.uint8 and inter is Inter.AREA and all(size == 2 * out for size, out in sizes):
+        whole: np.ndarray = images.astype(np.int32).reshape(len(images), height, 2, width, 2, -1).sum((2, 4)) + 2 >> 2
+        return whole.astype(np.uint8)  # half up, as OpenCV has it for this size
     work = _work_dtype(images.dtype)
     across = _resample_axis(images.astype(work), 2, columns)
     if inter in (Inter.PILCUBIC, Inter.ANTIALIAS):
         across = saturate(across, images.dtype).astype(work)  # Pillow stores what its first pass makes
     return saturate(_resample_axis(across, 1, rows), images.dtype)
+
+
+def _between_bytes(images: np.ndarray, columns: Taps, rows: Taps) -> np.ndarray:
+    """Bytes between bytes, in integers as OpenCV has them: weights in steps of 1/2048, and what its shifts cut off."""
+    (across, x), (down, y) = (
+        (index, np.rint(weights.astype(np.float32) * 2048).astype(np.int32)) for index, weights in (columns, rows)
+    )
+    line: np.ndarray = np.zeros((), np.int32)
+    for k in range(x.shape[1]):
+        line = line + images[:, :, across[:, k]] * x[:, k, None]
+    if y.shape[1] > 2:
+        parts = [line[:, down[:, k]].astype(np.float32) * (y[:, k, None, None] / np.float32(2**22)) for k in range(4)]
+        return saturate(parts[0] + parts[1] + parts[2] + parts[3], images.dtype)
+    above, below = (((line >> 4)[:, down[:, k]] * y[:, k, None, None]) >> 16 for k in (0, 1))
+    whole: np.ndarray = (above + below + 2) >> 2
+    return whole.astype(np.uint8)
 
 
 def warp(

@@ -106,6 +106,27 @@ def _as_column(column: Any, where: str) -> Block:
     return stack([row.astype(dtype, copy=False) for row in rows])
 
 
+class PaddedDataset(Dataset):
+    """Samples that fill up another dataset, in their order: `dataset + PaddedDataset(samples)`.
+
+    Args:
+        padded_samples: dicts of arrays or numbers by column, all with the same columns.
+    Raises:
+        TypeError, ValueError: they are not that.
+    """
+
+    def __init__(self, padded_samples: Sequence[Mapping[str, Any]]) -> None:
+        name = "PaddedDataset"
+        if not isinstance(padded_samples, (list, tuple)) or not all(isinstance(s, Mapping) for s in padded_samples):
+            raise TypeError(f"{name}: padded_samples must be a list of dicts, got {type(padded_samples).__name__}")
+        if not padded_samples or any(s.keys() != padded_samples[0].keys() for s in padded_samples):
+            raise ValueError(f"{name}: expected at least one sample, all with the same columns")
+        columns = list(padded_samples[0])
+        arrays = [_as_column([s[column] for s in padded_samples], f"{name}: column {column!r}") for column in columns]
+        self.padded_samples = list(padded_samples)
+        super().__init__(TableSource(ArrayTable(arrays), columns, select_sampler(name, None, None, False, None, None)))
+
+
 class GeneratorDataset(Dataset):
     """Samples that a Python object gives.
 

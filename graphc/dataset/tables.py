@@ -8,7 +8,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from graphc.dataset.columns import positions_of
 from graphc.dataset.epochs import Epoch
 from graphc.dataset.images import decode_image
 from graphc.dataset.rng import single
-from graphc.dataset.rows import PORTION, Rows, SourceRows, StoredRows
+from graphc.dataset.rows import PORTION, Rows, SourceRows, StoredRows, Table
 from graphc.dataset.samplers import BuiltinSampler
 from graphc.dataset.steps import Step
 from graphc.dataset.transforms import numpy_dtype
@@ -169,6 +169,20 @@ class FileTable:
         return decode_image(data, str(path)) if self._decode else data
 
 
+class SampleTable(Table, Protocol):
+    """What `TableSource` reads from.
+
+    Attributes:
+        workers: threads that make its samples.
+        costly: whether making them takes a while.
+    """
+
+    workers: int
+    costly: bool
+
+    def column(self, position: int) -> np.ndarray: ...
+
+
 class TableSource(Step):
     """The samples of a table that a sampler chooses.
 
@@ -178,9 +192,7 @@ class TableSource(Step):
         sampler: what chooses.
     """
 
-    def __init__(
-        self, table: ArrayTable | ObjectTable | FileTable, columns: Sequence[str], sampler: BuiltinSampler
-    ) -> None:
+    def __init__(self, table: SampleTable, columns: Sequence[str], sampler: BuiltinSampler) -> None:
         super().__init__([], columns)
         self._table = table
         self._sampler = sampler

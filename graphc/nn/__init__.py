@@ -93,8 +93,10 @@ from graphc.nn.exported import (
     GraphCell,
 )
 from graphc.nn.image import (
+    MSSSIM,
     PSNR,
     SSIM,
+    CentralCrop,
     ImageGradients,
 )
 from graphc.nn.lars import (
@@ -270,6 +272,7 @@ __all__ = [
     "LARS",
     "LRN",
     "LSTM",
+    "MSSSIM",
     "PSNR",
     "RNN",
     "SGD",
@@ -300,6 +303,7 @@ __all__ = [
     "Cell",
     "CellDict",
     "CellList",
+    "CentralCrop",
     "ChannelShuffle",
     "ClipByNorm",
     "ConstantPad1d",

@@ -31,7 +31,7 @@ class AdaFactor(Optimizer):
         scale_parameter: steps are scaled to the root mean square of the parameter.
         relative_step: the learning rate is `min(0.01, 1 / sqrt(t))`.
         warmup_init: `1e-6 * t` in place of that 0.01; needs `relative_step`.
-        compression: must be False, as graphc has no float16.
+        compression: must be False: the state is float32.
     Raises:
         TypeError, ValueError: an argument is not as described.
     """

@@ -9,8 +9,8 @@ from typing import Any
 
 from graphc import context
 from graphc.autograd import leaves_of, with_leaves, with_vjp
-from graphc.dispatch import located, scope, state
-from graphc.dtype import DType, dtype_of, float32
+from graphc.dispatch import assign, located, scope, state
+from graphc.dtype import DType, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
 from graphc.tensor import Parameter, ParameterTuple, Tensor
@@ -22,7 +22,12 @@ class Cell:
     A subclass sets Parameters and Cells as attributes in `__init__` (after `super().__init__()`) and defines
     `construct`. Calling a Cell runs `construct`: in PYNATIVE_MODE as Python each time, what it computes in one piece
     (`graphc.eager`); in GRAPH_MODE compiled.
+
+    Attributes:
+        keeps_parameters: whether `construct` reads Parameters as they are, whatever `to_float` was asked for.
     """
+
+    keeps_parameters = False
 
     def __init__(self, auto_prefix: bool = True, flags: dict[str, Any] | None = None) -> None:
         own = self.__dict__
@@ -44,6 +49,12 @@ class Cell:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
         trace = state.now.trace
         if trace is not None and self in trace.visited:
+            parameter = own["_params"].get(name)
+            if parameter is value and value is not None:
+                return
+            if parameter is not None and isinstance(value, Tensor) and not isinstance(value, Parameter):
+                assign(parameter, value)
+                return
             raise located(
                 AttributeError(
                     f"{type(self).__name__}: attribute {name!r} is set while the Cell is traced into a graph, which "
@@ -87,8 +98,15 @@ class Cell:
         own = self.__dict__
         for home in ("_params", "_cells", "_flags"):
             if home in own and name in own[home]:
-                return own[home][name]
+                found = own[home][name]
+                narrowing = home == "_params" and "_float" in own and self in state.now.narrowing
+                return self._narrowed(found) if narrowing else found
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _narrowed(self, parameter: Parameter) -> Tensor:
+        """A Parameter as `construct` reads it. One that a program's Cell keeps but does not train, it may assign to."""
+        own_layer = type(self).__module__.startswith("graphc.nn.")
+        return in_float(parameter, self._float) if parameter.requires_grad or own_layer else parameter
 
     def __delattr__(self, name: str) -> None:
         for home in (self._params, self._cells, self.__dict__):
@@ -184,11 +202,26 @@ class Cell:
             if own_backward:
                 value = self._with_own_backward(args, kwargs)
             else:
-                value = self.construct(*args, **kwargs)
+                value = self._constructed(args, kwargs)
             for hook in after:
                 changed = hook(self, args, kwargs, value) if hook.with_kwargs else hook(self, args, value)
                 value = value if changed is None else changed
         return value
+
+    def _constructed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What `construct` computes, in the float type that was asked for."""
+        own = self.__dict__
+        if "_float" not in own:
+            return self.construct(*args, **kwargs)
+        now, dtype = state.now, own["_float"]
+        outside = now.narrowing
+        if not self.keeps_parameters:
+            now.narrowing = (*outside, self)
+        try:
+            value = self.construct(*in_float(args, dtype), **in_float(kwargs, dtype))
+        finally:
+            now.narrowing = outside
+        return in_float(value, own.get("_returned", dtype if self.keeps_parameters else None))
 
     def _with_own_backward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What `construct` computes, with the derivative that `bprop` and hooks on the backward pass give it."""
@@ -210,7 +243,7 @@ class Cell:
         if after and given:
             fresh = iter(with_vjp(name, tuple(given), given, leaving))
             args = tuple(next(fresh) if isinstance(a, Tensor) and a.dtype.is_float else a for a in args)
-        value = self.construct(*args, **kwargs)
+        value = self._constructed(args, kwargs)
         if getattr(type(self), "bprop", None):
             value = self._with_bprop(value, args)
         if before or after:
@@ -287,19 +320,29 @@ class Cell:
         return inputs
 
     def to_float(self, dst_type: Any) -> Cell:
-        """Casts float inputs to `dst_type`, which can only be float32: graphc computes in no shorter type.
+        """Has this Cell and all within compute in `dst_type`: float inputs are cast to it, and Parameters where
+        `construct` reads them. These keep their type, and their gradients have it. Normalisation reads its Parameters
+        as they are.
 
+        Args:
+            dst_type: float16 or float32.
         Raises:
             ValueError: another type.
         """
-        if dst_type is not float32:
-            raise ValueError(f"to_float: dst_type must be float32, got {dst_type!r}")
-
-        def cast(cell: Cell, args: tuple[Any, ...]) -> tuple[Any, ...]:
-            return tuple(_as_float(arg, dst_type) for arg in args)
-
-        self.register_forward_pre_hook(cast)
+        if dst_type not in (float16, float32):
+            raise ValueError(f"to_float: dst_type must be float16 or float32, got {dst_type!r}")
+        for _, cell in self.cells_and_names():
+            cell._compute_in(dst_type)
         return self
+
+    def _compute_in(self, dtype: DType, returned: DType | None = None) -> None:
+        """Has this Cell compute in a float type, and cast its results to another if one is given."""
+        own = self.__dict__
+        own["_float"] = dtype
+        own.pop("_returned", None)
+        if returned is not None:
+            own["_returned"] = returned
+        self._changed()
 
     def add_flags(self, **flags: Any) -> Cell:
         """Notes `flags`, which become attributes of the Cell, for programs that ask for them; graphc goes by none."""
@@ -608,5 +651,12 @@ def _swapped(name: str, old: str, new: str) -> str:
     return new + name[len(old) :] if name.startswith(old) else name
 
 
-def _as_float(value: Any, dtype: DType) -> Any:
-    return value.astype(dtype) if isinstance(value, Tensor) and value.dtype.is_float else value
+def in_float(values: Any, dtype: DType | None) -> Any:
+    """Values, nested as they may be, with the float tensors among them in another float type; None leaves them all."""
+    if dtype is None:
+        return values
+    if isinstance(values, Tensor):
+        return values.astype(dtype) if values.dtype.is_float and values.dtype is not dtype else values
+    if not isinstance(values, (tuple, list, dict)):
+        return values
+    return with_leaves(values, iter([in_float(leaf, dtype) for leaf in leaves_of(values)]))

@@ -61,6 +61,10 @@ class SSIM(Cell):
 
     def construct(self, img1: Tensor, img2: Tensor) -> Tensor:
         _check_images("SSIM", img1, img2)
+        return ops.mean(self.similarities(img1, img2)[0], 1)
+
+    def similarities(self, img1: Tensor, img2: Tensor) -> tuple[Tensor, Tensor]:
+        """The similarity of each channel, and that of its contrast and structure alone: `[N, C]`."""
         channels = img1.shape[1]
         window = self._window(channels, img1.dtype)
 
@@ -72,7 +76,8 @@ class SSIM(Cell):
         light = (product + self.c1) / (squares + self.c1)
         covariance = blurred(img1 * img2) * 2.0 - product
         variance = blurred(img1 * img1 + img2 * img2) - squares
-        return ops.mean(light * (covariance + self.c2) / (variance + self.c2), (1, 2, 3))
+        structure = (covariance + self.c2) / (variance + self.c2)
+        return ops.mean(light * structure, (2, 3)), ops.mean(structure, (2, 3))
 
     def _window(self, channels: int, dtype: DType) -> Tensor:
         """The Gaussian for each channel, of sum 1: `[C, 1, K, K]`."""
@@ -80,6 +85,59 @@ class SSIM(Cell):
         line = np.exp(-(distance**2) / (2 * self.filter_sigma**2))
         plane = np.outer(line, line) / line.sum() ** 2
         return Tensor(np.tile(plane, (channels, 1, 1, 1)), dtype)
+
+
+class MSSSIM(Cell):
+    """The structural similarity of each pair of images at several scales (Wang, Simoncelli and Bovik 2003), at most 1.
+
+    Called with two batches `[N, C, H, W]`; returns `[N]`: means over channels of the product of the contrasts' and
+    structures' similarities at each scale, at the last one the whole similarity. Each scale halves the images.
+
+    Args:
+        max_val, filter_size, filter_sigma, k1, k2: as of SSIM.
+        power_factors: the exponent of each scale. What is below 0 counts as 0.
+    """
+
+    def __init__(
+        self, max_val: float = 1.0,
+        power_factors: tuple[float, ...] | list[float] = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333),
+        filter_size: int = 11, filter_sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03,
+    ) -> None:
+        super().__init__()
+        if not isinstance(power_factors, (tuple, list)) or not power_factors:
+            raise TypeError(f"For 'MSSSIM', 'power_factors' must be a tuple or list, but got {power_factors!r}.")
+        self.power_factors = tuple(check.number("MSSSIM", "power_factors", factor) for factor in power_factors)
+        self.ssim = SSIM(max_val, filter_size, filter_sigma, k1, k2)
+
+    def construct(self, img1: Tensor, img2: Tensor) -> Tensor:
+        _check_images("MSSSIM", img1, img2)
+        product, last = None, len(self.power_factors) - 1
+        for scale, power in enumerate(self.power_factors):
+            whole, structure = self.ssim.similarities(img1, img2)
+            factor = ops.relu(whole if scale == last else structure) ** power
+            product = factor if product is None else product * factor
+            if scale < last:
+                img1, img2 = (ops.avg_pool2d(x, 2, 2) for x in (img1, img2))
+        return ops.mean(product, 1)
+
+
+class CentralCrop(Cell):
+    """The middle of images `[C, H, W]` or `[N, C, H, W]`.
+
+    Args:
+        central_fraction: which part of H and W stays, in (0, 1].
+    """
+
+    def __init__(self, central_fraction: float) -> None:
+        super().__init__()
+        self.central_fraction = check.between("CentralCrop", "central_fraction", central_fraction, 0.0, 1.0, "(]")
+
+    def construct(self, image: Tensor) -> Tensor:
+        if image.ndim not in (3, 4):
+            raise ValueError(f"For 'CentralCrop', expected [C, H, W] or [N, C, H, W], but got {image.type}.")
+        height, width = image.shape[-2:]
+        top, left = (int((extent - extent * self.central_fraction) / 2) for extent in (height, width))
+        return image[..., top : height - top, left : width - left]
 
 
 class ImageGradients(Cell):

@@ -12,7 +12,7 @@ from graphc.initializer import initializer
 from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
-from graphc.ops.coerce import as_tensor
+from graphc.ops.coerce import as_tensor, widely
 from graphc.ops.composite import moments, standardize
 from graphc.tensor import Parameter, Tensor
 
@@ -33,6 +33,7 @@ def _move(average: Parameter, now: Tensor, share: float) -> None:
 
 
 @of_ops
+@widely
 def _layer_norm(x: Tensor, axes: tuple[int, ...], epsilon: float, gamma: Tensor, beta: Tensor) -> Tensor:
     return standardize(x, axes, epsilon) * gamma + beta
 
@@ -41,6 +42,7 @@ class _ChannelNorm(Cell):
     """What normalisations of `[N, C, *S]` with a `gamma` and a `beta` for each channel share."""
 
     ranks: tuple[int, ...] = ()
+    keeps_parameters = True
 
     def _set_scale(self, channels: int, affine: bool, gamma_init: Any, beta_init: Any, dtype: Any) -> None:
         check.boolean(type(self).__name__, "affine", affine)
@@ -259,6 +261,8 @@ class LayerNorm(Cell):
         epsilon: added to the variance.
         dtype: of the Parameters.
     """
+
+    keeps_parameters = True
 
     def __init__(
         self, normalized_shape: Any, begin_norm_axis: int = -1, begin_params_axis: int = -1, gamma_init: Any = "ones",

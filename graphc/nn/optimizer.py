@@ -94,6 +94,11 @@ class Optimizer(Cell):
         self._set_decays([decays[i] for i in order])
         self.grad_centralization_flags = tuple(centralized[i] for i in order)
         self.global_step = Parameter(Tensor(0, int32), "global_step", requires_grad=False)
+        # For `construct` of a program's own: every step moves `global_step` on, whether it does or not
+        self.assignadd, self.global_step_increase_tensor = ops.assign_add, Tensor(1, int32)
+        self.hyper_map, self.map_ = ops.HyperMap(), ops.Map()
+        self.hyper_map_reverse, self.map_reverse = ops.HyperMap(reverse=True), ops.Map(reverse=True)
+        self.param_length, self.reciprocal_scale = len(self.parameters), 1.0 / self.loss_scale
 
     learning_rate: Any
     weight_decay: Any
@@ -140,6 +145,8 @@ class Optimizer(Cell):
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         if args:
             self._check_gradients(args[0])
+            if any(g.dtype.wide for g in args[0]):  # what a step computes, and keeps, is rounded only in the parameters
+                args = (tuple(ops.cast(g, g.dtype.wide or g.dtype) for g in args[0]), *args[1:])
         step = self.global_step + 1
         result = super()._run(*args, **kwargs)
         assign(self.global_step, step)
@@ -239,11 +246,13 @@ class Optimizer(Cell):
         return rate if self.is_group_lr else (rate,) * len(self.parameters)
 
     def new_state(self, prefix: str, init: Any = "zeros") -> ParameterTuple:
-        """A Parameter like each of `parameters`, named `prefix.name`, that the optimizer keeps for itself."""
+        """A Parameter like each of `parameters`, named `prefix.name`, that the optimizer keeps for itself, float32 for
+        those of float16."""
         made = self.parameters.clone(prefix, init)
-        for parameter in made:
+        wide = [Parameter(ops.cast(p, p.dtype.wide), p.name) if p.dtype.wide else p for p in made]
+        for parameter in wide:
             parameter.requires_grad = False
-        return made
+        return ParameterTuple(wide)
 
     def update_parameters_name(self, prefix: str = "", recurse: bool = True) -> None:
         """As of any Cell, but the network's Parameters keep their names: they are not the optimizer's own."""

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 import math
 
-from graphc.dtype import DType, bool_, float32, float64, int32, int64, uint8
+from graphc.dtype import (
+    DType,
+    bool_,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+)
 from graphc.numpy.arithmetic import (
     around,
     array_str,
@@ -330,6 +343,7 @@ __all__ = [
     "flip",
     "fliplr",
     "flipud",
+    "float16",
     "float32",
     "float64",
     "float_power",
@@ -358,6 +372,8 @@ __all__ = [
     "indices",
     "inf",
     "inner",
+    "int8",
+    "int16",
     "int32",
     "int64",
     "interp",
@@ -482,6 +498,8 @@ __all__ = [
     "true_divide",
     "trunc",
     "uint8",
+    "uint16",
+    "uint32",
     "unique",
     "unravel_index",
     "unwrap",

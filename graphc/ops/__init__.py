@@ -45,6 +45,7 @@ from graphc.ops.control import *
 from graphc.ops.conv import *
 from graphc.ops.creation import *
 from graphc.ops.ctc import *
+from graphc.ops.custom import Custom as Custom
 from graphc.ops.determinant import *
 from graphc.ops.draws import *
 from graphc.ops.elementwise import cast as cast
@@ -59,6 +60,7 @@ from graphc.ops.patches import *
 from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
 from graphc.ops.primitives import Primitive as Primitive
+from graphc.ops.primitives import ReduceOp as ReduceOp
 from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.resize import *

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from graphc.dispatch import located, state
-from graphc.dtype import DType, bool_, dtype_of, float32, int32, int64, promote, uint8
+from graphc.dtype import ALL, DType, bool_, dtype_of, float16, float32, int64, promote
 from graphc.op import TABLE
-from graphc.tensor import Number, Tensor
+from graphc.tensor import Number, Parameter, Tensor
 
 Coerce = Callable[..., tuple[Tensor, ...]]
-_INT_RANGES = {d: (int(np.iinfo(d.np).min), int(np.iinfo(d.np).max)) for d in (uint8, int32, int64)}
+Composed = TypeVar("Composed", bound=Callable[..., Any])
+_INT_RANGES = {d: (int(np.iinfo(d.np).min), int(np.iinfo(d.np).max)) for d in ALL if d.is_int}
 
 
 def scalar(value: float | int | bool, dtype: DType) -> Tensor:
@@ -42,7 +43,16 @@ def filled(value: float | int | bool, dtype: DType, shape: tuple[int, ...]) -> T
     now = state.now
     if now.trace is None and now.piece is None:
         return Tensor.wrap(np.full(shape, scalar(value, dtype).numpy_view()))
-    return broadcast(scalar(value, dtype), shape)
+    if now.trace is None or not shape:
+        return broadcast(scalar(value, dtype), shape)
+    key = repr(value), dtype, shape  # a graph has one for all that are alike, which may be many
+    node = now.trace.filled.get(key)
+    if node is not None:
+        return now.trace.stand_in(node)
+    made = broadcast(scalar(value, dtype), shape)
+    assert made._node is not None
+    now.trace.filled[key] = made._node
+    return made
 
 
 def full_like(tensor: Tensor, value: float | int | bool) -> Tensor:
@@ -53,6 +63,34 @@ def full_like(tensor: Tensor, value: float | int | bool) -> Tensor:
 def cast(tensor: Tensor, dtype: DType) -> Tensor:
     """The tensor in `dtype`; itself if it has that type."""
     return tensor if tensor.type.dtype is dtype else TABLE["cast"](tensor, dtype=dtype)
+
+
+def widely(function: Composed) -> Composed:
+    """Has a function made of ops compute in float32 where it is given float16, and round its results once.
+
+    They get the type of its first tensor. Rounded by every op, they would be less exact, and sums soon infinite.
+    """
+
+    def wide(value: Any) -> Any:
+        if not isinstance(value, Tensor) or value.type.dtype is not float16:
+            return value
+        kept = isinstance(value, Parameter) and not value.requires_grad  # running statistics, which are assigned to
+        return value if kept else cast(value, float32)
+
+    def rounded(result: Tensor) -> Tensor:
+        return cast(result, float16) if result.type.dtype is float32 else result
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        dtypes = [a.type.dtype for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+        if float16 not in dtypes:
+            return function(*args, **kwargs)
+        result = function(*map(wide, args), **{name: wide(value) for name, value in kwargs.items()})
+        if dtypes[0] is not float16 or kwargs.get("dtype") is not None:
+            return result
+        return rounded(result) if isinstance(result, Tensor) else tuple(map(rounded, result))
+
+    return call  # type: ignore[return-value]  # it takes and returns what the function does
 
 
 def broadcast(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 from graphc.dispatch import assign, located
 from graphc.dtype import bool_
 from graphc.ops.axes import as_ints, axes_of, axis_of
-from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, to_dtype, to_float
+from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, to_dtype, to_float, widely
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import (
     abs_,
@@ -65,6 +65,7 @@ def shifted(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return x - stop_gradient(reduce_over(max_, x, axes, keep=True))
 
 
+@widely
 def softmax(input: Any, axis: Any = -1, *, dtype: Any = None) -> Tensor:
     """`exp(x) / sum(exp(x))` along an axis.
 
@@ -82,6 +83,7 @@ def softmax(input: Any, axis: Any = -1, *, dtype: Any = None) -> Tensor:
     return e * (1.0 / sum_over(e, axes, keep=True))
 
 
+@widely
 def log_softmax(logits: Any, axis: int = -1) -> Tensor:
     """`log(softmax(x))` along an axis, without the loss of precision."""
     x = as_float("log_softmax", logits)
@@ -90,6 +92,7 @@ def log_softmax(logits: Any, axis: int = -1) -> Tensor:
     return z - log(sum_over(exp(z), axes, keep=True))
 
 
+@widely
 def softmin(x: Any, axis: Any = -1, *, dtype: Any = None) -> Tensor:
     """`softmax(-x)` along an axis."""
     return softmax(-as_float("softmin", x), axis, dtype=dtype)
@@ -121,18 +124,21 @@ def hardsigmoid(input: Any) -> Tensor:
     return relu6(as_float("hardsigmoid", input) + 3.0) / 6.0
 
 
+@widely
 def hardswish(input: Any) -> Tensor:
     """`x * min(max(x + 3, 0), 6) / 6` (Howard et al. 2019, "Searching for MobileNetV3")."""
     x = as_float("hardswish", input)
     return x * hardsigmoid(x)
 
 
+@widely
 def silu(input: Any) -> Tensor:
     """`x * sigmoid(x)`."""
     x = as_float("silu", input)
     return x * sigmoid(x)
 
 
+@widely
 def gelu(input: Any, approximate: str = "none") -> Tensor:
     """`x` times the probability that a standard normal variable is below `x` (Hendrycks and Gimpel 2016).
 
@@ -148,18 +154,21 @@ def gelu(input: Any, approximate: str = "none") -> Tensor:
     return (x * 0.5) * (tanh(inner) + 1.0)
 
 
+@widely
 def fast_gelu(x: Any) -> Tensor:
     """`x * sigmoid(1.702 * x)`, an estimate of `gelu`."""
     value = as_float("fast_gelu", x)
     return value * sigmoid(value * 1.702)
 
 
+@widely
 def mish(x: Any) -> Tensor:
     """`x * tanh(log(1 + exp(x)))` (Misra 2019)."""
     value = as_float("mish", x)
     return value * tanh(softplus_(value))
 
 
+@widely
 def softplus(input: Any, beta: float = 1, threshold: float = 20) -> Tensor:
     """`log(1 + exp(beta * x)) / beta`; `x` itself where `beta * x` is above `threshold`."""
     x = as_float("softplus", input)
@@ -169,11 +178,13 @@ def softplus(input: Any, beta: float = 1, threshold: float = 20) -> Tensor:
     return select(greater(scaled, threshold), x, softplus_(scaled) / beta)
 
 
+@widely
 def logsigmoid(x: Any) -> Tensor:
     """`log(sigmoid(x))`, without overflow."""
     return -softplus_(-as_float("logsigmoid", x))
 
 
+@widely
 def softsign(x: Any) -> Tensor:
     """`x / (1 + |x|)`."""
     value = as_float("softsign", x)
@@ -203,12 +214,14 @@ def prelu(input: Any, weight: Any) -> Tensor:
     return select(greater(x, 0.0), x, x * w)
 
 
+@widely
 def elu(input_x: Any, alpha: float = 1.0) -> Tensor:
     """`x` where `x > 0`, elsewhere `alpha * (exp(x) - 1)` (Clevert et al. 2015)."""
     x = as_float("elu", input_x)
     return select(greater(x, 0.0), x, expm1(_below(x)) * alpha)
 
 
+@widely
 def celu(x: Any, alpha: float = 1.0) -> Tensor:
     """`x` where `x > 0`, elsewhere `alpha * (exp(x / alpha) - 1)` (Barron 2017)."""
     if alpha == 0:
@@ -217,6 +230,7 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
     return select(greater(x, 0.0), x, expm1(_below(x) / alpha) * alpha)
 
 
+@widely
 def selu(input_x: Any) -> Tensor:
     """`scale * elu(x, alpha)` with the two constants of Klambauer et al. 2017."""
     return elu(input_x, 1.6732632423543772) * 1.0507009873554805
@@ -229,6 +243,7 @@ def glu(x: Any, axis: int = -1) -> Tensor:
     return first * sigmoid(second)
 
 
+@widely
 def swiglu(input: Any, dim: int = -1) -> Tensor:
     """The second half of `x` along `dim`, times `silu` of the first (Shazeer 2020)."""
     gate, value = split_evenly(as_float("swiglu", input), dim, 2)
@@ -258,6 +273,7 @@ def soft_shrink(input: Any, lambd: float = 0.5) -> Tensor:
     return softshrink(input, lambd)
 
 
+@widely
 def tanhshrink(input: Any) -> Tensor:
     """`x - tanh(x)`."""
     x = as_float("tanhshrink", input)
@@ -279,6 +295,7 @@ def moments(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     return mean, sum_over(square(x - pivot), axes, keep=True) / count - square(mean - pivot)
 
 
+@widely
 def standardize(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
     """`(x - mean) / sqrt(variance + eps)` over `axes`."""
     mean, var = moments(x, axes)
@@ -305,6 +322,7 @@ def _check_channels(name: str, x: Tensor, least: int = 2) -> None:
         raise located(ValueError(f"{name}: expected [N, C, ...] of at least {least} dimensions, got {x.type}"))
 
 
+@widely
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
     """Each sample standardized over its last axes (Ba et al. 2016), then scaled and shifted.
 
@@ -324,6 +342,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     return _scale_and_shift(standardize(x, tuple(range(x.ndim - len(shape), x.ndim)), eps), weight, bias)
 
 
+@widely
 def rms_norm(x: Any, gamma: Any, epsilon: float = 1e-6) -> tuple[Tensor, Tensor]:
     """`x / sqrt(mean(x^2) + epsilon) * gamma` over the last axes, those of `gamma` (Zhang and Sennrich 2019).
 
@@ -338,6 +357,7 @@ def rms_norm(x: Any, gamma: Any, epsilon: float = 1e-6) -> tuple[Tensor, Tensor]
     return x * scale * weight, scale
 
 
+@widely
 def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Tensor:
@@ -367,6 +387,7 @@ def group_norm(
     return _scale_and_shift(y, _per_channel("group_norm", weight, x), _per_channel("group_norm", bias, x))
 
 
+@widely
 def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
     """Each channel of each sample standardized over its spatial axes (Ulyanov et al. 2016), then scaled and shifted.
 
@@ -381,6 +402,7 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
     return _scale_and_shift(y, _per_channel("instance_norm", weight, x), _per_channel("instance_norm", bias, x))
 
 
+@widely
 def batch_norm(
     input_x: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: bool = False,
     momentum: float = 0.1, eps: float = 1e-5,
@@ -428,6 +450,7 @@ def batch_norm(
     return y if bias is None else y + _per_channel(name, bias, x)
 
 
+@widely
 def l2_normalize(x: Any, axis: Any = 0, epsilon: float = 1e-4) -> Tensor:
     """`x / sqrt(max(sum(x^2), epsilon))` along an axis (or several)."""
     value = as_float("l2_normalize", x)
@@ -435,6 +458,7 @@ def l2_normalize(x: Any, axis: Any = 0, epsilon: float = 1e-4) -> Tensor:
     return value * rsqrt(maximum(sum_over(square(value), axes, keep=True), epsilon))
 
 
+@widely
 def lrn(
     x: Any, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5,
     norm_region: str = "ACROSS_CHANNELS",
@@ -462,6 +486,7 @@ def lrn(
 # Similarity and attention
 
 
+@widely
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """`x1 . x2 / max(|x1| * |x2|, eps)` of the vectors along an axis; the operands broadcast."""
     x, y = as_float("cosine_similarity", x1), as_float("cosine_similarity", x2)
@@ -472,6 +497,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
     return sum_over(x * y, axes) * rsqrt(maximum(norms, eps * eps))
 
 
+@widely
 def cdist(x1: Any, x2: Any, p: float = 2.0) -> Tensor:
     """The distances, by norm `p`, of the rows of `x1` `[..., P, M]` from those of `x2` `[..., R, M]`: `[..., P, R]`."""
     x, y = as_float("cdist", x1), as_float("cdist", x2)
@@ -518,6 +544,7 @@ def embedding(
     return select(expand_dims(padding, -1), stop_gradient(rows), rows)
 
 
+@widely
 def scaled_dot_product_attention(
     query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
     scale: float | None = None,

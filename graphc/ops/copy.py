@@ -15,7 +15,7 @@ def _same(x: TensorType) -> TensorType:
     return x
 
 
-@define_op(infer=_same, traits="elementwise")
+@define_op(infer=_same, traits="elementwise moves")
 def copy(x: np.ndarray) -> np.ndarray:
     """The operand's elements, stored anew (perhaps in another layout)."""
     return x.copy()

@@ -131,7 +131,7 @@ def identity_lower(b: Any, index: Any, x: Any) -> Any:
 # Casts
 
 
-@define_op(infer=lambda x, *, dtype: TensorType(x.shape, dtype), traits="elementwise", name="cast")
+@define_op(infer=lambda x, *, dtype: TensorType(x.shape, dtype), traits="elementwise moves", name="cast")
 def cast_(x: np.ndarray, *, dtype: DType) -> np.ndarray:
     """Every element in another dtype.
 
@@ -140,6 +140,8 @@ def cast_(x: np.ndarray, *, dtype: DType) -> np.ndarray:
     """
     if x.dtype.kind != "f" or not dtype.is_int:
         return x.astype(dtype.np)
+    if x.dtype == np.float16:
+        x = x.astype(np.float32)  # where the bounds below are numbers
     low, high = np.iinfo(dtype.np).min, np.iinfo(dtype.np).max
     inside = (x > float(low) - 1) & (x < float(high)) if dtype.itemsize < 8 else (x >= -(2.0**63)) & (x < 2.0**63)
     truncated = np.where(inside, x, 0).astype(dtype.np)

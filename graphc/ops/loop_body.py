@@ -16,7 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from graphc.dispatch import located, state
-from graphc.ir import Graph, Node, TensorType, constant_node, postorder
+from graphc.ir import Graph, Node, TensorType, postorder
 from graphc.irtext import graph_text
 from graphc.op import TABLE
 from graphc.ops.shape import reshape
@@ -108,7 +108,7 @@ class Body(Trace):
         """As of any trace; a tensor from outside becomes an operand, the same for all steps."""
         if isinstance(tensor, Number):
             assert tensor._array is not None
-            return constant_node(tensor._array.item(), tensor.dtype)
+            return self.constant(tensor._array.item(), tensor.dtype)
         if tensor._trace is not self:
             if id(tensor) not in self._outside:
                 self._outside[id(tensor)] = self.read(tensor.type, Read(self.operand(tensor)))

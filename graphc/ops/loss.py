@@ -15,7 +15,7 @@ from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ir import TensorType
 from graphc.op import define_op
-from graphc.ops.coerce import as_tensor, broadcast, cast
+from graphc.ops.coerce import as_tensor, broadcast, cast, widely
 from graphc.ops.composite import as_float, cosine_similarity, log_softmax, shifted
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
@@ -138,6 +138,7 @@ def _class_last(name: str, scores: Tensor) -> Tensor:
     return moveaxis(scores, 1, -1) if scores.ndim > 2 else scores
 
 
+@widely
 def cross_entropy(
     input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -172,6 +173,7 @@ def cross_entropy(
     )  # fmt: skip
 
 
+@widely
 def nll_loss(
     inputs: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -238,6 +240,7 @@ def _of_labels(
     return sum_over(loss, axes) / sum_over(share, axes)
 
 
+@widely
 def softmax_cross_entropy_with_logits(logits: Any, labels: Any) -> Tensor:
     """The cross-entropy of each row: `[N]` from logits and class probabilities `[N, C]`."""
     return cross_entropy(logits, as_float("softmax_cross_entropy_with_logits", labels), reduction="none")
@@ -250,16 +253,19 @@ def _difference(name: str, x: Any, y: Any) -> Tensor:
     return as_float(name, x) - as_float(name, y)
 
 
+@widely
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     """The square of the difference."""
     return _reduced("mse_loss", square(_difference("mse_loss", input, target)), reduction)
 
 
+@widely
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     """The absolute difference."""
     return _reduced("l1_loss", abs_(_difference("l1_loss", input, target)), reduction)
 
 
+@widely
 def smooth_l1_loss(input: Any, target: Any, beta: float = 1.0, reduction: str = "none") -> Tensor:
     """`d * d / (2 * beta)` where the absolute difference d is below `beta`, elsewhere `d - beta / 2`."""
     if beta < 0:
@@ -269,6 +275,7 @@ def smooth_l1_loss(input: Any, target: Any, beta: float = 1.0, reduction: str = 
     return _reduced("smooth_l1_loss", loss, reduction)
 
 
+@widely
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """`d * d / 2` where the absolute difference d is at most `delta`, elsewhere `delta * (d - delta / 2)`."""
     if delta <= 0:
@@ -278,6 +285,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     return _reduced("huber_loss", loss, reduction)
 
 
+@widely
 def cosine_embedding_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
@@ -288,6 +296,7 @@ def cosine_embedding_loss(
     return _reduced("cosine_embedding_loss", loss, reduction)
 
 
+@widely
 def margin_ranking_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
@@ -296,6 +305,7 @@ def margin_ranking_loss(
     return _reduced("margin_ranking_loss", relu(margin - difference * target), reduction)
 
 
+@widely
 def hinge_embedding_loss(inputs: Any, targets: Any, margin: float = 1.0, reduction: str = "mean") -> Tensor:
     """The distance itself where the target is 1, `max(0, margin - distance)` where it is -1."""
     x = as_float("hinge_embedding_loss", inputs)
@@ -303,12 +313,14 @@ def hinge_embedding_loss(inputs: Any, targets: Any, margin: float = 1.0, reducti
     return _reduced("hinge_embedding_loss", loss, reduction)
 
 
+@widely
 def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     """`log(1 + exp(-target * input))` for targets 1 and -1."""
     loss = softplus_(-(as_float("soft_margin_loss", input) * target))
     return _reduced("soft_margin_loss", loss, reduction)
 
 
+@widely
 def multi_margin_loss(
     input: Any, target: Any, p: int = 1, margin: float = 1, weight: Any = None, reduction: str = "mean"
 ) -> Tensor:
@@ -335,6 +347,7 @@ def multi_margin_loss(
     return _reduced(name, sum_over(loss, (1,)) / x.shape[1], reduction)
 
 
+@widely
 def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     """The sums over labels and other classes of `max(0, 1 - score of the label + score)`, divided by C.
 
@@ -357,6 +370,7 @@ def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> 
     return _reduced(name, reshape(loss, x.shape[:-1]), reduction)
 
 
+@widely
 def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Tensor:
     """The mean over the classes of the binary cross-entropies of logits `[N, C]` and targets of 0 and 1 `[N, C]`.
 
@@ -370,6 +384,7 @@ def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, red
     return _reduced(name, sum_over(loss, (loss.ndim - 1,)) / loss.shape[-1], reduction)
 
 
+@widely
 def triplet_margin_loss(
     anchor: Any, positive: Any, negative: Any, margin: Any = 1.0, p: float = 2, eps: float = 1e-6, swap: bool = False,
     reduction: str = "mean",
@@ -394,6 +409,7 @@ def triplet_margin_loss(
 # Probabilities
 
 
+@widely
 def binary_cross_entropy(logits: Any, labels: Any, weight: Any = None, reduction: str = "mean") -> Tensor:
     """`-(y * log(p) + (1 - y) * log(1 - p))` of probabilities p and labels y, both in [0, 1].
 
@@ -409,6 +425,7 @@ def binary_cross_entropy(logits: Any, labels: Any, weight: Any = None, reduction
     return _reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
 
 
+@widely
 def binary_cross_entropy_with_logits(
     input: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: str = "mean"
 ) -> Tensor:
@@ -433,6 +450,7 @@ def binary_cross_entropy_with_logits(
     return _reduced("binary_cross_entropy_with_logits", loss, reduction)
 
 
+@widely
 def kl_div(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
     """The Kullback-Leibler divergence of the distribution `labels` from the one of log-probabilities `logits`.
 
@@ -447,6 +465,7 @@ def kl_div(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
     return _reduced("kl_div", loss, reduction)
 
 
+@widely
 def gaussian_nll_loss(
     x: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:

@@ -36,6 +36,24 @@ class Primitive:
     def __call__(self, *args: Any) -> Any:
         raise located(TypeError(f"{self.name}: a bare Primitive computes nothing"))
 
+    def add_prim_attr(self, name: str, value: Any) -> Primitive:
+        """Notes something about the operation, as an attribute of the object."""
+        setattr(self, name, value)
+        return self
+
+    def del_prim_attr(self, name: str) -> Primitive:
+        """Forgets what `add_prim_attr` noted."""
+        delattr(self, name)
+        return self
+
+    def shard(self, in_strategy: Any = None, out_strategy: Any = None) -> Primitive:
+        """Says how several devices should share the work; there is one, which does it all."""
+        return self
+
+    def recompute(self, mode: bool = True) -> Primitive:
+        """As `Cell.recompute`: what is kept for the backward pass is the compiler's choice."""
+        return self
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{a}={getattr(self, a)}" for a in self.attributes)
         return f"Prim[{self.name}]<{shown}>" if shown else f"Prim[{self.name}]"
@@ -405,7 +423,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "LayerNorm": ({"begin_norm_axis": 1, "begin_params_axis": 1, "epsilon": 1e-7}, _layer_norm),
     "LpNorm": (
         {"axis": _REQUIRED, "p": 2, "keep_dims": False, "epsilon": 1e-12},
-        lambda p, input: _function("norm")(
+        lambda p, input: _function("vector_norm")(
             input, p.p, tuple(p.axis) if isinstance(p.axis, list) else p.axis, p.keep_dims
         ),
     ),
@@ -501,6 +519,30 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "UniformReal": (_SEEDS, lambda p, shape: _function("rand")(*shape, seed=_seed(p.seed, p.seed2))),
     "Unstack": ({"axis": 0, "num": None}, _unstack),
 }  # fmt: skip
+
+
+class ReduceOp:
+    """What a collective operation makes of the tensors of all processes."""
+
+    SUM, MAX, MIN, PROD = "sum", "max", "min", "prod"
+
+
+def _alone(self: Any, input: Any) -> Any:
+    """A collective operation of one process: what it puts in comes out."""
+    reduction = getattr(self, "op", ReduceOp.SUM)
+    if reduction not in ("sum", "max", "min", "prod"):
+        raise located(ValueError(f"{self.name}: op must be 'sum', 'max', 'min' or 'prod', got {reduction!r}"))
+    if isinstance(input, (tuple, list)):
+        return tuple(_alone(self, item) for item in input)
+    return _function("identity")(as_tensor(self.name, input))
+
+
+_WITH_ATTRIBUTES |= {
+    "AllReduce": ({"op": ReduceOp.SUM, "group": None}, _alone),
+    "AllGather": ({"group": None}, _alone),
+    "ReduceScatter": ({"op": ReduceOp.SUM, "group": None}, _alone),
+    "Broadcast": ({"root_rank": 0, "group": None}, _alone),
+}
 
 
 PRIMITIVES: dict[str, type[Primitive]] = {

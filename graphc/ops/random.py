@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import DType, dtype_of, float32, int32, int64
+from graphc.dtype import DType, dtype_of, float32, float64, int32, int64
 from graphc.eager import of_ops
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.axes import as_ints, axis_of
-from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
+from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, widely
 from graphc.ops.composite import softmax
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
@@ -155,9 +155,9 @@ def _draw_bits(shape: Ints, seed: Seed) -> Tensor:
 
 def _draw(shape: Ints, seed: Seed, dtype: DType) -> Tensor:
     state = stream(seed)
-    numbers = random_uniform(state, shape=shape, dtype=dtype)
+    numbers = random_uniform(state, shape=shape, dtype=dtype.wide or dtype)
     advance(state)
-    return numbers
+    return cast(numbers, dtype)
 
 
 def _draw_normal(shape: Ints, seed: Seed, dtype: DType) -> Tensor:
@@ -165,6 +165,8 @@ def _draw_normal(shape: Ints, seed: Seed, dtype: DType) -> Tensor:
 
     So the argument of erfinv is exact, symmetric about 0, and never -1 or 1.
     """
+    if dtype.wide:
+        return cast(_draw_normal(shape, seed, dtype.wide), dtype)
     half_step = 2.0**-24 if dtype is float32 else 2.0**-53
     return erfinv(_draw(shape, seed, dtype) * 2.0 - (1.0 - half_step)) * math.sqrt(2.0)
 
@@ -184,7 +186,7 @@ def _sizes(name: str, size: tuple[Any, ...]) -> Ints:
 def _float_dtype(name: str, dtype: Any, default: DType = float32) -> DType:
     found = default if dtype is None else dtype_of(dtype)
     if not found.is_float:
-        raise located(ValueError(f"{name}: dtype must be float32 or float64, got {found!r}"))
+        raise located(ValueError(f"{name}: dtype must be a float, got {found!r}"))
     return found
 
 
@@ -249,6 +251,8 @@ def truncated_normal(
     if not lower < upper:
         raise located(ValueError(f"truncated_normal: lower must be below upper, got {lower!r} and {upper!r}"))
     kind = _float_dtype("truncated_normal", dtype)
+    if kind.wide:
+        return cast(truncated_normal(shape, mean, stddev, lower, upper, seed, kind.wide), kind)
     least, most = math.erf(lower / math.sqrt(2)), math.erf(upper / math.sqrt(2))
     z = erfinv(_draw(_shape("truncated_normal", shape), seed, kind) * (most - least) + least) * math.sqrt(2.0)
     z = select(less(z, lower), lower, select(greater_equal(z, upper), upper, z))  # where rounding went past a bound
@@ -330,7 +334,7 @@ def bernoulli(input: Any, p: Any = 0.5, seed: Seed = None) -> Tensor:
     if isinstance(p, (int, float)):
         _check_probability("bernoulli", p)
     chance = as_tensor("bernoulli", p)
-    numbers = _draw(x.shape, seed, chance.dtype if chance.dtype.is_float else float32)
+    numbers = _draw(x.shape, seed, chance.dtype if chance.dtype in (float32, float64) else float32)
     return cast(less(numbers, broadcast(cast(chance, numbers.dtype), x.shape)), x.dtype)
 
 
@@ -422,6 +426,7 @@ def _gumbel(shape: Ints, seed: Seed, dtype: DType) -> Tensor:
     return -log(-log(_draw(shape, seed, dtype) * (1 - 4 * least) + least))
 
 
+@widely
 def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Tensor:
     """`softmax((logits + Gumbel noise) / tau)` (Jang et al. 2016).
 
@@ -440,6 +445,7 @@ def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int =
     return chosen - stop_gradient(soft) + soft
 
 
+@widely
 def random_categorical(logits: Any, num_sample: int, seed: Seed = 0, dtype: Any = int64) -> Tensor:
     """Classes drawn with the probabilities `softmax(logits)`: `[N, num_sample]` from `[N, C]`."""
     x = as_tensor("random_categorical", logits)
@@ -448,6 +454,7 @@ def random_categorical(logits: Any, num_sample: int, seed: Seed = 0, dtype: Any 
     return cast(multinomial(softmax(x), num_sample, True, seed), dtype_of(dtype))
 
 
+@widely
 def multinomial(input: Any, num_samples: int, replacement: bool = True, seed: Seed = None) -> Tensor:
     """Classes drawn with probabilities in proportion to `input`.
 

@@ -36,7 +36,7 @@ from graphc.dispatch import located, state
 from graphc.ir import Graph, Node, TensorType, postorder, verify
 from graphc.irtext import parse
 from graphc.op import TABLE, Later, define_op, infer_node, traits_of
-from graphc.ops.coerce import scalar
+from graphc.ops.coerce import cast, scalar
 from graphc.ops.elementwise import add
 from graphc.ops.loop_body import OWN, Body, Loop, Read, Write, last_step, taken
 from graphc.ops.shape import reshape
@@ -104,7 +104,7 @@ def _readable(type_: TensorType, read: Read, operands: Sequence[TensorType], cou
     return inside and begins and read.shift in (-1, 1) and read.slots in (count, min(count, 2))
 
 
-@define_op(infer=_vector_type, exact=False, traits="several", name="scan")
+@define_op(infer=_vector_type, exact=False, traits="several moves", name="scan")
 def scan_(
     *operands: np.ndarray, body: str, count: int, backwards: bool, reads: tuple[Any, ...], writes: tuple[Any, ...]
 ) -> np.ndarray:
@@ -169,20 +169,29 @@ def scan(
         raise located(ValueError(f"scan: expected as many items of each tensor, got {_listed(counts)} items"))
     (count,) = counts
     body = Body(count, backwards)
-    before = tuple(body.read_before(x) for x in carried)
-    each = tuple(body.read(TensorType(x.shape[1:], x.dtype), Read(body.operand(x), 0, count)) for x in items)
-    same = tuple(body.read(x.type, Read(body.operand(x))) for x in shared)
+    before = [body.read_before(x) for x in map(_wide, carried)]
+    each = [body.read(TensorType(x.shape[1:], x.dtype), Read(body.operand(x), 0, count)) for x in map(_wide, items)]
+    same = [body.read(x.type, Read(body.operand(x))) for x in map(_wide, shared)]
     body.enter(step)
-    after, results = body.run(lambda: step(before, each, same))
+    sides = (before, carried), (each, items), (same, shared)
+    given = body.run(lambda: [tuple(cast(b, x.dtype) for b, x in zip(*side, strict=True)) for side in sides])
+    after, results = body.run(lambda: step(*given))
     _check_step(body, carried, after, results)
-    kept = bool(state.now.tapes)
+    kept, dtype = bool(state.now.tapes), (*after, *results)[0].dtype
+    after, results = body.run(lambda: (tuple(map(_wide, after)), tuple(map(_wide, results))))
     numbers = [body.carry(x, kept) for x in after], [body.output(x) for x in results]
     if kept:
         for node in _needed(body.loop()):
             body.writes.setdefault(node, count)
     loop = body.loop()
     vector = loop.run()
-    return tuple(loop.last(vector, n) for n in numbers[0]), tuple(loop.all(vector, n) for n in numbers[1])
+    final, made = (loop.last(vector, n) for n in numbers[0]), (loop.all(vector, n) for n in numbers[1])
+    return tuple(cast(x, dtype) for x in final), tuple(cast(x, dtype) for x in made)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """The tensor in a type that is computed in, as all steps' values are written."""
+    return cast(x, x.dtype.wide or x.dtype)
 
 
 def _listed(counts: set[int]) -> str:

@@ -19,7 +19,7 @@ from graphc.dtype import DType, bool_, int32, int64
 from graphc.ir import TensorType
 from graphc.op import TABLE, Filled, Op, define_op
 from graphc.ops.axes import as_ints, axes_of, axis_of
-from graphc.ops.coerce import as_tensor, cast, full_like, scalar, to_dtype, to_float
+from graphc.ops.coerce import as_tensor, cast, full_like, scalar, to_dtype, to_float, widely
 from graphc.ops.elementwise import (
     abs_,
     equal,
@@ -243,6 +243,7 @@ def _wide(dtype: DType) -> DType:
     return dtype if dtype.is_float else int64
 
 
+@widely
 def mean(x: Any, axis: Any = None, keep_dims: bool = False) -> Tensor:
     """The mean over the axes: the sum divided by how many; of bools and integers in float32."""
     operand = as_tensor("mean", x)
@@ -257,11 +258,13 @@ def reduce_sum(x: Any, axis: Any = ()) -> Tensor:
     return sum(x, axis, dtype=int64 if x.dtype.is_bool else x.dtype)
 
 
+@widely
 def reduce_mean(x: Any, axis: Any = ()) -> Tensor:
     """The mean over the axes (all for `()`)."""
     return mean(x, axis)
 
 
+@widely
 def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """The variance over the axes: the mean square distance from the mean, divided by the count less `ddof`."""
     x = as_tensor("var", input)
@@ -271,21 +274,25 @@ def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> 
     return sum_over(square(x - mean(x, axes, True)), axes, keepdims) / count if axes else full_like(x, 0)
 
 
+@widely
 def std(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """The standard deviation over the axes: the square root of `var`."""
     return sqrt(var(input, axis, ddof, keepdims))
 
 
+@widely
 def var_mean(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> tuple[Tensor, Tensor]:
     """`var` and `mean`."""
     return var(input, axis, ddof, keepdims), mean(input, axis, keepdims)
 
 
+@widely
 def std_mean(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> tuple[Tensor, Tensor]:
     """`std` and `mean`."""
     return std(input, axis, ddof, keepdims), mean(input, axis, keepdims)
 
 
+@widely
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
     """`log(sum(exp(input)))` over the axes, without overflow: the greatest element is taken out first."""
     x = as_tensor("logsumexp", input)
@@ -434,6 +441,7 @@ def median(input: Any, axis: int = -1, keepdims: bool = False) -> tuple[Tensor, 
 # Functions: norms
 
 
+@widely
 def norm(
     A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None,  # noqa: N803 (MindSpore's name)
 ) -> Tensor:

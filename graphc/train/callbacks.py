@@ -26,7 +26,10 @@ from graphc.tensor import Parameter, Tensor
 
 Hook = Callable[["RunContext"], Any]
 
-SMALLER_IS_BETTER = {"loss", "eval_loss", "mae", "mse", "perplexity", "root_mean_square_distance"}
+SMALLER_IS_BETTER = {
+    "loss", "eval_loss", "mae", "mse", "perplexity", "hausdorff_distance", "mean_surface_distance",
+    "root_mean_square_distance",
+}  # fmt: skip
 
 
 class CallbackParam(dict[str, Any]):

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from graphc import context
-from graphc.amp import LossScaleManager, train_step_cell
+from graphc.amp import mix_precision, train_step_cell
 from graphc.nn.cell import Cell
 from graphc.nn.wrap import TrainOneStepCell, WithEvalCell, WithLossCell
 from graphc.tensor import Tensor, from_numpy
@@ -43,9 +43,10 @@ class Model:
         eval_network: evaluates in place of `network` and `loss_fn`; its outputs are given to the metrics.
         eval_indexes: which of its outputs are the loss, the predictions and the labels: three ints. Without it every
             metric gets all outputs.
-        amp_level, boost_level: only "O0": everything is computed in the types the program uses.
-        kwargs: `loss_scale_manager`, a `LossScaleManager` of `graphc.amp`, scales the loss; MindSpore's
-            `boost_config_dict` can only be None, and `keep_batchnorm_fp32` only True.
+        amp_level: of mixed precision, see `amp.build_train_network`; other levels than "O0" change the network.
+        boost_level: only "O0".
+        kwargs: `loss_scale_manager`, a `LossScaleManager` of `graphc.amp`, scales the loss; `keep_batchnorm_fp32`, as
+            there; MindSpore's `boost_config_dict` can only be None.
     Raises:
         TypeError, ValueError: an argument is not as described.
     """
@@ -55,7 +56,11 @@ class Model:
         eval_network: Cell | None = None, eval_indexes: list[int] | None = None, amp_level: str = "O0",
         boost_level: str = "O0", **kwargs: Any,
     ) -> None:
-        _check_levels(amp_level, boost_level, dict(kwargs))
+        if kwargs.pop("boost_config_dict", None) is not None:
+            raise ValueError("Model: boost_config_dict must be None")
+        unknown = kwargs.keys() - {"loss_scale_manager", "keep_batchnorm_fp32"}
+        if unknown:
+            raise TypeError(f"Model: unknown argument {sorted(unknown)[0]!r}")
         for name, cell in (("network", network), ("eval_network", eval_network)):
             if not isinstance(cell, Cell) and (cell is not None or name == "network"):
                 raise TypeError(f"Model: {name} must be a Cell, got {type(cell).__name__}")
@@ -64,7 +69,7 @@ class Model:
         if optimizer is not None and (not callable(optimizer) or not hasattr(optimizer, "parameters")):
             raise TypeError(f"Model: optimizer must be an Optimizer, got {type(optimizer).__name__}")
         self._network, self._loss_fn, self._optimizer = network, loss_fn, optimizer
-        self._loss_scale_manager = kwargs.get("loss_scale_manager")
+        self._loss_scale_manager = mix_precision(network, amp_level, boost_level, **kwargs)
         self._metrics: dict[str, Metric] = get_metrics(metrics)
         if self._metrics and loss_fn is None and eval_network is None:
             raise ValueError("Model: metrics need a loss_fn or an eval_network, got neither")
@@ -458,18 +463,3 @@ def _checked_indexes(indexes: Any) -> list[int] | None:
     if not isinstance(indexes, list) or len(indexes) != 3 or not all(isinstance(i, int) and i >= 0 for i in indexes):
         raise ValueError(f"Model: eval_indexes must be three ints (loss, predictions, labels), got {indexes!r}")
     return indexes
-
-
-def _check_levels(amp_level: str, boost_level: str, further: dict[str, Any]) -> None:
-    for name, level in (("amp_level", amp_level), ("boost_level", boost_level)):
-        if level != "O0":
-            raise ValueError(f"Model: {name} must be 'O0': nothing is computed in half precision, got {level!r}")
-    manager = further.pop("loss_scale_manager", None)
-    if manager is not None and not isinstance(manager, LossScaleManager):
-        raise TypeError(f"Model: loss_scale_manager must be a LossScaleManager, got {type(manager).__name__}")
-    allowed = {"boost_config_dict": None, "keep_batchnorm_fp32": True}
-    for name, value in further.items():
-        if name not in allowed:
-            raise TypeError(f"Model: unknown argument {name!r}")
-        if value is not None and value is not allowed[name]:
-            raise ValueError(f"Model: {name} must be {allowed[name]}: there is no half precision, got {value!r}")

@@ -4,9 +4,53 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
-__all__ = ["data_sink"]
+from graphc.dtype import dtype_of
+from graphc.nn import check
+
+__all__ = ["DatasetHelper", "data_sink"]
+
+
+class DatasetHelper:
+    """One epoch of a dataset, however often it is gone through: `for data, label in DatasetHelper(dataset): ...`.
+
+    Args:
+        dataset: the Dataset.
+        dataset_sink_mode: data reach compiled steps by pointer, whatever it is.
+        sink_size: in sink mode how many rows one epoch has; the next one goes on where it ended. -1: all of them.
+        epoch_num: how many epochs there are to be; there may be more.
+    Raises:
+        TypeError, ValueError: an argument is not as described.
+    """
+
+    def __init__(
+        self, dataset: Any, dataset_sink_mode: bool = True, sink_size: int = -1, epoch_num: int = 1
+    ) -> None:
+        sinks = check.boolean("DatasetHelper", "dataset_sink_mode", dataset_sink_mode)
+        if not hasattr(dataset, "create_tuple_iterator"):
+            raise TypeError(f"DatasetHelper: expected a Dataset, got {type(dataset).__name__}")
+        if sink_size != -1:
+            check.positive_int("DatasetHelper", "sink_size", sink_size)
+        check.positive_int("DatasetHelper", "epoch_num", epoch_num)
+        self._dataset, self._rows = dataset, _endless(dataset)
+        self._size = dataset.get_dataset_size() if sink_size == -1 else sink_size
+        self._sinks = sinks and sink_size != -1
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._sinks:
+            return islice(self._rows, self._size)
+        return iter(self._dataset.create_tuple_iterator())
+
+    def sink_size(self) -> int:
+        """How many rows one epoch has."""
+        return self._size
+
+    def types_shapes(self) -> tuple[list[Any], list[list[int]]]:
+        """The element types, and the shapes, of the columns."""
+        types = [dtype_of(t) for t in self._dataset.output_types()]
+        return types, self._dataset.output_shapes()
 
 
 def data_sink(

@@ -258,7 +258,7 @@ def check_kernels(schedule: Schedule) -> None:
             assert low >= 0 and high < max(store.buffer.elements, 1)
             assert store.value.deps <= bound
             assert store.value.dtype is store.buffer.dtype
-        for value in kernel.values():
+        for value in kernel.values:
             if value.kind == "load" and not value.args and not _has_data(value.data[1].terms):
                 low, high = value.data[1].bounds
                 assert low >= 0 and high < max(value.data[0].elements, 1), f"{value} in {kernel}"
@@ -270,7 +270,7 @@ def check_kernels(schedule: Schedule) -> None:
 def _most_repeats(kernel: Kernel) -> float:
     """How many times over a reduction is computed: in every iteration of the loops down to the last it depends on."""
     repeats = 0.0
-    for value in kernel.values():
+    for value in kernel.values:
         if value.kind == "reduce" and value.deps <= {*kernel.loops}:
             known = max((at for at, var in enumerate(kernel.loops, 1) if var in value.deps), default=0)
             done = prod(var.extent for var in kernel.loops[:known])

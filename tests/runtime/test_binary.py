@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -93,18 +94,23 @@ def test_machine_source_and_settings_are_part_of_the_key(monkeypatch: pytest.Mon
 
 
 def test_source_that_is_edited_changes_the_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    digest = binary._source_digest.__wrapped__
-    before = digest()
-    assert digest() == before
-    original = Path.read_bytes
-
-    def edited(path: Path) -> bytes:
-        return original(path) + (b"# one more line" if path.name == "layout.py" else b"")
-
-    monkeypatch.setattr(Path, "read_bytes", edited)
-    assert digest() != before
+    sources = [tmp_path / source.name for source in binary._sources()[:3]]
+    for source in sources:
+        source.write_text("x = 1\n")
+    monkeypatch.setattr(binary, "_sources", lambda: sources)
+    for known in (binary._source_digest, binary._source_stamps):
+        monkeypatch.setattr(binary, known.__name__, functools.cache(known.__wrapped__))
+    graph = graph_of(TEXT)
+    settings = executable.KERNEL_NS, executable.STEP_NS, pool.most_threads()
+    before = binary.key_of(graph, *settings)
+    sources[1].write_text("x = 1  # one more line\n")
     run(graph_of(TEXT))  # compiled, but not kept: the code that ran may be neither the old nor the new
-    assert binary.load(str(binary.key_of(graph_of(TEXT), executable.KERNEL_NS, executable.STEP_NS))) is None
+    assert binary.load(str(before)) is None and binary.key_of(graph, *settings) == before
+    for known in (binary._source_digest, binary._source_stamps):
+        known.cache_clear()
+    assert binary.key_of(graph, *settings) != before
+    run(graph_of(TEXT))
+    assert binary.load(str(binary.key_of(graph, *settings))) is not None
 
 
 def test_splitting_everything_is_another_program(compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

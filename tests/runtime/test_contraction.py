@@ -5,10 +5,12 @@ end, then at their beginning, so that a read or write outside is a crash.
 """
 
 import ctypes
+import functools
 import os
 import re
 from dataclasses import dataclass, replace
 from itertools import product
+from math import inf, prod
 
 import numpy as np
 import pytest
@@ -762,6 +764,54 @@ def test_results_far_away_are_fetched_while_a_sum_runs_that_is_long_enough():
 
     assert fetches(matmul(8, 48, 64).c) == 24
     assert fetches(matmul(8, 48, 8).c) == fetches(matmul(8, 48, 512).c) == 0
+
+
+def test_an_epilogue_is_written_once_for_a_row_where_the_sum_and_it_are_long():
+    """Of four vectors; for each of 24 accumulators where it is short, or the sum is; once where the sum is longer."""
+
+    def written(depth, operations):
+        module, places = Module("k"), []
+        b = module.function("k", [("ptr", "a"), ("ptr", "b"), ("ptr", "c"), ("i64", "begin"), ("i64", "end")])
+        a, bp, out, begin, end = b.args
+        store = storing(matmul(6, 64, depth).c, out)
+
+        def finish(into, coords, acc, active):
+            places.append(coords)
+            store(into, coords, acc, active)
+
+        emit(b, matmul(6, 64, depth).c, 16, a, bp, finish, begin, end, operations=operations)
+        return len(places)
+
+    assert written(64, 8) == written(128, 3) == 24
+    assert written(64, 64) == written(128, 24) == 4
+    assert written(512, 0) == written(512, 64) == 1
+
+
+def test_epilogues_that_are_written_once_change_no_bit(monkeypatch):
+    cases = [matmul(29, 45, 70), matmul(6, 64, 128), matmul(7, 61, 96, "T"), Conv(2, 5, 7, (6, 7), (3, 3)).forward()]
+    monkeypatch.setattr(contraction_emit._Kernel, "__init__", functools.partialmethod(always_staged))
+    check(cases)
+
+
+def always_staged(self, b, chosen, a, bp, finish, fetch, operations, made=contraction_emit._Kernel.__init__):
+    made(self, b, chosen, a, bp, finish, fetch, 10**6)
+
+
+def test_the_search_for_tiles_leaves_out_none_that_would_be_better():
+    conv, wide = Conv(2, 24, 24, (7, 20), (3, 3), pad=(1, 1)), Conv(1, 64, 96, (14, 14), (3, 3), stride=2, pad=(1, 1))
+    cases = [matmul(29, 45, 70), matmul(512, 512, 512), matmul(300, 10, 64, "T"), matmul(7, 900, 3)]
+    cases += [summed(7, 9, 3, 16)]
+    cases += [conv.forward(), conv.gradient_of_input(), conv.rows(), wide.rows(), wide.channels_last()]
+    for some, lanes in product(cases, LANES):
+        search = planning._Search(some.c.merged(), lanes)
+        registers = planning._registers(lanes)
+        tiles = sorted(planning._tiles(search._c, lanes, registers), key=lambda tile: -prod(tile.values()))
+        cells = [planning._vectors(search._c, lanes, tile) for tile in tiles]
+        fit = [t for t, n in zip(tiles, cells, strict=True) if search.steps.step(n).registers <= registers]
+        costs = [search._cost(tile, inf) for tile in fit]
+        best = search.best(registers)
+        if min(costs, default=inf) < inf:
+            assert search._cost(best, inf) == min(costs)
 
 
 def test_images_come_before_channels_where_weights_are_few():

@@ -373,6 +373,18 @@ def test_large_kernels_are_split_and_small_ones_are_not() -> None:
         assert "graphc_parallel" in program(100)
 
 
+def test_a_step_is_a_loop_over_its_kernels() -> None:
+    def step(count: int) -> str:
+        turned = "transpose_a=False, transpose_b=False"
+        lines = "".join(f"  %{n}: f32[8,8] = matmul(%{n - 1 if n else 'x'}, %x, {turned})\n" for n in range(count))
+        text = f"graph f(%x: f32[8,8]) {{\n{lines}  return %{count - 1}\n}}"
+        return compile_graph(parse(text), ()).program.step
+
+    few, many = step(2), step(20)
+    assert many.count("ptr @k_matmul") == 20 and few.count("ptr @k_matmul") == 2
+    assert many.count("call") == few.count("call")
+
+
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
     rng = np.random.default_rng(0)
     x, w = (Tensor(rng.normal(size=s).astype(np.float32)) for s in ((130, 70), (70, 90)))

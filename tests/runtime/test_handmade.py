@@ -83,7 +83,7 @@ def test_scan_carries_nan_on():
 
 
 @pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("dtype", ALL, ids=str)
+@pytest.mark.parametrize("dtype", [d for d in ALL if d.wide is None], ids=str)
 def test_argsort(dtype, descending, rng):
     for shape in [(1,), (2,), (5,), (3, 7), (2, 1000), (1, 1025), (2, 0), (0, 3)]:
         x = numbers(rng, shape, dtype)
