@@ -24,7 +24,7 @@ LANES = 16
 
 NEAR, READ_NEAR = 4, 9
 """Elements from lane to lane up to which kernels move whole vectors and put them in order, instead of one by one; and
-up to which they read so, as a filter of 3 x 3."""
+up to which they read so, as a filter of 3 x 3, and write several values of which each lies between the others."""
 
 TURNED, TAPS = 4096, 25
 """Elements of each lane that a kernel turns, where lanes lie far apart, for one step of a sum at most; and how many

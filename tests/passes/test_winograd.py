@@ -165,6 +165,28 @@ def test_op_by_op_and_compiled_are_the_same_bits(graph: Graph) -> None:
     assert_same_run(eagerly(graph, inputs), compiled(graph, inputs))
 
 
+def test_of_each_sum_what_is_added_comes_first() -> None:
+    """And the sum over rows before that over columns: 1e8 + 1 is 1e8 of float32."""
+    graph = graph_of(
+        """
+        graph f(%x: f32[1,1,3]) {
+          %0: f32[1,1,1,1] = to_tiles(%x, matrix=((-1, 1, 1),), step=3, low=(0,), count=(1,))
+          return %0
+        }"""
+    )
+    x = np.array([[[1e8, 1e8, 1]]], np.float32)
+    assert compiled(graph, [x])[0][0].item() == eagerly(graph, [x])[0][0].item() == 0
+    graph = graph_of(
+        """
+        graph f(%x: f32[1,1,2,2]) {
+          %0: f32[1,1,1,1,1,1] = to_tiles(%x, matrix=((1, 1),), step=2, low=(0, 0), count=(1, 1))
+          return %0
+        }"""
+    )
+    x = np.array([[[[1e8, 1], [-1e8, 1]]]], np.float32)
+    assert compiled(graph, [x])[0][0].item() == eagerly(graph, [x])[0][0].item() == 2
+
+
 @pytest.mark.parametrize("axes", [(0,), (1,), (0, 1), (0, 3), (1, 2, 3), (2,), ()])
 def test_exchanged_weights_may_be_flipped_along_any_axis(axes: tuple[int, ...]) -> None:
     """Of channels and features the flip is of what they are exchanged to."""

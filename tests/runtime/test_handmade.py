@@ -4,8 +4,9 @@ import ctypes
 
 import numpy as np
 import pytest
+from guarded import guarded
 
-import graphc.ops  # noqa: F401 (fills the table)
+import graphc.compiler  # noqa: F401 (fills the table; the passes have ops of their own)
 from graphc.dtype import ALL, dtype_of, float32, float64, int32, int64, uint8
 from graphc.ir import TensorType
 from graphc.op import TABLE
@@ -20,7 +21,7 @@ def type_of(array):
     return TensorType(array.shape, dtype_of(array.dtype))
 
 
-def run(name, *arrays, **attrs):
+def run(name, /, *arrays, **attrs):
     """The kernel's result, and what it reported: (position, value) pairs."""
     op, kernel = TABLE[name], KERNELS[name]
     types = [type_of(a) for a in arrays]
@@ -42,7 +43,8 @@ def run(name, *arrays, **attrs):
     b.ret()
     native = jit.compile_text([str(module)], ["kernel"])
     call = native.function("kernel", None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-    out = np.full(type_.shape, 77).astype(type_.dtype.np)
+    arrays = [guarded(a, at_end=True) for a in arrays]
+    out = guarded(np.full(type_.shape, 77).astype(type_.dtype.np), at_end=True)
     reported = np.zeros(64, np.int64)
     table = np.array([a.ctypes.data for a in (*arrays, out, reported)], np.int64)
     units = kernel.units(types, type_, attrs)
@@ -116,3 +118,10 @@ def test_scatter_reports_a_bad_position_and_writes_nothing_there(name):
     result, reports = run(name, x, positions, updates)
     np.testing.assert_array_equal(result, np.array([[0, 0], [1, 2], [7, 8]], np.float32))
     assert reports == [(1, 3), (2, -1)]
+
+
+def test_first_places_report_a_bad_position_and_write_nothing_there():
+    positions = np.array([1, 3, -1, 2, 2**40, 1, -(2**40)])
+    result, reports = run("first_places", positions, extent=3, name="op")
+    np.testing.assert_array_equal(result, [-1, 0, 3])
+    assert reports == [(1, 3), (2, -1), (4, 2**40), (6, -(2**40))]
