@@ -48,6 +48,11 @@ def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
     return Schedule(graph, tuple(groups), layouts)
 
 
+def _turns(node: Node, layouts: Mapping[Node, Layout]) -> bool:
+    """Whether the node is a copy that lies otherwise than what it copies; it turns that only where it stands alone."""
+    return node.op == "copy" and layouts.get(node) != layouts.get(node.operands[0])
+
+
 def is_free(node: Node) -> bool:
     """Whether reading the node is only reading something else at another index."""
     return node.op == "constant" or "view" in traits_of(node)
@@ -85,8 +90,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     again = _as_cheap_as_loads(graph, users, kept)
     stored = kept | wholes
     stored.update(node for node, layout in layouts.items() if layout.within)
-    # a copy turns what it reads only where it stands alone
-    stored.update(node for node in graph.nodes if node.op == "copy" and node in layouts)
+    stored.update(node for node in graph.nodes if _turns(node, layouts))
     stored.update(node for node in graph.nodes if is_free(node) and _in_short_runs(node, users[node], layouts))
     for node in graph.nodes:
         if is_contraction(node) or unrolled(node):
@@ -337,7 +341,7 @@ def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout])
     """Whether the consumer can run in the producer's loops, right where its operand is made."""
     if consumer.contraction or consumer.handmade or consumer.joined or consumer.shape != producer.shape:
         return False
-    if any(map(unrolled, (*producer.stores, *consumer.stores))):
+    if any(map(unrolled, (*producer.stores, *consumer.stores))) or _turns(producer.stores[0], layouts):
         return False
     if any(map(_is_reduction, consumer.stores)):
         return False

@@ -15,7 +15,7 @@ from math import prod
 
 from graphc.index import Ix, Var
 from graphc.ir import Graph, Node, rewrite
-from graphc.op import TABLE
+from graphc.op import TABLE, traits_of
 from graphc.passes.access import OUTPUT, Access, moves
 from graphc.passes.apart import images_apart
 from graphc.passes.batch import in_lanes, same_entry
@@ -51,7 +51,8 @@ class _Layouts:
 
     def __init__(self, graph: Graph, blocked: set[Node], access: Access) -> None:
         self.graph, self.users, self.access = graph, graph.users(), access
-        self.blocked, self._wide = blocked, _read_wide(graph, self.users) if blocked else set()
+        self.blocked = blocked
+        self._wide = _read_wide(graph, self.users) | _met_in_epilogues(graph) if blocked else set()
         self.kept = {*graph.outputs, *(value for _, value in graph.updates)}
         self.layouts: dict[Node, Layout] = {}
         self._copies: dict[tuple[Node, Layout], Node] = {}
@@ -75,6 +76,8 @@ class _Layouts:
         if is_contraction(node):
             self._new[node] = self._contraction(node, operands)
             return
+        if _crosses_entries(node) and node.operands[0] in self.blocked:
+            operands = [self.copy(operands[0], Layout(node.operands[0].shape))]
         made = self._new[node] = node.with_operands(operands)
         if node in self.blocked:
             self.layouts[made] = Layout(node.shape, True)
@@ -271,6 +274,28 @@ def _channels_last(operand: Node, indices: list[tuple[Ix, ...]], both: set[str])
     if operand.shape[last] < LANES // 2:
         return None
     return Layout(operand.shape, False, (*(a for a in range(len(operand.shape)) if a != last), last))
+
+
+def _crosses_entries(node: Node) -> bool:
+    """Whether a reduction goes along the entries of a batch, one after the other: its order is that of rows."""
+    first, stop = node.attrs.get("run", (0, 0)) if "reduction" in traits_of(node) else (0, 0)
+    return first == 0 < stop and prod(node.operands[0].shape[1:stop]) > 1
+
+
+def _met_in_epilogues(graph: Graph) -> set[Node]:
+    """The arguments that are read element by element together with what is made of a contraction in that way.
+
+    Kernels turn rows that they read, but not where a tile is finished.
+    """
+    made = set[Node]()  # of a contraction
+    met = set[Node]()
+    for node in graph.nodes:
+        if is_contraction(node):
+            made.add(node)
+        elif "elementwise" in traits_of(node) and not made.isdisjoint(node.operands):
+            made.add(node)
+            met.update(map(base_of, node.operands))
+    return {node for node in met if node.op == "input" and prod(node.shape[1:]) > 1}
 
 
 def _read_wide(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:

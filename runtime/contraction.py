@@ -65,8 +65,9 @@ RUN_ELEMENTS, RUN_BYTES, WAITING_BYTES = 400, 400 * 1024, 512 * 1024
 READ_ANEW = 64
 """Results of each element of an operand from which on it does not matter to read it again for each entry of a batch."""
 
-LINE, PAGE = 64, 4096
-"""Bytes that a cache brings at once, and those after which addresses meet in one set of the first-level cache."""
+LINE, PAGE, WAYS = 64, 4096, 8
+"""Bytes that a cache brings at once, those after which addresses meet in one set of the first-level cache, and how many
+lines a set holds."""
 
 SHARED, FROM_AFAR = 4, 1 << 20
 """For how many multiply-adds a vector is fetched ahead of time, and of how large an operand, which comes from afar; of
@@ -409,7 +410,8 @@ class _Search:
             return inf
         mean = {d.name: axis.mean for d, axis in zip(self._loops, axes, strict=True)}
         fmas, loads, _ = self.steps.step(tuple([mean[d.name] for d in self._c.outputs]))
-        each = self._count * max(fmas + 0.3 * loads, 0.8 * loads, 8) + 2 * fmas + 16
+        crowded = prod([axis.rows for axis in axes]) if any(axis.crowded for axis in axes) else 0
+        each = self._count * max(fmas + 0.3 * loads, 0.8 * loads, 2 * crowded, 8) + 2 * fmas + 16
         if self._count < SHORT_SUM:
             each += 3 * prod([axis.rows for axis in axes])
         far = sum([axis.far for axis in axes])
@@ -425,8 +427,10 @@ class _Search:
             cut = axis.complete is not None and size > max(len(axis.complete), 1)
             rows = size if axis.lanes == 1 else 1
             apart = SIZEOF[self._c.element] * abs(d.stride(self._c.vectors)) > 2 * LINE
+            step = SIZEOF[self._c.element] * d.stride(self._c.scalars)
+            crowded = rows > WAYS and step != 0 and step % PAGE == 0
             self._cuts[d.name, size] = _AxisCost(
-                axis.tiles, axis.vectors / axis.tiles, len(axis.groups), rows, rows if apart else 1, far,
+                axis.tiles, axis.vectors / axis.tiles, len(axis.groups), rows, rows if apart else 1, far, crowded,
                 3 if cut else 1,
             )  # fmt: skip
         return self._cuts[d.name, size]
@@ -441,6 +445,7 @@ class _AxisCost(NamedTuple):
         rows: elements of a tile across the lanes.
         streams: those that begin lines of their own.
         far: whether neighbours of a tile meet in few sets of the cache.
+        crowded: whether they meet in one that cannot hold them, so that every step finds them in the second level.
         pieces: that the sum runs in.
     """
 
@@ -450,6 +455,7 @@ class _AxisCost(NamedTuple):
     rows: int
     streams: int
     far: bool
+    crowded: bool
     pieces: int
 
 

@@ -117,6 +117,37 @@ def test_values_that_mix_the_batch_stay_in_rows() -> None:
     assert found["exp"] == "rows" and found["matmul"] == "[32/16,8,16]" and found["sum"] == "rows"
 
 
+TARGETS = """
+    graph f(%x: f32[32,6], %y: f32[32,8]; %w: f32[6,8]) {
+      %0: f32[32,8] = matmul(%x, %w, transpose_a=False, transpose_b=False)
+      %1: f32[32,8] = sub(%0, %y)
+      %2: f32[32,8] = square(%1)
+      %3: f32[] = sum(%2, run=(0, 2))
+      %4: f32[8,6] = matmul(%1, %x, transpose_a=True, transpose_b=False)
+      return %3, %4
+    }"""
+
+
+def test_arguments_that_meet_a_tile_are_turned_before_it() -> None:
+    """The target of a loss, which an epilogue would read one element at a time; and the loss, whose order is rows'."""
+    graph, layouts = layout(graph_of(TARGETS))
+    (difference,) = (n for n in graph.nodes if n.op == "sub")
+    (total,) = (n for n in graph.nodes if n.op == "sum")
+    target, summed = difference.operands[1], total.operands[0]
+    assert target.op == summed.op == "copy"
+    assert str(layouts[target]) == "[32/16,8,16]" and summed not in layouts and summed.operands[0] in layouts
+    groups = [{n.op for n in group.nodes} for group in fuse(graph, layouts).groups]
+    assert groups.count({"copy"}) == 2 and {"matmul", "sub"} in groups and {"square", "copy"} in groups
+    assert {"sum"} in groups
+
+
+def test_what_meets_no_tile_is_turned_by_its_kernel() -> None:
+    text = TARGETS.replace("sub(%0, %y)", "sub(%y, %y)")
+    graph, layouts = layout(graph_of(text))
+    (difference,) = (n for n in graph.nodes if n.op == "sub")
+    assert difference in layouts and difference.operands[1].op == "input"
+
+
 def test_what_hand_made_kernels_touch_stays_in_rows() -> None:
     found = described(
         """

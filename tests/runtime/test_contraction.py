@@ -733,6 +733,18 @@ def test_rows_that_come_from_afar_are_fetched_before_their_tile(monkeypatch):
     check([along])
 
 
+def test_rows_that_meet_in_one_set_of_the_cache_are_no_more_than_it_holds():
+    """A batch of sixteen uses each weight once, and 28 rows of them come from the second level at each step."""
+
+    def rows(depth, batch=16):
+        images = [Dim("i", batch // 16, a=0, b=16 * depth)] if batch > 16 else []
+        c = Contraction((), (Dim("r", 512, depth, 0),), (*images, Dim("n", 16, 0, 1)), (Dim("k", depth, 1, 16),), "n")
+        return next(axis.tile for axis in plan(c, 16).axes if axis.dim.name == "r")
+
+    assert rows(1024) == rows(4096) == rows(1024, 32) == 8
+    assert rows(1040) > 16 and rows(1040, 32) > 8  # not a page apart
+
+
 def held(text):
     """The most vectors at a time that wait in the code between loops, of those that it has written or read."""
     most = 0
