@@ -135,7 +135,7 @@ def cuts(values: Sequence[Value], var: Var, loops: Sequence[Var], known: Known) 
     """Where to cut the range of a loop so that conditions on its variable are decided in most of the parts.
 
     Each condition is true from some value of the variable on, or up to one; in between it may depend on variables of
-    reductions. Conditions that also depend on other loops stay as they are.
+    reductions. Conditions that also depend on others of `loops` stay as they are.
     """
     found: set[int] = set()
     for value in all_values(values):

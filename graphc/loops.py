@@ -163,8 +163,9 @@ class LoopBuilder:
         return self.const(ix.const, int64) if not ix.terms else self.make("position", int64, (ix,))
 
     def load(self, buffer: Buffer, address: Ix) -> Value:
-        """The element at `address`; nothing is read where the innermost `inside` does not hold."""
-        return self.make("load", buffer.dtype, (buffer, address), (self._guards[-1],) if self._guards else ())
+        """The element at `address`; nothing outside the buffer is read where the innermost `inside` does not hold."""
+        guarded = self._guards and _may_leave(buffer, address)
+        return self.make("load", buffer.dtype, (buffer, address), (self._guards[-1],) if guarded else ())
 
     def given(self, name: str, dtype: DType, variables: frozenset[Var]) -> Value:
         """A value that the surrounding kernel provides."""
@@ -288,6 +289,12 @@ class LoopBuilder:
         elif v.kind == "given":
             return v
         return v if data == v.data and args == v.args else self.make(v.kind, v.dtype, data, args)
+
+
+def _may_leave(buffer: Buffer, address: Ix) -> bool:
+    """Whether an address may lie outside of a buffer, as far as its form shows; those read from memory are checked."""
+    least, most = address.bounds
+    return least < 0 or most >= buffer.elements or next(_gathered_values(address), None) is not None
 
 
 def _exact(datum: Any) -> Any:

@@ -17,7 +17,7 @@ from graphc.index import Gathered, Ix, Var
 from graphc.ir import Graph, Node
 from graphc.op import unrolled
 from graphc.passes.access import OUTPUT, Access
-from graphc.passes.fuse import base_of, handmade, is_contraction
+from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
 from graphc.passes.lower import SCATTERED
 from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES, NEAR, RUN_STEPS, RUN_USES
@@ -27,15 +27,16 @@ MOST_IN_BATCHES = 0.8
 
 SLOWEST, CHANNELS, ALONG_ROWS, FEATURES_ACROSS, SIDE_BY_SIDE = 2.5, 24, 1.25, 1.1, 1.04
 """How many times as long a convolution takes in rows, as measured: at most 2.5; 1 + 24 / c with c channels across the
-vectors; with rows of an image that fill them 1.25, more with fewer than 4 features to use what was read: 1 + 1 / f;
+vectors; with rows of an image that fill them 1.25, more with two or three features to use what was read: 1 + 1 / f;
 with vectors of features 1.1, and more as they are stored element by element (`SCATTERED`); 1.04 where there is one tap,
-so that a kernel may fill vectors with the rows of several images."""
+so that an image is one row, and a kernel may fill vectors with those of several images."""
 
 IN_TILES = 0.35
 """And a product of tiles, with making and using them: in rows that is done image by image, in the cache."""
 
-COPIED = 18
-"""Multiplications that could be made while one element is copied into the lanes or out of them."""
+COPIED, COMPUTED = 18, 6
+"""Multiplications that could be made while one element is copied into the lanes or out of them; and while one is
+computed that is no sum of products."""
 
 
 def in_lanes(graph: Graph, access: Access) -> set[Node]:
@@ -60,8 +61,8 @@ def in_lanes(graph: Graph, access: Access) -> set[Node]:
 def _batch_size(graph: Graph, access: Access) -> int | None:
     """The first extent shared by what contractions read first, if vectors can hold it at less cost than gain.
 
-    What it costs is what vectors that are not full waste, and for convolutions, which may be all there is, copying what
-    comes and goes in rows.
+    What it costs is what vectors that are not full waste, of products and of all that is computed between them; and for
+    convolutions, which may be all there is, copying what comes and goes in rows.
     """
     sizes: dict[int, int] = {}
     gains: dict[int, float] = {}
@@ -70,13 +71,23 @@ def _batch_size(graph: Graph, access: Access) -> int | None:
             first = node.operands[0].shape[0]
             sizes[first] = sizes.get(first, 0) + access.products(node)
             gains[first] = gains.get(first, 0) + access.products(node) * _slower_in_rows(node, first, access)
-    copied = {n: COPIED * _elements(graph, n) if gains[n] > sizes[n] else 0 for n in sizes}
-    candidates = [n for n in sizes if sizes[n] * (-(-n // LANES) * LANES) <= (gains[n] - copied[n]) * n > 0]
-    return max(candidates, key=lambda n: sizes[n], default=None)
+
+    def pays(n: int) -> bool:
+        filled_up, between = -(-n // LANES) * LANES, COMPUTED * _between(graph, n)
+        copied = COPIED * _copied(graph, n) if gains[n] > sizes[n] else 0
+        return (sizes[n] + between) * filled_up <= (gains[n] + between - copied) * n > 0
+
+    return max(filter(pays, sizes), key=sizes.__getitem__, default=None)
 
 
-def _elements(graph: Graph, size: int) -> int:
-    """Of arguments that are read, and of results, for a batch."""
+def _between(graph: Graph, size: int) -> int:
+    """The elements of a batch that are computed between contractions."""
+    made = (n for n in graph.nodes if n.op not in LEAVES and n.shape and n.shape[0] == size)
+    return sum(prod(n.shape) for n in made if not is_contraction(n) and not is_free(n))
+
+
+def _copied(graph: Graph, size: int) -> int:
+    """The elements of arguments that are read, and of results, for a batch."""
     read = {operand for node in graph.nodes for operand in node.operands}
     both = (*(node for node in graph.inputs[: graph.arguments] if node in read), *graph.outputs)
     return sum(prod(node.shape) for node in both if node.shape and node.shape[0] == size)
@@ -92,7 +103,8 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
         return min(SLOWEST, _weights_slower_in_rows(node, access))
     apart, features = _sliding_read(node, access)
     steps = access.products(node) // max(prod(node.shape), 1)
-    if apart <= NEAR and features >= RUN_USES and steps >= RUN_STEPS and access.places_once(node):
+    once = access.places_once(node)
+    if apart <= NEAR and features >= RUN_USES and steps >= RUN_STEPS and once:
         return SIDE_BY_SIDE
     channels = SLOWEST
     if features > 1:
@@ -100,7 +112,9 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
         channels = FEATURES_ACROSS * (1 + stored) * _filled_up(features)
     if apart > 1:
         return min(SLOWEST, channels)
-    along = max(ALONG_ROWS, 1 + 1 / features) * _filled_up(max(node.shape[-1], 1))
+    row = prod(node.shape[2:]) if once else node.shape[-1]  # under one tap an image is a row
+    few = 1 + 1 / features if features > 1 else ALONG_ROWS
+    along = max(SIDE_BY_SIDE if once else ALONG_ROWS, few) * _filled_up(max(row, 1))
     return min(SLOWEST, 1 + CHANNELS / node.shape[1] if features > 1 else SLOWEST, along, channels)
 
 

@@ -199,7 +199,7 @@ def _tiled(
     if value.kind != "contract":
         return None, index
     operands, there = value.args[:2], value.args[2:]
-    if any(x.kind != "load" or x.args != there for x in operands):
+    if any(x.kind != "load" or x.args not in ((), there) for x in operands):
         return None, index
     summed, by_lanes = value.data
     splits = _splits((*loops, *summed[by_lanes:]), [x.data[1] for x in operands])
@@ -284,9 +284,9 @@ def _conditions(
     return tuple(found)
 
 
-SCATTERED, SCATTERED_APART = 20, 60
+SCATTERED, SCATTERED_APART, SHORT = 20, 60, 16
 """Steps of a sum that take as long as storing its vector element by element; where no window slides, so that whole
-rows of the result begin lines of their own."""
+rows of the result begin lines of their own; and steps up to which it takes longer than the sum."""
 
 SIDE_BY_SIDE, TURNING = 0.96, 6
 """What vectors are worth that hold runs of several rows side by side, which a kernel copies so; and for how many
@@ -337,7 +337,8 @@ def _lane_choice(
             worth = max(0.75, 1 / (1 + TURNING / max(uses, 1)))
         if var is not innermost:
             apart = 1 / (1 + (SCATTERED if slide else SCATTERED_APART) / steps)
-            worth *= apart if slide else max(0.7, apart if along else 0.0)
+            floor = (steps + 1) / (steps + LANES) if steps < SHORT else 0.7  # a store for each lane, or one
+            worth *= apart if slide else max(floor, apart if along else 0.0)
         score = fill * worth
         if best is None or score > best[0]:
             best = (score, var, bool(in_a))

@@ -135,8 +135,10 @@ class _Nest:
         return [(0, var.extent)], 1
 
     def _turns(self, var: Var) -> list[int]:
-        """Where conditions on the variable change."""
-        return cuts(self._values, var, self._kernel.loops, self._w.scope.known)
+        """Where conditions on the variable change, if they depend on no other loop but one that is a single vector."""
+        lanes = self._kernel.vector
+        others = [v for v in self._kernel.loops if v is not lanes or v.extent > LANES]
+        return cuts(self._values, var, others, self._w.scope.known)
 
 
 def _cut(extent: int, step: int, at: Sequence[int]) -> list[tuple[int, int]]:

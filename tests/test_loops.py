@@ -72,6 +72,16 @@ def test_inside_guards_what_it_reads(b: LoopBuilder) -> None:
     assert b.guard is None and not b.load(X, Ix.of(I)).args
 
 
+def test_what_cannot_leave_its_buffer_is_read_without_a_guard(b: LoopBuilder) -> None:
+    zero = b.const(0.0, float32)
+    within = b.inside([(Ix.of(I), 1, 9)], lambda: b.load(X, Ix.of(I)), zero)
+    beyond = b.inside([(Ix.of(I), 1, 9)], lambda: b.load(X, Ix.of(I) + X.elements), zero)
+    assert str(within) == "select(ge((i), 1), x[i], 0.0)" and " if ge((i), 1)" in str(beyond)
+    reader = Reader((4,), int32, lambda index: b.cast(b.load(X, index[0]), int32))
+    gathered = b.inside([(Ix.of(I), 1, 9)], lambda: b.load(X, b.gathered(reader, [Ix.of(I)], 4)), zero)
+    assert " if ge((i), 1)" in str(gathered)  # an index that nobody has checked may be anything
+
+
 def test_inside_decides_what_the_ranges_show(b: LoopBuilder) -> None:
     zero = b.const(0.0, float32)
 

@@ -341,6 +341,22 @@ def test_a_gradient_of_weights_of_one_tap_is_stored_as_it_lies(stride: int) -> N
     assert kernel.lanes.extent == 96 and kernel.stores[0].address.coefficient(kernel.lanes) == 1
 
 
+@pytest.mark.parametrize(
+    ("steps", "columns", "along"), [(1, 20, True), (1, 2, True), (1, 1, False), (8, 2, False), (8, 20, True)]
+)
+def test_short_sums_lie_across_the_lanes_as_they_are_stored(steps: int, columns: int, along: bool) -> None:
+    """A product of one row and one column is all stores; with every step one vector of short rows costs more."""
+    (kernel,) = kernels(fuse(graph_of(
+        f"""
+        graph f(%x: f32[{steps},300], %y: f32[{steps},{columns}]) {{
+          %0: f32[300,{columns}] = matmul(%x, %y, transpose_a=True, transpose_b=False)
+          return %0
+        }}"""
+    ), {}))  # fmt: skip
+    assert isinstance(kernel, TiledKernel)
+    assert (kernel.lanes.extent == columns) is along
+
+
 def _has_data(terms: object) -> bool:
     return any(
         isinstance(atom, Gathered) or (not isinstance(atom, Var) and _has_data(atom.of.terms))

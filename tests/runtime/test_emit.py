@@ -428,6 +428,21 @@ def test_what_loops_do_not_change_is_computed_before_them() -> None:
     assert before.count("fadd") >= 4 and "fdiv" not in before  # the total and its fold; no element
 
 
+def test_the_last_block_of_a_batch_is_written_by_itself() -> None:
+    """Whether an entry exists is then known as the kernel is written: the others have no condition at all."""
+    b = LoopBuilder()
+    x, out = Buffer("x", float32, 3 * 5 * 16), Buffer("out", float32, 3 * 5 * 16)
+    block, row, lane = b.var("block", 3), b.var("row", 5), b.var("lane", 16)
+    entry, at = Ix.of(block) * 16 + Ix.of(lane), Ix.of(block) * 80 + Ix.of(row) * 16 + Ix.of(lane)
+    value = b.inside([(entry, 0, 40)], lambda: b.load(x, at) + b.const(1.0, float32), b.const(0.0, float32))
+    data, result = np.arange(240, dtype=np.float32), np.full(240, 77, np.float32)
+    run = Run(Kernel("k", (block, row, lane), (Store(out, at, value),), lane), {x: data, out: result}, pieces=2)
+    assert "icmp" not in "".join(line for line in run.text.splitlines() if "<16 x" in line)
+    wanted = (data + 1).reshape(3, 5, 16)
+    wanted[2, :, 8:] = 0
+    assert_same(result.reshape(3, 5, 16), wanted)
+
+
 # Indices that are data
 
 
