@@ -292,10 +292,11 @@ SIDE_BY_SIDE, TURNING = 0.96, 6
 """What vectors are worth that hold runs of several rows side by side, which a kernel copies so; and for how many
 results a vector is used in the time that turning one takes."""
 
-TURNED_ONCE, TURNED_BOTH, ALONG_TAPS, EVERY_FEW, GATHERED = 0.95, 0.4, 0.95, 0.6, 0.1
+TURNED_ONCE, TURNED_BOTH, ALONG_TAPS, EVERY_FEW, GATHERED, TOGETHER = 0.95, 0.4, 0.95, 0.6, 0.1, 0.9
 """What lanes are worth whose vectors a kernel must turn once; for which it turns both operands; of rows that it reads
 under one tap after the other, at any address and with lanes left out at the margins; of rows of which a tap reads every
-second element or so, from whole vectors; and those that it reads element by element."""
+second element or so, from whole vectors; those that it reads element by element; and of depthwise channels that lie
+side by side, whose weights it turns once."""
 
 
 def _lane_choice(
@@ -316,14 +317,17 @@ def _lane_choice(
     innermost = next((v for v in reversed(loops) if v.extent > 1), None)
     for var in loops:
         in_a, in_c = a.data[1].coefficient(var), c.data[1].coefficient(var)
-        if bool(in_a) == bool(in_c) or var.extent <= 1:
+        together = bool(in_a and in_c) and slide and 1 in (in_a, in_c) and var not in slide
+        if var.extent <= 1 or (bool(in_a) == bool(in_c) and not together):
             continue
         vectors = -(-var.extent // LANES)
         fill = var.extent / (vectors * LANES)
         if not inside and not slide and _in_runs(var, loops, summed, a, c):
             fill = max(fill, SIDE_BY_SIDE)
         along = (in_a or in_c) == 1
-        if along:
+        if together:
+            worth = TOGETHER
+        elif along:
             worth = ALONG_TAPS if var in slide else 1.0
         elif var in slide and 1 < (in_a or in_c or 0) <= NEAR:
             worth = EVERY_FEW
@@ -341,7 +345,7 @@ def _lane_choice(
             worth *= apart if slide else max(floor, apart if along else 0.0)
         score = fill * worth
         if best is None or score > best[0]:
-            best = (score, var, bool(in_a))
+            best = (score, var, in_a == 1 if together else bool(in_a))
     both = _turned_lanes(loops, summed, a, c) if slide else None
     if both is not None and (best is None or best[0] < TURNED_BOTH * both.extent / (-(-both.extent // LANES) * LANES)):
         return both, False

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from graphc.index import Var
+from graphc.index import Ix, Var
 from graphc.loops import Kernel, Value
 from graphc.runtime import turned
 from graphc.runtime.functions import ELEMENT
@@ -23,18 +23,23 @@ TALL = 64
 
 
 def crossing(kernel: Kernel, outer: Var, inner: Var) -> list[Value]:
-    """The loads that step far along the inner loop and by one along the outer; none if blocks would not serve."""
+    """The loads that step far along the inner loop and by one along the outer; none if blocks would not serve.
+
+    Others are read as everywhere.
+    """
     if min(outer.extent, inner.extent) < LANES:
         return []
     found = []
     for value in kernel.values:
         if value.kind in ("reduce", "contract"):
             return []
-        if value.kind == "load" and inner in value.deps and value.data[1].coefficient(inner) != 1:
-            if value.args or value.data[1].coefficient(inner) is None or value.data[1].coefficient(outer) != 1:
-                return []
+        if value.kind == "load" and not value.args and _crosses(value.data[1], outer, inner):
             found.append(value)
     return found
+
+
+def _crosses(address: Ix, outer: Var, inner: Var) -> bool:
+    return address.coefficient(outer) == 1 and address.coefficient(inner) not in (None, 0, 1)
 
 
 def write_blocks(

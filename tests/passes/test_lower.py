@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from graphs import Made, graphs
 from hypothesis import given, settings
-from reference import assert_same
+from modes import compiled, eagerly
+from reference import assert_same, assert_same_run, input_arrays
 from stages import graph_of, prepared, scheduled, training_step
 
 import graphc as ms
@@ -326,6 +327,25 @@ def test_what_lies_across_the_lanes_of_a_convolution_in_rows(
     ), {}))  # fmt: skip
     assert isinstance(kernel, TiledKernel)
     assert kernel.lanes.name == across or (across == "i" and kernel.lanes.extent == size * size)
+
+
+@pytest.mark.parametrize(("channels", "batch", "size"), [(13, 3, 5), (16, 40, 4), (40, 2, 9), (192, 100, 4)])
+def test_depthwise_channels_that_lie_side_by_side_are_vectors(channels: int, batch: int, size: int) -> None:
+    """As after a normalisation over channels: pixels and images lie far apart, channels move both operands."""
+    x, w = f"%x: f32[{batch},{size},{size},{channels}]", f"%w: f32[{channels},1,7,7]"
+    shape, attrs = f"f32[{batch},{channels},{size},{size}]", "stride=(1, 1), dilation=(1, 1), low=(3, 3)"
+    graph = graph_of(
+        f"""
+        graph f({x}; {w}) {{
+          %0: {shape} = transpose(%x, perm=(0, 3, 1, 2))
+          %1: {shape} = conv(%0, %w, {attrs}, size=({size}, {size}), groups={channels})
+          return %1
+        }}"""
+    )
+    kernel = next(k for k in kernels(fuse(graph, {})) if isinstance(k, TiledKernel))
+    assert kernel.lanes.extent == channels and kernel.b.data[1].coefficient(kernel.lanes) == 1
+    arrays = input_arrays(graph, 0)
+    assert_same_run(compiled(graph, arrays), eagerly(graph, arrays))
 
 
 @pytest.mark.parametrize("stride", [1, 2])
