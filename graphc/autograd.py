@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from graphc.dispatch import located, state
 from graphc.op import TABLE, Later, Op
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Number, Parameter, Tensor
 
 

@@ -33,11 +33,12 @@ import numpy as np
 
 from graphc import context
 from graphc.autograd import Entry, Tape
-from graphc.dispatch import inferred, user_location
+from graphc.dispatch import inferred
 from graphc.dtype import DType
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op
 from graphc.pieces import NOTHING, Ending, Step, Stretch, Taped, forest
+from graphc.place import user_location
 from graphc.state import state
 from graphc.tensor import Number, Parameter, Shared, Tensor, settle
 

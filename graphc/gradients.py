@@ -11,10 +11,11 @@ import numpy as np
 from graphc import context
 from graphc.autograd import differentiate, leaves_of, with_vjp
 from graphc.deferred import Updates, defer
-from graphc.dispatch import located, state
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
 from graphc.op import TABLE
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Parameter, Tensor, TracedValueError
 from graphc.trace import with_tensors
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import logging
 import re
-import warnings
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc import context
-from graphc.dispatch import state
 from graphc.eager import in_one_piece
 from graphc.op_by_op import FEW, pays, run_op_by_op
+from graphc.place import warn
+from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError, filled, from_numpy, settle
 from graphc.trace import Traced, flatten, trace, with_tensors
 
@@ -211,7 +211,7 @@ class Jitted:
             raise error
         if not self._said:
             self._said = True
-            warnings.warn(f"{self.name} runs op by op, as in PYNATIVE_MODE; no graph is made: {error}", stacklevel=4)
+            warn(f"{self.name} runs op by op, as in PYNATIVE_MODE; no graph is made: {error}")
 
     def quickly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[bytearray] | None:
         """The results in memory, if the arguments are seen to be like those of the last call; None otherwise."""
@@ -301,10 +301,9 @@ class Jitted:
             change = f"{signature_text(before)} became {signature_text(key)}"
         logger.info("%s: traced again: %s", self.name, change)
         if self._in_a_row == EVERY_CALL:
-            warnings.warn(
+            warn(
                 f"{self.name} was traced anew in each of the last {EVERY_CALL} calls; last: {change}. Shapes, dtypes "
-                "and arguments that are no tensors are part of the signature; pass numbers that change as Tensors.",
-                stacklevel=6,
+                "and arguments that are no tensors are part of the signature; pass numbers that change as Tensors."
             )
 
 

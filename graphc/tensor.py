@@ -16,6 +16,7 @@ import numpy as np
 from graphc.dtype import DType, dtype_of, float32
 from graphc.ir import Node, TensorType
 from graphc.op import TABLE
+from graphc.place import user_location
 from graphc.state import state
 
 if TYPE_CHECKING:
@@ -318,8 +319,6 @@ class Tensor:
 
     def __bool__(self) -> bool:
         if self._node is not None:
-            from graphc.dispatch import user_location  # only on this error's path
-
             raise TracedValueError(
                 f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.type} is being traced into a "
                 f"graph and has none; use ops.where / ops.select, or eager mode; {user_location()}"

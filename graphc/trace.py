@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.dispatch import located, state, user_location
 from graphc.dtype import DType
 from graphc.ir import Graph, Location, Node, TensorType, constant_node, input_node
 from graphc.op import Op
+from graphc.place import located, user_location
+from graphc.state import state
 from graphc.surroundings import Surroundings, outer_variables
 from graphc.tensor import Parameter, Tensor, TracedValueError, from_numpy
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from graphc import context
 from graphc.autograd import leaves_of, with_leaves, with_vjp
-from graphc.dispatch import assign, located, scope, state
+from graphc.dispatch import assign, state
 from graphc.dtype import DType, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
+from graphc.place import located, scope
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
 
