@@ -13,7 +13,7 @@ from graphc.dispatch import assign, state
 from graphc.dtype import DType, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
-from graphc.place import located, scope
+from graphc.place import located, scope, warn
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
 
@@ -422,7 +422,23 @@ class Cell:
         return {parameter.name: parameter for parameter in self.get_parameters(expand=recurse)}
 
     def trainable_params(self, recurse: bool = True) -> list[Parameter]:
+        """The Parameters that require gradients. As in MindSpore, Parameters and Cells in a plain list or dict are no
+        part of a Cell, which a warning says."""
+        for name, value in self._strays() if recurse else ():
+            warn(
+                f"{name} is a {type(value).__name__}: the Parameters in it are no part of {type(self).__name__}, and "
+                "neither trained nor saved with it; in an nn.CellList or a ParameterTuple they would be"
+            )
         return [p for p in self.get_parameters(expand=recurse) if p.requires_grad]
+
+    def _strays(self) -> Iterator[tuple[str, Any]]:
+        """Lists and the like that Cells here and within hold, with Parameters in them that are none of this Cell's."""
+        own = {id(parameter) for parameter in self.get_parameters()}
+        for _, cell in self.cells_and_names():
+            for name, value in vars(cell).items():
+                held = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+                if any(_holds_others(item, own) for item in held):
+                    yield f"{type(cell).__name__}.{name}", value
 
     def untrainable_params(self, recurse: bool = True) -> list[Parameter]:
         return [p for p in self.get_parameters(expand=recurse) if not p.requires_grad]
@@ -639,6 +655,13 @@ def _check_like(name: str, described: tuple[Any, ...], args: tuple[Any, ...]) ->
         if not fits or dtype_of(given.dtype) is not wanted.dtype:
             got = f"{dtype_of(given.dtype).name} {tuple(given.shape)}"
             raise ValueError(f"{name}: set_inputs: argument {i} must be {wanted.dtype.name} {wanted.shape}, got {got}")
+
+
+def _holds_others(value: Any, own: set[int]) -> bool:
+    """Whether a value is or has a Parameter whose id is not among these."""
+    if isinstance(value, Cell):
+        return any(id(parameter) not in own for parameter in value.get_parameters())
+    return isinstance(value, Parameter) and id(value) not in own
 
 
 def _replaced(cts: tuple[Tensor, ...], changed: Any) -> tuple[Tensor, ...]:

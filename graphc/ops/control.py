@@ -16,7 +16,7 @@ from graphc.ops.functions import addn, greater, identity
 from graphc.ops.recurrence import scan
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Parameter, Tensor, TracedValueError
 from graphc.trace import flatten
 
 __all__ = [
@@ -344,17 +344,17 @@ def _loops(init: Any, xs: Any) -> bool:
 
 
 class Print:
-    """Prints its arguments, each in a line, tensors with shape, dtype and values; for eager mode.
+    """Prints its arguments, each in a line, tensors with shape, dtype and values.
+
+    A graph cannot print: a function that does runs op by op, and a warning says so.
 
     Raises:
-        RuntimeError: called while a graph is traced, which cannot hold the side effect.
+        TracedValueError: within `jit(fullgraph=True)`, or where the context's `jit_syntax_level` is STRICT.
     """
 
     def __call__(self, *args: Any) -> None:
         if state.now.trace is not None:
-            raise located(
-                RuntimeError("Print: a graph cannot print; return the value and print it, or use eager mode")
-            )
+            raise located(TracedValueError("Print: a graph cannot print; return the value and print that"))
         sys.stdout.write("\n".join(repr(a) if isinstance(a, Tensor) else str(a) for a in args) + "\n")
 
     def __repr__(self) -> str:
