@@ -8,7 +8,7 @@
         return x * config["scale"] * FACTOR
 
 When either changes, the graph of `f` no longer holds, and `f` is traced again; so it is when a variable stands for
-another object (a Tensor, a Cell, a function) than it did. Of a Cell, and of other objects, this is
+another object (a Tensor, a Cell, a function) than it did. Of a Cell, and of other objects and classes, this is
 said of the attributes whose names are in the code: a count that only the program around the Cell reads may change.
 """
 
@@ -74,6 +74,7 @@ class Surroundings:
             if name in names:
                 self._note_content(value)
                 self.note_object(value, names)
+        self._note_class(type(cell), names)
 
     def note_argument(self, value: Any, function: Callable[..., Any]) -> None:
         """Notes what a function reads of an argument: the signature only says which object it is."""
@@ -82,11 +83,20 @@ class Surroundings:
         self.note_object(value, read_by(getattr(getattr(function, "__self__", None), "construct", function)))
 
     def note_object(self, value: Any, names: frozenset[str]) -> None:
-        """Notes those of the attributes of an object of the program's own that are among `names`."""
-        if _is_own_object(value):
+        """Notes those of the attributes of an object or class of the program's own that are among `names`."""
+        if isinstance(value, type):
+            self._note_class(value, names)
+        elif _is_own_object(value):
             for name, held in list(vars(value).items()):
                 if name in names:
                     self._note(vars(value), name, held, frozenset())
+            self._note_class(type(value), names)
+
+    def _note_class(self, kind: type, names: frozenset[str]) -> None:
+        for base in kind.__mro__:
+            if _is_of_program(base):
+                for name in names.intersection(vars(base)):
+                    self._note(kind, name, getattr(kind, name, _GONE), frozenset())
 
     def _note(self, home: Any, name: str, value: Any, names: frozenset[str]) -> None:
         if isinstance(value, (*_PLAIN, tuple)) and is_plain(value):
@@ -145,8 +155,8 @@ class Surroundings:
         self._functions.clear()
         variables = [noted for noted in self._variables.values() if _still(*noted)]
         self._held = [noted for noted in self._contents.values() if _same(*noted)]
-        self._named = [(home.get, name, value) for home, name, value in variables if isinstance(home, dict)]
-        self._cells = [(home, value) for home, _, value in variables if not isinstance(home, dict)]
+        self._named = [(_getter(h), name, value) for h, name, value in variables if not isinstance(h, CellType)]
+        self._cells = [(home, value) for home, _, value in variables if isinstance(home, CellType)]
         for ref, name, identity in self._objects.values():
             function = ref()
             home = _home(function, name) if function is not None else None
@@ -195,9 +205,14 @@ def _reference(value: Any) -> Callable[[], Any]:
 def _is_own_object(value: Any) -> bool:
     """Whether a value is an instance of a class that the program defines, such as its settings."""
     kind = type(value)
-    if kind.__module__.partition(".")[0] in ("builtins", "graphc", "numpy") or hasattr(kind, "construct"):
+    if not _is_of_program(kind) or hasattr(kind, "construct"):
         return False
     return hasattr(value, "__dict__") and not isinstance(value, (type, ModuleType))
+
+
+def _is_of_program(kind: type) -> bool:
+    """Whether it is a class that the program defines."""
+    return kind.__module__.partition(".")[0] not in ("builtins", "graphc", "numpy")
 
 
 def _still(home: Any, name: str, value: Any) -> bool:
@@ -216,10 +231,15 @@ def _same(now: Any, before: Any) -> bool:
     return bool(now == before)
 
 
+def _getter(home: Any) -> Callable[..., Any]:
+    """What returns a variable for its name: of a dict of globals or attributes, or of a class."""
+    return functools.partial(getattr, home) if isinstance(home, type) else home.get
+
+
 def _read(home: Any, name: str) -> Any:
-    """The value of a variable now: of a dict of globals or attributes by its name, of a closure's cell its content."""
-    if isinstance(home, dict):
-        return home.get(name, _GONE)
+    """The value of a variable now: of a closure's cell its content."""
+    if not isinstance(home, CellType):
+        return _getter(home)(name, _GONE)
     try:
         return home.cell_contents
     except ValueError:  # not assigned yet

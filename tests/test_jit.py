@@ -856,6 +856,32 @@ def test_arguments_that_are_no_tensors_may_change_inside() -> None:
     assert f(X, settings, kinds).tolist() == (X * 12).tolist()
 
 
+def test_attributes_of_classes_are_read_anew_when_they_change() -> None:
+    class Options:
+        scale, sizes, count = 2.0, [1, 2], 0
+
+    class Base(nn.Cell):
+        offset = 1.0
+
+    class Net(Base):
+        def construct(self, x: Tensor) -> Tensor:
+            return (x + self.offset) * Options.scale * sum(Options.sizes)
+
+    eager, compiled = Net(), Net()
+    changes: list[Callable[[], Any]] = [
+        lambda: setattr(Base, "offset", 3.0), lambda: setattr(Net, "offset", 4.0), lambda: setattr(Options, "scale", 5),
+        lambda: Options.sizes.append(3), lambda: delattr(Net, "offset"), lambda: setattr(Options, "count", 1),
+    ]  # fmt: skip
+    for change in changes:
+        with mode(GRAPH_MODE):
+            compiled(X)
+        change()
+        with mode(PYNATIVE_MODE):
+            wanted = eager(X).tolist()
+        with mode(GRAPH_MODE):
+            assert compiled(X).tolist() == wanted
+
+
 def test_what_only_the_program_around_a_cell_reads_may_change() -> None:
     class Logged(nn.Cell):
         def __init__(self) -> None:
