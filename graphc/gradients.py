@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc import context
-from graphc.autograd import differentiate, leaves_of, with_vjp
+from graphc.autograd import differentiate, with_vjp
 from graphc.deferred import Updates, defer
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
+from graphc.nested import leaves_of, map_leaves, with_tensors
 from graphc.op import TABLE
 from graphc.place import located
 from graphc.state import state
 from graphc.tensor import Parameter, Tensor, TracedValueError
-from graphc.trace import with_tensors
 
 if TYPE_CHECKING:
     from graphc.nn.optimizer import Optimizer
@@ -321,15 +321,11 @@ def jacfwd(
 
 
 def stop_gradient(value: Any) -> Any:
-    """The same value, as a constant to differentiation: a Tensor, or nested tuples and lists of them.
+    """The same value, as a constant to differentiation: a Tensor, or nested tuples, lists and dicts of them.
 
     What else is given (a number, None) is returned as it is.
     """
-    if isinstance(value, Tensor):
-        return TABLE["stop_gradient"](value)
-    if isinstance(value, (tuple, list)):
-        return type(value)(map(stop_gradient, value))
-    return value
+    return map_leaves(lambda leaf: TABLE["stop_gradient"](leaf) if isinstance(leaf, Tensor) else leaf, value)
 
 
 # Functions in the backward pass

@@ -12,11 +12,12 @@ import numpy as np
 
 from graphc import context
 from graphc.eager import in_one_piece
+from graphc.nested import flatten, with_tensors
 from graphc.op_by_op import FEW, pays, run_op_by_op
 from graphc.place import warn
 from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError, filled, from_numpy, settle
-from graphc.trace import Traced, flatten, trace, with_tensors
+from graphc.trace import Traced, trace
 
 if TYPE_CHECKING:
     from graphc.deferred import Promises

@@ -142,7 +142,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "random_bits", "surroundings",
     ),
     ("known", "loops", "schedule"),
-    ("dispatch", "hints", "op", "place", "state", "tensor"),
+    ("dispatch", "hints", "nested", "op", "place", "state", "tensor"),
     ("dataset", "initializer", "random"),
     ("autograd", "eager", "op_by_op", "pieces", "trace"),
     ("deferred", "gradients", "jit", "profile"),

@@ -13,8 +13,9 @@ import graphc as ms
 from graphc import Parameter, Tensor, jit, nn, ops
 from graphc.dtype import float32, float64, int64
 from graphc.ir import LEAVES, Graph, TensorType
+from graphc.nested import flatten
 from graphc.tensor import TracedValueError
-from graphc.trace import Traced, TraceError, flatten, trace
+from graphc.trace import Traced, TraceError, trace
 
 X = Tensor(np.array([1.0, 2.0, 3.0], np.float32))
 F3 = TensorType((3,), float32)

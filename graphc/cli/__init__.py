@@ -85,7 +85,7 @@ def _text(error: Exception) -> str:
     return str(error)
 
 
-def _warned(message: Warning | str, *_: Any) -> None:
+def _warned(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning as one line: what it names is not a line of the user's that calls graphc."""
     print(f"graphc: warning: {message}", file=sys.stderr)
 

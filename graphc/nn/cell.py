@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphc import context
-from graphc.autograd import leaves_of, with_leaves, with_vjp
+from graphc.autograd import with_vjp
 from graphc.dispatch import assign, state
 from graphc.dtype import DType, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
+from graphc.nested import leaves_of, map_leaves, with_leaves
 from graphc.place import located, scope, warn
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
@@ -677,10 +678,9 @@ def _swapped(name: str, old: str, new: str) -> str:
 
 def in_float(values: Any, dtype: DType | None) -> Any:
     """Values, nested as they may be, with the float tensors among them in another float type; None leaves them all."""
-    if dtype is None:
-        return values
-    if isinstance(values, Tensor):
-        return values.astype(dtype) if values.dtype.is_float and values.dtype is not dtype else values
-    if not isinstance(values, (tuple, list, dict)):
-        return values
-    return with_leaves(values, iter([in_float(leaf, dtype) for leaf in leaves_of(values)]))
+
+    def cast(leaf: Any) -> Any:
+        differs = isinstance(leaf, Tensor) and leaf.dtype.is_float and leaf.dtype is not dtype
+        return leaf.astype(dtype) if differs else leaf
+
+    return values if dtype is None else map_leaves(cast, values)
