@@ -141,7 +141,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "aliases", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log", "parallel", "printing",
         "random_bits", "surroundings",
     ),
-    ("known", "loops", "schedule"),
+    ("known", "loop_builder", "loops", "schedule"),
     ("dispatch", "hints", "nested", "op", "place", "state", "tensor"),
     ("dataset", "initializer", "random"),
     ("autograd", "eager", "op_by_op", "pieces", "trace"),
