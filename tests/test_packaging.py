@@ -138,8 +138,8 @@ def test_importing_graphc_loads_numpy_and_little_else():
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        "aliases", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log", "parallel", "printing",
-        "random_bits", "surroundings",
+        "aliases", "arrays", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log", "parallel",
+        "printing", "random_bits", "surroundings",
     ),
     ("known", "loop_builder", "loops", "schedule"),
     ("dispatch", "hints", "nested", "op", "place", "state", "tensor"),
