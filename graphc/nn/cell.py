@@ -51,50 +51,58 @@ class Cell:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
         trace = state.now.trace
         if trace is not None and self in trace.visited:
-            parameter = own["_params"].get(name)
-            if parameter is value and value is not None:
-                return
-            if parameter is not None and isinstance(value, Tensor) and not isinstance(value, Parameter):
-                assign(parameter, value)
-                return
+            self._set_while_traced(name, value)
+            return
+        params, cells = own["_params"], own["_cells"]
+        is_value = isinstance(value, Tensor) and not isinstance(value, Parameter)
+        held = params.get(name, cells.get(name))
+        if isinstance(held, Parameter) and is_value:
+            held.set_data(value)  # as in MindSpore, the Parameter stays one, and gets the value
+            return
+        if held is not None and value is not None and not isinstance(value, (Parameter, Cell, ParameterTuple)):
+            was, got = type(held).__name__, type(value).__name__
+            expected = f"{type(self).__name__}.{name}: expected a Parameter or Cell in the place of a {was}"
+            raise located(TypeError(f"{expected}, got {got}; set it to None, or delete it, before"))
+        for home, kind in ((params, Parameter), (cells, Cell), (own, ())):
+            if not kind or not isinstance(value, kind):  # what takes the place of its like keeps its position
+                home.pop(name, None)
+        if not is_value:
+            own["_buffers"].pop(name, None)
+        if isinstance(value, Parameter):
+            self.insert_param_to_cell(name, value)
+        elif isinstance(value, Cell):
+            self._adopt(name, value)
+        else:
+            own[name] = value
+            for parameter in value if isinstance(value, ParameterTuple) else ():
+                self._register(parameter)
+        self._changed()
+
+    def _set_while_traced(self, name: str, value: Any) -> None:
+        """Assigns to a Parameter, which becomes an update of the graph.
+
+        Raises:
+            AttributeError: anything else, which a graph cannot hold.
+        """
+        parameter = self._params.get(name)
+        if parameter is value and value is not None:
+            return
+        if parameter is None or not isinstance(value, Tensor) or isinstance(value, Parameter):
             raise located(
                 AttributeError(
                     f"{type(self).__name__}: attribute {name!r} is set while the Cell is traced into a graph, which "
                     "cannot hold that side effect; use a Parameter with ops.assign, or return the value"
                 )
             )
-        buffered = name in own["_buffers"] and isinstance(value, Tensor) and not isinstance(value, Parameter)
-        params, cells = own["_params"], own["_cells"]
-        held = params.get(name, cells.get(name))
-        if isinstance(held, Parameter) and isinstance(value, Tensor) and not isinstance(value, Parameter):
-            held.set_data(value)  # as in MindSpore, the Parameter stays one, and gets the value
-            return
-        if held is not None and value is not None and not isinstance(value, (Parameter, Cell, ParameterTuple)):
-            was = type(held).__name__
-            raise located(
-                TypeError(f"{type(self).__name__}.{name} is a {was} and cannot become a {type(value).__name__}; set it "
-                          f"to None, or delete it, before")
-            )
-        for home, kind in ((params, Parameter), (cells, Cell), (own, ())):
-            if not kind or not isinstance(value, kind):  # what takes the place of its like keeps its position
-                home.pop(name, None)
-        if not buffered:
-            own["_buffers"].pop(name, None)
-        if isinstance(value, Parameter):
-            self.insert_param_to_cell(name, value)
-        elif isinstance(value, ParameterTuple):
-            own[name] = value
-            for parameter in value:
-                self._register(parameter)
-        elif isinstance(value, Cell):
-            known = any(cell is value for cell in cells.values())
-            cells[name] = value
-            value.__dict__["_label"] = name
-            if self._auto_prefix and not known:
-                value.update_parameters_name(f"{self.parameter_prefix}{name}.")
-        else:
-            own[name] = value
-        self._changed()
+        assign(parameter, value)
+
+    def _adopt(self, name: str, cell: Cell) -> None:
+        """Makes a Cell an inner one, whose Parameters are named by the way to them."""
+        known = any(inner is cell for inner in self._cells.values())
+        self._cells[name] = cell
+        cell.__dict__["_label"] = name
+        if self._auto_prefix and not known:
+            cell.update_parameters_name(f"{self.parameter_prefix}{name}.")
 
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__
