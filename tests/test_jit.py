@@ -436,7 +436,7 @@ def test_old_traces_are_let_go() -> None:
             net(X)
         jitted = net._compiled
         assert isinstance(jitted, Jitted) and len(jitted.cache) == 1
-        assert sum(map(len, jitted._earlier.values())) <= 8
+        assert sum(map(len, jitted._kept.values())) <= 8
 
 
 def test_large_graphs() -> None:
@@ -840,7 +840,7 @@ def test_plain_values_from_outside_are_read_anew_when_they_change(monkeypatch: p
             wanted = eager(X).tolist()
         with mode(GRAPH_MODE):
             assert compiled(X).tolist() == wanted == compiled(X).tolist()
-    assert len(compiled._compiled._earlier) == 1  # of one signature
+    assert len(compiled._compiled._kept) == 1  # of one signature
 
 
 def test_arguments_that_are_no_tensors_may_change_inside() -> None:
@@ -901,7 +901,7 @@ def test_what_only_the_program_around_a_cell_reads_may_change() -> None:
             net.log(1.0)
             net.settings.steps.append(step)
             net.notes["step"] = step
-    assert [len(kept) for kept in net._compiled._earlier.values()] == [1]
+    assert [len(kept) for kept in net._compiled._kept.values()] == [1]
 
 
 @pytest.mark.parametrize("given", [(X, 2.0), (2.0, X), (X, None, "a", 2.0)], ids=str)
