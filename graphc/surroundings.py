@@ -41,6 +41,7 @@ class Surroundings:
         # Which object a variable of a function stands for: by its id, as what is traced must not be kept meanwhile
         self._objects: dict[tuple[int, str], tuple[weakref.ref[Any], str, int]] = {}
         self._functions: dict[int, weakref.ref[Any]] = {}
+        self._methods: dict[tuple[type, str], weakref.ref[Any]] = {}
         # The same as lists, once all is noted
         self._named: list[tuple[Callable[..., Any], str, Any]] = []
         self._cells: list[tuple[CellType, Any]] = []
@@ -67,14 +68,11 @@ class Surroundings:
     def note_cell(self, cell: Any) -> None:
         """Notes what the `construct` of a Cell reads; the Cell itself knows when its attributes are set."""
         names = read_by(type(cell).construct, type(cell))
-        for home, name, value in outer_variables(type(cell).construct):
-            self._note(home, name, value, names)
-            self._note_object_of(_plain_function(type(cell).construct), home, name, value)
         for name, value in vars(cell).items():
             if name in names:
                 self._note_content(value)
                 self.note_object(value, names)
-        self._note_class(type(cell), names)
+        self._note_class(type(cell), names | {"construct"})
 
     def note_argument(self, value: Any, function: Callable[..., Any]) -> None:
         """Notes what a function reads of an argument: the signature only says which object it is."""
@@ -93,10 +91,20 @@ class Surroundings:
             self._note_class(type(value), names)
 
     def _note_class(self, kind: type, names: frozenset[str]) -> None:
+        """Notes the attributes of a class of the program's own that are among `names`, and what its methods read."""
         for base in kind.__mro__:
             if _is_of_program(base):
                 for name in names.intersection(vars(base)):
-                    self._note(kind, name, getattr(kind, name, _GONE), frozenset())
+                    self._note_attribute(kind, name, getattr(kind, name, _GONE))
+
+    def _note_attribute(self, kind: type, name: str, value: Any) -> None:
+        function = _function_behind(value)
+        if function is None:
+            self._note(kind, name, value, frozenset())
+            return
+        if value is function:  # what wraps a function may be another object each time it is asked for
+            self._methods[kind, name] = weakref.ref(function)
+        self.note_function(function)
 
     def _note(self, home: Any, name: str, value: Any, names: frozenset[str]) -> None:
         if isinstance(value, (*_PLAIN, tuple)) and is_plain(value):
@@ -125,11 +133,11 @@ class Surroundings:
             for cell, reference in self._bound_cells:
                 if cell.cell_contents is not reference():
                     return False
-        except ValueError:  # a variable that was deleted
+            for get, name, reference in self._bound:
+                if get(name) is not reference():
+                    return False
+        except (ValueError, AttributeError):  # a variable, or an attribute of a class, that was deleted
             return False
-        for get, name, reference in self._bound:
-            if get(name) is not reference():
-                return False
         return not self._content or self._content_unchanged()
 
     def _content_unchanged(self) -> bool:
@@ -166,6 +174,8 @@ class Surroundings:
             elif id(value) == identity and isinstance(home, CellType):
                 self._bound_cells.append((home, _reference(value)))
         self._objects.clear()
+        self._bound += [(_getter(kind), name, method) for (kind, name), method in self._methods.items()]
+        self._methods.clear()
         self._content = bool(self._named or self._cells or self._held)
 
 
@@ -181,6 +191,12 @@ def is_plain(value: Any) -> bool:
 def _plain_function(function: Callable[..., Any]) -> Any:
     """The function itself, of a method or of what wraps it."""
     return inspect.unwrap(getattr(function, "__func__", function))
+
+
+def _function_behind(attribute: Any) -> FunctionType | None:
+    """The function that an attribute of a class runs, if it is a method, a property, or what wraps a function."""
+    found = _plain_function(attribute.fget if isinstance(attribute, property) else attribute)
+    return found if isinstance(found, FunctionType) else None
 
 
 def _is_own(function: Any) -> bool:
@@ -295,6 +311,6 @@ def _names(code: CodeType, kind: type) -> frozenset[str]:
         seen.add(current)
         found.update(current.co_names)
         waiting += _within(current)
-        methods = (inspect.getattr_static(kind, name, None) for name in current.co_names)
-        waiting += [inspect.unwrap(m).__code__ for m in methods if isinstance(m, FunctionType)]
+        methods = (_function_behind(inspect.getattr_static(kind, name, None)) for name in current.co_names)
+        waiting += [method.__code__ for method in methods if method is not None]
     return frozenset(found)

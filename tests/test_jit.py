@@ -882,6 +882,77 @@ def test_attributes_of_classes_are_read_anew_when_they_change() -> None:
             assert compiled(X).tolist() == wanted
 
 
+class Methods(nn.Cell):
+    """Reads a global in methods of every kind."""
+
+    @staticmethod
+    def static(x: Tensor) -> Tensor:
+        return x * FACTOR
+
+    @classmethod
+    def of_class(cls, x: Tensor) -> Tensor:
+        return x * FACTOR
+
+    @property
+    def factor(self) -> float:
+        return FACTOR
+
+    def plain(self, x: Tensor) -> Tensor:
+        return x * FACTOR
+
+    @jit
+    def jitted(self, x: Tensor) -> Tensor:
+        return x * FACTOR
+
+class Helper:
+    def scaled(self, x: Tensor) -> Tensor:
+        return x * FACTOR
+
+
+WAYS: dict[str, Callable[[], Callable[[Tensor], Tensor]]] = {
+    "static": lambda: chosen(lambda self, x: self.static(x)),
+    "of_class": lambda: chosen(lambda self, x: self.of_class(x)),
+    "factor": lambda: chosen(lambda self, x: x * self.factor),
+    "plain": lambda: chosen(lambda self, x: self.plain(x)),
+    "jitted": lambda: chosen(lambda self, x: self.jitted(x)),
+    "helper": lambda: jit(lambda x: Helper().scaled(x)),
+}
+
+
+def chosen(construct: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
+    cell: Callable[[Tensor], Tensor] = type("Chosen", (Methods,), {"construct": construct, "__module__": __name__})()
+    return cell
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_methods_read_from_outside_is_read_anew_when_it_changes(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function = WAYS[way]()
+    with mode(GRAPH_MODE):
+        assert function(X).tolist() == (X * 2).tolist()
+        monkeypatch.setattr(sys.modules[__name__], "FACTOR", 5.0)
+        assert function(X).tolist() == (X * 5).tolist()
+
+
+def test_methods_that_are_replaced_are_called() -> None:
+    class Net(nn.Cell):
+        def scaled(self, x: Tensor) -> Tensor:
+            return x * 2.0
+
+        def construct(self, x: Tensor) -> Tensor:
+            return self.scaled(x)
+
+    net = Net()
+    with mode(GRAPH_MODE):
+        assert net(X).tolist() == (X * 2).tolist()
+        Net.scaled = lambda self, x: x * 3.0  # type: ignore[method-assign]
+        assert net(X).tolist() == (X * 3).tolist()
+        Net.construct = lambda self, x: x  # type: ignore[method-assign]
+        assert net(X).tolist() == X.tolist()
+        del Net.construct
+        with pytest.raises(AttributeError, match=r"define construct\(\)"):
+            net(X)
+
+
 def test_what_only_the_program_around_a_cell_reads_may_change() -> None:
     class Logged(nn.Cell):
         def __init__(self) -> None:
