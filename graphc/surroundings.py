@@ -20,6 +20,7 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -41,7 +42,7 @@ class Surroundings:
         # Which object a variable of a function stands for: by its id, as what is traced must not be kept meanwhile
         self._objects: dict[tuple[int, str], tuple[weakref.ref[Any], str, int]] = {}
         self._functions: dict[int, weakref.ref[Any]] = {}
-        self._methods: dict[tuple[type, str], weakref.ref[Any]] = {}
+        self._methods: dict[type, dict[str, FunctionType]] = {}
         # The same as lists, once all is noted
         self._named: list[tuple[Callable[..., Any], str, Any]] = []
         self._cells: list[tuple[CellType, Any]] = []
@@ -49,6 +50,7 @@ class Surroundings:
         self._content = False  # whether there are any of these
         self._bound: list[tuple[Callable[..., Any], str, Callable[[], Any]]] = []
         self._bound_cells: list[tuple[CellType, Callable[[], Any]]] = []
+        self._classes: list[tuple[attrgetter[Any], type, Any]] = []  # with some of their methods
 
     def note_function(self, function: Callable[..., Any]) -> None:
         """Notes what a function reads: globals, the closure's variables, attributes of these and of its `self`; and
@@ -103,7 +105,7 @@ class Surroundings:
             self._note(kind, name, value, frozenset())
             return
         if value is function:  # what wraps a function may be another object each time it is asked for
-            self._methods[kind, name] = weakref.ref(function)
+            self._methods.setdefault(kind, {})[name] = function
         self.note_function(function)
 
     def _note(self, home: Any, name: str, value: Any, names: frozenset[str]) -> None:
@@ -136,6 +138,9 @@ class Surroundings:
             for get, name, reference in self._bound:
                 if get(name) is not reference():
                     return False
+            for methods_of, kind, methods in self._classes:
+                if methods_of(kind) != methods:
+                    return False
         except (ValueError, AttributeError):  # a variable, or an attribute of a class, that was deleted
             return False
         return not self._content or self._content_unchanged()
@@ -156,7 +161,7 @@ class Surroundings:
 
     def any(self) -> bool:
         """Whether there is anything that could change."""
-        return bool(self._named or self._cells or self._held or self._bound or self._bound_cells)
+        return bool(self._content or self._bound or self._bound_cells or self._classes)
 
     def settle(self) -> None:
         """Leaves out what tracing itself has changed, such as a count of how often that happens: the noting is over."""
@@ -174,7 +179,7 @@ class Surroundings:
             elif id(value) == identity and isinstance(home, CellType):
                 self._bound_cells.append((home, _reference(value)))
         self._objects.clear()
-        self._bound += [(_getter(kind), name, method) for (kind, name), method in self._methods.items()]
+        self._classes = [(attrgetter(*m), kind, attrgetter(*m)(kind)) for kind, m in self._methods.items()]
         self._methods.clear()
         self._content = bool(self._named or self._cells or self._held)
 
