@@ -42,6 +42,11 @@ class _Files(dict[str, bool | None]):
 _files = _Files()
 
 
+def is_users(file: str) -> bool:
+    """Whether the code in a file is a user's: neither graphc's own nor the standard library's."""
+    return bool(_files[file])
+
+
 def _user_frame() -> FrameType | None:
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:

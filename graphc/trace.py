@@ -151,9 +151,9 @@ class Trace:
             self.weights[weight] = weight.requires_grad, weight.gradient_hooks
 
     def watch(self, variables: dict[str, Any], prefix: str) -> None:
-        """Remembers how long the lists, dicts and sets among the variables are."""
+        """Remembers how long lists, dicts and sets among the variables are, but for those that the function made."""
         for name, value in variables.items():
-            if isinstance(value, (list, dict, set)) and not name.startswith("_"):
+            if isinstance(value, (list, dict, set)) and not name.startswith("_") and not _has_stand_ins(value):
                 self._containers.setdefault(id(value), (value, len(value), prefix + name))
 
     def overwritten(self, tensor: Tensor, before: Tensor) -> None:
@@ -235,6 +235,11 @@ class Traced:
         return cells and tensors and all(
             (p := ref()) is None or (p.requires_grad, p.gradient_hooks) == seen for ref, seen in self.weights
         )
+
+
+def _has_stand_ins(container: Any) -> bool:
+    items = container.values() if isinstance(container, dict) else container
+    return any(isinstance(item, Tensor) and item.is_traced for item in items)
 
 
 @contextlib.contextmanager

@@ -139,10 +139,10 @@ def test_importing_graphc_loads_numpy_and_little_else():
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "aliases", "arrays", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log", "parallel",
-        "printing", "random_bits", "surroundings",
+        "printing", "random_bits",
     ),
     ("known", "loop_builder", "loops", "schedule"),
-    ("dispatch", "hints", "nested", "op", "place", "state", "tensor"),
+    ("dispatch", "hints", "nested", "op", "place", "state", "surroundings", "tensor"),
     ("dataset", "initializer", "random"),
     ("autograd", "eager", "op_by_op", "pieces", "trace"),
     ("deferred", "gradients", "jit", "profile"),
