@@ -84,7 +84,7 @@ class Surroundings:
         kind = type(cell)
         if kind not in self._names:
             self._names[kind] = self._explore([kind], {"construct", *read_by(kind.construct, kind)})
-        names = self._names[kind]
+        names = self._names[kind] - _CELLS_OWN
         self._explore([value for name, value in list(vars(cell).items()) if name in names], names)
 
     def note_argument(self, value: Any, function: Callable[..., Any]) -> None:
@@ -210,9 +210,10 @@ class Surroundings:
                     return False
         except ValueError:  # a variable that was deleted
             return False
-        return all(_same(container, content) for container, content in self._held) and all(
-            _same_items(container, items) for container, items in self._held_items
-        )
+        for container, items in self._held_items:
+            if not _same_items(container, items):
+                return False
+        return not self._held or all(_same(container, content) for container, content in self._held)
 
     def any(self) -> bool:
         """Whether there is anything that could change."""
@@ -322,6 +323,9 @@ def _is_of_program(kind: type) -> bool:
 
 
 _OTHERS = ("builtins", "graphc", "numpy")
+
+_CELLS_OWN = frozenset(("_buffers", "_cells", "_flags", "_hooks", "_params"))
+"""Where a Cell itself keeps what it knows."""
 
 
 def _namespace(find: Callable[[], Any]) -> Any:

@@ -171,6 +171,14 @@ def test_what_code_comes_to_is_read_anew_when_it_changes(name: str) -> None:
     assert [len(kept) for kept in compiled._kept.values()] == [2]
 
 
+def test_what_a_cell_itself_keeps_is_not_looked_at_in_every_call() -> None:
+    cell = net(lambda self, x: next(inner(x) for inner in self.cells()), inner=nn.Dense(2, 2))
+    ms.set_context(mode=ms.GRAPH_MODE)
+    cell(ops.ones((1, 2)))
+    (compiled,) = cell._compiled.cache.values()
+    assert not compiled.traced.surroundings._content
+
+
 def test_what_only_the_program_around_it_changes_does_not_count() -> None:
     class Trainer:
         def __init__(self) -> None:
