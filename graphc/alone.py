@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphc import dispatch
+from graphc.arrays import aligned_empty
 from graphc.ir import Graph, Node, TensorType, input_node
 from graphc.op import Filled, Op
 from graphc.programs import compile_graph
 from graphc.runtime import executable
 from graphc.runtime.executable import Executable
-from graphc.tensor import Tensor, aligned_empty
+from graphc.tensor import Tensor
 
 OFTEN, MANY_ELEMENTS = 500, 10_000
 """After so many calls with operands that were filled up there is a kernel of their own shapes, which then takes no more

@@ -7,11 +7,13 @@ derivatives nest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from graphc.dispatch import located, state
+from graphc.nested import leaves_of, with_leaves
 from graphc.op import TABLE, Later, Op
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Number, Parameter, Tensor
 
 
@@ -319,25 +321,6 @@ def _own_entries(
     for i, result in enumerate(results):
         entries.append(Entry(Own(name, lambda ct, y, _, i=i: note(i, ct)), (joint,), {}, result))
     return entries
-
-
-def leaves_of(value: Any) -> list[Any]:
-    """What nested tuples, lists and dicts hold, in order; of any other value the value."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (tuple, list)):
-        return [leaf for item in value for leaf in leaves_of(item)]
-    return [value]
-
-
-def with_leaves(value: Any, each: Iterator[Any]) -> Any:
-    """Nested tuples, lists and dicts like `value`, which hold the next of `each` in the place of each leaf."""
-    if isinstance(value, dict):
-        return {key: with_leaves(item, each) for key, item in value.items()}
-    if not isinstance(value, (tuple, list)):
-        return next(each)
-    items = [with_leaves(item, each) for item in value]
-    return value._make(items) if hasattr(value, "_make") else type(value)(items)
 
 
 def differentiate(

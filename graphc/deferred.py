@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.jit import Jitted, signature
+from graphc.nested import flatten
 from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError, from_numpy, settle
-from graphc.trace import flatten
 
 if TYPE_CHECKING:
     from graphc.gradients import GradientFunction

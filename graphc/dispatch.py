@@ -8,16 +8,14 @@ called by the compiler).
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from graphc.ir import NOWHERE, Location, TensorType
+from graphc.ir import TensorType
 from graphc.op import TABLE, Op, set_apply
+from graphc.place import located as located
 from graphc.state import state as state
 from graphc.tensor import Parameter, Tensor
 
@@ -31,49 +29,6 @@ def set_kernel_runner(runner: KernelRunner) -> None:
     """Registers what runs an op whose NumPy result is not exact to the bit."""
     global _kernel_runner
     _kernel_runner = runner
-
-
-_HOMES = tuple(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), folder) + os.sep
-    for folder in ("graphc", "passes", "runtime")
-)
-
-
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_NETWORKS = (f"{_PACKAGE}models.py", f"{_PACKAGE}vision{os.sep}")  # ready-made ones read as a user's own
-_COMMANDS = f"{_PACKAGE}cli{os.sep}"  # behind these there is no user's file
-
-
-class _Files(dict[str, bool | None]):
-    """For each file of Python code whether its lines are a user's; None where behind them there is no user's file."""
-
-    def __missing__(self, file: str) -> bool | None:
-        theirs = not file.startswith(_HOMES) or file.startswith(_NETWORKS)
-        self[file] = None if not theirs and file.startswith(_COMMANDS) else theirs
-        return self[file]
-
-
-_files = _Files()
-
-
-def user_line() -> tuple[str, int]:
-    """The innermost line outside graphc's own files: file and number; ("", 0) if there is none."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        theirs = _files[file]
-        if theirs:
-            return file, frame.f_lineno
-        if theirs is None:
-            break
-        frame = frame.f_back
-    return "", 0
-
-
-def user_location() -> Location:
-    """The user's line that asked for the op being called, and the path of the Cell that it is in."""
-    now = state.now
-    return now.place if now.place is not None else Location(".".join(now.scopes), *user_line())
 
 
 def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
@@ -170,16 +125,6 @@ def inferred(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Ten
     return found
 
 
-def located(error: Exception) -> Exception:
-    """The same kind of error with the user's file and line at the end of its message (once)."""
-    if getattr(error, "located", False):
-        return error
-    where = user_location()
-    better = type(error)(f"{str(error).removesuffix('.')}; {where}") if where != NOWHERE else error
-    better.located = True  # type: ignore[attr-defined]  # marks the message as complete
-    return better
-
-
 def _check_tensors(op: Op, operands: tuple[Any, ...]) -> None:
     for operand in operands:
         if not isinstance(operand, Tensor):
@@ -240,18 +185,3 @@ def assign(target: Parameter, value: Tensor) -> Parameter:
     else:
         np.copyto(target.numpy_view(), value.numpy_view())
     return target
-
-
-class scope:  # noqa: N801 (used as a statement: `with scope("net.fc1")`)
-    """Names the Cell whose ops are recorded within."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        now = state.now
-        now.scopes = (*now.scopes, self.name)
-
-    def __exit__(self, *error: object) -> None:
-        now = state.now
-        now.scopes = now.scopes[:-1]

@@ -27,17 +27,18 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from graphc import context
 from graphc.autograd import Entry, Tape
-from graphc.dispatch import inferred, user_location
+from graphc.dispatch import inferred
 from graphc.dtype import DType
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op
 from graphc.pieces import NOTHING, Ending, Step, Stretch, Taped, forest
+from graphc.place import user_location
 from graphc.state import state
 from graphc.tensor import Number, Parameter, Shared, Tensor, settle
 
@@ -51,6 +52,21 @@ _TENSORS = frozenset((Tensor, Parameter, Number))
 _PLAIN = frozenset((int, bool, str, type(None), DType))  # what is equal to another of its type is as good
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Mark(NamedTuple):
+    """A place in a piece.
+
+    Attributes:
+        run: what is being noted, until it runs.
+        steps, leaves: how many there are of it.
+        looked: how often a value was looked at.
+    """
+
+    run: object
+    steps: int
+    leaves: int
+    looked: int
 
 
 class Piece:
@@ -106,30 +122,27 @@ class Piece:
                 self.run()
             return tensor
 
-    def mark(self) -> tuple[object, int]:
-        """Where the piece is: the run that is being noted, and how many steps of it."""
-        return self._made, self._count
+    def mark(self) -> Mark:
+        """Where the piece is now."""
+        return Mark(self._made, self._count, len(self._leaves), self.looked)
 
-    def again(
-        self, since: tuple[object, int], operands: Sequence[Tensor], make: Callable[[], list[Tensor]]
-    ) -> list[Tensor]:
+    def again(self, since: Mark, operands: Sequence[Tensor], make: Callable[[], list[Tensor]]) -> list[Tensor]:
         """What `make()` returns; it is not called where it is known to note the steps that it noted before.
 
         Args:
             since: a mark; what `make` does depends on nothing but the steps since then and on the operands.
             operands: what it reads.
         """
-        begun, start = since
         with self._lock:
-            step, made = self._at, self._made
-            if made is not begun:  # it has run, and nothing tells what was noted before
+            step = self._at
+            if self._made is not since.run:  # it has run, and nothing tells what was noted before
                 return make()
-            key = start, self._origins(operands)
+            key = since.steps, self._origins(operands)
             stretch = step.stretches.get(key)
             if stretch is not None and self._count + stretch.length < self._most:
                 found: list[Tensor] = self._noted(stretch, ())
                 return found
-            here = self._here()
+            here = self.mark()
             found = make()
             step.stretches[key] = self._stretch(here, (), found, None)
             return found
@@ -198,29 +211,23 @@ class Piece:
         tensors: list[Tensor],
     ) -> Any:
         """Calls a function, and keeps the steps that it notes."""
-        step, here = self._at, self._here()
+        step, here = self._at, self.mark()
         with Tape() as tape:
             value = function(*args, **kwargs)
         stretch = step.stretches[key] = self._stretch(here, tensors, value, tape)
         forest.steps += 1 if stretch is None else len(stretch.entries)
         return value
 
-    def _here(self) -> tuple[object, int, int, int]:
-        return self._made, self._count, len(self._leaves), self.looked
-
-    def _stretch(
-        self, begun: tuple[object, int, int, int], operands: Sequence[Tensor], value: Any, tape: Tape | None
-    ) -> Stretch | None:
-        """The steps since the beginning; None if they depend on more than the steps before it and the operands.
+    def _stretch(self, since: Mark, operands: Sequence[Tensor], value: Any, tape: Tape | None) -> Stretch | None:
+        """The steps since then; None if they depend on more than the steps before and the operands.
 
         Args:
             value: what they make.
             tape: what noted them.
         """
-        made, count, leaves, looked = begun
-        if made is not self._made or looked != self.looked:
+        if since.run is not self._made or since.looked != self.looked:
             return None  # a value was asked for
-        brought = self._leaves[leaves:]
+        count, brought = since.steps, self._leaves[since.leaves :]
         names = {id(tensor): ~k for k, tensor in reversed([*enumerate(operands)])}
         numbers = tuple(leaf for leaf in brought if type(leaf) is Number and id(leaf) not in names)
         names.update((id(number), ~k) for k, number in enumerate(numbers, len(operands)))

@@ -16,12 +16,13 @@ from typing import Any
 
 from graphc.ir import GraphError, verify
 from graphc.irtext import parse
+from graphc.nested import with_tensors
 from graphc.nn.cell import Cell
 from graphc.nn.exported import Exported, structure_of
 from graphc.op import infer_node
 from graphc.serialization import read_file, write_file
 from graphc.tensor import Parameter, Tensor
-from graphc.trace import trace, with_tensors
+from graphc.trace import trace
 
 __all__ = ["export", "load"]
 

@@ -9,25 +9,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc import context
-from graphc.autograd import differentiate, leaves_of, with_vjp
+from graphc.autograd import differentiate, with_vjp
 from graphc.deferred import Updates, defer
-from graphc.dispatch import located, state
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
+from graphc.nested import leaves_of, map_leaves, with_tensors
 from graphc.op import TABLE
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Parameter, Tensor, TracedValueError
-from graphc.trace import with_tensors
 
 if TYPE_CHECKING:
     from graphc.nn.optimizer import Optimizer
 
 
 class GradientFunction:
-    """A function that also computes gradients; in graph mode it is compiled as a whole."""
+    """A function that also computes gradients; in graph mode it is compiled as a whole.
+
+    Args:
+        with_value: it returns the value too, not the gradients alone.
+        integers: arguments may also be Tensors of integers, whose gradients are zeros.
+        fn, grad_position, weights, has_aux, sens_param, return_ids: as of `value_and_grad`.
+    """
 
     def __init__(
-        self, fn: Callable[..., Any], grad_position: int | tuple[int, ...] | None, weights: Any, has_aux: bool,
-        sens_param: bool, with_value: bool, return_ids: bool = False, integers: bool = False,
+        self, fn: Callable[..., Any], grad_position: int | tuple[int, ...] | None = 0, weights: Any = None, *,
+        has_aux: bool = False, sens_param: bool = False, with_value: bool = False, return_ids: bool = False,
+        integers: bool = False,
     ) -> None:
         self.fn, self.has_aux, self.sens_param, self.with_value = fn, has_aux, sens_param, with_value
         self.return_ids, self.integers = return_ids, integers
@@ -147,7 +155,10 @@ def value_and_grad(
         `(of inputs, of weights)`; with `grad_position=None` those of the weights alone.
     """
     _checked(fn, grad_position, weights, "value_and_grad")
-    return GradientFunction(fn, _alone(grad_position), weights, has_aux, sens_param, True, return_ids)
+    return GradientFunction(
+        fn, _alone(grad_position), weights, has_aux=has_aux, sens_param=sens_param, with_value=True,
+        return_ids=return_ids,
+    )  # fmt: skip
 
 
 def grad(
@@ -156,7 +167,9 @@ def grad(
 ) -> Callable[..., Any]:
     """As `value_and_grad`, but the function returns the gradients only (with `has_aux`: gradients, other values)."""
     _checked(fn, grad_position, weights, "grad")
-    return GradientFunction(fn, _alone(grad_position), weights, has_aux, sens_param, False, return_ids)
+    return GradientFunction(
+        fn, _alone(grad_position), weights, has_aux=has_aux, sens_param=sens_param, return_ids=return_ids
+    )
 
 
 def get_grad(gradients: Any, identifier: int | str | Parameter) -> Tensor:
@@ -215,7 +228,7 @@ class GradOperation:
             if position not in functions:
                 chosen = weights if self.get_by_list else None
                 functions[position] = GradientFunction(
-                    fn, position, chosen, False, self.sens_param, False, integers=self.get_all
+                    fn, position, chosen, sens_param=self.sens_param, integers=self.get_all
                 )
             return functions[position](*args)
 
@@ -244,7 +257,7 @@ def vjp(fn: Callable[..., Any], *inputs: Tensor, weights: Any = None, has_aux: b
         `(value, function)`, with `has_aux` `(value, function, others)`: one other as it is, several as a tuple.
     """
     value = fn(*inputs)
-    pull = GradientFunction(fn, tuple(range(len(inputs))), weights, has_aux, True, with_value=False)
+    pull = GradientFunction(fn, tuple(range(len(inputs))), weights, has_aux=has_aux, sens_param=True)
 
     def pullback(*sens: Tensor) -> Any:
         grads = pull(*inputs, sens[0] if len(sens) == 1 else sens)
@@ -267,7 +280,7 @@ def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> t
     if not isinstance(head, Tensor):
         raise TypeError("jvp: fn must return one Tensor (with has_aux: first)")
     sens = TABLE["broadcast_to"](Tensor(0, head.dtype), shape=head.shape)
-    first = GradientFunction(fn, tuple(range(len(points))), None, has_aux, True, with_value=False)
+    first = GradientFunction(fn, tuple(range(len(points))), has_aux=has_aux, sens_param=True)
 
     def dotted(u: Tensor) -> Tensor:
         grads = first(*points, u)
@@ -279,7 +292,7 @@ def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> t
         assert total is not None
         return total
 
-    tangent = GradientFunction(dotted, 0, None, False, False, with_value=False)(sens)
+    tangent = GradientFunction(dotted)(sens)
     return head, tangent, *others
 
 
@@ -292,7 +305,7 @@ def jacrev(
     """
     from graphc.ops.shape import reshape, stack
 
-    pull = GradientFunction(fn, grad_position, None, has_aux, True, with_value=False)
+    pull = GradientFunction(fn, grad_position, has_aux=has_aux, sens_param=True)
 
     def jacobian(*args: Tensor) -> Any:
         head, *others = _apart(fn(*args), has_aux)
@@ -320,15 +333,11 @@ def jacfwd(
 
 
 def stop_gradient(value: Any) -> Any:
-    """The same value, as a constant to differentiation: a Tensor, or nested tuples and lists of them.
+    """The same value, as a constant to differentiation: a Tensor, or nested tuples, lists and dicts of them.
 
     What else is given (a number, None) is returned as it is.
     """
-    if isinstance(value, Tensor):
-        return TABLE["stop_gradient"](value)
-    if isinstance(value, (tuple, list)):
-        return type(value)(map(stop_gradient, value))
-    return value
+    return map_leaves(lambda leaf: TABLE["stop_gradient"](leaf) if isinstance(leaf, Tensor) else leaf, value)
 
 
 # Functions in the backward pass

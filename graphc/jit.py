@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 import logging
 import re
-import warnings
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc import context
-from graphc.dispatch import state
 from graphc.eager import in_one_piece
+from graphc.nested import flatten, with_tensors
 from graphc.op_by_op import FEW, pays, run_op_by_op
+from graphc.place import warn
+from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError, filled, from_numpy, settle
-from graphc.trace import Traced, flatten, trace, with_tensors
+from graphc.trace import Traced, trace
 
 if TYPE_CHECKING:
     from graphc.deferred import Promises
@@ -40,11 +41,11 @@ class Compiled:
     """One signature of a jitted function: its trace and its executable.
 
     Args:
-        earlier: how many signatures there were before; after a few, one that comes once is not compiled (`op_by_op`).
+        signatures: how many there were before; after a few, one that comes once is not compiled (`op_by_op`).
     """
 
-    def __init__(self, traced: Traced, earlier: int = 0) -> None:
-        self.traced, self._earlier, self._came = traced, earlier, False
+    def __init__(self, traced: Traced, signatures: int = 0) -> None:
+        self.traced, self._signatures, self._came = traced, signatures, False
         self.results = [output.type for output in traced.graph.outputs]
         marks: list[Any] = [object() for _ in self.results]
         self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
@@ -91,9 +92,9 @@ class Compiled:
     def _once(self, leaves: list[Tensor]) -> list[Tensor] | None:
         """The results op by op, if this is one of many signatures, comes for the first time, and that is better."""
         graph, came, self._came = self.traced.graph, self._came, True
-        if came or self._earlier < FEW or self._is_compiled or context.get_context("save_graphs"):
+        if came or self._signatures < FEW or self._is_compiled or context.get_context("save_graphs"):
             return None
-        if not pays(graph, self._earlier):
+        if not pays(graph, self._signatures):
             return None
         return run_op_by_op(graph, [*leaves, *self.traced.bound])
 
@@ -169,9 +170,9 @@ class Jitted:
         self._said = False
         called = name or getattr(function, "__name__", type(function).__name__).strip("<>")
         self.name = re.sub(r"[^\w.]", "_", called)  # it names graphs and folders of dumps
-        self.cache: dict[Hashable, Compiled] = {}
+        self.cache: dict[Hashable, Compiled] = {}  # by signature: the one in use
+        self._kept: dict[Hashable, list[Compiled]] = {}  # the last few that were made, for other states of the Cells
         self._last: tuple[Hashable, Compiled | None] = None, None  # comparing with the last key beats hashing it
-        self._earlier: dict[Hashable, list[Compiled]] = {}
         self._ready: Compiled | None = None  # the last entry, if it can be had by a short way
         self._last_key: Hashable = None
         self._in_a_row = 0
@@ -211,7 +212,7 @@ class Jitted:
             raise error
         if not self._said:
             self._said = True
-            warnings.warn(f"{self.name} runs op by op, as in PYNATIVE_MODE; no graph is made: {error}", stacklevel=4)
+            warn(f"{self.name} runs op by op, as in PYNATIVE_MODE; no graph is made: {error}")
 
     def quickly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[bytearray] | None:
         """The results in memory, if the arguments are seen to be like those of the last call; None otherwise."""
@@ -263,15 +264,15 @@ class Jitted:
             refused = self._refused.get(key)
             if refused is not None and refused[0] == context.structure():
                 raise TracedValueError(refused[1])
-            entry = self.cache[key] = self._earlier_one(key) or self._traced(key, args, kwargs)
+            entry = self.cache[key] = self._valid_again(key) or self._traced(key, args, kwargs)
         else:
             self._in_a_row = 0
         self._last = key, entry
         return entry
 
-    def _earlier_one(self, key: Hashable) -> Compiled | None:
+    def _valid_again(self, key: Hashable) -> Compiled | None:
         """An entry that did not hold for a while and does again (a network back in training mode)."""
-        return next((entry for entry in self._earlier.get(key, ()) if entry.still_valid()), None)
+        return next((entry for entry in self._kept.get(key, ()) if entry.still_valid()), None)
 
     def _traced(self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
         self._announce(key)
@@ -283,7 +284,7 @@ class Jitted:
             self._refused[key] = context.structure(), str(error)
             raise
         entry = Compiled(traced, len(self.cache))
-        kept = self._earlier.setdefault(key, [])
+        kept = self._kept.setdefault(key, [])
         kept.insert(0, entry)
         del kept[KEPT:]
         return entry
@@ -301,10 +302,9 @@ class Jitted:
             change = f"{signature_text(before)} became {signature_text(key)}"
         logger.info("%s: traced again: %s", self.name, change)
         if self._in_a_row == EVERY_CALL:
-            warnings.warn(
+            warn(
                 f"{self.name} was traced anew in each of the last {EVERY_CALL} calls; last: {change}. Shapes, dtypes "
-                "and arguments that are no tensors are part of the signature; pass numbers that change as Tensors.",
-                stacklevel=6,
+                "and arguments that are no tensors are part of the signature; pass numbers that change as Tensors."
             )
 
 

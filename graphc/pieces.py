@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from graphc.dispatch import user_line
 from graphc.dtype import bool_
 from graphc.ir import NOWHERE, Graph, Location, Node, TensorType, constant_node
 from graphc.op import Op
 from graphc.op_by_op import pays, run_op_by_op
+from graphc.place import user_line
 from graphc.tensor import Number, Parameter, Tensor
 from graphc.trace import Trace
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 import zlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.dtype import dtype_of
+from graphc.place import warn
 from graphc.tensor import Parameter, Tensor, as_array
 
 if TYPE_CHECKING:
@@ -147,10 +147,9 @@ def load_param_into_net(
         targets[name].set_data(value)
     missing = [name for name in targets if name not in sources]
     if missing:
-        warnings.warn(
+        warn(
             f"load_param_into_net: {len(missing)} of {len(targets)} Parameters of {type(net).__name__} are not in the "
-            f"checkpoint and keep their values: {_some(missing)}",
-            stacklevel=2,
+            f"checkpoint and keep their values: {_some(missing)}"
         )
     used = set(sources.values())
     return missing, [name for name in parameter_dict if name not in used]

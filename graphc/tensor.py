@@ -1,27 +1,26 @@
 """`Tensor` and `Parameter`: values now, or stand-ins for values while a Cell is being traced.
 
-A Tensor is immutable to the program: ops return new ones. A Parameter owns one aligned buffer for life; assignment
-writes into it, so executables, eager code, optimizers and checkpoints share it without a copy.
+No op changes a Tensor; `x[i] = value` makes the object `x` stand for another value. A Parameter owns one aligned buffer
+for life; assignment writes into it, so executables, eager code, optimizers and checkpoints share it without a copy.
 """
 
 from __future__ import annotations
 
-import ctypes
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc.arrays import address_of, aligned_copy, copy_of, known_type, type_of
 from graphc.dtype import DType, dtype_of, float32
 from graphc.ir import Node, TensorType
 from graphc.op import TABLE
+from graphc.place import user_location
 from graphc.state import state
 
 if TYPE_CHECKING:
     from graphc.trace import Trace
-
-ALIGNMENT = 64
 
 
 def settle() -> None:
@@ -37,26 +36,6 @@ def settle() -> None:
 
 class TracedValueError(TypeError):
     """The value of a tensor was asked for while it is only a stand-in in a graph being traced."""
-
-
-def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """An uninitialised C-contiguous array whose data starts at a multiple of 64 bytes."""
-    count = int(np.prod(shape, dtype=np.int64))
-    raw = np.empty(count * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
-
-
-LARGE = 16_384
-"""Bytes from which it counts whether an array begins where a cache line does."""
-
-
-def _copy_of(array: np.ndarray) -> np.ndarray:
-    if array.nbytes < LARGE:
-        return array.copy()
-    made = aligned_empty(array.shape, array.dtype)
-    made[...] = array
-    return made
 
 
 def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
@@ -78,32 +57,6 @@ def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
         raise TypeError(f"Tensor: expected numbers (array, list, scalar), got {type(data).__name__}: {data!r:.80}")
     wanted = dtype.np if dtype else dtype_of(array.dtype).np
     return np.ascontiguousarray(array, wanted).reshape(array.shape)
-
-
-_types: dict[tuple[tuple[int, ...], np.dtype[Any]], TensorType] = {}
-
-MOST_TYPES = 10_000
-"""How many types of arrays are kept."""
-
-
-def type_of(array: np.ndarray) -> TensorType:
-    """The array's type."""
-    key = array.shape, array.dtype
-    found = _types.get(key)
-    if found is None:
-        found = TensorType(array.shape, dtype_of(array.dtype))
-        if len(_types) < MOST_TYPES:
-            _types[key] = found
-    return found
-
-
-def _address_of(array: np.ndarray) -> int:
-    """Where the array's elements lie."""
-    try:
-        # An eighth of the time of the array's own answer; stubs for Python 3.11 know no buffers.
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
-    except (TypeError, ValueError):  # read-only, or without elements
-        return int(array.__array_interface__["data"][0])
 
 
 _BLOCKS = frozenset((int, slice, type(None), type(Ellipsis), np.int32, np.int64))
@@ -178,7 +131,7 @@ class Tensor:
         array = as_array(input_data, wanted)
         if shape is not None and init is None and tuple(np.atleast_1d(shape)) != array.shape:
             raise ValueError(f"Tensor: shape {shape} expected, got data of shape {array.shape}")
-        self._set_array(_copy_of(array) if array is input_data or array.base is not None else array)
+        self._set_array(copy_of(array) if array is input_data or array.base is not None else array)
 
     def _set_array(self, array: np.ndarray, type_: TensorType | None = None) -> None:
         self._array, self.type = array, type_ or type_of(array)
@@ -285,7 +238,7 @@ class Tensor:
         if not self._address:
             self._fulfil()
             if not self._address:
-                self._address = _address_of(self.numpy_view() if self._buffer is None else self._buffer)
+                self._address = address_of(self.numpy_view() if self._buffer is None else self._buffer)
         return self._address
 
     def asnumpy(self) -> np.ndarray:
@@ -318,8 +271,6 @@ class Tensor:
 
     def __bool__(self) -> bool:
         if self._node is not None:
-            from graphc.dispatch import user_location  # only on this error's path
-
             raise TracedValueError(
                 f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.type} is being traced into a "
                 f"graph and has none; use ops.where / ops.select, or eager mode; {user_location()}"
@@ -607,10 +558,7 @@ class Parameter(Tensor):
             raise TypeError(f"Parameter: name must be a str, got {name!r}")
         if type(default_input) is int and -(2**31) <= default_input < 2**31:
             default_input = np.int32(default_input)  # in MindSpore too a Parameter's number is shorter than a Tensor's
-        source = as_array(default_input)
-        owned = aligned_empty(source.shape, source.dtype)
-        owned[...] = source
-        self._set_array(owned)
+        self._set_array(aligned_copy(as_array(default_input)))
         self.name = name if name is not None else "Parameter"
         self.gradient_hooks = ()
         self._requires_grad = _flag("requires_grad", requires_grad)
@@ -731,7 +679,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
     """A Tensor that shares the array's memory (a copy where it is not C-contiguous)."""
     kind = Tensor if state.now.piece is None else Shared
     if type(array) is np.ndarray and array.flags.c_contiguous:
-        known = _types.get((array.shape, array.dtype))
+        known = known_type(array)
         if known is not None:
             return kind.wrap(array, known)
     if not isinstance(array, np.ndarray):

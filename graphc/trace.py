@@ -16,14 +16,14 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from graphc.dispatch import located, state, user_location
 from graphc.dtype import DType
 from graphc.ir import Graph, Location, Node, TensorType, constant_node, input_node
+from graphc.nested import flatten
 from graphc.op import Op
+from graphc.place import located, user_location
+from graphc.state import state
 from graphc.surroundings import Surroundings, outer_variables
-from graphc.tensor import Parameter, Tensor, TracedValueError, from_numpy
+from graphc.tensor import Parameter, Tensor, TracedValueError
 
 if TYPE_CHECKING:
     from graphc.nn.cell import Cell
@@ -151,9 +151,9 @@ class Trace:
             self.weights[weight] = weight.requires_grad, weight.gradient_hooks
 
     def watch(self, variables: dict[str, Any], prefix: str) -> None:
-        """Remembers how long the lists, dicts and sets among the variables are."""
+        """Remembers how long lists, dicts and sets among the variables are, but for those that the function made."""
         for name, value in variables.items():
-            if isinstance(value, (list, dict, set)) and not name.startswith("_"):
+            if isinstance(value, (list, dict, set)) and not name.startswith("_") and not _has_stand_ins(value):
                 self._containers.setdefault(id(value), (value, len(value), prefix + name))
 
     def overwritten(self, tensor: Tensor, before: Tensor) -> None:
@@ -237,6 +237,11 @@ class Traced:
         )
 
 
+def _has_stand_ins(container: Any) -> bool:
+    items = container.values() if isinstance(container, dict) else container
+    return any(isinstance(item, Tensor) and item.is_traced for item in items)
+
+
 @contextlib.contextmanager
 def no_collection() -> Iterator[None]:
     """Within, Python looks for no cycles: what a trace or a compile makes lives to its end.
@@ -299,78 +304,6 @@ def _traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
         graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured), changed, recording.surroundings,
         weights,
     )  # fmt: skip
-
-
-def flatten(value: Any, leaves: list[Tensor]) -> tuple[Hashable, Callable[[list[Tensor]], Any]]:
-    """Takes the tensors out of nested tuples, lists and dicts.
-
-    Returns:
-        A key, equal for values of the same structure, types and non-tensor content; and a function that rebuilds the
-        structure around other tensors.
-    """
-    if isinstance(value, Tensor) and not isinstance(value, Parameter):
-        position = len(leaves)
-        leaves.append(value)
-        return value.type, lambda new: new[position]
-    if isinstance(value, (tuple, list)) and not isinstance(value, range):
-        kind = list if isinstance(value, list) else tuple
-        made = type(value)._make if hasattr(value, "_make") else kind
-        first = len(leaves)
-        if all_tensors(value):  # such as the gradients of many weights
-            leaves += value
-            last = len(leaves)
-            return (kind, *[item.type for item in value]), lambda new: made(new[first:last])
-        parts = [flatten(item, leaves) for item in value]
-        makers = [maker for _, maker in parts]
-        return (kind, *(key for key, _ in parts)), lambda new: made([maker(new) for maker in makers])
-    if isinstance(value, dict):
-        pairs = [(key, *flatten(item, leaves)) for key, item in value.items()]
-        return (dict, *((k, part) for k, part, _ in pairs)), lambda new: {k: maker(new) for k, _, maker in pairs}
-    return _Content(value), lambda new: value
-
-
-def all_tensors(values: Sequence[Any]) -> bool:
-    """Whether the values are Tensors, every one, and none of them a Parameter."""
-    return all(type(value) is Tensor for value in values)
-
-
-def with_tensors(value: Any, copy: bool = False) -> Any:
-    """The nested tuples, lists and dicts with Tensors (on the same memory, or copies) in the place of NumPy arrays."""
-    if isinstance(value, Tensor):
-        return value
-    if isinstance(value, np.ndarray):
-        return Tensor(value) if copy else from_numpy(value)
-    if isinstance(value, (tuple, list)):
-        if type(value) is tuple and all_tensors(value):
-            return value
-        items = [with_tensors(item, copy) for item in value]
-        return value._make(items) if hasattr(value, "_make") else items if isinstance(value, list) else tuple(items)
-    if isinstance(value, dict):
-        return {key: with_tensors(item, copy) for key, item in value.items()}
-    return value
-
-
-class _Content:
-    """What is no tensor, as part of a key: equal to itself, and to hashable values of its type that are equal to it."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value  # kept alive: another object at its address is not the same
-        self.key: Hashable = id(value)
-        if isinstance(value, float):
-            self.key = repr(value)  # tells 0.0 from -0.0, and NaN is like NaN
-        elif not isinstance(value, Parameter):
-            with contextlib.suppress(TypeError):
-                hash(value)
-                self.key = value
-
-    def __repr__(self) -> str:
-        return f"{self.value!r:.60}"
-
-    def __hash__(self) -> int:
-        return hash((type(self.value), self.key))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Content) and type(self.value) is type(other.value) and bool(self.key == other.key)
 
 
 def _argument_names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from graphc.index import Ix, IxLike, Var
 from graphc.ir import Node
-from graphc.loops import LoopBuilder, Reader, Value
+from graphc.loop_builder import LoopBuilder, Reader
+from graphc.loops import Value
 from graphc.op import TABLE
 from graphc.passes.fuse import handmade
 

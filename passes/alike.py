@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 from graphc.fingerprint import Fingerprint, UnknownContentError
 from graphc.index import Ix, Var
 from graphc.ir import Node
-from graphc.loops import Reader
+from graphc.loop_builder import Reader
 from graphc.op import TABLE, traits_of
 from graphc.schedule import Group, Layout, Schedule, Twin
 

@@ -19,7 +19,8 @@ from math import inf, prod
 
 from graphc.index import Ix, IxLike, Var
 from graphc.ir import LEAVES, Graph, Node
-from graphc.loops import Buffer, LoopBuilder, Reader, Value, all_values
+from graphc.loop_builder import LoopBuilder, Reader
+from graphc.loops import Buffer, Value, all_values
 from graphc.op import TABLE, traits_of, unrolled
 from graphc.passes.order import in_order
 from graphc.passes.parts import Part, Web

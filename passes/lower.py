@@ -20,18 +20,8 @@ from math import prod
 from graphc.index import Ix, IxLike, Quotient, Remainder, Var
 from graphc.ir import Graph, Node
 from graphc.known import Known, has_data
-from graphc.loops import (
-    Buffer,
-    Condition,
-    Kernel,
-    LoopBuilder,
-    Reader,
-    Store,
-    TiledKernel,
-    Value,
-    all_values,
-    unguarded,
-)
+from graphc.loop_builder import LoopBuilder, Reader
+from graphc.loops import Buffer, Condition, Kernel, Store, TiledKernel, Value, all_values
 from graphc.op import TABLE, unrolled
 from graphc.passes.relative import relative
 from graphc.schedule import LANES, NEAR, READ_NEAR, RUN_STEPS, RUN_USES, TAPS, TURNED, Group, Layout, Schedule, unravel
@@ -193,7 +183,7 @@ def _tiled(
     Args:
         held: the layouts of what is stored.
     """
-    with unguarded(b):
+    with b.unguarded():
         value = lowering.value(node, index)
     lowering.forget()
     if value.kind != "contract":
@@ -207,7 +197,7 @@ def _tiled(
     if by_lanes:
         block, lane = b.var("k", -(-summed[0].extent // LANES)), b.var("lane", LANES)
         new[summed[0]], parts[summed[0]] = Ix.of(block) * LANES + Ix.of(lane), (block,)
-    with unguarded(b):
+    with b.unguarded():
         a, c = (b.load(x.data[0], x.data[1].substitute(new)) for x in operands)
     outer = tuple(p for v in loops for p in parts.get(v, (v,)))
     inner = tuple(p for v in summed for p in parts.get(v, (v,)))

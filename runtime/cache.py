@@ -16,9 +16,10 @@ import struct
 import tempfile
 import threading
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
+
+from graphc.place import warn
 
 VERSION = 1  # of the entry's format and of how its code was generated
 LIMIT_BYTES = 512 << 20
@@ -136,11 +137,10 @@ def _warn_once(folder: Path, status: os.stat_result) -> None:
         first = folder not in _warned
         _warned.add(folder)
     if first:
-        warnings.warn(
+        warn(
             f"graphc: compiled code is not cached: {folder} has owner {status.st_uid} and mode "
             f"{stat.S_IMODE(status.st_mode):o}, expected owner {os.geteuid()} and no write access for others",
             RuntimeWarning,
-            stacklevel=4,
         )
 
 

@@ -24,10 +24,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from graphc.arrays import LARGE, type_of
 from graphc.ir import TensorType
 from graphc.runtime import jit
 from graphc.runtime.llvmtext import Builder, Module, Val, i64
-from graphc.tensor import LARGE, Parameter, Tensor, type_of
+from graphc.tensor import Parameter, Tensor
 
 NULL = Val("null", "ptr")
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from graphc.arrays import ALIGNMENT, LARGE, aligned_empty
 from graphc.ir import Graph, TensorType
 from graphc.runtime import entry, jit, pool
 from graphc.runtime.binary import Binary
 from graphc.schedule import Home
-from graphc.tensor import ALIGNMENT, LARGE, Tensor, aligned_empty, filled
+from graphc.tensor import Tensor, filled
 
 if TYPE_CHECKING:
     from graphc.runtime.program import Program

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.arrays import aligned_empty
 from graphc.runtime import jit, pool
 from graphc.runtime.target import Target, host
-from graphc.tensor import aligned_empty
 
 KINDS = {"read": (0, 1), "write": (1, 0), "copy": (1, 1), "triad": (1, 2)}
 """For each kind of traffic, how many arrays are written and how many are read."""

@@ -25,11 +25,11 @@ from math import prod
 
 import numpy as np
 
-from graphc.dispatch import user_location
 from graphc.dtype import DType
 from graphc.index import Var
 from graphc.ir import NOWHERE, Location
 from graphc.loops import Buffer, Kernel, TiledKernel, Value, all_values
+from graphc.place import user_location
 from graphc.runtime import executable as _executable
 from graphc.runtime import jit, pool
 from graphc.runtime.emit import slots

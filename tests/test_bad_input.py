@@ -71,7 +71,7 @@ SHAPES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], type[Exception], st
     "index": (lambda x: x[99], (f32(32, 2),), IndexError, "index 99 is out of range for axis 0 with extent 32"),
     "indices": (lambda x: x[0, 0, 0], (f32(3, 2),), IndexError, r"3 indices for f32\[3,2\], which has 2 dimensions"),
     "assigned": (
-        lambda x, y: x.__setitem__(0, y), (f32(3, 2), f32(3)), ValueError, r"cannot assign f32\[3\] to the elements",
+        lambda x, y: x.__setitem__(0, y), (f32(3, 2), f32(3)), ValueError, r"cannot assign f32\[3\] to elements",
     ),
     "labels": (
         ops.cross_entropy, (f32(4, 3), Tensor(np.zeros(5, np.int32))), ValueError,

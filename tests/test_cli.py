@@ -211,6 +211,14 @@ def test_profile_prints_a_row_for_each_kernel_and_writes_a_trace(capsys):
     assert "GFLOP/s" in out and "arena:" in out and "nets.py:11" in out and "limits, 1 thread" in out
 
 
+def test_profile_of_a_network_of_which_no_graph_can_be_made(capsys):
+    branches = ["nets.py:Branches", *TINY[1:]]
+    assert main(["profile", *branches, "--rounds", "3"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.endswith("batch: f32[16,1,6,6]\n") and "arena" not in printed.out
+    assert printed.err.startswith("graphc: warning: Branches_step runs op by op") and printed.err.count("\n") == 1
+
+
 def test_doctor_finds_this_machine_in_order(capsys):
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out

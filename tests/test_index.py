@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from graphc.dtype import int64
 from graphc.index import Gathered, Ix, Quotient, Remainder, Var
-from graphc.loops import LoopBuilder
+from graphc.loop_builder import LoopBuilder
 from graphc.schedule import ravel, unravel
 
 Values = dict[Var, int]

@@ -180,7 +180,7 @@ def test_a_mask_reads_only_in_eager_mode() -> None:
 
 
 def test_a_value_of_the_wrong_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"cannot assign f32\[3\] to the elements of shape \(5, 6\)"):
+    with pytest.raises(ValueError, match=r"cannot assign f32\[3\] to elements of shape \(5, 6\)"):
         setitem(Tensor(ARRAY), 0, Tensor([1.0, 2.0, 3.0]))
 
 

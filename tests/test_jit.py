@@ -436,7 +436,7 @@ def test_old_traces_are_let_go() -> None:
             net(X)
         jitted = net._compiled
         assert isinstance(jitted, Jitted) and len(jitted.cache) == 1
-        assert sum(map(len, jitted._earlier.values())) <= 8
+        assert sum(map(len, jitted._kept.values())) <= 8
 
 
 def test_large_graphs() -> None:
@@ -840,7 +840,7 @@ def test_plain_values_from_outside_are_read_anew_when_they_change(monkeypatch: p
             wanted = eager(X).tolist()
         with mode(GRAPH_MODE):
             assert compiled(X).tolist() == wanted == compiled(X).tolist()
-    assert len(compiled._compiled._earlier) == 1  # of one signature
+    assert len(compiled._compiled._kept) == 1  # of one signature
 
 
 def test_arguments_that_are_no_tensors_may_change_inside() -> None:
@@ -854,6 +854,103 @@ def test_arguments_that_are_no_tensors_may_change_inside() -> None:
     assert f(X, settings, kinds).tolist() == (X * 36).tolist()
     closed_over = 1.0
     assert f(X, settings, kinds).tolist() == (X * 12).tolist()
+
+
+def test_attributes_of_classes_are_read_anew_when_they_change() -> None:
+    class Options:
+        scale, sizes, count = 2.0, [1, 2], 0
+
+    class Base(nn.Cell):
+        offset = 1.0
+
+    class Net(Base):
+        def construct(self, x: Tensor) -> Tensor:
+            return (x + self.offset) * Options.scale * sum(Options.sizes)
+
+    eager, compiled = Net(), Net()
+    changes: list[Callable[[], Any]] = [
+        lambda: setattr(Base, "offset", 3.0), lambda: setattr(Net, "offset", 4.0), lambda: setattr(Options, "scale", 5),
+        lambda: Options.sizes.append(3), lambda: delattr(Net, "offset"), lambda: setattr(Options, "count", 1),
+    ]  # fmt: skip
+    for change in changes:
+        with mode(GRAPH_MODE):
+            compiled(X)
+        change()
+        with mode(PYNATIVE_MODE):
+            wanted = eager(X).tolist()
+        with mode(GRAPH_MODE):
+            assert compiled(X).tolist() == wanted
+
+
+class Methods(nn.Cell):
+    """Reads a global in methods of every kind."""
+
+    @staticmethod
+    def static(x: Tensor) -> Tensor:
+        return x * FACTOR
+
+    @classmethod
+    def of_class(cls, x: Tensor) -> Tensor:
+        return x * FACTOR
+
+    @property
+    def factor(self) -> float:
+        return FACTOR
+
+    def plain(self, x: Tensor) -> Tensor:
+        return x * FACTOR
+
+    @jit
+    def jitted(self, x: Tensor) -> Tensor:
+        return x * FACTOR
+
+class Helper:
+    def scaled(self, x: Tensor) -> Tensor:
+        return x * FACTOR
+
+
+WAYS: dict[str, Callable[[], Callable[[Tensor], Tensor]]] = {
+    "static": lambda: chosen(lambda self, x: self.static(x)),
+    "of_class": lambda: chosen(lambda self, x: self.of_class(x)),
+    "factor": lambda: chosen(lambda self, x: x * self.factor),
+    "plain": lambda: chosen(lambda self, x: self.plain(x)),
+    "jitted": lambda: chosen(lambda self, x: self.jitted(x)),
+    "helper": lambda: jit(lambda x: Helper().scaled(x)),
+}
+
+
+def chosen(construct: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
+    cell: Callable[[Tensor], Tensor] = type("Chosen", (Methods,), {"construct": construct, "__module__": __name__})()
+    return cell
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_methods_read_from_outside_is_read_anew_when_it_changes(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function = WAYS[way]()
+    with mode(GRAPH_MODE):
+        assert function(X).tolist() == (X * 2).tolist()
+        monkeypatch.setattr(sys.modules[__name__], "FACTOR", 5.0)
+        assert function(X).tolist() == (X * 5).tolist()
+
+
+def test_methods_that_are_replaced_are_called() -> None:
+    class Net(nn.Cell):
+        def scaled(self, x: Tensor) -> Tensor:
+            return x * 2.0
+
+        def construct(self, x: Tensor) -> Tensor:
+            return self.scaled(x)
+
+    net = Net()
+    with mode(GRAPH_MODE):
+        assert net(X).tolist() == (X * 2).tolist()
+        Net.scaled = lambda self, x: x * 3.0  # type: ignore[method-assign]
+        assert net(X).tolist() == (X * 3).tolist()
+        Net.construct = lambda self, x: x  # type: ignore[method-assign]
+        assert net(X).tolist() == X.tolist()
+        del Net.construct
+        with pytest.raises(AttributeError, match=r"define construct\(\)"):
+            net(X)
 
 
 def test_what_only_the_program_around_a_cell_reads_may_change() -> None:
@@ -875,7 +972,7 @@ def test_what_only_the_program_around_a_cell_reads_may_change() -> None:
             net.log(1.0)
             net.settings.steps.append(step)
             net.notes["step"] = step
-    assert [len(kept) for kept in net._compiled._earlier.values()] == [1]
+    assert [len(kept) for kept in net._compiled._kept.values()] == [1]
 
 
 @pytest.mark.parametrize("given", [(X, 2.0), (2.0, X), (X, None, "a", 2.0)], ids=str)

@@ -7,7 +7,8 @@ import pytest
 from graphc import dtype
 from graphc.index import Ix, Var
 from graphc.known import Known
-from graphc.loops import LoopBuilder, Value
+from graphc.loop_builder import LoopBuilder
+from graphc.loops import Value
 
 WIDTH = 16
 

@@ -6,7 +6,8 @@ import pytest
 
 from graphc.dtype import bool_, float32, int32, int64
 from graphc.index import Ix, Var
-from graphc.loops import Buffer, Kernel, LoopBuilder, Reader, Store, TiledKernel, Value, all_values, gathers, unguarded
+from graphc.loop_builder import LoopBuilder, Reader
+from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value, all_values, gathers
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_guards_nest(b: LoopBuilder) -> None:
 
 def test_unguarded(b: LoopBuilder) -> None:
     def read() -> Value:
-        with unguarded(b):
+        with b.unguarded():
             assert b.guard is None
             return b.load(X, Ix.of(I))
 

@@ -1041,15 +1041,34 @@ def test_a_cell_is_named_anew_wherever_it_goes() -> None:
     assert own.scale.name == "yours.scale"
 
 
+class InLists(nn.Cell):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = [nn.Dense(2, 2)]
+        self.scales = {"first": Parameter(ops.ones(2), name="scale")}
+        self.known = nn.Dense(2, 2)
+        self.again = [self.known, nn.ReLU(), 3]
+        self.rates = (self.known.weight, 0.1)
+
+
+def test_parameters_in_plain_lists_are_not_left_out_silently() -> None:
+    with pytest.warns(UserWarning) as seen:
+        assert len(InLists().trainable_params()) == 2
+    texts = [str(warning.message) for warning in seen]
+    assert [text.partition(":")[0] for text in texts] == ["InLists.layers is a list", "InLists.scales is a dict"]
+    assert all("no part of InLists" in text and "nn.CellList" in text for text in texts)
+    assert all(warning.filename == __file__ for warning in seen)
+
+
 def test_what_takes_the_place_of_parameters_and_cells() -> None:
     net = nn.SequentialCell(nn.Dense(2, 1, has_bias=False))
     weight = net[0].weight
     net[0].weight = Tensor([[4.0, 5.0]])
     assert net[0].weight is weight and weight.tolist() == [[4, 5]] and net.trainable_params() == [weight]
     for name, value in (("weight", 3), ("weight", [1.0, 2.0]), ("weight", np.ones(2))):
-        with pytest.raises(TypeError, match=r"Dense.weight is a Parameter and cannot become a (int|list|ndarray)"):
+        with pytest.raises(TypeError, match=r"Dense.weight: expected .* of a Parameter, got (int|list|ndarray)"):
             setattr(net[0], name, value)
-    with pytest.raises(TypeError, match="is a Dense and cannot become a function"):
+    with pytest.raises(TypeError, match="in the place of a Dense, got function"):
         setattr(net, "0", ops.relu)
     with pytest.raises(ValueError, match="weight"):
         net[0].weight = Tensor([1.0, 2.0, 3.0])

@@ -644,8 +644,21 @@ def test_assignment() -> None:
 def test_print(capsys: pytest.CaptureFixture[str]) -> None:
     ops.Print()("x and 2:", Tensor([[1], [1]], int32), 2)
     assert capsys.readouterr().out == "x and 2:\nTensor(shape=[2, 1], dtype=Int32, value=\n[[1],\n [1]])\n2\n"
-    with pytest.raises(RuntimeError, match="a graph cannot print"):
-        jit(lambda x: (ops.print_(x), x)[1])(Tensor([1.0]))
+
+
+def printing(x: Tensor) -> Tensor:
+    ops.print_("x:", x)
+    return x * 2.0
+
+
+def test_print_in_graph_mode_prints_in_every_call(capsys: pytest.CaptureFixture[str]) -> None:
+    function, x = jit(printing), Tensor([1.0])
+    with pytest.warns(UserWarning, match=r"printing runs op by op.*a graph cannot print.*test_ops\.py"):
+        assert function(x) == Tensor([2.0])
+    function(x)
+    assert capsys.readouterr().out == 2 * f"x:\n{x!r}\n"
+    with pytest.raises(TypeError, match="a graph cannot print"):
+        jit(printing, fullgraph=True)(x)
 
 
 # Errors

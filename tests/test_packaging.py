@@ -138,11 +138,11 @@ def test_importing_graphc_loads_numpy_and_little_else():
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        "aliases", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log", "parallel", "printing",
-        "random_bits", "surroundings",
+        "aliases", "arrays", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log", "parallel",
+        "printing", "random_bits",
     ),
-    ("known", "loops", "schedule"),
-    ("dispatch", "hints", "op", "state", "tensor"),
+    ("known", "loop_builder", "loops", "schedule"),
+    ("dispatch", "hints", "nested", "op", "place", "state", "surroundings", "tensor"),
     ("dataset", "initializer", "random"),
     ("autograd", "eager", "op_by_op", "pieces", "trace"),
     ("deferred", "gradients", "jit", "profile"),

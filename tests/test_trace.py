@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +14,9 @@ import graphc as ms
 from graphc import Parameter, Tensor, jit, nn, ops
 from graphc.dtype import float32, float64, int64
 from graphc.ir import LEAVES, Graph, TensorType
+from graphc.nested import flatten
 from graphc.tensor import TracedValueError
-from graphc.trace import Traced, TraceError, flatten, trace
+from graphc.trace import Traced, TraceError, trace
 
 X = Tensor(np.array([1.0, 2.0, 3.0], np.float32))
 F3 = TensorType((3,), float32)
@@ -533,3 +535,18 @@ def test_double_tracing_gives_equal_text() -> None:
 def test_dtypes_of_arguments() -> None:
     for dtype in (float64, int64):
         assert graph_of(lambda x: x + 1, Tensor([1, 2], dtype)).outputs[0].dtype is dtype
+
+
+def test_tensors_made_by_the_function_may_be_held_by_what_it_makes() -> None:
+    @ms.jit
+    def by_list(x: Tensor) -> Any:
+        made = [x, 2.0]
+        return ms.grad(lambda y: (y * made[0] * made[1]).sum())(x)
+
+    @ms.jit
+    def by_object(x: Tensor) -> Any:
+        made = SimpleNamespace(h=x, k=2.0)
+        return ms.grad(lambda y: (y * made.h * made.k).sum())(x)
+
+    x = Tensor([1.0, 2.0])
+    assert by_list(x).tolist() == by_object(x).tolist() == [2.0, 4.0]

@@ -10,6 +10,7 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -58,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as done:  # --help, --version, or an error that is already printed
         return int(done.code or 0)
     try:
-        code: int = _module(args.command).run(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warned
+            code: int = _module(args.command).run(args)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -70,9 +73,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, OSError, ValueError, TypeError, IndexError, RuntimeError) as error:
         if args.debug:
             raise
-        message = " ".join(str(error).split()) or type(error).__name__
+        message = " ".join(_text(error).split()) or type(error).__name__
         print(f"graphc {args.command}: {message}", file=sys.stderr)
         return 2
+
+
+def _text(error: Exception) -> str:
+    """What an error says; of a file that cannot be read or written its name and why."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _warned(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning as one line: what it names is not a line of the user's that calls graphc."""
+    print(f"graphc: warning: {message}", file=sys.stderr)
 
 
 def _module(command: str) -> Any:

@@ -105,7 +105,7 @@ def _written(folder: Path) -> Stages:
     """The stages in a folder of dumps: `00_traced.txt`, ..."""
     files = sorted(path for path in folder.glob("*.txt") if re.fullmatch(r"\d+_\w+", path.stem))
     if not files:
-        inner = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        inner = sorted(path.parent.name for path in folder.glob("*/*_traced.txt"))
         hint = f"; one of its folders? ({', '.join(inner[:5])})" if inner else ""
         raise UsageError(f"{folder} holds no dumps such as 00_traced.txt{hint}")
     for path in files:

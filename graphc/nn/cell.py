@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphc import context
-from graphc.autograd import leaves_of, with_leaves, with_vjp
-from graphc.dispatch import assign, located, scope, state
+from graphc.autograd import with_vjp
+from graphc.dispatch import assign, state
 from graphc.dtype import DType, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
+from graphc.nested import leaves_of, map_leaves, with_leaves
+from graphc.place import located, scope, warn
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
 
@@ -49,50 +51,58 @@ class Cell:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
         trace = state.now.trace
         if trace is not None and self in trace.visited:
-            parameter = own["_params"].get(name)
-            if parameter is value and value is not None:
-                return
-            if parameter is not None and isinstance(value, Tensor) and not isinstance(value, Parameter):
-                assign(parameter, value)
-                return
+            self._set_while_traced(name, value)
+            return
+        params, cells = own["_params"], own["_cells"]
+        is_value = isinstance(value, Tensor) and not isinstance(value, Parameter)
+        held = params.get(name, cells.get(name))
+        if isinstance(held, Parameter) and is_value:
+            held.set_data(value)  # as in MindSpore, the Parameter stays one, and gets the value
+            return
+        if held is not None and value is not None and not isinstance(value, (Parameter, Cell, ParameterTuple)):
+            was, got = type(held).__name__, type(value).__name__
+            expected = f"{type(self).__name__}.{name}: expected a Parameter or Cell in the place of a {was}"
+            raise located(TypeError(f"{expected}, got {got}; set it to None, or delete it, before"))
+        for home, kind in ((params, Parameter), (cells, Cell), (own, ())):
+            if not kind or not isinstance(value, kind):  # what takes the place of its like keeps its position
+                home.pop(name, None)
+        if not is_value:
+            own["_buffers"].pop(name, None)
+        if isinstance(value, Parameter):
+            self.insert_param_to_cell(name, value)
+        elif isinstance(value, Cell):
+            self._adopt(name, value)
+        else:
+            own[name] = value
+            for parameter in value if isinstance(value, ParameterTuple) else ():
+                self._register(parameter)
+        self._changed()
+
+    def _set_while_traced(self, name: str, value: Any) -> None:
+        """Assigns to a Parameter, which becomes an update of the graph.
+
+        Raises:
+            AttributeError: anything else, which a graph cannot hold.
+        """
+        parameter = self._params.get(name)
+        if parameter is value and value is not None:
+            return
+        if parameter is None or not isinstance(value, Tensor) or isinstance(value, Parameter):
             raise located(
                 AttributeError(
                     f"{type(self).__name__}: attribute {name!r} is set while the Cell is traced into a graph, which "
                     "cannot hold that side effect; use a Parameter with ops.assign, or return the value"
                 )
             )
-        buffered = name in own["_buffers"] and isinstance(value, Tensor) and not isinstance(value, Parameter)
-        params, cells = own["_params"], own["_cells"]
-        held = params.get(name, cells.get(name))
-        if isinstance(held, Parameter) and isinstance(value, Tensor) and not isinstance(value, Parameter):
-            held.set_data(value)  # as in MindSpore, the Parameter stays one, and gets the value
-            return
-        if held is not None and value is not None and not isinstance(value, (Parameter, Cell, ParameterTuple)):
-            was = type(held).__name__
-            raise located(
-                TypeError(f"{type(self).__name__}.{name} is a {was} and cannot become a {type(value).__name__}; set it "
-                          f"to None, or delete it, before")
-            )
-        for home, kind in ((params, Parameter), (cells, Cell), (own, ())):
-            if not kind or not isinstance(value, kind):  # what takes the place of its like keeps its position
-                home.pop(name, None)
-        if not buffered:
-            own["_buffers"].pop(name, None)
-        if isinstance(value, Parameter):
-            self.insert_param_to_cell(name, value)
-        elif isinstance(value, ParameterTuple):
-            own[name] = value
-            for parameter in value:
-                self._register(parameter)
-        elif isinstance(value, Cell):
-            known = any(cell is value for cell in cells.values())
-            cells[name] = value
-            value.__dict__["_label"] = name
-            if self._auto_prefix and not known:
-                value.update_parameters_name(f"{self.parameter_prefix}{name}.")
-        else:
-            own[name] = value
-        self._changed()
+        assign(parameter, value)
+
+    def _adopt(self, name: str, cell: Cell) -> None:
+        """Makes a Cell an inner one, whose Parameters are named by the way to them."""
+        known = any(inner is cell for inner in self._cells.values())
+        self._cells[name] = cell
+        cell.__dict__["_label"] = name
+        if self._auto_prefix and not known:
+            cell.update_parameters_name(f"{self.parameter_prefix}{name}.")
 
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__
@@ -421,7 +431,23 @@ class Cell:
         return {parameter.name: parameter for parameter in self.get_parameters(expand=recurse)}
 
     def trainable_params(self, recurse: bool = True) -> list[Parameter]:
+        """The Parameters that require gradients. As in MindSpore, Parameters and Cells in a plain list or dict are no
+        part of a Cell, which a warning says."""
+        for name, value in self._strays() if recurse else ():
+            warn(
+                f"{name} is a {type(value).__name__}: the Parameters in it are no part of {type(self).__name__}, and "
+                "neither trained nor saved with it; in an nn.CellList or a ParameterTuple they would be"
+            )
         return [p for p in self.get_parameters(expand=recurse) if p.requires_grad]
+
+    def _strays(self) -> Iterator[tuple[str, Any]]:
+        """Lists and the like that Cells here and within hold, with Parameters in them that are none of this Cell's."""
+        own = {id(parameter) for parameter in self.get_parameters()}
+        for _, cell in self.cells_and_names():
+            for name, value in vars(cell).items():
+                held = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+                if any(_holds_others(item, own) for item in held):
+                    yield f"{type(cell).__name__}.{name}", value
 
     def untrainable_params(self, recurse: bool = True) -> list[Parameter]:
         return [p for p in self.get_parameters(expand=recurse) if not p.requires_grad]
@@ -640,6 +666,13 @@ def _check_like(name: str, described: tuple[Any, ...], args: tuple[Any, ...]) ->
             raise ValueError(f"{name}: set_inputs: argument {i} must be {wanted.dtype.name} {wanted.shape}, got {got}")
 
 
+def _holds_others(value: Any, own: set[int]) -> bool:
+    """Whether a value is or has a Parameter whose id is not among these."""
+    if isinstance(value, Cell):
+        return any(id(parameter) not in own for parameter in value.get_parameters())
+    return isinstance(value, Parameter) and id(value) not in own
+
+
 def _replaced(cts: tuple[Tensor, ...], changed: Any) -> tuple[Tensor, ...]:
     """Gradients, or what a hook returned instead."""
     if changed is None:
@@ -653,10 +686,9 @@ def _swapped(name: str, old: str, new: str) -> str:
 
 def in_float(values: Any, dtype: DType | None) -> Any:
     """Values, nested as they may be, with the float tensors among them in another float type; None leaves them all."""
-    if dtype is None:
-        return values
-    if isinstance(values, Tensor):
-        return values.astype(dtype) if values.dtype.is_float and values.dtype is not dtype else values
-    if not isinstance(values, (tuple, list, dict)):
-        return values
-    return with_leaves(values, iter([in_float(leaf, dtype) for leaf in leaves_of(values)]))
+
+    def cast(leaf: Any) -> Any:
+        differs = isinstance(leaf, Tensor) and leaf.dtype.is_float and leaf.dtype is not dtype
+        return leaf.astype(dtype) if differs else leaf
+
+    return values if dtype is None else map_leaves(cast, values)

@@ -8,10 +8,10 @@ from typing import Any
 
 from graphc.dispatch import apply, assign
 from graphc.ir import Graph, Node
+from graphc.nested import flatten
 from graphc.nn.cell import Cell
 from graphc.op import TABLE
 from graphc.tensor import Parameter, Tensor
-from graphc.trace import flatten
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class ForwardValueAndGrad(Cell):
         count = len(inputs) - self.sens_param
         positions: Any = tuple(range(count)) if self.get_all else None if self.get_by_list else 0
         weights = self.weights if self.get_by_list else None
-        return GradientFunction(self.network, positions, weights, False, self.sens_param, True)(*inputs)
+        return GradientFunction(self.network, positions, weights, sens_param=self.sens_param, with_value=True)(*inputs)
 
 
 class DistributedGradReducer(Cell):

@@ -10,14 +10,14 @@ from typing import Any
 from graphc.dispatch import assign as assign_to
 from graphc.dispatch import located, state
 from graphc.dtype import DType
+from graphc.nested import flatten, kind_of, map_leaves
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.elementwise import add, div, isfinite, minimum, mul, select, sqrt, sub
 from graphc.ops.functions import addn, greater, identity
 from graphc.ops.recurrence import scan
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
-from graphc.tensor import Parameter, Tensor
-from graphc.trace import flatten
+from graphc.tensor import Parameter, Tensor, TracedValueError
 
 __all__ = [
     "ForiLoop", "HyperMap", "Map", "MultitypeFuncGraph", "Print", "Scan", "WhileLoop", "add_flags", "assign",
@@ -114,21 +114,7 @@ def dtype(x: Any) -> DType:
 def mixed_precision_cast(dst_dtype: Any, x: Any) -> Any:
     """The float tensors in nested tuples, lists and dicts cast to a dtype; everything else as it is."""
     wanted = as_dtype(dst_dtype)
-    return map_structure(lambda t: cast(t, wanted) if isinstance(t, Tensor) and t.dtype.is_float else t, x)
-
-
-def map_structure(function: Callable[[Any], Any], value: Any) -> Any:
-    """`function` of everything in nested tuples, lists and dicts."""
-    if isinstance(value, dict):
-        return {key: map_structure(function, item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return _as(value, [map_structure(function, item) for item in value])
-    return function(value)
-
-
-def _as(container: tuple[Any, ...] | list[Any], items: list[Any]) -> Any:
-    """The items as a list or a tuple, whichever `container` is: a tuple of Parameters maps to one of tensors."""
-    return items if isinstance(container, list) else tuple(items)
+    return map_leaves(lambda t: cast(t, wanted) if isinstance(t, Tensor) and t.dtype.is_float else t, x)
 
 
 # Mapping and dispatch
@@ -163,8 +149,8 @@ class HyperMap:
             raise located(ValueError(f"{type(self).__name__}: the tuples differ in structure or length"))
         rows = [list(row) for row in zip(*columns, strict=True)]
         if self.reverse:
-            return _as(first, [self._map(function, row, False) for row in reversed(rows)][::-1])
-        return _as(first, [self._map(function, row, False) for row in rows])
+            return kind_of(first)([self._map(function, row, False) for row in reversed(rows)][::-1])
+        return kind_of(first)([self._map(function, row, False) for row in rows])
 
 
 class Map(HyperMap):
@@ -344,17 +330,17 @@ def _loops(init: Any, xs: Any) -> bool:
 
 
 class Print:
-    """Prints its arguments, each in a line, tensors with shape, dtype and values; for eager mode.
+    """Prints its arguments, each in a line, tensors with shape, dtype and values.
+
+    A graph cannot print: a function that does runs op by op, and a warning says so.
 
     Raises:
-        RuntimeError: called while a graph is traced, which cannot hold the side effect.
+        TracedValueError: within `jit(fullgraph=True)`, or where the context's `jit_syntax_level` is STRICT.
     """
 
     def __call__(self, *args: Any) -> None:
         if state.now.trace is not None:
-            raise located(
-                RuntimeError("Print: a graph cannot print; return the value and print it, or use eager mode")
-            )
+            raise located(TracedValueError("Print: a graph cannot print; return the value and print that"))
         sys.stdout.write("\n".join(repr(a) if isinstance(a, Tensor) else str(a) for a in args) + "\n")
 
     def __repr__(self) -> str:
@@ -388,7 +374,7 @@ def clip_by_global_norm(x: Any, clip_norm: float = 1.0, use_norm: Any = None) ->
     tensors = [as_tensor("clip_by_global_norm", t) for t in x]
     total = sqrt(addn([sum_over(mul(t, t), tuple(range(t.ndim))) for t in tensors]))
     above = select(greater(total, clip_norm), total, clip_norm)
-    return _as(x, [div(mul(t, clip_norm), above) for t in tensors])
+    return kind_of(x)([div(mul(t, clip_norm), above) for t in tensors])
 
 
 def clip_by_norm(x: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Any:
@@ -404,4 +390,4 @@ def clip_by_norm(x: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfi
         raise located(RuntimeError(f"clip_by_norm: the norm is {total.item()}"))
     factor = minimum(div(max_norm, add(total, 1e-6)), 1.0)
     scaled = [mul(t, factor) for t in tensors]
-    return _as(x, list(scaled)) if isinstance(x, (tuple, list)) else scaled[0]
+    return kind_of(x)(scaled) if isinstance(x, (tuple, list)) else scaled[0]

@@ -47,22 +47,22 @@ def setitem(x: Tensor, index: Any, value: Any) -> Tensor:
     mask = _as_mask(x, index)
     if mask is not None and value.ndim <= x.ndim - mask.ndim:
         wide = reshape(mask, (*mask.shape, *(1,) * (x.ndim - mask.ndim)))
-        return select(wide, _fitted(value, x.shape, index), x)
+        return select(wide, _fitted(value, x.shape), x)
     parsed = _parse(x, index)
     if not parsed.positions:
         return parsed.block.write(x, value)
     places = getitem(reshape(iota(shape=(x.size,), axis=0, dtype=int64), x.shape), index)
-    flat = reshape(_fitted(value, places.shape, index), (places.size,))
+    flat = reshape(_fitted(value, places.shape), (places.size,))
     return reshape(scatter_set_(reshape(x, (x.size,)), reshape(places, (places.size,)), flat), x.shape)
 
 
-def _fitted(value: Tensor, shape: tuple[int, ...], index: Any) -> Tensor:
+def _fitted(value: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The value broadcast to the elements that are assigned to; leading axes of extent 1 may be missing there."""
     while value.ndim > len(shape) and value.shape[0] == 1:
         value = reshape(value, value.shape[1:])
     lead = len(shape) - value.ndim
     if lead < 0 or any(n not in (1, m) for n, m in zip(value.shape, shape[lead:])):
-        raise located(ValueError(f"Tensor: cannot assign {value.type} to the elements of shape {shape} at [{index!r}]"))
+        raise located(ValueError(f"Tensor: cannot assign {value.type} to elements of shape {shape}"))
     return broadcast(value, shape)
 
 
@@ -85,7 +85,7 @@ class Block:
         return reshape(flip_(block, axes=self.turned) if self.turned else block, self.shape)
 
     def write(self, x: Tensor, value: Tensor) -> Tensor:
-        value = reshape(_fitted(value, self.shape, "..."), self.counts)
+        value = reshape(_fitted(value, self.shape), self.counts)
         if self.turned:
             value = flip_(value, axes=self.turned)
         if self.counts == x.shape and set(self.steps) <= {1}:

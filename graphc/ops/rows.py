@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.dtype import int32
 from graphc.ir import TensorType
-from graphc.loops import Reader
+from graphc.loop_builder import Reader
 from graphc.op import define_op
 from graphc.ops.gather import check_positions
 

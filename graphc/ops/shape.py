@@ -269,7 +269,8 @@ def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
 def _sequence(name: str, tensors: Any) -> list[Tensor]:
     """At least one tensor, all of one dtype."""
     if not isinstance(tensors, (tuple, list)) or not tensors:
-        raise located(TypeError(f"{name}: expected a tuple or list of at least one Tensor, got {tensors!r:.60}"))
+        got = tensors.type if isinstance(tensors, Tensor) else f"{tensors!r:.60}"
+        raise located(TypeError(f"{name}: expected a tuple or list of at least one Tensor, got {got}"))
     found = [as_tensor(name, x) for x in tensors]
     dtype = found[0].dtype
     for x in found:

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
+from graphc.place import warn
 from graphc.tensor import Parameter, Tensor
 
 Hook = Callable[["RunContext"], Any]
@@ -392,7 +392,7 @@ class _Watch(Callback):
         value = loss_of(cb_params.get("net_outputs")) if self.monitor == "loss" else results.get(self.monitor)
         if value is None:
             known = ", ".join(sorted({"loss", *results}))
-            warnings.warn(f"{type(self).__name__}: there is no {self.monitor!r} to watch, only {known}", stacklevel=2)
+            warn(f"{type(self).__name__}: there is no {self.monitor!r} to watch, only {known}")
         elif np.ndim(value):
             raise ValueError(f"{type(self).__name__}: {self.monitor!r} must be a number, got shape {np.shape(value)}")
         return None if value is None else float(value)

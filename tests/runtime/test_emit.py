@@ -15,7 +15,8 @@ from reference import assert_same
 
 from graphc.dtype import DType, bool_, dtype_of, float32, float64, int32, int64, uint8
 from graphc.index import Ix, Var
-from graphc.loops import Buffer, Kernel, LoopBuilder, Reader, Store, Value
+from graphc.loop_builder import LoopBuilder, Reader
+from graphc.loops import Buffer, Kernel, Store, Value
 from graphc.op import TABLE
 from graphc.runtime import jit, turned
 from graphc.runtime.emit import emit_loops, slots, units

@@ -13,10 +13,10 @@ from reference import assert_same
 
 import graphc as ms
 from graphc import GRAPH_MODE, Parameter, Tensor, jit, nn, ops
+from graphc.arrays import LARGE
 from graphc.jit import Jitted
 from graphc.runtime import entry
 from graphc.runtime.entry import APART, LINE, NEAR, PAGE, Expected, builtin, expected_of, fitting, held
-from graphc.tensor import LARGE
 
 ONES = np.ones((2, 3), np.float32)
 

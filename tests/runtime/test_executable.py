@@ -18,11 +18,11 @@ from reference import assert_same, assert_same_run, input_arrays, run
 import graphc as ms
 import graphc.random
 from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, jit, nn, ops
+from graphc.arrays import aligned_empty
 from graphc.ir import verify
 from graphc.irtext import parse
 from graphc.op import infer_node
 from graphc.programs import compile_graph
-from graphc.tensor import aligned_empty
 
 
 def runs_as_said(text: str, seed: int = 0) -> Compiled:

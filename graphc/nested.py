@@ -1,0 +1,120 @@
+"""Nested tuples, lists and dicts, as functions take and return them: their leaves, and others in the leaves' place.
+
+    leaves_of((x, {"a": [y, 2.0]}))                   # [x, y, 2.0]
+    map_leaves(f, (x, {"a": [y, 2.0]}))               # (f(x), {"a": [f(y), f(2.0)]})
+    key, rebuild = flatten((x, [y, 2.0]), tensors)    # tensors is [x, y] now, rebuild([v, w]) is (v, [w, 2.0])
+
+A named tuple stays one. Other subclasses become plain tuples and lists, as of Parameters there may be tensors then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.tensor import Parameter, Tensor, from_numpy
+
+
+def leaves_of(value: Any) -> list[Any]:
+    """What nested tuples, lists and dicts hold, in order; of any other value the value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return [leaf for item in value for leaf in leaves_of(item)]
+    return [value]
+
+
+def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
+    """The same tuples, lists and dicts, with `function(leaf)` in the place of each leaf."""
+    if isinstance(value, dict):
+        return {key: map_leaves(function, item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return kind_of(value)([map_leaves(function, item) for item in value])
+    return function(value)
+
+
+def with_leaves(value: Any, each: Iterator[Any]) -> Any:
+    """The same tuples, lists and dicts, with the next of `each` in the place of each leaf."""
+    return map_leaves(lambda _: next(each), value)
+
+
+def kind_of(container: tuple[Any, ...] | list[Any]) -> Callable[[list[Any]], Any]:
+    """What makes a container of that kind of a list of items."""
+    if isinstance(container, list):
+        return list
+    return getattr(type(container), "_make", tuple)
+
+
+def all_tensors(values: Sequence[Any]) -> bool:
+    """Whether the values are Tensors, every one, and none of them a Parameter."""
+    return all(type(value) is Tensor for value in values)
+
+
+def with_tensors(value: Any, copy: bool = False) -> Any:
+    """The same tuples, lists and dicts, with Tensors (on the same memory, or copies) in the place of NumPy arrays."""
+    if type(value) is tuple and all_tensors(value):
+        return value
+    return map_leaves(_copied if copy else _shared, value)
+
+
+def _shared(leaf: Any) -> Any:
+    return from_numpy(leaf) if isinstance(leaf, np.ndarray) else leaf
+
+
+def _copied(leaf: Any) -> Any:
+    return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf
+
+
+def flatten(value: Any, tensors: list[Tensor]) -> tuple[Hashable, Callable[[list[Tensor]], Any]]:
+    """Takes the tensors out of nested tuples, lists and dicts; Parameters, which are known by identity, stay.
+
+    Args:
+        tensors: those that are found are added to it.
+    Returns:
+        A key, equal for values of the same structure, types and non-tensor content; and a function that rebuilds the
+        structure around other tensors.
+    """
+    if isinstance(value, Tensor) and not isinstance(value, Parameter):
+        position = len(tensors)
+        tensors.append(value)
+        return value.type, lambda new: new[position]
+    if isinstance(value, (tuple, list)):
+        kind, make = list if isinstance(value, list) else tuple, kind_of(value)
+        first = len(tensors)
+        if all_tensors(value):  # such as the gradients of many weights
+            tensors += value
+            last = len(tensors)
+            return (kind, *[item.type for item in value]), lambda new: make(new[first:last])
+        parts = [flatten(item, tensors) for item in value]
+        makers = [maker for _, maker in parts]
+        return (kind, *(key for key, _ in parts)), lambda new: make([maker(new) for maker in makers])
+    if isinstance(value, dict):
+        pairs = [(key, *flatten(item, tensors)) for key, item in value.items()]
+        return (dict, *((k, part) for k, part, _ in pairs)), lambda new: {k: maker(new) for k, _, maker in pairs}
+    return Content(value), lambda new: value
+
+
+class Content:
+    """What is no tensor, as part of a key: equal to itself, and to hashable values of its type that are equal to it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value  # kept alive: another object at its address is not the same
+        self.key: Hashable = id(value)
+        if isinstance(value, float):
+            self.key = repr(value)  # tells 0.0 from -0.0, and NaN is like NaN
+        elif not isinstance(value, Parameter):
+            with contextlib.suppress(TypeError):
+                hash(value)
+                self.key = value
+
+    def __repr__(self) -> str:
+        return f"{self.value!r:.60}"
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.key))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Content) and type(self.value) is type(other.value) and bool(self.key == other.key)

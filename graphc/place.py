@@ -1,0 +1,108 @@
+"""Where the user's program is: the line that errors, warnings, graphs and profiles name, and the Cell it is in.
+
+That line is the innermost one on the stack that is neither graphc's own nor the standard library's. The ready-made
+networks of graphc read as a user's own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import warnings
+from types import FrameType
+
+from graphc.ir import NOWHERE, Location
+from graphc.state import state
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PARENT = os.path.dirname(_PACKAGE.rstrip(os.sep))
+_HOMES = (_PACKAGE, *(os.path.join(_PARENT, folder) + os.sep for folder in ("passes", "runtime")))
+_NETWORKS = (f"{_PACKAGE}models.py", f"{_PACKAGE}vision{os.sep}")
+_COMMANDS = f"{_PACKAGE}cli{os.sep}"  # behind these there is no user's file
+_LIBRARY = sysconfig.get_path("stdlib") + os.sep
+_INSTALLED = tuple(sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib"))  # may lie within it
+
+
+class _Files(dict[str, bool | None]):
+    """For each file of Python code whether its lines are a user's; None where behind them there is no user's file."""
+
+    def __missing__(self, file: str) -> bool | None:
+        self[file] = found = None if file.startswith(_COMMANDS) else self._is_users(file)
+        return found
+
+    @staticmethod
+    def _is_users(file: str) -> bool:
+        if file.startswith(_HOMES):
+            return file.startswith(_NETWORKS)
+        in_library = file.startswith("<frozen ") or (file.startswith(_LIBRARY) and not file.startswith(_INSTALLED))
+        return not in_library
+
+
+_files = _Files()
+
+
+def is_users(file: str) -> bool:
+    """Whether the code in a file is a user's: neither graphc's own nor the standard library's."""
+    return bool(_files[file])
+
+
+def _user_frame() -> FrameType | None:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        theirs = _files[frame.f_code.co_filename]
+        if theirs:
+            return frame
+        if theirs is None:
+            return None
+        frame = frame.f_back
+    return None
+
+
+def user_line() -> tuple[str, int]:
+    """The line of the user's program: file and number; ("", 0) if there is none."""
+    frame = _user_frame()
+    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def user_location() -> Location:
+    """The user's line that asked for the op being called, and the path of the Cell that it is in."""
+    now = state.now
+    return now.place if now.place is not None else Location(".".join(now.scopes), *user_line())
+
+
+def located(error: Exception) -> Exception:
+    """The same kind of error with the user's file and line at the end of its message (once)."""
+    if getattr(error, "located", False):
+        return error
+    where = user_location()
+    better = type(error)(f"{str(error).removesuffix('.')}; {where}") if where != NOWHERE else error
+    better.located = True  # type: ignore[attr-defined]  # marks the message as complete
+    return better
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warns of something at the user's line; once for each, as `warnings` has it."""
+    frame = _user_frame()
+    if frame is None:
+        warnings.warn_explicit(message, category, "graphc", 0)
+        return
+    names = frame.f_globals
+    registry = names.setdefault("__warningregistry__", {})
+    name = names.get("__name__")
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, name, registry)
+
+
+class scope:  # noqa: N801 (used as a statement: `with scope("net.fc1")`)
+    """Names the Cell whose ops are recorded within."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        now = state.now
+        now.scopes = (*now.scopes, self.name)
+
+    def __exit__(self, *error: object) -> None:
+        now = state.now
+        now.scopes = now.scopes[:-1]

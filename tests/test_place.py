@@ -1,0 +1,85 @@
+"""Errors and warnings name the user's line, wherever in graphc and the standard library they come about."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import inspect
+import runpy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import graphc as ms
+from graphc import nn, ops
+from graphc.place import user_line, warn
+
+
+def here() -> int:
+    """The line of the caller."""
+    frame = inspect.currentframe()
+    assert frame is not None and frame.f_back is not None
+    return frame.f_back.f_lineno
+
+
+class Branching(nn.Cell):
+    def construct(self, x):
+        if x.sum() > 0:
+            return x
+        return -x
+
+
+def only_warning(function: Callable[[], Any]) -> warnings.WarningMessage:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        function()
+    (found,) = seen
+    return found
+
+
+def calls_of_a_branch() -> dict[str, Callable[[], Any]]:
+    """Ways to call what no graph can be made of."""
+    x, cell = ops.ones(2), Branching()
+    optimizer = nn.SGD([ms.Parameter(ops.ones(2))], 0.1)
+    gradient = ms.value_and_grad(lambda x: Branching()(x * optimizer.parameters[0]).sum(), None, optimizer.parameters)
+    return {
+        "jit": lambda: ms.jit(lambda x: x if x.sum() > 0 else -x)(x),
+        "Cell": lambda: cell(x),
+        "grad": lambda: ms.grad(cell)(x),
+        "gradient and optimizer": lambda: optimizer(gradient(x)[1]),
+        "from the standard library": lambda: concurrent.futures.ThreadPoolExecutor(1).submit(lambda: cell(x)).result(),
+    }
+
+
+WAYS = ("jit", "Cell", "grad", "gradient and optimizer", "from the standard library")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_warning_names_the_line_that_calls(way):
+    ms.set_context(mode=ms.GRAPH_MODE)
+    call = calls_of_a_branch()[way]
+    found = only_warning(call)
+    first = inspect.getsourcelines(call)[1]
+    assert (found.filename, found.lineno) == (__file__, first)
+    assert "op by op" in str(found.message)
+
+
+def test_a_warning_where_there_is_no_users_line():
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        found = only_warning(lambda: pool.submit(warn, "careful").result())
+    assert (found.filename, str(found.message)) == ("graphc", "careful")
+
+
+def test_an_error_names_no_line_of_the_standard_library():
+    cell, x = nn.Dense(4, 3), ops.ones((2, 5))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        error = pool.submit(cell, x).exception()
+    assert str(error).endswith("weight f32[3,4] takes 4; Dense")
+
+
+def test_the_line_of_a_program_that_is_run_by_the_standard_library(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("from graphc.place import user_line\nline = user_line()\n")
+    assert runpy.run_path(str(program))["line"] == (str(program), 2)
+    assert user_line() == (__file__, here())
