@@ -27,7 +27,7 @@ from graphc.runtime.factors import (
 )
 from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Val, const, i64, vector
-from graphc.runtime.sorting import argsort_units, emit_argsort
+from graphc.runtime.sorting import argsort_units, emit_argsort, emit_leading, leading_steps
 from graphc.schedule import LANES
 
 Attrs = Mapping[str, Any]
@@ -280,6 +280,7 @@ KERNELS: dict[str, Handmade] = {
     "cumargmax": _latest("ge"),
     "cumargmin": _latest("le"),
     "argsort": Handmade(emit_argsort, argsort_units),
+    "leading": Handmade(emit_leading, argsort_units, leading_steps),
     "inverse": _of_matrices(emit_inverse),
     "lu": _of_matrices(emit_lu),
     "cholesky": _of_matrices(

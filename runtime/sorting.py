@@ -1,4 +1,4 @@
-"""Sorting: the order of each row's elements, equal ones as they stand.
+"""Sorting: the order of each row's elements, equal ones as they stand, or its beginning.
 
 A row is sorted in runs of up to `RUN` positions by a network, whose steps are the same whatever the data and compare
 eight pairs at once; longer rows then merge runs. In the network an element of up to 32 bits and its position are one
@@ -67,6 +67,26 @@ def emit_argsort(
             _merge_all(b, low, high, keys, element, _order(dtype, descending), run, length)
 
 
+def emit_leading(
+    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
+    begin: Val, end: Val, fail: object,
+) -> None:
+    """The positions of each row's first `count` elements in their order, of up to 32 bits."""
+    length, dtype, count = types[0].shape[-1], types[0].dtype, type_.shape[-1]
+    if not type_.size:
+        return
+    network = _Network(b, dtype, attrs["descending"])
+    with b.loop(begin, end) as row:
+        keys = b.gep(operands[0], b.mul(row, length), ELEMENT[dtype.short])
+        network.sort_leading(keys, length, count)
+        network.store(b.gep(result, b.mul(row, count), "i64"), "i64", count)
+
+
+def leading_steps(types: list[TensorType], type_: TensorType) -> int:
+    """What is done for each position that is found."""
+    return 16 * max(1, types[0].shape[-1] // max(1, type_.shape[-1]))
+
+
 # Runs, by a network
 
 
@@ -84,7 +104,51 @@ class _Network:
     def sort(self, keys: Val, first: Val, count: int) -> None:
         """`held` becomes `count` elements in order, each with its position, which is `first` for the first."""
         b, room = self.b, -(-count // WIDE) * WIDE
-        self._take(keys, first, count)
+        whole, rest = count - count % WIDE, count % WIDE
+        if whole:
+            with b.loop(0, whole, WIDE) as at:
+                b.store(self._taken(keys, at, first), b.gep(self.held, at, "i64"))
+        if rest:
+            b.store(self._taken(keys, i64(whole), first, rest), b.gep(self.held, whole, "i64"))
+        self._order(room)
+
+    def sort_leading(self, keys: Val, length: int, count: int) -> None:
+        """`held` begins with the first `count` of `length` elements in order, each with its position.
+
+        Once what is held is in order, only vectors with an element before the last of those are looked at again, which
+        are few. The lanes beside it do no harm.
+        """
+        b, room = self.b, min(RUN, max(16 * WIDE, 1 << (4 * count - 1).bit_length()))
+        if length <= room:
+            self.sort(keys, i64(0), length)
+            return
+        kept = i64(-(-count // WIDE) * WIDE)
+
+        def settled() -> list[Val]:
+            self._order(room)
+            return [kept, b.load(b.gep(self.held, count - 1, "i64"), "i64")]
+
+        def keep(x: Val, filled: Val, limit: Val) -> list[Val]:
+            b.store(x, b.gep(self.held, filled, "i64"))
+            filled = b.add(filled, WIDE)
+            return b.unless(b.icmp("eq", filled, room), [filled, limit], settled)
+
+        def look(x: Val, filled: Val, limit: Val) -> list[Val]:
+            before = Lanes(b, b.icmp("slt", x, b.splat(limit, WIDE))).any()
+            return b.unless(before.val, [filled, limit], lambda: keep(x, filled, limit))
+
+        whole = length - length % WIDE
+        with b.loop_carrying(0, whole, [i64(0), i64(LAST)], WIDE) as (at, carried, out):
+            out[:] = look(self._taken(keys, at, i64(0)), *carried)
+        filled, limit = out
+        if length % WIDE:
+            filled, limit = look(self._taken(keys, i64(whole), i64(0), length % WIDE), filled, limit)
+        with b.loop(filled, room, WIDE) as at:
+            b.store(const(LAST, PAIRS), b.gep(self.held, at, "i64"))
+        self._order(room)
+
+    def _order(self, room: int) -> None:
+        b = self.b
         self._in_vectors(room, (1, 3, 1, 7, 2, 1))
         merges = (room - 1).bit_length() - (WIDE - 1).bit_length()
         if merges > 0:
@@ -106,23 +170,15 @@ class _Network:
                 position = b.convert("trunc", position, element)
             b.store(position, b.gep(place, i, element))
 
-    def _take(self, keys: Val, first: Val, count: int) -> None:
-        b, element = self.b, ELEMENT[self.dtype.short]
-        whole, rest = count - count % WIDE, count % WIDE
-        lanes = const_vector(range(WIDE), "i64")
-
-        def take(at: Val, x: Val) -> Val:
-            key = self._integer(Lanes(b, x)).convert("sext", "i64") << HALF
-            return (key | Lanes(b, b.add(b.splat(b.add(first, at), WIDE), lanes))).val
-
-        if whole:
-            with b.loop(0, whole, WIDE) as at:
-                x = b.load(b.gep(keys, at, element), vector(element, WIDE))
-                b.store(take(at, x), b.gep(self.held, at, "i64"))
-        if rest:
-            at, on = i64(whole), mask(rest, WIDE)
-            x = b.masked_load(b.gep(keys, at, element), vector(element, WIDE), on)
-            b.store(b.select(on, take(at, x), const(LAST, PAIRS)), b.gep(self.held, at, "i64"))
+    def _taken(self, keys: Val, at: Val, first: Val, active: int = WIDE) -> Val:
+        """The elements from `at` on, each with its position, which is `first` more; behind them what comes last."""
+        b, type_ = self.b, vector(ELEMENT[self.dtype.short], WIDE)
+        place, on = b.gep(keys, at, ELEMENT[self.dtype.short]), mask(active, WIDE)
+        x = b.load(place, type_) if active == WIDE else b.masked_load(place, type_, on)
+        key = self._integer(Lanes(b, x)).convert("sext", "i64") << HALF
+        position = b.add(b.splat(b.add(first, at), WIDE), const_vector(range(WIDE), "i64"))
+        taken = (key | Lanes(b, position)).val
+        return taken if active == WIDE else b.select(on, taken, const(LAST, PAIRS))
 
     def _integer(self, x: Lanes) -> Lanes:
         """An i32 that orders as the element does: zeros are equal, NaNs too, and greater than every number."""

@@ -34,6 +34,7 @@ from graphc.nn import (
     SoftMarginLoss,
     ZeroPad2d,
 )
+from graphc.ops.conv import per_dimension
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
@@ -229,12 +230,12 @@ class _Conv(Cell):
     def _margins(self) -> tuple[int, ...]:
         """What `functional.pad` takes: how much before and after, the last dimension first."""
         if self.padding == "same":
-            steps = functional.per_dimension(type(self).__name__, "dilation", self.dilation, self.spatial, least=1)
+            steps = per_dimension(type(self).__name__, "dilation", self.dilation, self.spatial, least=1)
             both = [(d * (k - 1) // 2, -(-d * (k - 1) // 2)) for k, d in zip(self.kernel_size, steps, strict=True)]
         elif self.padding == "valid":
             both = [(0, 0)] * self.spatial
         else:
-            around = functional.per_dimension(type(self).__name__, "padding", self.padding, self.spatial, least=0)
+            around = per_dimension(type(self).__name__, "padding", self.padding, self.spatial, least=0)
             both = [(n, n) for n in around]
         return tuple(n for pair in reversed(both) for n in pair)
 
