@@ -110,7 +110,7 @@ class _Network:
                 b.store(self._taken(keys, at, first), b.gep(self.held, at, "i64"))
         if rest:
             b.store(self._taken(keys, i64(whole), first, rest), b.gep(self.held, whole, "i64"))
-        self._order(room)
+        self._arrange(room)
 
     def sort_leading(self, keys: Val, length: int, count: int) -> None:
         """`held` begins with the first `count` of `length` elements in order, each with its position.
@@ -125,7 +125,7 @@ class _Network:
         kept = i64(-(-count // WIDE) * WIDE)
 
         def settled() -> list[Val]:
-            self._order(room)
+            self._arrange(room)
             return [kept, b.load(b.gep(self.held, count - 1, "i64"), "i64")]
 
         def keep(x: Val, filled: Val, limit: Val) -> list[Val]:
@@ -145,9 +145,10 @@ class _Network:
             filled, limit = look(self._taken(keys, i64(whole), i64(0), length % WIDE), filled, limit)
         with b.loop(filled, room, WIDE) as at:
             b.store(const(LAST, PAIRS), b.gep(self.held, at, "i64"))
-        self._order(room)
+        self._arrange(room)
 
-    def _order(self, room: int) -> None:
+    def _arrange(self, room: int) -> None:
+        """Puts so many places, whole vectors, in order."""
         b = self.b
         self._in_vectors(room, (1, 3, 1, 7, 2, 1))
         merges = (room - 1).bit_length() - (WIDE - 1).bit_length()
