@@ -29,6 +29,13 @@ from graphc.schedule import LANES, Group, Layout, Schedule, rows
 DEEPEST = 64
 """How many ops deep the expression of one kernel may be: what writes it recurses, and a Python stack has an end."""
 
+WIDEST = 128
+"""How many nodes may lie between one that a kernel computes within reductions or views, and what the kernel stores.
+
+To find out how often it would be computed takes as long as there are nodes; and where hundreds are added up, each
+computed for a place of its own, most of what is computed is not needed there.
+"""
+
 
 def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
     wholes = {layout.within.whole for layout in layouts.values() if layout.within}
@@ -198,7 +205,10 @@ def _computed_once(
     def inside(member: Node) -> bool:
         return member not in stored and groups.get(member) == groups[node]
 
-    told = (_told(node, root, inside), layout)
+    way = _told(node, root, inside)
+    if way is None:
+        return False
+    told = (way, layout)
     if told not in work:
         work[told] = _work(node, root, layout, inside)
     least, most = work[told]
@@ -206,8 +216,11 @@ def _computed_once(
     return least <= MOST_WORK * size or most <= _most_work(node, inside) * size
 
 
-def _told(node: Node, root: Node, inside: Callable[[Node], bool]) -> Hashable:
-    """All that decides at which indices the group of `root` reads a node: what is on the way from one to the other."""
+def _told(node: Node, root: Node, inside: Callable[[Node], bool]) -> Hashable | None:
+    """All that decides at which indices the group of `root` reads a node: what is on the way from one to the other.
+
+    None where that is more than WIDEST nodes.
+    """
     number: dict[Node, int] = {}
     between: list[Node] = []
     stack = [root]
@@ -219,6 +232,8 @@ def _told(node: Node, root: Node, inside: Callable[[Node], bool]) -> Hashable:
         if member is not node and (member is root or (member.op not in LEAVES and (is_free(member) or inside(member)))):
             between.append(member)
             stack += member.operands
+            if len(between) > WIDEST:
+                return None
     parts = [
         (m.op, tuple(m.attrs.items()), m.type, tuple([(number[o], o.type) for o in m.operands])) for m in between
     ]

@@ -36,6 +36,9 @@ LONG_SUM, LONG_EPILOGUE = 512, 8
 """Steps from which storing a tile costs nothing beside them: its epilogue is then written once, in a loop. It is from
 fewer on where the epilogue takes longer by itself, by so many operations."""
 
+LONGEST_EPILOGUE = 128
+"""Operations from which an epilogue is written once whatever the sum: a tile has up to 24 places for it."""
+
 
 def emit(
     b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish: Finish, begin: Val, end: Val,
@@ -87,7 +90,8 @@ class _Kernel:
         if self.waiting and chosen.runs:
             self.waiting = replace(self.nest.of_runs(self.waiting), padded=False)
         cells = prod(-(-axis.groups[0].size // axis.lanes) for axis in chosen.axes)
-        long = chosen.steps * (1 + operations // LONG_EPILOGUE) >= LONG_SUM
+        self.once = chosen.steps >= LONG_SUM or operations >= LONGEST_EPILOGUE
+        long = self.once or chosen.steps * (1 + operations // LONG_EPILOGUE) >= LONG_SUM
         self.staged = c.lanes_summed or (long and not chosen.cut)
         self.fetch = fetch if SHORT_SUM <= chosen.steps < LONG_SUM and not c.lanes_summed else None
         self.stage = b.alloca(c.element, cells * max(self.lanes, LOGICAL_LANES)) if self.staged else None
@@ -175,7 +179,7 @@ class _Kernel:
                 self.finish(self.b, coords, self.b.load(at.sides[0].address, acc_type), active)
                 return
             size, lanes = place.groups[axes[0]].size, axes[0] == c.lanes
-            if lanes and self.plan.steps < LONG_SUM:  # addresses are worked out once for its vectors
+            if lanes and not self.once:  # addresses are worked out once for its vectors
                 for first in range(0, size, self.lanes):
                     over(axes[1:], self.nest.at(at, c.lanes, i64(first)), min(self.lanes, size - first))
                 return

@@ -27,6 +27,7 @@ from graphc.runtime.factors import (
 )
 from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Val, const, i64, vector
+from graphc.runtime.sorting import argsort_units, emit_argsort, emit_leading, leading_steps
 from graphc.schedule import LANES
 
 Attrs = Mapping[str, Any]
@@ -259,80 +260,6 @@ def _latest(beats: str) -> Handmade:
     return _running(begin_with, follow)
 
 
-# Sorting
-
-
-def _emit_argsort(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
-    begin: Val, end: Val, fail: Fail,
-) -> None:
-    """A bottom-up merge sort of each row's positions.
-
-    The positions are sorted as i32, between the two halves of the row's own result of i64, and widened at the end; so
-    no other memory is needed.
-    """
-    length = type_.shape[-1]
-    if not type_.size:
-        return
-    element = ELEMENT[types[0].dtype.short]
-    before = _order(types[0].dtype, attrs["descending"])
-    with b.loop(begin, end) as row:
-        start = b.mul(row, length)
-        keys, out = b.gep(operands[0], start, element), b.gep(result, start, "i64")
-        low, high = out, b.gep(out, length, "i32")
-        with b.loop(0, length) as i:
-            b.store(b.convert("trunc", i, "i32"), b.gep(low, i, "i32"))
-        width, source, target = 1, low, high
-        while width < length:
-            with b.loop(0, length, 2 * width) as first:
-                _merge(b, source, target, keys, element, before, first, width, length)
-            width, source, target = 2 * width, target, source
-        # widen from the end that keeps what is not yet read: upwards from the high half, downwards from the low one
-        with b.loop(0, length) as i:
-            at = i if source is high else b.sub(i64(length - 1), i)
-            b.store(b.convert("sext", b.load(b.gep(source, at, "i32"), "i32"), "i64"), b.gep(out, at, "i64"))
-
-
-def _merge(
-    b: Builder, source: Val, target: Val, keys: Val, element: str, before: Callable[[Builder, Val, Val], Val],
-    first: Val, width: int, length: int,
-) -> None:
-    """Two neighbouring runs of at most `width` positions, from `first` on, into one."""
-    least = b.intrinsic("smin", "i64", b.add(first, width), i64(length))
-    most = b.intrinsic("smin", "i64", b.add(first, 2 * width), i64(length))
-    with b.loop_carrying(first, most, [first, least]) as (to, (left, right), after):
-        # a run that is used up is read at its last place, and does not win
-        x = b.load(b.gep(source, b.intrinsic("smin", "i64", left, b.sub(least, 1)), "i32"), "i32")
-        y = b.load(b.gep(source, b.intrinsic("smin", "i64", right, b.sub(most, 1)), "i32"), "i32")
-        wins = before(b, _key(b, keys, y, element), _key(b, keys, x, element))
-        rest = b.icmp("slt", right, most)
-        used_up = b.icmp("sge", left, least)
-        take = b.int_op("or", used_up, b.int_op("and", rest, wins))
-        b.store(b.select(take, y, x), b.gep(target, to, "i32"))
-        step = b.convert("zext", take, "i64")
-        after[:] = [b.add(left, b.sub(const(1, "i64"), step)), b.add(right, step)]
-
-
-def _key(b: Builder, keys: Val, position: Val, element: str) -> Val:
-    return b.load(b.gep(keys, b.convert("sext", position, "i64"), element), element)
-
-
-def _order(dtype: DType, descending: bool) -> Callable[[Builder, Val, Val], Val]:
-    """Whether a key comes strictly before another; NaN is greater than every number."""
-
-    def less(b: Builder, x: Val, y: Val) -> Val:
-        if dtype.is_float:
-            number = b.fcmp("ord", x, x)
-            return b.int_op("or", b.fcmp("olt", x, y), b.int_op("and", number, b.fcmp("uno", y, y)))
-        return b.icmp("ult" if dtype.itemsize == 1 else "slt", x, y)
-
-    return (lambda b, x, y: less(b, y, x)) if descending else less
-
-
-def _argsort_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> int:
-    return prod(type_.shape[:-1]) if type_.size else 0
-
-
 def _of_matrices(
     emit: Callable[..., None], passes: int = 1, complaint: str | None = None
 ) -> Handmade:
@@ -352,7 +279,8 @@ KERNELS: dict[str, Handmade] = {
     "cumprod": _scan("mul"),
     "cumargmax": _latest("ge"),
     "cumargmin": _latest("le"),
-    "argsort": Handmade(_emit_argsort, _argsort_units),
+    "argsort": Handmade(emit_argsort, argsort_units),
+    "leading": Handmade(emit_leading, argsort_units, leading_steps),
     "inverse": _of_matrices(emit_inverse),
     "lu": _of_matrices(emit_lu),
     "cholesky": _of_matrices(

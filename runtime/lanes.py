@@ -15,7 +15,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple, Union
 
-from graphc.runtime.llvmtext import Builder, Val, const, vector
+from graphc.runtime.llvmtext import Builder, Val, const, suffix_of, vector
 
 
 class Format(NamedTuple):
@@ -172,6 +172,12 @@ class Lanes:
 
     def ne(self, other: Number) -> Lanes:
         return self._compare("ne", other)
+
+    def any(self) -> Lanes:
+        """Whether a mask holds in any lane, as a scalar."""
+        if self.val.lanes == 1:
+            return self
+        return Lanes(self.b, self.b.intrinsic("vector.reduce.or", "i1", self.val, suffix=suffix_of(self.val.type)))
 
     # Types
 

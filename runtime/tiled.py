@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from math import prod
 
 from graphc.index import Ix, Var
 from graphc.loops import Buffer, TiledKernel
@@ -70,9 +71,16 @@ def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -
 
     emit(
         builder, contraction_of(kernel), target.lanes, a, b, finish, builder.args[1], builder.args[2],
-        fetch if far else None, sum(operations(v) for v in kernel.values if v.kind == "fn" and v.deps),
+        fetch if far else None, _epilogue(kernel),
     )  # fmt: skip
     builder.ret()
+
+
+def _epilogue(kernel: TiledKernel) -> int:
+    """About how many operations follow the sum, for each element of the result."""
+    found = [(v, v.deps) for v in kernel.values if v.kind == "fn" and v.deps]
+    found += [(v, v.deps | {v.data[1]}) for v in kernel.values if v.kind == "reduce"]
+    return sum(operations(v) * prod(var.extent for var in deps if var not in kernel.loops) for v, deps in found)
 
 
 def _place(base: Val, beyond: int) -> tuple[Val, int]:

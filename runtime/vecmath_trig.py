@@ -1,7 +1,7 @@
 """Trigonometric functions of `Lanes` and their inverses, with exact reduction of every finite angle.
 
-sin, cos and tan write x = n pi / 2 + r with |r| about pi / 4 at most, whatever x is; nothing branches on its size. All
-of them take float to double and back.
+sin, cos and tan write x = n pi / 2 + r with |r| about pi / 4 at most, whatever x is. They branch where a float is 2**43
+or more, which changes no other lane's result. All of them take float to double and back.
 """
 
 from __future__ import annotations
@@ -40,19 +40,33 @@ def _reduce_float(x: Lanes) -> Angle:
     x = t 2**j with j = 0 or one of a few, chosen so that |t| < 2**47 and, if j > 0, t is an integer: then x is
     congruent to t (2**j mod 2 pi), and from that product, exact as a sum of two, n pi / 2 is taken off in two steps.
     The first cancels without error; the rest errs by 2**-56, and no float comes within 2**-30 of a multiple of pi / 2.
+    Where no lane is so large that j > 0, the product is x itself.
     """
-    t, unit, unit_low = x, x.like(1.0), x.like(0.0)
-    for j, residue, residue_low in POWERS_MOD_TWO_PI:
-        large = abs(x) >= 2.0 ** (j + 23)
-        t = where(large, x * 2.0**-j, t)
-        unit, unit_low = where(large, residue, unit), where(large, residue_low, unit_low)
-    product = t * unit
-    error = t.fma(unit_low, t.fma(unit, -product))
+    usual = _without_turns(x, None)
+    large = (abs(x) >= 2.0 ** (POWERS_MOD_TWO_PI[0][0] + 23)).any()
+
+    def instead() -> list[Val]:
+        t, unit, unit_low = x, x.like(1.0), x.like(0.0)
+        for j, residue, residue_low in POWERS_MOD_TWO_PI:
+            large = abs(x) >= 2.0 ** (j + 23)
+            t = where(large, x * 2.0**-j, t)
+            unit, unit_low = where(large, residue, unit), where(large, residue_low, unit_low)
+        product = t * unit
+        error = t.fma(unit_low, t.fma(unit, -product))
+        return [part.val for part in _without_turns(product, error)]
+
+    z, r = (Lanes(x.b, val) for val in x.b.unless(large.val, [part.val for part in usual], instead))
+    return Angle(z.bits(), r, None)
+
+
+def _without_turns(x: Lanes, error: Lanes | None) -> tuple[Lanes, Lanes]:
+    """(z, r) where x + error is n pi / 2 + r, and n is in the low bits of z."""
     rounding = x.format.rounding
-    z = product.fma(2.0 / math.pi, rounding)
+    z = x.fma(2.0 / math.pi, rounding)
     n = z - rounding
     half_pi, half_pi_low = HALF_PI["double"]
-    return Angle(z.bits(), n.fma(-half_pi_low, n.fma(-half_pi, product) + error), None)
+    r = n.fma(-half_pi, x)
+    return z, n.fma(-half_pi_low, r if error is None else r + error)
 
 
 STEP = 16  # exponents that share a row of the table

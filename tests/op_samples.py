@@ -231,6 +231,9 @@ for _down in (False, True):
     add("argsort", sample(normal(2, 3, 7), descending=_down), sample(truth(4, 9), descending=_down))
     add("argsort", *(sample(whole(5, 33, dtype=d, low=0), descending=_down) for d in INTS))
     add("argsort", sample(np.zeros((3, 0), "float32"), descending=_down), sample(normal(4, 1), descending=_down))
+    add("leading", *(sample(normal(3, n, dtype="float32"), count=5, descending=_down) for n in (5, 50, 300)))
+    add("leading", sample(truth(4, 9), count=3, descending=_down), sample(truth(2, 3), count=0, descending=_down))
+    add("leading", *(sample(whole(5, 33, dtype=d, low=0), count=4, descending=_down) for d in ("int32", "uint8")))
 
 # Matrices: of sizes around the lanes of a vector; rows must change places in most
 

@@ -205,6 +205,25 @@ def test_a_transposed_convolution_makes_the_size_asked_for() -> None:
             layer(x, output_size=size)
 
 
+@pytest.mark.parametrize(("mode_", "numpys"), [("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap")])
+def test_convolutions_pad_with_what_they_convolve(mode_: str, numpys: Any) -> None:
+    cases: list[tuple[Any, tuple[int, ...], Any, Any, list[tuple[int, int]]]] = [
+        (nn.Conv1d, (2, 4, 9), 3, 2, [(2, 2)]),
+        (nn.Conv2d, (2, 4, 6, 7), (3, 5), (1, 2), [(1, 1), (2, 2)]),
+        (nn.Conv2d, (2, 4, 6, 7), (2, 4), "same", [(0, 1), (1, 2)]),
+        (nn.Conv2d, (2, 4, 6, 7), 3, "valid", [(0, 0), (0, 0)]),
+        (nn.Conv3d, (2, 4, 5, 4, 6), 3, 1, [(1, 1), (1, 1), (1, 1)]),
+    ]
+    for layer, shape, kernel, padding, around in cases:
+        x = _rng.normal(size=shape).astype("f")
+        padding_layer = layer(4, 6, kernel, padding=padding, groups=2, padding_mode=mode_)
+        plain = layer(4, 6, kernel, groups=2)
+        plain.load_state_dict(padding_layer.state_dict())
+        wanted = plain(T(np.pad(x, [(0, 0), (0, 0), *around], mode=numpys))).asnumpy()
+        for one, array in in_both_modes(padding_layer, (x,), wanted):
+            np.testing.assert_allclose(one.asnumpy(), array, atol=1e-6)
+
+
 def test_a_network_trains_the_same_in_both_modes() -> None:
     class Net(nn.Cell):
         def __init__(self) -> None:
@@ -274,7 +293,9 @@ def test_in_place_and_random_and_eager() -> None:
         (lambda: mint.cumsum(T(A)), TypeError, "cumsum: missing a required argument: 'dim'"),
         (lambda: mint.rand(2, generator=3), TypeError, "generator must be a Generator"),
         (lambda: mint.empty(2, device="GPU"), ValueError, "device must be"),
-        (lambda: nn.Conv2d(3, 4, 3, padding_mode="circular"), ValueError, "padding_mode must be"),
+        (lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"), ValueError, "padding_mode must be .* got 'mirror'"),
+        (lambda: nn.Conv2d(3, 4, 3, padding=-1, padding_mode="reflect"), ValueError, "padding must be an int >= 0"),
+        (lambda: nn.ConvTranspose2d(3, 4, 3, padding_mode="circular"), ValueError, "padding_mode must be 'zeros'"),
         (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "do not divide into 2 groups"),
         (lambda: nn.BatchNorm2d(3)(T(A)), ValueError, "BatchNorm2d: got"),
         (lambda: nn.Embedding(3, 4, sparse=True), ValueError, "sparse"),

@@ -134,6 +134,25 @@ def argsort_(x: np.ndarray, *, descending: bool) -> np.ndarray:
 
 argsort_.def_kernel("argsort")
 
+LEADING = 1024
+"""So many positions of an order can be had without the rest of it."""
+
+
+def _leading_type(x: TensorType, *, count: int, descending: bool) -> TensorType:
+    if x.ndim == 0 or not 0 <= count <= min(x.shape[-1], LEADING) or x.dtype.itemsize > 4:
+        raise ValueError(f"leading: expected an axis of {count} elements or more, of up to 32 bits, got {x}")
+    return TensorType((*x.shape[:-1], count), int64)
+
+
+@define_op(infer=_leading_type, name="leading")
+def leading_(x: np.ndarray, *, count: int, descending: bool) -> np.ndarray:
+    """The first `count` (up to LEADING) of the positions that `argsort_` gives, of elements of up to 32 bits."""
+    order: np.ndarray = argsort_.meaning(x, descending=descending)
+    return np.ascontiguousarray(order[..., :count])
+
+
+leading_.def_kernel("leading")
+
 
 # Functions
 
@@ -204,14 +223,17 @@ def argsort(input: Any, axis: int = -1, descending: bool = False) -> Tensor:
     return cast(_order("argsort", x, axis, descending), int32)
 
 
-def _order(name: str, x: Tensor, axis: int, descending: bool) -> Tensor:
-    """The positions along `axis` in order, in the table's int64."""
+def _order(name: str, x: Tensor, axis: int, descending: bool, count: int | None = None) -> Tensor:
+    """The positions along `axis` in order, or the first `count` of them, in the table's int64."""
     if x.ndim == 0:
         return full_like(cast(x, int64), 0)
     axis = axis_of(name, axis, x.ndim)
-    if axis == x.ndim - 1:
-        return argsort_(x, descending=bool(descending))
-    return swapaxes(argsort_(swapaxes(x, axis, -1), descending=bool(descending)), axis, -1)
+    if axis != x.ndim - 1:
+        return swapaxes(_order(name, swapaxes(x, axis, -1), -1, descending, count), axis, -1)
+    if count is not None and count <= LEADING and x.dtype.itemsize <= 4:
+        return leading_(x, count=count, descending=bool(descending))
+    order = argsort_(x, descending=bool(descending))
+    return order if count is None else take_range(order, -1, 0, count)
 
 
 def sort(input_x: Any, axis: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
@@ -242,7 +264,7 @@ def topk(
         raise located(ValueError(f"topk: k must be an int from 0 to {limit}, got {k!r}"))
     from graphc.ops.gather import gather_elements_
 
-    order = take_range(_order("topk", x, axis, largest), axis, 0, k)
+    order = _order("topk", x, axis, largest, k)
     return gather_elements_(x, order, axis=axis), cast(order, int32)
 
 

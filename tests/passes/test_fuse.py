@@ -48,6 +48,24 @@ def body(*lines: str, inputs: str = "%x: f32[4,6]") -> list[list[str]]:
     return groups_of(f"graph f({inputs}) {{\n{numbered}\n}}")
 
 
+def test_a_kernel_computes_no_more_than_so_many_nodes_within_views() -> None:
+    """To find out how often each is computed takes time with every other one."""
+
+    def turned(count: int) -> list[list[str]]:
+        lines, total = [], "%x"
+        for k in range(0, 3 * count, 3):
+            lines += [
+                f"%{k}: f32[6,6] = tanh(%x)",
+                f"%{k + 1}: f32[6,6] = transpose(%{k}, perm=(1, 0))",
+                f"%{k + 2}: f32[6,6] = add({total}, %{k + 1})",
+            ]
+            total = f"%{k + 2}"
+        return body(*lines, f"return {total}", inputs="%x: f32[6,6]")
+
+    assert len(turned(20)) == 1
+    assert 1 < len(turned(55)) < 30
+
+
 def test_elementwise_chains_and_views_are_one_kernel() -> None:
     assert body(
         "%0: f32[6,4] = transpose(%x, perm=(1, 0))",

@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 from guarded import Guarded
 
+from graphc import ops
+from graphc.compiler import stage_texts
 from graphc.runtime import contraction as planning
 from graphc.runtime import contraction_emit, jit
 from graphc.runtime.contraction import Contraction, Cut, Dim, Inside, plan, units
 from graphc.runtime.contraction_emit import emit
 from graphc.runtime.llvmtext import Module, const, i64, mask
+from graphc.trace import trace
 
 SIZES = (1, 2, 3, 7, 13, 17, 31, 33, 63, 65, 127, 129)
 LANES = (4, 8, 16)
@@ -779,7 +782,7 @@ def test_results_far_away_are_fetched_while_a_sum_runs_that_is_long_enough():
 
 
 def test_an_epilogue_is_written_once_for_a_row_where_the_sum_and_it_are_long():
-    """Of four vectors; for each of 24 accumulators where it is short, or the sum is; once where the sum is longer."""
+    """Of four vectors; for each of 24 accumulators where it is short, or the sum is; once where either is longer."""
 
     def written(depth, operations):
         module, places = Module("k"), []
@@ -797,11 +800,26 @@ def test_an_epilogue_is_written_once_for_a_row_where_the_sum_and_it_are_long():
     assert written(64, 8) == written(128, 3) == 24
     assert written(64, 64) == written(128, 24) == 4
     assert written(512, 0) == written(512, 64) == 1
+    assert written(2, 64) == 24
+    assert written(2, 128) == written(64, 128) == 1
+
+
+def test_a_sum_in_an_epilogue_counts_as_often_as_it_is_written():
+    def function(x, w1, w2, w3, c):
+        hidden = ops.matmul(x, w1)
+        return ops.matmul(ops.matmul(hidden, w2) + ops.sum(ops.expand_dims(hidden, -1) / c, -1), w3)
+
+    arrays = tuple(ops.ones(shape) for shape in ((64, 32), (32, 96), (96, 96), (96, 16), (12,)))
+    stages = dict(stage_texts(trace(function, arrays, {}, "function").graph))
+    assert "add(acc, sum k5 in 0..12 of" in stages["kernels"]
+    assert stages["llvm"].count(" fdiv ") == 12
 
 
 def test_epilogues_that_are_written_once_change_no_bit(monkeypatch):
     cases = [matmul(29, 45, 70), matmul(6, 64, 128), matmul(7, 61, 96, "T"), Conv(2, 5, 7, (6, 7), (3, 3)).forward()]
     monkeypatch.setattr(contraction_emit._Kernel, "__init__", functools.partialmethod(always_staged))
+    check(cases)
+    monkeypatch.setattr(contraction_emit, "LONGEST_EPILOGUE", 10**7)  # a row of vectors at a time
     check(cases)
 
 

@@ -13,6 +13,7 @@ from graphc.op import TABLE
 from graphc.runtime import jit
 from graphc.runtime.handmade import KERNELS
 from graphc.runtime.llvmtext import Module, i64
+from graphc.runtime.sorting import RUN
 
 NUMBERS = (float32, float64, int32, int64, uint8)
 
@@ -82,19 +83,39 @@ def test_scan_carries_nan_on():
     np.testing.assert_array_equal(run("cumsum", x, axis=0)[0], np.array([1, np.nan, np.nan, np.nan], np.float32))
 
 
+def unordered(rng, shape, dtype):
+    """Numbers of which many are equal, so that stability shows, and some the last there are."""
+    x = numbers(rng, shape, dtype)
+    flat = x.reshape(-1)
+    if not dtype.is_float and dtype.itemsize > 1:
+        flat[5::6], flat[6::11] = np.iinfo(dtype.np).min, np.iinfo(dtype.np).max
+    flat[::3] = flat[:1]
+    if dtype.is_float:
+        flat[1::5] = np.nan
+        flat[2::7] = -0.0
+        flat[4::9] = np.inf
+        flat[5::9] = -np.inf
+    return x
+
+
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("dtype", [d for d in ALL if d.wide is None], ids=str)
 def test_argsort(dtype, descending, rng):
-    for shape in [(1,), (2,), (5,), (3, 7), (2, 1000), (1, 1025), (2, 0), (0, 3)]:
-        x = numbers(rng, shape, dtype)
-        flat = x.reshape(-1)
-        flat[::3] = flat[:1]  # equal keys, so that stability shows
-        if dtype.is_float:
-            flat[1::5] = np.nan
-            flat[2::7] = -0.0
-            flat[4::9] = np.inf
+    short = [(1,), (2,), (5,), (3, 7), (4, 8), (2, 9), (3, 129), (2, 0), (0, 3)]
+    for shape in [*short, (2, 1000), (1, 1025), (1, RUN), (2, RUN + 1), (1, 2 * RUN), (1, 3 * RUN - 5)]:
+        x = unordered(rng, shape, dtype)
         result, _ = run("argsort", x, descending=descending)
         np.testing.assert_array_equal(result, TABLE["argsort"].meaning(x, descending=descending))
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("dtype", [d for d in ALL if d.wide is None and d.itemsize <= 4], ids=str)
+def test_leading(dtype, descending, rng):
+    cases = [((9,), 0), ((9,), 9), ((3, 7), 2), ((2, 128), 8), ((2, 129), 8), ((2, 1000), 1), ((2, 1003), 33)]
+    for shape, count in [*cases, ((1, 3000), 400), ((1, 2 * RUN + 3), 1024), ((0, 3), 1)]:
+        for x in (unordered(rng, shape, dtype), np.sort(numbers(rng, shape, dtype))):  # the worst, the best
+            result, _ = run("leading", x, count=count, descending=descending)
+            np.testing.assert_array_equal(result, TABLE["leading"].meaning(x, count=count, descending=descending))
 
 
 @pytest.mark.parametrize("name", ["scatter_add", "scatter_set"])

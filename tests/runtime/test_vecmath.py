@@ -353,6 +353,19 @@ def test_results_stay_in_their_range(dtype):
     assert (apply("softplus", x) >= 0).all()
 
 
+@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
+def test_an_angle_beside_a_large_one_is_what_it_is_alone(name):
+    x = np.random.default_rng(1).normal(size=64).astype(np.float32) * 100
+    mixed = x.copy()
+    mixed[::7] = 3e30
+    mixed[1::16] = np.inf
+    alone, beside = apply(name, x, lanes=16), apply(name, mixed, lanes=16)
+    kept = mixed == x
+    np.testing.assert_array_equal(beside[kept], alone[kept])
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(beside[~kept], getattr(np, name)(mixed[~kept].astype(np.float64)), 1e-6)
+
+
 # Two operands
 
 

@@ -34,6 +34,7 @@ from graphc.nn import (
     SoftMarginLoss,
     ZeroPad2d,
 )
+from graphc.ops.conv import per_dimension
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
@@ -204,16 +205,18 @@ class _Conv(Cell):
         dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", dtype: Any = None,
     ) -> None:
         super().__init__()
-        self._set(in_channels, out_channels, kernel_size, groups, bias, padding_mode, dtype, transposed=False)
-        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self._set(in_channels, out_channels, kernel_size, groups, bias, dtype, transposed=False)
+        self.stride, self.padding, self.dilation, self.padding_mode = stride, padding, dilation, padding_mode
+        if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
+            known = "'zeros', 'reflect', 'replicate' or 'circular'"
+            raise ValueError(f"{type(self).__name__}: padding_mode must be {known}, got {padding_mode!r}")
+        self._around = () if padding_mode == "zeros" else self._margins()
 
     def _set(
-        self, in_channels: int, out_channels: int, kernel_size: Any, groups: int, bias: bool, padding_mode: str,
-        dtype: Any, transposed: bool,
+        self, in_channels: int, out_channels: int, kernel_size: Any, groups: int, bias: bool, dtype: Any,
+        transposed: bool,
     ) -> None:
         where = type(self).__name__
-        if padding_mode != "zeros":
-            raise ValueError(f"{where}: padding_mode must be 'zeros', got {padding_mode!r}; use a padding layer before")
         if groups < 1 or in_channels % groups or out_channels % groups or min(in_channels, out_channels) < 1:
             raise ValueError(f"{where}: {in_channels} and {out_channels} channels do not divide into {groups} groups")
         extents = (kernel_size,) * self.spatial if isinstance(kernel_size, int) else tuple(kernel_size)
@@ -224,10 +227,23 @@ class _Conv(Cell):
         self.weight = Parameter(initializer(Uniform(bound), (lead, inner // groups, *extents), kind), "weight")
         self.bias = Parameter(initializer(Uniform(bound), (out_channels,), kind), "bias") if bias else None
 
+    def _margins(self) -> tuple[int, ...]:
+        """What `functional.pad` takes: how much before and after, the last dimension first."""
+        if self.padding == "same":
+            steps = per_dimension(type(self).__name__, "dilation", self.dilation, self.spatial, least=1)
+            both = [(d * (k - 1) // 2, -(-d * (k - 1) // 2)) for k, d in zip(self.kernel_size, steps, strict=True)]
+        elif self.padding == "valid":
+            both = [(0, 0)] * self.spatial
+        else:
+            around = per_dimension(type(self).__name__, "padding", self.padding, self.spatial, least=0)
+            both = [(n, n) for n in around]
+        return tuple(n for pair in reversed(both) for n in pair)
+
     def construct(self, input: Tensor) -> Tensor:
-        return type(self).operation(
-            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )  # fmt: skip
+        padding = self.padding
+        if self._around:
+            input, padding = functional.pad(input, self._around, self.padding_mode), 0
+        return type(self).operation(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def extend_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
@@ -247,7 +263,8 @@ class Conv2d(_Conv):
         padding: how far windows reach beyond both ends: an int, one for each dimension, "same" or "valid".
         groups: so many convolutions, each of a part of the channels.
         bias: whether there is a `bias`.
-        padding_mode: "zeros".
+        padding_mode: what lies beyond the ends: "zeros", "reflect" (the mirror image, the end itself once),
+            "replicate" (the end) or "circular" (what is at the other end).
         dtype: of the Parameters, float32 unless it is given.
 
     Both are uniform within `1 / sqrt(Cin / groups * KH * KW)` of 0 at first.
@@ -277,7 +294,9 @@ class ConvTranspose2d(_Conv):
         dtype: Any = None,
     ) -> None:
         Cell.__init__(self)
-        self._set(in_channels, out_channels, kernel_size, groups, bias, padding_mode, dtype, transposed=True)
+        if padding_mode != "zeros":
+            raise ValueError(f"{type(self).__name__}: padding_mode must be 'zeros', got {padding_mode!r}")
+        self._set(in_channels, out_channels, kernel_size, groups, bias, dtype, transposed=True)
         self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
 
     def construct(self, input: Tensor, output_size: Any = None) -> Tensor:
