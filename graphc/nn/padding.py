@@ -107,10 +107,28 @@ class ConstantPad3d(_ConstantPad):
     spatial = 3
 
 
+class ZeroPad1d(_ConstantPad):
+    """The last dimension padded with 0; `padding` is an int or (left, right)."""
+
+    spatial = 1
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0)
+
+
 class ZeroPad2d(_ConstantPad):
     """The last two dimensions padded with 0; `padding` is an int or (left, right, top, bottom)."""
 
     spatial = 2
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0)
+
+
+class ZeroPad3d(_ConstantPad):
+    """The last three dimensions padded with 0; `padding` is an int or (left, right, top, bottom, front, back)."""
+
+    spatial = 3
 
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0)

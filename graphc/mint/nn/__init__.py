@@ -34,6 +34,7 @@ from graphc.nn import (
     SoftMarginLoss,
     ZeroPad2d,
 )
+from graphc.nn.padding import ZeroPad1d, ZeroPad3d
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
@@ -46,7 +47,7 @@ __all__ = [
     "NLLLoss", "PReLU", "PixelShuffle", "ReLU", "ReLU6", "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d",
     "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "SiLU", "Sigmoid", "SmoothL1Loss", "SoftMarginLoss",
     "Softmax", "Softshrink", "Tanh", "Threshold", "Unfold", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d",
-    "ZeroPad2d", "functional",
+    "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "functional",
 ]  # fmt: skip
 
 
