@@ -64,7 +64,7 @@ SHAPES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], type[Exception], st
     "where": (lambda x, y: ops.where(x > 0, x, y), (f32(3), f32(4)), ValueError, "select: shapes do not broadcast"),
     "bits of floats": (lambda x: x & x, (f32(3),), TypeError, r"bitwise_and: expected integers or bools, got f32\[3\]"),
     "negative bool": (lambda x: -(x > 0), (f32(3),), TypeError, r"neg: expected numbers, got bool\[3\]"),
-    "float index": (lambda x, i: x[i], (f32(3), Tensor(1.5)), TypeError, r"an index must be ints, .* got f32\[\]"),
+    "float index": (lambda x, i: x[i], (f32(3), Tensor(1.5)), IndexError, r"an index is ints, .* got f32\[\]"),
     "float positions": (
         lambda x, i: ops.gather(x, i, 0), (f32(3), f32(2)), TypeError, r"expected integer positions, got f32\[2\]",
     ),

@@ -1364,3 +1364,39 @@ def test_unpooling_puts_maxima_back(spatial: int, extent: int, mode: int) -> Non
         unpool(pooled, pooled)
     with pytest.raises(ValueError, match="not within a stride"):
         unpool(pooled, indices, (extent + 5,) * spatial)
+
+
+def test_forward_hooks_that_are_always_called() -> None:
+    class Fails(nn.Cell):
+        def construct(self, x: Tensor) -> Tensor:
+            raise KeyError("construct")
+
+    def fails(cell: nn.Cell, args: Any, output: Any) -> None:
+        raise ValueError("hook")
+
+    net, seen = Fails(), list[Any]()
+    net.register_forward_hook(lambda cell, args, output: seen.append("not called"))
+    keep = lambda cell, args, kwargs, output: seen.append(output)  # noqa: E731
+    net.register_forward_hook(keep, with_kwargs=True, always_call=True)
+    net.register_forward_hook(fails, always_call=True)
+    with pytest.raises(KeyError, match="construct"), pytest.warns(UserWarning, match="hook"):
+        net(Tensor(1.0))
+    assert seen == [None]
+
+
+def test_hooks_on_state_dict() -> None:
+    net, seen = nn.SequentialCell(nn.Dense(2, 1)), list[Any]()
+    before = net[0].register_state_dict_pre_hook(lambda cell, prefix, keep_vars: seen.append((prefix, keep_vars)))
+    net[0].register_state_dict_post_hook(lambda cell, state, prefix, meta: state.update(more=prefix))
+    assert list(net[0].state_dict(prefix="a.")) == ["a.weight", "a.bias", "more"] and seen == [("a.", False)]
+    assert net.state_dict(prefix="b.")["more"] == "b.0." and seen[1:] == [("b.0.", False)]
+    before.remove()
+    assert net[0].state_dict()["more"] == "" and len(seen) == 2
+
+
+def test_names_of_classes_and_places() -> None:
+    net = nn.SequentialCell(nn.Dense(2, 1))
+    assert net.cls_name == "SequentialCell" and net[0].cls_name == "Dense"
+    assert net[0].param_prefix == ""
+    net.update_cell_prefix()
+    assert net.param_prefix == "" and net[0].param_prefix == "0"

@@ -157,6 +157,8 @@ from graphc.ops import (
     zeros,
     zeros_like,
 )
+from graphc.ops.axes import axes_of
+from graphc.ops.coerce import as_tensor
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -407,7 +409,15 @@ repeat_interleave = renamed(ops.repeat_interleave, "input, repeats, dim=None, *,
 softmax = renamed(ops.softmax, "input, dim, *, dtype=None", **_DIM)
 split = renamed(ops.split, "tensor, split_size_or_sections, dim=0", **_DIM)
 sqrt = renamed(ops.sqrt, "input")
-squeeze = renamed(ops.squeeze, "input, dim=None", **_DIM)
+
+
+def squeeze(input: Any, dim: Any = None) -> Tensor:
+    """The tensor without the axes named, by default any, that have one element; others stay."""
+    x = as_tensor("squeeze", input)
+    named = range(x.ndim) if dim is None else axes_of("squeeze", dim, x.ndim)
+    return ops.squeeze(x, tuple(d for d in named if x.shape[d] == 1))
+
+
 stack = renamed(ops.stack, "tensors, dim=0", **_DIM)
 std = renamed(ops.std, "input, dim=None, *, correction=1, keepdim=False", correction="ddof", **_KEPT)
 std_mean = renamed(ops.std_mean, "input, dim=None, *, correction=1, keepdim=False", correction="ddof", **_KEPT)

@@ -10,6 +10,7 @@ from graphc.initializer import initializer
 from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
+from graphc.ops.gather import checked_one_hot
 from graphc.tensor import Parameter, Tensor
 
 
@@ -50,7 +51,7 @@ class Embedding(Cell):
     def construct(self, ids: Tensor) -> Tensor:
         if not self.use_one_hot:
             return ops.gather(self.embedding_table, ids, 0)
-        rows = ops.one_hot(ids, self.vocab_size, Tensor(1, self.dtype), Tensor(0, self.dtype), -1)
+        rows = checked_one_hot(ids, self.vocab_size, Tensor(1, self.dtype), Tensor(0, self.dtype), -1)
         return ops.matmul(rows, self.embedding_table)
 
     def extend_repr(self) -> str:

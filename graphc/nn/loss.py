@@ -12,6 +12,7 @@ from graphc import ops
 from graphc.nn import check
 from graphc.nn.activation import get_activation
 from graphc.nn.cell import Cell
+from graphc.ops.gather import checked_one_hot
 from graphc.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -148,7 +149,7 @@ class FocalLoss(LossBase):
         labels = ops.reshape(labels, (*labels.shape[:2], -1))
         weight = None if self.weight is None else ops.reshape(ops.cast(self.weight, log_p.dtype), (1, -1, 1))
         if labels.shape[1] == 1:
-            one_hot = ops.one_hot(labels[:, 0], shape[1], Tensor(1, log_p.dtype), Tensor(0, log_p.dtype), 1)
+            one_hot = checked_one_hot(labels[:, 0], shape[1], Tensor(1, log_p.dtype), Tensor(0, log_p.dtype), 1)
             weight = None if weight is None else ops.sum(one_hot * weight, 1)
             log_p = ops.sum(one_hot * log_p, 1)
         else:
@@ -178,7 +179,7 @@ class MultiMarginLoss(LossBase):
         if x.ndim != 2 or target.shape != x.shape[:1]:
             raise ValueError(f"For 'MultiMarginLoss', expected [N, C] and [N], but got {x.type} and {target.type}.")
         classes = x.shape[1]
-        one_hot = ops.one_hot(target, classes, Tensor(1, x.dtype), Tensor(0, x.dtype), -1)
+        one_hot = checked_one_hot(target, classes, Tensor(1, x.dtype), Tensor(0, x.dtype), -1)
         own = ops.sum(x * one_hot, 1, True)
         gap = ops.maximum(x - own + self.margin, 0.0)
         losses = (gap if self.p == 1 else gap * gap) * (1.0 - one_hot)

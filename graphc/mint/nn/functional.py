@@ -42,6 +42,7 @@ from graphc.ops import (
 )
 from graphc.ops.coerce import as_tensor, cast
 from graphc.ops.conv import per_dimension
+from graphc.ops.gather import checked_one_hot
 from graphc.ops.inplace import become
 from graphc.tensor import Tensor
 
@@ -270,8 +271,9 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
     """int64 rows with a 1 at the position that an element names: `[*, num_classes]`.
 
     Args:
+        tensor: integers in [0, num_classes); others are an error.
         num_classes: -1: one more than the greatest element, whose value must be known.
     """
     x = as_tensor("one_hot", tensor)
     count = int(x.max().item()) + 1 if num_classes == -1 else num_classes
-    return cast(ops.one_hot(x, count), int64)
+    return cast(checked_one_hot(x, count), int64)
