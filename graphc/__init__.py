@@ -45,6 +45,7 @@ from graphc.export import export, load
 from graphc.gradients import GradOperation, get_grad, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
 from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, recompute, set_deterministic
 from graphc.jit import jit
+from graphc.ops.sparse_tensors import COOTensor, CSRTensor, RowTensor
 from graphc.ops.storage import frombuffer
 from graphc.parallel import (
     ParallelMode,
@@ -80,6 +81,8 @@ __all__ = [
     "LAX",
     "PYNATIVE_MODE",
     "STRICT",
+    "COOTensor",
+    "CSRTensor",
     "DatasetHelper",
     "DynamicLossScaleManager",
     "FixedLossScaleManager",
@@ -91,6 +94,8 @@ __all__ = [
     "Parameter",
     "ParameterTuple",
     "Profiler",
+    "RowTensor",
+    "SparseTensor",
     "Tensor",
     "amp",
     "bool_",
@@ -169,6 +174,7 @@ set_kernel_runner(_run_kernel)
 aliases.install("graphc")
 
 ms_function = jit  # its name in MindSpore 1
+SparseTensor = COOTensor  # likewise
 
 __version__ = "0.1.0"
 

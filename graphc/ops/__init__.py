@@ -72,6 +72,7 @@ from graphc.ops.segments import *
 from graphc.ops.sets import *
 from graphc.ops.shape import *
 from graphc.ops.solvers import *
+from graphc.ops.sparse_tensors import *
 from graphc.ops.statistics import *
 from graphc.ops.tapers import *
 from graphc.ops.unpool import *

@@ -16,7 +16,7 @@ from graphc.dispatch import located
 from graphc.dtype import DType, bool_, float16, float32, float64, int16, int32, int64, uint8
 from graphc.eager import of_ops
 from graphc.gradients import register_hook
-from graphc.ops import creation, functions, inplace, random, reduce, scan, storage
+from graphc.ops import creation, functions, inplace, random, reduce, scan, sparse_tensors, storage
 from graphc.ops.arrays import diag_embed
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_dtype, as_tensor, cast
@@ -555,7 +555,8 @@ _OWN: dict[str, Any] = {
 }  # fmt: skip
 
 
-_OWN |= storage.METHODS | inplace.METHODS | inplace.OUT_OF_PLACE | {"scatter_add": scatter_add_method}
+_OWN |= sparse_tensors.METHODS | storage.METHODS
+_OWN |= inplace.METHODS | inplace.OUT_OF_PLACE | {"scatter_add": scatter_add_method}
 
 _SEVERAL = (
     "argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min", "trace", "softmax", "diag",
