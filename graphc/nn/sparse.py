@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc import ops
 from graphc.nn import check
 from graphc.nn.cell import Cell
-from graphc.ops.sparse_tensors import COOTensor
+from graphc.ops.sparse_tensors import COOTensor, sparse_dense_matmul
 from graphc.tensor import Tensor
 
 
@@ -34,11 +33,4 @@ class SparseTensorDenseMatmul(Cell):
         self.adjoint_dt = check.boolean("SparseTensorDenseMatmul", "adjoint_dt", adjoint_dt)
 
     def construct(self, indices: Tensor, values: Tensor, sparse_shape: Any, dense: Tensor) -> Tensor:
-        sparse, matrix = COOTensor(indices, values, sparse_shape), dense.T if self.adjoint_dt else dense
-        across = 0 if self.adjoint_st else 1
-        row, column = ops.unstack(sparse.indices, 1)[:: 1 if across else -1]
-        if sparse.ndim != 2 or matrix.ndim != 2 or matrix.shape[0] != sparse.shape[across]:
-            got = f"{sparse.shape} and {matrix.type}"
-            raise ValueError(f"SparseTensorDenseMatmul: expected matrices whose inner dimensions agree, got {got}")
-        terms = ops.expand_dims(sparse.values, 1) * ops.gather(matrix, column, 0)
-        return ops.unsorted_segment_sum(terms, row, sparse.shape[1 - across])
+        return sparse_dense_matmul(COOTensor(indices, values, sparse_shape), dense, self.adjoint_st, self.adjoint_dt)

@@ -19,6 +19,7 @@ from graphc.gradients import grad as grad
 from graphc.gradients import jacfwd as jacfwd
 from graphc.gradients import jacrev as jacrev
 from graphc.gradients import jvp as jvp
+from graphc.gradients import linearize as linearize
 from graphc.gradients import stop_gradient as stop_gradient
 from graphc.gradients import value_and_grad as value_and_grad
 from graphc.gradients import vjp as vjp
@@ -62,6 +63,7 @@ from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
 from graphc.ops.primitives import Primitive as Primitive
 from graphc.ops.primitives import ReduceOp as ReduceOp
+from graphc.ops.primitives_pictures import *
 from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.resize import *

@@ -234,6 +234,13 @@ def _by(y: Tensor, x: Tensor, rest: Tensor) -> Tensor:
     return select(equal(x, 0), 0.5, rest - y / select(equal(x, 0), 1.0, x))
 
 
+bessel_j1_: Op  # derivatives name functions that the table is still to make
+bessel_y1_: Op
+bessel_i1_: Op
+bessel_k1_: Op
+bessel_i1e_: Op
+bessel_k1e_: Op
+
 bessel_j0_ = _define("bessel_j0", lambda y, x: -bessel_j1_(x), "The Bessel function of the first kind J0")
 bessel_j1_ = _define("bessel_j1", lambda y, x: _by(y, x, bessel_j0_(x)), "The Bessel function of the first kind J1")
 bessel_y0_ = _define("bessel_y0", lambda y, x: -bessel_y1_(x), "The Bessel function of the second kind Y0")

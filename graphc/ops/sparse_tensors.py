@@ -17,13 +17,14 @@ import numpy as np
 
 from graphc.dispatch import located
 from graphc.dtype import DType, int32
-from graphc.ops import composite, elementwise, functions
+from graphc.ops import elementwise, functions
 from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_dtype, as_tensor, cast
+from graphc.ops.composite import relu6, softsign
 from graphc.ops.gather import gather, gather_nd, scatter_nd, tensor_scatter_add, unsorted_segment_sum, with_value
 from graphc.ops.linalg import matmul
 from graphc.ops.segments import unsorted_segment_max
-from graphc.ops.shape import concat, expand_dims, reshape, stack, transpose
+from graphc.ops.shape import concat, expand_dims, reshape, stack, transpose, unstack
 from graphc.tensor import Tensor
 
 _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
@@ -32,8 +33,8 @@ _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "cos": functions.cos, "cosh": functions.cosh, "exp": functions.exp, "expm1": functions.expm1,
     "floor": functions.floor, "inv": functions.inv, "isfinite": functions.isfinite, "isinf": functions.isinf,
     "isnan": functions.isnan, "log": functions.log, "log1p": functions.log1p, "neg": functions.neg,
-    "relu": functions.relu, "relu6": composite.relu6, "round": functions.round, "sigmoid": functions.sigmoid,
-    "sin": functions.sin, "sinh": functions.sinh, "softsign": composite.softsign, "sqrt": functions.sqrt,
+    "relu": functions.relu, "relu6": relu6, "round": functions.round, "sigmoid": functions.sigmoid,
+    "sin": functions.sin, "sinh": functions.sinh, "softsign": softsign, "sqrt": functions.sqrt,
     "square": functions.square, "tan": functions.tan, "tanh": functions.tanh,
 }  # fmt: skip
 """Functions of each value, which are there with `coo_` and with `csr_` before their names."""
@@ -420,7 +421,8 @@ def coo_add(x1: COOTensor, x2: COOTensor, thresh: Any) -> COOTensor:
     if least <= 0:
         return total
     kept = np.flatnonzero(np.abs(with_value("coo_add", total.values)) >= least)
-    return COOTensor(*(gather(part, Tensor(kept), 0) for part in (total.indices, total.values)), total.shape)
+    where = Tensor(kept)
+    return COOTensor(gather(total.indices, where, 0), gather(total.values, where, 0), total.shape)
 
 
 def coo_concat(sp_input: Sequence[COOTensor], concat_dim: int = 0) -> COOTensor:
@@ -540,6 +542,23 @@ def csr_mm(
     if matrix.ndim != 2 or matrix.shape[0] != x.shape[1]:
         raise located(ValueError(f"csr_mm: inner dimensions differ, {x.shape} @ {matrix.type}"))
     return _product(x, matrix)
+
+
+def sparse_dense_matmul(sparse: COOTensor, dense: Any, adjoint_st: bool = False, adjoint_dt: bool = False) -> Tensor:
+    """The product of a sparse and a dense matrix, either transposed first.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    matrix = as_tensor("sparse_dense_matmul", dense)
+    matrix = transpose(matrix, (1, 0)) if adjoint_dt and matrix.ndim == 2 else matrix
+    across = 0 if adjoint_st else 1
+    if sparse.ndim != 2 or matrix.ndim != 2 or matrix.shape[0] != sparse.shape[across]:
+        got = f"{sparse.shape} and {matrix.type}"
+        raise located(ValueError(f"sparse_dense_matmul: expected matrices whose inner dimensions agree, got {got}"))
+    row, column = unstack(sparse.indices, 1)[:: 1 if across else -1]
+    terms = expand_dims(sparse.values, 1) * gather(matrix, column, 0)
+    return unsorted_segment_sum(terms, row, sparse.shape[1 - across])
 
 
 def csr_reduce_sum(csr_tensor: CSRTensor, axis: int) -> Tensor:

@@ -61,7 +61,7 @@ def convert_bytes_to_tensor(bytes_data: bytes, shape: Any, dtype: DType) -> Tens
 
 def data_ptr(self: Tensor) -> int:
     """Where the elements lie in memory, while the tensor keeps its value."""
-    return self.address
+    return self.address()
 
 
 def itemset(self: Tensor, *args: Any) -> Tensor:

@@ -418,9 +418,10 @@ class _BatchNorm(Cell):
         if input.ndim not in self.dimensions:
             raise located(ValueError(f"{type(self).__name__}: got {input.type} of {input.ndim} dimensions"))
         of_batch = self.training or not self.tracks
-        return functional.batch_norm(
+        result: Tensor = functional.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, of_batch, self.momentum, self.eps
         )
+        return result
 
 
 class BatchNorm1d(_BatchNorm):
