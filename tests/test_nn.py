@@ -1281,7 +1281,7 @@ def test_parameter_update() -> None:
         (lambda: nn.Dropout(0.0), ValueError, "keep_prob"),
         (lambda: nn.Embedding(3, 2, padding_idx=3), ValueError, "padding_idx"),
         (lambda: nn.EmbeddingLookup(3, 2, slice_mode="table_row_slice"), ValueError, "slice_mode"),
-        (lambda: nn.Pad((1, 2)), ValueError, "pairs"),
+        (lambda: nn.Pad((1, 2)), TypeError, "pairs"),
         (lambda: nn.Pad(((3, 0),), "REFLECT")(Tensor([1.0, 2.0])), ValueError, "too large"),
         (lambda: nn.LSTM(3, 4, dropout=1.0), ValueError, "dropout"),
         (lambda: nn.RNN(3, 4, nonlinearity="sigmoid"), ValueError, "nonlinearity"),

@@ -186,6 +186,8 @@ class WeightedRandomSampler(BuiltinSampler):
         super().__init__(num_samples)
         if not isinstance(replacement, bool):
             raise TypeError(f"WeightedRandomSampler: got replacement {replacement!r}, expected a bool")
+        if isinstance(weights, str) or not isinstance(weights, (Sequence, np.ndarray)):
+            raise TypeError(f"WeightedRandomSampler: got weights {weights!r}, expected a list of numbers")
         self._weights = np.asarray(weights, np.float64)
         if self._weights.ndim != 1 or not np.isfinite(self._weights).all() or (self._weights < 0).any():
             raise ValueError("WeightedRandomSampler: weights must be a list of finite numbers, none negative")
@@ -272,6 +274,8 @@ class PKSampler(BuiltinSampler):
         if not isinstance(shuffle, bool):
             raise TypeError(f"PKSampler: got shuffle {shuffle!r}, expected a bool")
         self._shuffle = shuffle
+        if not isinstance(class_column, str):
+            raise TypeError(f"PKSampler: got class_column {class_column!r}, expected a str")
         self._column = class_column
 
     def _choose(self, size: int, rng: Rng, labels: Labels) -> np.ndarray:

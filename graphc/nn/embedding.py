@@ -39,8 +39,9 @@ class Embedding(Cell):
         self.padding_idx = padding_idx
         table = initializer(embedding_table, (vocab_size, embedding_size), self.dtype)
         if padding_idx is not None:
-            if isinstance(padding_idx, bool) or not isinstance(padding_idx, int) or not 0 <= padding_idx < vocab_size:
-                raise ValueError(
+            if not check.is_int(padding_idx) or not 0 <= padding_idx < vocab_size:
+                error = ValueError if check.is_int(padding_idx) else TypeError
+                raise error(
                     f"For 'Embedding', the 'padding_idx' must be an int in [0, {vocab_size}), but got {padding_idx!r}."
                 )
             rows = table.asnumpy()

@@ -63,7 +63,7 @@ class CrossEntropyLoss(LossBase):
         self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
     ) -> None:
         super().__init__(reduction)
-        self.weight, self.ignore_index = weight, ignore_index
+        self.weight, self.ignore_index = _class_weight(type(self).__name__, weight, ignore_index)
         self.label_smoothing = check.between("CrossEntropyLoss", "label_smoothing", label_smoothing, 0.0, 1.0, "[]")
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -72,12 +72,21 @@ class CrossEntropyLoss(LossBase):
         )
 
 
+def _class_weight(where: str, weight: Any, ignore_index: Any) -> tuple[Any, int]:
+    """A weight for each class, or None, and the label that counts for nothing, of their types."""
+    if weight is not None and not isinstance(weight, Tensor):
+        raise TypeError(f"For '{where}', the 'weight' must be a Tensor or None, but got {type(weight).__name__}.")
+    if not check.is_int(ignore_index):
+        raise TypeError(f"For '{where}', the 'ignore_index' must be int, but got {ignore_index!r}.")
+    return weight, ignore_index
+
+
 class NLLLoss(LossBase):
     """The negative log-likelihood of labels under log-probabilities; arguments as in CrossEntropyLoss."""
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        self.weight, self.ignore_index = weight, ignore_index
+        self.weight, self.ignore_index = _class_weight(type(self).__name__, weight, ignore_index)
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         return ops.nll_loss(logits, labels, self.weight, self.ignore_index, self.reduction)
@@ -171,6 +180,8 @@ class MultiMarginLoss(LossBase):
         self, p: int = 1, margin: float = 1.0, reduction: str = "mean", weight: Any = None
     ) -> None:
         super().__init__(reduction)
+        if not check.is_int(p):
+            raise TypeError(f"For 'MultiMarginLoss', the 'p' must be int, but got {p!r}.")
         if p not in (1, 2):
             raise ValueError(f"For 'MultiMarginLoss', the 'p' must be 1 or 2, but got {p!r}.")
         self.p, self.margin, self.weight = p, check.number("MultiMarginLoss", "margin", margin), weight
