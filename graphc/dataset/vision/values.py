@@ -243,6 +243,8 @@ class Grayscale(ColumnTransform):
     """
 
     def __init__(self, num_output_channels: int = 1) -> None:
+        if isinstance(num_output_channels, bool) or not isinstance(num_output_channels, int):
+            raise TypeError(f"Grayscale: got num_output_channels {num_output_channels!r}, expected an int")
         if num_output_channels not in (1, 3):
             raise ValueError(f"Grayscale: got num_output_channels {num_output_channels!r}, expected 1 or 3")
         self._channels = num_output_channels
