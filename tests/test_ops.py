@@ -703,3 +703,42 @@ def test_errors_say_what_got_expected_where(call: Any, error: type[Exception], t
     with pytest.raises(error, match=text) as caught:
         call()
     assert "test_ops.py:" in str(caught.value)
+
+
+def test_einsum_by_lists_of_dimensions() -> None:
+    x, y = Tensor(np.arange(6.0).reshape(2, 3)), Tensor(np.arange(12.0).reshape(3, 4))
+    for given, formula in (
+        ((x, [0, 1], y, [1, 2], [0, 2]), "ij,jk->ik"), ((x, [0, 1], y, [1, 2]), "ij,jk"),
+        ((x, [3, 1], [1, 3]), "ij->ji"), ((x, [..., 0], y, [0, 51], [..., 51]), "...i,ij->...j"),
+    ):  # fmt: skip
+        wanted = np.einsum(formula, *(t.asnumpy() for t in given[::2] if isinstance(t, Tensor)))
+        np.testing.assert_allclose(ops.einsum(*given).asnumpy(), wanted)
+    for wrong in ((x, [0, 52]), (x, ["a", "b"]), (x, 3)):
+        with pytest.raises(ValueError, match="numbers from 0 to 51"):
+            ops.einsum(*wrong)
+
+
+def test_scatter_in_place_that_adds_or_multiplies() -> None:
+    index, source = Tensor([[1, 0], [1, 0]]), Tensor([[4.0, 3.0], [2.0, 1.0]])
+    for reduce, wanted in ((None, [[3, 4], [1, 2]]), ("add", [[4, 6], [4, 6]]), ("multiply", [[3, 8], [3, 8]])):
+        x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+        x.scatter_(1, index, source, reduce=reduce)
+        np.testing.assert_array_equal(x.asnumpy(), wanted)
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    x.scatter_(0, Tensor([[0], [1]]), 3, reduce="multiply")
+    np.testing.assert_array_equal(x.asnumpy(), [[3, 2], [9, 4]])
+    with pytest.raises(ValueError, match="reduce must be"):
+        x.scatter_(0, Tensor([[0]]), 3.0, reduce="max")
+
+
+def test_unique_with_arguments_is_in_order() -> None:
+    x = Tensor([5, 1, 2, 5])
+    assert [t.tolist() for t in x.unique()] == [[5, 1, 2], [0, 1, 2, 0]]
+    values, inverse, counts = x.unique(return_inverse=True, return_counts=True)
+    assert values.tolist() == [1, 2, 5] and inverse.tolist() == [2, 0, 1, 2] and counts.tolist() == [1, 1, 2]
+    assert x.unique(sorted=True).tolist() == [1, 2, 5]
+
+
+def test_split_v_with_a_size_left_open() -> None:
+    parts = P.SplitV([1, -1], 1, 2)(Tensor(np.arange(6).reshape(2, 3)))
+    assert [p.tolist() for p in parts] == [[[0], [3]], [[1, 2], [4, 5]]]

@@ -16,7 +16,7 @@ from typing import Any
 from graphc import ops
 from graphc.mint.arithmetic import add, bincount, cdist, equal, item, sub
 from graphc.mint.creation import empty, empty_like, full, linspace
-from graphc.mint.order import argmax, argmin, argsort, cummax, cummin, sort, topk, unique
+from graphc.mint.order import argmax, argmin, argsort, cummax, cummin, sort, topk
 from graphc.mint.places import diag, index_add, meshgrid, scatter, scatter_add, select, where
 from graphc.mint.reductions import amax, amin, count_nonzero, max, mean, median, min, norm
 from graphc.mint.sampling import (
@@ -159,6 +159,7 @@ from graphc.ops import (
 )
 from graphc.ops.axes import axes_of
 from graphc.ops.coerce import as_tensor
+from graphc.ops.gather import unique_in_order as unique
 from graphc.tensor import Tensor
 
 __all__ = [

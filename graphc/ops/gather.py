@@ -495,6 +495,25 @@ def unique(input: Any) -> tuple[Tensor, Tensor]:
     return Tensor(values[order]), Tensor(positions.astype(np.int64 if x.dtype is int64 else np.int32))
 
 
+def unique_in_order(
+    input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The distinct elements, or slices along `dim`, in order. Eager mode only: how many there are depends on values.
+
+    Args:
+        sorted: they are in order either way.
+        return_inverse: give for each element its position in the result, too.
+        return_counts: give how often each is there, too.
+    """
+    x = with_value("unique", as_tensor("unique", input))
+    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=dim)
+    shape = x.shape if dim is None else (-1,)
+    found = [Tensor(values)]
+    found += [Tensor(inverse.reshape(shape).astype(np.int64))] if return_inverse else []
+    found += [Tensor(counts.astype(np.int64))] if return_counts else []
+    return tuple(found) if len(found) > 1 else found[0]
+
+
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     """How often each number occurs, or the sum of its weights: float32 `[max(input) + 1]`, or longer for `minlength`.
 

@@ -23,7 +23,15 @@ from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.composite import softmax as softmax_tensor
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
-from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
+from graphc.ops.gather import (
+    gather,
+    gather_elements,
+    index_add,
+    tensor_scatter_add,
+    tensor_scatter_sub,
+    unique,
+    unique_in_order,
+)
 from graphc.ops.scan import cumsum as cumsum_tensor
 from graphc.ops.scatter import tensor_scatter_div, tensor_scatter_max, tensor_scatter_min, tensor_scatter_mul
 from graphc.ops.shape import broadcast_to as broadcast_tensor
@@ -55,7 +63,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "scan": "cummax cummin cumprod logcumsumexp top_k topk",
     "gather": (
         "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
-        "nonzero reverse_sequence scatter take tril triu unique unsorted_segment_sum"
+        "nonzero reverse_sequence scatter take tril triu unsorted_segment_sum"
     ),
     "linalg": "addbmm addmm addmv addr baddbmm bmm dot inner matmul mm outer",
     "composite": "hardshrink log_softmax soft_shrink",
@@ -370,6 +378,11 @@ def diag(self: Tensor, diagonal: int = 0) -> Tensor:
     return diagonal_tensor(self, diagonal) if self.ndim == 2 else diag_embed(self, diagonal)
 
 
+def unique_method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """As `ops.unique`; with arguments, `unique(sorted, return_inverse, return_counts, dim)`, the elements in order."""
+    return unique_in_order(self, *args, **kwargs) if args or kwargs else unique(self)
+
+
 def index_add_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """`index_add(indices, y, axis)`, or `index_add(dim, index, source, *, alpha=1)`: see `ops.index_add`."""
     if "dim" not in kwargs and not (len(args) > 1 and isinstance(args[0], int)):
@@ -535,7 +548,7 @@ _OWN: dict[str, Any] = {
     "argmax": argmax, "argmin": argmin, "argsort": argsort, "sort": sort, "cumsum": cumsum,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
     "searchsorted": searchsorted_method, "softmax": softmax, "diag": diag, "qr": qr_method,
-    "where": where, "gather": gather_method, "index_add": index_add_method,
+    "where": where, "gather": gather_method, "index_add": index_add_method, "unique": unique_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_empty": new_empty, "new_full": new_full,
     "copy": copy, "clone": copy, "contiguous": itself, "value": value, "init_data": itself, "detach": detach,
     "data": property(detach), "has_init": False, "assign_value": assign_value,
