@@ -530,7 +530,7 @@ def _natural(where: str, name: str, value: Any) -> int:
     if not typed or value < 0:
         error = ValueError if typed else TypeError
         raise error(f"{where}: {name} must be an int >= 0, got {value!r}")
-    return value
+    return int(value)
 
 
 def _number(where: str, name: str, value: Any) -> float:
