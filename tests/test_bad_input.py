@@ -17,7 +17,7 @@ from reference import assert_same
 
 import graphc as ms
 import graphc.random
-from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, jit, nn, ops, train
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, dataset, jit, nn, ops, train
 from graphc.dataset import vision
 
 
@@ -408,7 +408,11 @@ def test_mistakes_that_said_little(mistake: Callable[[], Any], error: type[Excep
         lambda: vision.Resize("3"), lambda: vision.Resize(3, "bilinear"), lambda: vision.RandomCrop(3, padding="1"),
         lambda: vision.RandomCrop(3, pad_if_needed=1), lambda: vision.RandomCrop(3, fill_value="0"),
         lambda: vision.Normalize(1.0, 1.0), lambda: vision.Normalize([1.0], [1.0], is_hwc=1),
-        lambda: vision.Rescale("1", 0), lambda: vision.Rescale(1, None),
+        lambda: vision.Rescale("1", 0), lambda: vision.Rescale(1, None), lambda: ms.set_context(mode="graph"),
+        lambda: ms.set_context(device_target=0), lambda: ops.topk(Tensor([1.0]), 1.5),
+        lambda: ops.sum(Tensor([1.0]), 0, keepdim=1), lambda: ops.amax(Tensor([1.0]), 0, "yes"),
+        lambda: ops.max(Tensor([1.0]), 0, 1), lambda: ops.sort(Tensor([1.0]), 0, "down"),
+        lambda: dataset.NumpySlicesDataset([1], num_shards="2", shard_id=0),
     ],
 )  # fmt: skip
 def test_what_is_of_a_wrong_type_is_a_type_error(make: Any) -> None:

@@ -386,6 +386,9 @@ def select_sampler(
         return IterSampler(sampler)
     if not (shuffle is None or isinstance(shuffle, bool) or shuffle == Shuffle.GLOBAL):
         raise TypeError(f"{name}: got shuffle {shuffle!r}, expected True, False or Shuffle.GLOBAL")
+    for what, number in (("num_shards", num_shards), ("shard_id", shard_id)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer))):
+            raise TypeError(f"{name}: got {what} {number!r} of type {type(number).__name__}, expected an int")
     if (num_shards is None) != (shard_id is None):
         raise ValueError(f"{name}: num_shards and shard_id go together, got {num_shards} and {shard_id}")
     mix = shuffle is not False
