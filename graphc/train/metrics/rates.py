@@ -142,5 +142,5 @@ def _decreased(rates: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
         return mean(rates, count, 0 if how == "mean_batch" else 1)
     if how == "none":
         return rates, count
-    axes = {"sum": (0, 1), "sum_batch": 0, "sum_channel": 1}[how]
-    return np.asarray(rates.sum(axes)), np.asarray(count.sum(axes))  # type: ignore[arg-type]  # of a literal
+    axes: Any = {"sum": (0, 1), "sum_batch": 0, "sum_channel": 1}[how]
+    return np.asarray(rates.sum(axes)), np.asarray(count.sum(axes))
