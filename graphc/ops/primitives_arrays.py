@@ -25,7 +25,8 @@ from graphc.ops.shape import reshape
 from graphc.tensor import Parameter, Tensor
 
 _PLAIN = {
-    "AccumulateNV2": "accumulate_n", "Addcdiv": "addcdiv", "Addcmul": "addcmul", "Dense": "dense", "DiagPart": "diag",
+    "AccumulateNV2": "accumulate_n", "Addcdiv": "addcdiv", "Addcmul": "addcmul", "Dense": "dense",
+    "DiagPart": "diagonal",
     "Expand": "broadcast_to", "FastGeLU": "fast_gelu", "FastGelu": "fast_gelu", "Fills": "fills", "Fmax": "fmax",
     "Fmin": "fmin", "Gelu": "gelu", "Heaviside": "heaviside", "Hypot": "hypot", "IndexFill": "index_fill",
     "InvertPermutation": "invert_permutation", "LeftShift": "bitwise_left_shift", "LerpScalar": "lerp",
