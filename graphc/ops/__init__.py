@@ -51,6 +51,7 @@ from graphc.ops.custom import Custom as Custom
 from graphc.ops.determinant import *
 from graphc.ops.draws import *
 from graphc.ops.elementwise import cast as cast
+from graphc.ops.frequencies import *
 from graphc.ops.functions import *
 from graphc.ops.gamma_functions import *
 from graphc.ops.gather import *
