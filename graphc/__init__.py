@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from graphc import aliases, amp, log, nn, ops, train
+from graphc import aliases, amp, dtype, log, nn, ops, train
 from graphc.amp import DynamicLossScaleManager, FixedLossScaleManager
 from graphc.context import (
     COMPATIBLE,
@@ -45,6 +45,8 @@ from graphc.export import export, load
 from graphc.gradients import GradOperation, get_grad, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
 from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, recompute, set_deterministic
 from graphc.jit import jit
+from graphc.ops.sparse_tensors import COOTensor, CSRTensor, RowTensor
+from graphc.ops.storage import frombuffer
 from graphc.parallel import (
     ParallelMode,
     get_auto_parallel_context,
@@ -79,6 +81,8 @@ __all__ = [
     "LAX",
     "PYNATIVE_MODE",
     "STRICT",
+    "COOTensor",
+    "CSRTensor",
     "DatasetHelper",
     "DynamicLossScaleManager",
     "FixedLossScaleManager",
@@ -90,6 +94,8 @@ __all__ = [
     "Parameter",
     "ParameterTuple",
     "Profiler",
+    "RowTensor",
+    "SparseTensor",
     "Tensor",
     "amp",
     "bool_",
@@ -102,9 +108,11 @@ __all__ = [
     "float32",
     "float64",
     "from_numpy",
+    "frombuffer",
     "get_auto_parallel_context",
     "get_context",
     "get_grad",
+    "get_py_obj_dtype",
     "get_rng_state",
     "get_seed",
     "grad",
@@ -166,6 +174,7 @@ set_kernel_runner(_run_kernel)
 aliases.install("graphc")
 
 ms_function = jit  # its name in MindSpore 1
+SparseTensor = COOTensor  # likewise
 
 __version__ = "0.1.0"
 
@@ -173,6 +182,17 @@ __version__ = "0.1.0"
 def synchronize() -> None:
     """Waits until all that was called has been computed."""
     settle()
+
+
+def get_py_obj_dtype(obj: Any) -> Any:
+    """The element type of what Python calls numbers, and of tensors: int64 of ints, float32 of floats, bool of bools.
+
+    Raises:
+        TypeError: neither a number nor a tensor, nor a type of numbers.
+    """
+    kind = obj if isinstance(obj, type) else type(obj)
+    found = {bool: bool_, int: int64, float: float32}.get(kind)
+    return obj.dtype if isinstance(obj, Tensor) else found or dtype.dtype_of(obj)
 
 
 def run_check() -> None:

@@ -232,14 +232,17 @@ def _each(function: Any, inputs: Any) -> Any:
 
 
 def _grad_scale_map(scale_value: Any, inputs: Any) -> Any:
-    """Each tensor times the scale: by this and the next one MindSpore's programs write scalers of their own."""
-    return _each(lambda t: t * scale_value, inputs)
+    """Each tensor times the scale, in its own dtype.
+
+    By this and the next one MindSpore's programs write scalers of their own.
+    """
+    return _each(lambda t: ops.cast(t * scale_value, t.dtype), inputs)
 
 
 def _grad_unscale_map(scale_value: Any, inputs: Any) -> Any:
-    """Each tensor divided by the scale."""
+    """Each tensor divided by the scale, in its own dtype."""
     inverse = 1.0 / scale_value
-    return _each(lambda t: t * inverse, inputs)
+    return _each(lambda t: ops.cast(t * inverse, t.dtype), inputs)
 
 
 # For Model

@@ -13,46 +13,54 @@ STRICT, COMPATIBLE, LAX = 0, 1, 2
 
 class _Setting(NamedTuple):
     default: Any
+    kinds: tuple[type, ...]
     takes: Callable[[Any], bool]
     must: str
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def _one_of(*values: Any) -> Callable[[Any], bool]:
+    return lambda value: value in values
 
 
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool)
+def _any(value: Any) -> bool:
+    return True
 
+
+def _flag(default: bool) -> _Setting:
+    return _Setting(default, (bool,), _any, "must be a bool")
+
+
+def _count(default: int | None) -> _Setting:
+    return _Setting(default, (int,), lambda value: value >= 1, "must be an int >= 1")
+
+
+_OPTIONS = _Setting(None, (dict,), _any, "must be a dict")
 
 _SETTINGS = {
     "mode": _Setting(
-        PYNATIVE_MODE, lambda value: not isinstance(value, bool) and value in (GRAPH_MODE, PYNATIVE_MODE),
+        PYNATIVE_MODE, (int,), _one_of(GRAPH_MODE, PYNATIVE_MODE),
         "should be context.GRAPH_MODE (0) or context.PYNATIVE_MODE (1)",
     ),
-    "device_target": _Setting("CPU", lambda value: value == "CPU", "must be 'CPU'"),
-    "device_id": _Setting(
-        0, lambda value: not isinstance(value, bool) and value == 0, "must be 0: the CPU is one device"
-    ),
-    "save_graphs": _Setting(False, lambda value: value in (0, 1, 2, 3), "must be a bool or a level 0 to 3"),
-    "save_graphs_path": _Setting("./ir", lambda value: isinstance(value, (str, os.PathLike)), "must be a path"),
-    "runtime_num_threads": _Setting(None, _is_count, "must be an int >= 1"),
-    "max_call_depth": _Setting(1000, _is_count, "must be an int >= 1"),
-    "pynative_synchronize": _Setting(False, _is_bool, "must be a bool"),
+    "device_target": _Setting("CPU", (str,), _one_of("CPU"), "must be 'CPU'"),
+    "device_id": _Setting(0, (int,), _one_of(0), "must be 0: the CPU is one device"),
+    "save_graphs": _Setting(False, (bool, int), _one_of(0, 1, 2, 3), "must be a bool or a level 0 to 3"),
+    "save_graphs_path": _Setting("./ir", (str, os.PathLike), _any, "must be a path"),
+    "runtime_num_threads": _count(None),
+    "max_call_depth": _count(1000),
+    "pynative_synchronize": _flag(False),
     "jit_syntax_level": _Setting(
-        LAX, lambda value: not isinstance(value, bool) and value in (STRICT, COMPATIBLE, LAX),
-        "must be STRICT (0), COMPATIBLE (1) or LAX (2)",
+        LAX, (int,), _one_of(STRICT, COMPATIBLE, LAX), "must be STRICT (0), COMPATIBLE (1) or LAX (2)"
     ),
-    "deterministic": _Setting("ON", lambda value: value in ("ON", "OFF"), "must be 'ON' or 'OFF'"),
-    "jit_config": _Setting(None, lambda value: isinstance(value, dict), "must be a dict"),
-    "jit_level": _Setting("O0", lambda value: value in ("O0", "O1", "O2"), "must be 'O0', 'O1' or 'O2'"),
-    "enable_graph_kernel": _Setting(True, _is_bool, "must be a bool"),
-    "graph_kernel_flags": _Setting("", lambda value: isinstance(value, str), "must be a str"),
-    "memory_optimize_level": _Setting("O0", lambda value: value in ("O0", "O1"), "must be 'O0' or 'O1'"),
-    "reserve_class_name_in_scope": _Setting(False, _is_bool, "must be a bool"),
-    "enable_compile_cache": _Setting(True, _is_bool, "must be a bool"),
-    "ascend_config": _Setting(None, lambda value: isinstance(value, dict), "must be a dict"),
-    "gpu_config": _Setting(None, lambda value: isinstance(value, dict), "must be a dict"),
+    "deterministic": _Setting("ON", (str,), _one_of("ON", "OFF"), "must be 'ON' or 'OFF'"),
+    "jit_config": _OPTIONS,
+    "jit_level": _Setting("O0", (str,), _one_of("O0", "O1", "O2"), "must be 'O0', 'O1' or 'O2'"),
+    "enable_graph_kernel": _flag(True),
+    "graph_kernel_flags": _Setting("", (str,), _any, "must be a str"),
+    "memory_optimize_level": _Setting("O0", (str,), _one_of("O0", "O1"), "must be 'O0' or 'O1'"),
+    "reserve_class_name_in_scope": _flag(False),
+    "enable_compile_cache": _flag(True),
+    "ascend_config": _OPTIONS,
+    "gpu_config": _OPTIONS,
 }  # fmt: skip
 
 _settings: dict[str, Any] = {key: setting.default for key, setting in _SETTINGS.items()}
@@ -95,6 +103,7 @@ def set_context(**kwargs: Any) -> None:
             and devices, kept for `get_context`: results are deterministic, and the same, whatever they are.
     Raises:
         ValueError: an unknown setting or a value it cannot take; nothing is changed then.
+        TypeError: a value of another type; likewise.
     """
     for key, value in kwargs.items():
         _check(key, value)
@@ -111,6 +120,9 @@ def _check(key: str, value: Any) -> None:
     if key not in _SETTINGS:
         known = ", ".join(sorted(_SETTINGS))
         raise ValueError(f"{where} the keyword argument {key} is not recognized! Known: {known}.")
+    kinds = _SETTINGS[key].kinds
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise TypeError(f"{where} the argument {key!r} {_SETTINGS[key].must}, but got {value!r}.")
     if not _SETTINGS[key].takes(value):
         raise ValueError(f"{where} the argument {key!r} {_SETTINGS[key].must}, but got {value!r}.")
 

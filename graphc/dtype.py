@@ -116,8 +116,8 @@ def pytype_to_dtype(obj: Any) -> DType:
 _KINDS = {kind: tuple(d for d in ALL if d.name.startswith(kind)) for kind in ("int", "uint", "float")}
 
 SYNONYMS: dict[str, Any] = {
-    "bool": bool_, "byte": int8, "ubyte": uint8, "short": int16, "ushort": uint16, "int": int32, "intc": int32,
-    "uint": uint32, "uintc": uint32, "long": int64, "half": float16, "float": float32, "single": float32,
+    "bool": bool_, "byte": int8, "ubyte": uint8, "short": int16, "ushort": uint16, "int": int32, "int_": int64,
+    "intc": int32, "uint": uint32, "uintc": uint32, "long": int64, "half": float16, "float": float32, "single": float32,
     "double": float64, "number_type": _KINDS["int"] + _KINDS["uint"] + _KINDS["float"],
     "int_type": _KINDS["int"], "uint_type": _KINDS["uint"], "float_type": _KINDS["float"], "all_types": ALL,
 }  # fmt: skip

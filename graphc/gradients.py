@@ -267,6 +267,12 @@ def vjp(fn: Callable[..., Any], *inputs: Tensor, weights: Any = None, has_aux: b
     return first, pullback, *others
 
 
+def linearize(fn: Callable[..., Any], inputs: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """The value at `inputs`, and the function that gives its derivative along a direction; see `jvp`."""
+    points = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+    return fn(*points), lambda v: jvp(fn, inputs, v)[1]
+
+
 def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """The value at `inputs` and its derivative along `v`, by differentiating the transposed product twice.
 

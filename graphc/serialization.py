@@ -39,7 +39,8 @@ def save_checkpoint(
     Args:
         save_obj: a Cell (a network or an optimizer), a dict of name to Parameter or Tensor, or a list of Parameters and
             of `{"name": str, "data": Parameter or Tensor}`.
-        ckpt_file_name: the file; gains the suffix `.ckpt` (or `.safetensors`, by `format`) unless it has one of them.
+        ckpt_file_name: the file; gains the suffix `.ckpt` (or `.safetensors`, by `format`) unless it has one of them
+            or ends with `format`.
         integrated_save: of a network split over devices, which graphc's never are: changes nothing.
         append_dict: further names and values: numbers, bools, strings, Tensors.
         choice_func: says of each name of `save_obj` whether it is saved.
@@ -306,7 +307,7 @@ def _with_suffix(file: str | os.PathLike[str], format: str) -> str:
     path = _path("save_checkpoint", file)
     if not isinstance(path, str) or not os.path.basename(path):
         raise ValueError(f"save_checkpoint: expected a file name, got {file!r}")
-    return path if path.endswith(tuple(SUFFIXES.values())) else path + _suffix("save_checkpoint", format)
+    return path if path.endswith((format, *SUFFIXES.values())) else path + _suffix("save_checkpoint", format)
 
 
 def _path(where: str, file: Any) -> Any:

@@ -95,6 +95,14 @@ for _order in (1, 2, 3):
     add("polygamma", sample(np.linspace(-3.8, -3.3, 7), n=_order, smooth=True))
     add("polygamma", sample(np.linspace(-5.0, 30.0, 1001).astype("float32"), n=_order))
     add("polygamma", *(sample(edges(d), n=_order) for d in FLOATS), sample(np.zeros((0, 3), "float32"), n=_order))
+_near, _far = np.linspace(0.2, 4.0, 13), np.linspace(5.3, 12.0, 11)
+for _kind in ("i0", "i1", "i0e", "i1e", "j0", "j1", "k0", "k1", "k0e", "k1e", "y0", "y1"):
+    _name = f"bessel_{_kind}"
+    add(_name, sample(_near, smooth=True), sample(_far * (0.3 if _kind in ("i0", "i1") else 1), smooth=True))
+    add(_name, *(sample(edges(d)) for d in FLOATS), sample(np.zeros((0, 3), "float32")))
+    add(_name, sample(np.linspace(-90.0, 90.0, 1001).astype("float32")), sample(np.linspace(0.01, 60.0, 301)))
+    if _kind[0] in "ij":
+        add(_name, sample(-_near, smooth=True))
 add("abs relu sign floor ceil round trunc", sample(-np.linspace(0.1, 0.4, 7), smooth=True))
 add("abs relu sign floor ceil round trunc square neg identity copy stop_gradient", *(sample(edges(d)) for d in INTS))
 add("identity copy stop_gradient logical_not bitwise_not", sample(truth(5, 3)))

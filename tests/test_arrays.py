@@ -98,3 +98,23 @@ def test_dtypes_as_mindspore_has_them() -> None:
 def test_errors(call: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         call()
+
+
+def test_frequencies_and_their_order() -> None:
+    for n, d in ((4, 1.0), (5, 0.1), (1, 2)):
+        for name in ("fftfreq", "rfftfreq"):
+            found = getattr(ops, name)(n, d)
+            wanted = getattr(np.fft, name)(n, d)
+            assert found.dtype.name == "float32"
+            np.testing.assert_allclose(found.asnumpy(), wanted, rtol=1e-6)
+    x = np.arange(30).reshape(2, 3, 5)
+    for dim in (None, 1, (0, 2), -1):
+        shifted = ops.fftshift(Tensor(x), dim)
+        np.testing.assert_array_equal(shifted.asnumpy(), np.fft.fftshift(x, dim))
+        np.testing.assert_array_equal(ops.ifftshift(shifted, dim).asnumpy(), x)
+    for call, error in (
+        (lambda: ops.fftfreq(1.5), TypeError), (lambda: ops.fftfreq(4, "1"), TypeError),
+        (lambda: ops.rfftfreq(0), ValueError), (lambda: ops.fftshift(Tensor(x), 3), ValueError),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            call()

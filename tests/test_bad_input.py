@@ -17,7 +17,8 @@ from reference import assert_same
 
 import graphc as ms
 import graphc.random
-from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, jit, nn, ops
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, dataset, jit, nn, ops, train
+from graphc.dataset import vision
 
 
 @pytest.fixture(params=[PYNATIVE_MODE, GRAPH_MODE], ids=["eager", "graph"], autouse=True)
@@ -64,7 +65,7 @@ SHAPES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], type[Exception], st
     "where": (lambda x, y: ops.where(x > 0, x, y), (f32(3), f32(4)), ValueError, "select: shapes do not broadcast"),
     "bits of floats": (lambda x: x & x, (f32(3),), TypeError, r"bitwise_and: expected integers or bools, got f32\[3\]"),
     "negative bool": (lambda x: -(x > 0), (f32(3),), TypeError, r"neg: expected numbers, got bool\[3\]"),
-    "float index": (lambda x, i: x[i], (f32(3), Tensor(1.5)), TypeError, r"an index must be ints, .* got f32\[\]"),
+    "float index": (lambda x, i: x[i], (f32(3), Tensor(1.5)), IndexError, r"an index is ints, .* got f32\[\]"),
     "float positions": (
         lambda x, i: ops.gather(x, i, 0), (f32(3), f32(2)), TypeError, r"expected integer positions, got f32\[2\]",
     ),
@@ -376,3 +377,61 @@ OTHER = nn.Dense(4, 3)
 def test_mistakes_that_said_little(mistake: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         mistake()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(lambda cell=cell, wrong=wrong: cell(1, 2, wrong)
+          for cell in (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Conv2dTranspose) for wrong in (1.5, "3", None, True)),
+        *(lambda name=name, wrong=wrong: nn.Conv2d(1, 2, 3, **{name: wrong})
+          for name in ("stride", "dilation", "padding") for wrong in (1.5, "3", None, True, (1.5, 2))),
+        *(lambda cell=cell, wrong=wrong: cell(wrong)
+          for cell in (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool2d, nn.AvgPool3d) for wrong in (1.5, "2", None, True)),
+        *(lambda cell=cell: cell(2, pad_mode=3) for cell in (nn.MaxPool2d, nn.AvgPool1d)),
+        lambda: nn.Conv2d(1, 2, 3, pad_mode=None),
+        *(lambda wrong=wrong: nn.AdaptiveAvgPool2d(wrong) for wrong in (1.5, "2", None, True, (2, "2"))),
+        *(lambda wrong=wrong: nn.AdaptiveAvgPool1d(wrong) for wrong in (1.5, None, (1,))),
+        *(lambda wrong=wrong: nn.AdaptiveMaxPool3d(wrong) for wrong in (1.5, "2", None)),
+        *(lambda wrong=wrong: nn.ZeroPad2d(wrong) for wrong in (1.5, "1", None)),
+        lambda: nn.ConstantPad2d(1, "0"), lambda: nn.Pad(1), lambda: nn.Pad(((1, 1.5),)),
+        lambda: nn.Embedding(3, 2, padding_idx=1.5), lambda: nn.Softmax("1"), lambda: nn.LogSoftmax(1.5),
+        lambda: nn.PReLU(w="x"), lambda: nn.LRN(norm_region=1), lambda: nn.RNNCell(2, 3, nonlinearity=1),
+        lambda: nn.CrossEntropyLoss(weight=[1.0]), lambda: nn.CrossEntropyLoss(ignore_index=1.5),
+        lambda: nn.NLLLoss(weight=2.0), lambda: nn.MultiMarginLoss(p=1.5),
+        lambda: train.ConfusionMatrix(2.0), lambda: train.Fbeta("1"), lambda: train.Dice(None),
+        lambda: train.CosineSimilarity(reduction=1), lambda: train.LossMonitor(1.5),
+        lambda: train.EarlyStopping(mode=1),
+        lambda: train.EarlyStopping(patience=None), lambda: train.ReduceLROnPlateau(cooldown="1"),
+        lambda: train.CheckpointConfig(1.5), lambda: train.CheckpointConfig(exception_save=1),
+        lambda: train.ModelCheckpoint(directory=3),
+        lambda: vision.Resize("3"), lambda: vision.Resize(3, "bilinear"), lambda: vision.RandomCrop(3, padding="1"),
+        lambda: vision.RandomCrop(3, pad_if_needed=1), lambda: vision.RandomCrop(3, fill_value="0"),
+        lambda: vision.Normalize(1.0, 1.0), lambda: vision.Normalize([1.0], [1.0], is_hwc=1),
+        lambda: vision.Rescale("1", 0), lambda: vision.Rescale(1, None), lambda: ms.set_context(mode="graph"),
+        lambda: ms.set_context(device_target=0), lambda: ops.topk(Tensor([1.0]), 1.5),
+        lambda: ops.sum(Tensor([1.0]), 0, keepdim=1), lambda: ops.amax(Tensor([1.0]), 0, "yes"),
+        lambda: ops.max(Tensor([1.0]), 0, 1), lambda: ops.sort(Tensor([1.0]), 0, "down"),
+        lambda: dataset.NumpySlicesDataset([1], num_shards="2", shard_id=0),
+    ],
+)  # fmt: skip
+def test_what_is_of_a_wrong_type_is_a_type_error(make: Any) -> None:
+    """As MindSpore's documents say, whose programs tell TypeErrors from ValueErrors."""
+    with pytest.raises(TypeError):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Conv2d(1, 2, (3, 3, 3)), lambda: nn.Conv2d(1, 2, -1), lambda: nn.Conv2d(1, 2, 3, padding=-1),
+        lambda: nn.MaxPool2d((1, 2, 3)), lambda: nn.AdaptiveAvgPool2d(0), lambda: nn.AdaptiveAvgPool2d((1, 2, 3)),
+        lambda: nn.AdaptiveMaxPool2d((-1, 2)), lambda: nn.ZeroPad2d((1, 2)), lambda: nn.Pad(((1, -1),)),
+        lambda: nn.MultiMarginLoss(p=3), lambda: train.ConfusionMatrix(0), lambda: train.LossMonitor(-1),
+        lambda: train.CheckpointConfig(-1), lambda: vision.Resize((1, 2, 3)),
+        lambda: vision.Rotate(3, vision.Inter.AREA),
+    ],
+)  # fmt: skip
+def test_what_is_out_of_range_is_a_value_error(make: Any) -> None:
+    with pytest.raises(ValueError):
+        make()

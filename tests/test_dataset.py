@@ -1232,3 +1232,37 @@ def test_settings_of_the_pipeline() -> None:
         ds.config.set_enable_autotune(True)
     with pytest.raises(TypeError, match="expected a bool"):
         ds.config.set_enable_shared_mem(1)
+
+
+def test_flat_map() -> None:
+    def twice(array: np.ndarray) -> ds.Dataset:
+        return ds.NumpySlicesDataset(array, ["x"], shuffle=False).repeat(2)
+
+    rows = ds.NumpySlicesDataset([[0, 1], [2, 3]], shuffle=False)
+    found = rows.flat_map(twice)
+    assert [row[0].tolist() for row in found.create_tuple_iterator(output_numpy=True)] == [0, 1, 0, 1, 2, 3, 2, 3]
+    assert found.get_col_names() == ["x"] and found.get_dataset_size() == 8
+    for wrong in (3, lambda array: array):
+        with pytest.raises(TypeError, match="flat_map"):
+            rows.flat_map(wrong)
+    with pytest.raises(ValueError, match="no rows"):
+        rows.filter(lambda x: False).flat_map(twice)
+
+
+def test_a_source_takes_another_sampler_and_one_more() -> None:
+    def numbers(dataset: ds.Dataset) -> list[int]:
+        return [int(row["x"]) for row in dataset.create_dict_iterator(output_numpy=True, num_epochs=1)]
+
+    source = ds.NumpySlicesDataset(np.arange(6), ["x"], shuffle=False)
+    earlier = source.map(lambda x: x * 10)
+    source.use_sampler(ds.SubsetSampler([4, 1]))
+    assert numbers(source) == [4, 1] and source.get_dataset_size() == 2
+    assert numbers(source.map(lambda x: -x)) == [-4, -1]
+    assert numbers(earlier) == [0, 10, 20, 30, 40, 50]
+    source = ds.NumpySlicesDataset(np.arange(6), ["x"], sampler=ds.SequentialSampler(1, 4))
+    source.add_sampler(ds.SubsetSampler([2, 0]))
+    assert numbers(source) == [3, 1]
+    with pytest.raises(TypeError, match="no source"):
+        earlier.use_sampler(ds.SequentialSampler())
+    with pytest.raises(TypeError, match="expected a sampler"):
+        source.use_sampler(None)

@@ -955,5 +955,5 @@ def test_a_stand_in_of_a_trace_has_no_place_in_a_piece():
 
 
 def test_the_setting_is_a_bool():
-    with pytest.raises(ValueError, match="pynative_synchronize"):
+    with pytest.raises(TypeError, match="pynative_synchronize"):
         ms.set_context(pynative_synchronize=1)

@@ -1,5 +1,6 @@
 """Metrics, against values worked out by hand or printed by MindSpore 2.10."""
 
+import itertools
 import math
 
 import numpy as np
@@ -324,3 +325,55 @@ def test_a_metric_of_ones_own_with_indexes():
         metric.update(Tensor([5.0]))
     with pytest.raises(ValueError, match="list of ints"):
         metric.set_indexes((1,))
+
+
+RATES = {  # as MindSpore gives them: for all batches, then for samples; with the first class, then without; mean, sum
+    "tpr": [0.774, 0.774, 0.7353, 0.7353, 0.7694, 6.925, 0.7333, 4.4],
+    "tnr": [0.2394, 0.2394, 0.1889, 0.1889, 0.2269, 2.0417, 0.1875, 1.125],
+    "ppv": [0.5113, 0.5113, 0.5068, 0.5068, 0.5067, 4.5605, 0.4932, 2.9593],
+    "npv": [0.5075, 0.5075, 0.3864, 0.3864, 0.4892, 4.4032, 0.3839, 2.3032],
+    "fnr": [0.226, 0.226, 0.2647, 0.2647, 0.2306, 2.075, 0.2667, 1.6],
+    "fpr": [0.7606, 0.7606, 0.8111, 0.8111, 0.7731, 6.9583, 0.8125, 4.875],
+    "fdr": [0.4887, 0.4887, 0.4932, 0.4932, 0.4933, 4.4395, 0.5068, 3.0407],
+    "for": [0.4925, 0.4925, 0.6136, 0.6136, 0.5108, 4.5968, 0.6161, 3.6968],
+    "pt": [0.4978, 0.4978, 0.5123, 0.5123, 0.4992, 4.4927, 0.5393, 3.2357],
+    "ts": [0.4449, 0.4449, 0.4286, 0.4286, 0.4338, 3.9042, 0.4154, 2.4924],
+    "acc": [0.5104, 0.5104, 0.4792, 0.4792, 0.5104, 4.5938, 0.4792, 2.875],
+    "ba": [0.5067, 0.5067, 0.4621, 0.4621, 0.4981, 4.4833, 0.4604, 2.7625],
+    "f1": [0.6158, 0.6158, 0.6, 0.6, 0.5907, 5.3165, 0.5724, 3.4342],
+    "mcc": [0.0159, 0.0159, -0.09, -0.09, -0.0059, -0.0527, -0.1596, -0.9575],
+    "fm": [0.6291, 0.6291, 0.6104, 0.6104, 0.6132, 5.5187, 0.5922, 3.5531],
+    "bm": [0.0134, 0.0134, -0.0758, -0.0758, -0.0037, -0.0333, -0.0792, -0.475],
+    "mk": [0.0188, 0.0188, -0.1069, -0.1069, -0.0043, -0.0384, -0.1609, -0.9657],
+    "hit rate": [0.774, 0.774, 0.7353, 0.7353, 0.7694, 6.925, 0.7333, 4.4],
+}
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_rates_of_confusion_matrices(name):
+    rng = np.random.RandomState(0)
+    predicted, actual = ((rng.rand(3, 3, 4, 4) > 0.5).astype(float) for _ in range(2))
+    found = []
+    for options in itertools.product((False, True), (True, False), ("mean", "sum")):
+        by_sample, first, decrease = options
+        metric = metrics.ConfusionMatrixMetric(first, name, by_sample, decrease)
+        metric.update(predicted, actual)
+        metric.update(np.ones_like(actual), actual)
+        found.append(np.asarray(metric.eval()).item())
+    np.testing.assert_allclose(found, RATES[name], atol=6e-5)
+
+
+def test_rates_say_what_they_cannot_be():
+    for call, error, text in (
+        (lambda: metrics.ConfusionMatrixMetric(metric_name="luck"), NotImplementedError, "no rate 'luck'"),
+        (lambda: metrics.ConfusionMatrixMetric(decrease="most"), ValueError, "decrease must be"),
+        (lambda: metrics.ConfusionMatrixMetric(skip_channel=1), TypeError, "must be a bool"),
+        (lambda: metrics.ConfusionMatrixMetric().update([[0, 1]], [[0, 2]]), ValueError, "0 or 1"),
+        (lambda: metrics.ConfusionMatrixMetric().update([0, 1], [0, 1]), ValueError, r"\[N, C, ...\]"),
+        (lambda: metrics.ConfusionMatrixMetric().eval(), RuntimeError, "update"),
+    ):
+        with pytest.raises(error, match=text):
+            call()
+    metric = metrics.ConfusionMatrixMetric(True, "acc", True, "mean_batch")
+    with pytest.raises(ValueError, match="more than one number"):
+        metric.update(np.ones((2, 2, 3)), np.ones((2, 2, 3)))

@@ -1300,7 +1300,7 @@ def test_parameter_update() -> None:
         (lambda: nn.Dropout(0.0), ValueError, "keep_prob"),
         (lambda: nn.Embedding(3, 2, padding_idx=3), ValueError, "padding_idx"),
         (lambda: nn.EmbeddingLookup(3, 2, slice_mode="table_row_slice"), ValueError, "slice_mode"),
-        (lambda: nn.Pad((1, 2)), ValueError, "pairs"),
+        (lambda: nn.Pad((1, 2)), TypeError, "pairs"),
         (lambda: nn.Pad(((3, 0),), "REFLECT")(Tensor([1.0, 2.0])), ValueError, "too large"),
         (lambda: nn.LSTM(3, 4, dropout=1.0), ValueError, "dropout"),
         (lambda: nn.RNN(3, 4, nonlinearity="sigmoid"), ValueError, "nonlinearity"),
@@ -1383,3 +1383,39 @@ def test_unpooling_puts_maxima_back(spatial: int, extent: int, mode: int) -> Non
         unpool(pooled, pooled)
     with pytest.raises(ValueError, match="not within a stride"):
         unpool(pooled, indices, (extent + 5,) * spatial)
+
+
+def test_forward_hooks_that_are_always_called() -> None:
+    class Fails(nn.Cell):
+        def construct(self, x: Tensor) -> Tensor:
+            raise KeyError("construct")
+
+    def fails(cell: nn.Cell, args: Any, output: Any) -> None:
+        raise ValueError("hook")
+
+    net, seen = Fails(), list[Any]()
+    net.register_forward_hook(lambda cell, args, output: seen.append("not called"))
+    keep = lambda cell, args, kwargs, output: seen.append(output)  # noqa: E731
+    net.register_forward_hook(keep, with_kwargs=True, always_call=True)
+    net.register_forward_hook(fails, always_call=True)
+    with pytest.raises(KeyError, match="construct"), pytest.warns(UserWarning, match="hook"):
+        net(Tensor(1.0))
+    assert seen == [None]
+
+
+def test_hooks_on_state_dict() -> None:
+    net, seen = nn.SequentialCell(nn.Dense(2, 1)), list[Any]()
+    before = net[0].register_state_dict_pre_hook(lambda cell, prefix, keep_vars: seen.append((prefix, keep_vars)))
+    net[0].register_state_dict_post_hook(lambda cell, state, prefix, meta: state.update(more=prefix))
+    assert list(net[0].state_dict(prefix="a.")) == ["a.weight", "a.bias", "more"] and seen == [("a.", False)]
+    assert net.state_dict(prefix="b.")["more"] == "b.0." and seen[1:] == [("b.0.", False)]
+    before.remove()
+    assert net[0].state_dict()["more"] == "" and len(seen) == 2
+
+
+def test_names_of_classes_and_places() -> None:
+    net = nn.SequentialCell(nn.Dense(2, 1))
+    assert net.cls_name == "SequentialCell" and net[0].cls_name == "Dense"
+    assert net[0].param_prefix == ""
+    net.update_cell_prefix()
+    assert net.param_prefix == "" and net[0].param_prefix == "0"

@@ -76,6 +76,12 @@ np.hsplit(v, [1])[1] | np.pad(x, 1, "symmetric") | np.pad(v, 2, "wrap") | np.pad
 np.pad(x, 1, "minimum") | np.pad(x, ((0, 0), (1, 2)), "mean") | np.pad(v, 2, "linear_ramp", end_values=(0, 5))
 np.pad(x, 1, constant_values=((1, 2), (3, 4))) | np.piecewise(v, [v < 2, v > 2], [lambda a: a * 2, 7, 1])
 np.around(v / 3, 2) | np.around(v / 2)
+np.add(x, xi) | np.add(x, 1, dtype=np.float32) | np.sin(xi, dtype=np.float32) | np.divide(xi, xi + 1)
+np.power(xi, 2, dtype=np.float64) | np.equal(x, 1, dtype=np.bool_) | np.greater(v, 2) | np.maximum([1, 5], [3, 2])
+np.inner(v, v) | np.outer(v, x) | np.matmul(x, [[1.0], [2.0], [0.5]]) | np.diff(v, prepend=0, append=[9, 9])
+np.diff(x, axis=0, prepend=1) | np.take(x, [-1, 7], mode="clip") | np.take(x, [-1, 7], axis=1, mode="wrap")
+np.take(v, [-1, 1], mode="raise") | np.take_along_axis(x, np.array([[1, 0]]), 1) | np.heaviside(x - 2, 0.5) |
+np.clip(x, 1, 4, dtype=np.float64) |
 np.append(x, x, axis=0) | np.rint(v / 2) | np.fix(-v / 2) | np.hypot(v, v) | np.arctan2(v, -v) | np.size(x) | np.pi
 """  # fmt: skip
 NAMES = [call.strip() for line in CALLS.strip().splitlines() for call in line.split("|") if call.strip()]
@@ -116,6 +122,34 @@ def test_what_numpy_has_under_other_names() -> None:
     assert mnp.result_type(x, [1, 2], mnp.int64) is mnp.float32 and mnp.result_type(1, 2) is mnp.int32
     assert mnp.ravel_multi_index(([0, 5], [4, -1]), (2, 3), "wrap").asnumpy().tolist() == [1, 5]
     assert mnp.setdiff1d([3, 1, 2], [2], assume_unique=True).asnumpy().tolist() == [3, 1]
+
+
+def test_operands_have_numpys_names() -> None:
+    x, y = Tensor(X), Tensor(X + 1)
+    for name in (
+        "add", "arctan2", "bitwise_and", "divide", "equal", "floor_divide", "fmod", "greater", "heaviside", "hypot",
+        "less", "logaddexp", "logical_or", "maximum", "mod", "multiply", "not_equal", "power", "remainder", "subtract",
+    ):  # fmt: skip
+        one, two = (Tensor(XI), Tensor(XI + 1)) if name == "bitwise_and" else (x, y)
+        found = getattr(mnp, name)(x1=one, x2=two, dtype=mnp.float64)
+        assert found.dtype is mnp.float64
+        numpy.testing.assert_allclose(found.asnumpy(), getattr(numpy, name)(one.asnumpy(), two.asnumpy()), rtol=1e-6)
+    for name in ("abs", "ceil", "cos", "exp", "floor", "isnan", "log1p", "rint", "sign", "sqrt", "square", "trunc"):
+        found = getattr(mnp, name)(x=y, dtype=mnp.float64)
+        numpy.testing.assert_allclose(found.asnumpy(), getattr(numpy, name)(X + 1), rtol=1e-6)
+    assert mnp.swapaxes(x, axis1=0, axis2=1).shape == mnp.moveaxis(a=x, source=0, destination=1).shape == (3, 2)
+    assert mnp.inner(a=x, b=x).shape == (2, 2) and mnp.outer(a=x, b=x).shape == (6, 6)
+    assert mnp.argwhere(a=x).shape == (5, 2) and mnp.empty_like(prototype=x).shape == (2, 3)
+    numpy.testing.assert_allclose(mnp.matrix_power(x[:, :2], 3).asnumpy(), numpy.linalg.matrix_power(X[:, :2], 3))
+
+
+def test_take_says_what_is_no_mode_or_index() -> None:
+    with pytest.raises(ValueError, match="mode must be"):
+        mnp.take(Tensor(X), [0], mode="nearest")
+    with pytest.raises(IndexError, match="out of range"):
+        mnp.take(Tensor(V), [7], mode="raise").asnumpy()
+    with pytest.raises(ValueError, match="as many axes"):
+        mnp.take_along_axis(Tensor(X), [0], 1)
 
 
 def test_norms() -> None:

@@ -34,7 +34,9 @@ CASES = [
 SMOOTH = [case for case in CASES if case.values[1].smooth]
 
 
-NEAR_ROOTS = ("lgamma", "digamma", "polygamma")  # at negative operands these have roots, near which errors are absolute
+NEAR_ROOTS = (  # near the roots of these errors are absolute
+    "lgamma", "digamma", "polygamma", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1"
+)  # fmt: skip
 
 
 def test_every_op_has_samples_and_rules() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from modes import in_both_modes
 
-from graphc import ops
+from graphc import mint, ops
 from graphc.dtype import bool_, float32, float64, int32, int64, uint8
 from graphc.gradients import grad
 from graphc.jit import jit
@@ -94,7 +94,7 @@ SHAPES: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
     ("roll", lambda x: ops.roll(x, (1, -2), (0, 1)), lambda x: np.roll(x, (1, -2), (0, 1)), M),
     ("roll flat", lambda x: ops.roll(x, 9), lambda x: np.roll(x, 9), V),
     ("diag", lambda x: ops.diag(x), lambda x: np.diag(x), V),
-    ("diag of a matrix", lambda x: ops.diag(x), lambda x: np.diag(x), M),
+    ("diag of a matrix", lambda x: ops.diag(x), lambda x: np.diag(x.ravel()).reshape(x.shape * 2), M),
     ("diagonal", lambda x: ops.diagonal(x, 1, 2, 0), lambda x: np.diagonal(x, 1, 2, 0), A),
     ("diagonal below", lambda x: ops.diagonal(x, -2), lambda x: np.diagonal(x, -2), M),
     ("tril", lambda x: ops.tril(x, 1), lambda x: np.tril(x, 1), A),
@@ -270,6 +270,7 @@ GATHERS: list[tuple[str, Callable[..., Any], Callable[..., Any]]] = [
     ("index_select", lambda x, i: ops.index_select(x, 2, i[0]), lambda x, i: x[:, :, i[0]]),
     ("masked_fill", lambda x, i: ops.masked_fill(x, x > 0, 7), lambda x, i: np.where(x > 0, 7, x)),
     ("one_hot", lambda x, i: ops.one_hot(i, 4, 2.0, -1.0), lambda x, i: np.where(np.eye(4)[i] > 0, 2, -1)),
+    ("one_hot beyond", lambda x, i: ops.one_hot(i - 1, 3, 2, 1), lambda x, i: np.eye(5, dtype=int)[i, 1:4] + 1),
     ("one_hot first", lambda x, i: ops.one_hot(i, 3, axis=0), lambda x, i: np.moveaxis(np.eye(3)[i], -1, 0)),
 ]
 
@@ -695,7 +696,7 @@ def test_print_in_graph_mode_prints_in_every_call(capsys: pytest.CaptureFixture[
         (lambda: ops.topk(Tensor(V), 8), ValueError, "k must be an int from 0 to 7"),
         (lambda: ops.one_hot(Tensor([0.5]), 3), TypeError, "expected integer positions"),
         (
-            lambda: ops.one_hot(Tensor([0, 3]), 3),
+            lambda: mint.nn.functional.one_hot(Tensor([0, 3]), 3),
             IndexError,
             r"one_hot: index 3 at position 1 is out of range \[0, 3\)",
         ),
@@ -715,3 +716,42 @@ def test_errors_say_what_got_expected_where(call: Any, error: type[Exception], t
     with pytest.raises(error, match=text) as caught:
         call()
     assert "test_ops.py:" in str(caught.value)
+
+
+def test_einsum_by_lists_of_dimensions() -> None:
+    x, y = Tensor(np.arange(6.0).reshape(2, 3)), Tensor(np.arange(12.0).reshape(3, 4))
+    for given, formula in (
+        ((x, [0, 1], y, [1, 2], [0, 2]), "ij,jk->ik"), ((x, [0, 1], y, [1, 2]), "ij,jk"),
+        ((x, [3, 1], [1, 3]), "ij->ji"), ((x, [..., 0], y, [0, 51], [..., 51]), "...i,ij->...j"),
+    ):  # fmt: skip
+        wanted = np.einsum(formula, *(t.asnumpy() for t in given[::2] if isinstance(t, Tensor)))
+        np.testing.assert_allclose(ops.einsum(*given).asnumpy(), wanted)
+    for wrong in ((x, [0, 52]), (x, ["a", "b"]), (x, 3)):
+        with pytest.raises(ValueError, match="numbers from 0 to 51"):
+            ops.einsum(*wrong)
+
+
+def test_scatter_in_place_that_adds_or_multiplies() -> None:
+    index, source = Tensor([[1, 0], [1, 0]]), Tensor([[4.0, 3.0], [2.0, 1.0]])
+    for reduce, wanted in ((None, [[3, 4], [1, 2]]), ("add", [[4, 6], [4, 6]]), ("multiply", [[3, 8], [3, 8]])):
+        x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+        x.scatter_(1, index, source, reduce=reduce)
+        np.testing.assert_array_equal(x.asnumpy(), wanted)
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    x.scatter_(0, Tensor([[0], [1]]), 3, reduce="multiply")
+    np.testing.assert_array_equal(x.asnumpy(), [[3, 2], [9, 4]])
+    with pytest.raises(ValueError, match="reduce must be"):
+        x.scatter_(0, Tensor([[0]]), 3.0, reduce="max")
+
+
+def test_unique_with_arguments_is_in_order() -> None:
+    x = Tensor([5, 1, 2, 5])
+    assert [t.tolist() for t in x.unique()] == [[5, 1, 2], [0, 1, 2, 0]]
+    values, inverse, counts = x.unique(return_inverse=True, return_counts=True)
+    assert values.tolist() == [1, 2, 5] and inverse.tolist() == [2, 0, 1, 2] and counts.tolist() == [1, 1, 2]
+    assert x.unique(sorted=True).tolist() == [1, 2, 5]
+
+
+def test_split_v_with_a_size_left_open() -> None:
+    parts = P.SplitV([1, -1], 1, 2)(Tensor(np.arange(6).reshape(2, 3)))
+    assert [p.tolist() for p in parts] == [[[0], [3]], [[1, 2], [4, 5]]]

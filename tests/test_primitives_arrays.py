@@ -67,6 +67,7 @@ ROWS: list[tuple[str, Callable[[], Any], Callable[[], Any]]] = [
     ("LRN", lambda: P.LRN(1)(IMAGES), lambda: ops.lrn(IMAGES, 1)),
     ("Logit", lambda: P.Logit()(abs(A) / 9), lambda: ops.logit(abs(A) / 9)),
     ("MatrixDiagV3", lambda: P.MatrixDiagV3()(A, 1), lambda: ops.diag_embed(A, 1)),
+    ("DiagPart", lambda: P.DiagPart()(A), lambda: ops.diagonal(A)),
     ("MatrixDiagPartV3", lambda: P.MatrixDiagPartV3()(A, 1, 0), lambda: ops.diagonal(A, 1)),
     ("MatrixSetDiagV3", lambda: P.MatrixSetDiagV3()(A, B[0, :4]), lambda: ops.diagonal_scatter(A, B[0, :4])),
     ("MatrixInverse", lambda: P.MatrixInverse(True)(A[:, :4]), lambda: ops.inverse(A[:, :4].T)),

@@ -121,6 +121,32 @@ CALLS: list[tuple[str, bool, list[Any]]] = [  # the call, whether it can be comp
      [[0, 3, 1, 2]]),
     ("o.DataFormatVecPermute('NHWC','NCHW')(T([5,6,7,8],np.int32))", True,
      [[5, 8, 6, 7]]),
+    ('o.CTCLoss()(T(np.linspace(-1,1,24).reshape(3,2,4)**2*3),T([[0,0],[0,1],[1,0]],np.int64),T([1,0,2],np.int32),'
+     'T([3,2],np.int32))', True,
+     [[2.7002, 1.88171], [[[0.44461, -0.66008, 0.17148, 0.044], [0.36707, 0.26719, -0.52564, -0.10863]],
+      [[-0.32821, 0.01861, 0.23227, 0.07733], [0.22197, 0.23227, -0.35631, -0.09793]], [[-0.40806, 0.20352,
+      0.26719, -0.06265], [0, 0, 0, 0]]]]),
+    ('o.RGBToHSV()(T([[.2,.4,.1],[.9,.3,.3],[.1,.2,.7],[.5,.5,.5],[0,0,0]]).reshape(1,1,5,3))', True,
+     [[[[[0.27778, 0.75, 0.4], [0, 0.66667, 0.9], [0.63889, 0.85714, 0.7], [0, 0, 0.5], [0, 0, 0]]]]]),
+    ('o.HSVToRGB()(T([[.2,.4,.1],[.9,.3,.3],[.1,.2,.7],[.5,.5,.5],[0,0,0]]).reshape(1,1,5,3))', True,
+     [[[[[0.092, 0.1, 0.06], [0.3, 0.21, 0.264], [0.7, 0.644, 0.56], [0.25, 0.5, 0.5], [0, 0, 0]]]]]),
+    ('o.AdjustHue()(T([[.2,.4,.1],[.9,.3,.3],[.1,.2,.7],[.5,.5,.5]]).reshape(1,4,3),T(.3))', True,
+     [[[[0.1, 0.26, 0.4], [0.42, 0.9, 0.3], [0.7, 0.1, 0.32], [0.5, 0.5, 0.5]]]]),
+    ('o.AdjustSaturation()(T([[.2,.4,.1],[.9,.3,.3],[.1,.2,.7],[.5,.5,.5]]).reshape(1,4,3),T(1.5))', True,
+     [[[[0.13333, 0.4, 0], [0.9, 0, 0], [0, 0.11667, 0.7], [0.5, 0.5, 0.5]]]]),
+    ('o.PopulationCount()(T([0,1,3,-1,255],np.int16))', True,
+     [[0, 1, 2, 16, 8]]),
+    ('o.sparse_segment_mean(T(np.arange(12).reshape(4,3)),T([0,2,3,1],np.int32),T([0,2,2,3],np.int32))', True,
+     [[[0, 1, 2], [0, 0, 0], [7.5, 8.5, 9.5], [3, 4, 5]]]),
+    ('o.NoRepeatNGram(2)(T([[[1,2,1,3,1]]],np.int32),T([[[.1,.2,.3,.4]]]))', True,
+     [[[[0.1, 0.2, -3.4028235e38, -3.4028235e38]]]]),
+    ('o.SparseTensorDenseAdd()(T([[0,1]],np.int64),T([2.]),T([2,2],np.int64),T([[1,2],[3,4]]))', True,
+     [[[1, 4], [3, 4]]]),
+    ('o.SparseTensorDenseMatmul(adjoint_st=True)(T([[0,1],[1,0]],np.int64),T([2.,3.]),T([2,3],np.int64),'
+     'T([[1,2],[3,4]]))', True,
+     [[[9, 12], [2, 4], [0, 0]]]),
+    ('o.SparseToDense()(T([[0,1]],np.int64),T([2.]),(2,2))', True,
+     [[[0, 2], [0, 0]]]),
 ]  # fmt: skip
 
 
@@ -254,3 +280,24 @@ def test_methods_are_the_functions() -> None:
     assert T([2, 2], np.int32).unique_with_pad(9)[0].asnumpy().tolist() == [2, 9]
     solved = T([[1.0], [2.0]]).lu_solve(T([[4.0, 3.0], [0.5, 1.5]]), T([2, 2], np.int32))
     np.testing.assert_allclose(solved.asnumpy(), [[0.5], [0.0]], atol=1e-6)
+
+
+def test_numbers_of_a_dtype_and_straight_lines() -> None:
+    assert o.scalar_cast(255.7, ms.int64) == 255 == o.ScalarCast()(255, ms.int32) and o.scalar_cast(2, ms.bool_) is True
+    with pytest.raises(TypeError, match="expected a number"):
+        o.scalar_cast(T([1.0]), ms.int32)
+    value, along = o.linearize(lambda x, y: x * y, (T([1.0, 2.0]), T([3.0, 4.0])))
+    assert value.asnumpy().tolist() == [3, 8]
+    assert along((T([1.0, 0.0]), T([0.0, 1.0]))).asnumpy().tolist() == [3, 2]
+
+
+def test_what_colours_and_sequences_must_be() -> None:
+    for call, error in (
+        (lambda: o.RGBToHSV()(T([1.0, 2.0])), ValueError),
+        (lambda: o.population_count(T([1.0])), TypeError),
+        (lambda: o.sparse_segment_mean(T([[1.0]]), T([0, 0], np.int32), T([1, 0], np.int32)), ValueError),
+        (lambda: o.NoRepeatNGram(9)(T([[[1, 2]]], np.int32), T([[[0.1]]])), ValueError),
+        (lambda: o.CTCLoss()(T([[1.0]]), T([[0, 0]], np.int64), T([0], np.int32), T([1], np.int32)), ValueError),
+    ):
+        with pytest.raises(error):
+            call()

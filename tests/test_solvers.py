@@ -40,6 +40,7 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     ("cholesky", ops.cholesky, L, (DEFINITE,)),
     ("cholesky upper", lambda x: x.cholesky(upper=True), T, (DEFINITE,)),
     ("mint cholesky", lambda x: mint.linalg.cholesky(x, upper=True), T, (DEFINITE,)),
+    ("scipy det", linalg.det, np.linalg.det(SQUARE), (SQUARE,)),
     ("cholesky_inverse", ops.cholesky_inverse, np.linalg.inv(DEFINITE), (L,)),
     ("cholesky_inverse upper", lambda x: x.cholesky_inverse(True), np.linalg.inv(DEFINITE), (T,)),
     ("cholesky_solve", lambda x, y: ops.cholesky_solve(y, x), np.linalg.solve(DEFINITE, MORE), (L, MORE)),

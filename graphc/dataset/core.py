@@ -20,6 +20,7 @@ from graphc.dataset.columns import ColumnChange, positions_of
 from graphc.dataset.config import check_int
 from graphc.dataset.epochs import Epoch, Row, RowIterator, run_ahead
 from graphc.dataset.rows import BatchInfo
+from graphc.dataset.samplers import BuiltinSampler, select_sampler
 from graphc.dataset.steps import (
     BatchStep,
     ConcatStep,
@@ -36,6 +37,7 @@ from graphc.dataset.steps import (
     ZipStep,
     skipped,
 )
+from graphc.dataset.tables import TableSource
 from graphc.dataset.transforms import Operation
 
 __all__ = ["BatchInfo", "Dataset", "zip_datasets"]
@@ -258,6 +260,54 @@ class Dataset:
             for start, stop in itertools.pairwise(bounds)
         ]
 
+    def flat_map(self, func: Callable[..., "Dataset"]) -> "Dataset":
+        """The rows of the datasets that a function makes of each row, one after the other.
+
+        The function is called for every row now, once.
+
+        Args:
+            func: takes the arrays of a row, and returns a dataset; all of these have the same columns.
+        Raises:
+            TypeError: `func` is no function, or returns something else.
+            ValueError: there are no rows.
+        """
+        if not callable(func):
+            raise TypeError(f"flat_map: got {func!r}, expected a function of the arrays of a row")
+        made = [func(*row) for row in self.create_tuple_iterator(num_epochs=1, output_numpy=True)]
+        for dataset in made:
+            if not isinstance(dataset, Dataset):
+                raise TypeError(f"flat_map: the function returned {type(dataset).__name__}, expected a dataset")
+        if not made:
+            raise ValueError("flat_map: the dataset has no rows")
+        return made[0].concat(made[1:]) if len(made) > 1 else made[0]
+
+    def use_sampler(self, new_sampler: Any) -> None:
+        """Lets another sampler choose the rows of this source, instead of the one that it has; what was built on the
+        source before keeps that.
+
+        Raises:
+            TypeError: this is no source whose rows can be reached in any order, or `new_sampler` is no sampler.
+        """
+        source = self._table("use_sampler")
+        self._step = source.chosen_by(_sampler("use_sampler", new_sampler))
+
+    def add_sampler(self, new_sampler: Any) -> None:
+        """Lets a sampler choose among the rows that the source's own sampler chooses.
+
+        Raises:
+            TypeError: this is no source whose rows can be reached in any order, or `new_sampler` is no sampler.
+            RuntimeError: `new_sampler` chooses among the rows of another sampler already.
+        """
+        source = self._table("add_sampler")
+        sampler = _sampler("add_sampler", new_sampler)
+        sampler.add_child(source.sampler)
+        self._step = source.chosen_by(sampler)
+
+    def _table(self, where: str) -> TableSource:
+        if not isinstance(self._step, TableSource):
+            raise TypeError(f"{where}: {type(self).__name__} is no source whose rows can be reached in any order")
+        return self._step
+
     def apply(self, apply_func: Callable[["Dataset"], "Dataset"]) -> "Dataset":
         """`apply_func(self)`, so that a function that builds part of a pipeline can stand in a chain.
 
@@ -454,6 +504,12 @@ def check_workers(name: str, workers: int | None) -> int:
     if workers is None:
         return config.get_num_parallel_workers()
     return check_int(f"{name}: num_parallel_workers", workers, 1)
+
+
+def _sampler(name: str, sampler: Any) -> BuiltinSampler:
+    if sampler is None:
+        raise TypeError(f"{name}: got None, expected a sampler")
+    return select_sampler(name, None, sampler, None, None, None)
 
 
 def check_epochs(num_epochs: int) -> int:

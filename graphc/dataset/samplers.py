@@ -186,6 +186,8 @@ class WeightedRandomSampler(BuiltinSampler):
         super().__init__(num_samples)
         if not isinstance(replacement, bool):
             raise TypeError(f"WeightedRandomSampler: got replacement {replacement!r}, expected a bool")
+        if isinstance(weights, str) or not isinstance(weights, (Sequence, np.ndarray)):
+            raise TypeError(f"WeightedRandomSampler: got weights {weights!r}, expected a list of numbers")
         self._weights = np.asarray(weights, np.float64)
         if self._weights.ndim != 1 or not np.isfinite(self._weights).all() or (self._weights < 0).any():
             raise ValueError("WeightedRandomSampler: weights must be a list of finite numbers, none negative")
@@ -272,6 +274,8 @@ class PKSampler(BuiltinSampler):
         if not isinstance(shuffle, bool):
             raise TypeError(f"PKSampler: got shuffle {shuffle!r}, expected a bool")
         self._shuffle = shuffle
+        if not isinstance(class_column, str):
+            raise TypeError(f"PKSampler: got class_column {class_column!r}, expected a str")
         self._column = class_column
 
     def _choose(self, size: int, rng: Rng, labels: Labels) -> np.ndarray:
@@ -382,6 +386,9 @@ def select_sampler(
         return IterSampler(sampler)
     if not (shuffle is None or isinstance(shuffle, bool) or shuffle == Shuffle.GLOBAL):
         raise TypeError(f"{name}: got shuffle {shuffle!r}, expected True, False or Shuffle.GLOBAL")
+    for what, number in (("num_shards", num_shards), ("shard_id", shard_id)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer))):
+            raise TypeError(f"{name}: got {what} {number!r} of type {type(number).__name__}, expected an int")
     if (num_shards is None) != (shard_id is None):
         raise ValueError(f"{name}: num_shards and shard_id go together, got {num_shards} and {shard_id}")
     mix = shuffle is not False

@@ -207,6 +207,15 @@ class TableSource(Step):
     def count(self) -> int:
         return self._sampler.count(len(self._table), self._labels)
 
+    @property
+    def sampler(self) -> BuiltinSampler:
+        """What chooses."""
+        return self._sampler
+
+    def chosen_by(self, sampler: BuiltinSampler) -> "TableSource":
+        """The samples of the same table that another sampler chooses."""
+        return TableSource(self._table, self.columns, sampler)
+
     def _labels(self, column: str) -> np.ndarray:
         """A whole column, for samplers that choose by label."""
         (position,) = positions_of("PKSampler: class_column", self.columns, column)

@@ -16,7 +16,7 @@ from typing import Any
 from graphc import ops
 from graphc.mint.arithmetic import add, bincount, cdist, equal, item, sub
 from graphc.mint.creation import empty, empty_like, full, linspace
-from graphc.mint.order import argmax, argmin, argsort, cummax, cummin, sort, topk, unique
+from graphc.mint.order import argmax, argmin, argsort, cummax, cummin, sort, topk
 from graphc.mint.places import diag, index_add, meshgrid, scatter, scatter_add, select, where
 from graphc.mint.reductions import amax, amin, count_nonzero, max, mean, median, min, norm
 from graphc.mint.sampling import (
@@ -39,11 +39,9 @@ from graphc.ops import (
     addbmm,
     addmm,
     addmv,
-    allclose,
     arange,
     arccos,
     arccosh,
-    arcsin,
     arcsinh,
     arctan,
     arctan2,
@@ -58,7 +56,6 @@ from graphc.ops import (
     bitwise_not,
     bitwise_or,
     bitwise_xor,
-    bmm,
     broadcast_to,
     ceil,
     clamp,
@@ -84,7 +81,6 @@ from graphc.ops import (
     floor,
     floor_divide,
     fmod,
-    frac,
     full_like,
     gcd,
     ge,
@@ -121,14 +117,12 @@ from graphc.ops import (
     minimum,
     mm,
     mul,
-    mv,
     nan_to_num,
     ne,
     neg,
     negative,
     nonzero,
     not_equal,
-    ones,
     ones_like,
     outer,
     pow,
@@ -145,11 +139,9 @@ from graphc.ops import (
     sin,
     sinc,
     sinh,
-    sqrt,
     square,
     swapaxes,
     t,
-    take,
     tan,
     tanh,
     tile,
@@ -165,6 +157,9 @@ from graphc.ops import (
     zeros,
     zeros_like,
 )
+from graphc.ops.axes import axes_of
+from graphc.ops.coerce import as_tensor
+from graphc.ops.gather import unique_in_order as unique
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -381,8 +376,17 @@ _KEPT = {"dim": "axis", "keepdim": "keepdims"}
 
 addcdiv = renamed(ops.addcdiv, "input, tensor1, tensor2, *, value=1")
 addcmul = renamed(ops.addcmul, "input, tensor1, tensor2, *, value=1")
+def allclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
+    """Whether `|input - other| <= atol + rtol * |other|` everywhere: a bool, so not within graphs."""
+    return bool(ops.allclose(input, other, rtol, atol, equal_nan))
+
+
 all = renamed(ops.all, "input, dim=None, keepdim=False", dim="axis", keepdim="keep_dims")
 any = renamed(ops.any, "input, dim=None, keepdim=False", dim="axis", keepdim="keep_dims")
+arcsin = renamed(ops.arcsin, "x")
+bmm = renamed(ops.bmm, "input, mat2")
 cat = renamed(ops.cat, "tensors, dim=0", **_DIM)
 concat = renamed(ops.concat, "tensors, dim=0", **_DIM)
 chunk = renamed(ops.chunk, "input, chunks, dim=0", **_DIM)
@@ -392,21 +396,34 @@ cumsum = renamed(ops.cumsum, "input, dim, dtype=None", **_DIM)
 diff = renamed(ops.diff, "input, n=1, dim=-1, prepend=None, append=None", **_DIM)
 fix = trunc
 flatten = renamed(ops.flatten, "input, start_dim=0, end_dim=-1")
+frac = renamed(ops.frac, "input")
 gather = renamed(ops.gather_elements, "input, dim, index", "gather")
 index_select = renamed(ops.index_select, "input, dim, index", **_DIM)
 isnan = renamed(ops.isnan, "tensor")
+mv = renamed(ops.mv, "input, vec")
 nansum = renamed(ops.nansum, "input, dim=None, keepdim=False, *, dtype=None", **_KEPT)
 narrow = renamed(ops.narrow, "input, dim, start, length", **_DIM)
+ones = renamed(ops.ones, "size, *, dtype=None")
 permute = renamed(ops.transpose, "input, dims", "permute")
 prod = renamed(ops.prod, "input, dim=None, keepdim=False, *, dtype=None", dim="axis", keepdim="keep_dims")
 repeat_interleave = renamed(ops.repeat_interleave, "input, repeats, dim=None, *, output_size=None", **_DIM)
 softmax = renamed(ops.softmax, "input, dim, *, dtype=None", **_DIM)
 split = renamed(ops.split, "tensor, split_size_or_sections, dim=0", **_DIM)
-squeeze = renamed(ops.squeeze, "input, dim=None", **_DIM)
+sqrt = renamed(ops.sqrt, "input")
+
+
+def squeeze(input: Any, dim: Any = None) -> Tensor:
+    """The tensor without the axes named, by default any, that have one element; others stay."""
+    x = as_tensor("squeeze", input)
+    named = range(x.ndim) if dim is None else axes_of("squeeze", dim, x.ndim)
+    return ops.squeeze(x, tuple(d for d in named if x.shape[d] == 1))
+
+
 stack = renamed(ops.stack, "tensors, dim=0", **_DIM)
 std = renamed(ops.std, "input, dim=None, *, correction=1, keepdim=False", correction="ddof", **_KEPT)
 std_mean = renamed(ops.std_mean, "input, dim=None, *, correction=1, keepdim=False", correction="ddof", **_KEPT)
 sum = ops.sum
+take = renamed(ops.take, "input, index", index="indices")
 transpose = renamed(ops.swapaxes, "input, dim0, dim1", "transpose", dim0="axis0", dim1="axis1")
 var = renamed(ops.var, "input, dim=None, *, correction=1, keepdim=False", correction="ddof", **_KEPT)
 var_mean = renamed(ops.var_mean, "input, dim=None, *, correction=1, keepdim=False", correction="ddof", **_KEPT)

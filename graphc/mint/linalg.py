@@ -13,14 +13,12 @@ from graphc.ops import (
     eigh,
     eigvalsh,
     matrix_exp,
-    matrix_norm,
     matrix_power,
     matrix_rank,
     norm,
     slogdet,
     solve,
     svdvals,
-    vector_norm,
 )
 from graphc.ops import inverse as inv
 from graphc.ops.matrices import adjoint
@@ -33,7 +31,13 @@ __all__ = [
 
 cholesky = renamed(ops.cholesky, "input, *, upper=False")
 pinv = renamed(ops.pinv, "A, *, atol=None, rtol=None, hermitian=False")
+matrix_norm = renamed(
+    ops.matrix_norm, "A, ord='fro', dim=(-2, -1), keepdim=False, *, dtype=None", dim="axis", keepdim="keepdims"
+)
 qr = renamed(ops.qr, "A, mode='reduced'")
+vector_norm = renamed(
+    ops.vector_norm, "x, ord=2, dim=None, keepdim=False, *, dtype=None", dim="axis", keepdim="keepdims"
+)
 
 
 def solve_triangular(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from graphc import ops
 from graphc.dtype import int64
-from graphc.ops.coerce import as_tensor, cast
+from graphc.ops.coerce import cast
 from graphc.tensor import Tensor
 
 
@@ -51,22 +49,3 @@ def cummin(input: Any, dim: int) -> tuple[Tensor, Tensor]:
     """The smallest element so far along an axis, and its position."""
     values, positions = ops.cummin(input, dim)
     return values, cast(positions, int64)
-
-
-def unique(
-    input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
-) -> Any:
-    """The distinct elements, or slices along `dim`, in order. Eager mode only: how many there are depends on values.
-
-    Args:
-        sorted: they are in order either way.
-        return_inverse: give for each element its position in the result, too.
-        return_counts: give how often each is there, too.
-    """
-    x = as_tensor("unique", input).asnumpy()
-    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=dim)
-    shape = x.shape if dim is None else (-1,)
-    found = [Tensor(values)]
-    found += [Tensor(inverse.reshape(shape).astype(np.int64))] if return_inverse else []
-    found += [Tensor(counts.astype(np.int64))] if return_counts else []
-    return tuple(found) if len(found) > 1 else found[0]

@@ -136,6 +136,7 @@ from graphc.nn.math import (
     ClipByNorm,
     DiGamma,
     L1Regularizer,
+    LBeta,
     LGamma,
     MatDet,
     MatInverse,
@@ -240,6 +241,7 @@ from graphc.nn.schedule import (
     polynomial_decay_lr,
     warmup_lr,
 )
+from graphc.nn.sparse import SparseTensorDenseMatmul, SparseToDense
 from graphc.nn.transformer import (
     MultiheadAttention,
     Transformer,
@@ -356,6 +358,7 @@ __all__ = [
     "KLDivLoss",
     "L1Loss",
     "L1Regularizer",
+    "LBeta",
     "LGamma",
     "LPPool1d",
     "LPPool2d",
@@ -434,6 +437,8 @@ __all__ = [
     "Softmin",
     "Softplus",
     "Softsign",
+    "SparseTensorDenseMatmul",
+    "SparseToDense",
     "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",

@@ -169,6 +169,8 @@ class PReLU(Cell):
     def __init__(self, channel: int = 1, w: Any = 0.25) -> None:
         super().__init__()
         check.positive_int("PReLU", "channel", channel)
+        if isinstance(w, bool) or not isinstance(w, (int, float, list, Tensor)):
+            raise TypeError(f"For 'PReLU', the 'w' must be a number, a list or a Tensor, but got {w!r}.")
         self.w = Parameter(initializer(Tensor(w) if isinstance(w, list) else w, (channel,), float32), "a")
 
     def construct(self, x: Tensor) -> Tensor:
@@ -193,6 +195,9 @@ class _AlongAxis(Cell):
 
     def __init__(self, axis: int = -1) -> None:
         super().__init__()
+        axes = axis if isinstance(axis, tuple) else (axis,)
+        if not all(map(check.is_int, axes)):
+            raise TypeError(f"For '{type(self).__name__}', the 'axis' must be int, but got {axis!r}.")
         self.axis = axis
 
     def construct(self, x: Tensor) -> Tensor:

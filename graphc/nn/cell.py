@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -40,7 +42,7 @@ class Cell:
         own["_buffers"] = {}
         own["_hooks"] = ([], [], [], [])  # before and after `construct`, and before and after its backward pass
         own["_label"] = type(self).__name__
-        own["parameter_prefix"] = ""
+        own["parameter_prefix"] = own["param_prefix"] = ""
         own["_flags"] = dict(flags or {})
 
     # Attributes
@@ -209,10 +211,16 @@ class Cell:
                     args, kwargs = changed
                 elif changed is not None:
                     args = changed if isinstance(changed, tuple) else (changed,)
-            if own_backward:
-                value = self._with_own_backward(args, kwargs)
-            else:
-                value = self._constructed(args, kwargs)
+            try:
+                if own_backward:
+                    value = self._with_own_backward(args, kwargs)
+                else:
+                    value = self._constructed(args, kwargs)
+            except Exception:
+                for hook in after:
+                    if hook.always_call:
+                        hook.after_error(self, args, kwargs)
+                raise
             for hook in after:
                 changed = hook(self, args, kwargs, value) if hook.with_kwargs else hook(self, args, value)
                 value = value if changed is None else changed
@@ -398,8 +406,9 @@ class Cell:
         """The Cells that are attributes of this one."""
         return self._cells.values()
 
-    def name_cells(self) -> dict[str, Cell]:
-        return dict(self._cells)
+    def name_cells(self) -> OrderedDict[str, Cell]:
+        """Name to Cell of the attributes that are Cells."""
+        return OrderedDict(self._cells)
 
     def cells_and_names(
         self, cells: set[Cell] | None = None, name_prefix: str = ""
@@ -426,9 +435,9 @@ class Cell:
     def get_parameters(self, expand: bool = True) -> Iterator[Parameter]:
         return (parameter for _, parameter in self.parameters_and_names(expand=expand))
 
-    def parameters_dict(self, recurse: bool = True) -> dict[str, Parameter]:
+    def parameters_dict(self, recurse: bool = True) -> OrderedDict[str, Parameter]:
         """Name to Parameter, in the order of `get_parameters`."""
-        return {parameter.name: parameter for parameter in self.get_parameters(expand=recurse)}
+        return OrderedDict((parameter.name, parameter) for parameter in self.get_parameters(expand=recurse))
 
     def trainable_params(self, recurse: bool = True) -> list[Parameter]:
         """The Parameters that require gradients. As in MindSpore, Parameters and Cells in a plain list or dict are no
@@ -451,6 +460,16 @@ class Cell:
 
     def untrainable_params(self, recurse: bool = True) -> list[Parameter]:
         return [p for p in self.get_parameters(expand=recurse) if not p.requires_grad]
+
+    @property
+    def cls_name(self) -> str:
+        """The name of the Cell's class."""
+        return type(self).__name__
+
+    def update_cell_prefix(self) -> None:
+        """Gives every Cell here and within, as `param_prefix`, the path of attributes that leads to it from here."""
+        for path, cell in self.cells_and_names():
+            cell.__dict__["param_prefix"] = path
 
     def update_parameters_name(self, prefix: str = "", recurse: bool = True) -> None:
         """Names every Parameter here and within by `prefix` and the path of attributes that leads to it from here, as
@@ -538,12 +557,33 @@ class Cell:
             prefix: what the paths begin with.
             keep_vars: changes nothing: a Parameter is no less than its value.
         """
-        state: dict[str, Any] = {} if destination is None else destination
-        for path, cell in self.cells_and_names(name_prefix=prefix.rstrip(".")):
+        state: dict[str, Any] = OrderedDict() if destination is None else destination
+        places = [
+            (f"{path}." if path else "", cell, cell.__dict__.get("_state_hooks", _NO_STATE_HOOKS))
+            for path, cell in self.cells_and_names(name_prefix=prefix.rstrip("."))
+        ]
+        for place, cell, (before, _) in places:
+            for hook in before:
+                hook(cell, place, keep_vars)
             names = [*cell._params, *(name for name, persistent in cell._buffers.items() if persistent)]
-            values = ((f"{path}.{name}" if path else name, getattr(cell, name)) for name in names)
+            values = ((place + name, getattr(cell, name)) for name in names)
             state.update((key, value) for key, value in values if value is not None)
+        for place, cell, (_, after) in reversed(places):
+            for hook in after:
+                hook(cell, state, place, {})
         return state
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Calls `hook(cell, prefix, keep_vars)` before `state_dict` collects."""
+        return HookHandle(self._own_state_hooks()[0], self, hook)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Calls `hook(cell, state_dict, prefix, local_metadata)`, which may change `state_dict`, before it is returned.
+        """
+        return HookHandle(self._own_state_hooks()[1], self, hook)
+
+    def _own_state_hooks(self) -> tuple[list[HookHandle], list[HookHandle]]:
+        return self.__dict__.setdefault("_state_hooks", ([], []))  # type: ignore[no-any-return]
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
         """Copies the values of `state_dict` into the Parameters and buffers of the same paths.
@@ -593,15 +633,18 @@ class Cell:
         return HookHandle(self._hooks[0], self, hook_fn, prepend, with_kwargs)
 
     def register_forward_hook(
-        self, hook_fn: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+        self, hook_fn: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False,
+        always_call: bool = False,
     ) -> HookHandle:
         """Calls `hook_fn(cell, inputs, output)` after `construct`; a result that is not None replaces the output.
 
         Args:
             prepend: before the hooks that are there already, instead of after them.
             with_kwargs: call `hook_fn(cell, inputs, kwargs, output)`.
+            always_call: call it, with None for the output, where `construct` raises too. That exception goes on; one of
+                the hook is a warning then.
         """
-        return HookHandle(self._hooks[1], self, hook_fn, prepend, with_kwargs)
+        return HookHandle(self._hooks[1], self, hook_fn, prepend, with_kwargs, always_call)
 
     def register_backward_pre_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
         """Calls `hook_fn(cell, grad_output)` with the tuple of the outputs' gradients before those of the inputs are
@@ -629,21 +672,32 @@ class Cell:
         return f"{type(self).__name__}(\n  {indented}\n)"
 
 
+_NO_STATE_HOOKS: tuple[list[HookHandle], list[HookHandle]] = ([], [])
+
+
 class HookHandle:
     """A hook among those of a Cell; `handle.remove()` takes it away again."""
 
     def __init__(
         self, hooks: list[HookHandle], cell: Cell, hook: Callable[..., Any], prepend: bool = False,
-        with_kwargs: bool = False,
+        with_kwargs: bool = False, always_call: bool = False,
     ) -> None:
         if not callable(hook):
             raise TypeError(f"register hook: expected a function, got {type(hook).__name__}")
         self._hooks, self._cell, self._hook, self.with_kwargs = hooks, cell, hook, with_kwargs
+        self.always_call = always_call
         hooks.insert(0 if prepend else len(hooks), self)
         cell._changed()
 
     def __call__(self, *args: Any) -> Any:
         return self._hook(*args)
+
+    def after_error(self, cell: Cell, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Calls a forward hook where there is no output; what it raises is a warning."""
+        try:
+            self(cell, args, kwargs, None) if self.with_kwargs else self(cell, args, None)
+        except Exception as error:  # any of the program's: the one that is on its way is the one to report
+            warnings.warn(f"{type(cell).__name__}: a forward hook raised {error!r}", stacklevel=2)
 
     def remove(self) -> None:
         if self in self._hooks:

@@ -87,12 +87,25 @@ def one_of(where: str, name: str, value: Any, allowed: Sequence[str]) -> str:
 def extents(where: str, name: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
     """`value`, an int for all of `count` spatial axes or a tuple of one for each, all at least `least`."""
     items = (value,) * count if isinstance(value, int) and not isinstance(value, bool) else value
-    valid = isinstance(items, (tuple, list)) and len(items) == count
-    if not valid or any(isinstance(i, bool) or not isinstance(i, int) or i < least for i in items):
-        raise ValueError(
+    typed = isinstance(items, (tuple, list)) and (count > 1 or len(items) == 1) and all(map(is_int, items))
+    if not typed or len(items) != count or min(items) < least:
+        error = ValueError if typed else TypeError
+        raise error(
             f"For '{where}', the '{name}' must be an int or a tuple of {count} ints, all >= {least}, but got {value!r}."
         )
     return tuple(items)
+
+
+def is_int(value: Any) -> bool:
+    """Whether it is an int and no bool."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def string(where: str, name: str, value: Any, allowed: Sequence[str]) -> str:
+    """As `one_of`, where what is no string is a TypeError, as MindSpore has it for some arguments."""
+    if not isinstance(value, str):
+        raise TypeError(f"For '{where}', the type of '{name}' must be 'str', but got '{type(value).__name__}'.")
+    return one_of(where, name, value, allowed)
 
 
 def only(where: str, name: str, value: Any, supported: Any) -> None:

@@ -41,7 +41,7 @@ class _Conv(Cell):
         self.group = check.positive_int(where, "group", group)
         self.has_bias = check.boolean(where, "has_bias", has_bias)
         mode = pad_mode.lower() if isinstance(pad_mode, str) else pad_mode
-        self.pad_mode = check.one_of(where.replace("d", "D", 1), "pad_mode", mode, PAD_MODES)
+        self.pad_mode = check.string(where.replace("d", "D", 1), "pad_mode", mode, PAD_MODES)
         self.padding, self._ends = padding, _ends(where, padding, count, mode)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if channels % group:
@@ -94,8 +94,10 @@ def _ends(where: str, padding: Any, count: int, mode: str) -> tuple[int, ...]:
     else:
         ends = tuple(padding) if isinstance(padding, (tuple, list)) else ()
         ends = ends * 2 if count == len(ends) == 1 else ends
-    if len(ends) != 2 * count or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in ends):
-        raise ValueError(
+    typed = bool(ends) and all(map(check.is_int, ends))
+    if not typed or len(ends) != 2 * count or min(ends) < 0:
+        error = ValueError if typed else TypeError
+        raise error(
             f"For '{where}', the 'padding' must be an int >= 0 or a tuple of {2 * count} of them, but got {padding!r}."
         )
     if mode != "pad" and any(ends):

@@ -10,6 +10,7 @@ from graphc.initializer import initializer
 from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
+from graphc.ops.gather import checked_one_hot
 from graphc.tensor import Parameter, Tensor
 
 
@@ -38,8 +39,9 @@ class Embedding(Cell):
         self.padding_idx = padding_idx
         table = initializer(embedding_table, (vocab_size, embedding_size), self.dtype)
         if padding_idx is not None:
-            if isinstance(padding_idx, bool) or not isinstance(padding_idx, int) or not 0 <= padding_idx < vocab_size:
-                raise ValueError(
+            if not check.is_int(padding_idx) or not 0 <= padding_idx < vocab_size:
+                error = ValueError if check.is_int(padding_idx) else TypeError
+                raise error(
                     f"For 'Embedding', the 'padding_idx' must be an int in [0, {vocab_size}), but got {padding_idx!r}."
                 )
             rows = table.asnumpy()
@@ -50,7 +52,7 @@ class Embedding(Cell):
     def construct(self, ids: Tensor) -> Tensor:
         if not self.use_one_hot:
             return ops.gather(self.embedding_table, ids, 0)
-        rows = ops.one_hot(ids, self.vocab_size, Tensor(1, self.dtype), Tensor(0, self.dtype), -1)
+        rows = checked_one_hot(ids, self.vocab_size, Tensor(1, self.dtype), Tensor(0, self.dtype), -1)
         return ops.matmul(rows, self.embedding_table)
 
     def extend_repr(self) -> str:

@@ -12,6 +12,7 @@ from graphc import ops
 from graphc.nn import check
 from graphc.nn.activation import get_activation
 from graphc.nn.cell import Cell
+from graphc.ops.gather import checked_one_hot
 from graphc.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -62,7 +63,7 @@ class CrossEntropyLoss(LossBase):
         self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
     ) -> None:
         super().__init__(reduction)
-        self.weight, self.ignore_index = weight, ignore_index
+        self.weight, self.ignore_index = _class_weight(type(self).__name__, weight, ignore_index)
         self.label_smoothing = check.between("CrossEntropyLoss", "label_smoothing", label_smoothing, 0.0, 1.0, "[]")
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -71,12 +72,21 @@ class CrossEntropyLoss(LossBase):
         )
 
 
+def _class_weight(where: str, weight: Any, ignore_index: Any) -> tuple[Any, int]:
+    """A weight for each class, or None, and the label that counts for nothing, of their types."""
+    if weight is not None and not isinstance(weight, Tensor):
+        raise TypeError(f"For '{where}', the 'weight' must be a Tensor or None, but got {type(weight).__name__}.")
+    if not check.is_int(ignore_index):
+        raise TypeError(f"For '{where}', the 'ignore_index' must be int, but got {ignore_index!r}.")
+    return weight, ignore_index
+
+
 class NLLLoss(LossBase):
     """The negative log-likelihood of labels under log-probabilities; arguments as in CrossEntropyLoss."""
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        self.weight, self.ignore_index = weight, ignore_index
+        self.weight, self.ignore_index = _class_weight(type(self).__name__, weight, ignore_index)
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         return ops.nll_loss(logits, labels, self.weight, self.ignore_index, self.reduction)
@@ -148,7 +158,7 @@ class FocalLoss(LossBase):
         labels = ops.reshape(labels, (*labels.shape[:2], -1))
         weight = None if self.weight is None else ops.reshape(ops.cast(self.weight, log_p.dtype), (1, -1, 1))
         if labels.shape[1] == 1:
-            one_hot = ops.one_hot(labels[:, 0], shape[1], Tensor(1, log_p.dtype), Tensor(0, log_p.dtype), 1)
+            one_hot = checked_one_hot(labels[:, 0], shape[1], Tensor(1, log_p.dtype), Tensor(0, log_p.dtype), 1)
             weight = None if weight is None else ops.sum(one_hot * weight, 1)
             log_p = ops.sum(one_hot * log_p, 1)
         else:
@@ -170,6 +180,8 @@ class MultiMarginLoss(LossBase):
         self, p: int = 1, margin: float = 1.0, reduction: str = "mean", weight: Any = None
     ) -> None:
         super().__init__(reduction)
+        if not check.is_int(p):
+            raise TypeError(f"For 'MultiMarginLoss', the 'p' must be int, but got {p!r}.")
         if p not in (1, 2):
             raise ValueError(f"For 'MultiMarginLoss', the 'p' must be 1 or 2, but got {p!r}.")
         self.p, self.margin, self.weight = p, check.number("MultiMarginLoss", "margin", margin), weight
@@ -178,7 +190,7 @@ class MultiMarginLoss(LossBase):
         if x.ndim != 2 or target.shape != x.shape[:1]:
             raise ValueError(f"For 'MultiMarginLoss', expected [N, C] and [N], but got {x.type} and {target.type}.")
         classes = x.shape[1]
-        one_hot = ops.one_hot(target, classes, Tensor(1, x.dtype), Tensor(0, x.dtype), -1)
+        one_hot = checked_one_hot(target, classes, Tensor(1, x.dtype), Tensor(0, x.dtype), -1)
         own = ops.sum(x * one_hot, 1, True)
         gap = ops.maximum(x - own + self.margin, 0.0)
         losses = (gap if self.p == 1 else gap * gap) * (1.0 - one_hot)

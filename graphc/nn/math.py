@@ -109,6 +109,13 @@ class L1Regularizer(Cell):
         return ops.sum(ops.abs(weights)) * self.scale
 
 
+class LBeta(Cell):
+    """The logarithm of the beta function, `log(Gamma(x) Gamma(y) / Gamma(x + y))` of positive numbers."""
+
+    def construct(self, x: Tensor, y: Tensor) -> Tensor:
+        return ops.lgamma(x) + ops.lgamma(y) - ops.lgamma(x + y)
+
+
 class LGamma(Cell):
     """log |Gamma(x)|; see `ops.lgamma`."""
 

@@ -317,7 +317,7 @@ class LRN(Cell):
         self.depth_radius = check.non_negative_int("LRN", "depth_radius", depth_radius)
         self.bias, self.alpha = check.number("LRN", "bias", bias), check.number("LRN", "alpha", alpha)
         self.beta = check.number("LRN", "beta", beta)
-        self.norm_region = check.one_of("LRN", "norm_region", norm_region, ["ACROSS_CHANNELS"])
+        self.norm_region = check.string("LRN", "norm_region", norm_region, ["ACROSS_CHANNELS"])
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.lrn(x, self.depth_radius, self.bias, self.alpha, self.beta, self.norm_region)

@@ -68,6 +68,7 @@ class Optimizer(Cell):
         self, learning_rate: Any, parameters: Any, weight_decay: Any = 0.0, loss_scale: float = 1.0
     ) -> None:
         super().__init__(auto_prefix=False)
+        self.target, self.unique = "CPU", True  # where it runs; whether it sums gradients of one row first
         items = _listed(parameters)
         self.loss_scale = check.positive_float("Optimizer", "loss_scale", loss_scale)
         self.is_group = isinstance(items[0], dict)

@@ -22,11 +22,11 @@ class Pad(Cell):
         super().__init__()
         self.mode = check.one_of("Pad", "mode", mode, ("CONSTANT", "REFLECT", "SYMMETRIC"))
         valid = isinstance(paddings, (tuple, list)) and all(
-            isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(n, int) and n >= 0 for n in pair)
-            for pair in paddings
+            isinstance(pair, (tuple, list)) and len(pair) == 2 and all(map(check.is_int, pair)) for pair in paddings
         )
-        if not valid:
-            raise ValueError(f"For 'Pad', the 'paddings' must be pairs of ints >= 0, but got {paddings!r}.")
+        if not valid or any(n < 0 for pair in paddings for n in pair):
+            error = ValueError if valid else TypeError
+            raise error(f"For 'Pad', the 'paddings' must be pairs of ints >= 0, but got {paddings!r}.")
         self.paddings = tuple(tuple(pair) for pair in paddings)
 
     def construct(self, x: Tensor) -> Tensor:
@@ -66,9 +66,11 @@ class _SpatialPad(Cell):
     def __init__(self, padding: Any) -> None:
         super().__init__()
         name, count = type(self).__name__, 2 * self.spatial
-        items = (padding,) * count if isinstance(padding, int) else padding
-        if not isinstance(items, (tuple, list)) or len(items) != count or not all(isinstance(n, int) for n in items):
-            raise ValueError(f"For '{name}', the 'padding' must be an int or {count} ints, but got {padding!r}.")
+        items = (padding,) * count if check.is_int(padding) else padding
+        typed = isinstance(items, (tuple, list)) and all(map(check.is_int, items))
+        if not typed or len(items) != count:
+            error = ValueError if typed else TypeError
+            raise error(f"For '{name}', the 'padding' must be an int or {count} ints, but got {padding!r}.")
         self.padding = tuple(items)
         self.value: float | None = None
 
@@ -86,7 +88,7 @@ class _ConstantPad(_SpatialPad):
 
     def __init__(self, padding: Any, value: float) -> None:
         super().__init__(padding)
-        self.value = value
+        self.value = check.number(type(self).__name__, "value", value)
 
 
 class ConstantPad1d(_ConstantPad):
@@ -107,10 +109,28 @@ class ConstantPad3d(_ConstantPad):
     spatial = 3
 
 
+class ZeroPad1d(_ConstantPad):
+    """The last dimension padded with 0; `padding` is an int or (left, right)."""
+
+    spatial = 1
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0)
+
+
 class ZeroPad2d(_ConstantPad):
     """The last two dimensions padded with 0; `padding` is an int or (left, right, top, bottom)."""
 
     spatial = 2
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0)
+
+
+class ZeroPad3d(_ConstantPad):
+    """The last three dimensions padded with 0; `padding` is an int or (left, right, top, bottom, front, back)."""
+
+    spatial = 3
 
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0)

@@ -24,7 +24,7 @@ class _Pool(Cell):
         check.extents(where, "stride", stride, self.spatial)
         check.extents(where, "padding", padding, self.spatial, least=0)
         mode = pad_mode.lower() if isinstance(pad_mode, str) else pad_mode
-        self.pad_mode = check.one_of(where, "pad_mode", mode, PAD_MODES)
+        self.pad_mode = check.string(where, "pad_mode", mode, PAD_MODES)
         if mode != "pad" and padding not in (0, (0,) * self.spatial):
             raise ValueError(
                 f"For '{where}', the 'padding' must be zero when 'pad_mode' is '{mode}', but got {padding!r}."
@@ -149,12 +149,25 @@ class AvgPool3d(_AvgPool):
     spatial, operation = 3, staticmethod(ops.avg_pool3d)
 
 
+def _output_size(where: str, output_size: Any, spatial: int) -> Any:
+    """An int, or one or None for each of several spatial dimensions."""
+    several = isinstance(output_size, (tuple, list)) and spatial > 1
+    items = output_size if several else (output_size,)
+    typed = all(check.is_int(n) or (n is None and several) for n in items)
+    if not typed or (several and len(items) != spatial) or any(n is not None and n < 1 for n in items):
+        error = ValueError if typed else TypeError
+        wanted = "an int" if spatial == 1 else f"an int or {spatial} of them or of None"
+        raise error(f"For '{where}', the 'output_size' must be {wanted}, all >= 1, but got {output_size!r}.")
+    return output_size
+
+
 class _AdaptiveAvgPool(Cell):
+    spatial = 0
     operation: Callable[..., Tensor]
 
     def __init__(self, output_size: Any) -> None:
         super().__init__()
-        self.output_size = output_size
+        self.output_size = _output_size(type(self).__name__, output_size, self.spatial)
 
     def construct(self, x: Tensor) -> Tensor:
         return type(self).operation(x, self.output_size)
@@ -166,27 +179,28 @@ class _AdaptiveAvgPool(Cell):
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     """Means of `output_size` windows of `[N, C, L]`."""
 
-    operation = staticmethod(ops.adaptive_avg_pool1d)
+    spatial, operation = 1, staticmethod(ops.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     """Means of `output_size` windows (an int, or (rows, columns), None for the input's extent) of `[N, C, H, W]`."""
 
-    operation = staticmethod(ops.adaptive_avg_pool2d)
+    spatial, operation = 2, staticmethod(ops.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     """Means of `output_size` windows of `[N, C, D, H, W]`."""
 
-    operation = staticmethod(ops.adaptive_avg_pool3d)
+    spatial, operation = 3, staticmethod(ops.adaptive_avg_pool3d)
 
 
 class _AdaptiveMaxPool(Cell):
+    spatial = 0
     operation: Callable[..., Any]
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         super().__init__()
-        self.output_size = output_size
+        self.output_size = _output_size(type(self).__name__, output_size, self.spatial)
         self.return_indices = check.boolean(type(self).__name__, "return_indices", return_indices)
 
     def construct(self, x: Tensor) -> Any:
@@ -199,7 +213,7 @@ class _AdaptiveMaxPool(Cell):
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     """Maxima of `output_size` windows of `[N, C, L]`."""
 
-    operation = staticmethod(ops.adaptive_max_pool1d)
+    spatial, operation = 1, staticmethod(ops.adaptive_max_pool1d)
 
     def __init__(self, output_size: Any) -> None:
         super().__init__(output_size)
@@ -208,13 +222,13 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """Maxima of `output_size` windows of `[N, C, H, W]`; with `return_indices` also where in `[H, W]` they were."""
 
-    operation = staticmethod(ops.adaptive_max_pool2d)
+    spatial, operation = 2, staticmethod(ops.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """Maxima of `output_size` windows of `[N, C, D, H, W]`; with `return_indices` also where they were."""
 
-    operation = staticmethod(ops.adaptive_max_pool3d)
+    spatial, operation = 3, staticmethod(ops.adaptive_max_pool3d)
 
 
 class _LPPool(Cell):

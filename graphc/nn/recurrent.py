@@ -136,7 +136,7 @@ class RNNCell(_RecurrentCell):
         dtype: Any = float32,
     ) -> None:
         super().__init__(input_size, hidden_size, has_bias, dtype)
-        self.nonlinearity = check.one_of("RNNCell", "nonlinearity", nonlinearity, ("tanh", "relu"))
+        self.nonlinearity = check.string("RNNCell", "nonlinearity", nonlinearity, ("tanh", "relu"))
 
 
 class GRUCell(_RecurrentCell):

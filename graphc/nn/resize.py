@@ -27,7 +27,8 @@ class Unfold(Cell):
         super().__init__()
         self.ksizes, self.strides = _rows_and_columns("ksize", ksizes), _rows_and_columns("stride", strides)
         self.rates = _rows_and_columns("rate", rates)
-        self.padding = check.one_of("Unfold", "padding", str(padding).lower(), ["valid", "same"])
+        mode = padding.lower() if isinstance(padding, str) else padding
+        self.padding = check.string("Unfold", "padding", mode, ["valid", "same"])
 
     def construct(self, x: Tensor) -> Tensor:
         n, c, *sizes = x.shape

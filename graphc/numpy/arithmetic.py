@@ -9,31 +9,9 @@ from graphc.dispatch import located
 from graphc.dtype import DType, float32, promote
 from graphc.numpy.creation import asarray
 from graphc.numpy.dtypes import to
-from graphc.ops import abs as abs
-from graphc.ops import (
-    remainder,
-    trunc,
-)
+from graphc.numpy.ufuncs import power
 from graphc.ops.coerce import as_dtype, cast
 from graphc.tensor import Tensor
-
-
-def power(x1: Any, x2: Any) -> Tensor:
-    """`x1` to the power `x2`."""
-    return ops.pow(asarray(x1) if not isinstance(x2, Tensor) else x1, x2)
-
-
-def positive(a: Any) -> Tensor:
-    """The tensor itself."""
-    return asarray(a)
-
-
-mod = remainder
-
-
-def rint(x: Any) -> Tensor:
-    """The nearest whole numbers, halves to the even one."""
-    return ops.round(asarray(x))
 
 
 def around(a: Any, decimals: int = 0) -> Tensor:
@@ -41,12 +19,24 @@ def around(a: Any, decimals: int = 0) -> Tensor:
     return ops.round(asarray(a), decimals=decimals)
 
 
-fix = trunc
-
-
 def dot(a: Any, b: Any) -> Tensor:
     """The sum of products over the last axis of `a` and the last but one of `b`; of numbers the product."""
     return ops.dot(asarray(a), asarray(b))
+
+
+def inner(a: Any, b: Any) -> Tensor:
+    """The sum of products over the last axes of both; of a number the products."""
+    return ops.inner(asarray(a), asarray(b))
+
+
+def outer(a: Any, b: Any) -> Tensor:
+    """The products of every element of `a` with every one of `b`: `[elements of a, elements of b]`."""
+    return ops.outer(ops.reshape(asarray(a), (-1,)), ops.reshape(asarray(b), (-1,)))
+
+
+def matrix_power(a: Any, n: int) -> Tensor:
+    """The product of `n` times a square matrix `[..., N, N]`; of its inverse for negative `n`."""
+    return ops.matrix_power(asarray(a), n)
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:

@@ -99,7 +99,11 @@ def ones_like(a: Any, dtype: Any = None, shape: Any = None) -> Tensor:
     return full_like(a, 1, dtype, shape)
 
 
-empty_like = zeros_like
+
+def empty_like(prototype: Any, dtype: Any = None, shape: Any = None) -> Tensor:
+    """Zeros, as in MindSpore's CPU memory, of the shape and dtype of a tensor where they are not given."""
+    return zeros_like(prototype, dtype, shape)
+
 
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Tensor:

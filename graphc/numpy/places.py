@@ -58,11 +58,11 @@ def triu_indices_from(arr: Any, k: int = 0) -> tuple[Tensor, ...]:
     return triu_indices(rows, k, columns)
 
 
-def indices(dimensions: Any, dtype: Any = int32, sparse: bool = False) -> tuple[Tensor, ...]:
+def indices(dimensions: Any, dtype: Any = int32, sparse: bool = False) -> list[Tensor]:
     """For each axis of a shape the index along it of every element; with `sparse` such that they broadcast."""
     wanted = as_dtype(dtype)
     grids: Any = numpy.indices(tuple(dimensions), sparse=sparse)  # type: ignore[call-overload]  # of a literal
-    return tuple(Tensor(numpy.ascontiguousarray(g), wanted) for g in grids)
+    return [Tensor(numpy.ascontiguousarray(g), wanted) for g in grids]
 
 
 def ix_(*args: Any) -> tuple[Tensor, ...]:
@@ -193,3 +193,8 @@ def apply_over_axes(func: Callable[[Any, int], Any], a: Any, axes: Any) -> Tenso
             raise located(ValueError(f"apply_over_axes: the function made {made.type} of {x.type}"))
         x = made
     return x
+
+
+def argwhere(a: Any) -> Tensor:
+    """The positions of the elements that are not zero: int64 `[count, axes]`."""
+    return ops.argwhere(asarray(a))

@@ -144,6 +144,18 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     return ops.diagonal(asarray(a), offset, axis1, axis2)
 
 
-def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
-    """The differences of neighbours along an axis, taken `n` times."""
-    return ops.diff(asarray(a), n, axis)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
+    """The differences of neighbours along an axis, taken `n` times; `prepend` and `append` join the ends first.
+
+    A number of them is one slice of it.
+    """
+    x = asarray(a)
+
+    def joined(end: Any) -> Tensor | None:
+        if end is None:
+            return None
+        part = asarray(end)
+        slices = (*x.shape[: axis % x.ndim], 1, *x.shape[axis % x.ndim + 1 :])
+        return ops.broadcast_to(part, slices) if part.ndim == 0 else part
+
+    return ops.diff(x, n, axis, joined(prepend), joined(append))

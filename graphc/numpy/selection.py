@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from graphc import ops
 from graphc.dispatch import located
 from graphc.dtype import bool_, int32
 from graphc.numpy.creation import asarray
+from graphc.numpy.dtypes import to
 from graphc.numpy.shapes import ravel
 from graphc.ops import abs as abs
 from graphc.ops.coerce import cast
@@ -38,25 +41,50 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return found
 
 
-def clip(x: Any, xmin: Any, xmax: Any) -> Tensor:
+def clip(x: Any, xmin: Any, xmax: Any, dtype: Any = None) -> Tensor:
     """The elements, none below `xmin` and none above `xmax`, of which one may be None."""
     value = asarray(x)
     if xmin is None and xmax is None:
         raise located(ValueError("clip: expected xmin or xmax"))
     low = value if xmin is None else ops.maximum(value, xmin)
-    return low if xmax is None else ops.minimum(low, xmax)
+    return to(low if xmax is None else ops.minimum(low, xmax), dtype)
 
 
-def take(a: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """The slices at these indices along an axis, by default elements of all as a vector."""
-    x = asarray(a)
-    return ops.gather(ravel(x) if axis is None else x, asarray(indices), 0 if axis is None else axis)
+def take(a: Any, indices: Any, axis: int | None = None, mode: str = "clip") -> Tensor:
+    """The slices at these indices along an axis, by default elements of all as a vector.
+
+    Args:
+        mode: of indices beyond the axis: "clip" takes the nearest slice (the first for negative ones), "wrap" counts
+            round and round, "raise" makes them an error; there negative ones count from the end.
+    Raises:
+        ValueError: another `mode`.
+        IndexError: an index is out of range, with "raise".
+    """
+    x, where = asarray(a), asarray(indices)
+    x, along = (ravel(x), 0) if axis is None else (x, axis)
+    size = x.shape[along]
+    if mode == "clip":
+        where = ops.clamp(where, 0, size - 1)
+    elif mode == "wrap":
+        where = ops.remainder(where, size)
+    elif mode == "raise":
+        where = ops.where(where < 0, where + size, where)
+    else:
+        raise located(ValueError(f"take: mode must be 'raise', 'wrap' or 'clip', got {mode!r}"))
+    return ops.gather(x, where, along)
 
 
 def take_along_axis(arr: Any, indices: Any, axis: int | None) -> Tensor:
-    """For each place of `indices` the element at that index along the axis."""
-    x = asarray(arr)
-    return ops.gather_elements(ravel(x) if axis is None else x, 0 if axis is None else axis, asarray(indices))
+    """For each place of `indices` the element at that index along the axis; the other axes are broadcast."""
+    x, where = asarray(arr), asarray(indices)
+    if axis is None:
+        return ops.gather_elements(ravel(x), 0, where)
+    if x.ndim != where.ndim:
+        raise located(ValueError(f"take_along_axis: expected as many axes, got {x.type} and indices {where.type}"))
+    along = axis % x.ndim
+    others = np.broadcast_shapes(*((*t.shape[:along], *t.shape[along + 1 :]) for t in (x, where)))
+    x, where = (ops.broadcast_to(t, (*others[:along], t.shape[along], *others[along:])) for t in (x, where))
+    return ops.gather_elements(x, along, where)
 
 
 def unique(x: Any, return_inverse: bool = False) -> Any:

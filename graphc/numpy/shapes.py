@@ -274,3 +274,13 @@ def _beside(x: Tensor, axis: int, count: int, mode: str, end: Any, side: int) ->
     summary: Any = {"maximum": ops.amax, "minimum": ops.amin, "mean": ops.mean}[mode]
     operand = cast(x, float32) if mode == "mean" and not x.dtype.is_float else x
     return ops.broadcast_to(cast(summary(operand, axis, True), x.dtype), shape)
+
+
+def moveaxis(a: Any, source: Any, destination: Any) -> Tensor:
+    """Axes at other places, the rest in their order."""
+    return ops.moveaxis(asarray(a), source, destination)
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
+    """Two axes in each other's place."""
+    return ops.swapaxes(asarray(x), axis1, axis2)

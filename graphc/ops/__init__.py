@@ -19,6 +19,7 @@ from graphc.gradients import grad as grad
 from graphc.gradients import jacfwd as jacfwd
 from graphc.gradients import jacrev as jacrev
 from graphc.gradients import jvp as jvp
+from graphc.gradients import linearize as linearize
 from graphc.gradients import stop_gradient as stop_gradient
 from graphc.gradients import value_and_grad as value_and_grad
 from graphc.gradients import vjp as vjp
@@ -39,6 +40,7 @@ from graphc.ops import reduce as _reduce
 from graphc.ops import segments as _segments
 from graphc.ops import shape as _shape
 from graphc.ops.arrays import *
+from graphc.ops.bessel import *
 from graphc.ops.boxes import *
 from graphc.ops.composite import *
 from graphc.ops.control import *
@@ -49,6 +51,7 @@ from graphc.ops.custom import Custom as Custom
 from graphc.ops.determinant import *
 from graphc.ops.draws import *
 from graphc.ops.elementwise import cast as cast
+from graphc.ops.frequencies import *
 from graphc.ops.functions import *
 from graphc.ops.gamma_functions import *
 from graphc.ops.gather import *
@@ -61,6 +64,7 @@ from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
 from graphc.ops.primitives import Primitive as Primitive
 from graphc.ops.primitives import ReduceOp as ReduceOp
+from graphc.ops.primitives_pictures import *
 from graphc.ops.random import *
 from graphc.ops.reduce import *
 from graphc.ops.resize import *
@@ -71,6 +75,7 @@ from graphc.ops.segments import *
 from graphc.ops.sets import *
 from graphc.ops.shape import *
 from graphc.ops.solvers import *
+from graphc.ops.sparse_tensors import *
 from graphc.ops.statistics import *
 from graphc.ops.tapers import *
 from graphc.ops.unpool import *

@@ -31,8 +31,8 @@ from graphc.ops.elementwise import (
     mul,
     select,
 )
-from graphc.ops.shape import moveaxis, reshape, transpose, unstack
-from graphc.ops.views import reshape_
+from graphc.ops.shape import expand_dims, moveaxis, reshape, transpose, unstack
+from graphc.ops.views import broadcast_to_, reshape_
 from graphc.tensor import Tensor, TracedValueError
 
 __all__ = [
@@ -495,6 +495,25 @@ def unique(input: Any) -> tuple[Tensor, Tensor]:
     return Tensor(values[order]), Tensor(positions.astype(np.int64 if x.dtype is int64 else np.int32))
 
 
+def unique_in_order(
+    input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The distinct elements, or slices along `dim`, in order. Eager mode only: how many there are depends on values.
+
+    Args:
+        sorted: they are in order either way.
+        return_inverse: give for each element its position in the result, too.
+        return_counts: give how often each is there, too.
+    """
+    x = with_value("unique", as_tensor("unique", input))
+    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=dim)
+    shape = x.shape if dim is None else (-1,)
+    found = [Tensor(values)]
+    found += [Tensor(inverse.reshape(shape).astype(np.int64))] if return_inverse else []
+    found += [Tensor(counts.astype(np.int64))] if return_counts else []
+    return tuple(found) if len(found) > 1 else found[0]
+
+
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     """How often each number occurs, or the sum of its weights: float32 `[max(input) + 1]`, or longer for `minlength`.
 
@@ -565,16 +584,39 @@ def one_hot(indices: Any, depth: int, on_value: Any = 1, off_value: Any = 0, axi
     """`on_value` at each index along a new axis of extent `depth`, elsewhere `off_value`.
 
     Args:
-        indices: integers in [0, depth).
+        indices: integers; those outside [0, depth), as of labels that count for nothing, give `off_value` only.
         on_value, off_value: numbers or scalar Tensors; the result has their dtype (int64 for Python ints).
         axis: where the new axis is in the result.
     Raises:
+        TypeError: `indices` are no integers.
+    """
+    x, on, off, count, along = _one_hot_parts(indices, depth, on_value, off_value, axis)
+    try:
+        result = _one_hot_type(x.type, on.type, off.type, depth=count, axis=along)
+    except (TypeError, ValueError) as error:
+        raise located(error) from None
+    places = iota(shape=result.shape, axis=along, dtype=int64)
+    chosen = equal(broadcast_to_(expand_dims(cast(x, int64), along), shape=result.shape), places)
+    return select(chosen, *(broadcast_to_(v, shape=result.shape) for v in (on, off)))
+
+
+def checked_one_hot(indices: Any, depth: int, on_value: Any = 1, off_value: Any = 0, axis: int = -1) -> Tensor:
+    """As `one_hot`, of indices that must be in [0, depth).
+
+    Raises:
         IndexError: an index out of range.
     """
+    x, on, off, count, along = _one_hot_parts(indices, depth, on_value, off_value, axis)
+    return one_hot_(x, on, off, depth=count, axis=along)
+
+
+def _one_hot_parts(
+    indices: Any, depth: int, on_value: Any, off_value: Any, axis: int
+) -> tuple[Tensor, Tensor, Tensor, int, int]:
     x = as_tensor("one_hot", indices)
     dtype = common_dtype((on_value, off_value))
     on, off = (reshape(cast(as_tensor("one_hot", v), dtype), ()) for v in (on_value, off_value))
-    return one_hot_(x, on, off, depth=as_ints("one_hot", depth, "depth")[0], axis=axis_of("one_hot", axis, x.ndim + 1))
+    return x, on, off, as_ints("one_hot", depth, "depth")[0], axis_of("one_hot", axis, x.ndim + 1)
 
 
 def tril(input: Any, diagonal: int = 0) -> Tensor:

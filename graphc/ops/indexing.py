@@ -183,6 +183,8 @@ def _item(item: Any) -> list[Any]:
     """One part of an index in one of the few forms that `_parse` knows; a mask becomes one for each of its axes."""
     if item is None or item is Ellipsis or isinstance(item, slice):
         return [item]
+    if item is True:
+        return [None]  # as in NumPy: an axis of extent 1
     if isinstance(item, Tensor):
         if item.dtype is bool_:
             return _mask_items(item)
@@ -203,12 +205,12 @@ def _item(item: Any) -> list[Any]:
     elif hasattr(item, "__index__"):
         return [item.__index__()]
     shown = item.type if isinstance(item, Tensor) else f"{type(item).__name__} {item!r:.60}"
-    raise located(TypeError(f"Tensor: an index must be ints, slices, None, ..., masks or integer tensors, got {shown}"))
+    raise located(IndexError(f"Tensor: an index is ints, slices, None, ..., masks or integer tensors, got {shown}"))
 
 
 def _mask_items(mask: Tensor) -> list[Any]:
     if mask.ndim == 0:
-        raise located(TypeError("Tensor: a single bool is no index; use a mask of at least one dimension"))
+        raise located(IndexError("Tensor: False is no index; use a mask of at least one dimension"))
     found = np.nonzero(with_value("Tensor[mask]", mask))
     return [Mask(Tensor(p.astype(np.int64)), n) for p, n in zip(found, mask.shape)]
 

@@ -14,12 +14,14 @@ from typing import Any
 from graphc.dispatch import assign, located
 from graphc.dtype import int64
 from graphc.ops import functions, random
+from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast
+from graphc.ops.creation import iota
 from graphc.ops.gather import index_add, index_fill, masked_fill, scatter, tensor_scatter_elements
 from graphc.ops.indexing import setitem
 from graphc.ops.linalg import addmm
-from graphc.ops.scatter import index_copy, index_put, masked_scatter
-from graphc.ops.shape import reshape
+from graphc.ops.scatter import index_copy, index_put, masked_scatter, tensor_scatter_mul
+from graphc.ops.shape import reshape, stack
 from graphc.random import Generator, generator_of
 from graphc.tensor import Parameter, Tensor, settle
 
@@ -101,6 +103,30 @@ def _index_add(self: Tensor, dim: int, index: Any, source: Any, *, alpha: Any = 
     return index_add(self, index, source if alpha == 1 else functions.mul(source, alpha), dim)
 
 
+def _scatter(self: Tensor, dim: int, index: Any, src: Any, *, reduce: str | None = None) -> Tensor:
+    """Each element of `src`, or one number, at its own index, its position along `dim` taken from `index`.
+
+    Args:
+        reduce: "add" adds it to what is there, "multiply" multiplies that by it; None takes its place.
+    Raises:
+        ValueError: another `reduce`.
+    """
+    places, source = as_tensor("scatter_", index), as_tensor("scatter_", src)
+    if source.ndim == places.ndim:
+        source = source[tuple(slice(n) for n in places.shape)]
+    if reduce is None:
+        return scatter(self, dim, places, source)
+    updates = broadcast(cast(source, self.dtype), places.shape)
+    if reduce == "add":
+        return tensor_scatter_elements(self, places, updates, dim, "add")
+    if reduce != "multiply":
+        raise located(ValueError(f"scatter_: reduce must be 'add', 'multiply' or None, got {reduce!r}"))
+    axis = axis_of("scatter_", dim, self.ndim)
+    along = [iota(shape=places.shape, axis=d, dtype=int64) for d in range(self.ndim)]
+    along[axis] = cast(places, int64)
+    return tensor_scatter_mul(self, stack(along, -1), updates)
+
+
 def scatter_add(self: Tensor, dim: int, index: Any, src: Any) -> Tensor:
     """Each element of `src` added at its own index, its position along `dim` taken from `index`."""
     return tensor_scatter_elements(self, index, src, dim, "add")
@@ -162,7 +188,7 @@ _FUNCTIONS: dict[str, Method] = {
     "fill_diagonal": fill_diagonal, "floor": functions.floor, "floor_divide": functions.floor_divide,
     "index_add": _index_add, "index_copy": index_copy, "index_fill": index_fill, "index_put": index_put,
     "log": functions.log, "masked_fill": masked_fill, "masked_scatter": masked_scatter, "mul": functions.mul,
-    "normal": _normal, "put": _put, "random": _random, "remainder": functions.remainder, "scatter": scatter,
+    "normal": _normal, "put": _put, "random": _random, "remainder": functions.remainder, "scatter": _scatter,
     "scatter_add": scatter_add, "sigmoid": functions.sigmoid, "sign": functions.sign, "sub": functions.subtract,
     "tanh": functions.tanh, "uniform": _uniform, "zero": _zero,
 }  # fmt: skip

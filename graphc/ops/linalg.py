@@ -7,6 +7,7 @@ that one product.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any
@@ -362,7 +363,7 @@ Labels = tuple[str, ...]
 Term = tuple[Labels, Tensor]
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: Any, *operands: Any) -> Tensor:
     """The sum of products that a formula names, e.g. `einsum("bij,bjk->bik", x, y)`.
 
     Operands are combined from left to right, each pair as one matrix product.
@@ -372,9 +373,15 @@ def einsum(equation: str, *operands: Any) -> Tensor:
             and the letters of the result (by default those that appear once, in alphabetical order). A letter that
             appears twice in one operand means its diagonal; a letter absent from the result is summed over.
         operands: tensors (or one list of them).
+
+    In place of a formula, each operand may be followed by the list of its dimensions, numbers from 0 to 51 and `...`,
+    and the last by that of the result: `einsum(x, [0, 1], y, [1, 2], [0, 2])`.
+
     Raises:
         ValueError: the equation does not fit the operands; the message says where.
     """
+    if not isinstance(equation, str):
+        equation, operands = _formula((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     tensors = same_dtype("einsum")(*operands)
@@ -387,6 +394,23 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         result = _product(result, _summed(term, {*kept, *result[0]}), kept, extents)
     labels, tensor = result
     return transpose(tensor, tuple(labels.index(label) for label in output))
+
+
+def _formula(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The equation and the operands, of operands each followed by the numbers of its dimensions."""
+    letters = string.ascii_uppercase + string.ascii_lowercase
+
+    def word(numbers: Any) -> str:
+        valid = isinstance(numbers, (list, tuple)) and all(
+            n is ... or (isinstance(n, int) and not isinstance(n, bool) and 0 <= n < len(letters)) for n in numbers
+        )
+        if not valid:
+            raise located(ValueError(f"einsum: expected a list of numbers from 0 to 51 and ..., got {numbers!r:.80}"))
+        return "".join("..." if n is ... else letters[n] for n in numbers)
+
+    pairs = len(given) // 2
+    equation = ",".join(word(numbers) for numbers in given[1 : 2 * pairs : 2])
+    return equation + (f"->{word(given[-1])}" if len(given) % 2 else ""), given[: 2 * pairs : 2]
 
 
 def _parse(equation: str, tensors: Sequence[Tensor]) -> tuple[list[Labels], Labels]:

@@ -16,18 +16,25 @@ from graphc.dispatch import located
 from graphc.dtype import DType, bool_, float16, float32, float64, int16, int32, int64, uint8
 from graphc.eager import of_ops
 from graphc.gradients import register_hook
-from graphc.ops import creation, functions, inplace, random, reduce, scan
+from graphc.ops import creation, functions, inplace, random, reduce, scan, sparse_tensors, storage
 from graphc.ops.arrays import diag_embed
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.composite import softmax as softmax_tensor
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
-from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
+from graphc.ops.gather import (
+    gather,
+    gather_elements,
+    index_add,
+    tensor_scatter_add,
+    tensor_scatter_sub,
+    unique,
+    unique_in_order,
+)
 from graphc.ops.scan import cumsum as cumsum_tensor
 from graphc.ops.scatter import tensor_scatter_div, tensor_scatter_max, tensor_scatter_min, tensor_scatter_mul
 from graphc.ops.shape import broadcast_to as broadcast_tensor
-from graphc.ops.shape import diag as diag_tensor
 from graphc.ops.shape import diagonal as diagonal_tensor
 from graphc.ops.shape import flatten as flatten_tensor
 from graphc.ops.shape import narrow, repeat_interleave, stack, swapaxes, tile
@@ -35,6 +42,7 @@ from graphc.ops.shape import reshape as reshape_tensor
 from graphc.ops.shape import transpose as transpose_tensor
 from graphc.ops.solvers import qr_method
 from graphc.ops.statistics import peak_to_peak
+from graphc.ops.storage import check_device
 from graphc.tensor import Parameter, Tensor, from_numpy
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
@@ -55,7 +63,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "scan": "cummax cummin cumprod logcumsumexp top_k topk",
     "gather": (
         "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
-        "nonzero reverse_sequence scatter take tril triu unique unsorted_segment_sum"
+        "nonzero reverse_sequence scatter take tril triu unsorted_segment_sum"
     ),
     "linalg": "addbmm addmm addmv addr baddbmm bmm dot inner matmul mm outer",
     "composite": "hardshrink log_softmax soft_shrink",
@@ -86,13 +94,21 @@ def astype(self: Tensor, dtype: Any, copy: bool = True) -> Tensor:
 
 
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """The tensor in the element type given (a dtype, or that of another tensor)."""
-    target = kwargs.get("dtype", args[0] if args else None)
-    if isinstance(target, Tensor):
-        target = target.dtype
-    if target is None or isinstance(target, str):
-        raise located(TypeError(f"Tensor.to: expected a dtype, got {target!r}; tensors live on the CPU"))
-    return cast(self, as_dtype(target))
+    """The tensor in the element type given (a dtype, or that of another tensor); a device that is named must be "CPU".
+
+    Raises:
+        TypeError: neither a dtype nor a device. ValueError: another device.
+    """
+    given = [*args[:2], *(kwargs[name] for name in ("device", "dtype") if kwargs.get(name) is not None)]
+    if not given:
+        raise located(TypeError("Tensor.to: expected a dtype, got none; tensors live on the CPU"))
+    result = self
+    for target in given:
+        if isinstance(target, str):
+            check_device("Tensor.to", target)
+        elif not isinstance(target, builtins.bool):  # MindSpore's `non_blocking`
+            result = cast(result, as_dtype(target.dtype if isinstance(target, Tensor) else target))
+    return result
 
 
 def _cast_method(dtype: DType) -> Any:
@@ -359,9 +375,12 @@ def softmax(self: Tensor, axis: Any = -1, dtype: Any = None) -> Tensor:
 
 def diag(self: Tensor, diagonal: int = 0) -> Tensor:
     """The matrix with a vector on a diagonal, or a diagonal of a matrix."""
-    if diagonal == 0:
-        return diag_tensor(self)
     return diagonal_tensor(self, diagonal) if self.ndim == 2 else diag_embed(self, diagonal)
+
+
+def unique_method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """As `ops.unique`; with arguments, `unique(sorted, return_inverse, return_counts, dim)`, the elements in order."""
+    return unique_in_order(self, *args, **kwargs) if args or kwargs else unique(self)
 
 
 def index_add_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -432,8 +451,8 @@ def is_signed(self: Tensor) -> bool:
 
 
 def stride(self: Tensor, dim: int | None = None) -> Any:
-    """How many elements lie between neighbours along an axis; for None a tuple of all."""
-    steps = tuple(s // self.itemsize for s in self.strides)
+    """How many elements lie between neighbours along an axis; for None a list of all."""
+    steps = [s // self.itemsize for s in self.strides]
     return steps if dim is None else steps[dim]
 
 
@@ -521,7 +540,7 @@ _OWN: dict[str, Any] = {
     "astype": astype, "to": to, "type_as": type_as, "bool": _cast_method(bool_), "byte": _cast_method(uint8),
     "int": _cast_method(int32), "long": _cast_method(int64), "float": _cast_method(float32),
     "double": _cast_method(float64), "half": _cast_method(float16), "short": _cast_method(int16),
-    "reshape": reshape, "view": reshape, "view_as": view_as, "reshape_as": view_as, "ravel": ravel, "flatten": flatten,
+    "reshape": reshape, "view_as": view_as, "reshape_as": view_as, "ravel": ravel, "flatten": flatten,
     "transpose": transpose, "permute": permute, "broadcast_to": broadcast_to, "expand": broadcast_to,
     "expand_as": expand_as, "repeat": repeat,
     "trace": trace, "add": add, "sub": sub, "subtract": sub, "round": round,
@@ -529,7 +548,7 @@ _OWN: dict[str, Any] = {
     "argmax": argmax, "argmin": argmin, "argsort": argsort, "sort": sort, "cumsum": cumsum,
     "argmax_with_value": argmax_with_value, "argmin_with_value": argmin_with_value,
     "searchsorted": searchsorted_method, "softmax": softmax, "diag": diag, "qr": qr_method,
-    "where": where, "gather": gather_method, "index_add": index_add_method,
+    "where": where, "gather": gather_method, "index_add": index_add_method, "unique": unique_method,
     "new_zeros": new_zeros, "new_ones": new_ones, "new_empty": new_empty, "new_full": new_full,
     "copy": copy, "clone": copy, "contiguous": itself, "value": value, "init_data": itself, "detach": detach,
     "data": property(detach), "has_init": False, "assign_value": assign_value,
@@ -538,6 +557,7 @@ _OWN: dict[str, Any] = {
     "scatter_min": tensor_scatter_min, "scatter_mul": tensor_scatter_mul, "choose": choose,
     "bernoulli": random.bernoulli, "multinomial": random.multinomial, "random_categorical": random.random_categorical,
     "is_contiguous": is_contiguous, "is_signed": is_signed, "stride": stride, "storage_offset": storage_offset,
+    "positive": itself, "is_meta": False,
     "device": "CPU", "H": property(_transposed), "mH": property(_matrix_transposed), "real": itself, "conj": itself,
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
@@ -548,6 +568,7 @@ _OWN: dict[str, Any] = {
 }  # fmt: skip
 
 
+_OWN |= sparse_tensors.METHODS | storage.METHODS
 _OWN |= inplace.METHODS | inplace.OUT_OF_PLACE | {"scatter_add": scatter_add_method}
 
 _SEVERAL = (

@@ -14,7 +14,7 @@ from typing import Any
 
 from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
-from graphc.ops.axes import as_ints
+from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, to_float
 from graphc.ops.resize import resize_axes
 from graphc.ops.shape import reshape, split_evenly
@@ -263,6 +263,15 @@ def _resize_nearest(self: Any, input_x: Any) -> Tensor:
     return result
 
 
+def _split_v(self: Any, input_x: Any) -> tuple[Tensor, ...]:
+    """Parts of these sizes, of which one may be -1: what the others leave."""
+    x, sizes = as_tensor(self.name, input_x), list(as_ints(self.name, self.size_splits, "size_splits"))
+    if sizes.count(-1) == 1:
+        sizes[sizes.index(-1)] = x.shape[axis_of(self.name, self.split_dim, x.ndim)] - sum(sizes) - 1
+    result: tuple[Tensor, ...] = _function("split")(x, sizes, self.split_dim)
+    return result
+
+
 def _only(self: Any, attribute: str, value: Any) -> None:
     """Refuses an attribute's other values."""
     if getattr(self, attribute) != value:
@@ -496,7 +505,7 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "Split": ({"axis": 0, "output_num": 1}, lambda p, x: split_evenly(x, p.axis, p.output_num)),
     "SplitV": (
         {"size_splits": _REQUIRED, "split_dim": _REQUIRED, "num_split": _REQUIRED},
-        lambda p, input_x: _function("split")(input_x, p.size_splits, p.split_dim),
+        _split_v,
     ),
     "SquaredDifference": ({}, lambda p, input_x, input_y: _function("square")(_function("sub")(input_x, input_y))),
     "Squeeze": ({"axis": ()}, lambda p, input: _function("squeeze")(input, p.axis)),

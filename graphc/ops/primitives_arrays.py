@@ -9,6 +9,7 @@ from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
 from graphc.ops import control
 from graphc.ops.coerce import as_dtype, as_tensor, cast, full_like
+from graphc.ops.gather import checked_one_hot
 from graphc.ops.primitives import (
     _REQUIRED,
     PRIMITIVES,
@@ -24,7 +25,8 @@ from graphc.ops.shape import reshape
 from graphc.tensor import Parameter, Tensor
 
 _PLAIN = {
-    "AccumulateNV2": "accumulate_n", "Addcdiv": "addcdiv", "Addcmul": "addcmul", "Dense": "dense", "DiagPart": "diag",
+    "AccumulateNV2": "accumulate_n", "Addcdiv": "addcdiv", "Addcmul": "addcmul", "Dense": "dense",
+    "DiagPart": "diagonal",
     "Expand": "broadcast_to", "FastGeLU": "fast_gelu", "FastGelu": "fast_gelu", "Fills": "fills", "Fmax": "fmax",
     "Fmin": "fmin", "Gelu": "gelu", "Heaviside": "heaviside", "Hypot": "hypot", "IndexFill": "index_fill",
     "InvertPermutation": "invert_permutation", "LeftShift": "bitwise_left_shift", "LerpScalar": "lerp",
@@ -99,7 +101,7 @@ def _sparse_cross_entropy(self: Any, logits: Any, labels: Any) -> Tensor:
         loss: Tensor = _function("cross_entropy")(logits, labels)
         return loss
     x = as_tensor(self.name, logits)
-    own: Tensor = _function("one_hot")(labels, x.shape[1], Tensor(1, x.dtype), Tensor(0, x.dtype))
+    own: Tensor = checked_one_hot(labels, x.shape[1], Tensor(1, x.dtype), Tensor(0, x.dtype))
     chances: Tensor = _function("softmax")(x)
     return (chances - own) / float(x.shape[0])
 

@@ -188,13 +188,23 @@ def _runs(axes: tuple[int, ...]) -> list[Run]:
 
 
 def reduce_over(op: Op, x: Tensor, axes: tuple[int, ...], keep: bool = False) -> Tensor:
-    """`op` over increasing `axes`; `keep` leaves them with extent 1."""
+    """`op` over increasing `axes`; `keep` leaves them with extent 1.
+
+    Raises:
+        TypeError: `keep`, the public functions' `keepdims`, is no bool.
+    """
+    _check_keep(op.name, keep)
     result = x
     for run in _runs(axes):
         result = op(result, run=run)
     if keep and axes:
         result = reshape_(result, shape=tuple(1 if d in axes else n for d, n in enumerate(x.shape)))
     return result
+
+
+def _check_keep(name: str, keep: Any) -> None:
+    if keep is not True and keep is not False and not isinstance(keep, np.bool_):
+        raise located(TypeError(f"{name}: keepdims must be a bool, got {keep!r:.60}"))
 
 
 def sum_over(x: Tensor, axes: tuple[int, ...], keep: bool = False) -> Tensor:
@@ -385,6 +395,7 @@ def _extreme(
 def _with_position(
     name: str, op: Op, join: Op, input: Any, axis: int, keepdims: bool, initial: Any, where: Any
 ) -> tuple[Tensor, Tensor]:
+    _check_keep(name, keepdims)
     x = _chosen(name, input, initial, where)
     axis = axis_of(name, axis, x.ndim or 1)
     flat = reshape(x, x.shape or (1,))

@@ -225,6 +225,8 @@ def argsort(input: Any, axis: int = -1, descending: bool = False) -> Tensor:
 
 def _order(name: str, x: Tensor, axis: int, descending: bool, count: int | None = None) -> Tensor:
     """The positions along `axis` in order, or the first `count` of them, in the table's int64."""
+    if not isinstance(descending, (bool, np.bool_)):
+        raise located(TypeError(f"{name}: descending must be a bool, got {descending!r:.60}"))
     if x.ndim == 0:
         return full_like(cast(x, int64), 0)
     axis = axis_of(name, axis, x.ndim)
@@ -259,7 +261,9 @@ def topk(
     if x.ndim == 0:
         x = reshape_(x, shape=(1,))
     axis = axis_of("topk", -1 if dim is None else dim, x.ndim)
-    if isinstance(k, bool) or not isinstance(k, int) or not 0 <= k <= x.shape[axis]:
+    if isinstance(k, bool) or not isinstance(k, int):
+        raise located(TypeError(f"topk: k must be an int, got {k!r}"))
+    if not 0 <= k <= x.shape[axis]:
         limit = f"{x.shape[axis]} (axis {axis} of {x.type})"
         raise located(ValueError(f"topk: k must be an int from 0 to {limit}, got {k!r}"))
     from graphc.ops.gather import gather_elements_

@@ -467,15 +467,22 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tenso
 
 
 def diag(input: Any) -> Tensor:
-    """The square matrix with the vector `input` on its diagonal, or the diagonal of the matrix `input`."""
+    """The elements of `input` where the indices of the result are twice the same, elsewhere 0.
+
+    Args:
+        input: `[N1, ..., Nk]` with at least one axis. A matrix's diagonal is what `diagonal` gives.
+    Returns:
+        `[N1, ..., Nk, N1, ..., Nk]`: of a vector the square matrix with it on its diagonal.
+    Raises:
+        ValueError: a scalar.
+    """
     x = as_tensor("diag", input)
-    if x.ndim == 2:
-        return diagonal(x)
-    if x.ndim != 1:
-        raise located(ValueError(f"diag: expected a vector or a matrix, got {x.type}"))
+    if x.ndim == 0:
+        raise located(ValueError(f"diag: expected at least one axis, got {x.type}"))
     n = x.size
-    apart = pad_(x, scalar(0, x.dtype), low=(0,), high=(0,), interior=(n,)) if n > 1 else x
-    return reshape(apart, (n, n))
+    flat = reshape(x, (n,))
+    apart = pad_(flat, scalar(0, x.dtype), low=(0,), high=(0,), interior=(n,)) if n > 1 else flat
+    return reshape(apart, (*x.shape, *x.shape))
 
 
 def shape(input_x: Any) -> tuple[int, ...]:

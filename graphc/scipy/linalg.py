@@ -14,12 +14,17 @@ from graphc.ops.linalg import same_dtype
 from graphc.ops.solvers import mirrored
 from graphc.tensor import Tensor
 
-__all__ = ["block_diag", "cho_factor", "cho_solve", "cholesky", "eigh", "inv", "lstsq", "solve_triangular"]
+__all__ = ["block_diag", "cho_factor", "cho_solve", "cholesky", "det", "eigh", "inv", "lstsq", "solve_triangular"]
 
 
 def inv(a: Any) -> Tensor:
     """The inverse of square matrices; see `ops.inverse`."""
     return ops.inverse(a)
+
+
+def det(a: Any) -> Tensor:
+    """The determinants of square matrices; see `ops.det`."""
+    return ops.det(a)
 
 
 def cholesky(a: Any, lower: bool = False) -> Tensor:

@@ -366,7 +366,8 @@ class _Watch(Callback):
         if not isinstance(monitor, str):
             raise TypeError(f"{where}: monitor must be a str, got {monitor!r}")
         if mode not in ("auto", "min", "max"):
-            raise ValueError(f"{where}: mode must be 'auto', 'min' or 'max', got {mode!r}")
+            error = ValueError if isinstance(mode, str) else TypeError
+            raise error(f"{where}: mode must be 'auto', 'min' or 'max', got {mode!r}")
         if not isinstance(verbose, bool):
             raise TypeError(f"{where}: verbose must be a bool, got {verbose!r}")
         self.monitor, self.verbose, self.mode = monitor, verbose, mode
@@ -525,9 +526,11 @@ def _shortest(value: Tensor) -> float:
 
 
 def _natural(where: str, name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{where}: {name} must be an int >= 0, got {value!r}")
-    return value
+    typed = isinstance(value, int) and not isinstance(value, bool)
+    if not typed or value < 0:
+        error = ValueError if typed else TypeError
+        raise error(f"{where}: {name} must be an int >= 0, got {value!r}")
+    return int(value)
 
 
 def _number(where: str, name: str, value: Any) -> float:

@@ -55,8 +55,17 @@ class CheckpointConfig:
             "keep_checkpoint_max": keep_checkpoint_max, "keep_checkpoint_per_n_minutes": keep_checkpoint_per_n_minutes,
         }
         for name, value in counts.items():
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-                raise ValueError(f"CheckpointConfig: {name} must be an int >= 0 or None, got {value!r}")
+            typed = value is None or (isinstance(value, int) and not isinstance(value, bool))
+            if not typed or (value is not None and value < 0):
+                error = ValueError if typed else TypeError
+                raise error(f"CheckpointConfig: {name} must be an int >= 0 or None, got {value!r}")
+        flags = {
+            "integrated_save": integrated_save, "async_save": async_save, "exception_save": exception_save,
+            "crc_check": crc_check,
+        }
+        for name, flag in flags.items():
+            if not isinstance(flag, bool):
+                raise TypeError(f"CheckpointConfig: {name} must be a bool, got {flag!r}")
         if not any(counts.values()):
             raise ValueError(f"CheckpointConfig: {', '.join(counts)} cannot all be 0 or None")
         if saved_network is not None and not isinstance(saved_network, Cell):
@@ -229,7 +238,9 @@ def _checked_prefix(prefix: Any) -> str:
 
 
 def _made(directory: Any) -> str:
-    if not isinstance(directory, (str, os.PathLike)) or not os.fspath(directory):
+    if not isinstance(directory, (str, os.PathLike)):
+        raise TypeError(f"ModelCheckpoint: directory must be a path, got {directory!r}")
+    if not os.fspath(directory):
         raise ValueError(f"ModelCheckpoint: directory must be a path, got {directory!r}")
     path = os.path.abspath(directory)
     os.makedirs(path, exist_ok=True)

@@ -8,7 +8,7 @@ from graphc.dataset import images as ops
 from graphc.dataset.config import check_int
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import ColumnTransform, check_probability
-from graphc.dataset.vision.image_transform import ImageTransform, check_rank, colour, parse_fill, part_of
+from graphc.dataset.vision.image_transform import ImageTransform, check_rank, colour, parse_fill, parse_flag, part_of
 from graphc.dataset.vision.sizes import RandomWindow
 
 
@@ -43,7 +43,7 @@ class RandomErasing(ColumnTransform):
                 raise ValueError(f"RandomErasing: got value {value!r}, expected a number, three, or 'random'")
             value = 0
         self._fill = parse_fill("RandomErasing: value", value)
-        self._inplace = inplace
+        self._inplace = parse_flag("RandomErasing: inplace", inplace)
 
     def stacked(self, rng: Rng, block: np.ndarray) -> np.ndarray:
         check_rank("RandomErasing", block, (3,), "an image [C, H, W]")
@@ -77,7 +77,7 @@ class CutOut(ColumnTransform):
     def __init__(self, length: int, num_patches: int = 1, is_hwc: bool = True) -> None:
         self._length = check_int("CutOut: length", length, 1)
         self._patches = check_int("CutOut: num_patches", num_patches, 1)
-        self._is_hwc = is_hwc
+        self._is_hwc = parse_flag("CutOut: is_hwc", is_hwc)
 
     def stacked(self, rng: Rng, block: np.ndarray) -> np.ndarray:
         check_rank("CutOut", block, (2, 3), "an image [H, W, C], [C, H, W] or [H, W]")

@@ -65,6 +65,8 @@ def part_of(name: str, images: np.ndarray, corner: tuple[int, int], size: tuple[
 
 def parse_size(name: str, size: int | Sequence[int]) -> tuple[int, int]:
     """A height and width; one int stands for both."""
+    if not isinstance(size, (int, np.integer, Sequence)) or isinstance(size, str):
+        raise TypeError(f"{name}: got size {size!r}, expected an int or (height, width)")
     pair = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
     if len(pair) != 2:
         raise ValueError(f"{name}: got size {size!r}, expected an int or (height, width)")
@@ -73,6 +75,8 @@ def parse_size(name: str, size: int | Sequence[int]) -> tuple[int, int]:
 
 def parse_padding(name: str, padding: int | Sequence[int]) -> tuple[int, int, int, int]:
     """Left, top, right and bottom; one int stands for all, two for left and right, top and bottom."""
+    if not isinstance(padding, (int, np.integer, Sequence)) or isinstance(padding, str):
+        raise TypeError(f"{name}: got padding {padding!r}, expected 1, 2 or 4 ints")
     given = (padding,) if isinstance(padding, (int, np.integer)) else tuple(padding)
     if len(given) not in (1, 2, 4):
         raise ValueError(f"{name}: got padding {padding!r}, expected 1, 2 or 4 ints")
@@ -84,12 +88,14 @@ def parse_fill(name: str, fill_value: float | Sequence[float]) -> np.ndarray:
     """A colour: one number for all channels, or three."""
     fill = np.atleast_1d(np.asarray(fill_value))
     if fill.shape not in ((1,), (3,)) or fill.dtype.kind not in "iuf":
-        raise ValueError(f"{name}: got fill_value {fill_value!r}, expected a number or three")
+        raise TypeError(f"{name}: got fill_value {fill_value!r}, expected a number or three")
     return fill
 
 
 def parse_range(name: str, value: float | Sequence[float], low: float, high: float = math.inf) -> tuple[float, float]:
     """A pair (min, max) within `low` to `high`."""
+    if isinstance(value, str):
+        raise TypeError(f"{name}: got {value!r}, expected a pair of numbers")
     try:
         pair = tuple(float(v) for v in value)  # type: ignore[union-attr]  # a lone number is told below
     except TypeError:
@@ -102,7 +108,15 @@ def parse_range(name: str, value: float | Sequence[float], low: float, high: flo
 def parse_member(name: str, value: Any, members: Sequence[Any]) -> Any:
     """One of an enumeration's members."""
     if not any(value is member for member in members):
-        raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(str(member) for member in members)}")
+        error = ValueError if isinstance(value, type(members[0])) else TypeError
+        raise error(f"{name}: got {value!r}, expected one of {', '.join(str(member) for member in members)}")
+    return value
+
+
+def parse_flag(name: str, value: Any) -> bool:
+    """A bool."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: got {value!r} of type {type(value).__name__}, expected a bool")
     return value
 
 

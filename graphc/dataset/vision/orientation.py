@@ -10,7 +10,14 @@ from graphc.dataset.blocks import Block, stack
 from graphc.dataset.images import Inter
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import check_probability
-from graphc.dataset.vision.image_transform import ImageTransform, colour, parse_fill, parse_member, parse_range
+from graphc.dataset.vision.image_transform import (
+    ImageTransform,
+    colour,
+    parse_fill,
+    parse_flag,
+    parse_member,
+    parse_range,
+)
 
 
 class HorizontalFlip(ImageTransform):
@@ -68,7 +75,7 @@ class _Turn(ImageTransform):
     ) -> None:
         name = type(self).__name__
         self._inter = parse_member(f"{name}: resample", resample, [Inter.NEAREST, Inter.BILINEAR, Inter.BICUBIC])
-        self._expand = expand
+        self._expand = parse_flag(f"{name}: expand", expand)
         if center is not None and len(tuple(center)) != 2:
             raise ValueError(f"{name}: got center {center!r}, expected (x, y)")
         self._center = None if center is None else (float(center[0]), float(center[1]))

@@ -17,6 +17,7 @@ from graphc.dataset.vision.image_transform import (
     ImageTransform,
     colour,
     parse_fill,
+    parse_flag,
     parse_member,
     parse_padding,
     parse_range,
@@ -150,7 +151,7 @@ class RandomCrop(ImageTransform):
     ) -> None:
         self.size = parse_size("RandomCrop", size)
         self._padding = (0, 0, 0, 0) if padding is None else parse_padding("RandomCrop", padding)
-        self._pad_if_needed = pad_if_needed
+        self._pad_if_needed = parse_flag("RandomCrop: pad_if_needed", pad_if_needed)
         self._fill = parse_fill("RandomCrop", fill_value)
         self._mode = parse_member("RandomCrop: padding_mode", padding_mode, list(Border))
 

@@ -13,6 +13,7 @@ from graphc.dataset.vision.image_transform import (
     check_pixels,
     check_rank,
     check_uint8,
+    parse_flag,
     parse_member,
     parse_range,
 )
@@ -30,13 +31,16 @@ class Normalize(ColumnTransform):
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], is_hwc: bool = True) -> None:
+        for what, given in (("mean", mean), ("std", std)):
+            if not isinstance(given, (Sequence, np.ndarray)) or isinstance(given, str):
+                raise TypeError(f"Normalize: got {what} {given!r}, expected a list of numbers")
         self._mean = np.atleast_1d(np.asarray(mean, np.float32))
         self._std = np.atleast_1d(np.asarray(std, np.float32))
         if self._mean.ndim != 1 or self._mean.shape != self._std.shape:
             raise ValueError(f"Normalize: got mean {mean!r} and std {std!r}, expected lists of the same length")
         if not (self._std > 0).all():
             raise ValueError(f"Normalize: got std {std!r}, expected numbers above 0")
-        self._is_hwc = is_hwc
+        self._is_hwc = parse_flag("Normalize: is_hwc", is_hwc)
 
     def stacked(self, rng: Rng, block: np.ndarray) -> np.ndarray:
         check_rank("Normalize", block, (2, 3), "an image [H, W, C], [C, H, W] or [H, W]")
@@ -137,7 +141,7 @@ class RgbToHsv(ColumnTransform):
     def __init__(self, is_hwc: bool = False) -> None:
         if not isinstance(is_hwc, bool):
             raise TypeError(f"{type(self).__name__}: got is_hwc {is_hwc!r}, expected a bool")
-        self._is_hwc = is_hwc
+        self._is_hwc = parse_flag("Normalize: is_hwc", is_hwc)
 
     def stacked(self, rng: Rng, block: np.ndarray) -> np.ndarray:
         name = type(self).__name__
@@ -209,6 +213,9 @@ class Rescale(ColumnTransform):
     """
 
     def __init__(self, rescale: float, shift: float) -> None:
+        for what, given in (("rescale", rescale), ("shift", shift)):
+            if isinstance(given, bool) or not isinstance(given, (int, float, np.number)):
+                raise TypeError(f"Rescale: got {what} {given!r}, expected a number")
         self._rescale = np.float32(rescale)
         self._shift = np.float32(shift)
 
@@ -236,6 +243,8 @@ class Grayscale(ColumnTransform):
     """
 
     def __init__(self, num_output_channels: int = 1) -> None:
+        if isinstance(num_output_channels, bool) or not isinstance(num_output_channels, int):
+            raise TypeError(f"Grayscale: got num_output_channels {num_output_channels!r}, expected an int")
         if num_output_channels not in (1, 3):
             raise ValueError(f"Grayscale: got num_output_channels {num_output_channels!r}, expected 1 or 3")
         self._channels = num_output_channels

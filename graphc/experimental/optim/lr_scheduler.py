@@ -11,8 +11,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from graphc.dtype import float32
 from graphc.experimental.optim.optimizer import Optimizer
 from graphc.nn import check
+from graphc.tensor import Tensor
 
 
 class LRScheduler:
@@ -29,7 +31,7 @@ class LRScheduler:
         self.optimizer = optimizer
         self.base_lrs = [group.initial_lr() for group in optimizer.param_groups]
         self.last_epoch = last_epoch
-        self._last_lr = self.get_last_lr()  # MindSpore's name, of which formulas in programs make the next rates
+        self._last_lr = self._rates()  # MindSpore's name, of which formulas in programs make the next rates
         self.step()
 
     def rate(self, base: float, group: int) -> float:
@@ -40,19 +42,22 @@ class LRScheduler:
         """The learning rate of each group at `last_epoch`."""
         return [self.rate(base, number) for number, base in enumerate(self.base_lrs)]
 
-    def step(self) -> None:
-        """Counts one step and sets the learning rates."""
-        self.last_epoch += 1
+    def step(self, epoch: int | None = None) -> None:
+        """Counts one step, or goes to the number `epoch` of steps, and sets the learning rates."""
+        self.last_epoch = self.last_epoch + 1 if epoch is None else int(epoch)
         self.apply()
 
     def apply(self) -> None:
         """Sets the learning rates for `last_epoch`."""
         for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
             group["lr"] = rate
-        self._last_lr = self.get_last_lr()
+        self._last_lr = self._rates()
 
-    def get_last_lr(self) -> list[float]:
-        """The learning rate of each group as it is now."""
+    def get_last_lr(self) -> list[Tensor]:
+        """The learning rate of each group as it is now: float32 scalars."""
+        return [Tensor(rate, float32) for rate in self._rates()]
+
+    def _rates(self) -> list[float]:
         return [float(group["lr"]) for group in self.optimizer.param_groups]
 
 
@@ -197,10 +202,23 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.T_0 = check.positive_int("CosineAnnealingWarmRestarts", "T_0", T_0)
         self.T_mult = check.positive_int("CosineAnnealingWarmRestarts", "T_mult", T_mult)
         self.eta_min = eta_min
+        self._part = 0.0
         super().__init__(optimizer, last_epoch)
 
+    def step(self, epoch: float | None = None) -> None:
+        """As of other schedulers; `epoch` may be between two steps, as in the midst of an epoch: 1.25.
+
+        Raises:
+            ValueError: a negative `epoch`.
+        """
+        if epoch is not None and epoch < 0:
+            raise ValueError(f"CosineAnnealingWarmRestarts: expected an epoch of at least 0, got {epoch}")
+        whole = None if epoch is None else math.floor(epoch)
+        self._part = 0.0 if epoch is None or whole is None else float(epoch) - whole
+        super().step(whole)
+
     def rate(self, base: float, group: int) -> float:
-        count, period = self.last_epoch, self.T_0
+        count, period = self.last_epoch + self._part, self.T_0
         while count >= period:
             count, period = count - period, period * self.T_mult
         return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * count / period)) / 2
@@ -265,8 +283,8 @@ class SequentialLR(LRScheduler):
         self.schedulers, self.milestones = list(schedulers), list(milestones)
         super().__init__(optimizer, last_epoch)
 
-    def step(self) -> None:
-        self.last_epoch += 1
+    def step(self, epoch: int | None = None) -> None:
+        self.last_epoch = self.last_epoch + 1 if epoch is None else int(epoch)
         index = bisect_right(self.milestones, self.last_epoch)
         scheduler = self.schedulers[index]
         scheduler.last_epoch = self.last_epoch - (self.milestones[index - 1] if index else 0)
@@ -334,6 +352,6 @@ class ReduceLROnPlateau:
         margin = abs(self.best) * self.threshold if self.threshold_mode == "rel" else self.threshold
         return value * sign < self.best * sign - margin
 
-    def get_last_lr(self) -> list[float]:
-        """The learning rate of each group as it is now."""
-        return [float(group["lr"]) for group in self.optimizer.param_groups]
+    def get_last_lr(self) -> list[Tensor]:
+        """The learning rate of each group as it is now: float32 scalars."""
+        return [Tensor(float(group["lr"]), float32) for group in self.optimizer.param_groups]

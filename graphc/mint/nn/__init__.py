@@ -34,6 +34,7 @@ from graphc.nn import (
     SoftMarginLoss,
     ZeroPad2d,
 )
+from graphc.nn.padding import ZeroPad1d, ZeroPad3d
 from graphc.ops.conv import per_dimension
 from graphc.tensor import Parameter, Tensor
 
@@ -47,7 +48,7 @@ __all__ = [
     "NLLLoss", "PReLU", "PixelShuffle", "ReLU", "ReLU6", "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d",
     "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "SiLU", "Sigmoid", "SmoothL1Loss", "SoftMarginLoss",
     "Softmax", "Softshrink", "Tanh", "Threshold", "Unfold", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d",
-    "ZeroPad2d", "functional",
+    "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "functional",
 ]  # fmt: skip
 
 
@@ -436,9 +437,10 @@ class _BatchNorm(Cell):
         if input.ndim not in self.dimensions:
             raise located(ValueError(f"{type(self).__name__}: got {input.type} of {input.ndim} dimensions"))
         of_batch = self.training or not self.tracks
-        return functional.batch_norm(
+        result: Tensor = functional.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, of_batch, self.momentum, self.eps
         )
+        return result
 
 
 class BatchNorm1d(_BatchNorm):

@@ -15,7 +15,6 @@ from graphc.ops import (
     adaptive_avg_pool3d,
     adaptive_max_pool1d,
     adaptive_max_pool2d,
-    batch_norm,
     broadcast_to,
     clamp,
     cosine_embedding_loss,
@@ -31,12 +30,9 @@ from graphc.ops import (
     interpolate,
     l1_loss,
     layer_norm,
-    logsigmoid,
-    mish,
     mse_loss,
     pixel_shuffle,
     prelu,
-    selu,
     sigmoid,
     soft_margin_loss,
     softplus,
@@ -46,18 +42,20 @@ from graphc.ops import (
 )
 from graphc.ops.coerce import as_tensor, cast
 from graphc.ops.conv import per_dimension
+from graphc.ops.gather import checked_one_hot
 from graphc.ops.inplace import become
 from graphc.tensor import Tensor
 
 __all__ = [
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
-    "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits",
-    "broadcast_to", "clamp", "conv1d", "conv2d", "conv3d", "conv_transpose2d", "cosine_embedding_loss", "cross_entropy",
-    "dropout", "dropout2d", "elu", "embedding", "flatten", "fold", "gelu", "glu", "grid_sample", "group_norm",
-    "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "interpolate", "kl_div", "l1_loss", "layer_norm",
-    "leaky_relu", "linear", "log_softmax", "logsigmoid", "max_pool2d", "max_unpool2d", "mish", "mse_loss", "nll_loss",
-    "normalize", "one_hot", "pad", "pixel_shuffle", "prelu", "relu", "relu6", "relu_", "selu", "sigmoid", "silu",
-    "smooth_l1_loss", "soft_margin_loss", "softmax", "softplus", "softshrink", "tanh", "threshold", "unfold",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
+    "adaptive_max_pool2d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "broadcast_to", "clamp", "conv1d", "conv2d", "conv3d", "conv_transpose2d",
+    "cosine_embedding_loss", "cross_entropy", "dropout", "dropout2d", "elu", "elu_", "embedding", "flatten", "fold",
+    "gelu", "glu", "grid_sample", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_",
+    "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
+    "max_pool2d", "max_unpool2d", "mish", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "pixel_shuffle",
+    "prelu", "relu", "relu6", "relu_", "selu", "sigmoid", "sigmoid_", "silu", "smooth_l1_loss", "soft_margin_loss",
+    "softmax", "softplus", "softshrink", "tanh", "threshold", "threshold_", "unfold",
 ]  # fmt: skip
 
 avg_pool3d = renamed(
@@ -100,9 +98,38 @@ hardtanh = _maybe_in_place("hardtanh", ops.hardtanh)
 threshold = _maybe_in_place("threshold", renamed(ops.threshold, "input, threshold, value", threshold="thr"))
 
 
+batch_norm = renamed(
+    ops.batch_norm,
+    "input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05",
+)
+logsigmoid = renamed(ops.logsigmoid, "input")
+mish = renamed(ops.mish, "input")
+selu = renamed(ops.selu, "input")
+
+
 def relu_(input: Tensor) -> Tensor:
     """`relu` in place."""
     return relu(input, inplace=True)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`elu` in place."""
+    return elu(input, alpha, inplace=True)
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """`hardtanh` in place."""
+    return hardtanh(input, min_val, max_val, inplace=True)
+
+
+def sigmoid_(input: Tensor) -> Tensor:
+    """`sigmoid` in place."""
+    return become("sigmoid_", input, sigmoid(input))
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """`threshold` in place."""
+    return become("threshold_", input, ops.threshold(input, threshold, value))
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -244,8 +271,9 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
     """int64 rows with a 1 at the position that an element names: `[*, num_classes]`.
 
     Args:
+        tensor: integers in [0, num_classes); others are an error.
         num_classes: -1: one more than the greatest element, whose value must be known.
     """
     x = as_tensor("one_hot", tensor)
     count = int(x.max().item()) + 1 if num_classes == -1 else num_classes
-    return cast(ops.one_hot(x, count), int64)
+    return cast(checked_one_hot(x, count), int64)

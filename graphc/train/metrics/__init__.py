@@ -35,6 +35,7 @@ from graphc.train.metrics.distances import (
 )
 from graphc.train.metrics.errors import MAE, MSE, Dice, Loss
 from graphc.train.metrics.metric import Metric, rearrange_inputs
+from graphc.train.metrics.rates import ConfusionMatrixMetric
 from graphc.train.metrics.translation import BleuScore
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Accuracy",
     "BleuScore",
     "ConfusionMatrix",
+    "ConfusionMatrixMetric",
     "CosineSimilarity",
     "Dice",
     "Fbeta",
@@ -72,6 +74,7 @@ _FACTORY: dict[str, Callable[..., Metric]] = {
     "accuracy": Accuracy,
     "bleu_score": BleuScore,
     "confusion_matrix": ConfusionMatrix,
+    "confusion_matrix_metric": ConfusionMatrixMetric,
     "cosine_similarity": CosineSimilarity,
     "dice": Dice,
     "hausdorff_distance": HausdorffDistance,

@@ -141,8 +141,10 @@ class Fbeta(ClassCounts):
     """
 
     def __init__(self, beta: float) -> None:
-        if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not beta > 0:
-            raise ValueError(f"{name_of(self)}: beta must be a number greater than 0, got {beta!r}")
+        typed = isinstance(beta, (int, float)) and not isinstance(beta, bool)
+        if not typed or not beta > 0:
+            error = ValueError if typed else TypeError
+            raise error(f"{name_of(self)}: beta must be a number greater than 0, got {beta!r}")
         self.beta = beta
         super().__init__()
 
@@ -168,8 +170,10 @@ class ConfusionMatrix(Metric):
     """
 
     def __init__(self, num_classes: int, normalize: str = "no_norm", threshold: float = 0.5) -> None:
-        if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
-            raise ValueError(f"ConfusionMatrix: num_classes must be an int >= 1, got {num_classes!r}")
+        typed = isinstance(num_classes, int) and not isinstance(num_classes, bool)
+        if not typed or num_classes < 1:
+            error = ValueError if typed else TypeError
+            raise error(f"ConfusionMatrix: num_classes must be an int >= 1, got {num_classes!r}")
         if normalize not in ("no_norm", "target", "prediction", "all"):
             known = "no_norm, target, prediction or all"
             raise ValueError(f"ConfusionMatrix: normalize must be {known}, got {normalize!r}")

@@ -22,6 +22,9 @@ class CosineSimilarity(Metric):
     """
 
     def __init__(self, similarity: str = "cosine", reduction: str = "none", zero_diagonal: bool = True) -> None:
+        for name, value in (("similarity", similarity), ("reduction", reduction)):
+            if not isinstance(value, str):
+                raise TypeError(f"CosineSimilarity: {name} must be a str, got {value!r}")
         if similarity not in ("cosine", "dot"):
             raise ValueError(f"CosineSimilarity: similarity must be 'cosine' or 'dot', got {similarity!r}")
         if reduction not in ("none", "sum", "mean"):

@@ -55,8 +55,10 @@ class Dice(Mean):
 
     def __init__(self, smooth: float = 1e-5) -> None:
         super().__init__()
-        if isinstance(smooth, bool) or not isinstance(smooth, (int, float)) or smooth <= 0:
-            raise ValueError(f"Dice: smooth must be above 0, got {smooth!r}")
+        typed = isinstance(smooth, (int, float)) and not isinstance(smooth, bool)
+        if not typed or smooth <= 0:
+            error = ValueError if typed else TypeError
+            raise error(f"Dice: smooth must be above 0, got {smooth!r}")
         self.smooth = float(smooth)
 
     @rearrange_inputs
