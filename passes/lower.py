@@ -298,44 +298,25 @@ def _lane_choice(
     terms exist), it should fill the vectors, and the innermost loop comes first: there the result is contiguous too.
     Where a window slides and the sum is long, the latter counts little, and vectors of channels are better than rows.
     """
-    bounded = [
-        any(x.data[1].coefficient(i.output) and x.data[1].coefficient(i.summed) for i in inside) for x in (a, c)
-    ]  # fmt: skip
     slide = {v for v in loops if any(_slides(x.data[1], v, summed) for x in (a, c))}
     steps = max(prod(v.extent for v in summed), 1)
     best: tuple[float, Var, bool] | None = None
     innermost = next((v for v in reversed(loops) if v.extent > 1), None)
     for var in loops:
-        in_a, in_c = a.data[1].coefficient(var), c.data[1].coefficient(var)
-        together = bool(in_a and in_c) and slide and 1 in (in_a, in_c) and var not in slide
-        if var.extent <= 1 or (bool(in_a) == bool(in_c) and not together):
+        in_a, in_c = (bool(x.data[1].coefficient(var)) for x in (a, c))
+        together = in_a and in_c and slide and var not in slide
+        swap = a.data[1].coefficient(var) == 1 if together else in_a
+        own, other = (a, c) if swap else (c, a)
+        if var.extent <= 1 or (in_a == in_c and not (together and own.data[1].coefficient(var) == 1)):
             continue
-        vectors = -(-var.extent // LANES)
-        fill = var.extent / (vectors * LANES)
+        fill = var.extent / (-(-var.extent // LANES) * LANES)
         if not inside and not slide and _in_runs(var, loops, summed, a, c):
             fill = max(fill, SIDE_BY_SIDE)
-        along = (in_a or in_c) == 1
-        if together:
-            worth = TOGETHER
-        elif along:
-            worth = ALONG_TAPS if var in slide else 1.0
-        elif var in slide and 1 < (in_a or in_c or 0) <= NEAR:
-            worth = EVERY_FEW
-        elif bounded[0 if in_a else 1]:
-            worth = GATHERED
-        elif slide:
-            worth = TURNED_ONCE if var not in slide else 0.75
-        else:
-            other = (c if in_a else a).data[1]
-            uses = prod(v.extent for v in loops if other.coefficient(v))
-            worth = max(0.75, 1 / (1 + TURNING / max(uses, 1)))
+        score = fill * (TOGETHER if together else _worth(var, loops, slide, own.data[1], other.data[1], inside))
         if var is not innermost:
-            apart = 1 / (1 + (SCATTERED if slide else SCATTERED_APART) / steps)
-            floor = (steps + 1) / (steps + LANES) if steps < SHORT else 0.7  # a store for each lane, or one
-            worth *= apart if slide else max(floor, apart if along else 0.0)
-        score = fill * worth
+            score *= _stored_apart(steps, bool(slide), own.data[1].coefficient(var) == 1)
         if best is None or score > best[0]:
-            best = (score, var, in_a == 1 if together else bool(in_a))
+            best = score, var, swap
     both = _turned_lanes(loops, summed, a, c) if slide else None
     if both is not None and (best is None or best[0] < TURNED_BOTH * both.extent / (-(-both.extent // LANES) * LANES)):
         return both, False
@@ -343,6 +324,32 @@ def _lane_choice(
         spare = next((v for v in reversed(loops) if not (a.data[1].coefficient(v) and c.data[1].coefficient(v))), None)
         return None if spare is None else (spare, bool(a.data[1].coefficient(spare)))
     return best[1], best[2]
+
+
+def _worth(
+    var: Var, loops: Sequence[Var], slide: Collection[Var], own: Ix, other: Ix, inside: Sequence[Condition]
+) -> float:
+    """What vectors along a variable are worth, by how the operand that it moves, `own`, is read."""
+    step = own.coefficient(var) or 0
+    if step == 1:
+        return ALONG_TAPS if var in slide else 1.0
+    if var in slide and 1 < step <= NEAR:
+        return EVERY_FEW
+    if any(own.coefficient(i.output) and own.coefficient(i.summed) for i in inside):
+        return GATHERED
+    if slide:
+        return TURNED_ONCE if var not in slide else 0.75
+    uses = prod(v.extent for v in loops if other.coefficient(v))
+    return max(0.75, 1 / (1 + TURNING / max(uses, 1)))
+
+
+def _stored_apart(steps: int, slides: bool, along: bool) -> float:
+    """What is left of that where the result is not stored along the variable, after a sum of so many steps."""
+    apart = 1 / (1 + (SCATTERED if slides else SCATTERED_APART) / steps)
+    if slides:
+        return apart
+    floor = (steps + 1) / (steps + LANES) if steps < SHORT else 0.7  # a store for each lane, or one
+    return max(floor, apart if along else 0.0)
 
 
 def _in_runs(var: Var, loops: Sequence[Var], summed: Sequence[Var], a: Value, c: Value) -> bool:
