@@ -76,6 +76,7 @@ class _Blocks:
 
     def __init__(self, w: Writer, kernel: Kernel, outer: Var, inner: Var, loads: list[Value]) -> None:
         self.w, self.stores, self.outer, self.inner, self.loads = w, kernel.stores, outer, inner, loads
+        self.known = Ix.of(Var(inner.name, inner.extent // LANES)) * LANES  # where a vector of the inner loop begins
 
     @property
     def copies(self) -> bool:
@@ -103,7 +104,7 @@ class _Blocks:
                 corner, step, element = self._corner(load, row, column)
                 columns.append(turned.columns(b, element, corner, i64(step)))
             for j in range(LANES):
-                with scope.at(self.outer, b.add(row, j)), scope.across(self.inner, column):
+                with scope.at(self.outer, b.add(row, j)), scope.across(self.inner, column, known=self.known):
                     for load, vectors in zip(self.loads, columns, strict=True):
                         scope.keep(load, from_memory(b, vectors[j], load.dtype))
                     self.w.store(self.stores)
@@ -120,7 +121,7 @@ class _Blocks:
                     self._turn(load, top, bottom, column, b.gep(memory, b.sub(column, left), element), TALL)
             with b.loop(top, bottom) as row, scope.at(self.outer, row):
                 self.w.ahead([store.value for store in self.stores])
-                with b.loop(left, right, LANES) as column, scope.across(self.inner, column):
+                with b.loop(left, right, LANES) as column, scope.across(self.inner, column, known=self.known):
                     place = b.add(b.mul(b.sub(row, top), TALL), b.sub(column, left))
                     for load, memory, element in zip(self.loads, waiting, elements, strict=True):
                         x = b.load(b.gep(memory, place, element), vector(element, LANES))

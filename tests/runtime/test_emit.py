@@ -126,6 +126,22 @@ def test_transposition_in_blocks(height: int, width: int) -> None:
         assert_same(got, np.ascontiguousarray(x.T))
 
 
+@pytest.mark.parametrize("width", [16, 40])
+def test_what_crosses_is_turned_beside_what_is_read_otherwise(width: int) -> None:
+    """As a normalisation's channels, two of which share what is read at half their number."""
+    b, height = LoopBuilder(), 33
+    x, y = RNG.normal(size=(width, height)).astype(np.float32), RNG.normal(size=width // 2).astype(np.float32)
+    crossed, shared, out = (Buffer(name, float32, size) for name, size in (("x", x.size), ("y", y.size), ("o", x.size)))
+    i, j = b.var("i", height), b.var("j", width)
+    value = b.load(crossed, Ix.of(j) * height + Ix.of(i)) * b.load(shared, Ix.of(j) // 2)
+    result = np.full((height, width), 77, np.float32)
+    arrays = {crossed: x, shared: y, out: result}
+    run = Run(Kernel("k", (i, j), (Store(out, Ix.of(i) * width + Ix.of(j), value),), j), arrays, pieces=2)
+    assert_same(result, np.ascontiguousarray(x.T) * np.repeat(y, 2))
+    assert run.text.count("shufflevector") > 60  # squares are turned
+    assert run.text.count("masked.gather") <= 4  # of the row beyond the squares, and of columns; pairs are near
+
+
 @pytest.mark.parametrize("step", [2, 3, -1, 0])
 def test_strided_reads(step: int) -> None:
     x = RNG.normal(size=200).astype(np.float32)
