@@ -14,7 +14,10 @@ def main() -> None:
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return
-    name = arguments.pop(0) if arguments and arguments[0] in NAMES else NAMES[0]
+    name = arguments.pop(0) if arguments and not arguments[0].startswith("-") else NAMES[0]
+    if name not in NAMES:
+        print(f"there is no benchmark {name!r}: expected one of {', '.join(NAMES)}", file=sys.stderr)
+        sys.exit(2)
     importlib.import_module(name).main(arguments)
 
 

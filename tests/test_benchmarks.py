@@ -29,6 +29,11 @@ def run(tmp_path: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
     return done.stdout, json.loads(figures.read_text())
 
 
+def test_a_benchmark_that_is_not_there() -> None:
+    done = subprocess.run([sys.executable, str(BENCHMARKS), "worker"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "there is no benchmark 'worker': expected one of programs, " in done.stderr
+
+
 def test_programs_without_peers(tmp_path: Path) -> None:
     printed, figures = run(tmp_path, "programs", "--peers", "none", "--programs", "linear", "--rounds", "3")
     assert "linear batch 100" in printed and "agree to 1e-3" in printed

@@ -227,23 +227,26 @@ def test_doctor_finds_this_machine_in_order(capsys):
     assert os.environ["GRAPHC_CACHE_DIR"] in out
 
 
+def test_doctor_says_that_nothing_is_cached(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    (tmp_path / "file").touch()
+    assert main(["doctor"]) == 0
+    assert "cannot be written to" in capsys.readouterr().out
+
+
 def test_doctor_fails_when_a_kernel_computes_wrongly(capsys, monkeypatch):
     monkeypatch.setattr("graphc.cli.doctor.jit", lambda function: lambda x: function(x) + 1.0)
     assert main(["doctor"]) == 1
     assert "FAILED" in capsys.readouterr().out
 
 
-def test_bench_runs_a_script_of_the_checkout_with_its_arguments(capfd, monkeypatch, tmp_path):
+def test_bench_runs_the_benchmarks_of_the_checkout_with_their_arguments(capfd, monkeypatch, tmp_path):
     monkeypatch.setattr(graphc, "__file__", str(tmp_path / "graphc" / "__init__.py"))
     Path("benchmarks").mkdir()
-    for name in ("programs", "other"):
-        script = f'import sys\nif __name__ == "__main__":\n    print("{name}", *sys.argv[1:])\n    sys.exit(3)\n'
-        Path(f"benchmarks/{name}.py").write_text(script, encoding="utf-8")
+    Path("benchmarks/__main__.py").write_text("import sys\nprint(*sys.argv[1:])\nsys.exit(3)\n", encoding="utf-8")
     assert main(["bench", "--rounds", "5"]) == 3
     assert main(["bench", "other", "--threads", "1"]) == 3
-    assert capfd.readouterr().out.splitlines() == ["programs --rounds 5", "other --threads 1"]
-    assert main(["bench", "missing"]) == 2
-    assert "there is no benchmark 'missing': expected one of other, programs" in capfd.readouterr().err
+    assert capfd.readouterr().out.splitlines() == ["--rounds 5", "other --threads 1"]
 
 
 def test_bench_outside_a_checkout_says_so(capsys, monkeypatch, tmp_path):
@@ -269,7 +272,8 @@ def test_bench_outside_a_checkout_says_so(capsys, monkeypatch, tmp_path):
         ("train lenet --input 1,0", "expected sizes such as 1,28,28, got '1,0'"),
         ("train lenet --mode fast", "invalid choice: 'fast'"),
         ("train lenet --data nowhere", "'nowhere', expected a directory that exists"),
-        ("train lenet --checkpoint no/where.ckpt", "there is no folder"),
+        ("train lenet --checkpoint no/where.ckpt", "expected a file in a folder that exists, got 'no/where.ckpt'"),
+        ("train lenet --checkpoint images", "expected a file in a folder that exists, got 'images'"),
         ("train cifar", "give a folder of CIFAR-10's binary files as --data"),
         ("train cifar --data images", "takes images of 3 channels, those in images have 1"),
         ("train linear --data images", "--data is for models of images"),
@@ -284,8 +288,11 @@ def test_bench_outside_a_checkout_says_so(capsys, monkeypatch, tmp_path):
         ("dump lenet --stage nothing", "there is no stage 'nothing': expected all, traced,"),
         ("dump lenet --stage kernels --format dot", "draws one graph or schedule"),
         ("dump lenet --stage traced -o no/where.txt", "no/where.txt"),
+        ("dump lenet --batch-size 1000000000", "Unable to allocate"),
         ("dump images", "images holds no dumps"),
-        ("profile lenet --trace no/where.json", "no/where.json"),
+        ("train lenet --steps 3", "graphc train: unrecognized arguments: --steps 3 (see graphc train --help)"),
+        ("profile lenet --trace no/where.json", "argument --trace: expected a file in a folder"),
+        ("profile lenet --json no/where.json", "argument --json: expected a file in a folder"),
     ],
 )
 def test_a_mistake_is_one_line_and_code_2(command, message, capsys):

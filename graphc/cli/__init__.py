@@ -30,6 +30,13 @@ class _Parser(argparse.ArgumentParser):
         """One line, where argparse would print the usage too."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
+    def parse_known_args(self, *args: Any, **options: Any) -> tuple[Any, list[str]]:
+        """Reports what is not known as an error of the command that met it, where argparse names the whole program."""
+        found, unknown = super().parse_known_args(*args, **options)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
@@ -70,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (UsageError, OSError, ValueError, TypeError, IndexError, RuntimeError) as error:
+    except (UsageError, OSError, ValueError, TypeError, IndexError, RuntimeError, MemoryError) as error:
         if args.debug:
             raise
         message = " ".join(_text(error).split()) or type(error).__name__

@@ -6,8 +6,10 @@ import argparse
 import importlib.metadata
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -67,7 +69,18 @@ def _cache() -> Iterator[tuple[str, str]]:
     folder, found = cache.directory(), cache.stats()
     yield "cache", str(folder) if folder else "none: no home folder is known"
     yield "", f"{found.entries:,} entries, {found.bytes / 2**20:.1f} of at most {cache.LIMIT_BYTES >> 20} MiB"
+    if folder and not _can_write(folder):
+        yield "", "cannot be written to: what is compiled is not kept for later processes"
     yield "", f"{found.hits} hits, {found.misses} misses in this check"
+
+
+def _can_write(folder: Path) -> bool:
+    """Whether files can be made there, now that the check has compiled something and would have made the folder."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def _self_check() -> tuple[bool, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graphc.cli import recipes
 from graphc.cli.errors import UsageError
-from graphc.cli.options import model_arguments
+from graphc.cli.options import model_arguments, output_file
 
 Stages = Iterator[tuple[str, str]]
 
@@ -26,7 +26,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("text", "dot", "html"), default="text",
         help="html is one file that needs no network; dot draws graphs and the schedule",
     )  # fmt: skip
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to the standard output")
+    parser.add_argument(
+        "-o", "--output", type=output_file, metavar="FILE", help="write there instead of to the standard output"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.cli import recipes
-from graphc.cli.options import model_arguments, whole
+from graphc.cli.options import model_arguments, output_file, whole
 from graphc.context import get_context, set_context
 from graphc.profile import profile
 from graphc.random import set_seed
@@ -21,8 +21,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sort", choices=("run", "time"), default="run", help="in running order (default), or by the time they take"
     )
-    parser.add_argument("--trace", metavar="FILE", help="write a timeline for Perfetto or chrome://tracing")
-    parser.add_argument("--json", metavar="FILE", help="write the kernels' figures")
+    parser.add_argument(
+        "--trace", type=output_file, metavar="FILE", help="write a timeline for Perfetto or chrome://tracing"
+    )
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the kernels' figures")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graphc.cli import data, recipes
-from graphc.cli.errors import UsageError
-from graphc.cli.options import model_arguments, whole
+from graphc.cli.options import model_arguments, output_file, whole
 from graphc.context import GRAPH_MODE, PYNATIVE_MODE, get_context, set_context
 from graphc.random import set_seed
 from graphc.serialization import save_checkpoint
@@ -23,18 +22,17 @@ from graphc.train.progress import ProgressBar
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     model_arguments(parser)
-    parser.add_argument("--mode", choices=("graph", "eager"), default="graph", help="compiled, or op by op")
+    parser.add_argument("--mode", choices=("graph", "eager"), default="graph", help="compiled (default), or op by op")
     parser.add_argument(
         "--data", metavar="DIR", help="MNIST's, Fashion-MNIST's or CIFAR-10's files (default: what comes with graphc)"
     )
     parser.add_argument("--epochs", type=whole(1), metavar="N", help="passes over the data (default: the model's own)")
     parser.add_argument("--save-graphs", metavar="DIR", help="write the text of every stage of every compile there")
-    parser.add_argument("--checkpoint", metavar="FILE", help="write the trained Parameters there")
+    parser.add_argument("--checkpoint", type=output_file, metavar="FILE", help="write the trained Parameters there")
 
 
 def run(args: argparse.Namespace) -> int:
     recipe = recipes.find(args.model).changed(args.batch_size, args.input, args.lr)
-    _check_checkpoint(args.checkpoint)
     set_context(mode=GRAPH_MODE if args.mode == "graph" else PYNATIVE_MODE)
     if args.threads:
         set_context(runtime_num_threads=args.threads)
@@ -64,15 +62,6 @@ def run(args: argparse.Namespace) -> int:
     if args.save_graphs:
         print(_dumps(Path(args.save_graphs)))
     return 0
-
-
-def _check_checkpoint(path: str | None) -> None:
-    """Finds out before an hour of training, rather than after it."""
-    if path is None:
-        return
-    folder = Path(path).absolute().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"--checkpoint {path}: there is no folder {folder} that can be written to")
 
 
 class Report(Callback):
