@@ -133,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> tuple[nn.Cell, float]:
             write_synthetic_cifar(folder)
         path = args.data or folder
         train_dataset, test_dataset = make_dataset(path, "train"), make_dataset(path, "test")
-        if args.steps:
+        if args.steps is not None:
             train_dataset, test_dataset = train_dataset.take(args.steps), test_dataset.take(args.steps)
         network = SimpleCNN()
         train(network, train_dataset, args.epochs)

@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> tuple[nn.Cell, float]:
     ms.set_seed(1)
     train_dataset = make_dataset(args.data, "train", augment=not args.plain)
     test_dataset = make_dataset(args.data, "test", augment=False)
-    if args.steps:
+    if args.steps is not None:
         train_dataset, test_dataset = train_dataset.take(args.steps), test_dataset.take(args.steps)
     steps = train_dataset.get_dataset_size()
 

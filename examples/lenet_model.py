@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> tuple[nn.Cell, float]:
     dataset_train = download_train.run()
     download_eval = Mnist(path=args.data, split="test", batch_size=32, resize=32, download=True)
     dataset_eval = download_eval.run()
-    if args.steps:
+    if args.steps is not None:
         dataset_train, dataset_eval = dataset_train.take(args.steps), dataset_eval.take(args.steps)
 
     network = lenet(num_classes=10, pretrained=False)

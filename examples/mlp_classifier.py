@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> tuple[nn.Cell, float]:
     ms.set_context(mode=MODES[args.mode])
     ms.set_seed(1)
     train_dataset, test_dataset = make_dataset(args.data, "train"), make_dataset(args.data, "test")
-    if args.steps:
+    if args.steps is not None:
         train_dataset, test_dataset = train_dataset.take(args.steps), test_dataset.take(args.steps)
 
     model = Network()

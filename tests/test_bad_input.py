@@ -101,7 +101,8 @@ LAYERS: dict[str, tuple[Callable[[], nn.Cell], tuple[Any, ...], str]] = {
     "MaxPool2d": (lambda: nn.MaxPool2d(9), (f32(2, 1, 8, 8),), r"the window is larger than the input"),
     "LSTM": (lambda: nn.LSTM(8, 2), (f32(3, 2, 7),), r"must be \[T, N, 8\], but got f32\[3,2,7\]"),
     "CrossEntropyLoss": (
-        lambda: nn.CrossEntropyLoss(), (f32(4, 3), f32(5)), r"expected probabilities of shape \(4, 3\), got f32\[5\]",
+        lambda: nn.CrossEntropyLoss(), (f32(4, 3), f32(5)),
+        r"expected integer labels of shape \(4,\) or probabilities of shape \(4, 3\), got f32\[5\]",
     ),
 }  # fmt: skip
 

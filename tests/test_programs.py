@@ -54,6 +54,12 @@ def cifar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield str(folder)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_no_steps_at_all_are_an_error(name: str) -> None:
+    with pytest.raises(ValueError, match="take: got count 0, expected at least 1"):
+        run(name, "graph", "--steps", "0")
+
+
 # What they print
 
 

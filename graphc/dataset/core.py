@@ -208,13 +208,11 @@ class Dataset:
 
     def zip(self, datasets: "Dataset | tuple[Dataset, ...]") -> "Dataset":
         """The columns of this and other datasets side by side, for as long as all have rows."""
-        others = (datasets,) if isinstance(datasets, Dataset) else tuple(datasets)
-        return zip_datasets((self, *others))
+        return zip_datasets((self, *_listed(datasets)))
 
     def concat(self, datasets: "Dataset | Sequence[Dataset]") -> "Dataset":
         """The rows of this dataset, then those of others with the same columns; also written `+`."""
-        others = (datasets,) if isinstance(datasets, Dataset) else tuple(datasets)
-        return self._then(ConcatStep(_steps_of("concat", (self, *others))))
+        return self._then(ConcatStep(_steps_of("concat", (self, *_listed(datasets)))))
 
     def __add__(self, other: "Dataset") -> "Dataset":
         return self.concat(other)
@@ -469,6 +467,10 @@ def zip_datasets(datasets: tuple[Dataset, ...]) -> Dataset:
     if not isinstance(datasets, (tuple, list)):
         raise TypeError(f"zip: got {type(datasets).__name__}, expected a tuple of datasets")
     return Dataset(ZipStep(_steps_of("zip", datasets)), datasets[0]._num_classes, datasets[0]._class_indexing)
+
+
+def _listed(datasets: Any) -> Sequence[Any]:
+    return datasets if isinstance(datasets, (tuple, list)) else (datasets,)
 
 
 def _steps_of(name: str, datasets: Sequence[Any]) -> list[Step]:

@@ -161,7 +161,11 @@ def cross_entropy(
     rows = _class_last(name, scores)
     if target.dtype.is_float:
         if target.shape != scores.shape:
-            raise located(ValueError(f"{name}: expected probabilities of shape {scores.shape}, got {target.type}"))
+            labels = rows.shape[:-1]
+            raise located(ValueError(
+                f"{name}: expected integer labels of shape {labels} or probabilities of shape {scores.shape}, "
+                f"got {target.type}"
+            ))  # fmt: skip
         return _reduced(
             name, _of_probabilities(name, rows, _class_last(name, target), weight, label_smoothing), reduction
         )
