@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphc import context
-from graphc.autograd import with_vjp
 from graphc.dispatch import assign, state
 from graphc.dtype import DType, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
-from graphc.nested import leaves_of, map_leaves, with_leaves
+from graphc.nested import map_leaves
+from graphc.nn.hooks import HookHandle, Hooks
+from graphc.nn.own_backward import with_own_backward
+from graphc.nn.state import collect, load
 from graphc.place import located, scope, warn
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
@@ -40,7 +40,7 @@ class Cell:
         own["training"] = False
         own["_auto_prefix"] = auto_prefix
         own["_buffers"] = {}
-        own["_hooks"] = ([], [], [], [])  # before and after `construct`, and before and after its backward pass
+        own["_hooks"] = Hooks.none()
         own["_label"] = type(self).__name__
         own["parameter_prefix"] = own["param_prefix"] = ""
         own["_flags"] = dict(flags or {})
@@ -198,33 +198,21 @@ class Cell:
             return self._run(*args, **kwargs)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
-        trace = state.now.trace
-        if trace is not None:
-            trace.visit(self)
-        before, after, before_backward, after_backward = self._hooks
-        now = state.now
-        own_backward = now.tapes and (getattr(type(self), "bprop", None) or before_backward or after_backward)
+        now, hooks = state.now, self._hooks
+        if now.trace is not None:
+            now.trace.visit(self)
         with scope(self._label):
-            for hook in before:
-                changed = hook(self, args, kwargs) if hook.with_kwargs else hook(self, args)
-                if changed is not None and hook.with_kwargs:
-                    args, kwargs = changed
-                elif changed is not None:
-                    args = changed if isinstance(changed, tuple) else (changed,)
+            if hooks.forward_pre:
+                args, kwargs = hooks.before_forward(self, args, kwargs)
             try:
-                if own_backward:
-                    value = self._with_own_backward(args, kwargs)
+                if now.tapes and (getattr(type(self), "bprop", None) or hooks.backward_pre or hooks.backward):
+                    value = with_own_backward(self, self._constructed, args, kwargs)
                 else:
                     value = self._constructed(args, kwargs)
             except Exception:
-                for hook in after:
-                    if hook.always_call:
-                        hook.after_error(self, args, kwargs)
+                hooks.after_error(self, args, kwargs)
                 raise
-            for hook in after:
-                changed = hook(self, args, kwargs, value) if hook.with_kwargs else hook(self, args, value)
-                value = value if changed is None else changed
-        return value
+            return hooks.after_forward(self, args, kwargs, value) if hooks.forward else value
 
     def _constructed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What `construct` computes, in the float type that was asked for."""
@@ -240,64 +228,6 @@ class Cell:
         finally:
             now.narrowing = outside
         return in_float(value, own.get("_returned", dtype if self.keeps_parameters else None))
-
-    def _with_own_backward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What `construct` computes, with the derivative that `bprop` and hooks on the backward pass give it."""
-        before, after = self._hooks[2:]
-        name, seen = type(self).__name__, list[tuple[Any, ...]]()
-        given = [a for a in args if isinstance(a, Tensor) and a.dtype.is_float]
-
-        def leaving(*cts: Tensor) -> tuple[Tensor, ...]:
-            for hook in after:
-                cts = _replaced(cts, hook(self, cts, seen[-1]))
-            return cts
-
-        def entering(*cts: Tensor) -> tuple[Tensor, ...]:
-            for hook in before:
-                cts = _replaced(cts, hook(self, cts))
-            seen.append(cts)
-            return cts
-
-        if after and given:
-            fresh = iter(with_vjp(name, tuple(given), given, leaving))
-            args = tuple(next(fresh) if isinstance(a, Tensor) and a.dtype.is_float else a for a in args)
-        value = self._constructed(args, kwargs)
-        if getattr(type(self), "bprop", None):
-            value = self._with_bprop(value, args)
-        if before or after:
-            floats = [v for v in leaves_of(value) if isinstance(v, Tensor) and v.dtype.is_float]
-            value = with_vjp(name, value, floats, entering)
-        return value
-
-    def _with_bprop(self, value: Any, args: tuple[Any, ...]) -> Any:
-        name, weights = f"{type(self).__name__}.bprop", self.trainable_params()
-        floats = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.dtype.is_float]
-
-        def cotangent(cts: Iterator[Tensor], output: Any) -> Any:
-            if not isinstance(output, Tensor):
-                return None
-            return next(cts) if output.dtype.is_float else output * 0
-
-        def missing(weight: Parameter) -> Tensor:
-            wanted = f"returns no gradient of {weight.name}: return (gradients, {{parameter: gradient}})"
-            raise located(ValueError(f"{name}: {wanted}, or have it not require one"))
-
-        def backward(*cts: Tensor) -> list[Any]:
-            each = iter(cts)
-            dout = with_leaves(result, iter([cotangent(each, output) for output in leaves_of(result)]))
-            given: Any = self.bprop(*args, result, dout)
-            by_weight: dict[Parameter, Tensor] = {}
-            if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], dict):
-                given, by_weight = given
-            grads = given if isinstance(given, (tuple, list)) else (given,)
-            if len(grads) != len(args):
-                got = f"expected a gradient for each of {len(args)} inputs, got {len(grads)}"
-                raise located(ValueError(f"{name}: {got}"))
-            of_weights = (by_weight[w] if w in by_weight else functools.partial(missing, w) for w in weights)
-            return [*(grads[i] for i in floats), *of_weights]
-
-        result = with_vjp(name, value, [*(args[i] for i in floats), *weights], backward)
-        return result
 
     @property
     def _compiled(self) -> Jitted:
@@ -557,33 +487,16 @@ class Cell:
             prefix: what the paths begin with.
             keep_vars: changes nothing: a Parameter is no less than its value.
         """
-        state: dict[str, Any] = OrderedDict() if destination is None else destination
-        places = [
-            (f"{path}." if path else "", cell, cell.__dict__.get("_state_hooks", _NO_STATE_HOOKS))
-            for path, cell in self.cells_and_names(name_prefix=prefix.rstrip("."))
-        ]
-        for place, cell, (before, _) in places:
-            for hook in before:
-                hook(cell, place, keep_vars)
-            names = [*cell._params, *(name for name, persistent in cell._buffers.items() if persistent)]
-            values = ((place + name, getattr(cell, name)) for name in names)
-            state.update((key, value) for key, value in values if value is not None)
-        for place, cell, (_, after) in reversed(places):
-            for hook in after:
-                hook(cell, state, place, {})
-        return state
+        return collect(self, OrderedDict() if destination is None else destination, prefix, keep_vars)
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
         """Calls `hook(cell, prefix, keep_vars)` before `state_dict` collects."""
-        return HookHandle(self._own_state_hooks()[0], self, hook)
+        return HookHandle(self._hooks.state_dict_pre, self, hook)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
         """Calls `hook(cell, state_dict, prefix, local_metadata)`, which may change `state_dict`, before it is returned.
         """
-        return HookHandle(self._own_state_hooks()[1], self, hook)
-
-    def _own_state_hooks(self) -> tuple[list[HookHandle], list[HookHandle]]:
-        return self.__dict__.setdefault("_state_hooks", ([], []))  # type: ignore[no-any-return]
+        return HookHandle(self._hooks.state_dict_post, self, hook)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
         """Copies the values of `state_dict` into the Parameters and buffers of the same paths.
@@ -593,24 +506,7 @@ class Cell:
         Raises:
             RuntimeError: shapes differ, or paths do while `strict`. Nothing is changed then.
         """
-        own = self.state_dict()
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        values = {name: Tensor(state_dict[name], target.dtype) for name, target in own.items() if name in state_dict}
-        wrong = [f"{n} is {own[n].type}, the value is {v.type}" for n, v in values.items() if own[n].shape != v.shape]
-        if wrong or (strict and (missing or unexpected)):
-            raise RuntimeError(
-                f"load_state_dict: {type(self).__name__} does not fit: missing {missing}, unexpected {unexpected}, "
-                f"different shapes {wrong}"
-            )
-        for name, value in values.items():
-            target = own[name]
-            if isinstance(target, Parameter):
-                target.set_data(value)
-            else:
-                path, _, attribute = name.rpartition(".")
-                setattr(self.get_sub_cell(path), attribute, value)
-        return missing, unexpected
+        return load(self, state_dict, strict)
 
     def apply(self, fn: Callable[[Cell], Any]) -> Cell:
         """Calls `fn` on every inner Cell, then on this one."""
@@ -630,7 +526,7 @@ class Cell:
             prepend: before the hooks that are there already, instead of after them.
             with_kwargs: call `hook_fn(cell, inputs, kwargs)`, which returns None or a pair of both.
         """
-        return HookHandle(self._hooks[0], self, hook_fn, prepend, with_kwargs)
+        return HookHandle(self._hooks.forward_pre, self, hook_fn, prepend, with_kwargs)
 
     def register_forward_hook(
         self, hook_fn: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False,
@@ -644,17 +540,17 @@ class Cell:
             always_call: call it, with None for the output, where `construct` raises too. That exception goes on; one of
                 the hook is a warning then.
         """
-        return HookHandle(self._hooks[1], self, hook_fn, prepend, with_kwargs, always_call)
+        return HookHandle(self._hooks.forward, self, hook_fn, prepend, with_kwargs, always_call)
 
     def register_backward_pre_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
         """Calls `hook_fn(cell, grad_output)` with the tuple of the outputs' gradients before those of the inputs are
         computed; a result that is not None takes its place."""
-        return HookHandle(self._hooks[2], self, hook_fn)
+        return HookHandle(self._hooks.backward_pre, self, hook_fn)
 
     def register_backward_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
         """Calls `hook_fn(cell, grad_input, grad_output)` with the tuples of the inputs' and the outputs' gradients; a
         result that is not None takes the place of `grad_input`."""
-        return HookHandle(self._hooks[3], self, hook_fn)
+        return HookHandle(self._hooks.backward, self, hook_fn)
 
     # Printing
 
@@ -670,39 +566,6 @@ class Cell:
         lines = [*([extra] if extra else []), *inner]
         indented = "\n".join(lines).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {indented}\n)"
-
-
-_NO_STATE_HOOKS: tuple[list[HookHandle], list[HookHandle]] = ([], [])
-
-
-class HookHandle:
-    """A hook among those of a Cell; `handle.remove()` takes it away again."""
-
-    def __init__(
-        self, hooks: list[HookHandle], cell: Cell, hook: Callable[..., Any], prepend: bool = False,
-        with_kwargs: bool = False, always_call: bool = False,
-    ) -> None:
-        if not callable(hook):
-            raise TypeError(f"register hook: expected a function, got {type(hook).__name__}")
-        self._hooks, self._cell, self._hook, self.with_kwargs = hooks, cell, hook, with_kwargs
-        self.always_call = always_call
-        hooks.insert(0 if prepend else len(hooks), self)
-        cell._changed()
-
-    def __call__(self, *args: Any) -> Any:
-        return self._hook(*args)
-
-    def after_error(self, cell: Cell, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Calls a forward hook where there is no output; what it raises is a warning."""
-        try:
-            self(cell, args, kwargs, None) if self.with_kwargs else self(cell, args, None)
-        except Exception as error:  # any of the program's: the one that is on its way is the one to report
-            warnings.warn(f"{type(cell).__name__}: a forward hook raised {error!r}", stacklevel=2)
-
-    def remove(self) -> None:
-        if self in self._hooks:
-            self._hooks.remove(self)
-            self._cell._changed()
 
 
 def _check_like(name: str, described: tuple[Any, ...], args: tuple[Any, ...]) -> None:
@@ -725,13 +588,6 @@ def _holds_others(value: Any, own: set[int]) -> bool:
     if isinstance(value, Cell):
         return any(id(parameter) not in own for parameter in value.get_parameters())
     return isinstance(value, Parameter) and id(value) not in own
-
-
-def _replaced(cts: tuple[Tensor, ...], changed: Any) -> tuple[Tensor, ...]:
-    """Gradients, or what a hook returned instead."""
-    if changed is None:
-        return cts
-    return tuple(changed) if isinstance(changed, (tuple, list)) else (changed,)
 
 
 def _swapped(name: str, old: str, new: str) -> str:
