@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from op_samples import Sample
 
-import graphc.ops.pool
 import graphc.ops.random
 import graphc.ops.resize
+import graphc.ops.windows
 from graphc.dtype import float32, float64
 from graphc.passes.winograd import INPUT, RESULT, WEIGHT
 
@@ -65,7 +65,7 @@ def _outputs(shape: tuple[int, ...], window: dict[str, Any]) -> tuple[int, ...]:
 
 def _indices(shape: tuple[int, ...], window: dict[str, Any]) -> np.ndarray:
     """For each window the position of an element of the input."""
-    return graphc.ops.pool.max_pool_index.meaning(_apart(*shape), **window).astype(np.int32)
+    return graphc.ops.windows.max_pool_index.meaning(_apart(*shape), **window).astype(np.int32)
 
 
 def _geometry(

@@ -20,7 +20,7 @@ import graphc
 from graphc import Parameter, Tensor
 from graphc.gradients import grad
 from graphc.jit import jit
-from graphc.ops import composite, conv, linalg, loss, patches, pool, random, resize, sample
+from graphc.ops import adaptive_pool, composite, conv, linalg, loss, patches, pool, random, resize, sample
 from graphc.ops.composite import moments
 
 _rng = np.random.default_rng(5)
@@ -219,8 +219,8 @@ case("avg_pool2d same", lambda x: pool.avg_pool2d(x, 2, 2, pad_mode="same"), lam
 case("avg_pool2d divisor", lambda x: pool.avg_pool2d(x, 2, 1, divisor_override=3), lambda x: naive_pool(x, (2, 2), (1, 1), NONE, np.sum, 0) / 3, N(1, 1, 3, 3))
 case("avg_pool1d", lambda x: pool.avg_pool1d(x, 2, 2), lambda x: naive_pool(x, (2,), (2,), ((0, 0),), np.mean, 0), N(1, 2, 6))
 for sizes in [(1, 1), (2, 3), (3, 4)]:
-    case(f"adaptive_avg_pool2d {sizes}", lambda x, s=sizes: pool.adaptive_avg_pool2d(x, s), lambda x, s=sizes: naive_adaptive(x, s, np.mean), N(1, 2, 4, 6))
-    case(f"adaptive_max_pool2d {sizes}", lambda x, s=sizes: pool.adaptive_max_pool2d(x, s), lambda x, s=sizes: naive_adaptive(x, s, np.max), apart(1, 2, 4, 6))
+    case(f"adaptive_avg_pool2d {sizes}", lambda x, s=sizes: adaptive_pool.adaptive_avg_pool2d(x, s), lambda x, s=sizes: naive_adaptive(x, s, np.mean), N(1, 2, 4, 6))
+    case(f"adaptive_max_pool2d {sizes}", lambda x, s=sizes: adaptive_pool.adaptive_max_pool2d(x, s), lambda x, s=sizes: naive_adaptive(x, s, np.max), apart(1, 2, 4, 6))
 
 # Activations
 
@@ -427,7 +427,7 @@ def test_max_pool_slope_goes_to_the_first_maximum_and_nan_wins() -> None:
 
 @pytest.mark.parametrize("pooling", [
     lambda x: pool.max_pool2d(x, 3, 2, 1, return_indices=True), lambda x: pool.max_pool2d(x, 2, dilation=2, return_indices=True),
-    lambda x: pool.adaptive_max_pool2d(x, 2, True), lambda x: pool.adaptive_max_pool2d(x, (4, 3), True),
+    lambda x: adaptive_pool.adaptive_max_pool2d(x, 2, True), lambda x: adaptive_pool.adaptive_max_pool2d(x, (4, 3), True),
 ])  # fmt: skip
 def test_pooled_indices_point_at_the_maxima(pooling: Any) -> None:
     x = apart(2, 3, 6, 6)
@@ -495,7 +495,7 @@ X = Tensor(np.zeros((2, 3, 8, 8), np.float32))
     (lambda: pool.max_pool2d(X, 9), ValueError, "larger than the input"),
     (lambda: pool.max_pool2d(X, 2, padding=2), ValueError, "padding must be smaller"),
     (lambda: pool.avg_pool2d(X, 2, divisor_override=-1), ValueError, "divisor_override"),
-    (lambda: pool.adaptive_avg_pool2d(X, (2, 2, 2)), ValueError, "output_size"),
+    (lambda: adaptive_pool.adaptive_avg_pool2d(X, (2, 2, 2)), ValueError, "output_size"),
     (lambda: composite.gelu(X, "erf"), ValueError, "approximate"),
     (lambda: composite.layer_norm(X, 7), ValueError, "layer_norm: expected last extents"),
     (lambda: composite.group_norm(X, 2), ValueError, "3 channels do not divide into 2"),

@@ -23,6 +23,7 @@ from graphc.gradients import linearize as linearize
 from graphc.gradients import stop_gradient as stop_gradient
 from graphc.gradients import value_and_grad as value_and_grad
 from graphc.gradients import vjp as vjp
+from graphc.ops import adaptive_pool as _adaptive_pool
 from graphc.ops import boxes as _boxes
 from graphc.ops import composite as _composite
 from graphc.ops import conv as _conv
@@ -39,6 +40,7 @@ from graphc.ops import primitives_steps as _steps
 from graphc.ops import reduce as _reduce
 from graphc.ops import segments as _segments
 from graphc.ops import shape as _shape
+from graphc.ops.adaptive_pool import *
 from graphc.ops.arrays import *
 from graphc.ops.bessel import *
 from graphc.ops.boxes import *
@@ -85,7 +87,10 @@ for _name in (
     "clip_by_global_norm", "clip_by_norm",
 ):  # fmt: skip
     globals()[_name] = as_one_piece(globals()[_name])
-for _name in (*_conv.__all__, *_gather.__all__, *_linalg.__all__, *_pool.__all__, *_reduce.__all__, *_shape.__all__):
+for _name in (
+    *_adaptive_pool.__all__, *_conv.__all__, *_gather.__all__, *_linalg.__all__, *_pool.__all__, *_reduce.__all__,
+    *_shape.__all__,
+):  # fmt: skip
     globals()[_name] = of_ops(globals()[_name])
 
 operations = functional = composite = sys.modules[__name__]  # MindSpore's older names of parts of this module

@@ -34,9 +34,9 @@ from graphc.ops.elementwise import (
 from graphc.ops.elementwise import softplus as softplus_
 from graphc.ops.gather import gather_, scatter_set_
 from graphc.ops.linalg import matrices
-from graphc.ops.pool import sum_pool
 from graphc.ops.reduce import max_, norm, reduce_over, sum_over
 from graphc.ops.shape import broadcast_to, expand_dims, reshape, split_evenly, swapaxes, transpose
+from graphc.ops.windows import sum_pool
 from graphc.tensor import Parameter, Tensor
 
 __all__ = [
