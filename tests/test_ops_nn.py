@@ -21,7 +21,7 @@ from graphc import Parameter, Tensor
 from graphc.gradients import grad
 from graphc.jit import jit
 from graphc.ops import adaptive_pool, composite, conv, linalg, loss, patches, pool, random, resize, sample
-from graphc.ops.composite import moments
+from graphc.ops.normalisation import moments
 
 _rng = np.random.default_rng(5)
 

@@ -13,7 +13,7 @@ from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
 from graphc.ops.coerce import as_tensor, widely
-from graphc.ops.composite import moments, standardize
+from graphc.ops.normalisation import moments, standardize
 from graphc.tensor import Parameter, Tensor
 
 

@@ -23,6 +23,7 @@ from graphc.gradients import linearize as linearize
 from graphc.gradients import stop_gradient as stop_gradient
 from graphc.gradients import value_and_grad as value_and_grad
 from graphc.gradients import vjp as vjp
+from graphc.ops import activation as _activation
 from graphc.ops import adaptive_pool as _adaptive_pool
 from graphc.ops import boxes as _boxes
 from graphc.ops import composite as _composite
@@ -32,6 +33,7 @@ from graphc.ops import gather as _gather
 from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
+from graphc.ops import normalisation as _normalisation
 from graphc.ops import pool as _pool
 from graphc.ops import primitives_arrays as _rows  # more rows of the table of classes
 from graphc.ops import primitives_networks as _networks
@@ -40,6 +42,7 @@ from graphc.ops import primitives_steps as _steps
 from graphc.ops import reduce as _reduce
 from graphc.ops import segments as _segments
 from graphc.ops import shape as _shape
+from graphc.ops.activation import *
 from graphc.ops.adaptive_pool import *
 from graphc.ops.arrays import *
 from graphc.ops.bessel import *
@@ -60,6 +63,7 @@ from graphc.ops.gather import *
 from graphc.ops.linalg import *
 from graphc.ops.loss import *
 from graphc.ops.matrices import *
+from graphc.ops.normalisation import *
 from graphc.ops.older import *
 from graphc.ops.patches import *
 from graphc.ops.pool import *
@@ -83,8 +87,8 @@ from graphc.ops.tapers import *
 from graphc.ops.unpool import *
 
 for _name in (
-    *_composite.__all__, *_loss.__all__, *_boxes.__all__, *_ctc.__all__, *_segments.__all__,
-    "clip_by_global_norm", "clip_by_norm",
+    *_activation.__all__, *_boxes.__all__, *_composite.__all__, *_ctc.__all__, *_loss.__all__, *_normalisation.__all__,
+    *_segments.__all__, "clip_by_global_norm", "clip_by_norm",
 ):  # fmt: skip
     globals()[_name] = as_one_piece(globals()[_name])
 for _name in (

@@ -113,6 +113,12 @@ def as_tensor(name: str, operand: Any) -> Tensor:
     raise located(TypeError(f"{name}: expected a Tensor or a number, got {type(operand).__name__} {operand!r:.60}"))
 
 
+def as_float(name: str, operand: Any) -> Tensor:
+    """The operand as a float Tensor; integers and bools become float32."""
+    tensor = as_tensor(name, operand)
+    return cast(tensor, to_float(tensor.dtype))
+
+
 def natural_dtype(number: float | int | bool) -> DType:
     """The dtype of a Python number on its own: bool, int64 or float32."""
     return bool_ if isinstance(number, bool) else int64 if isinstance(number, int) else float32

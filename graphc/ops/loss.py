@@ -15,8 +15,8 @@ from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ir import TensorType
 from graphc.op import define_op
-from graphc.ops.coerce import as_tensor, broadcast, cast, widely
-from graphc.ops.composite import as_float, cosine_similarity, log_softmax, shifted
+from graphc.ops.coerce import as_float, as_tensor, broadcast, cast, widely
+from graphc.ops.composite import cosine_similarity, log_softmax, shifted
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
     abs_,

@@ -66,7 +66,8 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
         "nonzero reverse_sequence scatter take tril triu unsorted_segment_sum"
     ),
     "linalg": "addbmm addmm addmv addr baddbmm bmm dot inner matmul mm outer",
-    "composite": "hardshrink log_softmax soft_shrink",
+    "activation": "hardshrink soft_shrink",
+    "composite": "log_softmax",
     "patches": "unfold",
     "arrays": (
         "copysign cross diff dsplit fliplr flipud hsplit isneginf isposinf movedim msort nanmean nansum rot90 sgn "

@@ -18,9 +18,9 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import DType, int32
 from graphc.ops import elementwise, functions
+from graphc.ops.activation import relu6, softsign
 from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_dtype, as_tensor, cast
-from graphc.ops.composite import relu6, softsign
 from graphc.ops.gather import gather, gather_nd, scatter_nd, tensor_scatter_add, unsorted_segment_sum, with_value
 from graphc.ops.linalg import matmul
 from graphc.ops.segments import unsorted_segment_max
