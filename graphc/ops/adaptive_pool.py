@@ -8,8 +8,7 @@ from math import prod
 from typing import Any
 
 from graphc.dispatch import located
-from graphc.dtype import float32
-from graphc.ops.coerce import cast
+from graphc.ops.coerce import cast, to_float
 from graphc.ops.conv import per_dimension
 from graphc.ops.pool import as_images, plane_index
 from graphc.ops.reduce import argmax_, max_, reduce_over, sum_over
@@ -57,7 +56,7 @@ def _adaptive(x: Tensor, sizes: Ints, whole: Callable[..., Tensor], part: Callab
 
 def _adaptive_avg(name: str, count: int, input: Any, output_size: Any) -> Tensor:
     x, single = as_images(name, input, count)
-    x = cast(x, x.dtype if x.dtype.is_float else float32)
+    x = cast(x, to_float(x.dtype))
     sizes = _adaptive_sizes(name, x, output_size, count)
 
     def whole(x: Tensor, kernel: Ints) -> Tensor:

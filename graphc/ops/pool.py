@@ -6,8 +6,8 @@ from math import prod
 from typing import Any
 
 from graphc.dispatch import located
-from graphc.dtype import float32, int64
-from graphc.ops.coerce import as_tensor, broadcast, cast, scalar
+from graphc.dtype import int64
+from graphc.ops.coerce import as_tensor, broadcast, cast, scalar, to_float
 from graphc.ops.conv import margins, per_dimension
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import floor_div, floor_mod, pow_
@@ -124,7 +124,7 @@ def _avg_pool(
     count_include_pad: bool, divisor_override: Any,
 ) -> Tensor:
     images, single = as_images(name, x, count)
-    images = cast(images, images.dtype if images.dtype.is_float else float32)
+    images = cast(images, to_float(images.dtype))
     window = _window(name, images, kernel_size, stride, pad_mode, padding, 1, ceil_mode, count)
     total = sum_pool(images, **window)
     if divisor_override:
@@ -194,7 +194,7 @@ def avg_pool3d(
 
 def _lp_pool(name: str, count: int, x: Any, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
     images, single = as_images(name, x, count)
-    images = cast(images, images.dtype if images.dtype.is_float else float32)
+    images = cast(images, to_float(images.dtype))
     window = _window(name, images, kernel_size, stride, "pad", 0, 1, ceil_mode, count)
     power = float(norm_type)
     total = pow_(sum_pool(pow_(images, power), **window), 1 / power)
