@@ -1,4 +1,4 @@
-"""graphc: a graph-compiling deep-learning framework whose user writes MindSpore.
+"""graphc: a graph-compiling deep-learning framework with MindSpore's API.
 
     import graphc as ms
     from graphc import Tensor, nn, ops

@@ -1,10 +1,10 @@
-"""MindSpore's other names for modules, from which programs import: `graphc.common.dtype`, `graphc.ops.operations`.
+"""MindSpore's other module names, which programs import from: `graphc.common.dtype`, `graphc.ops.operations`.
 
     from graphc.common.initializer import Normal
     from graphc.ops import operations as P
     from graphc.nn.loss.loss import LossBase
 
-Each is a module without names of its own: it gives those of its homes, which are loaded when first asked.
+Each is a module without names of its own. It gives those of its homes, which are loaded when they are first asked for.
 """
 
 from __future__ import annotations

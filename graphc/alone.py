@@ -1,9 +1,9 @@
-"""Ops by themselves, each run by a compiled kernel of its own: what eager mode calls one after the other.
+"""Ops called by themselves in eager mode, each run by a compiled kernel of its own.
 
-A kernel is for one shape, and takes some ten milliseconds to compile. A program whose shapes keep changing (a text that
-grows word by word, sequences each of another length) would wait for a kernel of every length. So until a call has come
-so often that this pays, its operands are filled up to one of few larger shapes, if the op's table says how that leaves
-the beginning of its result as it is, to the bit (`Filled`).
+A kernel is compiled for one shape, which takes some ten milliseconds. A program whose shapes keep changing (a text that
+grows word by word, sequences of different lengths) would wait for a kernel of every length. So until a call has come
+often enough for this to pay, its operands are filled up to one of a few larger shapes, if the op's table says how to do
+that without changing a bit at the beginning of its result (`Filled`).
 """
 
 from __future__ import annotations

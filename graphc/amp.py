@@ -1,7 +1,7 @@
-"""Mixed precision; and loss scaling: multiplying the loss, so that small gradients are not lost, and dividing again.
+"""Mixed precision; and loss scaling: the loss is multiplied, lest small gradients vanish, and they are divided again.
 
-What is computed in float16 is computed in float32 and rounded, op by op: it has the values that float16 would have, and
-takes half the memory where it is kept, but no less time.
+Float16 is computed in float32 and rounded, op by op. That gives the values that float16 arithmetic would have; it
+halves the memory of what is stored, and saves no time.
 """
 
 from __future__ import annotations

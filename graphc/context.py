@@ -1,4 +1,4 @@
-"""The settings of the process: the mode, the thread count, where dumps go; and what tells traces that Cells changed."""
+"""The settings of the process: the mode, the thread count, where dumps go; and how traces learn that Cells changed."""
 
 from __future__ import annotations
 

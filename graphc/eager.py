@@ -1,15 +1,16 @@
-"""Eager mode, piece by piece: what one call of a Cell or of a gradient function computes is noted, and run together.
+"""Eager mode, piece by piece: the ops of one call of a Cell or of a gradient function are noted, and run together.
 
 An op that is called by itself runs at once. The outermost call of a Cell or of a gradient function opens a piece: its
-ops are noted, and run when it returns, or before if a value is asked for (printing, `if`, a Parameter looked at). What
-nobody holds by then is not computed.
+ops are noted, and run when it returns, or earlier if a value is asked for (printing, `if`, a Parameter looked at).
+Results that nobody holds by then are not computed.
 
-A piece that comes for the first time runs op by op, unless that has many kernels to compile; one that was here before
-runs as a compiled graph. Nobody can tell the difference: op by op and compiled give the same bits. A piece is known
-again while it is noted: what was noted so far stands in a tree (`graphc.pieces`). A sweep of gradients
-follows from the steps before it, so that one that was noted there before is noted at once (`Piece.again`), and its vjps
-are not called. So is what a function of ops alone (`of_ops`) was called with there before, such as `ops.softmax`
-(`Piece.call`); a tape has its entries when it asks for them.
+A piece that comes for the first time runs op by op, unless that has many kernels to compile; when it comes again it
+runs as a compiled graph. Nobody can tell the difference: op by op and compiled give the same bits.
+
+A piece is recognised while it is being noted: a tree holds what was noted before (`graphc.pieces`). A sweep of
+gradients follows from the steps before it; where it was noted in that place before, all of it is noted in one go
+(`Piece.again`), and no vjp is called. The same holds for functions that only apply ops (`of_ops`), such as
+`ops.softmax` (`Piece.call`); a tape gets its entries when it asks for them.
 
     with in_one_piece(net):
         y = net.construct(x)        # noted

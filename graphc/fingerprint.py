@@ -1,7 +1,7 @@
-"""What decides the code of nodes, as text: equal for nodes that compute the same in the same way.
+"""All that decides the code of nodes, as text: equal for nodes that compute the same thing in the same way.
 
-Names, source lines and forward nodes are left out, for they decide nothing that runs. Numbers are exact to the bit:
-0.0 is not -0.0, and 1 is neither 1.0 nor True.
+Names, source lines and forward nodes are left out, because nothing that runs depends on them. Numbers are exact to the
+bit: 0.0 is not -0.0, and 1 is neither 1.0 nor True.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What programs tell MindSpore's parser of Python, and a trace, which runs the Python, need not be told."""
+"""Hints that programs give to MindSpore's parser of Python; graphc, which runs the Python to trace it, needs none."""
 
 from __future__ import annotations
 

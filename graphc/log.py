@@ -1,6 +1,6 @@
 """Log messages: `from graphc import log as logger; logger.warning("...")`; the logger `graphc` of Python's `logging`.
 
-What is said, and where it goes, is set as for any logger: `logging.getLogger("graphc").setLevel(logging.INFO)`.
+Level and destination are set as for any logger: `logging.getLogger("graphc").setLevel(logging.INFO)`.
 """
 
 from __future__ import annotations

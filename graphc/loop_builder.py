@@ -1,12 +1,12 @@
-"""What a lowering writes one element of an op's result with: the builder of loop-nest expressions, and its operands.
+"""What a lowering uses to write one element of an op's result: the builder of loop-nest expressions, and readers.
 
     @matmul.def_lower
     def matmul_lower(b, index, x, y):                 # b is a LoopBuilder, x and y are Readers
         i, j = index
         return b.sum(x.shape[1], lambda k: x([i, k]) * y([k, j]))
 
-Reading an operand is calling it with an index; reductions have a variable of their own; what is only there for some
-indices (the margin of a padded image) is said by ranges of them, which guard the loads within.
+An operand is read by calling it with an index. A reduction has a variable of its own. An element that exists only for
+some indices (an image beside its padding) is given with their ranges, which guard the loads within.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Nested tuples, lists and dicts, as functions take and return them: their leaves, and others in the leaves' place.
+"""Nested tuples, lists and dicts, which functions take and return: their leaves, and how to put others in their place.
 
     leaves_of((x, {"a": [y, 2.0]}))                   # [x, y, 2.0]
     map_leaves(f, (x, {"a": [y, 2.0]}))               # (f(x), {"a": [f(y), f(2.0)]})
     key, rebuild = flatten((x, [y, 2.0]), tensors)    # tensors is [x, y] now, rebuild([v, w]) is (v, [w, 2.0])
 
-A named tuple stays one. Other subclasses become plain tuples and lists, as of Parameters there may be tensors then.
+A named tuple stays one. Other subclasses become plain tuples and lists: a ParameterTuple may hold tensors afterwards.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Graphs run op by op, where to compile them would take longer: the bits are those of compiled code."""
+"""Graphs run op by op, where compiling them would take longer; the bits are those of compiled code."""
 
 from __future__ import annotations
 

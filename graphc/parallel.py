@@ -1,6 +1,6 @@
-"""What programs for several machines ask about them. graphc runs in one process: it is number 0 of 1.
+"""What programs for several machines ask about them. graphc runs in one process, which is number 0 of 1.
 
-So a program that trains on one device when it finds only one runs as it is, and a setting for more is an error.
+A program that trains on one device when it finds only one runs unchanged; a setting for more devices is an error.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The pieces of eager mode that came before: a tree of their steps, and for each piece how it runs.
+"""The pieces of eager mode that have run before: a tree of their steps, and how each piece runs.
 
-An edge of the tree is an op with its operands, and `Step`s are the nodes; so a piece is known again while it is noted
-(`graphc.eager`), from the `Root` of the line that calls it on. Where one ended there is an `Ending`: it runs op by op
-the first time, later compiled.
+The nodes of the tree are `Step`s, its edges ops with their operands. So a piece is recognised while it is being noted
+(`graphc.eager`), beginning at the `Root` of the line that called it. Where one ended there is an `Ending`: the first
+time it runs op by op, later compiled.
 """
 
 from __future__ import annotations

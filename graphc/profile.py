@@ -6,9 +6,9 @@
     p.save("trace.json")      # a timeline; open it at https://ui.perfetto.dev
     p.kernels[0].seconds      # the same figures as values
 
-Every compiled kernel that runs while the profile is open is there, of any thread, of graph mode and of eager mode; what
-eager mode leaves to NumPy is not. Results are the same, bit for bit. Outside of the block nothing is recorded, and a
-step costs what it always does.
+It lists every compiled kernel that runs while the profile is open, of all threads, in graph mode and eager mode; ops
+that eager mode leaves to NumPy are not listed. Results are the same, bit for bit. Outside of the block nothing is
+recorded, and a step costs what it always does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Programs that users call: each compiled once, and kept on disk.
+"""Compiled programs: each is compiled once, and kept on disk.
 
-The compiler is imported only where something must be compiled, or where an error or a dump asks how code came about:
-what was compiled before runs without it.
+The compiler is imported only where something must be compiled, or where an error or a dump asks how code came about. A
+program that was compiled before runs without it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The state that random numbers come from.
+"""The state from which random numbers come.
 
 A number is a function of (seed, counter, element): Philox of a state that is a Parameter, so that a compiled step reads
-and advances it as it does any other. Every random op takes the state as it is and adds 1 to its counter. The stream of
-a program is therefore the same in both modes, under any fusion, and after `set_rng_state`.
+and advances it as it does any other. Every random op reads the state and then adds 1 to its counter. So a program gets
+the same stream of numbers in both modes, under any fusion, and after `set_rng_state`.
 
     graphc.set_seed(42)
     ops.rand(3)             # seed 42, counter 0

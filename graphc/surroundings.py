@@ -1,4 +1,4 @@
-"""What a traced function reads from outside: it is part of what its graph was made from.
+"""What a traced function reads from outside: the graph was made from it, so it must be what it was.
 
     config = {"scale": 2.0}            # a dict of plain values
     FACTOR = 3                         # a global
@@ -7,12 +7,12 @@
     def f(x):
         return x * config["scale"] * FACTOR
 
-When either changes, the graph of `f` no longer holds, and `f` is traced again; so it is when a variable stands for
-another object (a Tensor, a Cell, a function) than it did. What code can come to by its variables counts as well: the
-functions and methods that it calls, the items of lists and dicts, and those attributes of objects, classes and modules
-of the program whose names are in the code. A count that only the program around it reads may change.
+When either changes, the graph of `f` no longer holds, and `f` is traced again; likewise when a variable refers to
+another object (a Tensor, a Cell, a function) than before. Everything that the code can reach by its variables counts:
+the functions and methods that it calls, the items of lists and dicts, and those attributes of the program's objects,
+classes and modules whose names are in the code. A count that only the surrounding program reads may change.
 
-Not seen is what has no name in the code (`getattr(x, name)`), and what large containers hold.
+Not seen are attributes whose names are not in the code (`getattr(x, name)`), and the content of large containers.
 """
 
 from __future__ import annotations

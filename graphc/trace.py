@@ -1,8 +1,8 @@
 """Tracing: running a Python function on stand-ins, so that the ops it calls become a graph.
 
 What the function reads from outside becomes inputs of the graph: Parameters by name (their buffers are shared, never
-copied), other tensors as captured inputs, scalars as constants. What it assigns to Parameters becomes updates. What it
-does besides (setting attributes, appending to lists) cannot be in a graph and is an error.
+copied), other tensors as captured inputs, scalars as constants. What it assigns to Parameters becomes updates. Any
+other side effect (setting attributes, appending to lists) cannot be in a graph and is an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`Cell`: a network, or a part of one: Parameters, inner Cells, and `construct`, which says what it computes."""
+"""`Cell`: a network or a part of one, with Parameters, inner Cells, and `construct`, which says what it computes."""
 
 from __future__ import annotations
 
@@ -243,9 +243,9 @@ class Cell:
     compile_and_run = __call__
 
     def set_inputs(self, *inputs: Any, **kwargs: Any) -> None:
-        """Says what the arguments of calls are: Tensors that describe them, whose shapes may have extents that are not
-        known (`Tensor(shape=[32, None], dtype=float32)`). In GRAPH_MODE a call with others is an error; graphc compiles
-        each shape that comes, whatever is said.
+        """Declares the arguments of calls by Tensors that describe them; extents that are not known are None
+        (`Tensor(shape=[32, None], dtype=float32)`). In GRAPH_MODE a call that does not fit is an error. It changes
+        nothing else: graphc compiles for each shape that comes.
 
         Args:
             inputs: for each argument, by position, or by name: a Tensor, a tuple or list, or any constant.
@@ -268,9 +268,9 @@ class Cell:
         return inputs
 
     def to_float(self, dst_type: Any) -> Cell:
-        """Has this Cell and all within compute in `dst_type`: float inputs are cast to it, and Parameters where
-        `construct` reads them. These keep their type, and their gradients have it. Normalisation reads its Parameters
-        as they are.
+        """Makes this Cell and all within compute in `dst_type`: float inputs are cast to it, and Parameters too where
+        `construct` reads them. The Parameters themselves, and their gradients, keep their type. Normalisation reads its
+        Parameters as they are.
 
         Args:
             dst_type: float16 or float32.
@@ -293,7 +293,7 @@ class Cell:
         self._changed()
 
     def add_flags(self, **flags: Any) -> Cell:
-        """Notes `flags`, which become attributes of the Cell, for programs that ask for them; graphc goes by none."""
+        """Makes `flags` attributes of the Cell, for programs that read them; graphc itself does not."""
         self._flags.update(flags)
         return self
 
@@ -323,8 +323,8 @@ class Cell:
         return self
 
     def recompute(self, **options: Any) -> None:
-        """Asks that the backward pass compute inner results again rather than keep them: how memory is used is the
-        compiler's choice in graphc, and values are the same either way, so nothing need be set."""
+        """Accepted for MindSpore's programs, where it makes the backward pass compute inner results again rather than
+        keep them. Values are the same either way, and in graphc the compiler decides how memory is used."""
 
     def set_jit_config(self, jit_config: Any) -> None:
         """Keeps a `JitConfig` as the Cell's `jit_config_dict`; what is compiled is the same for any."""
@@ -370,8 +370,8 @@ class Cell:
         return OrderedDict((parameter.name, parameter) for parameter in self.get_parameters(expand=recurse))
 
     def trainable_params(self, recurse: bool = True) -> list[Parameter]:
-        """The Parameters that require gradients. As in MindSpore, Parameters and Cells in a plain list or dict are no
-        part of a Cell, which a warning says."""
+        """The Parameters that require gradients. As in MindSpore, Parameters and Cells in a plain list or dict do not
+        belong to the Cell; a warning names such lists."""
         for name, value in self._strays() if recurse else ():
             warn(
                 f"{name} is a {type(value).__name__}: the Parameters in it are no part of {type(self).__name__}, and "
@@ -402,15 +402,15 @@ class Cell:
             cell.__dict__["param_prefix"] = path
 
     def update_parameters_name(self, prefix: str = "", recurse: bool = True) -> None:
-        """Names every Parameter here and within by `prefix` and the path of attributes that leads to it from here, as
-        also those that come later. A Cell that becomes an attribute is named so."""
+        """Names every Parameter here and within `prefix` plus the path of attributes that leads to it from here, now
+        and when more are added. A Cell does so with its inner Cells when they become attributes."""
         for path, cell in [*self.cells_and_names()] if recurse else [("", self)]:
             cell.__dict__["parameter_prefix"] = f"{prefix}{path}." if path else prefix
         for path, parameter in self.parameters_and_names(expand=recurse):
             parameter.name = prefix + path
 
     def replace_prefix(self, old: str, new: str, recurse: bool = True) -> None:
-        """Lets the names of Parameters here and within begin with `new` where they begin with `old`."""
+        """Replaces `old` by `new` at the beginning of the names of Parameters, here and within."""
         cells = [cell for _, cell in self.cells_and_names()] if recurse else [self]
         for cell in cells:
             cell.__dict__["parameter_prefix"] = _swapped(cell.parameter_prefix, old, new)
