@@ -13,6 +13,7 @@ import pytest
 import graphc.dataset as ds
 from graphc import mindrecord
 from graphc.dataset import mindrecord as records
+from graphc.dataset.encoding import lengthened, packed, shortened, unpacked
 from graphc.dataset.files import DataFileError
 from graphc.mindrecord import FileReader, FileWriter
 
@@ -146,22 +147,27 @@ def test_integers_take_as_few_bytes_as_they_need() -> None:
     edges = [s * (2**k + d) for k in (0, 7, 15, 31, 62) for d in (-1, 0, 1) for s in (1, -1)]
     for values in ([], [0], edges, [-(2**63), 2**63 - 1], rng.integers(-(2**40), 2**40, 101).tolist()):
         array = np.array(values, np.int64)
-        np.testing.assert_array_equal(records._long(records._short(array), "int64"), array)
-    assert records._short(np.array([1, -2, 300])) == bytes.fromhex("00000003 04 01 fe 2c01")
+        np.testing.assert_array_equal(lengthened(shortened(array), "int64"), array)
+    assert shortened(np.array([1, -2, 300])) == bytes.fromhex("00000003 04 01 fe 2c01")
 
 
 def test_maps_of_messagepack() -> None:
     value = {"a": 0, "b": 127, "c": 128, "d": -1, "e": -(2**40), "f": 0.1, "g": "x" * 40, "h": "", "\u00e9": -32}
     value |= {f"key{i}": i for i in range(20)}
-    assert records._unpacked(records._packed(value)) == (value, len(records._packed(value)))
+    assert unpacked(packed(value)) == (value, len(packed(value)))
     others = b"\x84\xa1a\xca?\x80\x00\x00\xa1b\xcd\x01\x00\xa1c\xc3\xa1d\xd9\x02hi"
-    assert records._unpacked(others)[0] == {"a": 1.0, "b": 256, "c": True, "d": "hi"}
+    assert unpacked(others)[0] == {"a": 1.0, "b": 256, "c": True, "d": "hi"}
 
 
 def test_damage_is_found(tmp_path: Path) -> None:
     path = tmp_path / "numbers"
     write(path, 3).commit()
     whole = path.read_bytes()
+    raw_begin, _, blob_begin, _ = records._File(path).places[1]
+    for at, byte in ((raw_begin + 8, 0xC1), (raw_begin + 10, 0xFF), (raw_begin + 8, 0xDF), (blob_begin + 20, 0xFF)):
+        path.write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
+        with pytest.raises(DataFileError, match=r"sample 1 of .*numbers is damaged"):
+            list(FileReader(path).get_next())
     with pytest.raises(DataFileError, match="there is no file"):
         ds.MindDataset(str(tmp_path / "nothing"))
     for broken in (b"", whole[:100], b"x" * 4000):

@@ -10,8 +10,8 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources`, `lines` and `mindrecord`, `buckets`, `text`, `images` for `vision`, and `tones`, which is offered by `vision`
-too.
+`sources`, `lines` and `mindrecord` (whose values are written by `encoding`), `buckets`, `text`, `images` for `vision`,
+and `tones`, which is offered by `vision` too.
 """
 
 from graphc.dataset import config, text, transforms, vision

@@ -25,6 +25,7 @@ import numpy as np
 from graphc.dataset.blocks import Block, Workers, stack
 from graphc.dataset.columns import names_list
 from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.encoding import lengthened, packed, shortened, unpacked
 from graphc.dataset.files import DataFileError
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import TableSource
@@ -44,84 +45,6 @@ HEADER_SIZE, PAGE_SIZE = 1 << 24, 1 << 25
 
 def _in_blob(field: Mapping[str, Any]) -> bool:
     return field["type"] == "bytes" or "shape" in field
-
-
-# MessagePack, of which maps from names to numbers and texts are needed
-
-
-def _packed(value: Any) -> bytes:
-    if isinstance(value, dict):
-        head = bytes([0x80 | len(value)]) if len(value) < 16 else b"\xde" + struct.pack(">H", len(value))
-        return head + b"".join(_packed(item) for pair in value.items() for item in pair)
-    if isinstance(value, str):
-        text = value.encode()
-        head = bytes([0xA0 | len(text)]) if len(text) < 32 else b"\xdb" + struct.pack(">I", len(text))
-        return head + text
-    if isinstance(value, float):
-        return b"\xcb" + struct.pack(">d", value)
-    return bytes([value]) if 0 <= value < 128 else b"\xd3" + struct.pack(">q", value)
-
-
-_NUMBERS = {
-    0xCA: ">f", 0xCB: ">d", 0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q", 0xD0: ">b", 0xD1: ">h", 0xD2: ">i",
-    0xD3: ">q",
-}  # fmt: skip
-_LENGTHS = {0xD9: ">B", 0xDA: ">H", 0xDB: ">I", 0xDE: ">H", 0xDF: ">I"}  # of texts and maps
-
-
-def _unpacked(data: bytes, at: int = 0) -> tuple[Any, int]:
-    """The value that begins at a byte, and where it ends."""
-    kind, at = data[at], at + 1
-    if kind < 0x80 or kind >= 0xE0:
-        return kind - (0 if kind < 0x80 else 256), at
-    if kind in (0xC0, 0xC2, 0xC3):
-        return {0xC0: None, 0xC2: False, 0xC3: True}[kind], at
-    if kind in _NUMBERS:
-        form = _NUMBERS[kind]
-        return struct.unpack_from(form, data, at)[0], at + struct.calcsize(form)
-    count = kind & (0x0F if kind < 0x90 else 0x1F)
-    if kind in _LENGTHS:
-        form = _LENGTHS[kind]
-        count, at = struct.unpack_from(form, data, at)[0], at + struct.calcsize(form)
-    if kind < 0x90 or kind in (0xDE, 0xDF):
-        found = {}
-        for _ in range(count):
-            key, at = _unpacked(data, at)
-            found[key], at = _unpacked(data, at)
-        return found, at
-    if 0xA0 <= kind < 0xC0 or kind in _LENGTHS:
-        return data[at : at + count].decode(), at + count
-    raise DataFileError(f"mindrecord: MessagePack of kind {kind:#x}, expected maps, numbers and texts")
-
-
-# Arrays of integers, each element in as many bytes as it needs, of which two bits for each tell the number
-
-_WIDTHS = (np.int8, np.int16, np.int32, np.int64)
-
-
-def _short(array: np.ndarray) -> bytes:
-    flat = array.reshape(-1).astype("<i8")
-    codes = np.sum([(flat < np.iinfo(w).min) | (flat > np.iinfo(w).max) for w in _WIDTHS[:3]], axis=0, dtype=np.uint8)
-    quads = np.zeros((-(-len(flat) // 4), 4), np.uint8)
-    quads.reshape(-1)[: len(flat)] = codes
-    heads: np.ndarray = (quads << np.array([6, 4, 2, 0], np.uint8)).sum(1, dtype=np.uint8)
-    each = flat.view(np.uint8).reshape(-1, 8)
-    used = np.arange(8) < np.left_shift(1, codes).reshape(-1, 1)
-    return struct.pack(">I", len(flat)) + heads.tobytes() + each[used].tobytes()
-
-
-def _long(data: bytes, dtype: str) -> np.ndarray:
-    """What `_short` made of integers."""
-    (count,) = struct.unpack_from(">I", data)
-    heads = np.frombuffer(data, np.uint8, -(-count // 4), 4)
-    codes = ((heads[:, None] >> np.array([6, 4, 2, 0], np.uint8)) & 3).reshape(-1)[:count]
-    each = np.zeros((count, 8), np.uint8)
-    used = np.arange(8) < np.left_shift(1, codes).reshape(-1, 1)
-    each[used] = np.frombuffer(data, np.uint8, offset=4 + len(heads))
-    last = np.left_shift(1, codes) - 1
-    negative = each[np.arange(count), last] >= 128
-    each[~used & negative[:, None]] = 255
-    return each.reshape(-1).view("<i8").astype(dtype)
 
 
 # Reading
@@ -184,30 +107,41 @@ class _File:
         return self._read(raw_begin, raw_end), self._read(blob_begin, blob_end)
 
     def sample(self, number: int, columns: Sequence[str]) -> list[Any]:
-        """The fields of a sample: numbers, strings, and arrays; those of bytes are uint8."""
+        """The fields of a sample: numbers, strings, and arrays; those of bytes are uint8.
+
+        Raises:
+            DataFileError: the sample is damaged.
+        """
         raw, blob = self.parts(number)
-        values, _ = _unpacked(raw)
-        pieces = [blob]
-        if len(self._blobs) > 1:
-            pieces, at = [], 0
-            for _ in self._blobs:
-                size = int.from_bytes(blob[at : at + 8], "big")
-                pieces.append(blob[at + 8 : at + 8 + size])
-                at += 8 + size
-        found = []
-        for name in columns:
-            field = self.schema[name]
-            kind = field["type"]
-            if not _in_blob(field):
-                found.append(np.array(values[name], np.str_ if kind == "string" else kind))
-                continue
-            data = pieces[self._blobs.index(name)]
-            if kind in ("int32", "int64"):
-                array = _long(data, kind)
-            else:
-                array = np.frombuffer(data, np.uint8 if kind == "bytes" else kind).copy()
-            found.append(array.reshape(field.get("shape", -1)))
+        try:
+            values, _ = unpacked(raw)
+            blobs = self._blobs_in(blob)
+            return [self._field(name, values, blobs) for name in columns]
+        except (ValueError, LookupError, TypeError, OverflowError, struct.error) as error:
+            raise DataFileError(f"mindrecord: sample {number} of {self.path} is damaged: {error}") from None
+
+    def _blobs_in(self, blob: bytes) -> dict[str, bytes]:
+        """The data of each blob field; several have their sizes before them."""
+        if len(self._blobs) == 1:
+            return {self._blobs[0]: blob}
+        found, at = {}, 0
+        for name in self._blobs:
+            size = int.from_bytes(blob[at : at + 8], "big")
+            found[name] = blob[at + 8 : at + 8 + size]
+            at += 8 + size
         return found
+
+    def _field(self, name: str, values: Mapping[str, Any], blobs: Mapping[str, bytes]) -> np.ndarray:
+        field = self.schema[name]
+        kind = field["type"]
+        if not _in_blob(field):
+            return np.array(values[name], np.str_ if kind == "string" else kind)
+        data = blobs[name]
+        if kind in ("int32", "int64"):
+            array = lengthened(data, kind)
+        else:
+            array = np.frombuffer(data, np.uint8 if kind == "bytes" else kind).copy()
+        return array.reshape(field.get("shape", -1))
 
 
 def _files_of(name: str, given: Any) -> list[_File]:
@@ -490,7 +424,7 @@ class FileWriter:
         for shard, file in zip(writer._shards, files, strict=True):
             for number in range(len(file.places)):
                 raw, blob = file.parts(number)
-                shard.add(raw, blob, [_unpacked(raw)[0][name] for name in writer._index])
+                shard.add(raw, blob, [unpacked(raw)[0][name] for name in writer._index])
         return writer
 
     def set_header_size(self, header_size: int) -> None:
@@ -581,9 +515,9 @@ class FileWriter:
             if not _in_blob(field):
                 values[name] = array.item()
             else:
-                blobs.append(_short(array) if field["type"].startswith("int") else array.tobytes())
+                blobs.append(shortened(array) if field["type"].startswith("int") else array.tobytes())
         blob = b"".join(struct.pack(">Q", len(b)) + b for b in blobs) if len(blobs) > 1 else (blobs or [bytes(4)])[0]
-        return _packed(values or {"id": 0}), blob, [values[name] for name in indexed]
+        return packed(values or {"id": 0}), blob, [values[name] for name in indexed]
 
     def commit(self) -> None:
         """Makes the files whole, and gives them their names.
