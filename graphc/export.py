@@ -18,7 +18,7 @@ from graphc.ir import GraphError, verify
 from graphc.irtext import parse
 from graphc.nested import with_tensors
 from graphc.nn.cell import Cell
-from graphc.nn.exported import Exported, structure_of
+from graphc.nn.exported import Exported, rebuilt, structure_of
 from graphc.op import infer_node
 from graphc.serialization import read_file, write_file
 from graphc.tensor import Parameter, Tensor
@@ -103,6 +103,7 @@ def load(file_name: str, **kwargs: Any) -> Exported:
         wanted = [node.type for node in graph.inputs[graph.arguments :]]
         if [tensor.type for tensor in state] != wanted:
             raise GraphError("the values do not fit the graph")
-    except (OSError, KeyError, TypeError, ValueError, SyntaxError) as error:
+        rebuilt(notes["result"], graph.outputs)  # finds out whether it can be
+    except (OSError, LookupError, TypeError, ValueError, SyntaxError, AttributeError) as error:
         raise ValueError(f"load: {path} is no network that graphc exported, or is damaged: {error}") from error
     return Exported(graph, tuple(state), notes["result"])

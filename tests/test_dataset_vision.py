@@ -137,7 +137,7 @@ def test_normalize_rescale_to_tensor() -> None:
         (lambda: vision.CutOut(0), ValueError, "length: got 0"),
         (lambda: vision.ToPIL()(FLOAT), TypeError, "expected uint8"),
         (lambda: vision.Decode()(GRAY), ValueError, "the bytes of an image file"),
-        (lambda: vision.Decode()(np.zeros(9, np.uint8)), ValueError, "not a readable image"),
+        (lambda: vision.Decode()(np.zeros(9, np.uint8)), ValueError, r"not a readable image file \(of no known"),
     ],
 )
 def test_refused(make: Callable[[], object], error: type[Exception], words: str) -> None:

@@ -132,6 +132,9 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     refused(lambda n: n.update(inputs=n["inputs"][:1]))
     refused(lambda n: {k: a.astype("d") for k, a in arrays.items()})
     refused(lambda n: n.pop("graph") and None)
+    refused(lambda n: n.pop("result") and None)
+    for result in ({"tensor": 1}, {"tensro": 0}, {"tuple": [3]}, {}):
+        refused(lambda n, result=result: n.update(result=result))
     Path(path).write_bytes(b"no file of this kind")
     with pytest.raises(ValueError, match="is no network"):
         ms.load(path)

@@ -66,7 +66,8 @@ def decode_image(data: np.ndarray, where: str) -> np.ndarray:
         with pillow.open(io.BytesIO(data.tobytes())) as image:
             return np.array(image.convert("RGB"))
     except Exception as error:  # Pillow's plugins raise many kinds for damaged files
-        raise ValueError(f"{where}: not a readable image file ({error})") from error
+        why = "of no known format" if isinstance(error, pillow.UnidentifiedImageError) else error
+        raise ValueError(f"{where}: not a readable image file ({why})") from error
 
 
 def saturate(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

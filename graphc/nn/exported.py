@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,20 +86,26 @@ class GraphCell(Cell):
         changed = [(values[target], values[value]) for target, value in graph.updates]
         for target, value in changed:
             assign(target, value)  # type: ignore[arg-type]  # the inputs that are updated are Parameters
-        return _rebuilt(self._structure, outputs)
+        return rebuilt(self._structure, outputs)
 
 
-def _rebuilt(structure: Any, outputs: list[Tensor]) -> Any:
-    """The result in its form."""
+def rebuilt(structure: Any, outputs: Sequence[Any]) -> Any:
+    """The result in its form.
+
+    Raises:
+        ValueError, LookupError, TypeError, AttributeError: no such form.
+    """
     (kind, content), = structure.items()
     if kind == "tensor":
         return outputs[content]
     if kind in ("tuple", "list"):
-        items = [_rebuilt(item, outputs) for item in content]
+        items = [rebuilt(item, outputs) for item in content]
         return items if kind == "list" else tuple(items)
     if kind == "dict":
-        return {key: _rebuilt(item, outputs) for key, item in content}
-    return content
+        return {key: rebuilt(item, outputs) for key, item in content}
+    if kind == "value":
+        return content
+    raise ValueError(f"a result of the form {kind!r}")
 
 
 def structure_of(value: Any, places: Mapping[int, int]) -> Any:
