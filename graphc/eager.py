@@ -71,7 +71,12 @@ class Mark(NamedTuple):
 
 
 class Piece:
-    """The ops that were noted and have not run."""
+    """The ops that were noted and have not run.
+
+    A step is an op that was noted, or a Parameter that was written; steps are numbered from 0. A leaf is a tensor from
+    elsewhere. As an operand step n is the number n, and leaf k is ~k, which is below 0. A stretch is the steps of one
+    function or of one sweep; where it was noted before, all of it is noted in one go.
+    """
 
     def __init__(self, called: Callable[..., Any]) -> None:
         self._root = forest.root(called)
@@ -172,10 +177,10 @@ class Piece:
             return self._noted(stretch, tensors)
 
     def _describe(self, values: Sequence[Any], key: list[Any], tensors: list[Tensor]) -> bool:
-        """Extends a key by what tells arguments from others, and the list of the tensors among them.
+        """Adds to a key what tells these arguments from others, and to a list the tensors among them.
 
-        A tensor is the number of the step that made it, or ~k if it is leaf k. Of one that no step has read all that
-        matters is the type, and which of them are one.
+        A tensor is the number of the step that made it, or ~k if it is leaf k. Of one that no step has read only the
+        type matters, and which of the arguments it also is.
 
         Returns:
             Whether they are tensors, numbers and the like, and nothing else.
@@ -278,7 +283,7 @@ class Piece:
     def _origins(self, tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
         """For each tensor the number of the step that made it, or ~k if it is leaf k.
 
-        Of those that no step has read all that matters is the type, and which of them are one.
+        Of those that no step has read only the type matters, and which of them are the same tensor.
         """
         origins: list[Hashable] = list(map(self._origin, tensors))
         if None in origins:
@@ -295,11 +300,11 @@ class Piece:
         return self._known.get(id(tensor)) if leaf is None else leaf
 
     def _conflicts(self, stretch: Stretch, operands: Sequence[Tensor]) -> bool:
-        """Whether a tape would have to keep a value that is written, which only `assign` sees to."""
+        """Whether a tape has read a Parameter that the stretch writes: only `assign` keeps its value for the tape."""
         return any(tape.reads(operands[~name]) for name, _, _ in stretch.writes for tape in state.now.tapes)
 
     def _noted(self, stretch: Stretch, operands: Sequence[Tensor]) -> Any:
-        """What steps make that are noted at once."""
+        """Notes the steps of a stretch in one go; what they make."""
         known, leaves, given = self._known, self._leaves, (*operands, *stretch.numbers)
         for name in stretch.leaves:
             known[id(given[~name])] = ~len(leaves)
@@ -334,7 +339,7 @@ class Piece:
         return tensor
 
     def entries(self, stretch: Stretch, given: Sequence[Tensor]) -> tuple[list[Entry], list[Entry]]:
-        """What a tape notes of steps that were noted at once."""
+        """The entries on a tape of steps that were noted in one go."""
 
         def tensor(name: int) -> Tensor:
             return given[~name] if name < 0 else self._result(name, stretch.types[name])
@@ -364,11 +369,11 @@ class Piece:
             self._written[id(target)], self._known[id(target)] = leaf, number
 
     def _number(self, tensor: Tensor) -> int:
-        """What a known tensor is as an operand."""
+        """The number that a known tensor is as an operand."""
         return tensor._place if tensor._promise is self else self._known[id(tensor)]
 
     def _leaf(self, tensor: Tensor) -> Hashable:
-        """Enters a leaf; returns what has to be the same for the piece to be."""
+        """Adds a leaf; what it adds to the key of the step that reads it first: pieces are alike if it is the same."""
         if tensor._node is not None:
             tensor.numpy_view()  # says that it is a stand-in
         self._known[id(tensor)] = ~len(self._leaves)
@@ -391,7 +396,7 @@ class Piece:
         return self._at.after.setdefault(tuple(key), Step(self._at, op, operands, attrs, type_, user_location()))
 
     def fulfil(self, tensor: Tensor) -> None:
-        """Has a tensor that the piece made hold its value."""
+        """Gives a tensor that the piece made its value."""
         self.run()
 
     def run(self) -> None:
@@ -428,7 +433,6 @@ class Piece:
                 now.trace = outer
             for tensor, value in zip(alive.values(), values, strict=True):
                 tensor.keep(value)
-
 
     def abandon(self) -> None:
         """Runs what somebody holds, after an error: Parameters that have not been written yet stay as they are."""

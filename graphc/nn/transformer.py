@@ -101,15 +101,9 @@ class MultiheadAttention(Cell):
         source = k.shape[1]
         k, v = self._lengthened(k, self.bias_k), self._lengthened(v, self.bias_v)
         extra = k.shape[1] - source
-        q, k, v = self._by_heads(q), self._by_heads(k), self._by_heads(v)
-        scores = ops.matmul(q / math.sqrt(q.shape[3]), ops.transpose(k, (0, 1, 3, 2)))
-        for mask in self._masks(key_padding_mask, attn_mask, batch, length, source):
-            scores = scores + (ops.pad(mask, (0, extra)) if extra else mask)
-        weights = ops.softmax(scores, -1)
-        if self.dropout and self.training:
-            weights = ops.dropout(weights, self.dropout, True)
-        heads = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
-        y = self.out_proj(ops.reshape(heads, (batch, length, self.embed_dim)))
+        masks = self._masks(key_padding_mask, attn_mask, batch, length, source)
+        y, weights = self._attended(q, k, v, [ops.pad(mask, (0, extra)) if extra else mask for mask in masks])
+        y = self.out_proj(y)
         if single:
             y = ops.squeeze(y, 0)
         elif not self.batch_first:
@@ -118,6 +112,22 @@ class MultiheadAttention(Cell):
             return (y,)
         weights = ops.mean(weights, 1) if average_attn_weights else weights
         return y, ops.squeeze(weights, 0) if single else weights
+
+    def _attended(self, q: Tensor, k: Tensor, v: Tensor, masks: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """What all heads read, `[N, L, embed_dim]`, and with which weights, `[N, num_heads, L, S]`.
+
+        Args:
+            masks: what is added to the scores.
+        """
+        q, k, v = self._by_heads(q), self._by_heads(k), self._by_heads(v)
+        scores = ops.matmul(q / math.sqrt(q.shape[3]), ops.transpose(k, (0, 1, 3, 2)))
+        for mask in masks:
+            scores = scores + mask
+        weights = ops.softmax(scores, -1)
+        if self.dropout and self.training:
+            weights = ops.dropout(weights, self.dropout, True)
+        heads = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
+        return ops.reshape(heads, (*heads.shape[:2], self.embed_dim)), weights
 
     @staticmethod
     def _swapped(*tensors: Tensor) -> tuple[Tensor, ...]:

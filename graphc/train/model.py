@@ -239,25 +239,37 @@ class Model:
         if valid_dataset is not None:
             _size(where, "valid_dataset", valid_dataset)
             self.eval_network  # noqa: B018 (there must be one, before any step is made)
+        if initial_epoch and hasattr(train_dataset, "set_init_step"):
+            train_dataset.set_init_step(initial_epoch * batches)
         hooks = CallbackList(callbacks)
         if progress.wanted() and not loss_printers(hooks.callbacks):
             hooks.callbacks.append(progress.ProgressBar())
-        if initial_epoch and hasattr(train_dataset, "set_init_step"):
-            train_dataset.set_init_step(initial_epoch * batches)
         cb_params = CallbackParam(
             mode="train", network=self._network, train_network=train_network, loss_fn=self._loss_fn,
             optimizer=self._optimizer, train_dataset=train_dataset, batch_num=batches, epoch_num=epoch,
             cur_epoch_num=initial_epoch, cur_step_num=initial_epoch * batches, dataset_sink_mode=dataset_sink_mode,
             list_callback=hooks.callbacks, parallel_mode="stand_alone", device_number=1,
         )
-        run = RunContext(cb_params)
-        labelled = self._loss_fn is not None
-        passes = (self._rows(where, train_network, train_dataset, labelled) for _ in itertools.count())
+        self._train_epochs(where, RunContext(cb_params), hooks, valid_dataset, valid_frequency, chunk)
+
+    def _train_epochs(
+        self, where: str, run: RunContext, hooks: CallbackList, valid_dataset: Any, valid_frequency: int | list[int],
+        chunk: int | None,
+    ) -> None:
+        """Trains from the epoch that was reached up to the last.
+
+        Args:
+            chunk: the steps of an epoch, which goes on in the dataset where the one before ended; None for all of it.
+        """
+        cb_params = run.original_args()
+        epochs = range(cb_params.cur_epoch_num + 1, cb_params.epoch_num + 1)
+        network, dataset, labelled = cb_params.train_network, cb_params.train_dataset, self._loss_fn is not None
+        passes = (self._rows(where, network, dataset, labelled) for _ in itertools.count())
         endless = itertools.chain.from_iterable(passes)
-        with Interruptible() as interrupt, hooks, _mode(train_network, training=True):
+        with Interruptible() as interrupt, hooks, _mode(network, training=True):
             hooks.call("on_train_begin", run)
             try:
-                for number in range(initial_epoch + 1, epoch + 1):
+                for number in epochs:
                     cb_params.cur_epoch_num = number
                     rows = itertools.islice(endless, chunk) if chunk else next(passes)
                     self._train_epoch(rows, run, hooks, interrupt)
