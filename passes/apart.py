@@ -3,12 +3,14 @@
     before   %0 = conv_grad_weight(%x, %ct)                           %x: f32[8,3,32,32]
     after    %0 = reshape(%x, shape=(1, 24, 32, 32)) ...   %2 = conv_grad_weight(%0, %1, groups=8)   then its fold
 
-Where such a sum is sixteen chains over n mod 16 and there are fewer images, every chain is one image's, and lanes would
-be empty that images lie across, after both operands were copied to lie so. Images that are groups leave the lanes to
-channels or taps, and read rows. So do channels that are convolved each by itself, of more images: image n is one of
-sixteen with as many times the channels, and its sum goes on with image n + 16; where not all chains are as long, each
-is a gradient by itself. Channels lie one after the other in memory, where images are as far apart as makes them meet in
-few sets of the cache.
+Such a sum is sixteen chains over n mod 16. With fewer than sixteen images every chain is one image's; images across the
+lanes would leave lanes empty, after both operands were copied into that layout. As groups, images leave the lanes to
+channels or taps, and operands are read in rows.
+
+Depthwise convolutions (each channel convolved by itself) are treated so for more images too: image n becomes one of
+sixteen images with several times the channels, whose sums go on with image n + 16. Chains of another length are a
+gradient by themselves. This pays because channels lie one after the other in memory, whereas the distance of images
+often makes them meet in few sets of the cache.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
     after    {%x, %0, %1}: entry n of each depends on entry n of the others
 
 Convolutions, dense layers, pooling and everything elementwise then run on full vectors whatever the number of channels
-or features, and weights are read where they lie, as scalars. It must be most of the work, and what vectors that are
-not full waste must be less than what rows would lose.
+or features, and weights are read where they lie, as scalars. It is done where such ops are most of the work, and where
+vectors that are not full waste less than rows would lose.
 """
 
 from __future__ import annotations

@@ -3,12 +3,12 @@
     before   all rows of %3 = exp(%x - max), then all rows of %4 = %3 / sum(%3)
     after    both for rows 0..3, both for rows 4..7, ...: %3 is four rows, and never leaves the cache
 
-A softmax or a normalisation so reads its input from memory once and writes its result once, an attention never stores
-all of its T x T matrices, and the layers around a convolution find its images in the cache. The kernels stay what they
-are, and so do all results: a chain only says which of their units of work run when.
+So a softmax or a normalisation reads its input from memory once and writes its result once, an attention never stores
+its T x T matrices whole, and the layers around a convolution find its images in the cache. Kernels and results stay
+what they are: a chain only says which of the kernels' units of work run when.
 
 Rows are the steps of the kernels' outermost loops: where one has 4096 and another 4096 * 768 (of one joined loop), they
-are 4096 rows of 1 and of 768 steps. Two groups may be of one chain if each row of what passes between them is written
+are 4096 rows of 1 and of 768 steps. Two groups may be in one chain if each row of what passes between them is written
 by that row of the first and read by that row of the second only.
 """
 

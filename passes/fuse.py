@@ -8,7 +8,7 @@ stored and starts a group. Nodes that only say where to look (views, broadcasts,
 so do those that are as cheap as a load.
 Then a group is merged into the one that produces its operand, where both run over the same elements: the consumer
 becomes an epilogue, of a contraction (bias, activation, the optimizer's update of a weight) or of other loops.
-Last, reductions over the same windows of a value become one. In which order groups run, `order` says.
+Last, reductions over the same windows of a value become one. `order` then says in which order groups run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Layout: chooses how stored values lie in memory.
 
-Where `batch` says so, with the batch in the lanes; gradients of weights read one channel after the other; what a kernel
-would read in jumps, or at uneven addresses, is copied for it.
+Values have the batch in the lanes where `batch` says so. Gradients of weights read channels that lie side by side. What
+a kernel would read in jumps, or at uneven addresses, is copied for it.
 
     before   %0 = conv(%x, %w)   %1 = relu(%0)   return %1
     after    %0 = copy(%x) blocked   %1 = conv(%0, %w) blocked   %2 = relu(%1) blocked   %3 = copy(%2)   return %3

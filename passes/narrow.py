@@ -3,11 +3,11 @@
     before   %0 = conv(%x, %w)        %1 = slice(%0, begin=(0, 0, 1, 1), ...)
     after    %0 = slice(%x, ...)      %1 = conv(%0, %w, size=...)
 
-A slice moves towards what it is cut from, as long as nobody else reads what it passes: through elementwise ops,
-margins, phases woven together, and to the operands of a convolution, whose every element is a sum of its own. A causal
-convolution of which the end is cut off does not compute it, nor does the gradient of a convolution whose input was
-padded by hand compute the padding's. What lies in a margin alone is the margin's value, whoever else reads the rest: so
-are the gradients of a sequence at all steps but the last, where only the last is used.
+A slice moves towards the tensor it cuts from, past ops whose results nobody else reads: elementwise ops, margins,
+phases woven together, and convolutions, of which every element is a sum of its own. So a causal convolution whose end
+is cut off does not compute that end, and the gradient of a convolution whose input was padded by hand does not compute
+the padding's. A slice that lies in a margin alone becomes the margin's value, whoever else reads the rest: where only
+the last step of a sequence is used, so do the gradients of all other steps.
 """
 
 from __future__ import annotations

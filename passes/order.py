@@ -3,9 +3,9 @@
     before   conv, max_pool, ..., loss, ..., max_pool_index, max_pool_grad
     after    conv, max_pool, max_pool_index, ..., loss, ..., max_pool_grad
 
-Otherwise they run in the order of the graph; but as soon as they can if memory is free then that is larger than what
-they write. The gradient of a weight so comes right after the cotangent that it reads, and which element of a window is
-its maximum, which only a gradient asks, is found beside the maximum, so that the window can be forgotten.
+Otherwise they run in the order of the graph, except that a group which frees more memory than it writes runs as soon as
+it can. So the gradient of a weight comes right after the cotangent that it reads. And the position of a window's
+maximum, which only the gradient needs, is found right after the maximum, so that the window can be forgotten.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Relative addresses: what a kernel reads or writes from some element of a buffer on, it sees as a buffer of its own.
+"""Relative addresses: the part of a buffer that a kernel reads or writes is a buffer of its own to the kernel.
 
     before   y[i+512] = tanh(x[i+1024])        y[i+1024] = tanh(x[i+1536])
     after    y+512[i] = tanh(x+1024[i])        y+1024[i] = tanh(x+1536[i])

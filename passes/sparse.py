@@ -1,11 +1,12 @@
-"""Sparse: what is zero but in few rows is made where it is read, of these rows.
+"""Sparse: a tensor that is zero but for a few rows is a list of these rows, and made from it where it is read.
 
     before   %0 = broadcast_to(0.0)   %1 = scatter_add(%0, %i, %u)                                    %1: f32[50000,64]
     after    %0 = first_places(%i)    %1 = gather(%0, %i)   %2 = scatter_add(zeros, %1, %u)           %2: f32[32,64]
              %3 = rows_or_zero(%2, %0)
 
-So is the gradient of an embedding. It was as large as the table, and was written, filled and read; now an optimizer
-makes its elements as it updates the table, from as many rows as were looked up. Each is the same sum, begun with 0.0.
+The gradient of an embedding is such a tensor. As large as the table, it would be filled with zeros, written and read;
+instead an optimizer makes its elements while it updates the table, from the rows that were looked up. Each element is
+the same sum as before, begun with 0.0.
 """
 
 from __future__ import annotations

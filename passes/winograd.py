@@ -7,9 +7,9 @@ Two neighbours along a dimension take six multiplications, or four: F(2, 3) of W
 computations", 1980, as Lavin and Gray use it for images ("Fast algorithms for convolutional neural networks", 2015).
 For pairs of rows and columns these are 16 instead of 36, and the sum over channels is a product of matrices.
 
-What is computed is not to the last bit what one chain over taps is. So it is decided first of all, and by shapes alone,
-as eager mode does too: that of one image, so that it is the same in a batch of any size. A gradient of weights, which
-sums over the batch, is made of as many images at a time as a cache holds.
+The result differs in its last bits from one chain over taps. So this is decided before anything else, in eager mode as
+well, and by shapes alone: by the shape of one image, so that it is the same in a batch of any size. A gradient of
+weights, which sums over the batch, takes as many images at a time as a cache holds.
 """
 
 from __future__ import annotations

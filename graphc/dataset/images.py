@@ -41,7 +41,7 @@ def import_pillow(what: str) -> Any:
     try:
         import PIL.Image
     except ImportError:
-        raise ImportError(f"{what} needs Pillow, which is not installed: pip install 'graphc[vision]'") from None
+        raise ImportError(f"{what} needs Pillow, which is not installed: pip install pillow") from None
     return PIL.Image
 
 

@@ -1,4 +1,4 @@
-"""MindRecord files, MindSpore's: `MindDataset` and `FileReader` read them, `FileWriter` writes them; both ways round.
+"""MindSpore's MindRecord files: `MindDataset` and `FileReader` read them, `FileWriter` writes them for both frameworks.
 
 A file is a header, and pages of one size. The header is JSON: the schema, and which pages there are. The fields of a
 sample that are bytes or arrays lie one after the other in a page of blobs, the others as a map of MessagePack in a page

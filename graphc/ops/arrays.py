@@ -1,4 +1,4 @@
-"""NumPy's everyday functions of arrays that other ops make up: stacking by name, differences, traces, turns."""
+"""NumPy's everyday array functions, written with other ops: stacking by name, differences, traces, rotations."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ the gradient of the weights is `conv_grad_weight`, that of the input is a `conv`
 weights; where the stride is more than one, as many of them, each with the taps that meet every stride-th element, woven
 together. The functions with MindSpore's arguments (`conv2d`, ...) work out the margins, convolve and add the bias.
 
-A margin is no zeros: windows may reach beyond the input, by `low` elements before it, and terms for which there is no
-element are not part of the sum. An infinite or NaN weight does nothing there, where a product with zero would be NaN.
+A margin does not consist of zeros: windows may reach beyond the input, by `low` elements before it, and terms for which
+there is no element are not part of the sum. So an infinite or NaN weight has no effect there, where its product with
+zero would be NaN.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Inverses and determinants of square matrices, by Gaussian elimination with partial pivoting.
 
-The table has `inverse`, and `lu`, whose diagonal has the determinant for its product. Matrices that have no inverse are
-no error: their inverse has infinite elements or NaN, their determinant is 0.
+The table has `inverse`, and `lu`, whose diagonal has the determinant for its product. A matrix without
+inverse is not an error: the result has infinite or NaN elements, and the determinant is 0.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The gamma function's logarithm and its derivatives: `lgamma`, `digamma` and the higher ones, `polygamma`.
 
-Each is the derivative of the one before. Their NumPy meaning is reckoned in decimals of 50 digits. Kernels are within
+Each is the derivative of the one before. Their NumPy meaning is computed with 50 decimal digits. Kernels are within
 4 ulp of it for `lgamma`, `digamma` and the first two orders of `polygamma`, n + 3 ulp for higher ones; in float64, near
 a root at negative operands, to some 1e-15 of the terms that cancel there.
 """

@@ -7,9 +7,9 @@
 
     (last,), (outputs,) = scan(step, carried=(h0,), items=(xs,), shared=(w,))     # xs: [T, N, H], outputs: [T, N, H]
 
-An op has one result, so what the steps compute lies one value after the other in a vector: of each output of the body
-its items, one for each step; or two slots in turn, of what only the next step reads. Each input of the body is read
-from an operand, or from the vector itself (what the step before has written):
+An op has one result, so all that the steps compute lies in one vector. Each output of the body has a place there for
+every step; or two slots, used in turn, if only the next step reads it. Each input of the body is read from an operand,
+or from the vector itself (what the step before has written):
 
     reads   for each input (operand, offset, slots, shift, edge): at step t, item (t + shift) % slots of the elements of
             the operand from offset on; all steps read the same if there are no slots; where t + shift is no step, the

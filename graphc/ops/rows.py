@@ -1,4 +1,4 @@
-"""Rows of which few are not zero, as the gradient of a table of which few rows were looked up: which they are, and all.
+"""Tensors that are zero but for a few rows, as the gradient of a table of which few were looked up: listed, and whole.
 
 The compiler's passes make them of `scatter_add` (`graphc.passes.sparse`); users have no need of them.
 """

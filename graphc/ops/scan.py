@@ -1,6 +1,6 @@
-"""Running sums, products and extremes, and orders: what goes along an axis in sequence, by hand-made kernels.
+"""Running sums, products and extremes, and sorting: what goes along an axis in sequence, by hand-made kernels.
 
-Sums and products run in the order of the axis, so their bits are defined. Orders are stable, and NaN counts as greater
+Sums and products run in the order of the axis, so their bits are defined. Sorting is stable, and NaN counts as greater
 than every number.
 """
 

@@ -1,4 +1,4 @@
-"""`ConfusionMatrixMetric`: the rates that are reckoned of true and false, positive and negative predictions."""
+"""`ConfusionMatrixMetric`: rates computed from the counts of true and false, positive and negative predictions."""
 
 from __future__ import annotations
 
