@@ -159,7 +159,7 @@ from graphc.ops import (
 )
 from graphc.ops.axes import axes_of
 from graphc.ops.coerce import as_tensor
-from graphc.ops.gather import unique_in_order as unique
+from graphc.ops.selection import unique_in_order as unique
 from graphc.tensor import Tensor
 
 __all__ = [

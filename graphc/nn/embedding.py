@@ -10,7 +10,7 @@ from graphc.initializer import initializer
 from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
-from graphc.ops.gather import checked_one_hot
+from graphc.ops.one_hot import checked_one_hot
 from graphc.tensor import Parameter, Tensor
 
 

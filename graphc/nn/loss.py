@@ -12,7 +12,7 @@ from graphc import ops
 from graphc.nn import check
 from graphc.nn.activation import get_activation
 from graphc.nn.cell import Cell
-from graphc.ops.gather import checked_one_hot
+from graphc.ops.one_hot import checked_one_hot
 from graphc.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")

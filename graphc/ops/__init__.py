@@ -34,6 +34,7 @@ from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
 from graphc.ops import methods  # gives Tensor its methods
 from graphc.ops import normalisation as _normalisation
+from graphc.ops import one_hot as _one_hot
 from graphc.ops import pool as _pool
 from graphc.ops import primitives_arrays as _rows  # more rows of the table of classes
 from graphc.ops import primitives_networks as _networks
@@ -41,7 +42,9 @@ from graphc.ops import primitives_numbers as _numbers
 from graphc.ops import primitives_steps as _steps
 from graphc.ops import reduce as _reduce
 from graphc.ops import segments as _segments
+from graphc.ops import selection as _selection
 from graphc.ops import shape as _shape
+from graphc.ops import triangles as _triangles
 from graphc.ops.activation import *
 from graphc.ops.adaptive_pool import *
 from graphc.ops.arrays import *
@@ -65,6 +68,7 @@ from graphc.ops.loss import *
 from graphc.ops.matrices import *
 from graphc.ops.normalisation import *
 from graphc.ops.older import *
+from graphc.ops.one_hot import *
 from graphc.ops.patches import *
 from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
@@ -78,12 +82,14 @@ from graphc.ops.sample import *
 from graphc.ops.scan import *
 from graphc.ops.scatter import *
 from graphc.ops.segments import *
+from graphc.ops.selection import *
 from graphc.ops.sets import *
 from graphc.ops.shape import *
 from graphc.ops.solvers import *
 from graphc.ops.sparse_tensors import *
 from graphc.ops.statistics import *
 from graphc.ops.tapers import *
+from graphc.ops.triangles import *
 from graphc.ops.unpool import *
 
 for _name in (
@@ -92,8 +98,8 @@ for _name in (
 ):  # fmt: skip
     globals()[_name] = as_one_piece(globals()[_name])
 for _name in (
-    *_adaptive_pool.__all__, *_conv.__all__, *_gather.__all__, *_linalg.__all__, *_pool.__all__, *_reduce.__all__,
-    *_shape.__all__,
+    *_adaptive_pool.__all__, *_conv.__all__, *_gather.__all__, *_linalg.__all__, *_one_hot.__all__, *_pool.__all__,
+    *_reduce.__all__, *_selection.__all__, *_shape.__all__, *_triangles.__all__,
 ):  # fmt: skip
     globals()[_name] = of_ops(globals()[_name])
 

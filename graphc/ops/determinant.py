@@ -17,10 +17,10 @@ from graphc.op import define_op
 from graphc.ops.coerce import as_tensor, full_like
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import abs_, equal, less, log, select, sign
-from graphc.ops.gather import tril, triu
 from graphc.ops.linalg import matmul_
 from graphc.ops.reduce import prod_, sum_over
 from graphc.ops.shape import diagonal
+from graphc.ops.triangles import tril, triu
 from graphc.tensor import Tensor
 
 __all__ = [

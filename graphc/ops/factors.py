@@ -18,9 +18,9 @@ from graphc.ops.coerce import full_like
 from graphc.ops.creation import row_and_column
 from graphc.ops.determinant import _square
 from graphc.ops.elementwise import equal, select
-from graphc.ops.gather import tril, triu
 from graphc.ops.linalg import matmul_
 from graphc.ops.shape import concat, reshape, swapaxes
+from graphc.ops.triangles import tril, triu
 from graphc.ops.views import take_range
 from graphc.tensor import Tensor
 

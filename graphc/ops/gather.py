@@ -12,34 +12,32 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import bool_, int64
+from graphc.dtype import int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
 from graphc.ops.axes import as_ints, axis_of
-from graphc.ops.coerce import as_tensor, broadcast, broadcast_all, cast, common_dtype, full_like, scalar
-from graphc.ops.creation import iota, row_and_column
+from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, scalar
+from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
     add,
     equal,
     floor_mod,
     greater_equal,
     less,
-    less_equal,
     logical_and,
     maximum,
     minimum,
     mul,
     select,
 )
-from graphc.ops.shape import expand_dims, moveaxis, reshape, transpose, unstack
-from graphc.ops.views import broadcast_to_, reshape_
-from graphc.tensor import Tensor, TracedValueError
+from graphc.ops.shape import moveaxis, reshape, transpose, unstack
+from graphc.ops.views import reshape_
+from graphc.tensor import Tensor
 
 __all__ = [
-    "argwhere", "bincount", "gather", "gather_d", "gather_elements", "gather_nd", "index_add", "index_fill",
-    "index_select", "masked_fill", "masked_select", "nonzero", "one_hot", "reverse_sequence", "scatter", "scatter_nd",
-    "take", "tensor_scatter_add", "tensor_scatter_elements", "tensor_scatter_sub", "tensor_scatter_update", "tril",
-    "triu", "unique", "unsorted_segment_sum",
+    "gather", "gather_d", "gather_elements", "gather_nd", "index_add", "index_fill", "index_select", "reverse_sequence",
+    "scatter", "scatter_nd", "take", "tensor_scatter_add", "tensor_scatter_elements", "tensor_scatter_sub",
+    "tensor_scatter_update", "unsorted_segment_sum",
 ]  # fmt: skip
 
 
@@ -58,7 +56,8 @@ def from_end(positions: Tensor, extent: int) -> Tensor:
     return select(counted, add(positions, extent), positions)
 
 
-def _check_integers(name: str, types: tuple[TensorType, ...]) -> None:
+def check_integers(name: str, types: tuple[TensorType, ...]) -> None:
+    """Raises TypeError unless all are types of integers."""
     for type_ in types:
         if not type_.dtype.is_int:
             raise TypeError(f"{name}: expected integer positions, got {type_}")
@@ -68,7 +67,7 @@ def _check_integers(name: str, types: tuple[TensorType, ...]) -> None:
 
 
 def _gather_type(x: TensorType, *positions: TensorType, axis: int, batch_dims: int = 0) -> TensorType:
-    _check_integers("gather", positions)
+    check_integers("gather", positions)
     count = len(positions)
     if not count or any(p.shape != positions[0].shape for p in positions):
         raise ValueError(f"gather: expected positions of one shape, got {' and '.join(map(str, positions))}")
@@ -148,7 +147,7 @@ def _flat_positions(positions: tuple[Tensor, ...], extents: tuple[int, ...]) -> 
 
 
 def _gather_elements_type(x: TensorType, positions: TensorType, *, axis: int) -> TensorType:
-    _check_integers("gather_elements", (positions,))
+    check_integers("gather_elements", (positions,))
     fits = x.ndim == positions.ndim and all(
         m <= n for d, (m, n) in enumerate(zip(positions.shape, x.shape)) if d != axis
     )
@@ -196,7 +195,7 @@ def gather_elements_lower(b: Any, index: Any, x: Any, positions: Any, *, axis: i
 
 
 def _scatter_type(x: TensorType, positions: TensorType, updates: TensorType) -> TensorType:
-    _check_integers("scatter", (positions,))
+    check_integers("scatter", (positions,))
     if x.dtype is not updates.dtype or x.ndim == 0 or updates.shape != positions.shape + x.shape[1:]:
         raise ValueError(f"scatter: updates {updates} do not fit {x} at positions {positions}")
     return x
@@ -432,208 +431,3 @@ def unsorted_segment_sum(input_x: Any, segment_ids: Any, num_segments: int) -> T
     x, ids = as_tensor("unsorted_segment_sum", input_x), as_tensor("unsorted_segment_sum", segment_ids)
     zeros = broadcast(scalar(0, x.dtype), (int(num_segments), *x.shape[ids.ndim :]))
     return scatter_add_(zeros, ids, x)
-
-
-# Functions: choosing by truth
-
-
-def masked_fill(input_x: Any, mask: Any, value: Any) -> Tensor:
-    """`value` where the bool `mask` (broadcast) is true, elsewhere `input_x`, whose dtype the result has."""
-    x = as_tensor("masked_fill", input_x)
-    return select(mask, cast(as_tensor("masked_fill", value), x.dtype), x)
-
-
-def with_value(name: str, tensor: Tensor) -> np.ndarray:
-    """The value of a tensor on which the result's shape depends.
-
-    Raises:
-        TracedValueError: it is being traced into a graph, whose shapes are fixed.
-    """
-    if tensor.is_traced:
-        raise located(
-            TracedValueError(
-                f"{name}: the result's shape depends on the values of {tensor.type}, and a graph's shapes are fixed; "
-                "use ops.where or a mask, or eager mode"
-            )
-        )
-    return tensor.numpy_view()
-
-
-def masked_select(input: Any, mask: Any) -> Tensor:
-    """The elements of `input` where the bool `mask` (the two broadcast) is true, as a vector; eager mode only."""
-    x, chosen = broadcast_all("masked_select", [as_tensor("masked_select", input), as_tensor("masked_select", mask)])
-    places = np.flatnonzero(with_value("masked_select", cast(chosen, bool_)))
-    return gather_(reshape(x, (x.size,)), Tensor.wrap(places), axis=0)
-
-
-def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
-    """The positions of the elements that are not 0: int64 `[count, ndim]`, or a tuple of vectors; eager mode only."""
-    x = as_tensor("nonzero", input)
-    found = np.nonzero(with_value("nonzero", x)) if x.ndim else ()
-    if as_tuple:
-        return tuple(Tensor(p.astype(np.int64)) for p in found)
-    return Tensor(np.stack(found, -1) if found else np.zeros((int(bool(x.item())), 0), np.int64))
-
-
-def argwhere(input: Any) -> Tensor:
-    """The positions of the elements that are not 0: int64 `[count, ndim]`; eager mode only."""
-    found: Tensor = nonzero(input)
-    return found
-
-
-def unique(input: Any) -> tuple[Tensor, Tensor]:
-    """The distinct elements in the order in which they first appear, and for each element which one it is.
-
-    The positions are int64 if `input` is, else int32. Eager mode only: how many there are depends on values.
-    """
-    x = as_tensor("unique", input)
-    flat = with_value("unique", x).reshape(-1)
-    values, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.argsort(order, kind="stable")
-    positions = rank[inverse.reshape(-1)].reshape(x.shape)
-    return Tensor(values[order]), Tensor(positions.astype(np.int64 if x.dtype is int64 else np.int32))
-
-
-def unique_in_order(
-    input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
-) -> Any:
-    """The distinct elements, or slices along `dim`, in order. Eager mode only: how many there are depends on values.
-
-    Args:
-        sorted: they are in order either way.
-        return_inverse: give for each element its position in the result, too.
-        return_counts: give how often each is there, too.
-    """
-    x = with_value("unique", as_tensor("unique", input))
-    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=dim)
-    shape = x.shape if dim is None else (-1,)
-    found = [Tensor(values)]
-    found += [Tensor(inverse.reshape(shape).astype(np.int64))] if return_inverse else []
-    found += [Tensor(counts.astype(np.int64))] if return_counts else []
-    return tuple(found) if len(found) > 1 else found[0]
-
-
-def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
-    """How often each number occurs, or the sum of its weights: float32 `[max(input) + 1]`, or longer for `minlength`.
-
-    Eager mode only: how long it is depends on values.
-
-    Args:
-        input: integers `[N]`, none of them negative.
-        weights: `[N]`.
-        minlength: the least length of the result.
-    Raises:
-        ValueError: another shape, a negative number, or weights of another shape.
-    """
-    x = as_tensor("bincount", input)
-    if x.ndim != 1 or not x.dtype.is_int:
-        raise located(ValueError(f"bincount: expected integers [N], got {x.type}"))
-    shares = None if weights is None else as_tensor("bincount", weights)
-    if shares is not None and shares.shape != x.shape:
-        raise located(ValueError(f"bincount: expected weights of the shape {x.shape}, got {shares.type}"))
-    numbers = with_value("bincount", x)
-    if (numbers < 0).any():
-        raise located(ValueError(f"bincount: expected no negative number, got {numbers.min()}"))
-    counts = np.bincount(numbers, None if shares is None else with_value("bincount", shares), minlength)
-    return Tensor(counts.astype(np.float32))
-
-
-# Functions: triangles and one-hot rows
-
-
-def _one_hot_type(indices: TensorType, on: TensorType, off: TensorType, *, depth: int, axis: int) -> TensorType:
-    _check_integers("one_hot", (indices,))
-    if on.shape or off != on:
-        raise TypeError(f"one_hot: expected scalars of one dtype for on and off, got {on} and {off}")
-    if depth < 0 or not 0 <= axis <= indices.ndim:
-        raise ValueError(f"one_hot: expected depth >= 0 and an axis of the result, got {depth} and {axis}")
-    return TensorType((*indices.shape[:axis], depth, *indices.shape[axis:]), on.dtype)
-
-
-@define_op(infer=_one_hot_type, traits="checks", name="one_hot")
-def one_hot_(indices: np.ndarray, on: np.ndarray, off: np.ndarray, *, depth: int, axis: int) -> np.ndarray:
-    """`on` at each index along a new axis of extent `depth`, elsewhere `off`.
-
-    Raises:
-        IndexError: an index outside [0, depth).
-    """
-    check_positions("one_hot", indices, depth)
-    places = np.arange(depth).reshape(-1, *(1,) * (indices.ndim - axis))
-    return np.where(np.expand_dims(indices, axis) == places, on, off)
-
-
-@one_hot_.def_vjp
-def one_hot_vjp(ct: Tensor, y: Tensor, indices: Tensor, on: Tensor, off: Tensor, *, depth: int, axis: int) -> Any:
-    from graphc.ops.reduce import sum_over
-
-    def part(value: bool) -> Tensor:
-        chosen = one_hot_(indices, scalar(value, bool_), scalar(not value, bool_), depth=depth, axis=axis)
-        return sum_over(select(chosen, ct, full_like(ct, 0)), tuple(range(ct.ndim)))
-
-    return None, lambda: part(True), lambda: part(False)
-
-
-@one_hot_.def_lower
-def one_hot_lower(b: Any, index: Any, indices: Any, on: Any, off: Any, *, depth: int, axis: int) -> Any:
-    at = b.gathered(indices, [*index[:axis], *index[axis + 1 :]], depth)
-    return b.select(b.fn("eq", b.position(at), b.position(index[axis])), on([]), off([]))
-
-
-def one_hot(indices: Any, depth: int, on_value: Any = 1, off_value: Any = 0, axis: int = -1) -> Tensor:
-    """`on_value` at each index along a new axis of extent `depth`, elsewhere `off_value`.
-
-    Args:
-        indices: integers; those outside [0, depth), as of labels that count for nothing, give `off_value` only.
-        on_value, off_value: numbers or scalar Tensors; the result has their dtype (int64 for Python ints).
-        axis: where the new axis is in the result.
-    Raises:
-        TypeError: `indices` are no integers.
-    """
-    x, on, off, count, along = _one_hot_parts(indices, depth, on_value, off_value, axis)
-    try:
-        result = _one_hot_type(x.type, on.type, off.type, depth=count, axis=along)
-    except (TypeError, ValueError) as error:
-        raise located(error) from None
-    places = iota(shape=result.shape, axis=along, dtype=int64)
-    chosen = equal(broadcast_to_(expand_dims(cast(x, int64), along), shape=result.shape), places)
-    return select(chosen, *(broadcast_to_(v, shape=result.shape) for v in (on, off)))
-
-
-def checked_one_hot(indices: Any, depth: int, on_value: Any = 1, off_value: Any = 0, axis: int = -1) -> Tensor:
-    """As `one_hot`, of indices that must be in [0, depth).
-
-    Raises:
-        IndexError: an index out of range.
-    """
-    x, on, off, count, along = _one_hot_parts(indices, depth, on_value, off_value, axis)
-    return one_hot_(x, on, off, depth=count, axis=along)
-
-
-def _one_hot_parts(
-    indices: Any, depth: int, on_value: Any, off_value: Any, axis: int
-) -> tuple[Tensor, Tensor, Tensor, int, int]:
-    x = as_tensor("one_hot", indices)
-    dtype = common_dtype((on_value, off_value))
-    on, off = (reshape(cast(as_tensor("one_hot", v), dtype), ()) for v in (on_value, off_value))
-    return x, on, off, as_ints("one_hot", depth, "depth")[0], axis_of("one_hot", axis, x.ndim + 1)
-
-
-def tril(input: Any, diagonal: int = 0) -> Tensor:
-    """`input` with zeros above the diagonal of its last two axes (`diagonal` > 0: further up)."""
-    return _triangle("tril", input, diagonal, below=True)
-
-
-def triu(input: Any, diagonal: int = 0) -> Tensor:
-    """`input` with zeros below the diagonal of its last two axes (`diagonal` > 0: further up)."""
-    return _triangle("triu", input, diagonal, below=False)
-
-
-def _triangle(name: str, input: Any, diagonal: int, below: bool) -> Tensor:
-    x = as_tensor(name, input)
-    if x.ndim < 2:
-        raise located(ValueError(f"{name}: expected at least 2 dimensions, got {x.type}"))
-    row, column = row_and_column(x.shape)
-    edge = row + diagonal if diagonal else row
-    kept = less_equal(column, edge) if below else greater_equal(column, edge)
-    return select(kept, x, full_like(x, 0))

@@ -17,7 +17,8 @@ from graphc.dtype import bool_, int64
 from graphc.ops.coerce import broadcast, broadcast_all, cast, full_like, scalar
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import select
-from graphc.ops.gather import check_positions, from_end, gather_, scatter_set_, with_value
+from graphc.ops.gather import check_positions, from_end, gather_, scatter_set_
+from graphc.ops.selection import with_value
 from graphc.ops.shape import moveaxis, reshape, stack
 from graphc.ops.views import flip_, pad_, slice_
 from graphc.tensor import Tensor

@@ -17,10 +17,11 @@ from graphc.ops import functions, random
 from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast
 from graphc.ops.creation import iota
-from graphc.ops.gather import index_add, index_fill, masked_fill, scatter, tensor_scatter_elements
+from graphc.ops.gather import index_add, index_fill, scatter, tensor_scatter_elements
 from graphc.ops.indexing import setitem
 from graphc.ops.linalg import addmm
 from graphc.ops.scatter import index_copy, index_put, masked_scatter, tensor_scatter_mul
+from graphc.ops.selection import masked_fill
 from graphc.ops.shape import reshape, stack
 from graphc.random import Generator, generator_of
 from graphc.tensor import Parameter, Tensor, settle

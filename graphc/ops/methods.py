@@ -23,17 +23,10 @@ from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.composite import softmax as softmax_tensor
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
-from graphc.ops.gather import (
-    gather,
-    gather_elements,
-    index_add,
-    tensor_scatter_add,
-    tensor_scatter_sub,
-    unique,
-    unique_in_order,
-)
+from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
 from graphc.ops.scan import cumsum as cumsum_tensor
 from graphc.ops.scatter import tensor_scatter_div, tensor_scatter_max, tensor_scatter_min, tensor_scatter_mul
+from graphc.ops.selection import unique, unique_in_order
 from graphc.ops.shape import broadcast_to as broadcast_tensor
 from graphc.ops.shape import diagonal as diagonal_tensor
 from graphc.ops.shape import flatten as flatten_tensor
@@ -61,10 +54,9 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "reduce": "amax amin count_nonzero logsumexp median norm",
     "older": "unique_with_pad",
     "scan": "cummax cummin cumprod logcumsumexp top_k topk",
-    "gather": (
-        "argwhere bincount gather_elements gather_nd index_fill index_select masked_fill masked_select "
-        "nonzero reverse_sequence scatter take tril triu unsorted_segment_sum"
-    ),
+    "gather": "gather_elements gather_nd index_fill index_select reverse_sequence scatter take unsorted_segment_sum",
+    "selection": "argwhere bincount masked_fill masked_select nonzero",
+    "triangles": "tril triu",
     "linalg": "addbmm addmm addmv addr baddbmm bmm dot inner matmul mm outer",
     "activation": "hardshrink soft_shrink",
     "composite": "log_softmax",

@@ -26,10 +26,11 @@ from graphc.ops.functions import (
     pow,
     sub,
 )
-from graphc.ops.gather import index_add, unique
+from graphc.ops.gather import index_add
 from graphc.ops.indexing import getitem
 from graphc.ops.reduce import amax, amin
 from graphc.ops.scan import argsort
+from graphc.ops.selection import unique
 from graphc.ops.shape import broadcast_to, pad, reshape
 from graphc.tensor import Parameter, Tensor
 

@@ -9,7 +9,7 @@ from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
 from graphc.ops import control
 from graphc.ops.coerce import as_dtype, as_tensor, cast, full_like
-from graphc.ops.gather import checked_one_hot
+from graphc.ops.one_hot import checked_one_hot
 from graphc.ops.primitives import (
     _REQUIRED,
     PRIMITIVES,
@@ -111,7 +111,7 @@ def _nms_with_mask(self: Any, bboxes: Any) -> tuple[Tensor, Tensor, Tensor]:
 
     Eager mode only: what is kept follows one box after the other.
     """
-    from graphc.ops.gather import with_value
+    from graphc.ops.selection import with_value
 
     boxes = as_tensor(self.name, bboxes)
     if boxes.ndim != 2 or boxes.shape[1] != 5:

@@ -16,9 +16,10 @@ from graphc.ops.creation import iota
 from graphc.ops.ctc import ctc_loss
 from graphc.ops.elementwise import equal, select
 from graphc.ops.functions import bitwise_and, bitwise_right_shift, clamp, floor_mod, minimum
-from graphc.ops.gather import scatter_nd, with_value
+from graphc.ops.gather import scatter_nd
 from graphc.ops.primitives import PRIMITIVES, _function, _only, _primitive
 from graphc.ops.reduce import all, amax, amin, any
+from graphc.ops.selection import with_value
 from graphc.ops.shape import expand_dims, narrow, stack, unstack
 from graphc.ops.sparse_tensors import COOTensor, sparse_dense_matmul
 from graphc.tensor import Tensor

@@ -13,9 +13,10 @@ from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, common_dtype, scalar
 from graphc.ops.creation import arange
 from graphc.ops.elementwise import div, equal, floor, greater_equal, less, less_equal, logical_and, mul, pow_, select
-from graphc.ops.gather import gather_, scatter_add_, with_value
+from graphc.ops.gather import gather_, scatter_add_
 from graphc.ops.linalg import outer
 from graphc.ops.reduce import amax, amin
+from graphc.ops.selection import with_value
 from graphc.ops.shape import concat, expand_dims, reshape
 from graphc.tensor import Tensor
 

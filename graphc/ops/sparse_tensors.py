@@ -21,9 +21,10 @@ from graphc.ops import elementwise, functions
 from graphc.ops.activation import relu6, softsign
 from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_dtype, as_tensor, cast
-from graphc.ops.gather import gather, gather_nd, scatter_nd, tensor_scatter_add, unsorted_segment_sum, with_value
+from graphc.ops.gather import gather, gather_nd, scatter_nd, tensor_scatter_add, unsorted_segment_sum
 from graphc.ops.linalg import matmul
 from graphc.ops.segments import unsorted_segment_max
+from graphc.ops.selection import with_value
 from graphc.ops.shape import concat, expand_dims, reshape, stack, transpose, unstack
 from graphc.tensor import Tensor
 

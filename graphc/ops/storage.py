@@ -15,7 +15,7 @@ from graphc.dtype import DType, float32
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_dtype, cast
 from graphc.ops.elementwise import identity
-from graphc.ops.gather import with_value
+from graphc.ops.selection import with_value
 from graphc.ops.shape import narrow, pad, reshape
 from graphc.tensor import Parameter, Tensor
 

@@ -42,8 +42,8 @@ from graphc.ops import (
 )
 from graphc.ops.coerce import as_tensor, cast
 from graphc.ops.conv import per_dimension
-from graphc.ops.gather import checked_one_hot
 from graphc.ops.inplace import become
+from graphc.ops.one_hot import checked_one_hot
 from graphc.tensor import Tensor
 
 __all__ = [
