@@ -28,7 +28,7 @@ OFTEN, MANY_ELEMENTS = 500, 10_000
 time than was lost; so many elements count as one call more."""
 
 MOST_COUNTED = 10_000
-"""Of how many calls it is known how often they came."""
+"""The most kinds of calls that are counted."""
 
 
 class Call(NamedTuple):

@@ -57,7 +57,7 @@ def get_black_list() -> list[type]:
 
 
 def auto_mixed_precision(network: Cell, amp_level: str = "O0", dtype: Any = float16) -> Cell:
-    """Has the network compute in float16 what a level says. Its results are float32, and so are its Parameters.
+    """Makes the network compute in float16 what a level says. Its results are float32, and so are its Parameters.
 
     Args:
         network: is changed.
@@ -341,7 +341,7 @@ def build_train_network(
 
 
 def mix_precision(network: Cell, level: str, boost_level: str, **kwargs: Any) -> LossScaleManager | None:
-    """Has the network compute in what these arguments of `build_train_network` say; returns what scales its loss."""
+    """Sets the types a network computes in, from arguments of `build_train_network`; returns what scales its loss."""
     where = "build_train_network"
     check.one_of(where, "level", level, LEVELS)
     check.one_of(where, "boost_level", boost_level, ["O0"])

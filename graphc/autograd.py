@@ -125,7 +125,7 @@ class Tape:
             self.record(e.op, operands, e.attrs, new.get(id(e.result), e.result))
 
     def result(self, number: int) -> Tensor:
-        """Of an entry before which none were noted at once."""
+        """The result of the entry with a number, if none before it were noted in one go."""
         tensor: Tensor = self._noted[number][3]
         return tensor
 

@@ -68,11 +68,11 @@ class Results:
         return self._memory is not None or self._values is not None
 
     def release(self) -> None:
-        """Lets go of the values, which nobody can ask for any more."""
+        """Frees the values, which nobody can ask for any more."""
         self._memory = self._values = None
 
     def fulfil(self, tensor: Tensor) -> None:
-        """Has a promised tensor hold its value, which is computed now if need be."""
+        """Gives a promised tensor its value, which is computed now if need be."""
         call = self.call
         if call is not None:
             call.run()
@@ -95,7 +95,7 @@ class Results:
 
 
 FEW, MOST_SETS = 8, 3
-"""Of how many promised tensors a set may be used again though somebody holds them still; how many sets are kept."""
+"""A set is used again if somebody still holds at most so many of its tensors; and how many sets are kept."""
 
 
 class PromisedSet:
@@ -193,7 +193,7 @@ class Promises:
             return tensors.results, tensors.value()
 
     def release(self) -> None:
-        """Lets go of the memory of all sets of which nobody holds a tensor."""
+        """Frees the memory of all sets of which nobody holds a tensor."""
         if len(self._sets) < 2:
             return  # which a call has taken
         with self._lock:

@@ -97,13 +97,13 @@ def _widely(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tens
 set_apply(apply)
 
 MOVING = frozenset(("view", "moves"))
-"""The traits of ops that take elements of any type, for they compute nothing with them."""
+"""The traits of ops that take elements of any type, because they compute nothing with them."""
 
 MANY = 10_000
-"""From this many elements on NumPy is at best as fast as a kernel, and 10 to 40 times slower where it has to choose."""
+"""From this many elements on NumPy is at best as fast as a kernel, and 10 to 40 times slower where it selects."""
 
 MOST_KNOWN = 1_000
-"""Of how many types of operands an op without attributes keeps the type of the result."""
+"""For how many types of operands an op without attributes keeps the type of its result."""
 
 
 def inferred(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> TensorType:

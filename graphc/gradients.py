@@ -70,7 +70,7 @@ class GradientFunction:
         return self._updates.get(self, optimizer)
 
     def weight_gradients(self, value: Any) -> Any:
-        """Of what a call returned, the gradients of the weights."""
+        """The gradients of the weights in what a call returned."""
         grads = value[1] if self.with_value else value[0] if self.has_aux else value
         if not self.wants_weights:
             return ()

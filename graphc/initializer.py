@@ -56,7 +56,7 @@ _BY_NAME: dict[str, type[Initializer]] = {}
 
 
 def _named(*names: str) -> Callable[[type[Initializer]], type[Initializer]]:
-    """Lets `initializer` find the class by these names and by its own in lower case."""
+    """Makes `initializer` find the class by these names and by its own in lower case."""
 
     def enter(cls: Any) -> Any:
         _BY_NAME.update(dict.fromkeys((cls.__name__.lower(), *names), cls))

@@ -34,7 +34,7 @@ KEPT = 4
 """How many traces of one signature are kept, each valid for another state of the Cells it visits."""
 
 MOST_REFUSED = 100
-"""Of how many signatures it is known that they cannot be traced."""
+"""The most signatures that are remembered as ones that cannot be traced."""
 
 
 class Compiled:
@@ -238,7 +238,7 @@ class Jitted:
         return ready
 
     def expect(self, entry: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Has `fitting` find the entry for arguments like these."""
+        """Makes `fitting` find the entry for arguments like these."""
         self._ready = entry if not kwargs and entry.expect(args) else None
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from graphc.runtime.profile import Call, Work
 
 LONGEST_NAME, MOST_LINES = 28, 5
-"""Of a table: characters of a name, and lines of the user's program in a row."""
+"""In a table: the most characters of a name, and the most lines of the user's program in a row."""
 
 
 @dataclass(frozen=True)

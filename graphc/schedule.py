@@ -61,7 +61,7 @@ class Layout:
 
     @property
     def extents(self) -> tuple[int, ...]:
-        """Of the memory, outermost first, with what is left free so that neighbours do not meet in the cache."""
+        """The extents of the memory, outermost first, gaps included that keep neighbours from meeting in the cache."""
         if self.blocked:
             blocks, channels, plane = -(-self.shape[0] // LANES), prod(self.shape[1:2]), prod(self.shape[2:])
             return blocks, channels, plane + (plane * LANES % FAR == 0), LANES
@@ -228,7 +228,7 @@ class Schedule:
 
     @cached_property
     def _passing(self) -> dict[Node, int]:
-        """Of values that only pass from group to group of a chain, the elements kept of them."""
+        """How many elements are kept of each value that only passes from group to group of a chain."""
         return {node: size * chain.threads for chain in self.chains for node, size in chain.passing.items()}
 
     def elements(self, node: Node) -> int:

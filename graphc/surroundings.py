@@ -39,13 +39,13 @@ _PLAIN = (bool, int, float, str, bytes, type(None))
 _GONE = object()
 
 MOST_ITEMS, MOST_ELEMENTS = 1_000, 100_000
-"""Of how many items a container, and of how many elements an array, may be for its content to be compared."""
+"""The most items of a container, and elements of an array, whose content is compared."""
 
 MOST_OBJECTS = 100
-"""Of how many items a container may be for it to be compared which objects it holds."""
+"""The most items of a container of which it is compared which objects they are."""
 
 MOST_SEEN = 10_000
-"""After how many values nobody looks for more that code can come to."""
+"""After so many values that code can reach, no more are looked for."""
 
 
 class Surroundings:

@@ -23,7 +23,7 @@ from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES, NEAR, RUN_STEPS, RUN_USES
 
 MOST_IN_BATCHES = 0.8
-"""Of all multiplications, the part that must run over the batch for the batch to go into the lanes."""
+"""The share of all multiplications that must run over the batch for the batch to go into the lanes."""
 
 SLOWEST, CHANNELS, ALONG_ROWS, FEATURES_ACROSS, SIDE_BY_SIDE = 2.5, 24, 1.25, 1.1, 1.04
 """How many times as long a convolution takes in rows, as measured: at most 2.5; 1 + 24 / c with c channels across the

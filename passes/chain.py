@@ -116,7 +116,7 @@ def _walks(
     schedule: Schedule, twins: Mapping[Group, Twin], kernels: Mapping[Group, Kernel | TiledKernel | None],
     strides: Mapping[Group, Stride], buffers: Mapping[Node, Buffer],
 ) -> dict[Group, _Walks]:  # fmt: skip
-    """Of every group that may be part of a chain."""
+    """How every group that may be part of a chain walks through its buffers."""
     firsts: dict[Group, _Walks | None] = {}
     found = {}
     for group in schedule.groups:
@@ -303,7 +303,7 @@ class _Links:
         return Chain(self.groups, blocks, units, self._passing(size), min(self.threads, blocks))
 
     def _passing(self, size: int) -> dict[Node, int]:
-        """Of what only the chain reads, the elements that a block of so many rows has."""
+        """How many elements a block of so many rows has of each value that only the chain reads."""
         found = {}
         for node in (s for group in self.groups for s in group.stores):
             walk = self.buffers[self.uses.buffers[node]]

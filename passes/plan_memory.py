@@ -62,7 +62,7 @@ def plan_memory(
 
 
 Turns = dict[Group, tuple[int, int]]
-"""Of each group the numbers of the first and of the last that run when it does: its chain's; or its own twice."""
+"""For each group the numbers of the first and the last group that run when it does: its chain's, or its own twice."""
 
 
 def _turns(schedule: Schedule) -> Turns:

@@ -466,7 +466,7 @@ class _Kernel:
             self.on = self.b.select(self.b.icmp("eq", x, dim.extent - 1), tail, usual)
 
     def lanes_on(self, first: Val, tail: bool) -> Val | None:
-        """Of the lanes from `first` on, those that exist; None where all do."""
+        """Which of the lanes from `first` on exist; None where all do."""
         b, extent = self.b, self.c.lane.extent
         if tail and self.c.lane_tail:
             extent = min(extent, self.c.lane_tail[1])

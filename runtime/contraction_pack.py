@@ -248,7 +248,7 @@ class Turned:
 
 
 def fetch(nest: Nest, side: Side, corner: Val, x: Val, count: int) -> None:
-    """Has brought to the second-level cache as much as `count` elements of all lanes, which will be turned later.
+    """Fetches `count` elements of every lane, which will be turned later, to the second-level cache.
 
     Args:
         corner: where the first of those elements lies that are turned now, the element `x` of its lane.

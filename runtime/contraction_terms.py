@@ -205,7 +205,7 @@ class Contraction:
 
     @cached_property
     def turned(self) -> dict[str, Stream]:
-        """Of operands whose lanes lie far apart, as images and channels do in rows: what the loops within them read.
+        """What inner loops read of operands whose lanes lie far apart, as images and channels do in rows.
 
         Empty where the lanes lie side by side, or where what is turned would serve more results than a tile has.
         """

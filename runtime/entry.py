@@ -85,7 +85,7 @@ STATUS_WORDS = 8
 """The status block, in i64: lock, whether an error is noted, the kernel's arguments, check, position, value."""
 
 EXPECTED_WORDS = 4
-"""Of each argument: the object that it must be, or 0; its type, shape and dtype."""
+"""The words for each argument: the object that it must be, or 0; its type, shape and dtype."""
 
 
 class Expected(NamedTuple):
@@ -326,7 +326,7 @@ def _fits(module: Module) -> None:
 
 
 def _held(module: Module) -> None:
-    """Of a list, from a place up to another: where the first object lies that has other than so many references, or -1.
+    """Where the first object of a list, from one place up to another, has other than so many references; or -1.
 
     A reference count is the first word of an object, of at least 32 bits, in CPython with a GIL (`held` makes sure).
     """
@@ -346,7 +346,7 @@ _CHECK = [("ptr", "plan"), ("ptr", "made"), ("ptr", "args"), ("i64", "count")]
 
 
 def _place(module: Module) -> None:
-    """Has large results begin where a cache line does, and no store there keeps loads of large arguments waiting.
+    """Makes large results begin where a cache line does, and where no store keeps loads of large arguments waiting.
 
     Whether the arguments still are what is expected: taking bytes off the front of a bytearray makes objects.
     """

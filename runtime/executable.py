@@ -36,7 +36,7 @@ observer: Observer | None = None
 
 
 def observe(chosen: Observer | None) -> None:
-    """Has all steps run by `chosen` from now on; None: as they are."""
+    """Makes `chosen` run all steps from now on; None: they run by themselves."""
     global observer
     entry.closed[0] = 1  # first, so that a step that an observer is about to run stays as it was bound
     observer = chosen

@@ -390,7 +390,7 @@ class Builder:
         self.do(f"store {value.type} {value.name}, ptr {address.name}, align {align or SIZEOF[value.element]}")
 
     def prefetch(self, address: Val, to_write: bool = False, near: bool = True) -> None:
-        """Has the cache line of an address brought, to the first level or else the second; it need not exist."""
+        """Fetches the cache line of an address, to the first level or else the second; it need not exist."""
         kind = [("i32", str(int(to_write))), ("i32", "3" if near else "2"), ("i32", "1")]  # of data
         arguments = [(address.type, address.name), *kind]
         self.module.declare("llvm.prefetch.p0", "void", [type_ for type_, _ in arguments])

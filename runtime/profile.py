@@ -153,7 +153,7 @@ class Work:
 
 
 def work(program: Program, number: int) -> Work:
-    """Of a code of the program, by its number in running order."""
+    """The work of a kernel or chain of the program, by its number in running order."""
     run, code = program.schedule.runs[number], program.codes[number]
     groups = run.groups if isinstance(run, Chain) else (run,)
     units = code.units if shared(program.codes)[number] else 1
@@ -192,7 +192,7 @@ def _runs(variables: frozenset[Var]) -> int:
 
 
 def _bytes(accesses: dict[Buffer, int]) -> int:
-    """Of buffers of which so many elements are accessed, some of them maybe several times."""
+    """The bytes of so many accesses to buffers, in which an element may come several times."""
     return sum(min(buffer.nbytes, count * buffer.dtype.itemsize) for buffer, count in accesses.items())
 
 
@@ -228,7 +228,7 @@ def _flops(kernel: Kernel | TiledKernel) -> int:
 
 @cache
 def _operations(name: str, dtype: DType, operands: int) -> int:
-    """Of one element: counted in what is emitted for it, so for exp and others those of their polynomials."""
+    """The operations on one element, counted in what is emitted: for exp and others those of their polynomials."""
     if name == "select":
         return 0
     module = Module("count")

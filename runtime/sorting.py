@@ -205,8 +205,8 @@ class _Network:
             b.store(x, place)
 
     def _compare(self, room: int, apart: Val, turned: bool) -> None:
-        """Of every two runs of `apart` elements compares each of one with its like of the other, or the last with the
-        first."""
+        """Compares, in every two runs of `apart` elements, each of one with its like in the other, or the last with the
+        first if `turned`."""
         b = self.b
         runs = b.int_op("and", i64(room), b.sub(i64(0), b.add(apart, apart)))  # in whole pairs
         rest = b.intrinsic("smax", "i64", b.sub(b.sub(i64(room), runs), apart), i64(0))
@@ -233,7 +233,7 @@ def _merge_all(
     b: Builder, low: Val, high: Val, keys: Val, element: str, before: Callable[[Builder, Val, Val], Val], run: int,
     length: int,
 ) -> None:
-    """Of positions (i32) at `low`, in order in runs, makes the row's, as i64; `high` is what lies behind them."""
+    """Merges positions (i32) at `low`, in order in runs, into the row's, as i64; `high` is what lies behind them."""
     width, source, target = run, low, high
     while width < length:
         with b.loop(0, length, 2 * width) as first:

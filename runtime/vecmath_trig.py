@@ -35,7 +35,7 @@ class Angle(NamedTuple):
 
 
 def _reduce_float(x: Lanes) -> Angle:
-    """Of doubles that were floats.
+    """The angle of doubles that were floats.
 
     x = t 2**j with j = 0 or one of a few, chosen so that |t| < 2**47 and, if j > 0, t is an integer: then x is
     congruent to t (2**j mod 2 pi), and from that product, exact as a sum of two, n pi / 2 is taken off in two steps.
@@ -103,7 +103,7 @@ def _modulo_4(x: Lanes) -> Lanes:
 
 
 def _reduce_double(x: Lanes) -> Angle:
-    """Of any double: the fraction of x 2 / pi to 140 bits, by the table's row for x's exponent."""
+    """The angle of any double: the fraction of x 2 / pi to 140 bits, by the table's row for x's exponent."""
     exponent = (x.bits().shift_right_logical(52) & 2047) - 1075
     row = where(exponent < 0, 0, exponent >> 4)  # t = x 2**(-16 row) is an integer unless row is 0
     t = x * ((1023 - STEP * row) << 52).from_bits()

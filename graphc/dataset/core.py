@@ -280,8 +280,8 @@ class Dataset:
         return made[0].concat(made[1:]) if len(made) > 1 else made[0]
 
     def use_sampler(self, new_sampler: Any) -> None:
-        """Lets another sampler choose the rows of this source, instead of the one that it has; what was built on the
-        source before keeps that.
+        """Replaces the sampler that chooses the rows of this source; datasets that were built on the source before keep
+        the old one.
 
         Raises:
             TypeError: this is no source whose rows can be reached in any order, or `new_sampler` is no sampler.
@@ -290,7 +290,7 @@ class Dataset:
         self._step = source.chosen_by(_sampler("use_sampler", new_sampler))
 
     def add_sampler(self, new_sampler: Any) -> None:
-        """Lets a sampler choose among the rows that the source's own sampler chooses.
+        """Adds a sampler, which chooses among the rows that the source's own sampler chooses.
 
         Raises:
             TypeError: this is no source whose rows can be reached in any order, or `new_sampler` is no sampler.

@@ -436,7 +436,7 @@ def adjust_hue(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
 
 
 def _hexcone(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of float images [..., 3] the hue in sixths of the circle (-1 to 5), the chroma and the greatest value."""
+    """The hue in sixths of the circle (-1 to 5), the chroma and the greatest value of float images [..., 3]."""
     red, green, blue = (images[..., i] for i in range(3))
     value = np.maximum(np.maximum(red, green), blue)
     chroma = value - np.minimum(np.minimum(red, green), blue)

@@ -284,7 +284,7 @@ class Cell:
         return self
 
     def _compute_in(self, dtype: DType, returned: DType | None = None) -> None:
-        """Has this Cell compute in a float type, and cast its results to another if one is given."""
+        """Makes this Cell compute in a float type, and cast its results to another if one is given."""
         own = self.__dict__
         own["_float"] = dtype
         own.pop("_returned", None)

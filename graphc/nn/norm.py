@@ -19,7 +19,7 @@ from graphc.tensor import Parameter, Tensor
 
 @of_ops
 def _move_averages(x: Tensor, moving_mean: Parameter, moving_variance: Parameter, share: float) -> None:
-    """Of an `[N, C, *S]`: the mean over N of each channel's mean and unbiased variance."""
+    """Moves the averages towards the mean over N of each channel's mean and unbiased variance in `x`, `[N, C, *S]`."""
     mean, variance = moments(x, tuple(range(2, x.ndim)))
     count = x.size // (x.shape[0] * x.shape[1])
     _move(moving_mean, ops.mean(mean, 0), share)

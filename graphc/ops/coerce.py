@@ -66,9 +66,9 @@ def cast(tensor: Tensor, dtype: DType) -> Tensor:
 
 
 def widely(function: Composed) -> Composed:
-    """Has a function made of ops compute in float32 where it is given float16, and round its results once.
+    """Makes a function of ops compute in float32 where it is given float16, and round its results once.
 
-    They get the type of its first tensor. Rounded by every op, they would be less exact, and sums soon infinite.
+    Results get the type of its first tensor. Rounded by every op they would be less exact, and sums soon infinite.
     """
 
     def wide(value: Any) -> Any:

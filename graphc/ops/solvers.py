@@ -419,7 +419,7 @@ def cond(A: Any, p: Any = None) -> Tensor:  # noqa: N803 (MindSpore's name)
 # The exponential
 
 SQUARINGS = 24
-"""Of matrices whose largest sum of absolute values in a column is up to 2 ** 23 the exponential is found."""
+"""Enough for the exponential of matrices whose columns have sums of absolute values up to 2 ** 23."""
 
 
 def matrix_exp(input: Any) -> Tensor:

@@ -120,14 +120,14 @@ class ClassCounts(Metric):
 
 
 class Precision(ClassCounts):
-    """Of what was predicted to be of a class, the fraction that is."""
+    """The fraction of those predicted to be of a class that are of it."""
 
     def _quotient(self) -> tuple[np.ndarray, np.ndarray]:
         return self._both, self._predicted
 
 
 class Recall(ClassCounts):
-    """Of what is of a class, the fraction that was predicted to be."""
+    """The fraction of those of a class that were predicted to be of it."""
 
     def _quotient(self) -> tuple[np.ndarray, np.ndarray]:
         return self._both, self._actual

@@ -158,7 +158,7 @@ class Distribution(Cell):
         return cast(self._sample((*lead, *self._shape(*own)), *own), self.dtype)
 
     def _shape(self, *parameters: Any, **_: Any) -> tuple[int, ...]:
-        """Of one number for each of the parameters."""
+        """The shape of one number for each of the parameters."""
         return np.broadcast_shapes(*(parameter.shape for parameter in parameters))
 
     def _uniform(self, shape: tuple[int, ...]) -> Tensor:
