@@ -7,6 +7,7 @@ itself, and its float32 result in PYNATIVE_MODE against that of a graph, to the 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -292,15 +293,28 @@ case("interpolate area", lambda x: resize.interpolate(x, 2, mode="area"), lambda
 
 
 
-def sampled(x: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Bilinear, zeros outside, by the tent function of every element."""
-    h, w = x.shape[2:]
-    u, v = (grid[..., 0] + 1) * w / 2 - 0.5, (grid[..., 1] + 1) * h / 2 - 0.5
-    tent = lambda p, n: np.maximum(0, 1 - abs(p[..., None] - np.arange(n)))  # noqa: E731
-    return np.einsum("nchw,nijh,nijw->ncij", x, tent(v, h), tent(u, w))
+def placed(at: np.ndarray, extent: int, padding_mode: str, align_corners: bool) -> np.ndarray:
+    """Where along an axis of elements 0 to extent - 1 a grid's positions are."""
+    p = (at + 1) / 2 * (extent - 1) if align_corners else (at + 1) / 2 * extent - 0.5
+    if padding_mode == "zeros":
+        return p
+    if padding_mode == "reflection":
+        edge, span = (0, extent - 1) if align_corners else (-0.5, extent)
+        p = edge + abs((p - edge + span) % (2 * span) - span)
+    return np.clip(p, 0, extent - 1)
 
 
-case("grid_sample", sample.grid_sample, sampled, N(2, 2, 3, 4), N(2, 2, 3, 2))
+def sampled(x: np.ndarray, grid: np.ndarray, mode: str, padding_mode: str, align_corners: bool) -> np.ndarray:
+    """By the weight of every element at every position: the tent function's, or 1 for the nearest."""
+    def weights(p: np.ndarray, n: int) -> np.ndarray:
+        return np.rint(p)[..., None] == np.arange(n) if mode == "nearest" else np.maximum(0, 1 - abs(p[..., None] - np.arange(n)))
+
+    down, across = (weights(placed(grid[..., axis], n, padding_mode, align_corners), n) for axis, n in zip((1, 0), x.shape[2:]))
+    return np.einsum("nchw,nijh,nijw->ncij", x, down, across)
+
+
+for options in itertools.product(("bilinear", "nearest"), ("zeros", "border", "reflection"), (False, True)):
+    case(f"grid_sample {options}", lambda x, grid, o=options: sample.grid_sample(x, grid, *o), lambda x, grid, o=options: sampled(x, grid, *o), N(2, 2, 3, 4), 1.2 * N(2, 2, 3, 2))
 
 # Losses
 
