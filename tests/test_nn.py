@@ -705,6 +705,21 @@ def test_transformer_encoder_layer_is_its_parts(norm_first: bool) -> None:
     np.testing.assert_array_equal(run(cell, x.asnumpy()), y.asnumpy())
 
 
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_transformer_decoder_layer_is_its_parts(norm_first: bool) -> None:
+    cell = nn.TransformerDecoderLayer(8, 2, 16, 0.0, norm_first=norm_first)
+    x, memory = Tensor(normal(3, 2, 8)), Tensor(normal(5, 2, 8, seed=1))
+    parts = (
+        (cell.norm1, lambda x: cell.self_attn(x, x, x)[0]),
+        (cell.norm2, lambda x: cell.multihead_attn(x, memory, memory)[0]),
+        (cell.norm3, lambda x: cell.dense2(ops.relu(cell.dense1(x)))),
+    )  # fmt: skip
+    y = x
+    for normalised, part in parts:
+        y = y + part(normalised(y)) if norm_first else normalised(y + part(y))
+    np.testing.assert_array_equal(run(cell, x.asnumpy(), memory.asnumpy()), y.asnumpy())
+
+
 def test_transformer() -> None:
     net = nn.Transformer(8, 2, 2, 1, 16, 0.0)
     src, tgt = normal(4, 3, 8), normal(5, 3, 8, seed=1)

@@ -321,6 +321,7 @@ for options in itertools.product(("bilinear", "nearest"), ("zeros", "border", "r
 LABELS = np.array([2, 0, 1, 2])
 PLANE = np.array([[1, 0], [2, 2]])
 P = softmax(N(4, 3))
+WEIGHTS = np.array([0.5, 1.0, 2.0])
 for reduction in ("none", "mean", "sum"):
     reduced = {"none": lambda x: x, "mean": np.mean, "sum": np.sum}[reduction]
     r: dict[str, Any] = {"reduction": reduction}
@@ -348,6 +349,9 @@ case("cosine_embedding_loss", lambda x, y: loss.cosine_embedding_loss(x, y, Tens
 case("margin_ranking_loss", lambda x, y: loss.margin_ranking_loss(x, y, Tensor(SIGNS), 0.1), lambda x, y: np.maximum(0, -SIGNS * (x - y) + 0.1).mean(), N(4), N(4))
 case("hinge_embedding_loss", lambda x: loss.hinge_embedding_loss(x, Tensor(SIGNS)), lambda x: np.where(SIGNS > 0, x, np.maximum(0, 1 - x)).mean(), N(4))
 case("soft_margin_loss", lambda x: loss.soft_margin_loss(x, Tensor(SIGNS)), lambda x: np.log1p(np.exp(-SIGNS * x)).mean(), N(4))
+case("triplet_margin_loss swapped", lambda a, p, n: loss.triplet_margin_loss(a, p, n, swap=True), lambda a, p, n: np.maximum(0, np.linalg.norm(a - p + 1e-6, axis=1) - np.minimum(np.linalg.norm(a - n + 1e-6, axis=1), np.linalg.norm(p - n + 1e-6, axis=1)) + 1).mean(), N(4, 3), N(4, 3), N(4, 3))
+case("cross_entropy of smoothed probabilities", lambda x: loss.cross_entropy(x, Tensor(P), Tensor(WEIGHTS), label_smoothing=0.2), lambda x: -((P * 0.8 + 0.2 / 3) * WEIGHTS * np.log(softmax(x))).sum(1).mean(), N(4, 3))
+case("multi_margin_loss weighted", lambda x: loss.multi_margin_loss(x, Tensor(LABELS), 2, 0.5, Tensor(WEIGHTS)), lambda x: (np.maximum(0, x - x[range(4), LABELS][:, None] + 0.5) ** 2 * (LABELS[:, None] != range(3)) * WEIGHTS[LABELS][:, None]).sum() / 12, N(4, 3))
 case("triplet_margin_loss", loss.triplet_margin_loss, lambda a, p, n: np.maximum(0, np.linalg.norm(a - p + 1e-6, axis=1) - np.linalg.norm(a - n + 1e-6, axis=1) + 1).mean(), N(4, 3), N(4, 3), N(4, 3))
 
 
