@@ -89,11 +89,12 @@ def _order(atom: Atom) -> tuple[int, str]:
 class Ix:
     """`const + sum(coefficient * atom)`; immutable, hashable, equal when the canonical forms are."""
 
-    __slots__ = ("_hash", "const", "terms")
+    __slots__ = ("_hash", "_variables", "const", "terms")
 
     def __init__(self, terms: tuple[tuple[Atom, int], ...], const: int) -> None:
         self.terms, self.const = terms, const
-        self._hash = hash((terms, const))
+        self._hash: int | None = None  # both are found when they are asked for, and kept
+        self._variables: frozenset[Var] | None = None
 
     @staticmethod
     def of(value: IxLike | Atom) -> Ix:
@@ -104,6 +105,8 @@ class Ix:
         return Ix(((value, 1),), 0)
 
     def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash((self.terms, self.const))
         return self._hash
 
     def __eq__(self, other: object) -> bool:
@@ -120,6 +123,8 @@ class Ix:
         other = Ix.of(other)
         if not other.terms:
             return Ix(self.terms, self.const + other.const) if other.const else self
+        if not self.terms:
+            return other + self.const
         terms: dict[Atom, int] = dict(self.terms)
         for atom, coefficient in other.terms:
             terms[atom] = terms.get(atom, 0) + coefficient
@@ -172,17 +177,23 @@ class Ix:
 
     def substitute(self, new: Mapping[Var, Ix]) -> Ix:
         """The expression with variables replaced, simplified again."""
-        total = Ix((), self.const)
+        if self.variables.isdisjoint(new):
+            return self
+        terms: dict[Atom, int] = {}
+        const = self.const
         for atom, coefficient in self.terms:
-            total = total + _substitute(atom, new) * coefficient
-        return total
+            replaced = _substitute(atom, new)
+            const += coefficient * replaced.const
+            for part, c in replaced.terms:
+                terms[part] = terms.get(part, 0) + coefficient * c
+        return _canonical(terms, const)
 
     @property
     def variables(self) -> frozenset[Var]:
-        found: frozenset[Var] = frozenset()
-        for atom, _ in self.terms:
-            found |= variables_of(atom)
-        return found
+        """The loop variables that the value depends on."""
+        if self._variables is None:
+            self._variables = frozenset().union(*(variables_of(atom) for atom, _ in self.terms))
+        return self._variables
 
     def __str__(self) -> str:
         parts = [str(a) if c == 1 else f"{c}*{a}" for a, c in self.terms]
@@ -232,11 +243,17 @@ def _atom_bounds(atom: Atom) -> tuple[int, int]:
     return low // atom.by, high // atom.by
 
 
+def _age(term: tuple[Atom, int]) -> int:
+    var = term[0]
+    assert isinstance(var, Var)
+    return var.serial
+
+
 def _canonical(terms: dict[Atom, int], const: int) -> Ix:
     """Drops zeros, joins quotients with their remainders, and sorts."""
     terms = {atom: c for atom, c in terms.items() if c}
     if all(type(atom) is Var for atom in terms):  # most of them, and nothing to join
-        return Ix(tuple(sorted(terms.items(), key=lambda item: item[0].serial)), const)  # type: ignore[union-attr]
+        return Ix(tuple(sorted(terms.items(), key=_age) if len(terms) > 1 else terms.items()), const)
     while (found := _joined(terms)) is not None:
         remainder, other, both = found
         factor = terms.pop(remainder)

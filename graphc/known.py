@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from math import lcm
 
-from graphc.index import Gathered, Ix, Remainder, Var
+from graphc.index import Gathered, Ix, Remainder, Var, variables_of
 from graphc.loops import Value, all_values
 
 Truth = tuple[bool, ...]
@@ -35,6 +35,7 @@ class Known:
     of: Mapping[Var, Ix] = field(default_factory=dict)
     lane: Var | None = None
     width: int = 1
+    _found: dict[Ix, list[int] | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def also(self, var: Var, ix: Ix) -> Known:
         return Known({**self.of, var: ix}, self.lane, self.width)
@@ -67,7 +68,13 @@ class Known:
         step = None if self.lane is None else ix.coefficient(self.lane)
         if step is not None:  # in every lane alike, whatever the other variables are
             return [step * lane for lane in range(self.width if step else 1)]
-        lanes = self.lanes(ix)
+        along = self._along(ix)
+        if along not in self._found:
+            self._found[along] = self._offsets(along)
+        return self._found[along]
+
+    def _offsets(self, along: Ix) -> list[int] | None:
+        lanes = self.lanes(along)
         first = next(lanes)
         found = [0]
         for lane in lanes:
@@ -76,6 +83,10 @@ class Known:
                 return None
             found.append(offset)
         return found
+
+    def _along(self, ix: Ix) -> Ix:
+        """The terms that differ from lane to lane."""
+        return Ix(tuple((atom, c) for atom, c in ix.terms if self.lane in variables_of(atom)), 0)
 
     def truth(self, condition: Value) -> Truth | None:
         """What a condition on indices is here; None if that is not known."""

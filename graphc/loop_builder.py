@@ -200,11 +200,12 @@ class LoopBuilder:
 
     # Rewriting
 
-    def substitute(self, value: Value, new: Mapping[Var, Ix]) -> Value:
+    def substitute(self, values: Sequence[Value], new: Mapping[Var, Ix]) -> list[Value]:
+        """The values with variables replaced."""
         done: dict[Value, Value] = {}
-        for v in all_values([value]):
-            done[v] = self._rebuild(v, new, tuple(done[a] for a in v.args))
-        return done[value]
+        for v in all_values(values):
+            done[v] = self._rebuild(v, new, tuple([done[a] for a in v.args]))
+        return [done[value] for value in values]
 
     def _rebuild(self, v: Value, new: Mapping[Var, Ix], args: tuple[Value, ...]) -> Value:
         data = v.data

@@ -93,7 +93,7 @@ class Value:
 
     def substitute(self, new: Mapping[Var, Ix]) -> Value:
         """The expression with loop variables replaced."""
-        return self.b.substitute(self, new)
+        return self.b.substitute([self], new)[0]
 
     def __str__(self) -> str:
         return self.text({})

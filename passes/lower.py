@@ -95,7 +95,7 @@ def _unrolled(
         index = [ix * by + at for ix, by, at in zip(first, together, own, strict=True)]
         stores.append(Store(buffers[node], layout.address(index), _filled(b, layout, lowering, node, index)))
     kernel = Kernel(group.name, loops, tuple(stores))
-    few = reduced[-1] < LANES and all(_is_near(address, loops[-1], READ_NEAR) for address in _addresses(kernel))
+    few = reduced[-1] < LANES and _are_near(_addresses(kernel), loops[-1], READ_NEAR)
     kernel = _join_loops(kernel if few else _split_loops(b, kernel))
     return replace(kernel, vector=kernel.loops[-1] if kernel.loops else None)
 
@@ -460,34 +460,31 @@ def _split_loops(b: LoopBuilder, kernel: Kernel) -> Kernel:
 def _near(inner: Var, kernel: Kernel) -> bool:
     """Whether sixteen neighbours along a loop always read what lies close together: whole vectors hold it."""
     read = (a for a in _addresses(kernel) if inner in a.variables and not a.coefficient(inner))
-    return all(_is_near(a, inner) for a in read) and all(s.address.coefficient(inner) == 1 for s in kernel.stores)
+    return all(s.address.coefficient(inner) == 1 for s in kernel.stores) and _are_near(read, inner)
 
 
-def _is_near(address: Ix, inner: Var, apart: int = 2) -> bool:
+def _are_near(addresses: Iterable[Ix], inner: Var, apart: int = 2) -> bool:
     """Whether sixteen neighbours along a loop, from a multiple of sixteen on, always are about so far apart at most."""
     known = Known().across(inner, Ix.of(Var(inner.name, max(inner.extent // LANES, 1))) * LANES, LANES)
-    offsets = known.offsets(address)
-    return offsets is not None and max(offsets) - min(offsets) < apart * LANES
+    found = map(known.offsets, addresses)
+    return all(offsets is not None and max(offsets) - min(offsets) < apart * LANES for offsets in found)
 
 
 def _join_loops(kernel: Kernel) -> Kernel:
     """Makes one loop of neighbours that every address steps through as one; drops loops that run once."""
     b = kernel.stores[0].value.b
-    loops = list(kernel.loops)
-    once = {v: Ix.of(0) for v in loops if v.extent == 1}
-    stores = _substituted(b, kernel.stores, once) if once else kernel.stores
-    loops = [v for v in loops if v not in once]
-    position = len(loops) - 2
-    while position >= 0:
-        outer, inner = loops[position], loops[position + 1]
-        current = replace(kernel, stores=stores)
-        if all(_steps_as_one(ix, outer, inner) for ix in _addresses(current)):
+    new = {v: Ix.of(0) for v in kernel.loops if v.extent == 1}
+    loops = [v for v in kernel.loops if v not in new]
+    addresses = {ix.substitute(new) for ix in _addresses(kernel)}
+    for position in reversed(range(len(loops) - 1)):
+        outer, inner = loops[position : position + 2]
+        if all(_steps_as_one(ix, outer, inner) for ix in addresses):
             both = b.var(outer.name.rstrip("0123456789"), outer.extent * inner.extent)
-            new = {outer: Ix.of(both) // inner.extent, inner: Ix.of(both) % inner.extent}
-            stores = _substituted(b, stores, new)
+            parts = {outer: Ix.of(both) // inner.extent, inner: Ix.of(both) % inner.extent}
+            new = {v: ix.substitute(parts) for v, ix in new.items()} | parts
+            addresses = {ix.substitute(parts) for ix in addresses}
             loops[position : position + 2] = [both]
-        position -= 1
-    return replace(kernel, loops=tuple(loops), stores=stores)
+    return replace(kernel, loops=tuple(loops), stores=_substituted(b, kernel.stores, new)) if new else kernel
 
 
 def _steps_as_one(ix: Ix, outer: Var, inner: Var) -> bool:
@@ -495,8 +492,11 @@ def _steps_as_one(ix: Ix, outer: Var, inner: Var) -> bool:
     return far is not None and near is not None and far == near * inner.extent
 
 
-def _substituted(b: LoopBuilder, stores: Iterable[Store], new: Mapping[Var, Ix]) -> tuple[Store, ...]:
-    return tuple(Store(s.buffer, s.address.substitute(new), b.substitute(s.value, new)) for s in stores)
+def _substituted(b: LoopBuilder, stores: Sequence[Store], new: Mapping[Var, Ix]) -> tuple[Store, ...]:
+    values = b.substitute([s.value for s in stores], new)
+    return tuple(
+        Store(s.buffer, s.address.substitute(new), value) for s, value in zip(stores, values, strict=True)
+    )
 
 
 def _vector_loop(kernel: Kernel) -> Var | None:
@@ -512,7 +512,7 @@ def _vector_loop(kernel: Kernel) -> Var | None:
             continue
         for load in all_values([value.args[0]]):
             if load.kind == "load" and inner in load.deps and value.data[1] in load.deps:
-                near = load.data[1].coefficient(inner) in (0, 1) or _is_near(load.data[1], inner)
+                near = load.data[1].coefficient(inner) in (0, 1) or _are_near([load.data[1]], inner)
                 along, far = along + near, far + (not near)
                 across += load.data[1].coefficient(value.data[1]) == 1
     return None if across > along or far > along else inner

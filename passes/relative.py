@@ -9,7 +9,7 @@ same code, given other addresses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from graphc.loops import Buffer, Kernel, Store, TiledKernel, Value, accesses, all_values, gathers
@@ -26,24 +26,28 @@ def relative(kernel: Kernel | TiledKernel) -> Kernel | TiledKernel:
     new = {buffer: buffer.since(at) for buffer, at in first.items() if 0 < at < buffer.elements}
     if not new:
         return kernel
-    done: dict[Value, Value] = {}
-    stores = tuple(_moved_store(store, new, done) for store in kernel.stores)
     if isinstance(kernel, TiledKernel):
-        a, b = (_moved(operand, new, done) for operand in (kernel.a, kernel.b))
-        return replace(kernel, a=a, b=b, stores=stores)
-    return replace(kernel, stores=stores)
+        a, b, *values = _moved([kernel.a, kernel.b, *(store.value for store in kernel.stores)], new)
+        return replace(kernel, a=a, b=b, stores=_moved_stores(kernel.stores, values, new))
+    values = _moved([store.value for store in kernel.stores], new)
+    return replace(kernel, stores=_moved_stores(kernel.stores, values, new))
 
 
-def _moved_store(store: Store, new: Mapping[Buffer, Buffer], done: dict[Value, Value]) -> Store:
-    buffer = new.get(store.buffer, store.buffer)
-    return Store(buffer, store.address - buffer.at, _moved(store.value, new, done))
+def _moved_stores(
+    stores: Sequence[Store], values: Sequence[Value], new: Mapping[Buffer, Buffer]
+) -> tuple[Store, ...]:
+    buffers = [new.get(store.buffer, store.buffer) for store in stores]
+    return tuple(
+        Store(buffer, store.address - buffer.at, value)
+        for store, buffer, value in zip(stores, buffers, values, strict=True)
+    )
 
 
-def _moved(value: Value, new: Mapping[Buffer, Buffer], done: dict[Value, Value]) -> Value:
-    for v in all_values([value]):
-        if v not in done:
-            args, data = tuple(done[a] for a in v.args), v.data
-            if v.kind == "load" and data[0] in new:
-                data = (new[data[0]], data[1] - new[data[0]].at)
-            done[v] = v if data is v.data and args == v.args else v.b.make(v.kind, v.dtype, data, args)
-    return done[value]
+def _moved(values: Sequence[Value], new: Mapping[Buffer, Buffer]) -> list[Value]:
+    done: dict[Value, Value] = {}
+    for v in all_values(values):
+        args, data = tuple([done[a] for a in v.args]), v.data
+        if v.kind == "load" and data[0] in new:
+            data = (new[data[0]], data[1] - new[data[0]].at)
+        done[v] = v if data is v.data and args == v.args else v.b.make(v.kind, v.dtype, data, args)
+    return [done[value] for value in values]
