@@ -20,7 +20,7 @@ $(READY): pyproject.toml
 test: setup lint typecheck pytest
 
 test-all: setup lint typecheck
-	$(BIN)/python -m pytest --slow=all
+	$(BIN)/python -m pytest --slow=all -n auto --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
@@ -32,7 +32,7 @@ typecheck: setup
 	MYPYPATH=build/typecheck $(BIN)/mypy -p graphc
 
 pytest: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 demo: setup
 	$(BIN)/graphc train lenet --mode graph --epochs 5 --save-graphs ir

@@ -29,7 +29,8 @@ It may open blocks. It runs once for each element of the result, and is written 
 Fetch = Callable[[Builder, dict[str, tuple[Val, int]]], None]
 """`fetch(b, coords)`: has brought what `finish` will read and write there, while the sum of a tile runs.
 
-A store to a line that is not there waits for it, and only so many stores can wait.
+A store to a line that is not there waits for it, and only so many stores can wait. So can only so many lines be on
+their way: the sum fetches those of a few rows at a time, or its own loads would wait behind them.
 """
 
 LONG_SUM, LONG_EPILOGUE = 512, 8
@@ -93,7 +94,12 @@ class _Kernel:
         self.once = chosen.steps >= LONG_SUM or operations >= LONGEST_EPILOGUE
         long = self.once or chosen.steps * (1 + operations // LONG_EPILOGUE) >= LONG_SUM
         self.staged = c.lanes_summed or (long and not chosen.cut)
-        self.fetch = fetch if SHORT_SUM <= chosen.steps < LONG_SUM and not c.lanes_summed else None
+        fetched = SHORT_SUM <= chosen.steps < LONG_SUM and not (c.lanes_summed or chosen.cut)
+        self.fetch = fetch if fetched else None
+        trips = {n: d.extent // window for n, (d, window) in enumerate(zip(c.sums, chosen.window, strict=True))}
+        always = [n for n, d in enumerate(c.sums) if trips[n] > 1 and not c.condition(d.name)]
+        self.longest = max(always or trips, key=trips.__getitem__, default=0)  # loop of the sum, and its trips
+        self.trips = trips.get(self.longest, 1)
         self.stage = b.alloca(c.element, cells * max(self.lanes, LOGICAL_LANES)) if self.staged else None
         self.on: Val | None = None  # the lanes that exist, where they are summed; None where all do
 
@@ -145,7 +151,7 @@ class _Kernel:
         elif self.c.lanes_summed:
             self.finish_summed(place, cells, accs)
         else:
-            if self.fetch:
+            if self.fetch and self.trips == 1:
                 for cell in cells:
                     self.fetch(b, place.coords(cell.offsets))
             accs = self.chains(0, place, cells, accs)
@@ -208,6 +214,8 @@ class _Kernel:
             def body(x: Val, accs: list[Val], step: int, some: list[_Cell] = some) -> list[Val]:
                 here = self.nest.at(place, dim.name, x)
                 self.enter(dim, here)
+                if self.fetch and level == self.longest and not x.literal:
+                    self.fetch_some(here, x, window[level], some)
                 if self.turned and level == self.c.outside:
                     here = self.turned.step(here, x)
                 if window[level] == 1:
@@ -270,12 +278,33 @@ class _Kernel:
         side = next(side for side in place.sides if side.name == self.c.scalars)
         rows, apart = place.groups[along].size, side.strides[along]
         line = min(LINE // SIZEOF[self.c.element], self.c.sums[-1].extent)
-        bodies = max(1, line // count)  # for which it lasts
-        each = -(-rows // bodies)
-        turn = b.int_op("urem", b.int_op("udiv", x, count), bodies)
-        at = self.nest.address(side, b.mul(turn, each * apart))
+        first, each = self.in_turn(rows, x, count, max(1, line // count))  # bodies for which it lasts
+        at = self.nest.address(side, b.mul(first, apart))
         for n in range(each):
             b.prefetch(b.gep(at, (rows + n) * apart, self.nest.element))
+
+    def fetch_some(self, place: Place, x: Val, step: int, cells: list[_Cell]) -> None:
+        """Fetches the memory of a few rows of a tile, of others where the sum's longest loop is next.
+
+        Args:
+            x, step: where the loop is, and its step.
+        """
+        assert self.fetch
+        across = [axis.dim.name for axis in self.plan.axes if axis.lanes == 1]
+        along = max(across, key=lambda name: place.groups[name].size)
+        first, each = self.in_turn(place.groups[along].size, x, step, self.trips)
+        for n in range(each):
+            row = self.b.add(place.base[along], self.b.add(first, n))
+            for cell in cells:
+                if not cell.offsets[along]:
+                    coords = {d.name: (place.base[d.name], cell.offsets.get(d.name, 0)) for d in self.c.outputs}
+                    self.fetch(self.b, coords | {along: (row, 0)})
+
+    def in_turn(self, rows: int, x: Val, step: int, turns: int) -> tuple[Val, int]:
+        """The first of the rows whose turn it is where a loop is at `x`, and how many these are."""
+        each = -(-rows // turns)
+        turn = self.b.int_op("urem", self.b.int_op("udiv", x, step), -(-rows // each))
+        return self.b.mul(turn, each), each
 
     def ordered(
         self, corners: list[list[int]], moves: list[list[int]], steps: list[dict[str, int]], order: list[int]

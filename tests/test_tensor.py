@@ -109,7 +109,7 @@ def test_by_shape_and_initializer() -> None:
 NO_DATA = ["text", ["a", "b"], object(), [[1, 2], [3]], np.array(["a"]), np.ones(2, np.complex64), {1: 2}]
 
 
-@pytest.mark.parametrize("data", NO_DATA, ids=str)
+@pytest.mark.parametrize("data", NO_DATA, ids=lambda data: type(data).__name__)
 def test_what_is_no_data(data: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         Tensor(data)

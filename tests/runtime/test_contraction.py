@@ -768,7 +768,7 @@ def test_a_tile_under_taps_holds_no_more_vectors_than_there_are_registers():
 
 
 def test_results_far_away_are_fetched_while_a_sum_runs_that_is_long_enough():
-    """Once for each element, where a tile begins; not for few terms, nor many, beside which storing is nothing."""
+    """A row of three vectors at every step of it; not for few terms, nor many, beside which storing is nothing."""
 
     def fetches(c):
         module, places = Module("k"), []
@@ -777,8 +777,9 @@ def test_results_far_away_are_fetched_while_a_sum_runs_that_is_long_enough():
         emit(b, c, 16, a, bp, storing(c, out), begin, end, lambda into, coords: places.append(coords))
         return len(places)
 
-    assert fetches(matmul(8, 48, 64).c) == 24
+    assert fetches(matmul(8, 48, 64).c) == 3
     assert fetches(matmul(8, 48, 8).c) == fetches(matmul(8, 48, 512).c) == 0
+    assert fetches(Conv(1, 3, 8, (18, 18), (3, 3)).forward().c) == 16  # all at once, for this sum has no loop
 
 
 def test_an_epilogue_is_written_once_for_a_row_where_the_sum_and_it_are_long():
@@ -912,6 +913,41 @@ def test_every_element_is_finished_once_with_its_coordinates():
             middle = operand.ctypes.data + 4 * 5000
             native.function("count", *SIGNATURE)(middle, middle, counts.ctypes.data, 0, units(c, lanes))
             assert (counts == 1).all()
+
+
+FETCHING = [
+    matmul(8, 48, 64), matmul(37, 45, 31), matmul(6, 100, 17, "T"), Conv(1, 3, 8, (18, 18), (3, 3)).forward(),
+    Conv(1, 2, 21, (9, 18), (3, 3), pad=(1, 1)).forward(), Conv(2, 40, 7, (5, 17), (1, 1)).forward(),
+    Conv(2, 3, 5, (6, 19), (3, 3), pad=(1, 1)).forward(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("some", FETCHING)
+def test_the_place_of_every_result_is_fetched_before_it_is_stored(some):
+    c = some.c
+    strides, size = result_strides(c)
+    for lanes in LANES:
+        module = Module("marks")
+        b = module.function("marks", [("ptr", "a"), ("ptr", "b"), ("ptr", "c"), ("i64", "begin"), ("i64", "end")])
+        a, bp, out, begin, end = b.args
+
+        def mark(into, coords, bit, out=out):
+            index = i64(0)
+            for name, (base, constant) in coords.items():
+                index = into.add(index, into.mul(into.add(base, constant), strides[name]))
+            place = into.gep(out, index, "i32")
+            into.store(into.int_op("or", into.load(place, "i32"), bit), place)
+
+        def finish(into, coords, acc, active, mark=mark):
+            mark(into, coords, 2)
+
+        emit(b, c, lanes, a, bp, finish, begin, end, lambda into, coords, mark=mark: mark(into, coords, 1))
+        b.ret()
+        marks, operand = np.zeros(2 * size, np.int32), np.zeros(100000, np.float32)
+        native = jit.compile_text([str(module)], ["marks"])
+        middle = operand.ctypes.data + 4 * 5000
+        native.function("marks", *SIGNATURE)(middle, middle, marks.ctypes.data, 0, units(c, lanes))
+        assert 3 in marks and 2 not in marks
 
 
 @pytest.mark.parametrize("m", [5, 25])
