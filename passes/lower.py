@@ -76,7 +76,7 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
     if lane is not None:
         return replace(kernel, vector=lane)
     kernel = replace(kernel, vector=_vector_loop(kernel))
-    return _crossing_last(_along_rows(kernel))
+    return _vector_first(_crossing_last(_along_rows(kernel)))
 
 
 def _unrolled(
@@ -549,3 +549,16 @@ def _crossing_last(kernel: Kernel) -> Kernel:
             if along is not None:
                 return replace(kernel, loops=(*(v for v in kernel.loops[:-1] if v is not along), along, inner))
     return kernel
+
+
+def _vector_first(kernel: Kernel) -> Kernel:
+    """Opens a loop that is one vector as soon as something is known in its lanes, which loops within then share."""
+    lane, outer = kernel.vector, kernel.loops[:-1]
+    if lane is None or lane.extent != LANES or lane is not kernel.loops[-1]:
+        return kernel
+    read = [v for v in kernel.values if v.kind in ("load", "reduce") and lane in v.deps]
+    if any(v.kind == "load" and v.data[1].coefficient(lane) not in (0, 1) for v in read):
+        return kernel
+    depth = min((max((n for n, v in enumerate(outer, 1) if v in r.deps), default=0) for r in read), default=len(outer))
+    at = max(depth, 1)
+    return replace(kernel, loops=(*outer[:at], lane, *outer[at:]))

@@ -27,6 +27,9 @@ from graphc.runtime.reductions import contract, reduce, weight
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES
 
+SHORT = 4
+"""A loop of no more steps than these is written without one, if there is room."""
+
 COPIED = 600
 """How many expression nodes the parts of loops may have together, for loops to be cut where conditions change."""
 
@@ -87,7 +90,7 @@ class _Nest:
         self._copies *= len(parts) * (1 if var is kernel.vector else step)
         for lo, hi in parts:
             active = min(var.extent - lo * step, step)
-            if hi - lo == 1 and (len(parts) > 1 or active < step):
+            if hi - lo == 1 and (begin is None or len(parts) > 1 or active < step):
                 with _where(b, lo, begin, end):
                     self._step(rest, var, i64(lo * step), Ix.of(lo * step), active)
                 continue
@@ -127,7 +130,7 @@ class _Nest:
         inside = 1 if vector is None else len(_cut(vector.extent, LANES, self._turns(vector)))
         # what conditions cost in the innermost loop counts most, so there is room for its parts first
         room = COPIED // (self._copies * weight(self._values) * inside)
-        repeats = period(self._values, var) if whole else 1
+        repeats = (var.extent if var.extent <= SHORT else period(self._values, var)) if whole else 1
         for step, at in ((repeats, turns), (repeats, ()), (1, turns)):
             parts = _cut(var.extent, step, at)
             if len(parts) * step <= room:

@@ -199,6 +199,21 @@ def test_a_padded_read_is_guarded() -> None:
     assert f"0[i1] = select({inside}, x[i1-2] if {inside}, 1.0)" in text
 
 
+def test_lanes_are_opened_before_loops_that_do_not_change_what_they_read() -> None:
+    """Sixteen entries' gradients of an average, each for a window of pixels: read once for all of these."""
+    graph = graph_of(
+        """
+        graph f(%x: f32[40,6]) {
+          %0: f32[40,6] = tanh(%x)
+          %1: f32[40,6,1] = reshape(%0, shape=(40, 6, 1))
+          %2: f32[40,6,5] = broadcast_to(%1, shape=(40, 6, 5))
+          return %0, %2
+        }"""
+    )
+    kernel = kernels(fuse(graph, {n: Layout(n.shape, blocked=True) for n in graph.nodes}))[-1]
+    assert isinstance(kernel, Kernel) and [v.extent for v in kernel.loops] == [3, 6, 16, 5]
+
+
 def test_integer_contractions_are_loops() -> None:
     text = kernel_text(
         """

@@ -460,6 +460,25 @@ def test_the_last_block_of_a_batch_is_written_by_itself() -> None:
     assert_same(result.reshape(3, 5, 16), wanted)
 
 
+@pytest.mark.parametrize("lane_first", [False, True])
+def test_loops_of_few_steps_are_written_without_a_loop(lane_first: bool) -> None:
+    """A window's pixels are told apart by which one they are: a constant, and what all read is read once."""
+    b = LoopBuilder()
+    at, ct, out = Buffer("at", int32, 3 * 7 * 16), Buffer("ct", float32, 3 * 7 * 16), Buffer("out", float32, 3 * 7 * 32)
+    block, pixel, own, lane = b.var("block", 3), b.var("pixel", 7), b.var("own", 2), b.var("lane", 16)
+    place = Ix.of(block) * 112 + Ix.of(pixel) * 16 + Ix.of(lane)
+    mine = b.fn("eq", b.load(at, place), b.cast(b.position(Ix.of(own)), int32))
+    value = b.select(mine, b.load(ct, place), b.const(0.0, float32))
+    loops = (block, pixel, lane, own) if lane_first else (block, pixel, own, lane)
+    store = Store(out, Ix.of(block) * 224 + Ix.of(pixel) * 32 + Ix.of(own) * 16 + Ix.of(lane), value)
+    which, data = RNG.integers(0, 2, (3, 7, 1, 16)).astype(np.int32), RNG.normal(size=(3, 7, 1, 16)).astype(np.float32)
+    result = np.full((3, 7, 2, 16), 77, np.float32)
+    run = Run(Kernel("k", loops, (store,), lane), {at: which, ct: data, out: result}, pieces=2)
+    assert_same(result, np.where(which == np.arange(2)[:, None], data, np.float32(0)))
+    assert run.text.count("phi i64") == 2
+    assert run.text.count("= load <16 x") == (2 if lane_first else 4)
+
+
 # Indices that are data
 
 
