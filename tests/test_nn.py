@@ -987,6 +987,12 @@ class Shown(nn.Cell):
         self.avg = nn.AvgPool2d(2)
 
 
+def test_a_cell_that_holds_itself_prints() -> None:
+    net = nn.Dense(2, 3)
+    net.other = net
+    assert str(net).endswith("\n  (other): ...\n)") and len(list(net.get_parameters())) == 2
+
+
 def test_printing_is_mindspore() -> None:
     def parameter(name: str, shape: str, grad: bool = True) -> str:
         return f"Parameter (name={name}, shape={shape}, dtype=Float32, requires_grad={grad})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from reprlib import recursive_repr
 from typing import Any
 
 from graphc import context
@@ -558,6 +559,7 @@ class Cell:
         """What stands between the parentheses when the Cell is printed."""
         return ""
 
+    @recursive_repr()  # a Cell may hold itself
     def __repr__(self) -> str:
         inner = [f"({name}): {cell!r}" for name, cell in self._cells.items()]
         extra = self.extend_repr()
