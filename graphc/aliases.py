@@ -26,6 +26,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "communication": ("parallel",),
     "communication.management": ("parallel",),
     "context": ("parallel",),
+    "dataset.dataloader._utils.collate": ("dataset.dataloader.collate",),
     "dataset.engine": ("dataset",),
     "dataset.engine.datasets": ("dataset",),
     "dataset.engine.samplers": ("dataset",),

@@ -10,11 +10,11 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources`, `lines` and `mindrecord`, `buckets`, `text`, `images` for `vision`, and `tones`, which is offered by `vision`
-too.
+`sources`, `lines` and `mindrecord`, `buckets`, `text`, `images` for `vision`, `tones`, which is offered by `vision`
+too, and `dataloader`, another way to make batches.
 """
 
-from graphc.dataset import config, text, transforms, vision
+from graphc.dataset import config, dataloader, text, transforms, vision
 from graphc.dataset.core import BatchInfo, Dataset
 from graphc.dataset.core import zip_datasets as zip
 from graphc.dataset.files import DataFileError
@@ -70,6 +70,7 @@ __all__ = [
     "TextFileDataset",
     "WeightedRandomSampler",
     "config",
+    "dataloader",
     "embedded_fashion_mnist",
     "text",
     "transforms",
