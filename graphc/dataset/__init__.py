@@ -10,8 +10,8 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources`, `lines` and `mindrecord`, `buckets`, `text`, `images` for `vision`, `tones`, which is offered by `vision`
-too, and `dataloader`, another way to make batches.
+`sources`, `lines`, `mindrecord` and `tfrecords` (with `schema`), `buckets`, `text`, `images` for `vision`, `tones`,
+which is offered by `vision` too, and `dataloader`, another way to make batches.
 """
 
 from graphc.dataset import config, dataloader, text, transforms, vision
@@ -32,6 +32,7 @@ from graphc.dataset.samplers import (
     SubsetSampler,
     WeightedRandomSampler,
 )
+from graphc.dataset.schema import Schema
 from graphc.dataset.sources import (
     Cifar10Dataset,
     Cifar100Dataset,
@@ -43,6 +44,7 @@ from graphc.dataset.sources import (
     PaddedDataset,
     embedded_fashion_mnist,
 )
+from graphc.dataset.tfrecords import TFRecordDataset
 
 __all__ = [
     "BatchInfo",
@@ -63,10 +65,12 @@ __all__ = [
     "PaddedDataset",
     "RandomSampler",
     "Sampler",
+    "Schema",
     "SequentialSampler",
     "Shuffle",
     "SubsetRandomSampler",
     "SubsetSampler",
+    "TFRecordDataset",
     "TextFileDataset",
     "WeightedRandomSampler",
     "config",
