@@ -7,7 +7,7 @@ import inspect
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphc import context
 from graphc.autograd import with_vjp
@@ -585,7 +585,7 @@ class Cell:
     def _own_state_hooks(self) -> tuple[list[HookHandle], list[HookHandle]]:
         return self.__dict__.setdefault("_state_hooks", ([], []))  # type: ignore[no-any-return]
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Unmatched:
         """Copies the values of `state_dict` into the Parameters and buffers of the same paths.
 
         Returns:
@@ -610,7 +610,7 @@ class Cell:
             else:
                 path, _, attribute = name.rpartition(".")
                 setattr(self.get_sub_cell(path), attribute, value)
-        return missing, unexpected
+        return Unmatched(missing, unexpected)
 
     def apply(self, fn: Callable[[Cell], Any]) -> Cell:
         """Calls `fn` on every inner Cell, then on this one."""
@@ -673,6 +673,20 @@ class Cell:
 
 
 _NO_STATE_HOOKS: tuple[list[HookHandle], list[HookHandle]] = ([], [])
+
+
+class Unmatched(NamedTuple):
+    """The paths that were to be loaded but not given, and those given that are none."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not any(self):
+            return "<All keys matched successfully>"
+        return f"Unmatched(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+    __str__ = __repr__
 
 
 class HookHandle:
