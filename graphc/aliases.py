@@ -84,6 +84,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "train.dataset_helper": ("train.sink",),
     "train.callback._callback": ("train.callback",),
     "train.loss_scale_manager": ("amp",),
+    "train.summary.summary_record": ("train.summary",),
 }
 """Name of a module -> the modules whose names it gives, both without the leading `graphc.`; earlier ones come first."""
 

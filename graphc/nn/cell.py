@@ -686,8 +686,6 @@ class Unmatched(NamedTuple):
             return "<All keys matched successfully>"
         return f"Unmatched(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
-    __str__ = __repr__
-
 
 class HookHandle:
     """A hook among those of a Cell; `handle.remove()` takes it away again."""

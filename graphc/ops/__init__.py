@@ -39,6 +39,7 @@ from graphc.ops import primitives_steps as _steps
 from graphc.ops import reduce as _reduce
 from graphc.ops import segments as _segments
 from graphc.ops import shape as _shape
+from graphc.ops import summary as _summary
 from graphc.ops.arrays import *
 from graphc.ops.bessel import *
 from graphc.ops.boxes import *
