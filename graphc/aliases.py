@@ -26,6 +26,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "communication": ("parallel",),
     "communication.management": ("parallel",),
     "context": ("parallel",),
+    "dataset.audio.transforms": ("dataset.audio",),
+    "dataset.audio.utils": ("dataset.audio",),
     "dataset.dataloader._utils.collate": ("dataset.dataloader.collate",),
     "dataset.engine": ("dataset",),
     "dataset.engine.datasets": ("dataset",),

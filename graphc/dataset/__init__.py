@@ -11,10 +11,10 @@ Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` 
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
 `sources`, `lines`, `mindrecord` and `tfrecords` (with `schema`), `buckets`, `text`, `images` for `vision`, `tones`,
-which is offered by `vision` too, and `dataloader`, another way to make batches.
+which is offered by `vision` too, `audio`, and `dataloader`, another way to make batches.
 """
 
-from graphc.dataset import config, dataloader, text, transforms, vision
+from graphc.dataset import audio, config, dataloader, text, transforms, vision
 from graphc.dataset.core import BatchInfo, Dataset
 from graphc.dataset.core import zip_datasets as zip
 from graphc.dataset.files import DataFileError
@@ -73,6 +73,7 @@ __all__ = [
     "TFRecordDataset",
     "TextFileDataset",
     "WeightedRandomSampler",
+    "audio",
     "config",
     "dataloader",
     "embedded_fashion_mnist",
