@@ -104,7 +104,7 @@ class PitchShift(WaveTransform):
 
 
 class DetectPitchFrequency(WaveTransform):
-    """How high a voice is in Hz, by what distance a waveform is most like itself, and medians over time.
+    """How high a voice is in Hz, by what distance a waveform is most like itself, and medians over time, in float32.
 
     Args:
         sample_rate: samples a second.
@@ -127,7 +127,7 @@ class DetectPitchFrequency(WaveTransform):
     def waves(self, rng: Rng, waves: np.ndarray) -> np.ndarray:
         lag = self._best(self._likeness(waves.astype(np.float64)))
         smooth = self._medians(lag)
-        return (self._rate / (1e-9 + smooth)).astype(waves.dtype)
+        return np.asarray(self._rate / (1e-9 + smooth), np.float32)
 
     def _likeness(self, waves: np.ndarray) -> np.ndarray:
         """How like each frame is to the waveform so many samples later, [..., frames, lags]."""

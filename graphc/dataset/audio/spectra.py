@@ -75,9 +75,8 @@ class Pieces:
         waves = waves.astype(np.float64)
         half = self.size // 2
         if self.center:
-            if self._mode == "reflect" and waves.shape[-1] <= half:
-                length = waves.shape[-1]
-                raise ValueError(f"{self.name}: {length} values cannot be reflected by half of n_fft, {self.size}")
+            if self._mode == "reflect" and waves.shape[-1] == 1:
+                raise ValueError(f"{self.name}: one value cannot be reflected")
             waves = np.pad(waves, [(0, 0)] * (waves.ndim - 1) + [(half, half)], self._mode)
         if waves.shape[-1] < self.size:
             raise ValueError(f"{self.name}: the waveform has {waves.shape[-1]} values, n_fft is {self.size}")
@@ -255,7 +254,7 @@ class MelSpectrogram(WaveTransform):
 
 
 class _Cepstrum(WaveTransform):
-    """The cosine transform of a spectrogram's logarithm, the first few coefficients."""
+    """The cosine transform of a spectrogram's logarithm, the first few coefficients, always in float32."""
 
     def __init__(self, name: str, count: int, filters: int, dct_type: int, norm: NormMode, log: bool) -> None:
         if dct_type != 2:
@@ -268,7 +267,7 @@ class _Cepstrum(WaveTransform):
 
     def _of(self, rng: Rng, spectrum: np.ndarray) -> np.ndarray:
         logarithm = np.log(spectrum + spectrum.dtype.type(1e-6)) if self._log else self._decibels.waves(rng, spectrum)
-        return _through(type(self).__name__, logarithm, self._table)
+        return _through(type(self).__name__, logarithm, self._table).astype(np.float32)
 
 
 class MFCC(_Cepstrum):
@@ -434,7 +433,7 @@ class TimeStretch(PhaseVocoder):
 
     Args:
         hop_length: from piece to piece; None for `n_freq` - 1.
-        n_freq: how many frequencies there are.
+        n_freq: how many frequencies there are at most, up to half the rate.
         fixed_rate: how much faster, above 0.
     """
 
@@ -445,6 +444,12 @@ class TimeStretch(PhaseVocoder):
         hop = check_int("TimeStretch: hop_length", n_freq - 1 if hop_length is None else hop_length, 1)
         rate = 1.0 if fixed_rate is None else check_number("TimeStretch: fixed_rate", fixed_rate, 0, above=True)
         super().__init__(rate, np.linspace(0, math.pi * hop, frequencies)[:, None])
+
+    def waves(self, rng: Rng, waves: np.ndarray) -> np.ndarray:
+        if waves.shape[-3] >= len(self._advance):
+            return super().waves(rng, waves)
+        lower = PhaseVocoder(self._rate, self._advance[: waves.shape[-3]])
+        return lower.waves(rng, waves)
 
 
 class ComputeDeltas(WaveTransform):
