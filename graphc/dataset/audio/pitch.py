@@ -14,6 +14,7 @@ from graphc.dataset.rng import Rng
 __all__ = ["DetectPitchFrequency", "PitchShift", "Resample"]
 
 _KAISER_BETA = 14.769656459379492
+_PORTION = 1 << 14  # so many results at once
 
 
 def resampled(waves: np.ndarray, old: float, new: float, width: int, rolloff: float, beta: float | None) -> np.ndarray:
@@ -29,19 +30,22 @@ def resampled(waves: np.ndarray, old: float, new: float, width: int, rolloff: fl
     old, new = int(old) // common, int(new) // common
     if old == new:
         return waves
-    base = min(old, new) * rolloff
-    reach = math.ceil(width * old / base)
-    at = np.arange(-reach, reach + old)[None] / old - (np.arange(new) / new)[:, None]
-    at = np.clip(at * base, -width, width)
-    if beta is None:
-        window = np.cos(at * math.pi / width / 2) ** 2
-    else:
-        window = np.i0(beta * np.sqrt(1 - (at / width) ** 2)) / np.i0(beta)
-    kernels = np.sinc(at) * window * (base / old)
-    padded = np.pad(waves.astype(np.float64), [(0, 0)] * (waves.ndim - 1) + [(reach, reach + old)])
-    pieces = np.lib.stride_tricks.sliding_window_view(padded, kernels.shape[1], -1)[..., ::old, :]
-    found = (pieces @ kernels.T).reshape(*waves.shape[:-1], -1)
-    return np.asarray(found[..., : math.ceil(new * waves.shape[-1] / old)])
+    base = min(old, new) * rolloff / old  # zero crossings a sample
+    reach = math.ceil(width / base)
+    count, size = math.ceil(new * waves.shape[-1] / old), waves.shape[-1]
+    found = np.empty((*waves.shape[:-1], count))
+    padded = np.pad(waves.astype(np.float64), [(0, 0)] * (waves.ndim - 1) + [(reach, reach + 1)])
+    for begin in range(0, count, _PORTION):
+        places = np.arange(begin, min(begin + _PORTION, count)) * old / new
+        near = places.astype(int)[:, None] + np.arange(-reach, reach + 1)
+        at = np.clip((near - places[:, None]) * base, -width, width)
+        if beta is None:
+            window = np.cos(at * math.pi / width / 2) ** 2
+        else:
+            window = np.i0(beta * np.sqrt(1 - (at / width) ** 2)) / np.i0(beta)
+        taps = padded[..., np.minimum(near, size) + reach]
+        found[..., begin : begin + _PORTION] = (taps * (np.sinc(at) * window * base)).sum(-1)
+    return found
 
 
 class Resample(WaveTransform):
