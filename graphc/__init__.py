@@ -217,4 +217,6 @@ def __getattr__(name: str) -> Any:
         return getattr(home, name)
     if name in SYNONYMS:
         return SYNONYMS[name]
+    if name == "get_level":
+        return log.get_level
     raise missing("graphc", name)
