@@ -10,13 +10,14 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources`, `lines`, `mindrecord` and `tfrecords` (with `schema`), `buckets`, `text`, `images` for `vision`, `tones`,
-which is offered by `vision` too, `audio`, and `dataloader`, another way to make batches.
+`sources`, `faces`, `lines`, `mindrecord` and `tfrecords` (with `schema`), `buckets`, `text`, `images` for `vision`,
+`tones`, which is offered by `vision` too, `audio`, and `dataloader`, another way to make batches.
 """
 
 from graphc.dataset import audio, config, dataloader, text, transforms, vision
 from graphc.dataset.core import BatchInfo, Dataset
 from graphc.dataset.core import zip_datasets as zip
+from graphc.dataset.faces import CelebADataset, FakeImageDataset
 from graphc.dataset.files import DataFileError
 from graphc.dataset.lines import CSVDataset, TextFileDataset
 from graphc.dataset.mindrecord import MindDataset
@@ -49,11 +50,13 @@ from graphc.dataset.tfrecords import TFRecordDataset
 __all__ = [
     "BatchInfo",
     "CSVDataset",
+    "CelebADataset",
     "Cifar10Dataset",
     "Cifar100Dataset",
     "DataFileError",
     "Dataset",
     "DistributedSampler",
+    "FakeImageDataset",
     "FashionMnistDataset",
     "GeneratorDataset",
     "ImageFolderDataset",
