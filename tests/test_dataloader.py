@@ -79,6 +79,11 @@ def test_shuffling_follows_the_seed() -> None:
 
     one, other = passes()
     assert sorted(one) == list(range(20)) and one != other and passes() == [one, other]
+    np.random.seed(0)
+    first = np.random.random()
+    np.random.seed(0)
+    DataLoader(Squares(20), batch_size=4)  # which draws nothing
+    assert np.random.random() == first
     own = np.random.default_rng(1)
     expected = np.random.default_rng(1).permutation(20).tolist()
     assert labels(DataLoader(Squares(20), 20, True, generator=own)) == [expected]

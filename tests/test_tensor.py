@@ -253,6 +253,11 @@ def test_operators() -> None:
     assert (np.ones((1, 2), np.float32) @ Tensor([[3.0], [4.0]])).tolist() == [[7.0]]
 
 
+def test_a_type_that_is_called_says_what_casts() -> None:
+    with pytest.raises(TypeError, match=r"Tensor.type: is f32\[2\] and no method; x.astype\(dtype\) casts"):
+        Tensor([1.0, 2.0]).type(ms.int32)  # type: ignore[operator]
+
+
 def test_augmented_assignment_makes_a_new_tensor() -> None:
     x = Tensor([1.0])
     y = x

@@ -71,7 +71,7 @@ class DataLoader(Generic[T]):
         timeout: how many seconds to wait for a batch of a worker at most; 0 for no limit.
         worker_init_fn: called with a worker's number in each worker, before its first batch.
         multiprocessing_context: accepted: workers are threads, which share the dataset.
-        generator: where order and the workers' seeds come from; None for one that follows from `set_seed`.
+        generator: where order and the workers' seeds come from; None for one that follows from `set_seed`, if needed.
         prefetch_factor: how many batches each worker may be ahead; 2 if None.
         persistent_workers: whether workers live on after a pass.
         in_order: whether batches come in the order of the sampler, rather than as workers finish them.
@@ -104,7 +104,9 @@ class DataLoader(Generic[T]):
         self.persistent_workers = persistent_workers
         self.in_order = check_bool("DataLoader: in_order", in_order)
         self.pin_memory = check_bool("DataLoader: pin_memory", pin_memory)
-        self.timeout, self.worker_init_fn, self.generator = timeout, worker_init_fn, generator or new_generator()
+        self.timeout, self.worker_init_fn = timeout, worker_init_fn
+        drawn = generator is None and (shuffle or num_workers > 0)  # NumPy's own numbers go on as they were otherwise
+        self.generator = new_generator() if drawn else generator
         self.batch_size, self.drop_last = (batch_size, drop_last) if batch_sampler is None else (None, False)
         self.sampler: Any = sampler
         if sampler is None and not self._iterable:
@@ -197,6 +199,7 @@ class DataLoader(Generic[T]):
                     worker.stop()
 
     def _start(self) -> list["_Worker"]:
+        assert self.generator is not None, "there are workers"
         seed = int(self.generator.integers(2**62))
         infos = [WorkerInfo(i, self.num_workers, seed + i, self.dataset) for i in range(self.num_workers)]
         workers = [_Worker(info) for info in infos]
