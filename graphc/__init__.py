@@ -42,7 +42,7 @@ from graphc.dtype import (
     uint32,
 )
 from graphc.export import export, load
-from graphc.gradients import GradOperation, get_grad, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
+from graphc.gradients import GradOperation, _no_grad, get_grad, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
 from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, recompute, set_deterministic
 from graphc.jit import jit
 from graphc.ops.sparse_tensors import COOTensor, CSRTensor, RowTensor
@@ -97,6 +97,7 @@ __all__ = [
     "RowTensor",
     "SparseTensor",
     "Tensor",
+    "_no_grad",
     "amp",
     "bool_",
     "data_sink",
@@ -216,4 +217,6 @@ def __getattr__(name: str) -> Any:
         return getattr(home, name)
     if name in SYNONYMS:
         return SYNONYMS[name]
+    if name == "get_level":
+        return log.get_level
     raise missing("graphc", name)

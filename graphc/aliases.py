@@ -26,6 +26,9 @@ HOMES: dict[str, tuple[str, ...]] = {
     "communication": ("parallel",),
     "communication.management": ("parallel",),
     "context": ("parallel",),
+    "dataset.audio.transforms": ("dataset.audio",),
+    "dataset.audio.utils": ("dataset.audio",),
+    "dataset.dataloader._utils.collate": ("dataset.dataloader.collate",),
     "dataset.engine": ("dataset",),
     "dataset.engine.datasets": ("dataset",),
     "dataset.engine.samplers": ("dataset",),
@@ -36,6 +39,9 @@ HOMES: dict[str, tuple[str, ...]] = {
     "dataset.vision.py_transforms": ("dataset.vision", "dataset.transforms"),
     "dataset.vision.transforms": ("dataset.vision",),
     "dataset.vision.utils": ("dataset.vision",),
+    "experimental.optim.adam": ("experimental.optim",),
+    "experimental.optim.adamw": ("experimental.optim",),
+    "experimental.optim.sgd": ("experimental.optim",),
     "mindrecord": ("dataset.mindrecord",),
     "nn.dynamic_lr": ("nn",),
     "nn.grad": ("nn",),
@@ -83,6 +89,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "train.dataset_helper": ("train.sink",),
     "train.callback._callback": ("train.callback",),
     "train.loss_scale_manager": ("amp",),
+    "train.summary.summary_record": ("train.summary",),
 }
 """Name of a module -> the modules whose names it gives, both without the leading `graphc.`; earlier ones come first."""
 

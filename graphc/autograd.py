@@ -139,6 +139,22 @@ class Tape:
         now.tapes = tuple(t for t in now.tapes if t is not self)
 
 
+class Paused(Tape):
+    """An open tape that notes no ops for a while; what it has noted still follows what is assigned to."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self.reads = tape.reads  # type: ignore[method-assign]
+        self.assigned = tape.assigned  # type: ignore[method-assign]
+        self.rename = tape.rename  # type: ignore[method-assign]
+
+    def record(self, op: Op | Own, operands: tuple[Tensor, ...], attrs: dict[str, Any], result: Tensor) -> None:
+        pass
+
+    def recall(self, recalled: Recalled, reads: Sequence[Tensor]) -> None:
+        pass
+
+
 def _replaced(entry: Entry, old: Tensor, new: Tensor) -> Entry:
     """The entry with another tensor in the place of an operand."""
     return entry._replace(operands=tuple(new if operand is old else operand for operand in entry.operands))

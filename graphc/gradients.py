@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc import context
-from graphc.autograd import differentiate, with_vjp
+from graphc.autograd import Paused, Tape, differentiate, with_vjp
 from graphc.deferred import Updates, defer
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
@@ -344,6 +345,22 @@ def stop_gradient(value: Any) -> Any:
     What else is given (a number, None) is returned as it is.
     """
     return map_leaves(lambda leaf: TABLE["stop_gradient"](leaf) if isinstance(leaf, Tensor) else leaf, value)
+
+
+class _no_grad(contextlib.ContextDecorator):  # noqa: N801 (MindSpore's name)
+    """While open, or in a function that it decorates, what is computed is a constant to differentiation."""
+
+    def __init__(self) -> None:
+        self._outer: list[tuple[Tape, ...]] = []
+
+    def __enter__(self) -> _no_grad:
+        now = state.now
+        self._outer.append(now.tapes)
+        now.tapes = tuple([Paused(tape) for tape in now.tapes])
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        state.now.tapes = self._outer.pop()
 
 
 # Functions in the backward pass

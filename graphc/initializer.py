@@ -52,6 +52,12 @@ class Initializer(ABC):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self._kwargs.items())})"
 
 
+def _assignment(arr: np.ndarray, num: Any) -> np.ndarray:
+    """Fills `arr` in place with a number or an array, as `_initialize` of programs does, and returns it."""
+    arr[...] = num
+    return arr
+
+
 _BY_NAME: dict[str, type[Initializer]] = {}
 
 

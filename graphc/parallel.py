@@ -8,9 +8,25 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
-    "ParallelMode", "get_auto_parallel_context", "get_group_size", "get_local_rank", "get_local_rank_size", "get_rank",
-    "init", "reset_auto_parallel_context", "set_auto_parallel_context",
+    "HCCL_WORLD_COMM_GROUP", "MCCL_WORLD_COMM_GROUP", "NCCL_WORLD_COMM_GROUP", "GlobalComm", "ParallelMode",
+    "create_group", "destroy_group", "get_auto_parallel_context", "get_group_rank_from_world_rank", "get_group_size",
+    "get_local_rank", "get_local_rank_size", "get_process_group_ranks", "get_rank", "get_world_rank_from_group_rank",
+    "init", "release", "reset_auto_parallel_context", "set_auto_parallel_context",
 ]  # fmt: skip
+
+HCCL_WORLD_COMM_GROUP, NCCL_WORLD_COMM_GROUP, MCCL_WORLD_COMM_GROUP = (
+    f"{library}_world_group" for library in ("hccl", "nccl", "mccl")
+)
+"""The names that MindSpore's communication libraries have for all processes; here each is this one."""
+
+
+class GlobalComm:
+    """What is known of the communication between processes: there is none."""
+
+    BACKEND = "mccl"
+    WORLD_COMM_GROUP = MCCL_WORLD_COMM_GROUP
+    INITED = False
+    CHECK_ENVS = True
 
 
 class ParallelMode:
@@ -31,6 +47,13 @@ _ALONE: dict[str, tuple[Any, ...]] = {
     "gradients_mean": (False, True),
     "parameter_broadcast": (False, True),
     "full_batch": (False, True),
+    "pipeline_stages": (1,),
+    "enable_parallel_optimizer": (False, True),
+    "dataset_strategy": ("data_parallel", "full_batch"),
+    "search_mode": ("recursive_programming", "dynamic_programming", "sharding_propagation"),
+    "auto_parallel_search_mode": ("recursive_programming", "dynamic_programming", "sharding_propagation"),
+    "strategy_ckpt_load_file": ("",),
+    "strategy_ckpt_save_file": ("",),
 }
 """Each setting with the values that mean the same on one device; the first is its default."""
 
@@ -44,7 +67,10 @@ def set_auto_parallel_context(**kwargs: Any) -> None:
         parallel_mode: "stand_alone".
         device_num: 1.
         global_rank: 0.
-        gradients_mean, parameter_broadcast, full_batch: a bool; on one device they change nothing.
+        pipeline_stages: 1.
+        gradients_mean, parameter_broadcast, full_batch, enable_parallel_optimizer: a bool; on one device they change
+            nothing. So do dataset_strategy, search_mode and auto_parallel_search_mode, by MindSpore's names.
+        strategy_ckpt_load_file, strategy_ckpt_save_file: "".
     Raises:
         ValueError: an unknown setting, or a value for several devices; nothing is changed then.
     """
@@ -79,7 +105,38 @@ def init(backend_name: str | None = None) -> None:
     Raises:
         RuntimeError: always; there are none.
     """
-    raise RuntimeError("communication.init: graphc runs in one process and has no others to talk to")
+    raise _alone("init")
+
+
+def _alone(name: str) -> RuntimeError:
+    return RuntimeError(f"communication.{name}: graphc runs in one process and has no others to talk to")
+
+
+def release() -> None:
+    """Leaves the other processes.
+
+    Raises:
+        RuntimeError: always; there are none.
+    """
+    raise _alone("release")
+
+
+def create_group(group: str, rank_ids: list[int], options: Any = None) -> None:
+    """Names some of the processes.
+
+    Raises:
+        RuntimeError: always; there are none to choose from.
+    """
+    raise _alone("create_group")
+
+
+def destroy_group(group: str) -> None:
+    """Forgets a name of `create_group`.
+
+    Raises:
+        RuntimeError: always; there is none.
+    """
+    raise _alone("destroy_group")
 
 
 def get_rank(group: str | None = None) -> int:
@@ -93,6 +150,35 @@ def get_group_size(group: str | None = None) -> int:
 
 
 get_local_rank, get_local_rank_size = get_rank, get_group_size
+
+
+def get_process_group_ranks(group: str | None = None) -> list[int]:
+    """The numbers of all processes: 0."""
+    return [0]
+
+
+def get_world_rank_from_group_rank(group: str, group_rank_id: int) -> int:
+    """The number among all of a process that has a number in a group.
+
+    Raises:
+        ValueError: a number that is not 0.
+    """
+    return _only("get_world_rank_from_group_rank", group_rank_id)
+
+
+def get_group_rank_from_world_rank(world_rank_id: int, group: str) -> int:
+    """The number in a group of a process that has a number among all.
+
+    Raises:
+        ValueError: a number that is not 0.
+    """
+    return _only("get_group_rank_from_world_rank", world_rank_id)
+
+
+def _only(name: str, rank: int) -> int:
+    if rank != 0:
+        raise ValueError(f"communication.{name}: got {rank!r}, the only process has number 0")
+    return 0
 
 
 def _get_parallel_mode() -> str:

@@ -391,7 +391,8 @@ class Tensor:
         return TABLE["abs"](self)
 
     def __invert__(self) -> Tensor:
-        return TABLE["logical_not" if self.dtype.is_bool else "bitwise_not"](self)
+        """Whether each element is zero, of every type: `ops.bitwise_not` is the other meaning."""
+        return TABLE["logical_not"](self)
 
     def __matmul__(self, other: Any) -> Tensor:
         from graphc.ops.linalg import matmul

@@ -350,6 +350,44 @@ def test_stop_gradient() -> None:
     assert ops.stop_gradient((2.0, None)) == (2.0, None)
 
 
+def test_no_grad() -> None:
+    w = Parameter(np.full(3, 2.0, np.float32), "w")
+
+    @ms._no_grad()
+    def scale(x: Tensor) -> Tensor:
+        return ops.softmax(x) * 0.0 + x * w
+
+    def loss(x: Tensor) -> Tensor:
+        with ms._no_grad():
+            constant = x * w
+        return (x * constant + scale(x) * w).sum()
+
+    for _ in range(4):  # what ops note is noted at once from some call on
+        value, (by_x, by_w) = ms.value_and_grad(loss, 0, w)(X)
+        equal(value, 28.0 + 24.0)
+        equal(by_x, [2.0, 4.0, 6.0])
+        equal(by_w, [2.0, 4.0, 6.0])
+    equal(ms.grad(lambda x: ms._no_grad()(ms.grad(lambda y: y * y * y))(x) * x)(X), [3.0, 12.0, 27.0])
+
+
+def test_no_grad_around_assignments() -> None:
+    w = Parameter(np.full(3, 2.0, np.float32), "w")
+
+    def loss(x: Tensor) -> Tensor:
+        before = x * w
+        with ms._no_grad():
+            ops.assign(w, w + 1.0)
+            x[0] = 5.0
+        return (before * x * w).sum()
+
+    for _ in range(3):
+        w.set_data(ops.full((3,), 2.0))
+        x = Tensor(X.asnumpy())
+        assert float(loss(x)) == 30.0 + 24.0 + 54.0
+        w.set_data(ops.full((3,), 2.0))
+        equal(ms.grad(loss)(Tensor(X.asnumpy())), [30.0, 12.0, 18.0])  # the x that is read last is a constant
+
+
 @pytest.mark.parametrize("mode", [ms.GRAPH_MODE, ms.PYNATIVE_MODE])
 def test_gradients_of_a_tuple_have_its_form(mode: int) -> None:
     ms.set_context(mode=mode)

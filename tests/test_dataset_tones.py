@@ -38,8 +38,10 @@ def test_pixels_of_mindspore(operation: Any, pixels: list[Any]) -> None:
 
 
 def test_solarize_and_grayscale() -> None:
-    every = vision.RandomSolarize((0, 0))(IMAGE)
-    np.testing.assert_array_equal(every, np.where(IMAGE == 0, 255, IMAGE))
+    for least in (0, 100):  # as in MindSpore: it and all above
+        bright = vision.RandomSolarize((least, least))(IMAGE)
+        np.testing.assert_array_equal(bright, np.where(least <= IMAGE, 255 - IMAGE, IMAGE))
+        np.testing.assert_array_equal(bright, vision.Solarize(least)(IMAGE))
     some = vision.RandomSolarize((60, 120))(IMAGE)
     changed = some != IMAGE
     np.testing.assert_array_equal(some[changed], 255 - IMAGE[changed])

@@ -29,6 +29,7 @@ from graphc.initializer import (
     XavierNormal,
     XavierUniform,
     Zero,
+    _assignment,
     initializer,
 )
 from graphc.random import set_seed
@@ -196,6 +197,13 @@ def test_own_initializer() -> None:
             arr[...] = np.arange(arr.size).reshape(arr.shape)
 
     np.testing.assert_array_equal(nn.Dense(2, 2, Ramp()).weight.asnumpy(), [[0, 1], [2, 3]])
+
+    class Filled(Initializer):
+        def _initialize(self, arr: np.ndarray) -> None:
+            _assignment(arr, self._kwargs["value"])
+
+    np.testing.assert_array_equal(initializer(Filled(value=np.eye(2)), (2, 2)).asnumpy(), np.eye(2))
+    assert initializer(Filled(value=3), ()).asnumpy() == 3
 
 
 def test_printing() -> None:

@@ -1137,7 +1137,8 @@ def test_buffers_and_state_dict() -> None:
     saved = {name: value.asnumpy() for name, value in net.state_dict().items()}
     other = Net()
     other.fc.scale = Tensor([5.0])
-    assert other.load_state_dict(saved) == ([], [])
+    loaded = other.load_state_dict(saved)
+    assert loaded == ([], []) and str(loaded) == "<All keys matched successfully>"
     x = normal(3, 2)
     np.testing.assert_array_equal(run(other, x), run(net, x))
     before = other.fc.bias.asnumpy()
@@ -1148,6 +1149,8 @@ def test_buffers_and_state_dict() -> None:
     assert other.load_state_dict({"more": np.zeros(1), "fc.bias": before}, strict=False) == (
         ["fc.weight", "fc.scale"], ["more"],
     )  # fmt: skip
+    partly = other.load_state_dict({"fc.bias": before, "fc.scale": np.ones(1)}, strict=False)
+    assert "missing_keys=['fc.weight']" in str(partly)
     with pytest.raises(KeyError, match="already has 'weight'"):
         net.fc.register_buffer("weight", Tensor([1.0]))
 

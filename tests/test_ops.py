@@ -244,7 +244,7 @@ def test_eager_and_compiled_maxima_agree_on_zeros() -> None:
         (lambda t: t[int32].sum(), int64),
         (lambda t: t[bool_].sum(), int64),
         (lambda t: t[int32].mean(), float32),
-        (lambda t: ~t[int32], int32),
+        (lambda t: ~t[int32], bool_),
         (lambda t: t[int64] & t[uint8], int64),
         (lambda t: t[bool_] & True, bool_),
     ],
@@ -755,3 +755,15 @@ def test_unique_with_arguments_is_in_order() -> None:
 def test_split_v_with_a_size_left_open() -> None:
     parts = P.SplitV([1, -1], 1, 2)(Tensor(np.arange(6).reshape(2, 3)))
     assert [p.tolist() for p in parts] == [[[0], [3]], [[1, 2], [4, 5]]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "float16", "uint8"])
+@pytest.mark.parametrize(("count", "axis"), [(2, -1), (3, 0), (1500, -1)])
+def test_so_many_of_the_greatest(dtype: str, count: int, axis: int) -> None:
+    x = np.random.default_rng(0).permutation(4 * 2000).reshape(4, 2000).astype(dtype)
+    for largest in (True, False):
+        values, places = ops.topk(Tensor(x), count, axis, largest)
+        rank = -x.astype(np.float64) if largest else x
+        order = np.take(np.argsort(rank, axis, kind="stable"), range(count), axis)
+        np.testing.assert_array_equal(places.asnumpy(), order)
+        np.testing.assert_array_equal(values.asnumpy(), np.take_along_axis(x, order, axis))

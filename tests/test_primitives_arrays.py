@@ -209,3 +209,26 @@ def test_notes_on_primitives() -> None:
     add = ops.Add().add_prim_attr("primitive_target", "CPU").shard(((1, 1), (1, 1))).recompute()
     assert add.primitive_target == "CPU" and add(Tensor([1.0]), 2.0).item() == 3.0
     assert not hasattr(add.del_prim_attr("primitive_target"), "primitive_target")
+
+
+def test_attributes_and_names_of_primitives() -> None:
+    add = ops.Add().add_prim_attr("attr", 1).set_prim_instance_name("add")
+    assert add.attrs == {"attr": 1} and add.attr == 1 and add.instance_name == "add"  # type: ignore[attr-defined]
+    assert add.del_prim_attr("attr").attrs == {} and not hasattr(add, "attr")
+    add.init_prim_io_names(["x", "y"], ["sum"])
+    assert add.input_names == ["x", "y"] and add.output_names == ["sum"]  # type: ignore[attr-defined]
+    assert ops.Mul().attrs == {}
+
+
+@pytest.mark.parametrize("base", [ops.Primitive, ops.PrimitiveWithInfer, ops.PrimitiveWithCheck])
+def test_primitives_of_programs(base: type[ops.Primitive]) -> None:
+    class Scale(base):  # type: ignore[misc, valid-type]
+        @ops.prim_attr_register
+        def __init__(self, factor: float, axis: int = 0) -> None:
+            self.init_prim_io_names(inputs=["x"], outputs=["y"])
+
+    scale = Scale(2.0)
+    assert scale.name == "Scale" and scale.factor == 2.0 and scale.attrs["axis"] == 0 and scale.input_names == ["x"]
+    assert repr(scale) == "Prim[Scale]<factor=2.0, axis=0>"
+    with pytest.raises(TypeError, match="Scale: a bare Primitive computes nothing"):
+        scale(Tensor([1.0]))

@@ -247,10 +247,15 @@ def test_operators() -> None:
     assert (x < y).tolist() == [False, True] and (x >= 7.0).tolist() == [True, False]
     i, b = Tensor([6, 3]), Tensor([True, False])
     assert (i & 2).tolist() == [2, 2] and (i | 1).tolist() == [7, 3] and (i ^ i).tolist() == [0, 0]
-    assert (~i).tolist() == [-7, -4]
+    assert (~i).tolist() == (~Tensor([0.5, 2.0])).tolist() == [False, False] and (~(i - 6)).tolist() == [True, False]
     assert (b & True).tolist() == [True, False] and (~b).tolist() == [False, True] and (b ^ b).tolist() == [False] * 2
     assert (Tensor([[1.0, 2.0]]) @ Tensor([[3.0], [4.0]])).tolist() == [[11.0]]
     assert (np.ones((1, 2), np.float32) @ Tensor([[3.0], [4.0]])).tolist() == [[7.0]]
+
+
+def test_a_type_that_is_called_says_what_casts() -> None:
+    with pytest.raises(TypeError, match=r"Tensor.type: is f32\[2\] and no method; x.astype\(dtype\) casts"):
+        Tensor([1.0, 2.0]).type(ms.int32)  # type: ignore[operator]
 
 
 def test_augmented_assignment_makes_a_new_tensor() -> None:

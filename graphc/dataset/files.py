@@ -4,6 +4,7 @@ A file is believed only as far as it proves itself: the sizes its header promise
 more and no less.
 """
 
+import glob
 import gzip
 import os
 import re
@@ -34,6 +35,24 @@ def check_dir(name: str, dataset_dir: str | os.PathLike[str]) -> Path:
     if not path.is_dir():
         raise NotADirectoryError(f"{name}: got dataset_dir {str(path)!r}, expected a directory that exists")
     return path
+
+
+def find_files(name: str, given: str | Sequence[str]) -> list[str]:
+    """The files that names and patterns (`data/*.txt`) stand for, those of a pattern in order.
+
+    Raises:
+        ValueError: one stands for none.
+    """
+    found: list[str] = []
+    for pattern in [given] if isinstance(given, (str, os.PathLike)) else given:
+        path = os.fspath(pattern)
+        paths = [path] if os.path.isfile(path) else sorted(p for p in glob.glob(path) if os.path.isfile(p))
+        if not paths:
+            raise ValueError(f"{name}: there is no file {path!r}")
+        found += paths
+    if not found:
+        raise ValueError(f"{name}: got no dataset_files")
+    return found
 
 
 def _read(file: BinaryIO, count: int) -> bytes:

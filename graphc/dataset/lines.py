@@ -4,8 +4,6 @@ The files are read when the dataset is made.
 """
 
 import csv
-import glob
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,28 +11,11 @@ import numpy as np
 
 from graphc.dataset.columns import names_list
 from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.files import find_files
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, TableSource
 
 __all__ = ["CSVDataset", "TextFileDataset"]
-
-
-def _files(name: str, given: str | Sequence[str]) -> list[str]:
-    """The files that names and patterns (`data/*.txt`) stand for, those of a pattern in order.
-
-    Raises:
-        ValueError: one stands for none.
-    """
-    found: list[str] = []
-    for pattern in [given] if isinstance(given, (str, os.PathLike)) else given:
-        path = os.fspath(pattern)
-        paths = [path] if os.path.isfile(path) else sorted(p for p in glob.glob(path) if os.path.isfile(p))
-        if not paths:
-            raise ValueError(f"{name}: there is no file {path!r}")
-        found += paths
-    if not found:
-        raise ValueError(f"{name}: got no dataset_files")
-    return found
 
 
 class TextFileDataset(Dataset):
@@ -44,7 +25,7 @@ class TextFileDataset(Dataset):
         dataset_files: a file, a pattern of files, or a list of these; UTF-8.
         num_samples: the most samples of an epoch; None for all.
         num_parallel_workers: an upper bound for threads; the files are read once, by one.
-        shuffle: random order (True, Shuffle.GLOBAL) or not.
+        shuffle: random order (True, Shuffle.GLOBAL), of the files (Shuffle.FILES), or none (False).
         num_shards: number of shards.
         shard_id: which shard to read.
         cache: not available, leave it unset.
@@ -65,11 +46,13 @@ class TextFileDataset(Dataset):
         name = "TextFileDataset"
         check_unset(name, cache=cache)
         check_workers(name, num_parallel_workers)
-        sampler = select_sampler(name, num_samples, None, shuffle, num_shards, shard_id)
         lines: list[str] = []
-        for path in _files(name, dataset_files):
+        sizes: list[int] = []
+        for path in find_files(name, dataset_files):
             with open(path, encoding="utf-8") as file:
                 lines += [line for line in file.read().splitlines() if line]
+            sizes.append(len(lines) - sum(sizes))
+        sampler = select_sampler(name, num_samples, None, shuffle, num_shards, shard_id, sizes)
         super().__init__(TableSource(ArrayTable([np.array(lines, np.str_)]), ["text"], sampler))
 
 
@@ -106,10 +89,10 @@ class CSVDataset(Dataset):
         if not isinstance(field_delim, str) or len(field_delim) != 1:
             raise ValueError(f"{name}: field_delim must be one character, got {field_delim!r}")
         check_workers(name, num_parallel_workers)
-        sampler = select_sampler(name, num_samples, None, shuffle, num_shards, shard_id)
         columns = None if column_names is None else names_list(name, column_names)
         rows: list[list[str]] = []
-        for path in _files(name, dataset_files):
+        sizes: list[int] = []
+        for path in find_files(name, dataset_files):
             with open(path, encoding="utf-8", newline="") as file:
                 lines = [(number, row) for number, row in enumerate(csv.reader(file, delimiter=field_delim), 1) if row]
             if column_names is None:
@@ -120,6 +103,8 @@ class CSVDataset(Dataset):
                 if columns is not None and len(row) != len(columns):
                     raise ValueError(f"{name}: {path}:{number} has {len(row)} fields, expected {len(columns)}")
             rows += [row for _, row in lines]
+            sizes.append(len(lines))
+        sampler = select_sampler(name, num_samples, None, shuffle, num_shards, shard_id, sizes)
         columns = columns or []
         defaults = list(column_defaults) if column_defaults is not None else [""] * len(columns)
         if len(defaults) != len(columns):

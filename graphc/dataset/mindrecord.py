@@ -210,7 +210,8 @@ class MindDataset(Dataset):
         dataset_files: one file of a dataset, which stands for all of them; or a list of files.
         columns_list: the columns, in order; None for all, by name.
         num_parallel_workers: an upper bound for threads; the files are read by one.
-        shuffle: random order (None, True, Shuffle.GLOBAL) or not.
+        shuffle: random order (None, True, Shuffle.GLOBAL), of the files (Shuffle.FILES), within each of them
+            (Shuffle.INFILE), or none (False).
         num_shards, shard_id: into how many parts the samples are divided, and which of them to read.
         sampler: what chooses the samples, instead of `num_samples`, `shuffle` and shards.
         padded_sample: a sample, by column, with which the dataset is filled up; with `columns_list`.
@@ -240,7 +241,8 @@ class MindDataset(Dataset):
             if set(padded_sample) != set(columns):
                 raise ValueError(f"{name}: padded_sample has {sorted(padded_sample)}, columns are {sorted(columns)}")
             padding = [_field(name, c, files[0].schema[c], padded_sample[c]) for c in columns]
-        sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
+        sizes = [*(len(file.places) for file in files), num_padded or 0]
+        sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id, sizes)
         super().__init__(TableSource(_RecordTable(files, columns, padding, num_padded or 0), columns, sampler))
 
 

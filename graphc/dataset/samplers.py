@@ -35,9 +35,11 @@ Labels = Callable[[str], np.ndarray]
 
 
 class Shuffle(StrEnum):
-    """How a source is shuffled; one whose samples can all be reached knows only GLOBAL."""
+    """How a source is shuffled: all its samples, or of a source of several files the files, or the samples of each."""
 
     GLOBAL = "global"
+    FILES = "files"
+    INFILE = "infile"
 
 
 class BuiltinSampler(ABC):
@@ -139,6 +141,28 @@ class RandomSampler(BuiltinSampler):
         if not self._replacement or size == 0:
             return rng.shuffled(size)
         return rng.integers(0, size, size=self.num_samples or size).ravel()
+
+
+class FilesSampler(BuiltinSampler):
+    """The samples of several files: the files in random order, another one each epoch, or the samples of each.
+
+    Args:
+        sizes: number of samples of each file; they lie one after the other.
+        shuffle: `Shuffle.FILES` or `Shuffle.INFILE`.
+        num_samples: number of samples; None for all.
+    """
+
+    def __init__(self, sizes: Sequence[int], shuffle: Shuffle, num_samples: int | None = None) -> None:
+        super().__init__(num_samples)
+        self._sizes, self._within = sizes, shuffle == Shuffle.INFILE
+
+    def _choose(self, size: int, rng: Rng, labels: Labels) -> np.ndarray:
+        files = np.split(np.arange(size), np.cumsum(self._sizes)[:-1])
+        if self._within:
+            files = [np.take(file, rng.fold(i).shuffled(len(file))) for i, file in enumerate(files)]
+        else:
+            files = [files[i] for i in rng.shuffled(len(files))]
+        return np.concatenate(files)
 
 
 class SubsetSampler(BuiltinSampler):
@@ -366,9 +390,12 @@ def select_sampler(
     shuffle: bool | Shuffle | None,
     num_shards: int | None,
     shard_id: int | None,
+    files: Sequence[int] | None = None,
 ) -> BuiltinSampler:
     """The sampler that a source's arguments ask for; random order unless they say otherwise.
 
+    Args:
+        files: number of samples of each file; None for a source that is not of files with many samples.
     Raises:
         ValueError: arguments that contradict each other.
     """
@@ -384,14 +411,23 @@ def select_sampler(
         if isinstance(sampler, (int, np.integer)) and not isinstance(sampler, bool):
             return SubsetSampler([int(sampler)])
         return IterSampler(sampler)
-    if not (shuffle is None or isinstance(shuffle, bool) or shuffle == Shuffle.GLOBAL):
-        raise TypeError(f"{name}: got shuffle {shuffle!r}, expected True, False or Shuffle.GLOBAL")
+    by_file = files is not None and shuffle in (Shuffle.FILES, Shuffle.INFILE)
+    if not (shuffle is None or isinstance(shuffle, bool) or shuffle == Shuffle.GLOBAL or by_file):
+        kinds = "Shuffle.GLOBAL" if files is None else "a Shuffle"
+        raise TypeError(f"{name}: got shuffle {shuffle!r}, expected True, False or {kinds}")
     for what, number in (("num_shards", num_shards), ("shard_id", shard_id)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer))):
             raise TypeError(f"{name}: got {what} {number!r} of type {type(number).__name__}, expected an int")
     if (num_shards is None) != (shard_id is None):
         raise ValueError(f"{name}: num_shards and shard_id go together, got {num_shards} and {shard_id}")
-    mix = shuffle is not False
+    mix = shuffle is not False and not by_file
+    mixed_files = FilesSampler(files, Shuffle(str(shuffle)), num_samples) if files is not None and by_file else None
     if num_shards is not None and shard_id is not None:
-        return DistributedSampler(num_shards, shard_id, shuffle=mix, num_samples=num_samples)
+        shard = DistributedSampler(num_shards, shard_id, shuffle=mix, num_samples=num_samples)
+        if mixed_files is not None:
+            mixed_files.num_samples = None
+            shard.add_child(mixed_files)
+        return shard
+    if mixed_files is not None:
+        return mixed_files
     return RandomSampler(num_samples=num_samples) if mix else SequentialSampler(num_samples=num_samples)

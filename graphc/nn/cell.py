@@ -16,7 +16,7 @@ from graphc.jit import Jitted
 from graphc.nested import map_leaves
 from graphc.nn.hooks import HookHandle, Hooks
 from graphc.nn.own_backward import with_own_backward
-from graphc.nn.state import collect, load
+from graphc.nn.state import Unmatched, collect, load
 from graphc.place import located, scope, warn
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
@@ -499,7 +499,7 @@ class Cell:
         """
         return HookHandle(self._hooks.state_dict_post, self, hook)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Unmatched:
         """Copies the values of `state_dict` into the Parameters and buffers of the same paths.
 
         Returns:

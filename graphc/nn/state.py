@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc.tensor import Parameter, Tensor
 
 if TYPE_CHECKING:
     from graphc.nn.cell import Cell
+
+
+class Unmatched(NamedTuple):
+    """The paths that were to be loaded but not given, and those given that are none."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not any(self):
+            return "<All keys matched successfully>"
+        return f"Unmatched(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 def collect(cell: Cell, found: dict[str, Any], prefix: str, keep_vars: bool) -> dict[str, Any]:
@@ -28,7 +40,7 @@ def collect(cell: Cell, found: dict[str, Any], prefix: str, keep_vars: bool) -> 
     return found
 
 
-def load(cell: Cell, state: Mapping[str, Any], strict: bool) -> tuple[list[str], list[str]]:
+def load(cell: Cell, state: Mapping[str, Any], strict: bool) -> Unmatched:
     """Copies values into the Parameters and buffers of the same paths, or none of them where shapes differ, or paths do
     while `strict`; returns the paths that `state` lacks, and those that only it has.
 
@@ -52,4 +64,4 @@ def load(cell: Cell, state: Mapping[str, Any], strict: bool) -> tuple[list[str],
         else:
             path, _, attribute = name.rpartition(".")
             setattr(cell.get_sub_cell(path), attribute, value)
-    return missing, unexpected
+    return Unmatched(missing, unexpected)

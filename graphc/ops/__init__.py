@@ -44,6 +44,7 @@ from graphc.ops import reduce as _reduce
 from graphc.ops import segments as _segments
 from graphc.ops import selection as _selection
 from graphc.ops import shape as _shape
+from graphc.ops import summary as _summary
 from graphc.ops import triangles as _triangles
 from graphc.ops.activation import *
 from graphc.ops.adaptive_pool import *
@@ -73,7 +74,10 @@ from graphc.ops.patches import *
 from graphc.ops.pool import *
 from graphc.ops.primitives import PRIMITIVES
 from graphc.ops.primitives import Primitive as Primitive
+from graphc.ops.primitives import PrimitiveWithCheck as PrimitiveWithCheck
+from graphc.ops.primitives import PrimitiveWithInfer as PrimitiveWithInfer
 from graphc.ops.primitives import ReduceOp as ReduceOp
+from graphc.ops.primitives import prim_attr_register as prim_attr_register
 from graphc.ops.primitives_pictures import *
 from graphc.ops.random import *
 from graphc.ops.reduce import *

@@ -7,8 +7,9 @@ when it is called.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -36,14 +37,32 @@ class Primitive:
     def __call__(self, *args: Any) -> Any:
         raise located(TypeError(f"{self.name}: a bare Primitive computes nothing"))
 
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """What `add_prim_attr` noted, by name."""
+        noted: dict[str, Any] = vars(self).setdefault("_noted", {})
+        return noted
+
     def add_prim_attr(self, name: str, value: Any) -> Primitive:
-        """Notes something about the operation, as an attribute of the object."""
+        """Notes something about the operation, as an attribute of the object and in `attrs`."""
         setattr(self, name, value)
+        self.attrs[name] = value
         return self
 
     def del_prim_attr(self, name: str) -> Primitive:
         """Forgets what `add_prim_attr` noted."""
         delattr(self, name)
+        self.attrs.pop(name, None)
+        return self
+
+    def init_prim_io_names(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        """Notes how operands and results are called, as `input_names` and `output_names`."""
+        self.add_prim_attr("input_names", list(inputs))
+        self.add_prim_attr("output_names", list(outputs))
+
+    def set_prim_instance_name(self, name: str) -> Primitive:
+        """Notes how the object is called, as `instance_name`."""
+        self.instance_name = name
         return self
 
     def shard(self, in_strategy: Any = None, out_strategy: Any = None) -> Primitive:
@@ -57,6 +76,32 @@ class Primitive:
     def __repr__(self) -> str:
         shown = ", ".join(f"{a}={getattr(self, a)}" for a in self.attributes)
         return f"Prim[{self.name}]<{shown}>" if shown else f"Prim[{self.name}]"
+
+
+class PrimitiveWithInfer(Primitive):
+    """What programs derive operations of other devices from, which say how shapes and types follow."""
+
+
+class PrimitiveWithCheck(Primitive):
+    """What programs derive operations of other devices from, which check shapes and types."""
+
+
+def prim_attr_register(fn: Callable[..., None]) -> Callable[..., None]:
+    """Has the `__init__` of a `Primitive` note its arguments by `add_prim_attr` before it does what it does."""
+    signature = inspect.signature(fn)
+
+    @functools.wraps(fn)
+    def __init__(self: Primitive, *args: Any, **kwargs: Any) -> None:  # noqa: N807 (becomes a method)
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        Primitive.__init__(self)
+        arguments = dict(list(bound.arguments.items())[1:])
+        for name, value in arguments.items():
+            self.add_prim_attr(name, value)
+        self.attributes = tuple(arguments)
+        fn(self, *args, **kwargs)
+
+    return __init__
 
 
 def _function(name: str) -> Callable[..., Any]:

@@ -235,7 +235,7 @@ def _order(name: str, x: Tensor, axis: int, descending: bool, count: int | None 
     if count is not None and count <= LEADING and x.dtype.itemsize <= 4:
         return leading_(x, count=count, descending=bool(descending))
     order = argsort_(x, descending=bool(descending))
-    return order if count is None else take_range(order, -1, 0, count)
+    return order if count is None else take_range(order, x.ndim - 1, 0, count)
 
 
 def sort(input_x: Any, axis: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:

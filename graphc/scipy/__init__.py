@@ -1,5 +1,5 @@
-"""What MindSpore has under `mindspore.scipy`: linear algebra under SciPy's names."""
+"""What MindSpore has under `mindspore.scipy`: linear algebra and cosine transforms under SciPy's names."""
 
-from graphc.scipy import linalg
+from graphc.scipy import fft, linalg
 
-__all__ = ["linalg"]
+__all__ = ["fft", "linalg"]

@@ -43,6 +43,7 @@ from graphc.train.metrics import (
 )
 from graphc.train.model import Model
 from graphc.train.progress import ProgressBar
+from graphc.train.summary import SummaryCollector, SummaryRecord
 
 __all__ = [
     "F1",
@@ -76,6 +77,8 @@ __all__ = [
     "ReduceLROnPlateau",
     "RootMeanSquareDistance",
     "RunContext",
+    "SummaryCollector",
+    "SummaryRecord",
     "TimeMonitor",
     "Top1CategoricalAccuracy",
     "Top5CategoricalAccuracy",

@@ -12,6 +12,7 @@ from graphc.train.callbacks import (
     TimeMonitor,
 )
 from graphc.train.checkpoint import CheckpointConfig, ModelCheckpoint
+from graphc.train.summary import SummaryCollector
 
 __all__ = [
     "Callback",
@@ -24,5 +25,6 @@ __all__ = [
     "ModelCheckpoint",
     "ReduceLROnPlateau",
     "RunContext",
+    "SummaryCollector",
     "TimeMonitor",
 ]

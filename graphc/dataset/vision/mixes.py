@@ -43,7 +43,8 @@ class _Mix(Transform):
 class MixUpBatch(_Mix):
     """Mix every image of a batch, and its label, with another (Zhang et al. 2018): `s * own + (1 - s) * other`.
 
-    Images are [N, H, W, C] or [N, C, H, W], labels one-hot [N, K] or [N, R, K]; both become float32.
+    Images are [N, H, W, C] or [N, C, H, W] and keep their type, of integers rounded; labels are one-hot [N, K] or
+    [N, R, K] and become float32.
 
     Args:
         alpha: the share s of the batch is of the distribution Beta(alpha, alpha).
@@ -58,7 +59,9 @@ class MixUpBatch(_Mix):
         order = rng.shuffled(len(images))
         values = images.astype(np.float32)
         rest = np.float32(1) - share
-        return values * share + values[order] * rest, labels * share + labels[order] * rest
+        mixed = values * share + values[order] * rest
+        whole = np.rint(mixed) if images.dtype.kind in "iub" else mixed
+        return whole.astype(images.dtype), labels * share + labels[order] * rest
 
 
 class MixUp(_Mix):

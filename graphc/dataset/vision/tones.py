@@ -339,7 +339,8 @@ class RandomSolarize(ImageTransform):
     """Turn the values within a random part of a range into their opposites, 255 less the value.
 
     Args:
-        threshold: pair (min, max) within 0 to 255 that the part lies in; all of it where both are equal.
+        threshold: pair (min, max) within 0 to 255 that the part lies in; two that are equal stand for it and
+            all above.
     """
 
     def __init__(self, threshold: Sequence[int] = (0, 255)) -> None:
@@ -350,6 +351,8 @@ class RandomSolarize(ImageTransform):
         check_uint8("RandomSolarize", images)
         low, high = self._range
         ends = np.sort(rng.integers(low, high + 1, 2), axis=1)
+        if low == high:
+            ends[:, 1] = 255
         first, last = (ends[:, i, None, None, None] for i in range(2))
         return np.where((images >= first) & (images <= last), 255 - images, images)
 
