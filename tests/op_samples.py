@@ -327,6 +327,13 @@ for _name in ("scatter_add", "scatter_set"):
         sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2)),
         sample(normal(3, 2), np.array(1), normal(2), smooth=True),
     )
+for _name in ("segment_max", "segment_min"):
+    add(_name, sample(normal(5, 3), np.array([1, 2, 1, 0, 1]), extent=3, smooth=True))
+    add(_name, sample(normal(2, 3, 2), np.array([[1, 2, 1], [-1, 0, 7]], "int32"), extent=3, smooth=True))
+    add(_name, sample(normal(30, 70, dtype="float32"), whole(30, low=0, high=4, dtype="uint8"), extent=4))
+    add(_name, *(sample(whole(20, 3, dtype=d, low=0), whole(20, low=0, high=4), extent=6) for d in INTS))
+    add(_name, sample(np.array([1.0, np.nan, 3.0, -np.inf, -0.0]), np.array([0, 0, 0, 1, 2]), extent=3))
+    add(_name, sample(normal(0, 2), np.zeros(0, "int64"), extent=3), sample(normal(4, 0), whole(4, low=0), extent=2))
 add(
     "first_places",
     *(sample(np.array([[7, 2], [7, 3]], d), extent=41, name="op") for d in ("uint8", "int32", "int64")),
