@@ -499,6 +499,11 @@ def _substituted(b: LoopBuilder, stores: Iterable[Store], new: Mapping[Var, Ix])
     return tuple(Store(s.buffer, s.address.substitute(new), b.substitute(s.value, new)) for s in stores)
 
 
+FEW_TERMS, MORE_TERMS = 8, 11
+"""From how many terms on a reduction is better done along its own variable than by turning what sixteen of them read;
+and if something is made of what comes out, which sixteen lanes do at once."""
+
+
 def _vector_loop(kernel: Kernel) -> Var | None:
     """The innermost loop, unless the reductions in it read along their own variable rather than along it."""
     if not kernel.loops:
@@ -507,8 +512,9 @@ def _vector_loop(kernel: Kernel) -> Var | None:
     if any(s.address.coefficient(inner) != 1 for s in kernel.stores):
         return None
     along = across = far = 0
+    fewest = FEW_TERMS if all(s.value.kind == "reduce" for s in kernel.stores) else MORE_TERMS
     for value in all_values([s.value for s in kernel.stores]):
-        if value.kind != "reduce" or inner not in value.deps or value.data[1].extent <= LANES:
+        if value.kind != "reduce" or inner not in value.deps or value.data[1].extent < fewest:
             continue
         for load in all_values([value.args[0]]):
             if load.kind == "load" and inner in load.deps and value.data[1] in load.deps:

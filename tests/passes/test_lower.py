@@ -119,6 +119,25 @@ def test_sums_of_columns_of_heads() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("terms", "then", "in_lanes"),
+    [(4, "neg", True), (10, "neg", True), (16, "neg", False), (4, "", True), (8, "", False), (16, "", False)],
+)
+def test_short_sums_go_along_rows_unless_they_are_few_terms(terms: int, then: str, in_lanes: bool) -> None:
+    """The lanes of 20 sums would read what lies apart; the terms of one are a vector."""
+    text = kernel_text(
+        f"""
+        graph f(%x: f32[50,20,{terms}], %y: f32[20,{terms}]) {{
+          %0: f32[50,20,{terms}] = broadcast_to(%y, shape=(50, 20, {terms}))
+          %1: f32[50,20,{terms}] = mul(%x, %0)
+          %2: f32[50,20] = sum(%1, run=(2, 3))
+          %3: f32[50,20] = {then or "reshape"}(%2{"" if then else ", shape=(50, 20)"})
+          return %3
+        }}"""
+    )
+    assert ("vector" in text) == in_lanes
+
+
 def test_sums_of_rows_that_are_looked_up() -> None:
     """In lanes of entries, each would read a row of its own; vectors of features are stored apart instead."""
     graph = graph_of(
