@@ -208,14 +208,14 @@ Carried = tuple[list[Val], Val]
 
 
 def _running(
-    begin_with: Callable[[Builder, Val, int], Carried],
-    follow: Callable[[Builder, list[Val], Val, Val, DType], Carried],
+    begin_with: Callable[[Builder, list[Val], int], Carried],
+    follow: Callable[[Builder, list[Val], list[Val], Val, DType], Carried],
 ) -> Handmade:
     """One value for each element, made of it and of what the elements before it along the axis left.
 
     Args:
-        begin_with: `(b, first element, lanes)`.
-        follow: `(b, what is carried, element, its place along the axis, dtype of the elements)`.
+        begin_with: `(b, the operands' first elements, lanes)`.
+        follow: `(b, what is carried, the operands' elements, their place along the axis, their dtype)`.
     """
 
     def emit(
@@ -230,15 +230,18 @@ def _running(
         def run(row: Val, column: Val, lanes: int) -> None:
             kept = vector(element, lanes)
             first = b.add(b.mul(row, length * columns), column)
-            carried, value = begin_with(b, b.load(b.gep(operands[0], first, element), kept), lanes)
+
+            def read(at: Val) -> list[Val]:
+                return [b.load(b.gep(operand, at, element), kept) for operand in operands]
+
+            carried, value = begin_with(b, read(first), lanes)
             b.store(value, b.gep(result, first, made))
             if length == 1:
                 return
             with b.loop_carrying(1, length, carried) as (step, carried, after):
                 at = b.add(first, b.mul(step, columns))
-                x = b.load(b.gep(operands[0], at, element), kept)
                 place = step if lanes == 1 else b.splat(step, lanes)
-                after[:], value = follow(b, carried, x, place, types[0].dtype)
+                after[:], value = follow(b, carried, read(at), place, types[0].dtype)
                 b.store(value, b.gep(result, at, made))
 
         with _each(b, begin, end, _blocks(columns)) as (row, block):
@@ -255,25 +258,32 @@ def _running_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> 
 def _scan(kind: str) -> Handmade:
     """Each element combined with all before it along the axis, one after the other."""
 
-    def follow(b: Builder, carried: list[Val], x: Val, place: Val, dtype: DType) -> Carried:
-        total = _combine(kind, dtype)(b, carried[0], x)
+    def follow(b: Builder, carried: list[Val], x: list[Val], place: Val, dtype: DType) -> Carried:
+        total = _combine(kind, dtype)(b, carried[0], x[0])
         return [total], total
 
-    return _running(lambda b, x, lanes: ([x], x), follow)
+    return _running(lambda b, x, lanes: (x, x[0]), follow)
+
+
+def _recur(b: Builder, carried: list[Val], x: list[Val], place: Val, dtype: DType) -> Carried:
+    """What the element before came to, times a factor, plus a term."""
+    factor, term = x
+    value = _combine("add", dtype)(b, _combine("mul", dtype)(b, carried[0], factor), term)
+    return [value], value
 
 
 def _latest(beats: str) -> Handmade:
     """The position of the greatest or smallest element so far along the axis: the latest of equal ones, or of NaNs."""
 
-    def begin_with(b: Builder, x: Val, lanes: int) -> Carried:
+    def begin_with(b: Builder, x: list[Val], lanes: int) -> Carried:
         where = const(0, vector("i64", lanes))
-        return [x, where], where
+        return [*x, where], where
 
-    def follow(b: Builder, carried: list[Val], x: Val, place: Val, dtype: DType) -> Carried:
+    def follow(b: Builder, carried: list[Val], x: list[Val], place: Val, dtype: DType) -> Carried:
         best, where = carried
-        better = _beats(b, beats, best, x, dtype)
+        better = _beats(b, beats, best, x[0], dtype)
         now = b.select(better, place, where)
-        return [b.select(better, x, best), now], now
+        return [b.select(better, x[0], best), now], now
 
     return _running(begin_with, follow)
 
@@ -297,6 +307,7 @@ KERNELS: dict[str, Handmade] = {
     "first_places": Handmade(_emit_first_places, lambda types, type_, attrs: 1),
     "cumsum": _scan("add"),
     "cumprod": _scan("mul"),
+    "recur": _running(lambda b, x, lanes: ([x[1]], x[1]), _recur),
     "cumargmax": _latest("ge"),
     "cumargmin": _latest("le"),
     "argsort": Handmade(emit_argsort, argsort_units),

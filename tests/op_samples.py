@@ -229,6 +229,10 @@ for _name in ("cumsum", "cumprod"):
     )
     add(_name, sample(np.zeros((0, 3), "float32"), axis=0), sample(_shuffled, axis=1))
 add("cumprod", sample(np.array([2.0, 0.0, 3.0, 0.5]), axis=0, smooth=True))
+add("recur", sample(normal(3, 4, 2), normal(3, 4, 2), axis=1, smooth=True), sample(normal(1), normal(1), axis=0))
+add("recur", sample(np.array([9.0, 0.0, 3.0, 0.5]), normal(4), axis=0, smooth=True))
+add("recur", *(sample(x, x[::-1].copy(), axis=1) for x in (normal(9, 70, dtype="float32"), normal(2, 3), normal(3, 0))))
+add("recur", *(sample(whole(4, 9, dtype=d, low=0), whole(4, 9, dtype=d, low=0), axis=1) for d in INTS))
 for _name in ("cumargmax", "cumargmin"):
     add(_name, sample(normal(3, 4, 2), axis=1), sample(normal(40, 3, dtype="float32"), axis=0))
     add(_name, sample(truth(5, 9), axis=1), sample(normal(0, 3), axis=0))

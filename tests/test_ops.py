@@ -17,6 +17,7 @@ from graphc.gradients import grad
 from graphc.jit import jit
 from graphc.ops import operations as P
 from graphc.tensor import Parameter, Tensor, TracedValueError
+from graphc.trace import trace
 
 _rng = np.random.default_rng(3)
 A = _rng.normal(size=(3, 4, 5)).astype(np.float32)
@@ -755,3 +756,11 @@ def test_unique_with_arguments_is_in_order() -> None:
 def test_split_v_with_a_size_left_open() -> None:
     parts = P.SplitV([1, -1], 1, 2)(Tensor(np.arange(6).reshape(2, 3)))
     assert [p.tolist() for p in parts] == [[[0], [3]], [[1, 2], [4, 5]]]
+
+
+def test_the_gradient_of_running_products_takes_as_many_numbers_as_they_are():
+    x = Tensor(np.array([[2, 0, 3, 0.5, 4, 0, 1]] * 3, np.float32))
+    slope = grad(lambda x: ops.cumprod(x, 1).sum())
+    graph = trace(slope, (x,), {}, "slope").graph
+    assert all(node.type.size <= x.size for node in graph.nodes)
+    np.testing.assert_array_equal(slope(x).asnumpy()[0], [1, 2 * (1 + 3 + 1.5 + 6), 0, 0, 0, 0, 0])
