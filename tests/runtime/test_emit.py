@@ -286,6 +286,30 @@ def test_pairs_of_pixels_of_short_rows_are_written_together(row: int, kind: DTyp
         assert_same(result, wanted)
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda d: d.short)
+@pytest.mark.parametrize("row", [17, 20, 46, 200])
+def test_rows_that_begin_within_vectors_are_read_by_two_loads(row: int, kind: DType) -> None:
+    """What is the same in a row, and what is the same in all rows; beside the arrays nothing is read."""
+    for count, shift, step, at_end in product((9, 33, 210), (0, 5, -row), (1, 3), (False, True)):
+        i, at = Var("i", count), shift + step * np.arange(count)
+        by_row, place = at // row + (shift < 0), at % row
+        rows, columns = (
+            guarded(RNG.integers(0, 2, int(index.max()) + 1).astype(kind.np), at_end) for index in (by_row, place)
+        )
+        b = LoopBuilder()
+        x, y, z = Buffer("x", kind, rows.size), Buffer("y", kind, columns.size), Buffer("z", kind, 2 * count)
+        along = Ix.of(i) * step + shift
+        stores = (
+            Store(z, Ix.of(i), b.load(x, along // row + int(shift < 0))),
+            Store(z, Ix.of(i) + count, b.load(y, along % row)),
+        )
+        result = np.full(2 * count, 7).astype(kind.np)
+        run = Run(Kernel("k", (i,), stores, i), {x: rows, y: columns, z: result})
+        assert_same(result, np.concatenate([rows[by_row], columns[place]]))
+        if step == 1:
+            assert "masked.gather" not in run.text
+
+
 def strided(step: int, places: int, turned: bool = False) -> str:
     """The text of a kernel that puts values so many elements apart, or reads them there, a vector of each place."""
     b, i = LoopBuilder(), Var("i", 32)
