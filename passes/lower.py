@@ -76,7 +76,7 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
     if lane is not None:
         return replace(kernel, vector=lane)
     kernel = replace(kernel, vector=_vector_loop(kernel))
-    return _crossing_last(_along_rows(kernel))
+    return _crossing_last(_along_rows(_woven(kernel)))
 
 
 def _unrolled(
@@ -522,6 +522,33 @@ def _vector_loop(kernel: Kernel) -> Var | None:
                 along, far = along + near, far + (not near)
                 across += load.data[1].coefficient(value.data[1]) == 1
     return None if across > along or far > along else inner
+
+
+WOVEN = 160
+"""How many values a kernel may have that weaves rows into one, for each of which it writes them."""
+
+
+def _woven(kernel: Kernel) -> Kernel:
+    """Vectors along rows that are woven into one, as by a pixel shuffle: along that one each would hold a few elements.
+
+    The steps of the innermost loop are written side by side, and their vectors are stored as one run.
+    """
+    if kernel.vector is None or kernel.vector is not kernel.loops[-1] or len(kernel.loops) < 2:
+        return kernel
+    *others, along, across = kernel.loops
+    read = [value.data[1] for value in kernel.values if value.kind == "load"]
+    much = across.extent > READ_NEAR or across.extent * len(kernel.values) > WOVEN
+    if much or along.extent < LANES // 2 or any(v.kind == "reduce" for v in kernel.values):
+        return kernel
+    if any(s.address.coefficient(along) != across.extent for s in kernel.stores):
+        return kernel
+    if any(a.coefficient(along) not in (0, 1) or a.coefficient(across) is None for a in read) or not any(
+        abs(a.coefficient(across) or 0) >= LANES for a in read
+    ):
+        return kernel
+    b = kernel.stores[0].value.b
+    stores = [_substituted(b, kernel.stores, {across: Ix.of(step)}) for step in range(across.extent)]
+    return replace(kernel, loops=(*others, along), stores=tuple(s for some in stores for s in some), vector=along)
 
 
 def _along_rows(kernel: Kernel) -> Kernel:

@@ -120,6 +120,26 @@ def test_sums_of_columns_of_heads() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rows", "width", "woven"), [(2, 24, True), (3, 20, True), (9, 100, True), (12, 24, False)]
+)
+def test_rows_that_are_woven_into_one_are_read_along(rows: int, width: int, woven: bool) -> None:
+    """As by a pixel shuffle: vectors along the result would hold as few elements of each row as there are rows."""
+    graph = graph_of(
+        f"""
+        graph f(%x: f32[7,{rows},30,{width}]) {{
+          %0: f32[7,30,{width},{rows}] = transpose(%x, perm=(0, 2, 3, 1))
+          %1: f32[7,30,{width},{rows}] = exp(%0)
+          return %1
+        }}"""
+    )
+    (kernel,) = kernels(fuse(graph, {}))
+    assert isinstance(kernel, Kernel) and kernel.vector is not None
+    assert (len(kernel.stores) == rows and kernel.vector.extent % width == 0) == woven
+    arrays = [np.random.default_rng(0).normal(size=(7, rows, 30, width)).astype(np.float32)]
+    assert_same_run(compiled(graph, arrays), eagerly(graph, arrays))
+
+
+@pytest.mark.parametrize(
     ("terms", "then", "in_lanes"),
     [(4, "neg", True), (10, "neg", True), (16, "neg", False), (4, "", True), (8, "", False), (16, "", False)],
 )
