@@ -72,11 +72,15 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
     lane = loops[-1] if layout.blocked and _sums_by_entry(kernel) else None
     if lane is not None:
         kernel = replace(kernel, loops=(loops[0], lane, *loops[1:-1]))
-    kernel = _join_loops(_split_loops(b, kernel))
+    split = _join_loops(_split_loops(b, kernel))
     if lane is not None:
-        return replace(kernel, vector=lane)
-    kernel = replace(kernel, vector=_vector_loop(kernel))
-    return _crossing_last(_along_rows(_woven(kernel)))
+        return replace(split, vector=lane)
+    split = replace(split, vector=_vector_loop(split))
+    woven = _woven(split)
+    if woven is split and _narrow(split) and not _narrow(kernel) and any(v.kind == "reduce" for v in split.values):
+        whole = _join_loops(_split_loops(b, kernel, inner=False))
+        woven = replace(whole, vector=_vector_loop(whole))
+    return _crossing_last(_along_rows(woven))
 
 
 def _unrolled(
@@ -446,9 +450,15 @@ def _split_variables(
     return new, parts
 
 
-def _split_loops(b: LoopBuilder, kernel: Kernel) -> Kernel:
+def _narrow(kernel: Kernel) -> bool:
+    """Whether the innermost loop leaves most lanes of a vector empty: then to reduce costs more than to read apart."""
+    return not kernel.loops or kernel.loops[-1].extent < LANES // 2
+
+
+def _split_loops(b: LoopBuilder, kernel: Kernel, inner: bool = True) -> Kernel:
+    """Splits loops of which addresses take quotients and remainders, the innermost one if `inner`."""
     splits = _splits(kernel.loops, _addresses(kernel))
-    if kernel.loops and _near(kernel.loops[-1], kernel):
+    if kernel.loops and (not inner or _near(kernel.loops[-1], kernel)):
         splits.pop(kernel.loops[-1], None)
     if not splits:
         return kernel

@@ -215,6 +215,21 @@ def test_a_reshape_that_takes_axes_apart_is_affine() -> None:
     assert "//" not in text and "%" not in text
 
 
+def test_what_takes_axes_apart_leaves_no_reduction_a_few_lanes() -> None:
+    """Of a gradient of pooling beside one of resizing: pairs of pixels are no vector to sum in."""
+
+    def slope(x: Tensor) -> Tensor:
+        def loss(x: Tensor) -> Tensor:
+            up = ops.interpolate(x, size=(6, 64), mode="bilinear", align_corners=True)
+            return (ops.max_pool2d(x, 2, 2) ** 2).sum() + (up * up).sum()
+
+        return ms.grad(loss)(ops.relu(x))
+
+    found = kernels(scheduled(trace(slope, (ops.ones((3, 5, 6, 32)),), {}, "slope").graph))
+    sums = [k for k in found if isinstance(k, Kernel) and k.loops and any(v.kind == "reduce" for v in k.values)]
+    assert sums and all(k.vector is None or k.vector.extent >= 6 for k in sums)
+
+
 def test_loops_of_extent_one_go() -> None:
     text = kernel_text("graph f(%x: f32[1,5,1]) {\n  %0: f32[1,5,1] = exp(%x)\n  return %0\n}")
     assert text.count("for ") == 1 and "0..5 vector" in text
