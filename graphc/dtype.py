@@ -75,6 +75,13 @@ def dtype_of(value: Any) -> DType:
     return found
 
 
+def finite_limits(dtype: DType) -> tuple[float, float]:
+    """The least and the greatest finite number of a type; of integers, as ints."""
+    if dtype.is_float:
+        return float(np.finfo(dtype.np).min), float(np.finfo(dtype.np).max)
+    return int(np.iinfo(dtype.np).min), int(np.iinfo(dtype.np).max)
+
+
 def from_short(short: str) -> DType:
     """The DType whose text form is `short` (`f32`)."""
     return _BY_SHORT[short]

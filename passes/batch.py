@@ -62,19 +62,22 @@ def _batch_size(graph: Graph, access: Access) -> int | None:
     """The first extent shared by what contractions read first, if vectors can hold it at less cost than gain.
 
     What it costs is what vectors that are not full waste, of products and of all that is computed between them; and for
-    convolutions, which may be all there is, copying what comes and goes in rows.
+    convolutions, and where most are products of an entry's own matrices, copying what comes and goes in rows.
     """
     sizes: dict[int, int] = {}
     gains: dict[int, float] = {}
+    own: dict[int, int] = {}  # of no weights, but of two matrices that each entry has for itself
     for node in graph.nodes:
         if is_contraction(node) and len(node.shape) >= 2:
             first = node.operands[0].shape[0]
             sizes[first] = sizes.get(first, 0) + access.products(node)
             gains[first] = gains.get(first, 0) + access.products(node) * _slower_in_rows(node, first, access)
+            if all(index and same_entry(index) for _, index in access.of(node).reads):
+                own[first] = own.get(first, 0) + access.products(node)
 
     def pays(n: int) -> bool:
         filled_up, between = -(-n // LANES) * LANES, COMPUTED * _between(graph, n)
-        copied = COPIED * _copied(graph, n) if gains[n] > sizes[n] else 0
+        copied = COPIED * _copied(graph, n) if gains[n] > sizes[n] or 2 * own.get(n, 0) > sizes[n] else 0
         return (sizes[n] + between) * filled_up <= (gains[n] + between - copied) * n > 0
 
     return max(filter(pays, sizes), key=sizes.__getitem__, default=None)

@@ -72,11 +72,15 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
     lane = loops[-1] if layout.blocked and _sums_by_entry(kernel) else None
     if lane is not None:
         kernel = replace(kernel, loops=(loops[0], lane, *loops[1:-1]))
-    kernel = _join_loops(_split_loops(b, kernel))
+    split = _join_loops(_split_loops(b, kernel))
     if lane is not None:
-        return replace(kernel, vector=lane)
-    kernel = replace(kernel, vector=_vector_loop(kernel))
-    return _vector_first(_crossing_last(_along_rows(kernel)))
+        return replace(split, vector=lane)
+    split = replace(split, vector=_vector_loop(split))
+    woven = _woven(split)
+    if woven is split and _narrow(split) and not _narrow(kernel) and any(v.kind == "reduce" for v in split.values):
+        whole = _join_loops(_split_loops(b, kernel, inner=False))
+        woven = replace(whole, vector=_vector_loop(whole))
+    return _vector_first(_crossing_last(_along_rows(woven)))
 
 
 def _unrolled(
@@ -446,9 +450,15 @@ def _split_variables(
     return new, parts
 
 
-def _split_loops(b: LoopBuilder, kernel: Kernel) -> Kernel:
+def _narrow(kernel: Kernel) -> bool:
+    """Whether the innermost loop leaves most lanes of a vector empty: then to reduce costs more than to read apart."""
+    return not kernel.loops or kernel.loops[-1].extent < LANES // 2
+
+
+def _split_loops(b: LoopBuilder, kernel: Kernel, inner: bool = True) -> Kernel:
+    """Splits loops of which addresses take quotients and remainders, the innermost one if `inner`."""
     splits = _splits(kernel.loops, _addresses(kernel))
-    if kernel.loops and _near(kernel.loops[-1], kernel):
+    if kernel.loops and (not inner or _near(kernel.loops[-1], kernel)):
         splits.pop(kernel.loops[-1], None)
     if not splits:
         return kernel
@@ -499,6 +509,11 @@ def _substituted(b: LoopBuilder, stores: Sequence[Store], new: Mapping[Var, Ix])
     )
 
 
+FEW_TERMS, MORE_TERMS = 8, 11
+"""From how many terms on a reduction is better done along its own variable than by turning what sixteen of them read;
+and if something is made of what comes out, which sixteen lanes do at once."""
+
+
 def _vector_loop(kernel: Kernel) -> Var | None:
     """The innermost loop, unless the reductions in it read along their own variable rather than along it."""
     if not kernel.loops:
@@ -507,8 +522,9 @@ def _vector_loop(kernel: Kernel) -> Var | None:
     if any(s.address.coefficient(inner) != 1 for s in kernel.stores):
         return None
     along = across = far = 0
+    fewest = FEW_TERMS if all(s.value.kind == "reduce" for s in kernel.stores) else MORE_TERMS
     for value in all_values([s.value for s in kernel.stores]):
-        if value.kind != "reduce" or inner not in value.deps or value.data[1].extent <= LANES:
+        if value.kind != "reduce" or inner not in value.deps or value.data[1].extent < fewest:
             continue
         for load in all_values([value.args[0]]):
             if load.kind == "load" and inner in load.deps and value.data[1] in load.deps:
@@ -516,6 +532,33 @@ def _vector_loop(kernel: Kernel) -> Var | None:
                 along, far = along + near, far + (not near)
                 across += load.data[1].coefficient(value.data[1]) == 1
     return None if across > along or far > along else inner
+
+
+WOVEN = 160
+"""How many values a kernel may have that weaves rows into one, for each of which it writes them."""
+
+
+def _woven(kernel: Kernel) -> Kernel:
+    """Vectors along rows that are woven into one, as by a pixel shuffle: along that one each would hold a few elements.
+
+    The steps of the innermost loop are written side by side, and their vectors are stored as one run.
+    """
+    if kernel.vector is None or kernel.vector is not kernel.loops[-1] or len(kernel.loops) < 2:
+        return kernel
+    *others, along, across = kernel.loops
+    read = [value.data[1] for value in kernel.values if value.kind == "load"]
+    much = across.extent > READ_NEAR or across.extent * len(kernel.values) > WOVEN
+    if much or along.extent < LANES // 2 or any(v.kind == "reduce" for v in kernel.values):
+        return kernel
+    if any(s.address.coefficient(along) != across.extent for s in kernel.stores):
+        return kernel
+    if any(a.coefficient(along) not in (0, 1) or a.coefficient(across) is None for a in read) or not any(
+        abs(a.coefficient(across) or 0) >= LANES for a in read
+    ):
+        return kernel
+    b = kernel.stores[0].value.b
+    stores = [_substituted(b, kernel.stores, {across: Ix.of(step)}) for step in range(across.extent)]
+    return replace(kernel, loops=(*others, along), stores=tuple(s for some in stores for s in some), vector=along)
 
 
 def _along_rows(kernel: Kernel) -> Kernel:

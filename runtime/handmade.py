@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from graphc.dtype import DType
+from graphc.dtype import DType, finite_limits
 from graphc.ir import TensorType
 from graphc.runtime.elimination import emit_inverse, emit_lu
 from graphc.runtime.factors import (
@@ -25,7 +25,7 @@ from graphc.runtime.factors import (
     emit_svd,
     emit_triangular_solve,
 )
-from graphc.runtime.functions import ELEMENT
+from graphc.runtime.functions import ELEMENT, UNSIGNED
 from graphc.runtime.llvmtext import Builder, Val, const, i64, vector
 from graphc.runtime.sorting import argsort_units, emit_argsort, emit_leading, leading_steps
 from graphc.schedule import LANES
@@ -98,6 +98,8 @@ def _combine(kind: str, dtype: DType) -> Callable[[Builder, Val, Val], Val]:
     """What becomes of an old value and a new one; bools add and multiply as `or` and `and`."""
     if kind == "set":
         return lambda b, old, new: new
+    if kind in EXTREMES:
+        return lambda b, old, new: b.select(_beats(b, EXTREMES[kind][0], old, new, dtype), new, old)
     if dtype.is_bool:
         return lambda b, old, new: b.int_op("or" if kind == "add" else "and", old, new)
     if kind == "add":
@@ -105,26 +107,44 @@ def _combine(kind: str, dtype: DType) -> Callable[[Builder, Val, Val], Val]:
     return lambda b, old, new: b.fmul(old, new) if dtype.is_float else b.mul(old, new)
 
 
+def _beats(b: Builder, than: str, old: Val, new: Val, dtype: DType) -> Val:
+    """Whether a new value is greater (`gt`) or smaller (`lt`, `ge`, `le`) than an old one, or is NaN."""
+    if dtype.is_float:
+        return b.int_op("or", b.fcmp(f"o{than}", new, old), b.fcmp("uno", new, new))
+    return b.icmp(("u" if dtype.short in UNSIGNED else "s") + than, new, old)
+
+
+EXTREMES = {"max": ("gt", 0), "min": ("lt", 1)}
+"""What a new value must be to stay, and which of a type's finite limits loses against all others."""
+
+
 def _scatter(kind: str) -> Handmade:
-    """`x` with each update combined into the row that its position names, in the order of the positions."""
+    """`x` with each update combined into the row that its position names, in the order of the positions.
+
+    Of extremes there is no `x`: rows begin with what loses, and what is at no position is left out.
+    """
 
     def emit(
         b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
         begin: Val, end: Val, fail: Fail,
     ) -> None:
-        x, positions, updates = operands
+        x, positions, updates = operands if kind not in EXTREMES else (None, operands[1], operands[0])
         rows, columns, count = type_.shape[0], prod(type_.shape[1:]), types[1].size
         element, index = ELEMENT[type_.dtype.short], ELEMENT[types[1].dtype.short]
         combine = _combine(kind, type_.dtype)
         if not type_.size and not count:
             return
 
-        def copy_row(row: Val, block: Val) -> None:
-            def copy(column: Val, lanes: int) -> None:
-                at = b.add(b.mul(row, columns), column)
-                b.store(b.load(b.gep(x, at, element), vector(element, lanes)), b.gep(result, at, element))
+        def begin_row(row: Val, block: Val) -> None:
+            def write(column: Val, lanes: int) -> None:
+                at, kept = b.add(b.mul(row, columns), column), vector(element, lanes)
+                if x is None:
+                    first = const(finite_limits(type_.dtype)[EXTREMES[kind][1]], kept)
+                else:
+                    first = b.load(b.gep(x, at, element), kept)
+                b.store(first, b.gep(result, at, element))
 
-            _on_columns(b, block, columns, copy)
+            _on_columns(b, block, columns, write)
 
         def update_row(number: Val, row: Val, block: Val) -> None:
             def update(column: Val, lanes: int) -> None:
@@ -138,11 +158,12 @@ def _scatter(kind: str) -> Handmade:
         with b.loop(begin, end) as block:
             if rows:
                 with b.loop(0, rows) as row:
-                    copy_row(row, block)
+                    begin_row(row, block)
             if count:
                 with b.loop(0, count) as number:
                     row = _widened(b, b.load(b.gep(positions, number, index), index), types[1].dtype)
-                    fail(b, b.icmp("uge", row, rows), number, row)
+                    if x is not None:
+                        fail(b, b.icmp("uge", row, rows), number, row)
                     with b.when(b.icmp("ult", row, rows)):
                         update_row(number, row, block)
 
@@ -187,14 +208,14 @@ Carried = tuple[list[Val], Val]
 
 
 def _running(
-    begin_with: Callable[[Builder, Val, int], Carried],
-    follow: Callable[[Builder, list[Val], Val, Val, DType], Carried],
+    begin_with: Callable[[Builder, list[Val], int], Carried],
+    follow: Callable[[Builder, list[Val], list[Val], Val, DType], Carried],
 ) -> Handmade:
     """One value for each element, made of it and of what the elements before it along the axis left.
 
     Args:
-        begin_with: `(b, first element, lanes)`.
-        follow: `(b, what is carried, element, its place along the axis, dtype of the elements)`.
+        begin_with: `(b, the operands' first elements, lanes)`.
+        follow: `(b, what is carried, the operands' elements, their place along the axis, their dtype)`.
     """
 
     def emit(
@@ -209,15 +230,18 @@ def _running(
         def run(row: Val, column: Val, lanes: int) -> None:
             kept = vector(element, lanes)
             first = b.add(b.mul(row, length * columns), column)
-            carried, value = begin_with(b, b.load(b.gep(operands[0], first, element), kept), lanes)
+
+            def read(at: Val) -> list[Val]:
+                return [b.load(b.gep(operand, at, element), kept) for operand in operands]
+
+            carried, value = begin_with(b, read(first), lanes)
             b.store(value, b.gep(result, first, made))
             if length == 1:
                 return
             with b.loop_carrying(1, length, carried) as (step, carried, after):
                 at = b.add(first, b.mul(step, columns))
-                x = b.load(b.gep(operands[0], at, element), kept)
                 place = step if lanes == 1 else b.splat(step, lanes)
-                after[:], value = follow(b, carried, x, place, types[0].dtype)
+                after[:], value = follow(b, carried, read(at), place, types[0].dtype)
                 b.store(value, b.gep(result, at, made))
 
         with _each(b, begin, end, _blocks(columns)) as (row, block):
@@ -234,28 +258,32 @@ def _running_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> 
 def _scan(kind: str) -> Handmade:
     """Each element combined with all before it along the axis, one after the other."""
 
-    def follow(b: Builder, carried: list[Val], x: Val, place: Val, dtype: DType) -> Carried:
-        total = _combine(kind, dtype)(b, carried[0], x)
+    def follow(b: Builder, carried: list[Val], x: list[Val], place: Val, dtype: DType) -> Carried:
+        total = _combine(kind, dtype)(b, carried[0], x[0])
         return [total], total
 
-    return _running(lambda b, x, lanes: ([x], x), follow)
+    return _running(lambda b, x, lanes: (x, x[0]), follow)
+
+
+def _recur(b: Builder, carried: list[Val], x: list[Val], place: Val, dtype: DType) -> Carried:
+    """What the element before came to, times a factor, plus a term."""
+    factor, term = x
+    value = _combine("add", dtype)(b, _combine("mul", dtype)(b, carried[0], factor), term)
+    return [value], value
 
 
 def _latest(beats: str) -> Handmade:
     """The position of the greatest or smallest element so far along the axis: the latest of equal ones, or of NaNs."""
 
-    def begin_with(b: Builder, x: Val, lanes: int) -> Carried:
+    def begin_with(b: Builder, x: list[Val], lanes: int) -> Carried:
         where = const(0, vector("i64", lanes))
-        return [x, where], where
+        return [*x, where], where
 
-    def follow(b: Builder, carried: list[Val], x: Val, place: Val, dtype: DType) -> Carried:
+    def follow(b: Builder, carried: list[Val], x: list[Val], place: Val, dtype: DType) -> Carried:
         best, where = carried
-        if dtype.is_float:
-            better = b.int_op("or", b.fcmp(f"o{beats}", x, best), b.fcmp("uno", x, x))
-        else:
-            better = b.icmp(("u" if dtype.itemsize == 1 else "s") + beats, x, best)
+        better = _beats(b, beats, best, x[0], dtype)
         now = b.select(better, place, where)
-        return [b.select(better, x, best), now], now
+        return [b.select(better, x[0], best), now], now
 
     return _running(begin_with, follow)
 
@@ -274,9 +302,12 @@ def _of_matrices(
 KERNELS: dict[str, Handmade] = {
     "scatter_add": _scatter("add"),
     "scatter_set": _scatter("set"),
+    "segment_max": _scatter("max"),
+    "segment_min": _scatter("min"),
     "first_places": Handmade(_emit_first_places, lambda types, type_, attrs: 1),
     "cumsum": _scan("add"),
     "cumprod": _scan("mul"),
+    "recur": _running(lambda b, x, lanes: ([x[1]], x[1]), _recur),
     "cumargmax": _latest("ge"),
     "cumargmin": _latest("le"),
     "argsort": Handmade(emit_argsort, argsort_units),

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from graphc.dtype import DType
-from graphc.index import Ix
+from graphc.index import Ix, Quotient, Remainder, variables_of
 from graphc.known import Truth, has_data
 from graphc.loops import Buffer, Store, Value
 from graphc.runtime.functions import ELEMENT, REGISTER
-from graphc.runtime.indices import Indices
+from graphc.runtime.indices import Indices, narrowed
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, suffix_of, vector
 from graphc.runtime.scope import Scope
 from graphc.schedule import NEAR, READ_NEAR
@@ -169,6 +169,8 @@ class Memory:
             if offsets is not None:
                 return from_memory(b, self._load_near(buffer, address, offsets, on, guard), dtype)
         lanes_on = None if all(on) else const_vector(on, "i1")
+        if guard is None and (turning := self._turning(address)) is not None:
+            return from_memory(b, self._load_turning(buffer, address, turning, lanes_on), dtype)
         if guard is not None:
             guard = scope.spread(guard)
             lanes_on = guard if lanes_on is None else b.int_op("and", guard, lanes_on)
@@ -198,6 +200,49 @@ class Memory:
             f"call {type_} @{name}({addresses.type} {addresses.name}, i32 {buffer.dtype.itemsize}, {lanes_on.type} "
             f"{lanes_on.name}, {type_} zeroinitializer)",
         )
+
+    def _turning(self, address: Ix) -> Quotient | Remainder | None:
+        """The quotient or remainder that is all that moves an address from lane to lane, if it turns over once at most.
+
+        Such are the rows that a vector lies in, and the places in them, where rows are as long as vectors or longer but
+        do not begin where these do.
+        """
+        lane, steps = self._scope.lane_var, self._scope.width - 1
+        moving = [(atom, by) for atom, by in address.terms if lane in variables_of(atom)]
+        if len(moving) != 1 or has_data(address) or lane is None:
+            return None
+        ((atom, by),) = moving
+        if not isinstance(atom, (Quotient, Remainder)) or atom.by >= 2**31:
+            return None
+        step = atom.of.coefficient(lane)
+        if step is None or not 0 < step * steps < atom.by or (isinstance(atom, Remainder) and (step, by) != (1, 1)):
+            return None
+        return atom
+
+    def _load_turning(self, buffer: Buffer, address: Ix, atom: Quotient | Remainder, lanes_on: Val | None) -> Val:
+        """The lanes before the place where the next row begins, and those behind it: two loads, not one for each."""
+        b, scope, element = self._b, self._scope, ELEMENT[buffer.dtype.short]
+        assert scope.lane_var is not None
+        step, type_ = atom.of.coefficient(scope.lane_var) or 0, vector(element, scope.width)
+        first, place = self.address(buffer, address), self._indices.scalar(atom.of % atom.by)
+        behind = scope.find(("behind", atom))
+        if behind is None:
+            places = const_vector([step * lane for lane in range(scope.width)], "i32")
+            places = b.add(b.splat(narrowed(b, place, "i32"), scope.width), places)
+            behind = scope.keep(("behind", atom), b.icmp("uge", places, atom.by))
+        if isinstance(atom, Quotient):
+            by = next(by for one, by in address.terms if one == atom)
+            crossed = b.icmp("uge", b.add(place, step * (scope.count - 1)), atom.by)
+            second = b.gep(first, b.select(crossed, i64(by), i64(0)), element)
+            x, y = (b.splat(b.load(one, element), scope.width) for one in (first, second))
+            return b.select(behind, y, x)
+        before = b.int_op("xor", behind, const(True, behind.type))
+        both = [(first, before), (b.gep(first, -atom.by, element), behind)]
+        x, y = (
+            b.masked_load(pointer, type_, own if lanes_on is None else b.int_op("and", own, lanes_on))
+            for pointer, own in both
+        )
+        return b.select(behind, y, x)
 
     def _near(self, address: Ix, apart: int) -> list[int] | None:
         """How far from that of lane 0 each lane's address is, if that is always the same, and about `apart` at most."""

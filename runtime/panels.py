@@ -25,6 +25,10 @@ PANEL, WIDE = 1024, 8192
 """How many bytes wide the panels are in which columns are reduced: their partial results stay in the first-level cache.
 Where what is reduced comes from main memory, whose speed takes long runs, those in the second-level one."""
 
+TOGETHER = 8
+"""So many reductions step together at most: the partial results of more would push each other out of the first-level
+cache, and what they read is more streams than the machine can foresee."""
+
 LARGE = 1 << 23
 """Bytes from which on what is reduced is taken to come from main memory."""
 
@@ -41,7 +45,8 @@ def down_columns(kernel: Kernel, inner: Var) -> list[list[Value]]:
         if not extent or is_short(value) or value.data[0] in ("argmax", "argmin"):
             continue
         later = range(level[value], len(found))
-        same = next((i for i in later if found[i][0].data[1].extent == extent), len(found))
+        fits = (i for i in later if found[i][0].data[1].extent == extent and len(found[i]) < TOGETHER)
+        same = next(fits, len(found))
         if same == len(found):
             found.append([])
         found[same].append(value)

@@ -229,6 +229,10 @@ for _name in ("cumsum", "cumprod"):
     )
     add(_name, sample(np.zeros((0, 3), "float32"), axis=0), sample(_shuffled, axis=1))
 add("cumprod", sample(np.array([2.0, 0.0, 3.0, 0.5]), axis=0, smooth=True))
+add("recur", sample(normal(3, 4, 2), normal(3, 4, 2), axis=1, smooth=True), sample(normal(1), normal(1), axis=0))
+add("recur", sample(np.array([9.0, 0.0, 3.0, 0.5]), normal(4), axis=0, smooth=True))
+add("recur", *(sample(x, x[::-1].copy(), axis=1) for x in (normal(9, 70, dtype="float32"), normal(2, 3), normal(3, 0))))
+add("recur", *(sample(whole(4, 9, dtype=d, low=0), whole(4, 9, dtype=d, low=0), axis=1) for d in INTS))
 for _name in ("cumargmax", "cumargmin"):
     add(_name, sample(normal(3, 4, 2), axis=1), sample(normal(40, 3, dtype="float32"), axis=0))
     add(_name, sample(truth(5, 9), axis=1), sample(normal(0, 3), axis=0))
@@ -327,6 +331,13 @@ for _name in ("scatter_add", "scatter_set"):
         sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2)),
         sample(normal(3, 2), np.array(1), normal(2), smooth=True),
     )
+for _name in ("segment_max", "segment_min"):
+    add(_name, sample(normal(5, 3), np.array([1, 2, 1, 0, 1]), extent=3, smooth=True))
+    add(_name, sample(normal(2, 3, 2), np.array([[1, 2, 1], [-1, 0, 7]], "int32"), extent=3, smooth=True))
+    add(_name, sample(normal(30, 70, dtype="float32"), whole(30, low=0, high=4, dtype="uint8"), extent=4))
+    add(_name, *(sample(whole(20, 3, dtype=d, low=0), whole(20, low=0, high=4), extent=6) for d in INTS))
+    add(_name, sample(np.array([1.0, np.nan, 3.0, -np.inf, -0.0]), np.array([0, 0, 0, 1, 2]), extent=3))
+    add(_name, sample(normal(0, 2), np.zeros(0, "int64"), extent=3), sample(normal(4, 0), whole(4, low=0), extent=2))
 add(
     "first_places",
     *(sample(np.array([[7, 2], [7, 3]], d), extent=41, name="op") for d in ("uint8", "int32", "int64")),

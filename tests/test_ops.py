@@ -17,6 +17,7 @@ from graphc.gradients import grad
 from graphc.jit import jit
 from graphc.ops import operations as P
 from graphc.tensor import Parameter, Tensor, TracedValueError
+from graphc.trace import trace
 
 _rng = np.random.default_rng(3)
 A = _rng.normal(size=(3, 4, 5)).astype(np.float32)
@@ -767,3 +768,11 @@ def test_so_many_of_the_greatest(dtype: str, count: int, axis: int) -> None:
         order = np.take(np.argsort(rank, axis, kind="stable"), range(count), axis)
         np.testing.assert_array_equal(places.asnumpy(), order)
         np.testing.assert_array_equal(values.asnumpy(), np.take_along_axis(x, order, axis))
+
+
+def test_the_gradient_of_running_products_takes_as_many_numbers_as_they_are():
+    x = Tensor(np.array([[2, 0, 3, 0.5, 4, 0, 1]] * 3, np.float32))
+    slope = grad(lambda x: ops.cumprod(x, 1).sum())
+    graph = trace(slope, (x,), {}, "slope").graph
+    assert all(node.type.size <= x.size for node in graph.nodes)
+    np.testing.assert_array_equal(slope(x).asnumpy()[0], [1, 2 * (1 + 3 + 1.5 + 6), 0, 0, 0, 0, 0])

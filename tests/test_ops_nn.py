@@ -19,10 +19,12 @@ from modes import each_of
 
 import graphc
 from graphc import Parameter, Tensor
+from graphc.compiler import stage_texts
 from graphc.gradients import grad
 from graphc.jit import jit
 from graphc.ops import adaptive_pool, composite, conv, linalg, loss, patches, pool, random, resize, sample
 from graphc.ops.normalisation import moments
+from graphc.trace import trace
 
 _rng = np.random.default_rng(5)
 
@@ -415,6 +417,15 @@ def test_binary_cross_entropy_with_logits_is_exact_far_out_and_smooth_at_zero() 
     )
     np.testing.assert_allclose(value, [np.log(2), np.exp(-200), np.exp(-200)], rtol=1e-12)
     np.testing.assert_allclose(slope, [0.25, 0, 0], atol=1e-15)
+
+
+@pytest.mark.parametrize("by_label", [True, False])
+def test_cross_entropy_of_images_leaves_the_classes_where_they_lie(by_label: bool) -> None:
+    """Nothing of it is stored with the classes last: neighbouring pixels are neighbours in every kernel."""
+    target = Tensor(np.zeros((2, 6, 6), np.int32)) if by_label else Tensor(np.full((2, 5, 6, 6), 0.2, np.float32))
+    graph = trace(grad(lambda x: loss.cross_entropy(x, target)), (Tensor(apart(2, 5, 6, 6).astype(np.float32)),), {}, "f").graph
+    schedule = dict(stage_texts(graph))["schedule"]
+    assert "[2,5,6,6] rows" in schedule and "[2,6,6,5]" not in schedule
 
 
 def test_cross_entropy_is_nll_loss_of_log_softmax_to_the_bit() -> None:

@@ -8,6 +8,7 @@ from modes import mode
 
 import graphc as ms
 from graphc import GRAPH_MODE, PYNATIVE_MODE, Tensor, ops
+from graphc.trace import trace
 
 X = np.random.default_rng(0).permutation(24).astype(np.float32).reshape(4, 3, 2)
 IDS = np.array([2, 0, 2, 5], np.int32)
@@ -36,6 +37,26 @@ def test_the_gradient_goes_to_the_greatest(each: int) -> None:
     wanted = np.zeros_like(X)
     wanted[0], wanted[2] = X[0] > X[2], X[2] > X[0]
     np.testing.assert_array_equal(slope, wanted)
+
+
+@pytest.mark.parametrize("each", [PYNATIVE_MODE, GRAPH_MODE])
+def test_equal_ones_share_the_gradient_and_what_is_in_no_segment_has_none(each: int) -> None:
+    x, ids = Tensor([3.0, 1.0, 3.0, 9.0, 2.0, np.nan], ms.float32), Tensor([1, 1, 1, -1, 7, 3])
+    with mode(each):
+        slope = ms.grad(lambda x: (ops.unsorted_segment_max(x, ids, 3) ** 2)[1])(x)
+        second = ms.grad(lambda x: ms.grad(lambda x: (ops.unsorted_segment_min(x, ids, 3) ** 3)[1])(x)[1])(x)
+        np.testing.assert_array_equal(ops.unsorted_segment_max(x, ids, 4)[3].asnumpy(), np.float32(np.nan))
+    np.testing.assert_array_equal(slope.asnumpy(), [3, 0, 3, 0, 0, 0])
+    np.testing.assert_array_equal(second.asnumpy(), [0, 6, 0, 0, 0, 0])
+
+
+def test_the_cost_does_not_grow_with_the_number_of_segments() -> None:
+    def largest(x: Tensor, ids: Tensor) -> Tensor:
+        return ms.grad(lambda x: ops.unsorted_segment_max(x, ids, 100).sum())(x)
+
+    x = ops.ones((200, 4))
+    graph = trace(largest, (x, ops.zeros((200,), ms.int32)), {}, "largest").graph
+    assert all(node.type.size <= x.size for node in graph.nodes)
 
 
 def test_what_does_not_fit_is_said() -> None:

@@ -131,11 +131,16 @@ def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
 # Classes
 
 
-def _class_last(name: str, scores: Tensor) -> Tensor:
-    """Scores `[C]`, `[N, C]` or `[N, C, *D]` with the classes as the last axis."""
+def _class_axis(name: str, scores: Tensor) -> int:
+    """The axis of the classes in scores `[C]`, `[N, C]` or `[N, C, *D]`."""
     if not scores.ndim:
         raise located(ValueError(f"{name}: expected [C], [N, C] or [N, C, *D], got {scores.type}"))
-    return moveaxis(scores, 1, -1) if scores.ndim > 2 else scores
+    return min(scores.ndim - 1, 1)
+
+
+def _class_last(name: str, scores: Tensor) -> Tensor:
+    """Scores with the classes as the last axis."""
+    return moveaxis(scores, _class_axis(name, scores), -1) if scores.ndim > 2 else scores
 
 
 @widely
@@ -158,21 +163,19 @@ def cross_entropy(
     """
     name = "cross_entropy"
     scores, target = as_float(name, input), as_tensor(name, target)
-    rows = _class_last(name, scores)
+    axis = _class_axis(name, scores)
     if target.dtype.is_float:
         if target.shape != scores.shape:
-            labels = rows.shape[:-1]
+            labels = tuple(n for d, n in enumerate(scores.shape) if d != axis)
             raise located(ValueError(
                 f"{name}: expected integer labels of shape {labels} or probabilities of shape {scores.shape}, "
                 f"got {target.type}"
             ))  # fmt: skip
-        return _reduced(
-            name, _of_probabilities(name, rows, _class_last(name, target), weight, label_smoothing), reduction
-        )
-    z = shifted(rows, (rows.ndim - 1,))
-    log_sum = log(sum_over(exp(z), (rows.ndim - 1,)))
+        return _reduced(name, _of_probabilities(name, scores, target, weight, label_smoothing, axis), reduction)
+    z = shifted(scores, (axis,))  # where the classes lie: neighbours in memory stay neighbours
+    log_sum, rows = log(sum_over(exp(z), (axis,))), _class_last(name, z)
     return _of_labels(
-        name, lambda index: log_sum - pick(z, index), lambda: z - expand_dims(log_sum, -1), rows, target, weight,
+        name, lambda index: log_sum - pick(rows, index), lambda: rows - expand_dims(log_sum, -1), rows, target, weight,
         ignore_index, reduction, label_smoothing,
     )  # fmt: skip
 
@@ -210,12 +213,15 @@ def _class_weights(name: str, weight: Any, rows: Tensor) -> Tensor | None:
     return broadcast(weights, rows.shape)
 
 
-def _of_probabilities(name: str, rows: Tensor, target: Tensor, weight: Any, smoothing: float) -> Tensor:
+def _of_probabilities(
+    name: str, scores: Tensor, target: Tensor, weight: Any, smoothing: float, axis: int
+) -> Tensor:
     if _smoothing(name, smoothing):
-        target = target * (1 - smoothing) + smoothing / rows.shape[-1]
-    weights = _class_weights(name, weight, rows)
-    terms = log_softmax(rows) * (target if weights is None else target * weights)
-    return -sum_over(terms, (rows.ndim - 1,))
+        target = target * (1 - smoothing) + smoothing / scores.shape[axis]
+    weights = _class_weights(name, weight, _class_last(name, scores))
+    if weights is not None:
+        target = target * moveaxis(weights, -1, axis)
+    return -sum_over(log_softmax(scores, axis) * target, (axis,))
 
 
 def _of_labels(

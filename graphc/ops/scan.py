@@ -16,11 +16,10 @@ from graphc.ir import TensorType
 from graphc.op import Op, define_op
 from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, to_dtype
-from graphc.ops.creation import row_and_column
-from graphc.ops.elementwise import equal, less, less_equal, select
+from graphc.ops.elementwise import less, less_equal
 from graphc.ops.functions import logaddexp
-from graphc.ops.shape import expand_dims, moveaxis, narrow, swapaxes
-from graphc.ops.views import broadcast_to_, concat_, flip_, reshape_, take_range
+from graphc.ops.shape import expand_dims, narrow, swapaxes
+from graphc.ops.views import concat_, flip_, reshape_, take_range
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -56,25 +55,55 @@ def cumprod_(x: np.ndarray, *, axis: int) -> np.ndarray:
 
 @cumprod_.def_vjp
 def cumprod_vjp(ct: Tensor, y: Tensor, x: Tensor, *, axis: int) -> Any:
-    """From every product of which it is a factor, each element gets the product of the other factors.
+    """The product of the factors before an element, times what the products after it with their cotangents come to.
 
-    Those are the running products of a matrix whose row i has 1 in place of element i: n^2 of them, but right also
-    where elements are 0.
+    Nothing is divided, so that it is right also where elements are 0.
     """
-    from graphc.ops.reduce import sum_over  # a product's derivative is written with running products
-
-    rows = moveaxis(x, axis, -1)
-    n = rows.shape[-1]
-    square = (*rows.shape, n)  # [..., i, j]
-    row, column = row_and_column(square)
-    others = select(equal(row, column), 1.0, broadcast_to_(expand_dims(rows, -2), shape=square))
-    products = cumprod_(others, axis=rows.ndim)
-    share = broadcast_to_(expand_dims(moveaxis(ct, axis, -1), -2), shape=square) * products
-    used = select(less_equal(row, column), share, full_like(share, 0))
-    return (moveaxis(sum_over(used, (rows.ndim,)), -1, axis),)
+    if not x.shape[axis]:
+        return (ct,)
+    before = _shifted(y, full_like(take_range(y, axis, 0, 1), 1), axis)
+    return (before * _recur_back(x, ct, axis),)
 
 
 cumprod_.def_kernel("cumprod")
+
+
+def _shifted(x: Tensor, first: Tensor, axis: int) -> Tensor:
+    """`x` one place further along the axis: without its last slice, behind `first`."""
+    return concat_(first, take_range(x, axis, 0, x.shape[axis] - 1), axis=axis)
+
+
+def _recur_back(factors: Tensor, terms: Tensor, axis: int) -> Tensor:
+    """From the end: `y[i] = factors[i + 1] * y[i + 1] + terms[i]`, the last its term."""
+    backwards, axes = flip_(factors, axes=(axis,)), (axis,)
+    moved = _shifted(backwards, take_range(backwards, axis, 0, 1), axis)
+    return flip_(recur_(moved, flip_(terms, axes=axes), axis=axis), axes=axes)
+
+
+def _recur_type(factors: TensorType, terms: TensorType, *, axis: int) -> TensorType:
+    if factors != terms:
+        raise ValueError(f"recur: expected factors and terms of one type, got {factors} and {terms}")
+    return _scan_type(terms, axis=axis)
+
+
+@define_op(infer=_recur_type, name="recur", exact=False)
+def recur_(factors: np.ndarray, terms: np.ndarray, *, axis: int) -> np.ndarray:
+    """`y[i] = factors[i] * y[i - 1] + terms[i]` along `axis`, one after the other; the first is its term."""
+    result = np.moveaxis(terms.copy(), axis, 0)
+    for step in range(1, len(result)):
+        result[step] += np.moveaxis(factors, axis, 0)[step] * result[step - 1]
+    return np.ascontiguousarray(np.moveaxis(result, 0, axis))
+
+
+@recur_.def_vjp
+def recur_vjp(ct: Tensor, y: Tensor, factors: Tensor, terms: Tensor, *, axis: int) -> Any:
+    if not terms.shape[axis]:
+        return full_like(factors, 0), ct
+    to_terms = _recur_back(factors, ct, axis)
+    return lambda: to_terms * _shifted(y, full_like(take_range(y, axis, 0, 1), 0), axis), to_terms
+
+
+recur_.def_kernel("recur")
 
 
 def _cumulative_position_type(x: TensorType, *, axis: int) -> TensorType:

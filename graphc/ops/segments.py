@@ -2,23 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import DType
-from graphc.ops.coerce import as_tensor, broadcast, scalar
+from graphc.dtype import dtype_of, finite_limits
+from graphc.ir import TensorType
+from graphc.op import Op, define_op
+from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, scalar
 from graphc.ops.creation import iota
-from graphc.ops.elementwise import equal, select
-from graphc.ops.reduce import amax, amin
+from graphc.ops.elementwise import equal, greater_equal, less, logical_and, maximum, select
+from graphc.ops.gather import gather_, scatter_add_
 from graphc.ops.reduce import prod as prod_of
 from graphc.ops.shape import reshape
 from graphc.tensor import Tensor
 
 __all__ = ["unsorted_segment_max", "unsorted_segment_min", "unsorted_segment_prod"]
+
+
+# The table
+
+
+def _segments_type(x: TensorType, numbers: TensorType, *, extent: int) -> TensorType:
+    if x.dtype.is_bool or not numbers.dtype.is_int or x.shape[: numbers.ndim] != numbers.shape:
+        raise TypeError(f"segments: expected numbers [*N, *D] and integers [*N], got {x} and {numbers}")
+    return TensorType((extent, *x.shape[numbers.ndim :]), x.dtype)
+
+
+def _extreme_of_segments(name: str, extreme: np.ufunc, loses: int) -> Op:
+    def meaning(x: np.ndarray, numbers: np.ndarray, *, extent: int) -> np.ndarray:
+        none = finite_limits(dtype_of(x.dtype))[loses]
+        result = np.full((extent, *x.shape[numbers.ndim :]), none, x.dtype)
+        inside = (numbers >= 0) & (numbers < extent)
+        with np.errstate(invalid="ignore"):  # NaNs
+            extreme.at(result, numbers[inside], x[inside])
+        return result
+
+    op = define_op(infer=_segments_type, exact=False, name=name)(meaning)
+    op.__doc__ = f"""The {name.removeprefix("segment_")} of the slices of `x` that have the same number, or NaN.
+
+    Args:
+        x: `[N..., ...]`; numbers: integers `[N...]`; slices whose number is not in [0, extent) are left out.
+    Returns:
+        `[extent, ...]`: the finite number of the type that loses against all others, where there are no slices.
+    """
+    op.def_kernel(name)
+    return op
+
+
+segment_max_ = _extreme_of_segments("segment_max", np.maximum, 0)
+segment_min_ = _extreme_of_segments("segment_min", np.minimum, 1)
+
+
+@segment_max_.def_vjp
+@segment_min_.def_vjp
+def segments_vjp(ct: Tensor, y: Tensor, x: Tensor, numbers: Tensor, *, extent: int) -> Any:
+    """An equal share for each of the elements that are the extreme one of their segment."""
+    inside = logical_and(greater_equal(numbers, 0), less(numbers, extent))
+    row = select(inside, numbers, full_like(numbers, 0))
+    wide = reshape(inside, (*numbers.shape, *(1,) * (x.ndim - numbers.ndim)))
+    chosen = logical_and(equal(x, gather_(y, row, axis=0)), wide)
+    count = scatter_add_(full_like(y, 0), row, cast(chosen, x.dtype))
+    share = ct / maximum(count, 1)
+    return select(chosen, gather_(share, row, axis=0), full_like(x, 0)), None
+
+
+# Functions
 
 
 def unsorted_segment_max(x: Any, segment_ids: Any, num_segments: int) -> Tensor:
@@ -27,51 +78,42 @@ def unsorted_segment_max(x: Any, segment_ids: Any, num_segments: int) -> Tensor:
     Args:
         x: numbers `[*N, *D]`.
         segment_ids: integers `[*N]`; slices whose number is not in [0, num_segments) are left out.
-        num_segments: how many segments there are. The cost grows with their number times the size of `x`.
+        num_segments: how many segments there are.
     Returns:
         `[num_segments, *D]`: the least number of the type where a segment has no slices.
     """
-    return _segments("unsorted_segment_max", amax, _least, x, segment_ids, num_segments)
+    value, ids = _checked("unsorted_segment_max", x, segment_ids, num_segments)
+    return segment_max_(value, ids, extent=num_segments)
 
 
 def unsorted_segment_min(x: Any, segment_ids: Any, num_segments: int) -> Tensor:
     """The smallest elements; see `unsorted_segment_max`. The greatest number where a segment has no slices."""
-    return _segments("unsorted_segment_min", amin, _greatest, x, segment_ids, num_segments)
+    value, ids = _checked("unsorted_segment_min", x, segment_ids, num_segments)
+    return segment_min_(value, ids, extent=num_segments)
 
 
 def unsorted_segment_prod(x: Any, segment_ids: Any, num_segments: int) -> Tensor:
-    """The products of the slices of each segment; see `unsorted_segment_max`. 1 where a segment has no slices."""
-    return _segments("unsorted_segment_prod", _product, lambda dtype: 1, x, segment_ids, num_segments)
+    """The products of the slices of each segment; see `unsorted_segment_max`. 1 where a segment has no slices.
+
+    The cost grows with the number of segments times the size of `x`.
+    """
+    value, ids = _checked("unsorted_segment_prod", x, segment_ids, num_segments)
+    rest = value.shape[ids.ndim :]
+    wide = (num_segments, ids.size, prod(rest))
+    one = scalar(1, value.dtype)
+    if not ids.size:
+        return broadcast(one, (num_segments, *rest))
+    number = iota(shape=wide, axis=0, dtype=ids.dtype)
+    own = equal(number, broadcast(reshape(ids, (1, ids.size, 1)), wide))
+    rows = broadcast(reshape(value, (1, ids.size, prod(rest))), wide)
+    return reshape(prod_of(select(own, rows, broadcast(one, wide)), 1, dtype=value.dtype), (num_segments, *rest))
 
 
-def _product(x: Tensor, axis: int) -> Tensor:
-    return prod_of(x, axis, dtype=x.dtype)
-
-
-def _least(dtype: DType) -> float | int:
-    return float(np.finfo(dtype.np).min) if dtype.is_float else int(np.iinfo(dtype.np).min)
-
-
-def _greatest(dtype: DType) -> float | int:
-    return float(np.finfo(dtype.np).max) if dtype.is_float else int(np.iinfo(dtype.np).max)
-
-
-def _segments(
-    name: str, reduce: Callable[..., Tensor], of_none: Callable[[DType], float | int], x: Any, segment_ids: Any,
-    num_segments: int,
-) -> Tensor:
+def _checked(name: str, x: Any, segment_ids: Any, num_segments: int) -> tuple[Tensor, Tensor]:
     value, ids = as_tensor(name, x), as_tensor(name, segment_ids)
     if value.dtype.is_bool or not ids.dtype.is_int or value.shape[: ids.ndim] != ids.shape or not ids.ndim:
         got = f"{value.type} and {ids.type}"
         raise located(TypeError(f"{name}: expected numbers [*N, *D] and integers [*N], got {got}"))
     if isinstance(num_segments, bool) or not isinstance(num_segments, int) or num_segments < 1:
         raise located(ValueError(f"{name}: num_segments must be an int >= 1, got {num_segments!r}"))
-    rest = value.shape[ids.ndim :]
-    wide = (num_segments, ids.size, prod(rest))
-    empty = scalar(of_none(value.dtype), value.dtype)
-    if not ids.size:
-        return broadcast(empty, (num_segments, *rest))
-    number = iota(shape=wide, axis=0, dtype=ids.dtype)
-    own = equal(number, broadcast(reshape(ids, (1, ids.size, 1)), wide))
-    rows = broadcast(reshape(value, (1, ids.size, prod(rest))), wide)
-    return reshape(reduce(select(own, rows, broadcast(empty, wide)), 1), (num_segments, *rest))
+    return value, ids

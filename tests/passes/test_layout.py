@@ -225,6 +225,24 @@ def test_pixels_of_several_images_under_one_tap_stay_in_rows(monkeypatch: pytest
     assert not layouts
 
 
+@pytest.mark.parametrize(("depth", "blocked"), [(50, False), (1, True)])
+def test_products_of_matrices_that_entries_have_for_themselves_are_not_worth_copies(
+    depth: int, blocked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query among keys of its own: each key is multiplied once, so copying it takes longer than all else."""
+    monkeypatch.setattr("graphc.passes.batch.COPIED", 18)
+    _, layouts = layout(graph_of(
+        f"""
+        graph f(%x: f32[64,16], %keys: f32[64,32,{depth}]; %w: f32[16,32]) {{
+          %0: f32[64,32] = matmul(%x, %w, transpose_a=False, transpose_b=False)
+          %1: f32[64,1,32] = reshape(%0, shape=(64, 1, 32))
+          %2: f32[64,1,{depth}] = matmul(%1, %keys, transpose_a=False, transpose_b=False)
+          return %2
+        }}"""
+    ))  # fmt: skip
+    assert bool(layouts) == blocked
+
+
 def test_gradients_of_weights_that_read_each_place_once_read_rows() -> None:
     graph, layouts = layout(
         graph_of(

@@ -119,6 +119,45 @@ def test_sums_of_columns_of_heads() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("rows", "width", "woven"), [(2, 24, True), (3, 20, True), (9, 100, True), (12, 24, False)]
+)
+def test_rows_that_are_woven_into_one_are_read_along(rows: int, width: int, woven: bool) -> None:
+    """As by a pixel shuffle: vectors along the result would hold as few elements of each row as there are rows."""
+    graph = graph_of(
+        f"""
+        graph f(%x: f32[7,{rows},30,{width}]) {{
+          %0: f32[7,30,{width},{rows}] = transpose(%x, perm=(0, 2, 3, 1))
+          %1: f32[7,30,{width},{rows}] = exp(%0)
+          return %1
+        }}"""
+    )
+    (kernel,) = kernels(fuse(graph, {}))
+    assert isinstance(kernel, Kernel) and kernel.vector is not None
+    assert (len(kernel.stores) == rows and kernel.vector.extent % width == 0) == woven
+    arrays = [np.random.default_rng(0).normal(size=(7, rows, 30, width)).astype(np.float32)]
+    assert_same_run(compiled(graph, arrays), eagerly(graph, arrays))
+
+
+@pytest.mark.parametrize(
+    ("terms", "then", "in_lanes"),
+    [(4, "neg", True), (10, "neg", True), (16, "neg", False), (4, "", True), (8, "", False), (16, "", False)],
+)
+def test_short_sums_go_along_rows_unless_they_are_few_terms(terms: int, then: str, in_lanes: bool) -> None:
+    """The lanes of 20 sums would read what lies apart; the terms of one are a vector."""
+    text = kernel_text(
+        f"""
+        graph f(%x: f32[50,20,{terms}], %y: f32[20,{terms}]) {{
+          %0: f32[50,20,{terms}] = broadcast_to(%y, shape=(50, 20, {terms}))
+          %1: f32[50,20,{terms}] = mul(%x, %0)
+          %2: f32[50,20] = sum(%1, run=(2, 3))
+          %3: f32[50,20] = {then or "reshape"}(%2{"" if then else ", shape=(50, 20)"})
+          return %3
+        }}"""
+    )
+    assert ("vector" in text) == in_lanes
+
+
 def test_sums_of_rows_that_are_looked_up() -> None:
     """In lanes of entries, each would read a row of its own; vectors of features are stored apart instead."""
     graph = graph_of(
@@ -174,6 +213,21 @@ def test_a_reshape_that_takes_axes_apart_is_affine() -> None:
         }"""
     )
     assert "//" not in text and "%" not in text
+
+
+def test_what_takes_axes_apart_leaves_no_reduction_a_few_lanes() -> None:
+    """Of a gradient of pooling beside one of resizing: pairs of pixels are no vector to sum in."""
+
+    def slope(x: Tensor) -> Tensor:
+        def loss(x: Tensor) -> Tensor:
+            up = ops.interpolate(x, size=(6, 64), mode="bilinear", align_corners=True)
+            return (ops.max_pool2d(x, 2, 2) ** 2).sum() + (up * up).sum()
+
+        return ms.grad(loss)(ops.relu(x))
+
+    found = kernels(scheduled(trace(slope, (ops.ones((3, 5, 6, 32)),), {}, "slope").graph))
+    sums = [k for k in found if isinstance(k, Kernel) and k.loops and any(v.kind == "reduce" for v in k.values)]
+    assert sums and all(k.vector is None or k.vector.extent >= 6 for k in sums)
 
 
 def test_loops_of_extent_one_go() -> None:

@@ -21,6 +21,7 @@ from graphc.op import TABLE
 from graphc.runtime import jit, turned
 from graphc.runtime.emit import emit_loops, slots, units
 from graphc.runtime.llvmtext import Module
+from graphc.runtime.panels import down_columns
 from graphc.runtime.program import ERRORS
 
 SIZES = (1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 50, 100)
@@ -286,6 +287,30 @@ def test_pairs_of_pixels_of_short_rows_are_written_together(row: int, kind: DTyp
         assert_same(result, wanted)
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda d: d.short)
+@pytest.mark.parametrize("row", [17, 20, 46, 200])
+def test_rows_that_begin_within_vectors_are_read_by_two_loads(row: int, kind: DType) -> None:
+    """What is the same in a row, and what is the same in all rows; beside the arrays nothing is read."""
+    for count, shift, step, at_end in product((9, 33, 210), (0, 5, -row), (1, 3), (False, True)):
+        i, at = Var("i", count), shift + step * np.arange(count)
+        by_row, place = at // row + (shift < 0), at % row
+        rows, columns = (
+            guarded(RNG.integers(0, 2, int(index.max()) + 1).astype(kind.np), at_end) for index in (by_row, place)
+        )
+        b = LoopBuilder()
+        x, y, z = Buffer("x", kind, rows.size), Buffer("y", kind, columns.size), Buffer("z", kind, 2 * count)
+        along = Ix.of(i) * step + shift
+        stores = (
+            Store(z, Ix.of(i), b.load(x, along // row + int(shift < 0))),
+            Store(z, Ix.of(i) + count, b.load(y, along % row)),
+        )
+        result = np.full(2 * count, 7).astype(kind.np)
+        run = Run(Kernel("k", (i,), stores, i), {x: rows, y: columns, z: result})
+        assert_same(result, np.concatenate([rows[by_row], columns[place]]))
+        if step == 1:
+            assert "masked.gather" not in run.text
+
+
 def strided(step: int, places: int, turned: bool = False) -> str:
     """The text of a kernel that puts values so many elements apart, or reads them there, a vector of each place."""
     b, i = LoopBuilder(), Var("i", 32)
@@ -377,6 +402,28 @@ def test_sums_that_need_sums_have_it_too(rows: int, size: int) -> None:
     spread = np.array([defined_sum(row) for row in (x - means[:, None]) * (x - means[:, None])])
     for pieces in (1, 2, 3):
         assert_same(computed((rows, size), float32, [x], body, pieces=pieces), spread[:, None] * x)
+
+
+def test_at_most_eight_sums_down_columns_step_together() -> None:
+    """Partial results of more would leave the first-level cache."""
+    arrays = RNG.normal(size=(20, 40, 48)).astype(np.float32)
+    b = LoopBuilder()
+    buffers, out = [Buffer(f"x{n}", float32, 40 * 48) for n in range(20)], Buffer("out", float32, 20 * 48)
+    i = b.var("i", 48)
+    stores = tuple(
+        Store(out, Ix.of(i) + 48 * n, b.sum(40, lambda k, x=x: b.load(x, k * 48 + Ix.of(i))))
+        for n, x in enumerate(buffers)
+    )
+    kernel, result = Kernel("k", (i,), stores, i), np.zeros((20, 48), np.float32)
+    assert [len(together) for together in down_columns(kernel, i)] == [8, 8, 4]
+    Run(kernel, {**dict(zip(buffers, arrays)), out: result})
+    folded = np.zeros((20, 16, 48), np.float32)
+    for k in range(40):
+        folded[:, k % 16] += arrays[:, k]
+    while folded.shape[1] > 1:
+        half = folded.shape[1] // 2
+        folded = folded[:, :half] + folded[:, half:]
+    assert_same(result, folded[:, 0])
 
 
 def test_bool_reductions() -> None:

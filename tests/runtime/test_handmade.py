@@ -141,6 +141,18 @@ def test_scatter_reports_a_bad_position_and_writes_nothing_there(name):
     assert reports == [(1, 3), (2, -1)]
 
 
+@pytest.mark.parametrize("name", ["segment_max", "segment_min"])
+@pytest.mark.parametrize("dtype", [d for d in ALL if not d.is_bool], ids=str)
+@pytest.mark.parametrize("index", [int32, int64, uint8], ids=str)
+def test_segments(name, dtype, index, rng):
+    for extent, rest, count in [(5, (), 9), (4, (3,), (2, 3)), (3, (147,), 9), (3, (2,), 0), (3, (0,), 2)]:
+        ids = rng.integers(0, extent + 2, count).astype(index.np) - (index is not uint8)
+        x = unordered(rng, (*ids.shape, *rest), dtype) if rest != (0,) else np.zeros((2, 0), dtype.np)
+        result, reports = run(name, x, ids, extent=extent)
+        np.testing.assert_array_equal(result, TABLE[name].meaning(x, ids, extent=extent))
+        assert not reports, "what is in no segment is left out"
+
+
 def test_first_places_report_a_bad_position_and_write_nothing_there():
     positions = np.array([1, 3, -1, 2, 2**40, 1, -(2**40)])
     result, reports = run("first_places", positions, extent=3, name="op")
