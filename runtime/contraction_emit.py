@@ -99,7 +99,8 @@ class _Kernel:
         trips = {n: d.extent // window for n, (d, window) in enumerate(zip(c.sums, chosen.window, strict=True))}
         always = [n for n, d in enumerate(c.sums) if trips[n] > 1 and not c.condition(d.name)]
         self.longest = max(always or trips, key=trips.__getitem__, default=0)  # loop of the sum, and its trips
-        self.trips = trips.get(self.longest, 1)
+        rows = any(axis.lanes == 1 for axis in chosen.axes)  # without any all is fetched at once
+        self.trips = trips.get(self.longest, 1) if rows else 1
         self.stage = b.alloca(c.element, cells * max(self.lanes, LOGICAL_LANES)) if self.staged else None
         self.on: Val | None = None  # the lanes that exist, where they are summed; None where all do
 
@@ -214,7 +215,7 @@ class _Kernel:
             def body(x: Val, accs: list[Val], step: int, some: list[_Cell] = some) -> list[Val]:
                 here = self.nest.at(place, dim.name, x)
                 self.enter(dim, here)
-                if self.fetch and level == self.longest and not x.literal:
+                if self.fetch and self.trips > 1 and level == self.longest and not x.literal:
                     self.fetch_some(here, x, window[level], some)
                 if self.turned and level == self.c.outside:
                     here = self.turned.step(here, x)

@@ -919,6 +919,7 @@ FETCHING = [
     matmul(8, 48, 64), matmul(37, 45, 31), matmul(6, 100, 17, "T"), Conv(1, 3, 8, (18, 18), (3, 3)).forward(),
     Conv(1, 2, 21, (9, 18), (3, 3), pad=(1, 1)).forward(), Conv(2, 40, 7, (5, 17), (1, 1)).forward(),
     Conv(2, 3, 5, (6, 19), (3, 3), pad=(1, 1)).forward(),
+    Case(Contraction((), (), (Dim("j", 45, 0, 1),), (Dim("k", 31, 1, 45),), "j"), 31, 31 * 45, 0, 0),  # a single row
 ]  # fmt: skip
 
 
