@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from math import copysign
+
 from graphc.index import Ix, Var
 from graphc.loops import Kernel, Value
 from graphc.runtime import turned
 from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Val, i64, vector
 from graphc.runtime.memory import from_memory
+from graphc.runtime.scope import Scope
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES
 
@@ -21,123 +27,213 @@ CROSSING_SIZE = 12
 TALL = 64
 """How many steps of the outer loop are done before the next of the inner one: what is turned is read in long runs."""
 
+FEWEST = 4
+"""Steps of the outer loop from which turning a square is quicker than reading its vectors lane by lane."""
 
-def crossing(kernel: Kernel, outer: Var, inner: Var) -> list[Value]:
-    """The loads that step far along the inner loop and by one along the outer; none if blocks would not serve.
 
-    Others are read as everywhere.
+@dataclass(frozen=True)
+class Crossing:
+    """A load that steps far along the inner loop, and by one along the outer.
+
+    Attributes:
+        step: elements between its lines, each of which is one step of the inner loop.
+        lines: how many of sixteen exist; fewer only where the inner loop is one vector.
+        aligned: whether it steps by one only within sixteen steps of the outer loop, as what lies in lanes does.
     """
-    if min(outer.extent, inner.extent) < LANES:
+
+    load: Value
+    step: int
+    lines: int
+    aligned: bool
+
+
+def crossing(kernel: Kernel, outer: Var, inner: Var, scope: Scope) -> list[Crossing]:
+    """The loads that cross, all of one kind; none if blocks would not serve. Others are read as everywhere."""
+    if outer.extent < FEWEST or inner.extent < LANES or any(v.kind in ("reduce", "contract") for v in kernel.values):
         return []
-    found = []
-    for value in kernel.values:
-        if value.kind in ("reduce", "contract"):
-            return []
-        if value.kind == "load" and not value.args and _crosses(value.data[1], outer, inner):
-            found.append(value)
-    return found
+    found = [x for v in kernel.values if v.kind == "load" and (x := _crossing(v, outer, inner, scope))]
+    return [x for x in found if not x.aligned] or found
 
 
-def _crosses(address: Ix, outer: Var, inner: Var) -> bool:
-    return address.coefficient(outer) == 1 and address.coefficient(inner) not in (None, 0, 1)
+def _crossing(load: Value, outer: Var, inner: Var, scope: Scope) -> Crossing | None:
+    address = load.data[1]
+    step = address.coefficient(inner)
+    if step in (None, 0, 1):
+        return None
+    lines = _lines(load, inner, scope)
+    if lines and address.coefficient(outer) == 1:
+        return Crossing(load, step, lines, aligned=False)
+    row = Var("row", LANES)
+    within = Ix.of(Var("block", -(-outer.extent // LANES))) * LANES + Ix.of(row)
+    if lines and address.substitute({outer: within}).coefficient(row) == 1:
+        return Crossing(load, step, lines, aligned=True)
+    return None
+
+
+def _lines(load: Value, inner: Var, scope: Scope) -> int:
+    """How many steps of the inner loop, the first of sixteen, a load is made in; 0 if that is not known."""
+    if not load.args:
+        return LANES
+    with scope.across(inner, i64(0), known=_begins(inner)):
+        truth = scope.truth(load.args[0])
+    if truth is None or not truth[0]:
+        return 0
+    lines = truth.count(True)
+    if len(truth) == 1:
+        return LANES
+    return lines if inner.extent == LANES and all(truth[:lines]) else 0
+
+
+def _begins(inner: Var) -> Ix:
+    """Where a whole vector of the inner loop begins."""
+    return Ix.of(Var(inner.name, inner.extent // LANES)) * LANES
 
 
 def write_blocks(
-    w: Writer, kernel: Kernel, outer: Var, inner: Var, loads: list[Value], begin: Val, end: Val
-) -> Val:
-    """Writes the two loops, from `begin` of the outer one, as far as they fill blocks; returns where they stop.
+    w: Writer, kernel: Kernel, outer: Var, inner: Var, loads: list[Crossing], begin: Val, end: Val
+) -> None:
+    """Writes the two loops, from `begin` to `end` of the outer one.
 
     Args:
         loads: those that cross.
     """
-    b, scope = w.b, w.scope
-    stop = _whole(b, begin, end)
-    full, tail = inner.extent // LANES * LANES, inner.extent % LANES
-    blocks = _Blocks(w, kernel, outer, inner, loads)
-    with b.loop(begin, stop, TALL) as top:
-        bottom = b.intrinsic("smin", "i64", b.add(top, TALL), stop)
-        small = sum(s.value.size for s in kernel.stores) <= CROSSING_SIZE
-        (blocks.copied if blocks.copies else blocks.in_registers if small else blocks.in_memory)(top, bottom, full)
-        if tail:
-            with b.loop(top, bottom) as index, scope.at(outer, index), scope.across(inner, i64(full), tail):
-                w.store(kernel.stores)
-    return stop
-
-
-def _whole(b: Builder, begin: Val, end: Val) -> Val:
-    """How far whole blocks reach."""
-    if begin.literal and end.literal:
-        return i64(int(end.name) - (int(end.name) - int(begin.name)) % LANES)
-    return b.add(begin, b.int_op("and", b.sub(end, begin), -LANES))
+    b, blocks = w.b, _Blocks(w, kernel, outer, inner, loads)
+    height = TALL
+    if loads[0].aligned:
+        height = LANES
+    elif blocks.small and not (begin.literal and end.literal and int(end.name) - int(begin.name) < LANES):
+        begin = blocks.squares(begin, end)
+    if begin == end:
+        return
+    first = b.int_op("and", begin, -LANES) if loads[0].aligned else begin
+    with b.loop(first, end, height) as top:
+        bottom = b.intrinsic("smin", "i64", b.add(top, height), end)
+        blocks.rows(top if first is begin else b.intrinsic("smax", "i64", top, begin), bottom)
 
 
 class _Blocks:
-    """Writes the stores of a kernel for a range of the outer loop, whole blocks, and the whole blocks of the inner."""
+    """Writes the stores of a kernel for a range of the outer loop, and the whole inner one."""
 
-    def __init__(self, w: Writer, kernel: Kernel, outer: Var, inner: Var, loads: list[Value]) -> None:
+    def __init__(self, w: Writer, kernel: Kernel, outer: Var, inner: Var, loads: list[Crossing]) -> None:
         self.w, self.stores, self.outer, self.inner, self.loads = w, kernel.stores, outer, inner, loads
-        self.known = Ix.of(Var(inner.name, inner.extent // LANES)) * LANES  # where a vector of the inner loop begins
+        self.full = inner.extent // LANES * LANES
+        self.copies = self._copies()
+        self.small = not self.copies and sum(s.value.size for s in kernel.stores) <= CROSSING_SIZE
 
-    @property
-    def copies(self) -> bool:
-        """Whether what is turned is stored as it is, each vector in a line."""
+    def _copies(self) -> bool:
+        """Whether what is turned is stored as it is, or zero where there is none of it, each vector in a line."""
         store = self.stores[0]
         along = store.address.coefficient(self.inner) == 1 and store.address.coefficient(self.outer) is not None
-        return [s.value for s in self.stores] == self.loads and along
+        return [_copied(s.value) for s in self.stores] == [x.load for x in self.loads] and along
 
-    def copied(self, top: Val, bottom: Val, full: int) -> None:
-        """Turns from one buffer into the other."""
-        b, scope, (store,) = self.w.b, self.w.scope, self.stores
-        step = store.address.coefficient(self.outer)
-        assert step is not None
-        with b.loop(0, full, LANES) as column:
+    def squares(self, begin: Val, end: Val) -> Val:
+        """As far as they fill squares: what is turned is used at once, by a copy of the body for each of 16 steps.
+
+        Returns:
+            How far that is.
+        """
+        b, scope = self.w.b, self.w.scope
+        stop = _whole(b, begin, end)
+        with b.loop(begin, stop, TALL) as top:
+            bottom = b.intrinsic("smin", "i64", b.add(top, TALL), stop)
+            with b.loop(0, self.full, LANES) as column, b.loop(top, bottom, LANES) as row:
+                columns = []
+                for x in self.loads:
+                    corner, element = self._corner(x, row, column)
+                    columns.append(turned.columns(b, element, corner, i64(x.step), x.lines))
+                for j in range(LANES):
+                    with scope.at(self.outer, b.add(row, j)), self._across(column):
+                        for x, vectors in zip(self.loads, columns, strict=True):
+                            scope.keep(x.load, from_memory(b, vectors[j], x.load.dtype))
+                        self.w.store(self.stores)
+            if self.full < self.inner.extent:
+                self._in_memory(top, bottom, self.full)
+        return stop
+
+    def rows(self, top: Val, bottom: Val) -> None:
+        """Any number of rows, up to `TALL`."""
+        if not self.copies:
+            self._in_memory(top, bottom, 0)
+            return
+        self._copied(top, bottom)
+        if self.full < self.inner.extent:
+            self._in_memory(top, bottom, self.full)
+
+    def _copied(self, top: Val, bottom: Val) -> None:
+        """Turns whole vectors from one buffer into the other."""
+        b, scope, (store,), (load,) = self.w.b, self.w.scope, self.stores, self.loads
+        distance = store.address.coefficient(self.outer)
+        assert distance is not None
+        with b.loop(0, self.full, LANES) as column:
             with scope.at(self.outer, top), scope.at(self.inner, column):
                 target = self.w.memory.address(store.buffer, store.address)
-            self._turn(self.loads[0], top, bottom, column, target, step)
+            self._turn(load, top, bottom, column, target, distance, load.lines)
 
-    def in_registers(self, top: Val, bottom: Val, full: int) -> None:
-        """What is turned is used at once, by a copy of the body for each of 16 steps."""
-        b, scope = self.w.b, self.w.scope
-        with b.loop(0, full, LANES) as column, b.loop(top, bottom, LANES) as row:
-            columns = []
-            for load in self.loads:
-                corner, step, element = self._corner(load, row, column)
-                columns.append(turned.columns(b, element, corner, i64(step)))
-            for j in range(LANES):
-                with scope.at(self.outer, b.add(row, j)), scope.across(self.inner, column, known=self.known):
-                    for load, vectors in zip(self.loads, columns, strict=True):
-                        scope.keep(load, from_memory(b, vectors[j], load.dtype))
-                    self.w.store(self.stores)
-
-    def in_memory(self, top: Val, bottom: Val, full: int) -> None:
-        """What is turned waits in the first-level cache for a body that is written once."""
-        b, scope = self.w.b, self.w.scope
-        elements = [ELEMENT[load.data[0].dtype.short] for load in self.loads]
+    def _in_memory(self, top: Val, bottom: Val, first: int) -> None:
+        """From a column on: what is turned waits in the first-level cache for a body that is written once."""
+        b = self.w.b
+        elements = [ELEMENT[x.load.data[0].dtype.short] for x in self.loads]
         waiting = [b.alloca(element, TALL * TALL) for element in elements]
-        with b.loop(0, full, TALL) as left:
-            right = b.intrinsic("smin", "i64", b.add(left, TALL), i64(full))
-            with b.loop(left, right, LANES) as column:
-                for load, memory, element in zip(self.loads, waiting, elements, strict=True):
-                    self._turn(load, top, bottom, column, b.gep(memory, b.sub(column, left), element), TALL)
-            with b.loop(top, bottom) as row, scope.at(self.outer, row):
+        with b.loop(first, self.inner.extent, TALL) as left:
+            right = b.intrinsic("smin", "i64", b.add(left, TALL), i64(self.inner.extent))
+            for column, count in self._vectors(left, right, first):
+                for x, memory, element in zip(self.loads, waiting, elements, strict=True):
+                    place = b.gep(memory, b.sub(column, left), element)
+                    self._turn(x, top, bottom, column, place, TALL, min(count, x.lines))
+            with b.loop(top, bottom) as row, self.w.scope.at(self.outer, row):
                 self.w.ahead([store.value for store in self.stores])
-                with b.loop(left, right, LANES) as column, scope.across(self.inner, column, known=self.known):
-                    place = b.add(b.mul(b.sub(row, top), TALL), b.sub(column, left))
-                    for load, memory, element in zip(self.loads, waiting, elements, strict=True):
-                        x = b.load(b.gep(memory, place, element), vector(element, LANES))
-                        scope.keep(load, from_memory(b, x, load.dtype))
-                    self.w.store(self.stores)
+                for column, count in self._vectors(left, right, first):
+                    with self._across(column, count):
+                        place = b.add(b.mul(b.sub(row, top), TALL), b.sub(column, left))
+                        for x, memory, element in zip(self.loads, waiting, elements, strict=True):
+                            vectors = b.load(b.gep(memory, place, element), vector(element, LANES))
+                            self.w.scope.keep(x.load, from_memory(b, vectors, x.load.dtype))
+                        self.w.store(self.stores)
 
-    def _turn(self, load: Value, top: Val, bottom: Val, column: Val, target: Val, apart: int) -> None:
-        """Stores for each step of the outer variable the vector of 16 steps of the inner one, elements `apart`."""
-        corner, step, element = self._corner(load, top, column)
-        turned.turn(self.w.b, element, corner, step, target, apart, self.w.b.sub(bottom, top))
+    def _vectors(self, left: Val, right: Val, first: int) -> Iterator[tuple[Val, int]]:
+        """Within, a vector of the inner loop in [left, right), and how many of its lanes exist; then the next."""
+        b, tail = self.w.b, self.inner.extent - self.full
+        if first < self.full:
+            with b.loop(left, b.int_op("and", right, -LANES) if tail else right, LANES) as column:
+                yield column, LANES
+        if tail:
+            with b.when(b.icmp("eq", right, self.inner.extent)):
+                yield i64(self.full), tail
 
-    def _corner(self, load: Value, row: Val, column: Val) -> tuple[Val, int, str]:
-        """Where a square of a load begins, how many elements lie between its vectors, and of what type they are."""
-        scope, (buffer, address) = self.w.scope, load.data
+    def _across(self, column: Val, count: int = LANES) -> AbstractContextManager[None]:
+        """Within, the inner variable runs over the lanes, `count` of which exist, from a multiple of sixteen on."""
+        known = _begins(self.inner) if count == LANES else None
+        return self.w.scope.across(self.inner, column, count, known=known)
+
+    def _turn(
+        self, x: Crossing, top: Val, bottom: Val, column: Val, target: Val, distance: int, lines: int
+    ) -> None:
+        """Stores for each step of the outer variable the vector of 16 steps of the inner one, elements `distance`."""
+        corner, element = self._corner(x, top, column)
+        turned.turn(self.w.b, element, corner, x.step, lines, target, distance, self.w.b.sub(bottom, top))
+
+    def _corner(self, x: Crossing, row: Val, column: Val) -> tuple[Val, str]:
+        """Where a square of a load begins, and of what type its elements are."""
+        scope, (buffer, address) = self.w.scope, x.load.data
         with scope.at(self.outer, row), scope.at(self.inner, column):
-            corner = self.w.memory.address(buffer, address)
-        step = address.coefficient(self.inner)
-        assert step is not None
-        return corner, step, ELEMENT[buffer.dtype.short]
+            return self.w.memory.address(buffer, address), ELEMENT[buffer.dtype.short]
+
+
+def _copied(value: Value) -> Value:
+    """The load that a value is, or is where there is something to load, being zero elsewhere."""
+    if value.kind == "fn" and value.data[0] == "select":
+        condition, load, other = value.args
+        if load.kind == "load" and load.args == (condition,) and _is_zero(other):
+            return load
+    return value
+
+
+def _is_zero(value: Value) -> bool:
+    return value.kind == "const" and value.data[0] == 0 and copysign(1, value.data[0]) == 1
+
+
+def _whole(b: Builder, begin: Val, end: Val) -> Val:
+    """How far whole squares reach."""
+    if begin.literal and end.literal:
+        return i64(int(end.name) - (int(end.name) - int(begin.name)) % LANES)
+    return b.add(begin, b.int_op("and", b.sub(end, begin), -LANES))

@@ -78,12 +78,8 @@ class _Nest:
             w.store(kernel.stores)
             return
         var, rest = loops[0], loops[1:]
-        if rest == [kernel.vector] and (loads := crossing(kernel, var, rest[0])):
-            end = end or i64(var.extent)
-            stop = write_blocks(w, kernel, var, rest[0], loads, begin or i64(0), end)
-            if stop != end:
-                with b.loop(stop, end) as index, w.scope.at(var, index):
-                    self.write(rest)
+        if rest == [kernel.vector] and (loads := crossing(kernel, var, rest[0], w.scope)):
+            write_blocks(w, kernel, var, rest[0], loads, begin or i64(0), end or i64(var.extent))
             return
         outer = self._copies
         parts, step = self._parts(var, begin is None)

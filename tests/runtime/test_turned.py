@@ -4,6 +4,7 @@ import ctypes
 
 import numpy as np
 import pytest
+from guarded import guarded
 
 from graphc import Tensor, ops
 from graphc.compiler import compile_program
@@ -22,12 +23,33 @@ def test_a_strip_is_stored_with_its_lines_as_columns(element: str, dtype: type, 
     assert (target[length:] == 7).all() and (target[:, 16:] == 7).all()
 
 
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("lines", [1, 3, 15, 16])
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 21])
+def test_a_part_of_a_strip_is_stored_with_zeros_for_lines_that_are_not_there(
+    lines: int, length: int, at_end: bool
+) -> None:
+    name = "graphc_turned_part_float"
+    native = jit.compile_text([turned.text_for("part_float")], [name])
+    call = native.function(name, None, *[ctypes.c_void_p, ctypes.c_int64], ctypes.c_int64, *[
+        ctypes.c_void_p, ctypes.c_int64], ctypes.c_int64)  # fmt: skip
+    source = guarded(np.arange(lines * 23, dtype=np.float32)[: 23 * (lines - 1) + length].reshape(-1), at_end)
+    target = guarded(np.full(20 * length, 7, np.float32), at_end)
+    short = target[: max(20 * length - 4, 0)]  # the last column ends with its sixteen lines
+    call(source.ctypes.data, 23, lines, short.ctypes.data, 20, length)
+    for at in range(length):
+        wanted = np.zeros(16, np.float32)
+        wanted[:lines] = source[at::23][:lines]
+        np.testing.assert_array_equal(target[20 * at : 20 * at + 16], wanted)
+        assert (target[20 * at + 16 : 20 * at + 20] == 7).all()
+
+
 def test_kernels_that_turn_share_one_function() -> None:
     def two(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return ops.transpose(x, (1, 0)), ops.transpose(y, (1, 0))
 
     texts = compile_program(trace(two, (ops.ones((32, 48)), ops.ones((64, 32))), {}, "two").graph).texts()
-    assert turned.text_for("float") in texts
-    assert [text.count("shufflevector") > 2 for text in texts].count(True) == 1
+    needed = [turned.text_for("float"), turned.text_for("part_float")]
+    assert [text for text in texts if text.count("shufflevector") > 2] == needed
     texts = compile_program(trace(ops.tanh, (ops.ones((32, 48)),), {}, "tanh").graph).texts()
     assert not any("graphc_turned" in text for text in texts)
