@@ -97,18 +97,17 @@ def write_blocks(
     Args:
         loads: those that cross.
     """
-    b, blocks = w.b, _Blocks(w, kernel, outer, inner, loads)
-    height = TALL
-    if loads[0].aligned:
-        height = LANES
-    elif blocks.small and not (begin.literal and end.literal and int(end.name) - int(begin.name) < LANES):
-        begin = blocks.squares(begin, end)
+    b, blocks, aligned = w.b, _Blocks(w, kernel, outer, inner, loads), loads[0].aligned
+    rows = int(end.name) - int(begin.name) if begin.literal and end.literal else None
+    if blocks.small and not aligned and (rows is None or rows >= LANES):
+        begin = blocks.in_squares(begin, end)
     if begin == end:
         return
-    first = b.int_op("and", begin, -LANES) if loads[0].aligned else begin
+    height, first = (LANES, b.int_op("and", begin, -LANES)) if aligned else (TALL, begin)
     with b.loop(first, end, height) as top:
         bottom = b.intrinsic("smin", "i64", b.add(top, height), end)
-        blocks.rows(top if first is begin else b.intrinsic("smax", "i64", top, begin), bottom)
+        top = b.intrinsic("smax", "i64", top, begin) if aligned else top
+        blocks.in_rows(top, bottom, squares=not aligned and rows is not None and rows % LANES == 0)
 
 
 class _Blocks:
@@ -126,7 +125,7 @@ class _Blocks:
         along = store.address.coefficient(self.inner) == 1 and store.address.coefficient(self.outer) is not None
         return [_copied(s.value) for s in self.stores] == [x.load for x in self.loads] and along
 
-    def squares(self, begin: Val, end: Val) -> Val:
+    def in_squares(self, begin: Val, end: Val) -> Val:
         """As far as they fill squares: what is turned is used at once, by a copy of the body for each of 16 steps.
 
         Returns:
@@ -147,19 +146,19 @@ class _Blocks:
                             scope.keep(x.load, from_memory(b, vectors[j], x.load.dtype))
                         self.w.store(self.stores)
             if self.full < self.inner.extent:
-                self._in_memory(top, bottom, self.full)
+                self._in_memory(top, bottom, self.full, True)
         return stop
 
-    def rows(self, top: Val, bottom: Val) -> None:
-        """Any number of rows, up to `TALL`."""
+    def in_rows(self, top: Val, bottom: Val, squares: bool) -> None:
+        """Any number of rows, up to `TALL`; `squares`: known to be a multiple of sixteen."""
         if not self.copies:
-            self._in_memory(top, bottom, 0)
+            self._in_memory(top, bottom, 0, squares)
             return
-        self._copied(top, bottom)
+        self._copied(top, bottom, squares)
         if self.full < self.inner.extent:
-            self._in_memory(top, bottom, self.full)
+            self._in_memory(top, bottom, self.full, squares)
 
-    def _copied(self, top: Val, bottom: Val) -> None:
+    def _copied(self, top: Val, bottom: Val, squares: bool) -> None:
         """Turns whole vectors from one buffer into the other."""
         b, scope, (store,), (load,) = self.w.b, self.w.scope, self.stores, self.loads
         distance = store.address.coefficient(self.outer)
@@ -167,9 +166,9 @@ class _Blocks:
         with b.loop(0, self.full, LANES) as column:
             with scope.at(self.outer, top), scope.at(self.inner, column):
                 target = self.w.memory.address(store.buffer, store.address)
-            self._turn(load, top, bottom, column, target, distance, load.lines)
+            self._turn(load, top, bottom, column, target, distance, load.lines, squares)
 
-    def _in_memory(self, top: Val, bottom: Val, first: int) -> None:
+    def _in_memory(self, top: Val, bottom: Val, first: int, squares: bool) -> None:
         """From a column on: what is turned waits in the first-level cache for a body that is written once."""
         b = self.w.b
         elements = [ELEMENT[x.load.data[0].dtype.short] for x in self.loads]
@@ -179,7 +178,7 @@ class _Blocks:
             for column, count in self._vectors(left, right, first):
                 for x, memory, element in zip(self.loads, waiting, elements, strict=True):
                     place = b.gep(memory, b.sub(column, left), element)
-                    self._turn(x, top, bottom, column, place, TALL, min(count, x.lines))
+                    self._turn(x, top, bottom, column, place, TALL, min(count, x.lines), squares)
             with b.loop(top, bottom) as row, self.w.scope.at(self.outer, row):
                 self.w.ahead([store.value for store in self.stores])
                 for column, count in self._vectors(left, right, first):
@@ -206,11 +205,11 @@ class _Blocks:
         return self.w.scope.across(self.inner, column, count, known=known)
 
     def _turn(
-        self, x: Crossing, top: Val, bottom: Val, column: Val, target: Val, distance: int, lines: int
+        self, x: Crossing, top: Val, bottom: Val, column: Val, target: Val, distance: int, lines: int, squares: bool
     ) -> None:
         """Stores for each step of the outer variable the vector of 16 steps of the inner one, elements `distance`."""
         corner, element = self._corner(x, top, column)
-        turned.turn(self.w.b, element, corner, x.step, lines, target, distance, self.w.b.sub(bottom, top))
+        turned.turn(self.w.b, element, corner, x.step, lines, target, distance, self.w.b.sub(bottom, top), squares)
 
     def _corner(self, x: Crossing, row: Val, column: Val) -> tuple[Val, str]:
         """Where a square of a load begins, and of what type its elements are."""

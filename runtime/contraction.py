@@ -426,7 +426,8 @@ class _Search:
             far = size > axis.lanes and SIZEOF[self._c.element] * max(abs(d.a), abs(d.b)) >= 8 * FAR
             cut = axis.complete is not None and size > max(len(axis.complete), 1)
             rows = size if axis.lanes == 1 else 1
-            apart = SIZEOF[self._c.element] * abs(d.stride(self._c.vectors)) > 2 * LINE
+            step = abs(d.stride(self._c.vectors))
+            apart = SIZEOF[self._c.element] * step > 2 * LINE and step > 2 * self._c.lane.extent
             step = SIZEOF[self._c.element] * d.stride(self._c.scalars)
             crowded = rows > WAYS and step != 0 and step % PAGE == 0
             self._cuts[d.name, size] = _AxisCost(
@@ -470,8 +471,9 @@ def _tiles(c: Contraction, lanes: int, registers: int) -> Iterator[dict[str, int
     vectors = 1 if c.lanes_summed else -(-c.lane.extent // lanes)
     few = vectors * prod(d.extent for d in m + n) < CHAINS and not c.turned
     batches = list(_boxes(c.batch[-1:], registers // 2)) if few else [{}]
+    again = any(slides for (x, _), slides in c.slides.items() if x == c.vectors)  # what one row reads the next reads
     for along in _sizes(vectors, 8):
-        others = list(_boxes(n, registers - 4)) if along == 1 else [{}]
+        others = list(_boxes(n, (registers - 4) // along)) if along == 1 or again else [{}]
         for rows, columns, batch in product(_boxes(m, registers - 4), others, batches):
             tile = {d.name: 1 for d in c.outputs} | rows | columns | batch
             if not c.lanes_summed:

@@ -60,13 +60,20 @@ class Steps:
         self._order = [self._place[name] for name in order] if order else list(range(len(c.outputs)))
         self._moved = [[n for n, d in enumerate(c.outputs) if d.stride(x)] for x in "ab"]
         self._sums = [self._sum(c, d) for d in c.sums]
-        self._weight = [2 if c.lane.stride(x) else 1 for x in "ab"]  # of a load
+        self._weight = [self._load(c, x) for x in "ab"]
+        self._whole_vectors = [bool(c.lane.stride(x)) and not c.lanes_summed for x in "ab"]
         nothing = (None,) * len(self._sums)
         self._slides = any(slides for d in self._sums for slides in d.slides)
         self._anew = not self._slides and all(all(d.moves) for d in self._sums)  # whatever the window
         self._nothing: Near = (nothing, nothing)
         self._near: dict[Tile, Near] = {}
         self._done: dict[Tile, Step] = {}
+
+    @staticmethod
+    def _load(c: Contraction, operand: str) -> float:
+        """What a load weighs: a vector's two; more where a filter moves along it, as it mostly lies in two lines."""
+        anywhere = any(c.slides[operand, d.name] and d.stride(operand) % 8 for d in c.sums)
+        return (3 if anywhere else 2) if c.lane.stride(operand) else 1
 
     def _sum(self, c: Contraction, d: Dim) -> _Sum:
         extents, condition = {t.name: t.extent for t in c.outputs}, c.condition(d.name)
@@ -126,8 +133,8 @@ class Steps:
     def window(self, tile: Tile) -> tuple[int, ...]:
         """How much of the sums the innermost body holds: the inner dims whole while it is short, then a part of one.
 
-        A dim that slides over the tile may be longer. What the lanes, or the terms that exist, depend on at run time
-        stays outside.
+        A dim that slides over the tile may be longer, most of all where that saves whole vectors. What the lanes, or
+        the terms that exist, depend on at run time stays outside.
         """
         cells = prod([tile[n] for n in self._order])
         window: list[int] = []
@@ -137,7 +144,9 @@ class Steps:
             varies = d.alone or (d.condition is not None and tile[d.condition] <= 1)
             room = 1
             if whole and not varies:
-                room = max(1 if window else 2, int((144 if a or b else 64) / (cells * body)))
+                vectors = any(by and wide for by, wide in zip((a, b), self._whole_vectors, strict=True))
+                most = 256 if vectors else 144 if a or b else 64
+                room = max(1 if window else 2, int(most / (cells * body)))
             size = d.extent if d.extent <= room * 3 // 2 else _part(d.extent, room)
             whole = whole and size == d.extent and not varies
             window.append(size)

@@ -21,17 +21,22 @@ _PARAMETERS = [("ptr", "source"), ("i64", "apart"), ("ptr", "target"), ("i64", "
 
 
 def turn(
-    b: Builder, element: str, source: Val, apart: int, lines: int, target: Val, distance: int, length: Val
+    b: Builder, element: str, source: Val, apart: int, lines: int, target: Val, distance: int, length: Val,
+    squares: bool,
 ) -> None:
-    """Writes calls: whole squares of sixteen lines, then what is left."""
-    whole = b.int_op("and", length, -LANES) if lines == LANES else i64(0)
+    """Writes calls: whole squares of sixteen lines, then what is left.
+
+    Args:
+        squares: whether the length is known to be a multiple of sixteen.
+    """
     if lines == LANES:
+        whole = length if squares else b.int_op("and", length, -LANES)
         b.call(_NAME + element, "void", source, i64(apart), target, i64(distance), whole)
-    if length.literal and int(length.name) % LANES == 0 and lines == LANES:
-        return
-    source, target = b.gep(source, whole, element), b.gep(target, b.mul(whole, distance), element)
-    rest = b.sub(length, whole)
-    b.call(_NAME + _PART + element, "void", source, i64(apart), i64(lines), target, i64(distance), rest)
+        if squares:
+            return
+        length = b.sub(length, whole)
+        source, target = b.gep(source, whole, element), b.gep(target, b.mul(whole, distance), element)
+    b.call(_NAME + _PART + element, "void", source, i64(apart), i64(lines), target, i64(distance), length)
 
 
 def columns(b: Builder, element: str, source: Val, apart: Val, lines: int = LANES) -> list[Val]:

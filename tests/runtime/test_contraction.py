@@ -762,9 +762,17 @@ def held(text):
 
 def test_a_tile_under_taps_holds_no_more_vectors_than_there_are_registers():
     """Fourteen rows of a depthwise convolution, whose sixteen rows of input serve three rows of taps each."""
-    conv = Conv(1, 4, 4, (28, 28), (3, 3), pad=(1, 1), groups=4).rows().c
+    conv = Conv(1, 4, 4, (28, 16), (3, 3), pad=(1, 1), groups=4).rows().c
     assert next(axis.tile for axis in plan(conv, 16).axes if axis.dim.name == "oh") == 14
     assert held(kernel_text("k", conv, 16)) < 32
+
+
+@pytest.mark.parametrize(("size", "taps"), [(28, 3), (50, 5), (56, 7), (112, 3)])
+def test_rows_of_several_vectors_share_what_a_depthwise_filter_reads(size, taps):
+    """What one row reads at one of its taps the row before it reads at the next; the loop's body has both."""
+    chosen = plan(Conv(1, 4, 4, (size, size), (taps, taps), groups=4).rows().c, 16)
+    tiles = {axis.dim.name: axis.tile for axis in chosen.axes}
+    assert tiles["oh"] > 1 and tiles["ow"] > 16 and chosen.window[-2] > 1
 
 
 def test_results_far_away_are_fetched_while_a_sum_runs_that_is_long_enough():
