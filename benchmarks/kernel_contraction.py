@@ -192,7 +192,7 @@ def kernel_text(c: Contraction, lanes: int) -> str:
     a, bp, out = b.args
     strides, _ = result_strides(c)
 
-    def finish(b: Builder, coords: dict[str, tuple[Val, int]], acc: Val, active: int) -> None:
+    def finish(b: Builder, coords: dict[str, tuple[Val, int]], acc: Val, active: int, across: str) -> None:
         index = i64(0)
         for name, (base, constant) in coords.items():
             index = b.add(index, b.mul(b.add(base, constant), strides[name]))

@@ -80,6 +80,10 @@ are as many streams of lines for the machine to follow, and a tile of many takes
 STREAMED = 3
 """Bytes for a multiply-add of vectors from which on memory is too slow."""
 
+TURNED_RESULTS, CROWDED = 512, 2048
+"""Steps from which storing results element by element takes no longer than having them wait; and bytes between lanes of
+which multiples meet in so few sets of the cache that it does."""
+
 FAR, CROWD = 2048, 1024
 """Bytes between neighbours from which they meet in few sets of the cache; and those whose multiples do so earlier."""
 
@@ -200,6 +204,7 @@ class Plan:
         ahead: the output dim along which the vector operand of the next tile is fetched while this one is computed.
         rows_ahead: the output dim along which the rows of the next tile are, elements of the scalar operand.
         turns: the operand whose vectors do not lie in memory, its steps do, and which a tile turns as it reads it.
+        turns_results: whether results wait till they can be turned, to be finished along `contraction.along`.
         runs: output dims whose runs lie side by side in the panel of the vector operand, and across the lanes as one.
     """
 
@@ -213,6 +218,7 @@ class Plan:
     ahead: str | None = None
     rows_ahead: str | None = None
     turns: str | None = None
+    turns_results: bool = False
     runs: tuple[Dim, ...] = ()
 
     @property
@@ -240,6 +246,8 @@ class Plan:
             parts.append("packs " + " ".join(sorted(self.packed)))
         if self.turns:
             parts.append(f"turns {self.turns}")
+        if self.turns_results:
+            parts.append(f"turns results along {self.contraction.along}")
         if self.runs:
             parts.append("rows of " + " ".join(f"{d.name}:{d.extent}" for d in self.runs))
         if self.ahead or self.rows_ahead:
@@ -285,6 +293,7 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     streamed = "ab"[search.steps.streamed(_vectors(c, lanes, tile), window)]
     chosen = Plan(c, lanes, _axes(c, lanes, tile), window, streamed, turns=turns, runs=runs)
     chosen = _blocked_runs(chosen) if runs else _blocked(chosen, search.steps)
+    chosen = replace(chosen, turns_results=_turns_results(chosen))
     chosen = replace(chosen, cut=_cut(chosen, search.steps))
     return replace(chosen, ahead=_ahead(chosen), rows_ahead=_rows_ahead(chosen))
 
@@ -471,9 +480,8 @@ def _tiles(c: Contraction, lanes: int, registers: int) -> Iterator[dict[str, int
     vectors = 1 if c.lanes_summed else -(-c.lane.extent // lanes)
     few = vectors * prod(d.extent for d in m + n) < CHAINS and not c.turned
     batches = list(_boxes(c.batch[-1:], registers // 2)) if few else [{}]
-    again = any(slides for (x, _), slides in c.slides.items() if x == c.vectors)  # what one row reads the next reads
     for along in _sizes(vectors, 8):
-        others = list(_boxes(n, (registers - 4) // along)) if along == 1 or again else [{}]
+        others = list(_boxes(n, (registers - 4) // along)) if along == 1 or c.rows_share else [{}]
         for rows, columns, batch in product(_boxes(m, registers - 4), others, batches):
             tile = {d.name: 1 for d in c.outputs} | rows | columns | batch
             if not c.lanes_summed:
@@ -566,6 +574,16 @@ def _blocked_runs(chosen: Plan) -> Plan:
     return replace(chosen, axes=tuple(axes), packed=frozenset(c.vectors))
 
 
+def _turns_results(chosen: Plan) -> bool:
+    """Whether results are turned, by squares, and so stored a vector at a time where their lanes lie apart."""
+    c, axes = chosen.contraction, {axis.dim.name: axis for axis in chosen.axes}
+    if not c.along or not c.sums or c.lanes_summed or c.turned or chosen.runs or chosen.lanes < TURN:
+        return False
+    axis, crowded = axes[c.along], SIZEOF[c.element] * c.apart % CROWDED == 0
+    filled = 2 * min(axis.dim.extent, c.lane.extent) >= chosen.lanes
+    return axis.blocks == 1 and filled and (crowded or chosen.steps < TURNED_RESULTS)
+
+
 def _streams(chosen: Plan, steps: Steps) -> bool:
     """Whether units read both operands from afar, and so much of them that memory is slower than multiply-adds."""
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
@@ -635,7 +653,7 @@ def _cut(chosen: Plan, steps: Steps) -> Cut | None:
         step = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(operand))
         room = RUN_BYTES if chosen.runs else 2 * BUFFER_BYTES
         most = min(most, room / step if c.lane.stride(operand) else PANEL_STEPS)
-    if chosen.runs and most >= chosen.steps:
+    if (chosen.runs or chosen.turns_results) and most >= chosen.steps:
         return Cut(0, c.sums[0].extent)
     return _cut_to(c, chosen.window, int(most)) if most < chosen.steps else None
 

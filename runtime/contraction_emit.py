@@ -18,11 +18,12 @@ from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
 from graphc.runtime.llvmtext import SIZEOF, Builder, Val, const, const_vector, i64, mask
 
-Finish = Callable[[Builder, dict[str, tuple[Val, int]], Val, int], None]
-"""`finish(b, coords, acc, active)`: writes what becomes of one accumulator.
+Finish = Callable[[Builder, dict[str, tuple[Val, int]], Val, int, str], None]
+"""`finish(b, coords, acc, active, across)`: writes what becomes of one accumulator.
 
 `coords[name]` is the coordinate of every output dim as (i64 value, constant); along the lanes it is that of lane 0.
-`acc` holds one element per lane, of which the first `active` exist, or is a scalar where the lanes were summed.
+`acc` holds one element per lane, of which the first `active` exist, or is a scalar where the lanes were summed. The dim
+that lies `across` the lanes is the contraction's, or that along which results lie where they are turned.
 It may open blocks. It runs once for each element of the result, and is written once for each place that has one ready.
 """
 
@@ -88,6 +89,8 @@ class _Kernel:
         spans = {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes == 1}
         spans |= {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes > 1}
         self.waiting = self.nest.stack("waiting", spans) if chosen.cut else None
+        self.in_one = bool(chosen.cut and chosen.cut.level == 0 and chosen.cut.size >= c.sums[0].extent)
+        self.square = b.alloca(c.element, self.lanes**2) if chosen.turns_results else None
         if self.waiting and chosen.runs:
             self.waiting = replace(self.nest.of_runs(self.waiting), padded=False)
         cells = prod(-(-axis.groups[0].size // axis.lanes) for axis in chosen.axes)
@@ -115,12 +118,13 @@ class _Kernel:
     # Blocks of the sum
 
     def in_blocks(self, place: Place, corner: Mapping[str, Val]) -> None:
-        """Runs the blocks in the order of the sum; raw accumulators wait in memory in between."""
+        """Runs the blocks in the order of the sum; raw accumulators wait in memory in between, and at the end."""
         nest, cut, waiting = self.nest, self.plan.cut, self.waiting
         assert cut and waiting
-        with nest.loop(0, self.lanes * prod(axis.span for axis in self.plan.axes), self.lanes) as x:
-            self.b.store(const(0.0, self.type), nest.address(waiting, x))
         dim = self.c.sums[cut.level]
+        if not self.in_one:
+            with nest.loop(0, self.lanes * prod(axis.span for axis in self.plan.axes), self.lanes) as x:
+                self.b.store(const(0.0, self.type), nest.address(waiting, x))
 
         def block(place: Place) -> None:
             with nest.loop(0, dim.extent, cut.size) as x:
@@ -129,13 +133,45 @@ class _Kernel:
                 zero = {**corner, **place.base, dim.name: x}
                 nest.over_tiles(self.plan.axes, replace(place, sides=self.panels.packed(place.sides, zero)), self.tile)
 
-        nest.over_steps(place, block, 0, cut.level)
-        others = [axis for axis in self.plan.axes if axis is not self.plan.across]
-        nest.over_elements(others, Place(place.sides[-1:]), lambda place: nest.over_vectors(place, self.finish_waiting))
+        if self.in_one:
+            nest.block = (0, dim.extent)
+            packed = self.panels.packed(place.sides, {**corner, **place.base, dim.name: i64(0)})
+            nest.over_tiles(self.plan.axes, replace(place, sides=packed), self.tile)
+        else:
+            nest.over_steps(place, block, 0, cut.level)
+        self.finish_waiting(Place(place.sides[-1:]))
 
-    def finish_waiting(self, place: Place, active: int) -> None:
+    def finish_waiting(self, place: Place) -> None:
+        """Finishes the unit's accumulators."""
+        nest, apart = self.nest, {self.c.lanes}
+        finish = self.finish_vector
+        if self.plan.turns_results:
+            apart.add(self.c.along)
+            finish = self.finish_turned
+        others = [axis for axis in self.plan.axes if axis.dim.name not in apart]
+        nest.over_elements(others, place, lambda place: nest.over_vectors(place, finish))
+
+    def finish_vector(self, place: Place, active: int) -> None:
         acc = self.nest.load_lanes(place.sides[0], 0, range(active))
-        self.finish(self.b, self.nest.coordinates(place), acc, active)
+        self.finish(self.b, self.nest.coordinates(place), acc, active, self.c.lanes)
+
+    def finish_turned(self, place: Place, active: int) -> None:
+        """Turns vectors of results into vectors along the dim in which they lie in memory, and finishes those."""
+        b, nest, along, square = self.b, self.nest, self.c.along, self.square
+        assert square
+        extent = next(axis.dim.extent for axis in self.plan.axes if axis.dim.name == along)
+        for start, stop, step in nest.stretches((0, extent), extent, self.lanes):
+            with nest.loop(start, stop, step) as x:
+                here = nest.at(place, along, x)
+                side = here.sides[0]
+                rows = [b.load(nest.address(side, side.strides[along] * n), self.type) for n in range(step)]
+                columns = b.transpose([*rows, *[const(0.0, self.type)] * (self.lanes - step)])
+                for n, column in enumerate(columns[:active]):
+                    b.store(column, nest.address(replace(side, address=square), n * self.lanes))
+                with nest.loop(0, active) as lane:
+                    acc = b.load(b.gep(square, b.mul(lane, self.lanes), nest.element), self.type)
+                    coords = here.coords({}) | {self.c.lanes: (b.add(here.base[self.c.lanes], lane), 0)}
+                    self.finish(b, coords, acc, step, along)
 
     # Tiles
 
@@ -146,7 +182,9 @@ class _Kernel:
         if self.waiting:
             waiting = place.sides[-1]
             places = [self.nest.address(waiting, waiting.offset(cell.offsets)) for cell in cells]
-            accs = self.chains(self.nest.first_level, place, cells, [b.load(address, self.type) for address in places])
+            if not self.in_one:
+                accs = [b.load(address, self.type) for address in places]
+            accs = self.chains(self.nest.first_level, place, cells, accs)
             for address, acc in zip(places, accs, strict=True):
                 b.store(acc, address)
         elif self.c.lanes_summed:
@@ -162,7 +200,7 @@ class _Kernel:
                 self.finish_stage(place, self.stage)
                 return
             for cell, acc in zip(cells, accs, strict=True):
-                self.finish(b, place.coords(cell.offsets), acc, cell.active)
+                self.finish(b, place.coords(cell.offsets), acc, cell.active, self.c.lanes)
 
     def cells(self, place: Place) -> list[_Cell]:
         """The accumulators of a tile, in the order of the axes."""
@@ -183,7 +221,7 @@ class _Kernel:
         def over(axes: Sequence[str], at: Place, active: int) -> None:
             if not axes:
                 coords = {name: (self.b.add(x, at.base[name]), 0) for name, x in place.base.items()}
-                self.finish(self.b, coords, self.b.load(at.sides[0].address, acc_type), active)
+                self.finish(self.b, coords, self.b.load(at.sides[0].address, acc_type), active, c.lanes)
                 return
             size, lanes = place.groups[axes[0]].size, axes[0] == c.lanes
             if lanes and not self.once:  # addresses are worked out once for its vectors

@@ -61,7 +61,7 @@ class Steps:
         self._moved = [[n for n, d in enumerate(c.outputs) if d.stride(x)] for x in "ab"]
         self._sums = [self._sum(c, d) for d in c.sums]
         self._weight = [self._load(c, x) for x in "ab"]
-        self._whole_vectors = [bool(c.lane.stride(x)) and not c.lanes_summed for x in "ab"]
+        self._rows_share = c.rows_share
         nothing = (None,) * len(self._sums)
         self._slides = any(slides for d in self._sums for slides in d.slides)
         self._anew = not self._slides and all(all(d.moves) for d in self._sums)  # whatever the window
@@ -133,8 +133,8 @@ class Steps:
     def window(self, tile: Tile) -> tuple[int, ...]:
         """How much of the sums the innermost body holds: the inner dims whole while it is short, then a part of one.
 
-        A dim that slides over the tile may be longer, most of all where that saves whole vectors. What the lanes, or
-        the terms that exist, depend on at run time stays outside.
+        A dim that slides over the tile may be longer, most of all where nothing else uses what is read. What the lanes,
+        or the terms that exist, depend on at run time stays outside.
         """
         cells = prod([tile[n] for n in self._order])
         window: list[int] = []
@@ -144,8 +144,7 @@ class Steps:
             varies = d.alone or (d.condition is not None and tile[d.condition] <= 1)
             room = 1
             if whole and not varies:
-                vectors = any(by and wide for by, wide in zip((a, b), self._whole_vectors, strict=True))
-                most = 256 if vectors else 144 if a or b else 64
+                most = (256 if self._rows_share else 144) if a or b else 64
                 room = max(1 if window else 2, int(most / (cells * body)))
             size = d.extent if d.extent <= room * 3 // 2 else _part(d.extent, room)
             whole = whole and size == d.extent and not varies

@@ -114,6 +114,8 @@ class Contraction:
         lane_tail: (dim, valid): at the last index of that summed dim only `valid` lanes exist (lanes in k only).
         inside: which terms exist, where that depends on the output's coordinates.
         a_transform, b_transform: applied to every loaded value before it is multiplied.
+        along: the output dim along which results lie in memory, if that is another than the lanes'; those of lanes are
+            `apart`, at least so many elements.
     Raises:
         ValueError: the dims contradict each other.
     """
@@ -128,6 +130,8 @@ class Contraction:
     inside: tuple[Inside, ...] = ()
     a_transform: Transform | None = None
     b_transform: Transform | None = None
+    along: str = ""
+    apart: int = 0
 
     def __post_init__(self) -> None:
         names = [d.name for d in self.outputs + self.k]
@@ -144,6 +148,8 @@ class Contraction:
             raise ValueError(f"contraction: element must be float or double, got {self.element}")
         if self.lanes_summed and self.lane.extent > LOGICAL_LANES:
             raise ValueError(f"contraction: {self.lane} sums more than {LOGICAL_LANES} lanes")
+        if self.along and (self.along not in [d.name for d in self.outputs] or self.along == self.lanes):
+            raise ValueError(f"contraction: results lie along {self.along!r}, expected an output dim but the lanes'")
         if self.lane_tail is not None:
             self._check_tail(*self.lane_tail)
         self._check_inside([d.name for d in self.outputs], [d.name for d in self.k])
@@ -202,6 +208,12 @@ class Contraction:
             for x in "ab"
             for d in self.sums
         }
+
+    @cached_property
+    def rows_share(self) -> bool:
+        """Whether all that uses a vector again are other rows of results, whose taps meet it: a depthwise filter."""
+        slides = any(steps for (x, _), steps in self.slides.items() if x == self.vectors)
+        return slides and not self.lanes_summed and all(d.stride(self.vectors) or d.extent == 1 for d in self.outputs)
 
     @cached_property
     def turned(self) -> dict[str, Stream]:

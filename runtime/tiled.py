@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from math import prod
+from typing import Any
 
 from graphc.index import Ix, Var
 from graphc.loops import Buffer, TiledKernel
@@ -31,7 +32,17 @@ def contraction_of(kernel: TiledKernel) -> Contraction:
         tuple(
             Inside(c.output.name, c.summed.name, c.output_step, c.sum_step, c.start, c.extent) for c in kernel.inside
         ),
+        **_results(kernel),
     )  # fmt: skip
+
+
+def _results(kernel: TiledKernel) -> dict[str, Any]:
+    """The loop along which all results lie in memory, where that is not the lanes', and how far those are apart."""
+    steps = {var: {store.address.coefficient(var) or 0 for store in kernel.stores} for var in kernel.loops}
+    along = [var for var, by in steps.items() if var.extent > 1 and by == {1}]
+    if along in ([], [kernel.lanes]) or any(value.kind == "reduce" for value in kernel.values):
+        return {}
+    return {"along": along[0].name, "apart": min(steps.get(kernel.lanes, {0}))}
 
 
 def _lane_tail(kernel: TiledKernel) -> tuple[str, int] | None:
@@ -54,10 +65,11 @@ def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -
     builder, scope = writer.b, writer.scope
     a, b = (writer.memory.address(operand.data[0], Ix.of(operand.data[1].const)) for operand in (kernel.a, kernel.b))
 
-    def finish(into: Builder, coords: dict[str, tuple[Val, int]], acc: Val, active: int) -> None:
+    def finish(into: Builder, coords: dict[str, tuple[Val, int]], acc: Val, active: int, across: str) -> None:
         at = {var: _place(*coords[var.name]) for var in kernel.loops}
-        base, beyond = at.pop(kernel.lanes, (None, 0))
-        along = nullcontext() if base is None else scope.across(kernel.lanes, base, active, acc.lanes, beyond=beyond)
+        lanes = next((var for var in kernel.loops if var.name == across), None)  # none where they are summed
+        base, beyond = at.pop(lanes) if lanes else (acc, 0)
+        along = scope.across(lanes, base, active, acc.lanes, beyond=beyond) if lanes else nullcontext()
         with scope.only(at), along:
             scope.keep(kernel.acc, acc)
             writer.store(kernel.stores)

@@ -241,8 +241,8 @@ class Conv:
 
 
 def result_strides(c):
-    """Row-major over the output dims, the lanes' last."""
-    dims = sorted(c.outputs, key=lambda d: d.name == c.lanes)
+    """Row-major over the output dims, the one that results lie along last, as a rule the lanes'."""
+    dims = sorted(c.outputs, key=lambda d: d.name == (c.along or c.lanes))
     strides, size = {}, 1
     for d in reversed(dims):
         strides[d.name] = size
@@ -254,12 +254,15 @@ def storing(c, out):
     """A `finish` that stores the accumulator at its coordinates."""
     strides, _ = result_strides(c)
 
-    def finish(b, coords, acc, active):
+    def finish(b, coords, acc, active, across):
         index = i64(0)
         for name, (base, constant) in coords.items():
             index = b.add(index, b.mul(b.add(base, constant), strides[name]))
         address = b.gep(out, index, c.element)
-        if active == acc.lanes:
+        if strides.get(across, 1) != 1:
+            for lane in range(active):
+                b.store(b.extract(acc, lane), b.gep(address, lane * strides[across], c.element))
+        elif active == acc.lanes:
             b.store(acc, address)
         else:
             b.masked_store(acc, address, mask(active, acc.lanes))
@@ -424,6 +427,20 @@ def test_large_products_are_cut_and_packed():
     check([matmul(130, 260, 700, "T", "T"), matmul(70, 2100, 530, "T", "N"), matmul(1100, 130, 600, "T", "N")])
     packed = {plan(matmul(1100, 600, 600, a, b).c, lanes).packed for a, b, lanes in product("NT", "NT", LANES)}
     assert packed >= {frozenset("ab"), frozenset("b")}
+
+
+@pytest.mark.parametrize("across", SIZES)
+def test_results_that_lie_along_another_dim_than_the_lanes(across):
+    """They wait, are turned by squares, and finished a vector at a time; or lane by lane where that takes no longer."""
+    convs = [Conv(n, 3, across, (5, wide + 2), (3, 3)).channels_last() for n, wide in zip((2, 1, 2, 1), (7, 16, 33, 9))]
+    convs += [Conv(1, 5, across, (9, 2 * wide), (3, 3), 2, pad=(1, 1)).channels_last() for wide in (8, 17)]
+    long = [replace(matmul(9, across, 700).c, along="i", apart=apart) for apart in (9, 1024)]
+    cases = [replace(x, c=replace(x.c, along="ow", apart=33)) for x in convs]
+    cases += [replace(matmul(9, across, 700), c=c) for c in long]
+    cases += [replace(x, c=replace(x.c, element="double")) for x in cases[:2]]
+    check(cases)
+    if across >= 16:
+        assert [plan(x.c, 16).turns_results for x in cases] == [False, *[True] * 5, False, *[True] * 3]
 
 
 def test_against_float64():
@@ -799,9 +816,9 @@ def test_an_epilogue_is_written_once_for_a_row_where_the_sum_and_it_are_long():
         a, bp, out, begin, end = b.args
         store = storing(matmul(6, 64, depth).c, out)
 
-        def finish(into, coords, acc, active):
+        def finish(into, coords, acc, active, across):
             places.append(coords)
-            store(into, coords, acc, active)
+            store(into, coords, acc, active, across)
 
         emit(b, matmul(6, 64, depth).c, 16, a, bp, finish, begin, end, operations=operations)
         return len(places)
@@ -905,7 +922,7 @@ def test_every_element_is_finished_once_with_its_coordinates():
             b = module.function("count", [("ptr", "a"), ("ptr", "b"), ("ptr", "c"), ("i64", "begin"), ("i64", "end")])
             a, bp, out, begin, end = b.args
 
-            def finish(into, coords, acc, active, out=out, c=c, strides=strides):
+            def finish(into, coords, acc, active, across, out=out, c=c, strides=strides):
                 for lane in range(active):
                     index = i64(lane * strides.get(c.lanes, 0))
                     for name, (base, constant) in coords.items():
@@ -947,7 +964,7 @@ def test_the_place_of_every_result_is_fetched_before_it_is_stored(some):
             place = into.gep(out, index, "i32")
             into.store(into.int_op("or", into.load(place, "i32"), bit), place)
 
-        def finish(into, coords, acc, active, mark=mark):
+        def finish(into, coords, acc, active, across, mark=mark):
             mark(into, coords, 2)
 
         emit(b, c, lanes, a, bp, finish, begin, end, lambda into, coords, mark=mark: mark(into, coords, 1))
