@@ -278,8 +278,8 @@ def _conditions(
     return tuple(found)
 
 
-SCATTERED, SCATTERED_APART, SHORT = 20, 60, 16
-"""Steps of a sum that take as long as storing its vector element by element; where no window slides, so that whole
+SCATTERED, SCATTERED_APART, SHORT = 8, 60, 16
+"""Steps of a sum that take as long as turning its vector to store it; where no window slides, so that whole
 rows of the result begin lines of their own; and steps up to which it takes longer than the sum."""
 
 SIDE_BY_SIDE, TURNING = 0.96, 6

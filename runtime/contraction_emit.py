@@ -80,6 +80,7 @@ class _Kernel:
         self.lanes, self.type = self.nest.lanes, self.nest.type
         dims = (*(d for d in c.outputs if d is not c.lane or not chosen.runs), *chosen.runs, *c.k)
         lane = chosen.runs[-1] if chosen.runs else c.lane
+        self.across = lane.name
         self.operands = tuple(
             Side(x, address, {d.name: d.stride(x) for d in dims}, lane.stride(x), c.transform(x))
             for x, address in (("a", a), ("b", bp))
@@ -153,7 +154,7 @@ class _Kernel:
 
     def finish_vector(self, place: Place, active: int) -> None:
         acc = self.nest.load_lanes(place.sides[0], 0, range(active))
-        self.finish(self.b, self.nest.coordinates(place), acc, active, self.c.lanes)
+        self.finish(self.b, self.nest.coordinates(place), acc, active, self.across)
 
     def finish_turned(self, place: Place, active: int) -> None:
         """Turns vectors of results into vectors along the dim in which they lie in memory, and finishes those."""
@@ -200,7 +201,7 @@ class _Kernel:
                 self.finish_stage(place, self.stage)
                 return
             for cell, acc in zip(cells, accs, strict=True):
-                self.finish(b, place.coords(cell.offsets), acc, cell.active, self.c.lanes)
+                self.finish(b, place.coords(cell.offsets), acc, cell.active, self.across)
 
     def cells(self, place: Place) -> list[_Cell]:
         """The accumulators of a tile, in the order of the axes."""
@@ -221,7 +222,7 @@ class _Kernel:
         def over(axes: Sequence[str], at: Place, active: int) -> None:
             if not axes:
                 coords = {name: (self.b.add(x, at.base[name]), 0) for name, x in place.base.items()}
-                self.finish(self.b, coords, self.b.load(at.sides[0].address, acc_type), active, c.lanes)
+                self.finish(self.b, coords, self.b.load(at.sides[0].address, acc_type), active, self.across)
                 return
             size, lanes = place.groups[axes[0]].size, axes[0] == c.lanes
             if lanes and not self.once:  # addresses are worked out once for its vectors
