@@ -76,11 +76,8 @@ class Steps:
         return (3 if anywhere else 2) if c.lane.stride(operand) else 1
 
     def _sum(self, c: Contraction, d: Dim) -> _Sum:
-        extents, condition = {t.name: t.extent for t in c.outputs}, c.condition(d.name)
-        slides = [
-            tuple((self._place[name], steps) for name, steps in c.slides[x, d.name] if steps < extents[name])
-            for x in "ab"
-        ]
+        condition = c.condition(d.name)
+        slides = [tuple((self._place[name], steps) for name, steps in c.slides[x, d.name]) for x in "ab"]
         alone = bool(c.lane_tail and d.name == c.lane_tail[0]) or (bool(c.turned) and d in c.sums[: c.outside + 1])
         return _Sum(
             d.extent, (bool(d.a), bool(d.b)), (slides[0], slides[1]), alone,

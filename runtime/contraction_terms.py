@@ -201,13 +201,14 @@ class Contraction:
         """
         return {
             (x, d.name): tuple(
-                (t.name, abs(d.stride(x) // t.stride(x)))
+                (t.name, steps)
                 for t in self.outputs
                 if d.stride(x) and t.stride(x) and d.stride(x) % t.stride(x) == 0
+                and (steps := abs(d.stride(x) // t.stride(x))) < t.extent
             )
             for x in "ab"
             for d in self.sums
-        }
+        }  # fmt: skip
 
     @cached_property
     def rows_share(self) -> bool:
