@@ -278,7 +278,7 @@ def _conditions(
     return tuple(found)
 
 
-SCATTERED, SCATTERED_APART, SHORT = 8, 60, 16
+SCATTERED, SCATTERED_APART, SHORT = 14, 60, 16
 """Steps of a sum that take as long as turning its vector to store it; where no window slides, so that whole
 rows of the result begin lines of their own; and steps up to which it takes longer than the sum."""
 
@@ -286,7 +286,7 @@ SIDE_BY_SIDE, TURNING = 0.96, 6
 """What vectors are worth that hold runs of several rows side by side, which a kernel copies so; and for how many
 results a vector is used in the time that turning one takes."""
 
-TURNED_ONCE, TURNED_BOTH, ALONG_TAPS, EVERY_FEW, GATHERED, TOGETHER = 0.95, 0.4, 0.95, 0.6, 0.1, 0.9
+TURNED_ONCE, TURNED_BOTH, ALONG_TAPS, EVERY_FEW, GATHERED, TOGETHER = 0.95, 0.4, 0.95, 0.65, 0.1, 0.9
 """What lanes are worth whose vectors a kernel must turn once; for which it turns both operands; of rows that it reads
 under one tap after the other, at any address and with lanes left out at the margins; of rows of which a tap reads every
 second element or so, from whole vectors; those that it reads element by element; and of depthwise channels that lie
