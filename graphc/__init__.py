@@ -25,6 +25,7 @@ from graphc.context import (
 from graphc.dispatch import set_kernel_runner
 from graphc.dtype import (
     SYNONYMS,
+    bfloat16,
     bool_,
     dtype_to_nptype,
     dtype_to_pytype,
@@ -99,6 +100,7 @@ __all__ = [
     "Tensor",
     "_no_grad",
     "amp",
+    "bfloat16",
     "bool_",
     "data_sink",
     "default_generator",

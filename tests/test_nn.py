@@ -1181,7 +1181,7 @@ def test_small_cell_methods() -> None:
         net.check_names()
     wide = nn.Dense(2, 1).to_float(graphc.float32)
     assert wide(Tensor(np.ones((1, 2)))).dtype is graphc.float32
-    with pytest.raises(ValueError, match="dst_type must be float16 or float32"):
+    with pytest.raises(ValueError, match="dst_type must be float16, bfloat16 or float32"):
         wide.to_float(graphc.float64)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphc import context
 from graphc.dispatch import assign, state
-from graphc.dtype import DType, dtype_of, float16, float32
+from graphc.dtype import DType, bfloat16, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
 from graphc.nested import map_leaves
@@ -274,12 +274,12 @@ class Cell:
         Parameters as they are.
 
         Args:
-            dst_type: float16 or float32.
+            dst_type: float16, bfloat16 or float32.
         Raises:
             ValueError: another type.
         """
-        if dst_type not in (float16, float32):
-            raise ValueError(f"to_float: dst_type must be float16 or float32, got {dst_type!r}")
+        if dst_type not in (float16, bfloat16, float32):
+            raise ValueError(f"to_float: dst_type must be float16, bfloat16 or float32, got {dst_type!r}")
         for _, cell in self.cells_and_names():
             cell._compute_in(dst_type)
         return self
