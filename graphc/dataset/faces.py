@@ -13,7 +13,7 @@ from graphc.dataset.core import Dataset, check_unset, check_workers
 from graphc.dataset.files import DataFileError, check_dir
 from graphc.dataset.images import import_pillow
 from graphc.dataset.samplers import Shuffle, select_sampler
-from graphc.dataset.tables import FileTable, TableSource
+from graphc.dataset.tables import FileTable, TableSource, image_reader
 
 __all__ = ["CelebADataset", "FakeImageDataset"]
 
@@ -82,7 +82,7 @@ class CelebADataset(Dataset):
             kept = [i for i in kept if part.get(images[i]) == str(_PARTS[usage])]
         if not kept:
             raise ValueError(f"{name}: {folder} has no images for usage {usage!r} and extensions {extensions}")
-        table = FileTable([folder / images[i] for i in kept], attributes[kept], decode, workers)
+        table = FileTable([folder / images[i] for i in kept], image_reader(decode), [attributes[kept]], workers)
         super().__init__(TableSource(table, ["image", "attr"], sampler))
 
 

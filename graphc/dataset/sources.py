@@ -22,7 +22,15 @@ from graphc.dataset.core import Dataset, check_unset, check_workers
 from graphc.dataset.files import check_dir, cifar_files, read_cifar, read_mnist
 from graphc.dataset.images import import_pillow
 from graphc.dataset.samplers import Shuffle, select_sampler
-from graphc.dataset.tables import ArrayTable, FileTable, IterableSource, ObjectTable, SampleCheck, TableSource
+from graphc.dataset.tables import (
+    ArrayTable,
+    FileTable,
+    IterableSource,
+    ObjectTable,
+    SampleCheck,
+    TableSource,
+    image_reader,
+)
 
 __all__ = [
     "Cifar10Dataset",
@@ -30,6 +38,7 @@ __all__ = [
     "FashionMnistDataset",
     "GeneratorDataset",
     "ImageFolderDataset",
+    "KMnistDataset",
     "MnistDataset",
     "NumpySlicesDataset",
     "embedded_fashion_mnist",
@@ -260,6 +269,10 @@ class FashionMnistDataset(MnistDataset):
     """Fashion-MNIST, in the files and columns of `MnistDataset`; `embedded_fashion_mnist()` is a folder of it."""
 
 
+class KMnistDataset(MnistDataset):
+    """Kuzushiji-MNIST, ten Japanese letters, in the files and columns of `MnistDataset`."""
+
+
 class Cifar10Dataset(_ImageFiles):
     """CIFAR-10 from its binary files: `image` uint8 [32, 32, 3] and `label` uint32.
 
@@ -354,7 +367,7 @@ class ImageFolderDataset(Dataset):
         if not found:
             raise ValueError(f"ImageFolderDataset: the folders of {folder} hold no file ending in {' '.join(endings)}")
         labels = np.array([label for _, label in found], np.int32)
-        table = FileTable([path for path, _ in found], labels, decode, workers)
+        table = FileTable([path for path, _ in found], image_reader(decode), [labels], workers)
         super().__init__(TableSource(table, ["image", "label"], sampler), len(classes), classes)
 
     @staticmethod
