@@ -301,6 +301,13 @@ class Tensor:
             return view.astype(dtype)
         return view if copy is False else view.copy()
 
+    def __dlpack__(self, **options: Any) -> Any:
+        """The tensor's memory, shared, for other libraries: `torch.from_dlpack(tensor)`."""
+        return self.numpy_view().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0  # the CPU
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Tensor, (self.asnumpy(),)
 

@@ -1443,3 +1443,48 @@ def test_names_of_classes_and_places() -> None:
     assert net[0].param_prefix == ""
     net.update_cell_prefix()
     assert net.param_prefix == "" and net[0].param_prefix == "0"
+
+
+# Another element type
+
+
+@pytest.mark.parametrize("mode", [PYNATIVE_MODE, GRAPH_MODE])
+def test_a_network_goes_on_in_another_type(mode: int) -> None:
+    set_context(mode=mode)
+    set_seed(4)
+    net = nn.SequentialCell(nn.Dense(4, 4), nn.BatchNorm1d(4), nn.Dense(4, 1))
+    net.register_buffer("scale", Tensor([2.0]))
+    net.register_buffer("count", Tensor([2]))
+    x, y = Tensor(np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)), ops.ones((8, 1))
+    step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.MSELoss()), nn.Momentum(net.trainable_params(), 0.1, 0.9))
+    step(x, y)
+    weight, before = net[0].weight, net(x).asnumpy()
+    assert net.to(graphc.float16) is net and net[0].weight is weight
+    assert {p.dtype for p in net.get_parameters()} == {net.scale.dtype} == {graphc.float16}
+    assert net.count.dtype is graphc.int64
+    after = net(x.half())
+    assert after.dtype is graphc.float16
+    np.testing.assert_allclose(after.asnumpy(), before, atol=0.01)
+    losses = [float(step(x.half(), y.half())) for _ in range(4)]
+    assert losses[-1] < losses[0] and weight.dtype is graphc.float16
+    assert net.to("CPU", graphc.bfloat16)[0].weight.dtype is graphc.bfloat16
+    assert net.to(tensor=x)[0].bias.dtype is net.to()[0].bias.dtype is graphc.float32
+
+
+def test_what_a_network_cannot_go_to() -> None:
+    net = nn.Dense(2, 2)
+    with pytest.raises(TypeError, match="expected a float type, got int32"):
+        net.to(graphc.int32)
+    with pytest.raises(ValueError, match="tensors live on the CPU"):
+        net.to(device="Ascend")
+    with pytest.raises(TypeError, match="got place"):
+        net.to(place="CPU")
+
+
+def test_cosine_similarity_of_layers() -> None:
+    x, y = (Tensor(np.random.default_rng(i).normal(size=(3, 4)).astype(np.float32)) for i in (1, 2))
+    got = nn.layer.CosineSimilarity()(x, y).asnumpy()
+    a, b = x.asnumpy(), y.asnumpy()
+    np.testing.assert_allclose(got, (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1), rtol=1e-5)
+    assert nn.layer.math.CosineSimilarity(0)(x, y).shape == (4,)
+    assert issubclass(nn.CosineSimilarity, graphc.train.Metric)

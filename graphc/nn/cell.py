@@ -17,6 +17,7 @@ from graphc.nested import map_leaves
 from graphc.nn.hooks import HookHandle, Hooks
 from graphc.nn.own_backward import with_own_backward
 from graphc.nn.state import Unmatched, collect, load
+from graphc.ops.storage import check_device
 from graphc.place import located, scope, warn
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
@@ -283,6 +284,43 @@ class Cell:
         for _, cell in self.cells_and_names():
             cell._compute_in(dst_type)
         return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Cell:
+        """Gives the float Parameters and buffers of this Cell and all within another float type: `to(dtype)`,
+        `to(tensor)` for that of a tensor, `to(device, dtype)`, of which the device can only be the CPU.
+
+        Args:
+            args, kwargs: `device`, `dtype` or `tensor`; `non_blocking`, a bool, as nothing is moved.
+        Returns:
+            The Cell.
+        Raises:
+            TypeError: another type, or none of these. ValueError: another device.
+        """
+        given = [*args, *kwargs.values()]
+        if kwargs.keys() - {"device", "dtype", "tensor", "non_blocking"}:
+            raise TypeError(f"Cell.to: expected device, dtype, tensor or non_blocking, got {', '.join(kwargs)}")
+        dtype: DType | None = None
+        for item in given:
+            if isinstance(item, str):
+                check_device("Cell.to", item)
+            elif item is not None and not isinstance(item, bool):
+                dtype = dtype_of(item.dtype if isinstance(item, Tensor) else item)
+        if dtype is not None and not dtype.is_float:
+            raise TypeError(f"Cell.to: expected a float type, got {dtype.name}")
+        if dtype is not None:
+            for _, cell in self.cells_and_names():
+                cell._convert(dtype)
+        return self
+
+    def _convert(self, dtype: DType) -> None:
+        """Gives the float Parameters and buffers of this Cell itself that type."""
+        for parameter in self._params.values():
+            if parameter is not None and parameter.dtype.is_float and parameter.dtype is not dtype:
+                parameter.set_dtype(dtype)
+        for name in self._buffers:
+            buffer = getattr(self, name)
+            if buffer is not None and buffer.dtype.is_float:
+                setattr(self, name, buffer.astype(dtype))
 
     def _compute_in(self, dtype: DType, returned: DType | None = None) -> None:
         """Makes this Cell compute in a float type, and cast its results to another if one is given."""
