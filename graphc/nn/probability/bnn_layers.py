@@ -256,7 +256,7 @@ class WithBNNLossCell(Cell):
         self._backbone, self._loss_fn = backbone, loss_fn
 
     def construct(self, x: Tensor, label: Tensor) -> Tensor:
-        loss = self._loss_fn(self._backbone(x), label) * self.dnn_factor
+        loss: Tensor = self._loss_fn(self._backbone(x), label) * self.dnn_factor
         layers = [cell for _, cell in self._backbone.cells_and_names() if isinstance(cell, _Variational)]
         for layer in layers:
             loss = loss + layer.compute_kl_loss() * self.bnn_factor
