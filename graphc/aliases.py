@@ -42,6 +42,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "experimental.optim.adam": ("experimental.optim",),
     "experimental.optim.adamw": ("experimental.optim",),
     "experimental.optim.sgd": ("experimental.optim",),
+    "device_context": ("devices",),
+    "hal": ("devices",),
     "mindrecord": ("dataset.mindrecord",),
     "nn.dynamic_lr": ("nn",),
     "nn.grad": ("nn",),
