@@ -678,9 +678,11 @@ def filled(buffer: Any, type_: TensorType) -> Tensor:
     return tensor
 
 
-def tensor(input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None) -> Tensor:
+def tensor(
+    input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None, const_arg: bool = False
+) -> Tensor:
     """`Tensor(...)` as a function."""
-    return Tensor(input_data, dtype, shape, init)
+    return Tensor(input_data, dtype, shape, init, const_arg)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
