@@ -157,6 +157,33 @@ def test_questions(tmp_path: Path) -> None:
         ds.SQuADDataset(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("task", "usage", "columns"),
+    [
+        ("AFQMC", "train", ["label", "sentence1", "sentence2"]), ("AFQMC", "test", ["id", "sentence1", "sentence2"]),
+        ("TNEWS", "eval", ["keywords", "label", "label_desc", "sentence"]), ("IFLYTEK", "test", ["id", "sentence"]),
+        ("CMNLI", "train", ["label", "sentence1", "sentence2"]), ("CSL", "test", ["abst", "id", "keyword"]),
+        ("WSC", "train", ["idx", "label", "span1_index", "span1_text", "span2_index", "span2_text", "text"]),
+    ],
+)  # fmt: skip
+def test_tasks_in_chinese(task: str, usage: str, columns: list[str], tmp_path: Path) -> None:
+    fields = {
+        "label": "1", "sentence1": "蚂蚁", "sentence2": "花呗", "sentence": "s", "id": 7, "keywords": "k",
+        "label_desc": "d", "label_des": "e", "abst": "a", "keyword": ["x", "yy"], "idx": 3, "text": "t",
+    }  # fmt: skip
+    spans = {"span1_index": 5, "span1_text": "床", "span2_index": 37, "span2_text": "它"}
+    path = tmp_path / "clue.json"
+    write(path, json.dumps({**fields, "target": spans}, ensure_ascii=False) + "\n\n")
+    dataset = ds.CLUEDataset(str(path), task, usage)
+    assert dataset.get_col_names() == columns
+    assert rows(dataset) == [{name: (fields | spans)[name] for name in columns}]
+    write(path, "{}\n")
+    with pytest.raises(ds.DataFileError, match=r"clue.json:1: not an object with"):
+        ds.CLUEDataset(str(path), task, usage)
+    with pytest.raises(ValueError, match="got task 'QA'"):
+        ds.CLUEDataset(str(path), "QA")
+
+
 # Letters
 
 
@@ -315,6 +342,57 @@ def test_coco_says_what_is_wrong(tmp_path: Path) -> None:
     write(Path(path), json.dumps({"images": [], "annotations": [], "categories": []}))
     with pytest.raises(ValueError, match="marks nothing"):
         ds.CocoDataset(tmp_path, path)
+
+
+def test_pictures_in_folders(tmp_path: Path) -> None:
+    for folder, height in (("001.a", 5), ("002.b", 6)):
+        picture(tmp_path / "caltech" / folder / "1.jpg", height)
+    dataset = ds.Caltech256Dataset(tmp_path / "caltech", shuffle=False, decode=True)
+    assert [(len(row["image"]), row["label"]) for row in rows(dataset)] == [(5, 0), (6, 1)]
+    assert dataset.num_classes() == 2
+    for number, letter in enumerate(("A/1", "A/2", "B/1")):
+        picture(tmp_path / "omniglot" / "images_background" / letter / "x.png", 5 + number)
+        picture(tmp_path / "omniglot" / "images_evaluation" / letter / "x.png", 9)
+    letters = ds.OmniglotDataset(tmp_path / "omniglot", shuffle=False, decode=True)
+    assert [(len(row["image"]), row["label"]) for row in rows(letters)] == [(5, 0), (6, 1), (7, 2)]
+    assert [len(row["image"]) for row in rows(ds.OmniglotDataset(tmp_path / "omniglot", False, decode=True))] == [9] * 3
+    with pytest.raises(ValueError, match="the folder has no pictures"):
+        ds.Caltech256Dataset(tmp_path)
+    with pytest.raises(TypeError, match="background"):
+        ds.OmniglotDataset(tmp_path / "omniglot", "yes")
+
+
+def test_food(tmp_path: Path) -> None:
+    for number, dish in enumerate(("pie/10", "pie/2", "beet/1")):
+        picture(tmp_path / "images" / f"{dish}.jpg", 5 + number)
+    write(tmp_path / "meta" / "train.txt", "pie/10\nbeet/1\n")
+    write(tmp_path / "meta" / "test.txt", "pie/2\n")
+    dishes = [(len(r["image"]), r["label"]) for r in rows(ds.Food101Dataset(tmp_path, shuffle=False, decode=True))]
+    assert dishes == [(5, "pie"), (7, "beet"), (6, "pie")]
+    assert [row["label"] for row in rows(ds.Food101Dataset(tmp_path, "test"))] == ["pie"]
+    with pytest.raises(ValueError, match="got usage 'valid'"):
+        ds.Food101Dataset(tmp_path, "valid")
+
+
+def test_pictures_column_by_column(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (3, 96, 96), dtype=np.uint8)
+    for part, labels in (("train", [1, 10]), ("test", [3])):
+        np.stack([image] * len(labels)).tofile(tmp_path / f"{part}_X.bin")
+        np.array(labels, np.uint8).tofile(tmp_path / f"{part}_y.bin")
+    image.tofile(tmp_path / "unlabeled_X.bin")
+    wanted = {"train": [0, 9], "unlabeled": [-1], "train+unlabeled": [0, 9, -1], None: [2, 0, 9, -1]}
+    for usage, labels in wanted.items():
+        found = ds.STL10Dataset(tmp_path, usage, shuffle=False).create_dict_iterator(num_epochs=1, output_numpy=True)
+        assert [int(row["label"]) for row in found] == labels
+    first = next(ds.STL10Dataset(tmp_path, "test").create_tuple_iterator(output_numpy=True))
+    np.testing.assert_array_equal(first[0], image.transpose(2, 1, 0))
+    assert first[1].dtype == np.int32
+    np.array([0, 1], np.uint8).tofile(tmp_path / "train_y.bin")
+    with pytest.raises(ds.DataFileError, match="expected 2 labels from 1 to 10"):
+        ds.STL10Dataset(tmp_path, "train")
+    image[:1].tofile(tmp_path / "test_X.bin")
+    with pytest.raises(ds.DataFileError, match="whole number of pictures"):
+        ds.STL10Dataset(tmp_path, "test")
 
 
 def test_manifest(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources`, `letters`, `faces`, `objects`, `speech`, `lines`, `corpora`, `mindrecord` (whose values are written by
-`encoding`) and `tfrecords` (with `schema`), `buckets`, `text`, `images` for `vision`, `tones`, which is offered by
+`sources`, `letters`, `faces`, `gallery`, `objects`, `speech`, `lines`, `corpora`, `mindrecord` (whose values are
+written by `encoding`) and `tfrecords` (with `schema`), `buckets`, `text`, `images` for `vision`, `tones`, which is offered by
 `vision` too, `audio`, and `dataloader`, another way to make batches.
 """
 
@@ -21,6 +21,7 @@ from graphc.dataset.core import zip_datasets as zip
 from graphc.dataset.corpora import (
     AGNewsDataset,
     AmazonReviewDataset,
+    CLUEDataset,
     CoNLL2000Dataset,
     DBpediaDataset,
     EnWik9Dataset,
@@ -37,6 +38,7 @@ from graphc.dataset.corpora import (
 )
 from graphc.dataset.faces import CelebADataset, FakeImageDataset
 from graphc.dataset.files import DataFileError
+from graphc.dataset.gallery import Caltech256Dataset, Food101Dataset, OmniglotDataset, STL10Dataset
 from graphc.dataset.letters import EMnistDataset, QMnistDataset
 from graphc.dataset.lines import CSVDataset, TextFileDataset
 from graphc.dataset.mindrecord import MindDataset
@@ -73,7 +75,9 @@ __all__ = [
     "AGNewsDataset",
     "AmazonReviewDataset",
     "BatchInfo",
+    "CLUEDataset",
     "CSVDataset",
+    "Caltech256Dataset",
     "CelebADataset",
     "Cifar10Dataset",
     "Cifar100Dataset",
@@ -87,6 +91,7 @@ __all__ = [
     "EnWik9Dataset",
     "FakeImageDataset",
     "FashionMnistDataset",
+    "Food101Dataset",
     "GeneratorDataset",
     "IMDBDataset",
     "ImageFolderDataset",
@@ -98,6 +103,7 @@ __all__ = [
     "MnistDataset",
     "Multi30kDataset",
     "NumpySlicesDataset",
+    "OmniglotDataset",
     "PKSampler",
     "PaddedDataset",
     "PennTreebankDataset",
@@ -105,6 +111,7 @@ __all__ = [
     "RandomSampler",
     "SQuADDataset",
     "SST2Dataset",
+    "STL10Dataset",
     "Sampler",
     "Schema",
     "SequentialSampler",

@@ -17,13 +17,14 @@ import numpy as np
 
 from graphc.dataset.blocks import Block
 from graphc.dataset.core import Dataset, check_unset, check_workers
-from graphc.dataset.files import DataFileError, check_dir, find_file
+from graphc.dataset.files import DataFileError, check_dir, find_file, find_files
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, TableSource
 
 __all__ = [
     "AGNewsDataset",
     "AmazonReviewDataset",
+    "CLUEDataset",
     "CoNLL2000Dataset",
     "DBpediaDataset",
     "EnWik9Dataset",
@@ -402,6 +403,80 @@ class UDPOSDataset(CoNLL2000Dataset):
         part: (f"en-ud-tag.v2.{file}.txt",) for part, file in (("train", "train"), ("valid", "dev"), ("test", "test"))
     }  # fmt: skip
     _separator = "\t"
+
+
+# Tasks of CLUE
+
+_CLUE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "AFQMC": (("label", "sentence1", "sentence2"), ("id", "sentence1", "sentence2")),
+    "TNEWS": (("keywords", "label", "label_desc", "sentence"), ("id", "keywords", "sentence")),
+    "IFLYTEK": (("label", "label_des", "sentence"), ("id", "sentence")),
+    "CMNLI": (("label", "sentence1", "sentence2"), ("id", "sentence1", "sentence2")),
+    "WSC": (
+        ("idx", "label", "span1_index", "span1_text", "span2_index", "span2_text", "text"),
+        ("idx", "span1_index", "span1_text", "span2_index", "span2_text", "text"),
+    ),
+    "CSL": (("abst", "id", "keyword", "label"), ("abst", "id", "keyword")),
+}  # fmt: skip
+"""The columns of each task: of "train" and "eval", and of "test"."""
+
+
+class CLUEDataset(Dataset):
+    """Tasks of the Chinese Language Understanding Evaluation: a column for each field of the task, numbers uint32.
+
+    Args:
+        dataset_files: a file, a pattern of files, or a list of these, of one JSON object in each line; UTF-8.
+        task: "AFQMC", "TNEWS", "IFLYTEK", "CMNLI", "WSC" or "CSL", of which `keyword` is [keywords].
+        usage: "train", "eval", or "test", which has no labels.
+        num_samples, num_parallel_workers, shuffle, num_shards, shard_id, cache: as in `TextFileDataset`.
+    Raises:
+        ValueError: another task or usage; a file is not there; a line lacks a field of the task.
+    """
+
+    def __init__(
+        self, dataset_files: str | Sequence[str], task: str = "AFQMC", usage: str = "train",
+        num_samples: int | None = None, num_parallel_workers: int | None = None,
+        shuffle: bool | Shuffle | None = Shuffle.GLOBAL, num_shards: int | None = None, shard_id: int | None = None,
+        cache: None = None,
+    ) -> None:  # fmt: skip
+        name = "CLUEDataset"
+        check_unset(name, cache=cache)
+        if task not in _CLUE or usage not in ("train", "eval", "test"):
+            expected = f"one of {', '.join(_CLUE)}, and 'train', 'eval' or 'test'"
+            raise ValueError(f"{name}: got task {task!r} and usage {usage!r}, expected {expected}")
+        check_workers(name, num_parallel_workers)
+        columns = _CLUE[task][usage == "test"]
+        files = [_objects(Path(path), columns) for path in find_files(name, dataset_files)]
+        sizes = [len(samples) for samples in files]
+        chooses = select_sampler(name, num_samples, None, shuffle, num_shards, shard_id, sizes)
+        samples = [sample for file in files for sample in file]
+        if not samples:
+            raise ValueError(f"{name}: there are no lines in {dataset_files!r}")
+        blocks = [_block(column) for column in zip(*samples, strict=True)]
+        super().__init__(TableSource(ArrayTable(blocks), columns, chooses))
+
+
+def _objects(path: Path, columns: Sequence[str]) -> Samples:
+    """For each line these fields of its JSON object, or of the object `target` in it."""
+    found: Samples = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+            fields = {**fields, **fields.get("target", {})}
+            found.append(tuple(_field(fields[column]) for column in columns))
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise DataFileError(f"{path}:{number}: not an object with {', '.join(columns)} ({why})") from error
+    return found
+
+
+def _field(value: Any) -> Any:
+    """A number as uint32, a list as a vector, a string as it is."""
+    if isinstance(value, list):
+        return np.array(value, np.str_)
+    return np.uint32(value) if isinstance(value, int) else str(value)
 
 
 # Questions

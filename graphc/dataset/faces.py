@@ -11,7 +11,7 @@ from graphc.dataset.blocks import Block, Workers, stack
 from graphc.dataset.config import check_int
 from graphc.dataset.core import Dataset, check_unset, check_workers
 from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.images import import_pillow
+from graphc.dataset.images import check_decode
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import FileTable, TableSource, image_reader
 
@@ -68,10 +68,7 @@ class CelebADataset(Dataset):
         check_unset(name, cache=cache, decrypt=decrypt)
         if usage not in ("all", *_PARTS):
             raise ValueError(f"{name}: got usage {usage!r}, expected 'all', 'train', 'valid' or 'test'")
-        if not isinstance(decode, bool):
-            raise TypeError(f"{name}: got decode {decode!r}, expected a bool")
-        if decode:
-            import_pillow(f"{name}: decode")
+        check_decode(name, decode)
         folder, workers = check_dir(name, dataset_dir), check_workers(name, num_parallel_workers)
         sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
         images, attributes = _attributes(folder / "list_attr_celeba.txt")

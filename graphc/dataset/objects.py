@@ -13,19 +13,11 @@ from graphc.dataset.blocks import Block
 from graphc.dataset.config import check_int
 from graphc.dataset.core import Dataset, check_unset, check_workers
 from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.images import import_pillow
+from graphc.dataset.images import check_decode
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import FileTable, TableSource, image_reader
 
 __all__ = ["CocoDataset", "ManifestDataset", "VOCDataset"]
-
-
-def _check_decode(name: str, decode: Any) -> bool:
-    if not isinstance(decode, bool):
-        raise TypeError(f"{name}: got decode {decode!r}, expected a bool")
-    if decode:
-        import_pillow(f"{name}: decode")
-    return decode
 
 
 # PASCAL VOC
@@ -68,7 +60,7 @@ class VOCDataset(Dataset):
             raise ValueError(f"{name}: got task {task!r}, expected 'Segmentation' or 'Detection'")
         if class_indexing is not None and task != "Detection":
             raise ValueError(f"{name}: class_indexing is for the task 'Detection', got {task!r}")
-        image = image_reader(_check_decode(name, decode))
+        image = image_reader(check_decode(name, decode))
         folder, workers = check_dir(name, dataset_dir), check_workers(name, num_parallel_workers)
         sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
         names = _listed(folder / "ImageSets" / ("Main" if task == "Detection" else "Segmentation") / f"{usage}.txt")
@@ -201,7 +193,7 @@ class CocoDataset(Dataset):
         check_unset(name, cache=cache, decrypt=decrypt, extra_metadata=extra_metadata or None)
         if task not in _TASKS:
             raise ValueError(f"{name}: got task {task!r}, expected one of {', '.join(_TASKS)}")
-        image = image_reader(_check_decode(name, decode))
+        image = image_reader(check_decode(name, decode))
         folder, workers = check_dir(name, dataset_dir), check_workers(name, num_parallel_workers)
         sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
         path = Path(annotation_file)
@@ -271,7 +263,7 @@ class ManifestDataset(Dataset):
         check_unset(name, cache=cache)
         if usage not in ("train", "eval", "inference"):
             raise ValueError(f"{name}: got usage {usage!r}, expected 'train', 'eval' or 'inference'")
-        image, workers = image_reader(_check_decode(name, decode)), check_workers(name, num_parallel_workers)
+        image, workers = image_reader(check_decode(name, decode)), check_workers(name, num_parallel_workers)
         sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
         listed = _manifest(Path(dataset_file), usage)
         kinds = sorted({kind for _, kind in listed})

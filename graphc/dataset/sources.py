@@ -20,7 +20,7 @@ from graphc.dataset.columns import names_list
 from graphc.dataset.config import check_int
 from graphc.dataset.core import Dataset, check_unset, check_workers
 from graphc.dataset.files import check_dir, cifar_files, read_cifar, read_mnist
-from graphc.dataset.images import import_pillow
+from graphc.dataset.images import check_decode
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import (
     ArrayTable,
@@ -349,10 +349,7 @@ class ImageFolderDataset(Dataset):
         decrypt: None = None,
     ) -> None:
         check_unset("ImageFolderDataset", cache=cache, decrypt=decrypt)
-        if not isinstance(decode, bool):
-            raise TypeError(f"ImageFolderDataset: got decode {decode!r}, expected a bool")
-        if decode:
-            import_pillow("ImageFolderDataset: decode")
+        check_decode("ImageFolderDataset", decode)
         folder = check_dir("ImageFolderDataset", dataset_dir)
         endings = tuple(ending.lower() for ending in (extensions or (".jpg", ".jpeg", ".png", ".bmp")))
         workers = check_workers("ImageFolderDataset", num_parallel_workers)
