@@ -11,8 +11,8 @@ Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` 
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
 `sources`, `letters`, `faces`, `gallery`, `objects`, `speech`, `lines`, `corpora`, `mindrecord` (whose values are
-written by `encoding`) and `tfrecords` (with `schema`), `buckets`, `text`, `images` for `vision`, `tones`, which is offered by
-`vision` too, `audio`, and `dataloader`, another way to make batches.
+written by `encoding`) and `tfrecords` (with `schema`), `buckets`, `text`, `images` for `vision`, `tones`, which is
+offered by `vision` too, `audio`, and `dataloader`, another way to make batches.
 """
 
 from graphc.dataset import audio, config, dataloader, text, transforms, vision
