@@ -6,6 +6,7 @@ The metrics of `graphc.train` are found here too, by their older names: `nn.Accu
 import importlib
 from typing import Any
 
+from graphc.hints import no_init_parameters
 from graphc.nn.activation import (
     CELU,
     ELU,
@@ -472,6 +473,7 @@ __all__ = [
     "get_activation",
     "inverse_decay_lr",
     "natural_exp_decay_lr",
+    "no_init_parameters",
     "piecewise_constant_lr",
     "polynomial_decay_lr",
     "warmup_lr",
