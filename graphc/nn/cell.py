@@ -537,6 +537,25 @@ class Cell:
         """
         return HookHandle(self._hooks.state_dict_post, self, hook)
 
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Calls `hook(cell, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)`
+        when `load_state_dict` begins: it may change `state_dict`, a copy of what was given, whose paths of this Cell
+        begin with `prefix`, and add to the lists."""
+        return HookHandle(self._hooks.load_pre, self, hook)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Calls `hook(cell, incompatible_keys)` when values are loaded: it may change the lists `missing_keys` and
+        `unexpected_keys` of its argument, of which what is left then is an error while `strict`."""
+        return HookHandle(self._hooks.load_post, self, hook)
+
+    def get_extra_state(self) -> Any:
+        """What else the Cell's state has: defined by a subclass, `state_dict` has it as `_extra_state`."""
+        raise RuntimeError(f"get_extra_state: {type(self).__name__} does not define it")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Takes what `get_extra_state` gave, from `load_state_dict`: defined by a subclass."""
+        raise RuntimeError(f"set_extra_state: {type(self).__name__} does not define it")
+
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Unmatched:
         """Copies the values of `state_dict` into the Parameters and buffers of the same paths.
 
