@@ -25,6 +25,7 @@ from graphc.context import (
 from graphc.dispatch import set_kernel_runner
 from graphc.dtype import (
     SYNONYMS,
+    bfloat16,
     bool_,
     dtype_to_nptype,
     dtype_to_pytype,
@@ -99,6 +100,7 @@ __all__ = [
     "Tensor",
     "_no_grad",
     "amp",
+    "bfloat16",
     "bool_",
     "data_sink",
     "default_generator",
@@ -208,15 +210,25 @@ def run_check() -> None:
     print(f"graphc {__version__}: compiled code works")
 
 
+_OF_DEVICES = {
+    "Event", "Stream", "StreamCtx", "communication_stream", "current_stream", "default_stream", "dispatch_threads_num",
+    "empty_cache", "get_current_device", "launch_blocking", "max_memory_allocated", "max_memory_reserved",
+    "memory_allocated", "memory_reserved", "memory_stats", "reset_max_memory_allocated", "reset_max_memory_reserved",
+    "reset_peak_memory_stats", "set_cpu_affinity", "set_cur_stream", "set_kernel_launch_group", "set_memory",
+}  # fmt: skip
+
+
 def __getattr__(name: str) -> Any:
     """What is loaded when first named, the names of `graphc.train` and `graphc.dtype` that MindSpore has here too."""
-    if name in ("dataset", "experimental", "mint", "numpy", "scipy", "vision"):
+    if name in ("dataset", "devices", "experimental", "mint", "numpy", "runtime", "scipy", "vision"):
         return importlib.import_module(f"graphc.{name}")
     if name in train.__all__ or name in ("LossScaleManager", "build_train_network", "constexpr"):
         home: Any = train if name in train.__all__ else ops if name == "constexpr" else amp
         return getattr(home, name)
     if name in SYNONYMS:
         return SYNONYMS[name]
+    if name in _OF_DEVICES:
+        return getattr(importlib.import_module("graphc.devices"), name)
     if name == "get_level":
         return log.get_level
     raise missing("graphc", name)

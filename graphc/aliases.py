@@ -42,18 +42,20 @@ HOMES: dict[str, tuple[str, ...]] = {
     "experimental.optim.adam": ("experimental.optim",),
     "experimental.optim.adamw": ("experimental.optim",),
     "experimental.optim.sgd": ("experimental.optim",),
+    "device_context": ("devices",),
+    "hal": ("devices",),
     "mindrecord": ("dataset.mindrecord",),
     "nn.dynamic_lr": ("nn",),
     "nn.grad": ("nn",),
     "nn.grad.cell_grad": ("gradients",),
-    "nn.layer": ("nn",),
+    "nn.layer": ("nn.math", "nn"),
     "nn.layer.activation": ("nn.activation",),
     "nn.layer.basic": ("nn.basic", "nn"),
     "nn.layer.container": ("nn.containers",),
     "nn.layer.conv": ("nn.conv",),
     "nn.layer.embedding": ("nn.embedding",),
     "nn.layer.image": ("nn.image",),
-    "nn.layer.math": ("nn",),
+    "nn.layer.math": ("nn.math", "nn"),
     "nn.layer.normalization": ("nn.norm",),
     "nn.layer.padding": ("nn",),
     "nn.layer.pooling": ("nn.pooling",),
@@ -71,6 +73,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "nn.optim.optimizer": ("nn.optimizer",),
     "nn.optim.rmsprop": ("nn.optim",),
     "nn.optim.sgd": ("nn.optim",),
+    "nn.utils": ("nn",),
     "nn.wrap.cell_wrapper": ("nn.wrap",),
     "nn.wrap.grad_reducer": ("nn.wrap",),
     "nn.wrap.loss_scale": ("nn.wrap",),
@@ -85,13 +88,60 @@ HOMES: dict[str, tuple[str, ...]] = {
     "ops.primitive": ("ops",),
     "parallel._auto_parallel_context": ("parallel",),
     "parallel._utils": ("parallel",),
+    "profiler": ("profile",),
     "train.amp": ("amp",),
     "train.dataset_helper": ("train.sink",),
     "train.callback._callback": ("train.callback",),
     "train.loss_scale_manager": ("amp",),
+    "train.data_sink": ("train.sink",),
     "train.summary.summary_record": ("train.summary",),
+    "utils": ("ops.storage",),
+    "utils.dlpack": ("ops.storage",),
 }
 """Name of a module -> the modules whose names it gives, both without the leading `graphc.`; earlier ones come first."""
+
+_PARTS: dict[str, tuple[str, str]] = {
+    "common": ("generator hook_handle jit_config lazy_inline mutable no_inline recompute sparse_tensor", ""),
+    "dataset.core": ("config", "dataset.config"),
+    "dataset.engine": (
+        "datasets_audio datasets_standard_format datasets_text datasets_user_defined datasets_vision iterators",
+        "dataset",
+    ),
+    "dataset.text": ("transforms utils", "dataset.text"),
+    "experimental.optim": ("adadelta adagrad adamax asgd nadam radam rmsprop rprop", "experimental.optim"),
+    "mindrecord": ("filereader filewriter", "dataset.mindrecord"),
+    "mint.nn.layer": ("activation basic conv normalization padding pooling", "mint.nn"),
+    "mint.optim": ("adam adamw sgd", "mint.optim"),
+    "nn.layer": ("channel_shuffle combined timedistributed", "nn"),
+    "nn.optim": ("ada_grad adafactor adamax asgd ftrl lars lazyadam proximal_ada_grad rprop", "nn"),
+    "nn.probability.bijector": (
+        "bijector exp gumbel_cdf invert power_transform scalar_affine softplus", "nn.probability.bijector"
+    ),
+    "nn.probability.bnn_layers": (
+        "bnn_cell_wrapper conv_variational dense_variational layer_distribution", "nn.probability.bnn_layers"
+    ),
+    "nn.probability.distribution": (
+        "bernoulli beta categorical cauchy distribution exponential gamma geometric gumbel half_normal laplace "
+        "log_normal logistic normal poisson student_t transformed_distribution uniform", "nn.probability.distribution"
+    ),
+    "nn.sparse": ("sparse", "nn.sparse"),
+    "numpy": ("array_creations array_ops logic_ops math_ops", "numpy"),
+    "ops": ("auto_generate functional_overload", "ops"),
+    "ops.composite": ("math_ops", "ops"),
+    "ops.function": (
+        "array_func clip_func debug_func grad image_func linalg_func math_func nn_func other_func parameter_func "
+        "random_func sparse_func vmap_func", "ops"
+    ),
+    "ops.function.grad": ("grad_func", "gradients"),
+    "ops.operations": ("control_ops custom_ops debug_ops image_ops linalg_ops other_ops random_ops sparse_ops", "ops"),
+    "train.metrics": (
+        "accuracy auc bleu_score confusion_matrix cosine_similarity dice error fbeta hausdorff_distance "
+        "mean_surface_distance occlusion_sensitivity perplexity precision recall roc topk", "train.metrics"
+    ),
+}  # fmt: skip
+"""Name of a module -> the modules within it that have no names but those of one home, and this home."""
+
+HOMES |= {f"{name}.{part}": (home,) for name, (parts, home) in _PARTS.items() for part in parts.split()}
 
 
 class Alias(ModuleType):

@@ -1,7 +1,7 @@
 """Mixed precision; and loss scaling: the loss is multiplied, lest small gradients vanish, and they are divided again.
 
-Float16 is computed in float32 and rounded, op by op. That gives the values that float16 arithmetic would have; it
-halves the memory of what is stored, and saves no time.
+Float16 and bfloat16 are computed in float32 and rounded, op by op. That gives the values that their arithmetic would
+have; it halves the memory of what is stored, and saves no time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from graphc import nn, ops
-from graphc.dtype import DType, float16, float32, int32
+from graphc.dtype import DType, bfloat16, float16, float32, int32
 from graphc.nn import check
 from graphc.nn.cell import Cell, in_float
 from graphc.nn.wrap import (
@@ -47,7 +47,7 @@ LEVELS = ["O0", "O1", "O2", "O3", "auto"]
 
 
 def get_white_list() -> list[type]:
-    """The Cells and primitives that level "O1" computes in float16, as a list to be changed."""
+    """The Cells and primitives that level "O1" computes in half the bits, as a list to be changed."""
     return list(WHITE_LIST)
 
 
@@ -57,13 +57,13 @@ def get_black_list() -> list[type]:
 
 
 def auto_mixed_precision(network: Cell, amp_level: str = "O0", dtype: Any = float16) -> Cell:
-    """Makes the network compute in float16 what a level says. Its results are float32, and so are its Parameters.
+    """Makes the network compute in half the bits what a level says. Its results are float32, and so are its Parameters.
 
     Args:
         network: is changed.
         amp_level: "O0": nothing; "O1" and "auto": Cells and primitives of `get_white_list`; "O2": everything but Cells
             of `get_black_list`; "O3": everything.
-        dtype: float16.
+        dtype: float16 or bfloat16.
     Returns:
         `network`.
     Raises:
@@ -90,7 +90,7 @@ def custom_mixed_precision(
     Args:
         network: is changed.
         white_list, black_list: one of them; classes of Cells, and of primitives in the white list.
-        dtype: float16.
+        dtype: float16 or bfloat16.
     Returns:
         `network`.
     Raises:
@@ -117,8 +117,8 @@ def custom_mixed_precision(
 
 
 def _check_half(where: str, dtype: Any) -> None:
-    if dtype is not float16:
-        raise ValueError(f"For '{where}', the 'dtype' must be float16, but got {dtype!r}.")
+    if dtype not in (float16, bfloat16):
+        raise ValueError(f"For '{where}', the 'dtype' must be float16 or bfloat16, but got {dtype!r}.")
 
 
 def _only(network: Cell, chosen: tuple[type, ...], dtype: DType) -> None:
@@ -330,7 +330,7 @@ def build_train_network(
         optimizer: updates it.
         level: of mixed precision, see `auto_mixed_precision`; "O2" scales the loss by a `DynamicLossScaleManager`.
         boost_level: only "O0".
-        kwargs: in place of what the level says: `cast_model_type`, float16 or float32, what the network computes in;
+        kwargs: in place of what the level says: `cast_model_type`, float16, bfloat16 or float32, what it computes in;
             `keep_batchnorm_fp32`, whether what is in `get_black_list` computes in float32; `loss_scale_manager`.
     Raises:
         ValueError, TypeError: an argument is not as described.
@@ -352,16 +352,16 @@ def mix_precision(network: Cell, level: str, boost_level: str, **kwargs: Any) ->
         if name not in chosen:
             raise ValueError(f"For '{where}', there is no argument {name!r}.")
         chosen[name] = value
-    if chosen["cast_model_type"] not in (float16, float32):
+    if chosen["cast_model_type"] not in (float16, bfloat16, float32):
         got = chosen["cast_model_type"]
-        raise ValueError(f"For '{where}', the 'cast_model_type' must be float16 or float32, but got {got!r}.")
+        raise ValueError(f"For '{where}', the 'cast_model_type' must be float16, bfloat16 or float32, but got {got!r}.")
     keep = check.boolean(where, "keep_batchnorm_fp32", chosen["keep_batchnorm_fp32"])
     manager = chosen["loss_scale_manager"]
     if manager is not None and not isinstance(manager, LossScaleManager):
         got = type(manager).__name__
         raise TypeError(f"For '{where}', the 'loss_scale_manager' must be a LossScaleManager, but got {got}.")
-    if chosen["cast_model_type"] is float16:
-        _all_but(network, tuple(BLACK_LIST) if keep else (), float16)
+    if chosen["cast_model_type"] is not float32:
+        _all_but(network, tuple(BLACK_LIST) if keep else (), chosen["cast_model_type"])
     elif not half:
         auto_mixed_precision(network, level)
     return manager

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dtype import dtype_of
+from graphc.dtype import bfloat16, dtype_of
 from graphc.ir import TensorType
 
 ALIGNMENT = 64
@@ -51,6 +51,11 @@ def type_of(array: np.ndarray) -> TensorType:
         if len(_types) < MOST_TYPES:
             _types[key] = found
     return found
+
+
+def of_numpy(array: np.ndarray) -> np.ndarray:
+    """The array in a type that is NumPy's own: bfloat16 as float32, for code that asks what kind of number it is."""
+    return array.astype(np.float32) if array.dtype == bfloat16.np else array
 
 
 def known_type(array: np.ndarray) -> TensorType | None:

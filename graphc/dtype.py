@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 
@@ -16,21 +17,25 @@ class DType:
         short: the name in graph text, e.g. `f32`.
         np: the NumPy dtype.
         itemsize: bytes per element.
-        is_float, is_int, is_bool: its kind.
+        kind: NumPy's letter for a float, an integer with a sign or without one, and a bool: `f`, `i`, `u`, `b`. The
+            array's own is another for bfloat16, which NumPy does not know for a float.
+        is_float, is_int, is_bool: what kind it is.
         wide: the type that ops compute in, whose results are rounded (of integers wrapped) to this one; None for
             those that are computed in as they are.
     """
 
-    __slots__ = ("is_bool", "is_float", "is_int", "itemsize", "name", "np", "short", "wide")
+    __slots__ = ("is_bool", "is_float", "is_int", "itemsize", "kind", "name", "np", "short", "wide")
 
-    def __init__(self, name: str, short: str, wide: DType | None = None) -> None:
+    def __init__(self, name: str, short: str, wide: DType | None = None, of: type[np.generic] | None = None) -> None:
+        """`of` is NumPy's scalar type where NumPy itself has none of the name."""
         self.name, self.short, self.wide = name, short, wide
-        self.np = np.dtype(name)
+        self.np = np.dtype(of or name)
         self.itemsize = self.np.itemsize
-        self.is_float, self.is_int, self.is_bool = (self.np.kind in kinds for kinds in ("f", "iu", "b"))
+        self.kind = "f" if of else self.np.kind
+        self.is_float, self.is_int, self.is_bool = (self.kind in kinds for kinds in ("f", "iu", "b"))
 
     def __str__(self) -> str:
-        return self.name.capitalize().replace("Uint", "UInt")
+        return self.name.capitalize().replace("Uint", "UInt").replace("Bf", "BF")
 
     def __repr__(self) -> str:
         return f"graphc.{self.name}"
@@ -46,12 +51,13 @@ int64 = DType("int64", "i64")
 uint8 = DType("uint8", "u8")
 bool_ = DType("bool", "bool")
 float16 = DType("float16", "f16", float32)
+bfloat16 = DType("bfloat16", "bf16", float32, ml_dtypes.bfloat16)
 int8 = DType("int8", "i8", int32)
 int16 = DType("int16", "i16", int32)
 uint16 = DType("uint16", "u16", int32)
 uint32 = DType("uint32", "u32", int64)
 
-ALL = (float32, float64, float16, int32, int64, int8, int16, uint8, uint16, uint32, bool_)
+ALL = (float32, float64, float16, bfloat16, int32, int64, int8, int16, uint8, uint16, uint32, bool_)
 _BY_NP = {d.np: d for d in ALL}
 _BY_SHORT = {d.short: d for d in ALL}
 
@@ -75,10 +81,16 @@ def dtype_of(value: Any) -> DType:
     return found
 
 
+def float_info(dtype: DType) -> Any:
+    """What `numpy.finfo` says of a float type (`eps`, `tiny`, `max`), also of one that NumPy does not know."""
+    return ml_dtypes.finfo(dtype.np)  # type: ignore[no-untyped-call]
+
+
 def finite_limits(dtype: DType) -> tuple[float, float]:
     """The least and the greatest finite number of a type; of integers, as ints."""
     if dtype.is_float:
-        return float(np.finfo(dtype.np).min), float(np.finfo(dtype.np).max)
+        limits = float_info(dtype)
+        return float(limits.min), float(limits.max)
     return int(np.iinfo(dtype.np).min), int(np.iinfo(dtype.np).max)
 
 
@@ -91,12 +103,15 @@ def promote(x: DType, y: DType) -> DType:
     """The type of a binary op's result where its operands' types differ.
 
     A float wins over an integer (and keeps its own width: float16 with int64 is float16, as in MindSpore), the wider
-    of two floats wins, of two integers the least type that holds both, and `bool` gives way to everything.
+    of two floats wins (float16 and bfloat16 make float32), of two integers the least type that holds both, and `bool`
+    gives way to everything.
     """
     if x is y:
         return x
     if x.is_float != y.is_float:
         return x if x.is_float else y
+    if x.is_float and x.itemsize == y.itemsize:  # neither holds the other's numbers
+        return x.wide or x
     return _BY_NP[np.promote_types(x.np, y.np)]
 
 
@@ -120,7 +135,7 @@ def pytype_to_dtype(obj: Any) -> DType:
     return float64 if obj is float else dtype_of(obj)
 
 
-_KINDS = {kind: tuple(d for d in ALL if d.name.startswith(kind)) for kind in ("int", "uint", "float")}
+_KINDS = {name: tuple(d for d in ALL if d.kind == kind) for name, kind in (("int", "i"), ("uint", "u"), ("float", "f"))}
 
 SYNONYMS: dict[str, Any] = {
     "bool": bool_, "byte": int8, "ubyte": uint8, "short": int16, "ushort": uint16, "int": int32, "int_": int64,
@@ -130,7 +145,7 @@ SYNONYMS: dict[str, Any] = {
 }  # fmt: skip
 """Other names of element types, and of groups of them, by which `graphc.dtype` gives them too."""
 
-_ABSENT = {"uint64", "bfloat16", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2"}
+_ABSENT = {"uint64", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2"}
 
 
 def missing(module: str, name: str) -> AttributeError:

@@ -426,23 +426,23 @@ class GradientHook:
             context.structure_changed()
 
 
-def register_hook(self: Tensor, hook: Callable[[Tensor], Any]) -> GradientHook:
-    """Calls `hook(gradient)` when the tensor's gradient is computed; what it returns, if not None, takes its place.
+def register_hook(self: Tensor, hook_fn: Callable[[Tensor], Any]) -> GradientHook:
+    """Calls `hook_fn(gradient)` when the tensor's gradient is computed; what it returns, if not None, takes its place.
 
     It is for Parameters, whose gradients it sees from then on, and for tensors within a function that is being
     differentiated, where it counts for what is computed from them later.
 
     Raises:
-        TypeError: `hook` is no function.
+        TypeError: `hook_fn` is no function.
     """
-    if not callable(hook):
-        raise located(TypeError(f"Tensor.register_hook: expected a function, got {type(hook).__name__}"))
+    if not callable(hook_fn):
+        raise located(TypeError(f"Tensor.register_hook: expected a function, got {type(hook_fn).__name__}"))
     if isinstance(self, Parameter):
-        handle = GradientHook(hook, self)
+        handle = GradientHook(hook_fn, self)
         self.gradient_hooks = (*self.gradient_hooks, handle)
         context.structure_changed()
         return handle
-    handle = GradientHook(hook)
+    handle = GradientHook(hook_fn)
     seen = with_vjp("Tensor.register_hook", self, (self,), handle)
     if seen is not self:
         self._become(seen)

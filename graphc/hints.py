@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["JitConfig", "jit_class", "lazy_inline", "mutable", "no_inline", "recompute", "set_deterministic"]
+__all__ = [
+    "JitConfig", "jit_class", "lazy_inline", "mutable", "no_init_parameters", "no_inline", "recompute",
+    "set_deterministic",
+]  # fmt: skip
 
 
 def jit_class(cls: type[T]) -> type[T]:
@@ -98,3 +102,10 @@ def recompute(block: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if not callable(block):
         raise TypeError(f"recompute: expected a Cell, got {type(block).__name__}")
     return block(*args, **kwargs)
+
+
+@contextmanager
+def no_init_parameters() -> Iterator[None]:
+    """Within `with no_init_parameters():` a network may be made whose Parameters are only to be loaded: here they have
+    values at once, which `load_checkpoint` replaces."""
+    yield

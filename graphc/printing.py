@@ -2,9 +2,9 @@
 
     Tensor(shape=[2], dtype=Float32, value= [ 1.00000000e+00,  2.50000000e+00])
 
-The rules are those of MindSpore 2.10. Floats take 15 places (float16 11), bools 5, integers as many as the widest one
-shown. From rank 2 on, an axis longer than 6 shows three items at each end; a vector does so from 1001 items on, and
-breaks its line after every 12 floats or bools, or 24 integers.
+The rules are those of MindSpore 2.10. Floats take 15 places (float16 11), bools 5, integers and bfloat16 as many as the
+widest one shown. From rank 2 on, an axis longer than 6 shows three items at each end; a vector does so from 1001 items
+on, and breaks its line after every 12 floats or bools, or 24 integers or bfloat16.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc.dtype import bfloat16, dtype_of, float16
+
 if TYPE_CHECKING:
     from graphc.tensor import Tensor
 
 EDGE = 3  # items shown at each end of a shortened axis
 LONGEST_AXIS = 2 * EDGE
 LONGEST_VECTOR = 1000
-PER_LINE = {"f": 12, "b": 12, "i": 24, "u": 24}  # items of a vector before its line breaks, by NumPy's kind
+PER_LINE = {"f": 12, "b": 12, "i": 24, "u": 24}  # items of a vector before its line breaks, by the dtype's kind
 
 
 def tensor_repr(tensor: Tensor) -> str:
@@ -37,7 +39,7 @@ def _value(array: np.ndarray) -> str:
     if not array.size:
         return ""
     if not array.ndim:
-        return f"{array.item():g}" if array.dtype.kind == "f" else str(array.item())
+        return f"{array.item():g}" if dtype_of(array.dtype).is_float else str(array.item())
     if array.ndim == 1:
         return _vector(array)
     texts = _texts(_ends(array))
@@ -47,7 +49,8 @@ def _value(array: np.ndarray) -> str:
 def _vector(array: np.ndarray) -> str:
     if len(array) > LONGEST_VECTOR:
         return _row(_texts(np.concatenate([array[:EDGE], array[-EDGE:]])), len(array))
-    text, per_line = "", PER_LINE[array.dtype.kind]
+    dtype = dtype_of(array.dtype)
+    text, per_line = "", PER_LINE["i" if dtype is bfloat16 else dtype.kind]
     for count, item in enumerate(_texts(array), 1):
         text += item + (", " if count < len(array) else "")
         text += "\n " if count % per_line == 0 else ""
@@ -65,14 +68,11 @@ def _ends(array: np.ndarray) -> np.ndarray:
 
 def _texts(array: np.ndarray) -> np.ndarray:
     """Every item as text, all of one width."""
-    kind = array.dtype.kind
-    if kind == "f":
-        form = "11.4e" if array.dtype == np.float16 else "15.8e"
-        items = [f"{value:{form}}" for value in array.ravel().tolist()]
-    else:
-        items = [str(value) for value in array.ravel().tolist()]
-        width = len("False") if kind == "b" else max(map(len, items))
-        items = [item.rjust(width) for item in items]
+    dtype = dtype_of(array.dtype)
+    form = {float16: "11.4e", bfloat16: "g"}.get(dtype, "15.8e" if dtype.is_float else "")
+    items = [f"{value:{form}}" if form else str(value) for value in array.ravel().tolist()]
+    width = len("False") if dtype.is_bool else max(map(len, items))
+    items = [item.rjust(width) for item in items]
     return np.array(items, dtype=object).reshape(array.shape)
 
 

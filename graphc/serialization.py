@@ -377,7 +377,7 @@ def _fitted(target: Parameter, source: Parameter, strict: bool) -> Tensor:
         )
     array = source.numpy_view()
     converted = array.astype(target.dtype.np, copy=False)
-    same_kind = converted.dtype.kind == array.dtype.kind
+    same_kind = source.dtype.kind == target.dtype.kind
     if converted.dtype != array.dtype and (strict or not same_kind or _loses_integers(array, converted)):
         raise RuntimeError(
             f"load_param_into_net: {target.name} of the net has type {target.dtype}, {source.name} in the checkpoint "

@@ -301,6 +301,13 @@ class Tensor:
             return view.astype(dtype)
         return view if copy is False else view.copy()
 
+    def __dlpack__(self, **options: Any) -> Any:
+        """The tensor's memory, shared, for other libraries: `torch.from_dlpack(tensor)`."""
+        return self.numpy_view().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0  # the CPU
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Tensor, (self.asnumpy(),)
 
@@ -671,9 +678,11 @@ def filled(buffer: Any, type_: TensorType) -> Tensor:
     return tensor
 
 
-def tensor(input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None) -> Tensor:
+def tensor(
+    input_data: Any = None, dtype: Any = None, shape: Any = None, init: Any = None, const_arg: bool = False
+) -> Tensor:
     """`Tensor(...)` as a function."""
-    return Tensor(input_data, dtype, shape, init)
+    return Tensor(input_data, dtype, shape, init, const_arg)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from graphc.dtype import ALL, DType, float16, float32, float64
+from graphc.dtype import ALL, DType, bfloat16, float16, float32, float64
 from graphc.loops import Value
 from graphc.runtime import vecmath
 from graphc.runtime.lanes import BITS
@@ -18,10 +18,14 @@ from graphc.runtime.llvmtext import Builder, Val, const, vector
 from graphc.runtime.vecint import philox4x32, saturating_fptosi
 
 ELEMENT = {
-    "f16": "half", "f32": "float", "f64": "double", "i8": "i8", "i16": "i16", "i32": "i32", "i64": "i64", "u8": "i8",
-    "u16": "i16", "u32": "i32", "bool": "i8",
+    "f16": "half", "bf16": "i16", "f32": "float", "f64": "double", "i8": "i8", "i16": "i16", "i32": "i32", "i64": "i64",
+    "u8": "i8", "u16": "i16", "u32": "i32", "bool": "i8",
 }  # fmt: skip
-"""The LLVM type of an element in memory."""
+"""The LLVM type of an element in memory.
+
+LLVM's own `bfloat` is not used: where a processor cannot convert to it, LLVM calls a library, and where it can
+(AVX512-BF16), subnormal numbers become 0.
+"""
 
 REGISTER = {**ELEMENT, "bool": "i1"}
 """The LLVM type of an element in a register."""
@@ -206,6 +210,10 @@ def cast(b: Builder, x: Val, source: DType, target: DType) -> Val:
         return x
     if source is float16:
         return cast(b, b.convert("fpext", x, "float"), float32, target)
+    if source is bfloat16:
+        return cast(b, _from_upper_half(b, x), float32, target)
+    if target is bfloat16:
+        return _upper_half(b, cast(b, x, source, float32))
     if target is float16:
         single = _to_odd(b, x) if source is float64 else cast(b, x, source, float32)
         return b.convert("fptrunc", single, "half")
@@ -227,6 +235,28 @@ def cast(b: Builder, x: Val, source: DType, target: DType) -> Val:
     if source.is_bool or target.itemsize > source.itemsize:
         return b.convert("zext" if unsigned else "sext", x, to)
     return x if target.itemsize == source.itemsize else b.convert("trunc", x, to)
+
+
+def constant(value: float | int | bool, dtype: DType) -> Val:
+    """A number in a register."""
+    if dtype is bfloat16:
+        value = int(np.array(value, dtype.np).view(np.uint16))
+    return const(value, REGISTER[dtype.short])
+
+
+def _from_upper_half(b: Builder, x: Val) -> Val:
+    """The floats whose upper halves these are: what bfloat16 stands for."""
+    bits = b.int_op("shl", b.convert("zext", x, "i32"), 16)
+    return b.convert("bitcast", bits, "float")
+
+
+def _upper_half(b: Builder, x: Val) -> Val:
+    """The upper halves of floats, rounded to the nearest and ties to even; of NaN the quiet one of its sign."""
+    bits = b.convert("bitcast", x, "i32")
+    odd = b.int_op("and", b.int_op("lshr", bits, 16), 1)
+    rounded = b.binary("add", bits, b.int_op("add", odd, 0x7FFF))
+    nan = b.int_op("or", b.int_op("and", bits, 1 << 31), 0x7FC0_0000)
+    return b.convert("trunc", b.int_op("lshr", b.select(b.fcmp("uno", x, x), nan, rounded), 16), "i16")
 
 
 def _to_odd(b: Builder, x: Val) -> Val:

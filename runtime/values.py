@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from graphc.index import Gathered
 from graphc.loops import Buffer, Store, Value
-from graphc.runtime.functions import REGISTER, cast, function
+from graphc.runtime.functions import cast, constant, function
 from graphc.runtime.indices import Indices
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector
 from graphc.runtime.memory import Memory
@@ -105,7 +105,7 @@ class Writer:
             truth = self.scope.truth(value.args[0]) if value.args else (True,)
             return self.memory.load(value, truth, self.value(value.args[0]) if truth is None else None)
         if value.kind == "const":
-            return const(value.data[0], REGISTER[value.dtype.short])
+            return constant(value.data[0], value.dtype)
         if value.kind == "position":
             index = value.data[0]
             written = self.indices.lanes if self.scope.is_vector(value) else self.indices.scalar

@@ -48,7 +48,7 @@ def test_levels() -> None:
     assert seen(amp.auto_mixed_precision(Net(), "O1")) == "32 32 32 32 32 32"
     assert seen(amp.auto_mixed_precision(Net(), "O2")) == "16 16 16 16 16 32"
     assert seen(amp.auto_mixed_precision(Net(), "O3")) == "16 16 16 16 16 32"
-    assert seen(Net().to_float(ms.float16)) == "16 16 16 16 16 16"
+    assert seen(Net().to_float(ms.float16)) == seen(Net().to_float(ms.bfloat16)) == "16 16 16 16 16 16"
 
 
 def test_lists() -> None:
@@ -86,8 +86,9 @@ def test_parameters_keep_their_type() -> None:
     assert isinstance(net.fc.weight, Parameter) and net.fc.weight.dtype is ms.float32
 
 
+@pytest.mark.parametrize("dtype", [ms.float16, ms.bfloat16], ids=str)
 @pytest.mark.parametrize("level", ["O1", "O2", "O3", "auto"])
-def test_training_is_the_same_in_both_modes_and_near_that_in_float32(level: str) -> None:
+def test_training_is_the_same_in_both_modes_and_near_that_in_float32(level: str, dtype: Any) -> None:
     def train(mode: int, level: str) -> tuple[list[float], list[np.ndarray]]:
         ms.set_context(mode=mode)
         ms.set_seed(3)
@@ -95,7 +96,8 @@ def test_training_is_the_same_in_both_modes_and_near_that_in_float32(level: str)
         optimizer = nn.Momentum(net.trainable_params(), 0.01, 0.9, loss_scale=64.0)
         manager = amp.FixedLossScaleManager(64.0, drop_overflow_update=False)
         loss = nn.CrossEntropyLoss()
-        step = amp.build_train_network(net, optimizer, loss, level, loss_scale_manager=manager)
+        amp.auto_mixed_precision(net, level, dtype)
+        step = amp.build_train_network(net, optimizer, loss, loss_scale_manager=manager)
         losses = [float(step(Tensor(IMAGES), Tensor(LABELS))) for _ in range(6)]
         return losses, [p.asnumpy() for p in net.get_parameters()]
 
@@ -117,6 +119,17 @@ def test_model_takes_a_level() -> None:
     model.train(3, data)
     assert model.eval(data)["loss"] < before and net[1].weight.dtype is ms.float32
     assert model.predict(Tensor(IMAGES)).dtype is ms.float32
+
+
+def test_what_a_step_computes_in_may_be_bfloat16() -> None:
+    """Its exponents go as far as float32's: no loss scaling is needed where float16 overflows."""
+    net = nn.SequentialCell(nn.Dense(2, 1))
+    options = {"cast_model_type": ms.bfloat16, "loss_scale_manager": None}
+    step = amp.build_train_network(net, nn.SGD(net.trainable_params(), 1e-12), nn.MSELoss(), "O2", **options)
+    loss = step(Tensor(np.full((4, 2), 1e6, np.float32)), Tensor(np.ones((4, 1), np.float32)))
+    assert np.isfinite(float(loss)) and net[0].weight.dtype is ms.float32
+    with pytest.raises(ValueError, match="'cast_model_type' must be float16, bfloat16 or float32"):
+        amp.build_train_network(net, nn.SGD(net.trainable_params()), nn.MSELoss(), "O2", cast_model_type=ms.float64)
 
 
 def test_level_two_scales_the_loss_by_itself() -> None:
@@ -143,20 +156,21 @@ def test_errors() -> None:
         amp.build_train_network(net, nn.SGD(net.trainable_params()), keep_norm=True)
 
 
+@pytest.mark.parametrize("dtype", [ms.float16, ms.bfloat16], ids=str)
 @pytest.mark.parametrize("kind", [nn.Adam, nn.Momentum, nn.AdamWeightDecay, nn.RMSProp, nn.Lamb, nn.SGD, nn.AdaMax])
-def test_parameters_of_float16_are_trained(kind: Any) -> None:
+def test_parameters_of_16_bits_are_trained(kind: Any, dtype: Any) -> None:
     """What an optimizer computes and keeps is float32; squares of gradients would vanish otherwise."""
 
     def train(mode: int) -> list[np.ndarray]:
         ms.set_context(mode=mode)
         ms.set_seed(2)
         options = {"momentum": 0.9} if kind is nn.Momentum else {}
-        net = nn.SequentialCell(nn.Dense(4, 8, dtype=ms.float16), nn.Tanh(), nn.Dense(8, 2, dtype=ms.float16))
+        net = nn.SequentialCell(nn.Dense(4, 8, dtype=dtype), nn.Tanh(), nn.Dense(8, 2, dtype=dtype))
         optimizer = kind(net.trainable_params(), learning_rate=0.01, **options)
         step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.MSELoss()), optimizer)
-        x, y = Tensor(IMAGES[:, 0, 0, :4].astype(np.float16)), Tensor(IMAGES[:, 0, 1, :2].astype(np.float16))
+        x, y = Tensor(IMAGES[:, 0, 0, :4], dtype), Tensor(IMAGES[:, 0, 1, :2], dtype)
         losses = [step(x, y).asnumpy() for _ in range(8)]
-        assert {p.dtype for p in net.get_parameters()} == {ms.float16}
+        assert {p.dtype for p in net.get_parameters()} == {dtype}
         return [*losses, *(p.asnumpy() for p in net.get_parameters())]
 
     eager, graph = train(ms.PYNATIVE_MODE), train(ms.GRAPH_MODE)

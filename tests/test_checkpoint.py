@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from graphc import serialization
-from graphc.dtype import float16
+from graphc.dtype import bfloat16, float16
 from graphc.nn.cell import Cell
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
 from graphc.tensor import Parameter, Tensor
@@ -119,6 +119,8 @@ def test_files_of_other_programs(tmp_path):
     assert load_checkpoint(tmp_path / "other.safetensors")["fc.weight"].shape == (4, 3)
     save_file({"half": np.ones(2, np.float16)}, tmp_path / "half.safetensors")
     assert load_checkpoint(tmp_path / "half.safetensors")["half"].dtype is float16
+    save_file({"brain": np.array([1.5, 3.25], bfloat16.np)}, tmp_path / "brain.safetensors")
+    assert load_checkpoint(tmp_path / "brain.safetensors")["brain"].tolist() == [1.5, 3.25]
     save_file({"wide": np.ones(2, np.uint64)}, tmp_path / "wide.safetensors")
     with pytest.raises(ValueError, match=r"'wide' in .*wide.safetensors is of no type graphc has"):
         load_checkpoint(tmp_path / "wide.safetensors")

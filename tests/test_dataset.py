@@ -828,6 +828,25 @@ def test_config_refuses_nonsense() -> None:
     assert (ds.config.get_num_parallel_workers(), ds.config.get_prefetch_size()) == (3, 7)
 
 
+def test_config_keeps_what_concerns_processes_and_queues() -> None:
+    for name in ("enable_watchdog", "fast_recovery", "dynamic_shape"):
+        get, put = getattr(ds.config, f"get_{name}"), getattr(ds.config, f"set_{name}")
+        before = get()
+        put(not before)
+        assert get() is not before
+        put(before)
+        with pytest.raises(TypeError, match=f"set_{name}"):
+            put(1)
+    for name in ("multiprocessing_timeout_interval", "callback_timeout", "monitor_sampling_interval"):
+        get, put = getattr(ds.config, f"get_{name}"), getattr(ds.config, f"set_{name}")
+        before = get()
+        put(before + 1)
+        assert get() == before + 1
+        put(before)
+        with pytest.raises(ValueError, match=f"set_{name}"):
+            put(0)
+
+
 def augmented(batch: int | None, workers: int, prefetch: int, ragged: bool = False) -> list[np.ndarray]:
     """Images after random operations, under different ways to group and share the work."""
     ds.config.set_seed(5)

@@ -48,6 +48,13 @@ CASES: list[tuple[str, Callable[[], Any], Any]] = [
     ("long words", lambda: text.WordpieceTokenizer(PIECES, max_bytes_per_token=3)(np.array(["welcome"])), ["[UNK]"]),
     ("BERT", lambda: text.BertTokenizer(PIECES, lower_case=True)("Welcome to Beijing! It's"),
      ["wel", "##come", "to", "be", "##i", "##jin", "##g", "!", "it", "[UNK]", "[UNK]"]),
+    ("offsets of pieces", lambda: text.WordpieceTokenizer(PIECES, with_offsets=True)(np.array(["welcome", "zz", "我"])),
+     (["wel", "##come", "[UNK]", "我"], [0, 3, 0, 0], [3, 7, 2, 3])),
+    ("BERT's offsets", lambda: text.BertTokenizer(PIECES, with_offsets=True)("welcome 我 zz!"),
+     (["wel", "##come", "我", "[UNK]", "!"], [0, 3, 8, 12, 14], [3, 7, 11, 14, 15])),
+    ("offsets in the lowered text", lambda: text.BertTokenizer(PIECES, lower_case=True, with_offsets=True)("ÜÜ Wel"),
+     (["[UNK]", "wel"], [0, 3], [2, 6])),
+    ("offsets of nothing", lambda: text.BertTokenizer(PIECES, with_offsets=True)(" "), ([""], [0], [0])),
     ("function", lambda: text.PythonTokenizer(lambda s: s.split("e"))("hello"), ["h", "llo"]),
     ("cases", lambda: text.CaseFold()("Straße ÀB"), "strasse àb"),
     ("normal form", lambda: text.NormalizeUTF8()("ṩ ﬁ"), "ṩ fi"),
@@ -101,6 +108,45 @@ def test_a_pipeline_from_lines_to_batches() -> None:
     assert ids.dtype is ms.int32 and ids.tolist() == [[2, 3, 0], [3, 0, 0], [4, 2, 3]] and labels.tolist() == [0, 1, 1]
 
 
+def test_vectors_of_words(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("ok 0.5 1 2\nhello 1 2 3\nOK 7 8 9\nok 9 9 9\n")
+    vectors = text.Vectors.from_file(path)
+    assert vectors.dim == 3 and text.ToVectors(vectors)("ok").dtype == np.float32
+    both = text.ToVectors(vectors, [-1.0, -1.0, 0.0], lower_case_backup=True)(np.array(["OK", "Hello", "no"]))
+    assert both.tolist() == [[7, 8, 9], [1, 2, 3], [-1, -1, 0]]
+    assert text.ToVectors(vectors)("Hello").tolist() == [0, 0, 0]
+    few = text.GloVe.from_file(path, max_vectors=2)
+    assert isinstance(few, text.GloVe)
+    assert text.ToVectors(few)(np.array(["OK", "hello"])).tolist() == [[0, 0, 0], [1, 2, 3]]
+    path.write_text("2 2\nok 0.5 1\nhello 1 2\n")
+    assert text.ToVectors(text.FastText.from_file(path, 1))("ok").tolist() == [0.5, 1]
+    for content, message in (
+        ("ok 1 2\nhi 1\n", ":2 has 1 numbers, expected 2"), ("ok 1 x\n", ":1: not a word and numbers"),
+        ("", "there are no vectors"), ("ok\n", ":1 has 0 numbers, expected some"),
+    ):  # fmt: skip
+        path.write_text(content)
+        with pytest.raises(ds.DataFileError, match=message):
+            text.Vectors.from_file(path)
+    with pytest.raises(FileNotFoundError):
+        text.Vectors.from_file(tmp_path / "none")
+    with pytest.raises(ValueError, match="unk_init has 2 numbers, the vectors have 3"):
+        text.ToVectors(vectors, [0.0, 0.0])
+    with pytest.raises(TypeError, match="expected Vectors"):
+        text.ToVectors(path)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="lower_case_backup"):
+        text.ToVectors(vectors, lower_case_backup=1)  # type: ignore[arg-type]
+
+
+def test_vectors_of_runs_of_characters(tmp_path: Path) -> None:
+    """As MindSpore has them: the mean of what is known of the runs of two, three and four."""
+    path = tmp_path / "runs.txt"
+    runs = {"1gram-o": (9, 9), "2gram-ok": (1, 2), "2gram-#BEGIN#o": (3, 3), "3gram-#BEGIN#ok": (8, 8)}
+    path.write_text("".join(f"{run} {x} {y}\n" for run, (x, y) in runs.items()))
+    to_vectors = text.ToVectors(text.CharNGram.from_file(path))
+    np.testing.assert_allclose(to_vectors(np.array(["ok", "xyz"])), [[4, 13 / 3], [0, 0]], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "call, error, message",
     [
@@ -112,7 +158,7 @@ def test_a_pipeline_from_lines_to_batches() -> None:
         (lambda: text.Vocab.from_dict({"a": -1}), ValueError, "number"),
         (lambda: text.Vocab.from_file("no such file"), ValueError, "there is no file"),
         (lambda: text.Vocab.from_dataset(ds.NumpySlicesDataset([1])), TypeError, "expected strings"),
-        (lambda: text.BasicTokenizer(True, with_offsets=True), ValueError, "with_offsets"),
+        (lambda: text.WordpieceTokenizer(PIECES, with_offsets=1), TypeError, "with_offsets must be a bool"),
         (lambda: text.WhitespaceTokenizer()(WORDS), TypeError, "expected a string"),
         (lambda: text.CaseFold()(np.array(3)), TypeError, "expected strings"),
         (lambda: text.ToNumber(ms.int32)("1.5"), ValueError, "expected numbers"),

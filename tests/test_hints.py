@@ -29,3 +29,13 @@ def test_set_deterministic_takes_a_bool() -> None:
     graphc.set_deterministic(True)
     with pytest.raises(TypeError, match="expected a bool"):
         graphc.set_deterministic(1)
+
+
+def test_parameters_that_are_only_to_be_loaded_have_values_at_once() -> None:
+    from graphc.nn.utils import no_init_parameters
+    from graphc.profiler import Profiler
+
+    with no_init_parameters():
+        net = graphc.nn.Dense(2, 2, weight_init="ones")
+    assert net.weight.asnumpy().tolist() == [[1, 1], [1, 1]]
+    assert Profiler is graphc.Profiler and no_init_parameters is graphc.nn.no_init_parameters

@@ -377,3 +377,50 @@ def test_rates_say_what_they_cannot_be():
     metric = metrics.ConfusionMatrixMetric(True, "acc", True, "mean_batch")
     with pytest.raises(ValueError, match="more than one number"):
         metric.update(np.ones((2, 2, 3)), np.ones((2, 2, 3)))
+
+
+# Occlusion
+
+
+class Scores(nn.Cell):
+    """Two classes of images of four elements."""
+
+    def __init__(self):
+        super().__init__()
+        weight = Tensor(np.array([[0.1, 0.8, 0.1, 0.1], [1, 1, 1, 1]], np.float32))
+        self.dense = nn.Dense(4, 2, weight_init=weight, bias_init=Tensor(np.array([0.3, 0.6], np.float32)))
+
+    def construct(self, x):
+        return self.dense(x.reshape((x.shape[0], -1)))
+
+
+@pytest.mark.parametrize("n_batch", [1, 3, 128])
+def test_occlusion_sensitivity(n_batch):
+    metric = get_metric_fn("occlusion_sensitivity", n_batch=n_batch)
+    metric.update(Scores(), np.array([[0.1, 0.2, 0.3, 0.4]], np.float32), np.array(1, np.int32))
+    np.testing.assert_allclose(metric.eval(), [0.3, 0.6, 1.0, 0.9], rtol=1e-6)  # as MindSpore 2.10 has it
+
+
+def test_occlusion_sensitivity_of_a_part():
+    image = np.arange(1, 5, dtype=np.float32).reshape(1, 2, 2)
+    metric = metrics.OcclusionSensitivity(pad_val=1.0, margin=1, b_box=[0, 1, 1, -1])
+    metric.update(Scores(), image, 1)
+    np.testing.assert_allclose(metric.eval(), [1.0, 6.0], rtol=1e-6)  # the first row, and all, become ones
+    for b_box in ([0, 1], [0, 2, 0, 1], [1, 0, 0, 1]):
+        with pytest.raises(ValueError, match="b_box"):
+            metrics.OcclusionSensitivity(b_box=b_box).update(Scores(), image, 1)
+
+
+def test_occlusion_sensitivity_says_what_is_wrong():
+    metric = metrics.OcclusionSensitivity()
+    with pytest.raises(RuntimeError, match="OcclusionSensitivity"):
+        metric.eval()
+    with pytest.raises(ValueError, match="expected 3 inputs"):
+        metric.update(1, 2)
+    with pytest.raises(TypeError, match="expected a Cell"):
+        metric.update(print, np.ones((1, 4), np.float32), 1)
+    with pytest.raises(ValueError, match="one image"):
+        metric.update(Scores(), np.ones((2, 4), np.float32), 1)
+    for options in ({"pad_val": "x"}, {"margin": 0}, {"n_batch": 1.0}, {"b_box": 3}):
+        with pytest.raises((TypeError, ValueError), match="OcclusionSensitivity"):
+            metrics.OcclusionSensitivity(**options)

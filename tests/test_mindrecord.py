@@ -222,3 +222,63 @@ def test_errors_say_what_got_expected(tmp_path: Path) -> None:
         writer.write_raw_data([*samples(1), {"label": 1}])
     writer.commit()
     assert FileReader(tmp_path / "few").len() == 2 and mindrecord.FileWriter is FileWriter
+
+
+# What a dataset gives
+
+
+def varied(count: int) -> ds.Dataset:
+    """Rows of all kinds, of which the arrays `a` differ in length."""
+
+    def rows() -> Any:
+        for i in range(count):
+            whole = np.arange(6, dtype=np.uint8).reshape(2, 3) + i
+            yield (
+                np.full(i % 2 + 1, i, np.int16), np.float16(i / 2), np.array("é" * i), np.array(i % 2 == 0), whole,
+                np.array(3_000_000_000 + i, np.uint32), np.array(b"\x00x"), np.array([i / 3]),
+            )  # fmt: skip
+
+    return ds.GeneratorDataset(rows, ["a", "b", "c", "d", "e", "f", "g", "h"])
+
+
+def test_rows_of_a_dataset_are_saved(tmp_path: Path) -> None:
+    path = tmp_path / "rows.mindrecord"
+    varied(5).save(path)
+    reader = FileReader(str(path))
+    assert reader.schema() == {
+        "a": {"type": "int32", "shape": [-1]}, "b": {"type": "float32"}, "c": {"type": "string"},
+        "d": {"type": "int32"}, "e": {"type": "int32", "shape": [-1, 3]}, "f": {"type": "int64"},
+        "g": {"type": "bytes"}, "h": {"type": "float64", "shape": [-1]},
+    }  # fmt: skip
+    reader.close()
+    saved = list(ds.MindDataset(str(path), shuffle=False).create_dict_iterator(num_epochs=1, output_numpy=True))
+    for row, (i, given) in zip(saved, enumerate(varied(5).create_dict_iterator(num_epochs=1, output_numpy=True))):
+        assert row.pop("g").tobytes() == b"\x00x"
+        given.pop("g")
+        assert {name: value.tolist() for name, value in row.items()} == {n: v.tolist() for n, v in given.items()}, i
+    assert len(saved) == 5
+    with pytest.raises(ValueError, match="there is a file"):
+        varied(2).save(path)
+
+
+def test_rows_are_divided_among_files(tmp_path: Path) -> None:
+    path = str(tmp_path / "part")
+    ds.NumpySlicesDataset({"x": np.arange(2500)}, shuffle=False).save(path, 2)
+    parts = [ds.MindDataset([path + number], shuffle=False) for number in "01"]
+    assert [part.get_dataset_size() for part in parts] == [1250, 1250]
+    rows = [int(x) for part in parts for (x,) in part.create_tuple_iterator(output_numpy=True)]
+    assert sorted(rows) == list(range(2500))
+
+
+def test_what_cannot_be_saved(tmp_path: Path) -> None:
+    words = ds.NumpySlicesDataset({"s": np.array([["a", "b"]])})
+    with pytest.raises(ValueError, match=r"column 's' is <U1 of shape \(2,\), which no field holds"):
+        words.save(tmp_path / "words")
+    with pytest.raises(ValueError, match="file_type must be 'mindrecord'"):
+        words.save(tmp_path / "words", file_type="tfrecord")
+    with pytest.raises(ValueError, match="there are no rows"):
+        ds.NumpySlicesDataset({"x": np.zeros((0, 2))}).save(tmp_path / "none")
+    ragged = ds.NumpySlicesDataset([np.zeros((2, 3)), np.zeros((2, 4))], ["x"], shuffle=False)
+    with pytest.raises(ValueError, match="reshape"):
+        ragged.save(tmp_path / "ragged")
+    assert list(tmp_path.iterdir()) == []

@@ -1181,7 +1181,7 @@ def test_small_cell_methods() -> None:
         net.check_names()
     wide = nn.Dense(2, 1).to_float(graphc.float32)
     assert wide(Tensor(np.ones((1, 2)))).dtype is graphc.float32
-    with pytest.raises(ValueError, match="dst_type must be float16 or float32"):
+    with pytest.raises(ValueError, match="dst_type must be float16, bfloat16 or float32"):
         wide.to_float(graphc.float64)
 
 
@@ -1443,3 +1443,119 @@ def test_names_of_classes_and_places() -> None:
     assert net[0].param_prefix == ""
     net.update_cell_prefix()
     assert net.param_prefix == "" and net[0].param_prefix == "0"
+
+
+# Another element type
+
+
+@pytest.mark.parametrize("mode", [PYNATIVE_MODE, GRAPH_MODE])
+def test_a_network_goes_on_in_another_type(mode: int) -> None:
+    set_context(mode=mode)
+    set_seed(4)
+    net = nn.SequentialCell(nn.Dense(4, 4), nn.BatchNorm1d(4), nn.Dense(4, 1))
+    net.register_buffer("scale", Tensor([2.0]))
+    net.register_buffer("count", Tensor([2]))
+    x, y = Tensor(np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)), ops.ones((8, 1))
+    step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.MSELoss()), nn.Momentum(net.trainable_params(), 0.1, 0.9))
+    step(x, y)
+    weight, before = net[0].weight, net(x).asnumpy()
+    assert net.to(graphc.float16) is net and net[0].weight is weight
+    assert {p.dtype for p in net.get_parameters()} == {net.scale.dtype} == {graphc.float16}
+    assert net.count.dtype is graphc.int64
+    after = net(x.half())
+    assert after.dtype is graphc.float16
+    np.testing.assert_allclose(after.asnumpy(), before, atol=0.01)
+    losses = [float(step(x.half(), y.half())) for _ in range(4)]
+    assert losses[-1] < losses[0] and weight.dtype is graphc.float16
+    assert net.to("CPU", graphc.bfloat16)[0].weight.dtype is graphc.bfloat16
+    assert net.to(tensor=x)[0].bias.dtype is net.to()[0].bias.dtype is graphc.float32
+
+
+def test_what_a_network_cannot_go_to() -> None:
+    net = nn.Dense(2, 2)
+    with pytest.raises(TypeError, match="expected a float type, got int32"):
+        net.to(graphc.int32)
+    with pytest.raises(ValueError, match="tensors live on the CPU"):
+        net.to(device="Ascend")
+    with pytest.raises(TypeError, match="got place"):
+        net.to(place="CPU")
+
+
+def test_cosine_similarity_of_layers() -> None:
+    x, y = (Tensor(np.random.default_rng(i).normal(size=(3, 4)).astype(np.float32)) for i in (1, 2))
+    got = nn.layer.CosineSimilarity()(x, y).asnumpy()
+    a, b = x.asnumpy(), y.asnumpy()
+    np.testing.assert_allclose(got, (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1), rtol=1e-5)
+    assert nn.layer.math.CosineSimilarity(0)(x, y).shape == (4,)
+    assert issubclass(nn.CosineSimilarity, graphc.train.Metric)
+
+
+# Hooks of loading
+
+
+class Counting(nn.Cell):
+    """A layer that counts, beside its Parameters and buffers, how often it was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Dense(2, 2)
+        self.register_buffer("scale", Tensor([2.0]))
+        self.calls = 0
+
+    def get_extra_state(self) -> Any:
+        return {"calls": self.calls}
+
+    def set_extra_state(self, state: Any) -> None:
+        self.calls = state["calls"]
+
+
+def test_other_state_is_saved_and_loaded() -> None:
+    first, second = nn.SequentialCell(Counting()), nn.SequentialCell(Counting())
+    first[0].calls = 3
+    state = first.state_dict()
+    assert state["0._extra_state"] == {"calls": 3}
+    assert not any(second.load_state_dict(state)) and second[0].calls == 3
+    np.testing.assert_array_equal(second[0].fc.weight.asnumpy(), first[0].fc.weight.asnumpy())
+    with pytest.raises(RuntimeError, match=r"missing \['0._extra_state'\]"):
+        second.load_state_dict({name: value for name, value in state.items() if "extra" not in name})
+    for call in (nn.Dense(1, 1).get_extra_state, lambda: nn.Dense(1, 1).set_extra_state(1)):
+        with pytest.raises(RuntimeError, match="Dense does not define it"):
+            call()
+
+
+def test_hooks_of_loading() -> None:
+    net, other = nn.SequentialCell(nn.Dense(2, 2), nn.Dense(2, 1)), nn.Dense(2, 2)
+    seen: list[Any] = []
+
+    def renamed(cell: Any, state: Any, prefix: str, metadata: Any, strict: bool, *lists: Any) -> None:
+        seen.append((type(cell).__name__, prefix, strict, lists))
+        for name in ("weight", "bias"):
+            if prefix + "old_" + name in state:
+                state[prefix + name] = state.pop(prefix + "old_" + name)
+
+    handle = net[0].register_load_state_dict_pre_hook(renamed)
+    older = {f"0.old_{name}": value for name, value in other.state_dict().items()}
+    rest = {name: value for name, value in net.state_dict().items() if name.startswith("1.")}
+    assert not any(net.load_state_dict({**older, **rest})) and set(older) == {"0.old_weight", "0.old_bias"}
+    np.testing.assert_array_equal(net[0].weight.asnumpy(), other.weight.asnumpy())
+    assert seen == [("Dense", "0.", True, ([], [], []))]
+    handle.remove()
+
+    def forgiving(cell: Any, keys: Any) -> None:
+        seen.append(keys.missing_keys[:])
+        keys.missing_keys.clear()
+
+    last = net.register_load_state_dict_post_hook(forgiving)
+    changed = ops.ones((2, 2))
+    assert net.load_state_dict({"0.weight": changed}) == ([], []) and seen[-1] == ["0.bias", "1.weight", "1.bias"]
+    assert net[0].weight.asnumpy().tolist() == [[1, 1], [1, 1]]
+    with pytest.raises(RuntimeError, match=r"unexpected \['2.weight'\]"):
+        net.load_state_dict({"0.weight": ops.zeros((2, 2)), "2.weight": changed})
+    assert net[0].weight.asnumpy().tolist() == [[1, 1], [1, 1]]  # as it was
+    last.remove()
+    with pytest.raises(RuntimeError, match="missing"):
+        net.load_state_dict({"0.weight": ops.zeros((2, 2))})
+    assert net[0].weight.asnumpy().tolist() == [[1, 1], [1, 1]]
+    net[1].register_load_state_dict_pre_hook(lambda *given: given[-1].append("too old"))
+    with pytest.raises(RuntimeError, match="too old"):
+        net.load_state_dict(net.state_dict())

@@ -311,11 +311,15 @@ def sampled(x: np.ndarray, grid: np.ndarray, mode: str, padding_mode: str, align
     def weights(p: np.ndarray, n: int) -> np.ndarray:
         return np.rint(p)[..., None] == np.arange(n) if mode == "nearest" else np.maximum(0, 1 - abs(p[..., None] - np.arange(n)))
 
-    down, across = (weights(placed(grid[..., axis], n, padding_mode, align_corners), n) for axis, n in zip((1, 0), x.shape[2:]))
-    return np.einsum("nchw,nijh,nijw->ncij", x, down, across)
+    count = x.ndim - 2
+    shares = [weights(placed(grid[..., count - 1 - d], n, padding_mode, align_corners), n) for d, n in enumerate(x.shape[2:])]
+    if count == 3:
+        return np.einsum("ncdhw,nkijd,nkijh,nkijw->nckij", x, *shares)
+    return np.einsum("nchw,nijh,nijw->ncij", x, *shares)
 
 
 for options in itertools.product(("bilinear", "nearest"), ("zeros", "border", "reflection"), (False, True)):
+    case(f"grid_sample of volumes {options}", lambda x, grid, o=options: sample.grid_sample(x, grid, *o), lambda x, grid, o=options: sampled(x, grid, *o), N(2, 2, 2, 3, 4), 1.2 * N(2, 2, 3, 2, 3))
     case(f"grid_sample {options}", lambda x, grid, o=options: sample.grid_sample(x, grid, *o), lambda x, grid, o=options: sampled(x, grid, *o), N(2, 2, 3, 4), 1.2 * N(2, 2, 3, 2))
 
 # Losses

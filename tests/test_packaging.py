@@ -151,7 +151,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("alone", "compiler", "programs"),
     ("drawing",),
-    ("amp", "experimental", "nn", "numpy", "serialization", "vmap"),
+    ("amp", "devices", "experimental", "nn", "numpy", "serialization", "vmap"),
     ("export", "mint", "scipy", "train"),
     ("",),  # graphc/__init__.py, which offers all of the above
     ("models", "vision"),
@@ -177,6 +177,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("gradients", "ops"): "the derivative of a function is made with ops, some of which take derivatives",
     ("nn", "train"): "metrics are found under their older names, which were of nn",
     ("profile", "runtime"): "what is timed is compiled; it is looked at only once a profile is opened",
+    ("runtime", "devices"): "MindSpore has streams and memory in a module of that name",
     ("random", "ops"): "a stream is advanced by an op, and ops draw from streams",
     ("tensor", "initializer"): "a Tensor or Parameter may be made by an initializer, which makes tensors",
     ("tensor", "ops"): OPERATORS,

@@ -21,8 +21,8 @@ def test_names_of_metrics_and_of_types_at_the_root() -> None:
     assert graphc.common.dtype.number_type == (
         *graphc.dtype.int_type, *graphc.dtype.uint_type, *graphc.dtype.float_type,
     )  # fmt: skip
-    with pytest.raises(AttributeError, match="has no bfloat16"):
-        _ = graphc.bfloat16
+    with pytest.raises(AttributeError, match="has no complex64"):
+        _ = graphc.complex64
 
 
 def test_run_check_computes_something(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,3 +50,70 @@ def test_names_of_several_processes_are_there_for_one() -> None:
     with pytest.raises(ValueError, match="pipeline_stages must be 1"):
         graphc.set_auto_parallel_context(pipeline_stages=2)
     assert graphc.get_level() == graphc.log.get_level()
+
+
+def test_streams_and_events_of_the_only_device() -> None:
+    start, end = graphc.runtime.Event(enable_timing=True), graphc.Event(enable_timing=True)
+    start.record()
+    y = graphc.ops.ones((64, 64)) @ graphc.ops.ones((64, 64))
+    end.record(graphc.current_stream())
+    assert end.query() and start.elapsed_time(end) > 0.0 and float(y[0, 0]) == 64.0
+    with graphc.runtime.StreamCtx(graphc.Stream()), pytest.raises(RuntimeError, match="was not recorded"):
+        start.elapsed_time(graphc.Event(enable_timing=True))
+    stream = graphc.hal.default_stream()
+    assert stream == graphc.Stream() and stream.query() and len({stream, graphc.Stream()}) == 1
+    event = stream.record_event()
+    stream.wait_event(event)
+    stream.wait_stream(graphc.Stream())
+    event.wait()
+    event.synchronize()
+    stream.synchronize()
+    graphc.runtime.set_cur_stream(stream)
+    assert repr(stream) == "Stream(device_name=CPU, device_id:0, stream id:0)"
+    with pytest.raises(RuntimeError, match="without enable_timing"):
+        event.elapsed_time(end)
+    for call in (lambda: graphc.Event(1), lambda: graphc.Stream(True), lambda: graphc.StreamCtx(3)):
+        with pytest.raises(TypeError):
+            call()
+    with pytest.raises(TypeError, match="expected a Stream, got int"):
+        event.record(3)
+    with pytest.raises(AttributeError, match=r"'graphc.runtime' has no attribute 'MemPool'"):
+        graphc.runtime.MemPool  # noqa: B018
+
+
+def test_devices_and_their_memory() -> None:
+    from graphc.device_context import ascend, cpu
+
+    assert cpu.is_available() and cpu.device_count() == graphc.hal.device_count("CPU") == 1
+    assert not ascend.is_available() and not graphc.device_context.gpu.is_available()
+    assert graphc.hal.is_available("CPU") and not graphc.hal.is_available("Ascend")
+    assert graphc.get_current_device() == ("CPU", 0) and graphc.hal.get_device_name(0) == "CPU"
+    assert graphc.hal.get_device_properties(0) is graphc.hal.get_arch_list() is None
+    assert graphc.runtime.memory_allocated() == graphc.max_memory_reserved() == 0
+    assert set(graphc.runtime.memory_stats().values()) == {0}
+    graphc.runtime.empty_cache()
+    graphc.runtime.set_memory(max_size="4GB")
+    graphc.runtime.set_cpu_affinity(True)
+    graphc.runtime.dispatch_threads_num(2)
+    graphc.runtime.set_kernel_launch_group()
+    threads = graphc.get_context("runtime_num_threads")
+    cpu.op_tuning.threads_num(1)
+    assert graphc.get_context("runtime_num_threads") == 1
+    graphc.set_context(runtime_num_threads=threads)
+    for call in (
+        lambda: graphc.hal.device_count("GPU"), lambda: graphc.runtime.set_memory(max_size="4"),
+        lambda: graphc.runtime.set_memory(optimize_level="O9"), lambda: graphc.runtime.dispatch_threads_num(0),
+        lambda: cpu.op_tuning.threads_num(0),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"expected|must be"):
+            call()
+    with pytest.raises(TypeError, match="enable_affinity"):
+        graphc.runtime.set_cpu_affinity(1)
+
+
+def test_ops_may_run_when_they_are_called() -> None:
+    try:
+        graphc.runtime.launch_blocking()
+        assert graphc.get_context("pynative_synchronize") is True
+    finally:
+        graphc.set_context(pynative_synchronize=False)

@@ -69,3 +69,26 @@ def test_errors(call: Any, text: str) -> None:
     with pytest.raises(ValueError, match=text) as caught:
         call()
     assert "test_storage.py" in str(caught.value)
+
+
+def test_memory_is_shared_by_dlpack() -> None:
+    from graphc.utils.dlpack import from_dlpack, to_dlpack
+
+    x = Tensor(np.arange(6, dtype=np.float32).reshape(2, 3))
+    back = from_dlpack(to_dlpack(x))
+    assert back.dtype is ms.float32 and back.asnumpy().tolist() == x.asnumpy().tolist()
+    shared = np.from_dlpack(ms.Parameter(x, "p"))
+    np.testing.assert_array_equal(shared, x.asnumpy())
+    computed = np.from_dlpack(ms.jit(lambda t: t * 2)(x))
+    np.testing.assert_array_equal(computed, x.asnumpy() * 2)
+    array = np.arange(12).reshape(3, 4)
+    taken = from_dlpack(array)
+    array[0, 0] = 7
+    assert int(taken[0, 0]) == 7
+    assert from_dlpack(array[:, ::2]).asnumpy().tolist() == array[:, ::2].tolist()
+    with pytest.raises(TypeError, match="expected a DLPack capsule, got list"):
+        from_dlpack([1])
+    with pytest.raises(TypeError, match="expected a Tensor, got ndarray"):
+        to_dlpack(array)
+    with pytest.raises(TypeError, match="expected one of float32"):
+        from_dlpack(np.ones(2, np.complex64))

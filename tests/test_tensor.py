@@ -20,14 +20,15 @@ from graphc.ops.coerce import dtype_beside
 
 def test_dtypes() -> None:
     assert [str(d) for d in ALL] == [
-        "Float32", "Float64", "Float16", "Int32", "Int64", "Int8", "Int16", "UInt8", "UInt16", "UInt32", "Bool",
+        "Float32", "Float64", "Float16", "BFloat16", "Int32", "Int64", "Int8", "Int16", "UInt8", "UInt16",
+        "UInt32", "Bool",
     ]  # fmt: skip
     assert repr(float32) == "graphc.float32" and float64.itemsize == 8 and bool_.is_bool and uint8.is_int
     for value in (float32, "float32", np.float32, np.dtype("float32"), float):
         assert dtype_of(value) is float32
     assert dtype_of(int) is int64 and dtype_of(bool) is bool_
     assert all(from_short(d.short) is d and pickle.loads(pickle.dumps(d)) is d for d in ALL)
-    for wrong in ("bfloat16", "uint64", np.complex64, "text", 3, None, object):
+    for wrong in ("float8_e5m2", "uint64", np.complex64, "text", 3, None, object):
         with pytest.raises(TypeError, match="dtype: expected one of float32"):
             dtype_of(wrong)
 

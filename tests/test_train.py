@@ -18,6 +18,7 @@ from graphc.dtype import dtype_of
 from graphc.nn.cell import Cell
 from graphc.tensor import Parameter, Tensor
 from graphc.train import (
+    BackupAndRestore,
     Callback,
     CheckpointConfig,
     EarlyStopping,
@@ -28,6 +29,7 @@ from graphc.train import (
     Metric,
     Model,
     ModelCheckpoint,
+    OnRequestExit,
     ProgressBar,
     ReduceLROnPlateau,
     RunContext,
@@ -952,6 +954,90 @@ def test_mindspore_module_names():
     assert callback.ModelCheckpoint is ModelCheckpoint
     assert serialization.load_checkpoint is gc.load_checkpoint is gc.train.load_checkpoint
     assert all(hasattr(gc.train, name) for name in gc.train.__all__)
+    assert gc.train.DynamicLossScaleManager is gc.amp.DynamicLossScaleManager and gc.train.export is gc.export
+    assert callback.OnRequestExit is gc.OnRequestExit and gc.train.data_sink is gc.data_sink
+
+
+# Leaving a run and coming back
+
+
+@pytest.mark.parametrize("kind", [BackupAndRestore, OnRequestExit])
+def test_a_run_that_was_cut_short_goes_on(kind, tmp_path, mode):
+    """After one epoch of three, whether by an error or by request, two more make the same as all three at once."""
+    straight = model_of(lr=0.01)
+    straight.train(3, batches())
+
+    class Ending(Callback):
+        def on_train_epoch_end(self, run_context):
+            raise OSError("the machine goes down")
+
+    def keeping():
+        if kind is BackupAndRestore:
+            return BackupAndRestore(str(tmp_path))
+        return OnRequestExit(save_mindir=False, directory=str(tmp_path), sig=signal.SIGUSR1)
+
+    class Asking(Callback):
+        def on_train_step_end(self, run_context):
+            if run_context.original_args().cur_step_num == 3:
+                os.kill(os.getpid(), signal.SIGUSR1)
+
+    if kind is BackupAndRestore:
+        with pytest.raises(OSError, match="goes down"):
+            model_of(lr=0.01).train(3, batches(), callbacks=[keeping(), Ending()])
+        assert (tmp_path / "backup.ckpt").exists()
+    else:
+        model_of(lr=0.01).train(3, batches(), callbacks=[Asking(), keeping()])
+        assert (tmp_path / "rank_0" / "Net_train.ckpt").exists()
+    resumed = model_of(lr=0.01)
+    resumed.train(2, batches(), callbacks=keeping())
+    assert_same(weights_of(straight.train_network), weights_of(resumed.train_network))
+    assert not (tmp_path / "backup.ckpt").exists()
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+
+
+def test_a_backup_is_made_after_every_so_many_epochs_and_may_stay(tmp_path):
+    model_of().train(1, batches(), callbacks=BackupAndRestore(str(tmp_path / "new"), 2, delete_checkpoint=False))
+    assert not (tmp_path / "new" / "backup.ckpt").exists()
+    model_of().train(2, batches(), callbacks=BackupAndRestore(str(tmp_path / "new"), 2, delete_checkpoint=False))
+    assert (tmp_path / "new" / "backup.ckpt").exists()
+
+
+def test_a_file_ends_training_and_evaluation(tmp_path):
+    config, steps = tmp_path / "config.json", Losses()
+    config.write_text('{"GracefulExit": ')  # half written
+    leaving = OnRequestExit(file_name="lenet", directory=tmp_path, config_file=str(config))
+
+    class Writing(Callback):
+        def on_train_step_end(self, run_context):
+            config.write_text('{"GracefulExit": 1}')
+
+    model = model_of(metrics={"accuracy"})
+    model.train(1, batches(), callbacks=[leaving, steps, Writing()])
+    assert len(steps.losses) == 2  # the file is looked at before each step
+    saved = {path.name for path in (tmp_path / "rank_0").iterdir()}
+    assert saved == {"lenet_train.ckpt", "lenet_train.mindir"}
+    step = nn.GraphCell(gc.load(str(tmp_path / "rank_0" / "lenet_train.mindir")))
+    assert np.isfinite(float(step(*map(Tensor, batches()[0]))))
+    model.eval(batches(), callbacks=leaving)
+    assert (tmp_path / "rank_0" / "lenet_eval.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: BackupAndRestore(3), TypeError),
+        (lambda: BackupAndRestore("there", save_freq=0), ValueError),
+        (lambda: BackupAndRestore("there", delete_checkpoint=1), TypeError),
+        (lambda: OnRequestExit(save_ckpt=1), TypeError),
+        (lambda: OnRequestExit(file_name="a/b"), ValueError),
+        (lambda: OnRequestExit(config_file=1), TypeError),
+        (lambda: OnRequestExit(sig=signal.SIGKILL), ValueError),
+    ],
+)
+def test_wrong_settings_of_leaving(make, error, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=r"BackupAndRestore|OnRequestExit"):
+        make()
 
 
 # data_sink

@@ -19,7 +19,7 @@ from graphc.context import get_context
 from graphc.jit import jit
 from graphc.tensor import Tensor
 
-PACKAGES = ("numpy", "llvmlite", "networkx", "safetensors", "rich", "pillow")
+PACKAGES = ("numpy", "llvmlite", "networkx", "ml_dtypes", "safetensors", "rich", "pillow")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

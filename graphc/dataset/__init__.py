@@ -10,18 +10,39 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources`, `faces`, `lines`, `mindrecord` (whose values are written by `encoding`) and `tfrecords` (with `schema`),
-`buckets`, `text`, `images` for `vision`, `tones`, which is offered by `vision` too, `audio`, and `dataloader`, another
-way to make batches.
+`sources`, `letters`, `faces`, `gallery`, `objects`, `speech`, `lines`, `corpora`, `mindrecord` (whose values are
+written by `encoding`) and `tfrecords` (with `schema`), `buckets`, `text`, `images` for `vision`, `tones`, which is
+offered by `vision` too, `audio`, and `dataloader`, another way to make batches.
 """
 
 from graphc.dataset import audio, config, dataloader, text, transforms, vision
 from graphc.dataset.core import BatchInfo, Dataset
 from graphc.dataset.core import zip_datasets as zip
+from graphc.dataset.corpora import (
+    AGNewsDataset,
+    AmazonReviewDataset,
+    CLUEDataset,
+    CoNLL2000Dataset,
+    DBpediaDataset,
+    EnWik9Dataset,
+    IMDBDataset,
+    Multi30kDataset,
+    PennTreebankDataset,
+    SogouNewsDataset,
+    SQuADDataset,
+    SST2Dataset,
+    UDPOSDataset,
+    WikiTextDataset,
+    YahooAnswersDataset,
+    YelpReviewDataset,
+)
 from graphc.dataset.faces import CelebADataset, FakeImageDataset
 from graphc.dataset.files import DataFileError
+from graphc.dataset.gallery import Caltech256Dataset, Food101Dataset, OmniglotDataset, STL10Dataset
+from graphc.dataset.letters import EMnistDataset, QMnistDataset
 from graphc.dataset.lines import CSVDataset, TextFileDataset
 from graphc.dataset.mindrecord import MindDataset
+from graphc.dataset.objects import CocoDataset, ManifestDataset, VOCDataset
 from graphc.dataset.samplers import (
     DistributedSampler,
     IterSampler,
@@ -41,42 +62,73 @@ from graphc.dataset.sources import (
     FashionMnistDataset,
     GeneratorDataset,
     ImageFolderDataset,
+    KMnistDataset,
     MnistDataset,
     NumpySlicesDataset,
     PaddedDataset,
     embedded_fashion_mnist,
 )
+from graphc.dataset.speech import LJSpeechDataset, SpeechCommandsDataset, YesNoDataset
 from graphc.dataset.tfrecords import TFRecordDataset
 
 __all__ = [
+    "AGNewsDataset",
+    "AmazonReviewDataset",
     "BatchInfo",
+    "CLUEDataset",
     "CSVDataset",
+    "Caltech256Dataset",
     "CelebADataset",
     "Cifar10Dataset",
     "Cifar100Dataset",
+    "CoNLL2000Dataset",
+    "CocoDataset",
+    "DBpediaDataset",
     "DataFileError",
     "Dataset",
     "DistributedSampler",
+    "EMnistDataset",
+    "EnWik9Dataset",
     "FakeImageDataset",
     "FashionMnistDataset",
+    "Food101Dataset",
     "GeneratorDataset",
+    "IMDBDataset",
     "ImageFolderDataset",
     "IterSampler",
+    "KMnistDataset",
+    "LJSpeechDataset",
+    "ManifestDataset",
     "MindDataset",
     "MnistDataset",
+    "Multi30kDataset",
     "NumpySlicesDataset",
+    "OmniglotDataset",
     "PKSampler",
     "PaddedDataset",
+    "PennTreebankDataset",
+    "QMnistDataset",
     "RandomSampler",
+    "SQuADDataset",
+    "SST2Dataset",
+    "STL10Dataset",
     "Sampler",
     "Schema",
     "SequentialSampler",
     "Shuffle",
+    "SogouNewsDataset",
+    "SpeechCommandsDataset",
     "SubsetRandomSampler",
     "SubsetSampler",
     "TFRecordDataset",
     "TextFileDataset",
+    "UDPOSDataset",
+    "VOCDataset",
     "WeightedRandomSampler",
+    "WikiTextDataset",
+    "YahooAnswersDataset",
+    "YelpReviewDataset",
+    "YesNoDataset",
     "audio",
     "config",
     "dataloader",

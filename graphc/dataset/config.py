@@ -14,14 +14,26 @@ from dataclasses import dataclass
 import numpy as np
 
 __all__ = [
+    "get_callback_timeout",
+    "get_dynamic_shape",
     "get_enable_autotune",
     "get_enable_shared_mem",
+    "get_enable_watchdog",
+    "get_fast_recovery",
+    "get_monitor_sampling_interval",
+    "get_multiprocessing_timeout_interval",
     "get_num_parallel_workers",
     "get_numa_enable",
     "get_prefetch_size",
     "get_seed",
+    "set_callback_timeout",
+    "set_dynamic_shape",
     "set_enable_autotune",
     "set_enable_shared_mem",
+    "set_enable_watchdog",
+    "set_fast_recovery",
+    "set_monitor_sampling_interval",
+    "set_multiprocessing_timeout_interval",
     "set_num_parallel_workers",
     "set_numa_enable",
     "set_prefetch_size",
@@ -40,6 +52,12 @@ class _Settings:
     enable_shared_mem: bool = False
     enable_autotune: bool = False
     numa_enable: bool = False
+    enable_watchdog: bool = True
+    fast_recovery: bool = True
+    dynamic_shape: bool = False
+    multiprocessing_timeout_interval: int = 300
+    callback_timeout: int = 60
+    monitor_sampling_interval: int = 1000
 
 
 _settings = _Settings()
@@ -160,3 +178,79 @@ def set_numa_enable(numa_enable: bool) -> None:
 def get_numa_enable() -> bool:
     """Whether threads are bound to a NUMA node: False."""
     return _settings.numa_enable
+
+
+# Of worker processes and device queues, which graphc does not have: kept, so that programs may set and read them
+
+
+def set_enable_watchdog(enable: bool) -> None:
+    """Set whether processes that hang are looked for: threads end with the epoch."""
+    _set_bool("enable_watchdog", enable)
+
+
+def get_enable_watchdog() -> bool:
+    """What `set_enable_watchdog` set; True at first."""
+    return _settings.enable_watchdog
+
+
+def set_fast_recovery(fast_recovery: bool) -> None:
+    """Set whether a resumed run may draw other random numbers to begin sooner: graphc's begin at once with the same."""
+    _set_bool("fast_recovery", fast_recovery)
+
+
+def get_fast_recovery() -> bool:
+    """What `set_fast_recovery` set; True at first."""
+    return _settings.fast_recovery
+
+
+def set_dynamic_shape(is_dynamic: bool) -> None:
+    """Set whether batches of a device's queue may differ in shape: they always may."""
+    _set_bool("dynamic_shape", is_dynamic)
+
+
+def get_dynamic_shape() -> bool:
+    """What `set_dynamic_shape` set; False at first."""
+    return _settings.dynamic_shape
+
+
+def set_multiprocessing_timeout_interval(interval: int) -> None:
+    """Set after how many seconds without a row to warn of worker processes.
+
+    Args:
+        interval: int, at least 1.
+    """
+    name = "set_multiprocessing_timeout_interval"
+    _settings.multiprocessing_timeout_interval = check_int(name, interval, 1)
+
+
+def get_multiprocessing_timeout_interval() -> int:
+    """What `set_multiprocessing_timeout_interval` set, in seconds; 300 at first."""
+    return _settings.multiprocessing_timeout_interval
+
+
+def set_callback_timeout(timeout: int) -> None:
+    """Set how many seconds a pipeline waits for a callback of another thread: in graphc they run in its own.
+
+    Args:
+        timeout: int, at least 1.
+    """
+    _settings.callback_timeout = check_int("set_callback_timeout", timeout, 1)
+
+
+def get_callback_timeout() -> int:
+    """What `set_callback_timeout` set, in seconds; 60 at first."""
+    return _settings.callback_timeout
+
+
+def set_monitor_sampling_interval(interval: int) -> None:
+    """Set how often MindSpore's profiler looks at queues: graphc's `profile` has none.
+
+    Args:
+        interval: int, at least 1, ms.
+    """
+    _settings.monitor_sampling_interval = check_int("set_monitor_sampling_interval", interval, 1)
+
+
+def get_monitor_sampling_interval() -> int:
+    """What `set_monitor_sampling_interval` set, in ms; 1000 at first."""
+    return _settings.monitor_sampling_interval

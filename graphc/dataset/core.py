@@ -7,6 +7,7 @@ Every method returns a new dataset on top of the one it was called on; nothing i
 """
 
 import itertools
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -278,6 +279,25 @@ class Dataset:
         if not made:
             raise ValueError("flat_map: the dataset has no rows")
         return made[0].concat(made[1:]) if len(made) > 1 else made[0]
+
+    def save(self, file_name: str | os.PathLike[str], num_files: int = 1, file_type: str = "mindrecord") -> None:
+        """Writes the rows of one epoch into MindRecord files, which `MindDataset` reads.
+
+        Integers of up to 32 bits become int32 (uint32 int64), bools int32, float16 float32; arrays may differ in their
+        first extent. Strings and bytes have no extents.
+
+        Args:
+            file_name: the file; of several, what their number is added to.
+            num_files: how many files the rows are divided among.
+            file_type: "mindrecord".
+        Raises:
+            ValueError: another type; there is such a file; there are no rows, or some that such files do not hold.
+        """
+        from graphc.dataset.mindrecord import save_dataset  # which reads them as a Dataset
+
+        if file_type != "mindrecord":
+            raise ValueError(f"Dataset.save: file_type must be 'mindrecord', got {file_type!r}")
+        save_dataset(self, file_name, num_files)
 
     def use_sampler(self, new_sampler: Any) -> None:
         """Replaces the sampler that chooses the rows of this source; datasets that were built on the source before keep

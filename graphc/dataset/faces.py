@@ -11,9 +11,9 @@ from graphc.dataset.blocks import Block, Workers, stack
 from graphc.dataset.config import check_int
 from graphc.dataset.core import Dataset, check_unset, check_workers
 from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.images import import_pillow
+from graphc.dataset.images import check_decode
 from graphc.dataset.samplers import Shuffle, select_sampler
-from graphc.dataset.tables import FileTable, TableSource
+from graphc.dataset.tables import FileTable, TableSource, image_reader
 
 __all__ = ["CelebADataset", "FakeImageDataset"]
 
@@ -68,10 +68,7 @@ class CelebADataset(Dataset):
         check_unset(name, cache=cache, decrypt=decrypt)
         if usage not in ("all", *_PARTS):
             raise ValueError(f"{name}: got usage {usage!r}, expected 'all', 'train', 'valid' or 'test'")
-        if not isinstance(decode, bool):
-            raise TypeError(f"{name}: got decode {decode!r}, expected a bool")
-        if decode:
-            import_pillow(f"{name}: decode")
+        check_decode(name, decode)
         folder, workers = check_dir(name, dataset_dir), check_workers(name, num_parallel_workers)
         sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
         images, attributes = _attributes(folder / "list_attr_celeba.txt")
@@ -82,7 +79,7 @@ class CelebADataset(Dataset):
             kept = [i for i in kept if part.get(images[i]) == str(_PARTS[usage])]
         if not kept:
             raise ValueError(f"{name}: {folder} has no images for usage {usage!r} and extensions {extensions}")
-        table = FileTable([folder / images[i] for i in kept], attributes[kept], decode, workers)
+        table = FileTable([folder / images[i] for i in kept], image_reader(decode), [attributes[kept]], workers)
         super().__init__(TableSource(table, ["image", "attr"], sampler))
 
 

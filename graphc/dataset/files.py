@@ -1,4 +1,4 @@
-"""Readers of data files: IDX (MNIST and its kin) and the binary form of CIFAR. Nothing is ever unpickled.
+"""Readers of data files: IDX (MNIST and its kin), the binary form of CIFAR, WAV. Nothing is ever unpickled.
 
 A file is believed only as far as it proves itself: the sizes its header promises must be the bytes that follow, no
 more and no less.
@@ -8,15 +8,17 @@ import glob
 import gzip
 import os
 import re
+import wave
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 _PORTION = 1 << 20
-_IMAGES, _LABELS = 0x803, 0x801  # unsigned bytes of rank 3 and of rank 1
+IDX_IMAGES, IDX_LABELS = 0x803, 0x801  # unsigned bytes of rank 3 and of rank 1
+_IDX_TYPES: dict[int, np.dtype[Any]] = {0x8: np.dtype(np.uint8), 0xC: np.dtype(">i4")}
 
 
 class DataFileError(ValueError):
@@ -65,20 +67,20 @@ def _read(file: BinaryIO, count: int) -> bytes:
 
 
 def read_idx(path: Path, magic: int) -> np.ndarray:
-    """An IDX file of unsigned bytes, gzipped or not.
+    """An IDX file of unsigned bytes or 32-bit integers, gzipped or not.
 
-    Format: a big-endian magic number whose last byte is the rank, one big-endian 32-bit size per axis, the values
-    (Y. LeCun, C. Cortes, C. Burges: The MNIST database, "File formats").
+    Format: a big-endian magic number whose last bytes are the type and the rank, one big-endian 32-bit size per axis,
+    the values (Y. LeCun, C. Cortes, C. Burges: The MNIST database, "File formats").
 
     Args:
         path: the file.
         magic: the magic number expected.
     Returns:
-        uint8 array of the shape in the header.
+        uint8 or int32 array of the shape in the header.
     Raises:
         DataFileError: the magic number, or the number of bytes, is not what it should be.
     """
-    rank = magic & 0xFF
+    rank, dtype = magic & 0xFF, _IDX_TYPES[magic >> 8]
     with open(path, "rb") as start:
         zipped = start.read(2) == b"\x1f\x8b"
     try:
@@ -87,19 +89,45 @@ def read_idx(path: Path, magic: int) -> np.ndarray:
             got = int.from_bytes(header[:4], "big")
             if len(header) >= 4 and got != magic:
                 raise DataFileError(
-                    f"{path}: got magic number {got:#010x}, expected {magic:#010x} for IDX bytes of rank {rank}"
+                    f"{path}: got magic number {got:#010x}, expected {magic:#010x} for IDX {dtype.name} of rank {rank}"
                 )
             if len(header) < 4 + 4 * rank:
                 raise DataFileError(f"{path}: got {len(header)} bytes, expected an IDX header of {4 + 4 * rank}")
             shape = tuple(int.from_bytes(header[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank))
-            expected = int(np.prod(shape, dtype=object))
+            expected = int(np.prod(shape, dtype=object)) * dtype.itemsize
             values = _read(file, expected + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataFileError(f"{path}: the gzip data is damaged or cut short ({error})") from error
     if len(values) != expected:
         more = f"{len(values)} bytes" if len(values) < expected else "more"
         raise DataFileError(f"{path}: the header says {list(shape)}, that is {expected} bytes, but there are {more}")
-    return np.frombuffer(values, np.uint8).reshape(shape)
+    return np.frombuffer(values, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def read_wav(path: Path) -> tuple[np.ndarray, int]:
+    """A WAV file of whole numbers of 8 to 32 bits.
+
+    Returns:
+        float32 [channels, samples] from -1 to 1, and the samples of a second.
+    Raises:
+        DataFileError: the file is none, or damaged.
+    """
+    try:
+        with wave.open(str(path), "rb") as file:
+            channels, width, rate, count = file.getparams()[:4]
+            data = file.readframes(count)
+    except (wave.Error, EOFError) as error:
+        raise DataFileError(f"{path}: not a WAV file that can be read ({error})") from error
+    if len(data) != count * channels * width:
+        raise DataFileError(f"{path}: the header says {count} samples, but there are {len(data)} bytes")
+    if width == 1:
+        whole = np.frombuffer(data, np.uint8).astype(np.int32) - 128  # as the format has it, without a sign
+    else:
+        padded = np.zeros((count * channels, 4), np.uint8)  # the upper bytes of 32
+        padded[:, 4 - width :] = np.frombuffer(data, np.uint8).reshape(-1, width)
+        whole = padded.view("<i4").ravel() >> 8 * (4 - width)
+    waves = (whole / 2.0 ** (8 * width - 1)).astype(np.float32)
+    return np.ascontiguousarray(waves.reshape(count, channels).T), rate
 
 
 def find_file(name: str, folders: Iterable[Path], names: Iterable[str]) -> Path:
@@ -129,15 +157,30 @@ def read_mnist(name: str, folder: Path, part: str) -> tuple[np.ndarray, np.ndarr
         uint8 [N, H, W, 1] and uint32 [N].
     """
     stem = {"train": "train", "test": "t10k"}[part]
-    folders = [folder, folder / part]
+    return read_idx_pair(name, [folder, folder / part], stem, "labels-idx1-ubyte", IDX_LABELS)
+
+
+def read_idx_pair(
+    name: str, folders: Sequence[Path], stem: str, labels: str, magic: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels in two IDX files.
+
+    Args:
+        name: the dataset, for errors.
+        folders: where the files may be.
+        stem: how the files' names begin.
+        labels, magic: how the name of the labels' file goes on, and its magic number.
+    Returns:
+        uint8 [N, H, W, 1] and uint32 [N, ...].
+    """
     files = []
-    for kind in ("images-idx3", "labels-idx1"):
-        names = [f"{stem}-{kind}-ubyte", f"{stem}-{kind}-ubyte.gz", f"{stem}-{kind.replace('-idx', '.idx')}-ubyte"]
-        files.append(find_file(name, folders, names))
-    images, labels = read_idx(files[0], _IMAGES), read_idx(files[1], _LABELS)
-    if len(images) != len(labels):
-        raise DataFileError(f"{files[0]} has {len(images)} images, but {files[1]} has {len(labels)} labels")
-    return images[..., None], labels.astype(np.uint32)
+    for kind in ("images-idx3-ubyte", labels):
+        whole = f"{stem}-{kind}"
+        files.append(find_file(name, folders, [whole, f"{whole}.gz", f"{stem}-{kind.replace('-idx', '.idx')}"]))
+    images, marks = read_idx(files[0], IDX_IMAGES), read_idx(files[1], magic)
+    if len(images) != len(marks):
+        raise DataFileError(f"{files[0]} has {len(images)} images, but {files[1]} has {len(marks)} labels")
+    return images[..., None], marks.astype(np.uint32)
 
 
 def read_cifar(path: Path, label_classes: Sequence[int]) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -45,6 +45,19 @@ def import_pillow(what: str) -> Any:
     return PIL.Image
 
 
+def check_decode(name: str, decode: Any) -> bool:
+    """Whether pictures are to be decoded.
+
+    Raises:
+        TypeError: that is no bool. ImportError: Pillow is not installed.
+    """
+    if not isinstance(decode, bool):
+        raise TypeError(f"{name}: got decode {decode!r}, expected a bool")
+    if decode:
+        import_pillow(f"{name}: decode")
+    return decode
+
+
 def decode_image(data: np.ndarray, where: str) -> np.ndarray:
     """The image in the bytes of a file.
 

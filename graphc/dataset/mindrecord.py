@@ -16,7 +16,7 @@ import sqlite3
 import struct
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,6 +41,9 @@ _PLACE = (
     "PAGE_OFFSET_BLOB", "PAGE_OFFSET_BLOB_END",
 )  # fmt: skip
 HEADER_SIZE, PAGE_SIZE = 1 << 24, 1 << 25
+
+PORTION = 1024
+"""How many rows of a dataset are written at once."""
 
 
 def _in_blob(field: Mapping[str, Any]) -> bool:
@@ -541,9 +544,14 @@ class FileWriter:
             for number, shard in enumerate(self._shards):
                 shard.finish(header, columns, number)
         except BaseException:
-            for shard in self._shards:
-                shard.abandon()
+            self.abandon()
             raise
+        self._shards = []
+
+    def abandon(self) -> None:
+        """Removes what was written and not committed."""
+        for shard in self._shards:
+            shard.abandon()
         self._shards = []
 
 
@@ -551,3 +559,39 @@ def _power(name: str, value: int, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most or value & (value - 1):
         raise ValueError(f"FileWriter.{name}: expected a power of two from {least} to {most}, got {value!r}")
     return value
+
+
+# Datasets
+
+
+def save_dataset(dataset: Dataset, file_name: str | os.PathLike[str], num_files: int) -> None:
+    """Writes the rows of one epoch of a dataset; see `Dataset.save`."""
+    rows = dataset.create_dict_iterator(num_epochs=1, output_numpy=True)
+    writer = FileWriter(file_name, num_files)
+    first = next(rows, None)
+    if first is None:
+        raise ValueError("Dataset.save: there are no rows")
+    writer.add_schema({name: _saved_as(name, value) for name, value in first.items()})
+    left = chain([first], rows)
+    try:
+        while some := list(islice(left, PORTION)):
+            writer.write_raw_data([{name: _plain(value) for name, value in row.items()} for row in some])
+    except BaseException:
+        writer.abandon()
+        raise
+    writer.commit()
+
+
+def _saved_as(name: str, value: np.ndarray) -> dict[str, Any]:
+    """The field that holds a column whose first value this is."""
+    kind, wide = value.dtype.kind, value.dtype.itemsize > (2 if value.dtype.kind == "u" else 4)
+    if kind in "US" and value.ndim == 0:
+        return {"type": "string" if kind == "U" else "bytes"}
+    if kind not in "biuf":
+        raise ValueError(f"Dataset.save: column {name!r} is {value.dtype} of shape {value.shape}, which no field holds")
+    numbers = {"f": "float"}.get(kind, "int") + ("64" if wide else "32")
+    return {"type": numbers, "shape": [-1, *value.shape[1:]]} if value.ndim else {"type": numbers}
+
+
+def _plain(value: np.ndarray) -> Any:
+    return value.item() if value.dtype.kind in "US" else value

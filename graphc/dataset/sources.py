@@ -20,9 +20,17 @@ from graphc.dataset.columns import names_list
 from graphc.dataset.config import check_int
 from graphc.dataset.core import Dataset, check_unset, check_workers
 from graphc.dataset.files import check_dir, cifar_files, read_cifar, read_mnist
-from graphc.dataset.images import import_pillow
+from graphc.dataset.images import check_decode
 from graphc.dataset.samplers import Shuffle, select_sampler
-from graphc.dataset.tables import ArrayTable, FileTable, IterableSource, ObjectTable, SampleCheck, TableSource
+from graphc.dataset.tables import (
+    ArrayTable,
+    FileTable,
+    IterableSource,
+    ObjectTable,
+    SampleCheck,
+    TableSource,
+    image_reader,
+)
 
 __all__ = [
     "Cifar10Dataset",
@@ -30,6 +38,7 @@ __all__ = [
     "FashionMnistDataset",
     "GeneratorDataset",
     "ImageFolderDataset",
+    "KMnistDataset",
     "MnistDataset",
     "NumpySlicesDataset",
     "embedded_fashion_mnist",
@@ -260,6 +269,10 @@ class FashionMnistDataset(MnistDataset):
     """Fashion-MNIST, in the files and columns of `MnistDataset`; `embedded_fashion_mnist()` is a folder of it."""
 
 
+class KMnistDataset(MnistDataset):
+    """Kuzushiji-MNIST, ten Japanese letters, in the files and columns of `MnistDataset`."""
+
+
 class Cifar10Dataset(_ImageFiles):
     """CIFAR-10 from its binary files: `image` uint8 [32, 32, 3] and `label` uint32.
 
@@ -336,10 +349,7 @@ class ImageFolderDataset(Dataset):
         decrypt: None = None,
     ) -> None:
         check_unset("ImageFolderDataset", cache=cache, decrypt=decrypt)
-        if not isinstance(decode, bool):
-            raise TypeError(f"ImageFolderDataset: got decode {decode!r}, expected a bool")
-        if decode:
-            import_pillow("ImageFolderDataset: decode")
+        check_decode("ImageFolderDataset", decode)
         folder = check_dir("ImageFolderDataset", dataset_dir)
         endings = tuple(ending.lower() for ending in (extensions or (".jpg", ".jpeg", ".png", ".bmp")))
         workers = check_workers("ImageFolderDataset", num_parallel_workers)
@@ -354,7 +364,7 @@ class ImageFolderDataset(Dataset):
         if not found:
             raise ValueError(f"ImageFolderDataset: the folders of {folder} hold no file ending in {' '.join(endings)}")
         labels = np.array([label for _, label in found], np.int32)
-        table = FileTable([path for path, _ in found], labels, decode, workers)
+        table = FileTable([path for path, _ in found], image_reader(decode), [labels], workers)
         super().__init__(TableSource(table, ["image", "label"], sampler), len(classes), classes)
 
     @staticmethod

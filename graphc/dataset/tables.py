@@ -130,43 +130,53 @@ class ObjectTable:
 
 
 class FileTable:
-    """Images in files of their own, read when asked for.
+    """Samples in files of their own, read when asked for, and columns that are known before.
 
     Args:
-        files: their paths.
-        labels: int32 [N].
-        decode: give images, uint8 [H, W, 3], else the bytes of the files, uint8 [n].
-        workers: threads that read and decode.
+        files: what `read` takes for each sample, such as a path.
+        read: the columns that are read, as a tuple.
+        known: the columns that follow these.
+        workers: threads that read.
     """
 
     costly = True
 
-    def __init__(self, files: Sequence[Path], labels: np.ndarray, decode: bool, workers: int) -> None:
-        self._files = files
-        self._labels = labels
-        self._decode = decode
+    def __init__(
+        self, files: Sequence[Any], read: Callable[[Any], Sample], known: Sequence[Block], workers: int
+    ) -> None:
+        self._files, self._read, self._known = files, read, ArrayTable(known)
+        self._columns = len(known)
         self.workers = workers
 
     def __len__(self) -> int:
         return len(self._files)
 
     def take(self, indices: np.ndarray, workers: Workers) -> list[Block]:
-        """The images and labels at `indices`."""
+        """The columns of the samples at `indices`."""
 
         def portion(part: slice) -> list[Block]:
-            return [stack([self._image(self._files[i]) for i in indices[part].tolist()])]
+            samples = [self._read(self._files[i]) for i in indices[part].tolist()]
+            return [stack(column) for column in zip(*samples, strict=True)]
 
-        return [*workers.map_parts(portion, len(indices), self.workers), self._labels[indices]]
+        read = workers.map_parts(portion, len(indices), self.workers)
+        return [*read, *self._known.take(indices, workers)] if self._columns else read
 
     def column(self, position: int) -> np.ndarray:
-        """The labels of all samples."""
-        if position == 0:
-            raise TypeError("ImageFolderDataset: images are no labels")
-        return self._labels
+        """One of the known columns of all samples; of one that is read there is no telling."""
+        read = position - len(self._read(self._files[0]))
+        if read < 0:
+            raise TypeError("PKSampler: class_column must be a column of labels, not one that is read from files")
+        return self._known.column(read)
 
-    def _image(self, path: Path) -> np.ndarray:
+
+def image_reader(decode: bool) -> Callable[[Path], Sample]:
+    """What reads an image file: the image, uint8 [H, W, 3], or the bytes of the file, uint8 [n]."""
+
+    def read(path: Path) -> Sample:
         data = np.fromfile(path, np.uint8)
-        return decode_image(data, str(path)) if self._decode else data
+        return (decode_image(data, str(path)) if decode else data,)
+
+    return read
 
 
 class SampleTable(Table, Protocol):

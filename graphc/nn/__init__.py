@@ -6,6 +6,7 @@ The metrics of `graphc.train` are found here too, by their older names: `nn.Accu
 import importlib
 from typing import Any
 
+from graphc.hints import no_init_parameters
 from graphc.nn.activation import (
     CELU,
     ELU,
@@ -197,6 +198,8 @@ from graphc.nn.pooling import (
     AvgPool1d,
     AvgPool2d,
     AvgPool3d,
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
     LPPool1d,
     LPPool2d,
     MaxPool1d,
@@ -339,6 +342,8 @@ __all__ = [
     "Flatten",
     "FocalLoss",
     "ForwardValueAndGrad",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GRUCell",
     "GaussianNLLLoss",
     "GraphCell",
@@ -468,6 +473,7 @@ __all__ = [
     "get_activation",
     "inverse_decay_lr",
     "natural_exp_decay_lr",
+    "no_init_parameters",
     "piecewise_constant_lr",
     "polynomial_decay_lr",
     "warmup_lr",

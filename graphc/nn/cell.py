@@ -10,13 +10,14 @@ from typing import Any
 
 from graphc import context
 from graphc.dispatch import assign, state
-from graphc.dtype import DType, dtype_of, float16, float32
+from graphc.dtype import DType, bfloat16, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
 from graphc.nested import map_leaves
 from graphc.nn.hooks import HookHandle, Hooks
 from graphc.nn.own_backward import with_own_backward
 from graphc.nn.state import Unmatched, collect, load
+from graphc.ops.storage import check_device
 from graphc.place import located, scope, warn
 from graphc.tensor import Parameter, ParameterTuple, Tensor
 
@@ -274,15 +275,52 @@ class Cell:
         Parameters as they are.
 
         Args:
-            dst_type: float16 or float32.
+            dst_type: float16, bfloat16 or float32.
         Raises:
             ValueError: another type.
         """
-        if dst_type not in (float16, float32):
-            raise ValueError(f"to_float: dst_type must be float16 or float32, got {dst_type!r}")
+        if dst_type not in (float16, bfloat16, float32):
+            raise ValueError(f"to_float: dst_type must be float16, bfloat16 or float32, got {dst_type!r}")
         for _, cell in self.cells_and_names():
             cell._compute_in(dst_type)
         return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Cell:
+        """Gives the float Parameters and buffers of this Cell and all within another float type: `to(dtype)`,
+        `to(tensor)` for that of a tensor, `to(device, dtype)`, of which the device can only be the CPU.
+
+        Args:
+            args, kwargs: `device`, `dtype` or `tensor`; `non_blocking`, a bool, as nothing is moved.
+        Returns:
+            The Cell.
+        Raises:
+            TypeError: another type, or none of these. ValueError: another device.
+        """
+        given = [*args, *kwargs.values()]
+        if kwargs.keys() - {"device", "dtype", "tensor", "non_blocking"}:
+            raise TypeError(f"Cell.to: expected device, dtype, tensor or non_blocking, got {', '.join(kwargs)}")
+        dtype: DType | None = None
+        for item in given:
+            if isinstance(item, str):
+                check_device("Cell.to", item)
+            elif item is not None and not isinstance(item, bool):
+                dtype = dtype_of(item.dtype if isinstance(item, Tensor) else item)
+        if dtype is not None and not dtype.is_float:
+            raise TypeError(f"Cell.to: expected a float type, got {dtype.name}")
+        if dtype is not None:
+            for _, cell in self.cells_and_names():
+                cell._convert(dtype)
+        return self
+
+    def _convert(self, dtype: DType) -> None:
+        """Gives the float Parameters and buffers of this Cell itself that type."""
+        for parameter in self._params.values():
+            if parameter is not None and parameter.dtype.is_float and parameter.dtype is not dtype:
+                parameter.set_dtype(dtype)
+        for name in self._buffers:
+            buffer = getattr(self, name)
+            if buffer is not None and buffer.dtype.is_float:
+                setattr(self, name, buffer.astype(dtype))
 
     def _compute_in(self, dtype: DType, returned: DType | None = None) -> None:
         """Makes this Cell compute in a float type, and cast its results to another if one is given."""
@@ -498,6 +536,25 @@ class Cell:
         """Calls `hook(cell, state_dict, prefix, local_metadata)`, which may change `state_dict`, before it is returned.
         """
         return HookHandle(self._hooks.state_dict_post, self, hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Calls `hook(cell, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)`
+        when `load_state_dict` begins: it may change `state_dict`, a copy of what was given, whose paths of this Cell
+        begin with `prefix`, and add to the lists."""
+        return HookHandle(self._hooks.load_pre, self, hook)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Calls `hook(cell, incompatible_keys)` when values are loaded: it may change the lists `missing_keys` and
+        `unexpected_keys` of its argument, of which what is left then is an error while `strict`."""
+        return HookHandle(self._hooks.load_post, self, hook)
+
+    def get_extra_state(self) -> Any:
+        """What else the Cell's state has: defined by a subclass, `state_dict` has it as `_extra_state`."""
+        raise RuntimeError(f"get_extra_state: {type(self).__name__} does not define it")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Takes what `get_extra_state` gave, from `load_state_dict`: defined by a subclass."""
+        raise RuntimeError(f"set_extra_state: {type(self).__name__} does not define it")
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Unmatched:
         """Copies the values of `state_dict` into the Parameters and buffers of the same paths.

@@ -1,4 +1,4 @@
-"""What a program has registered on a Cell to be called around `construct`, its backward pass and `state_dict`."""
+"""What a program has registered on a Cell to be called around `construct`, its backward pass and its state."""
 
 from __future__ import annotations
 
@@ -42,10 +42,12 @@ class Hooks(NamedTuple):
     backward: list[HookHandle]
     state_dict_pre: list[HookHandle]
     state_dict_post: list[HookHandle]
+    load_pre: list[HookHandle]
+    load_post: list[HookHandle]
 
     @classmethod
     def none(cls) -> Hooks:
-        return cls([], [], [], [], [], [])
+        return cls(*([] for _ in cls._fields))
 
     def before_forward(
         self, cell: Cell, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -54,6 +54,24 @@ class MatMul(Cell):
         return ops.matmul(x1, x2)
 
 
+class CosineSimilarity(Cell):
+    """The cosine of the angle between the vectors that lie along `dim` of two tensors of one shape.
+
+    MindSpore has it in `nn.layer`; `nn.CosineSimilarity` is the metric.
+
+    Args:
+        dim: the axis.
+        eps: the least that the product of the norms counts as.
+    """
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.dim, self.eps = dim, eps
+
+    def construct(self, x1: Tensor, x2: Tensor) -> Tensor:
+        return ops.cosine_similarity(x1, x2, self.dim, self.eps)
+
+
 class Range(Cell):
     """The numbers from `start` to before `limit` in steps of `delta`, as a constant; from 0 if `limit` is None.
 

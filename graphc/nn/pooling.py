@@ -301,3 +301,40 @@ class MaxUnpool3d(_MaxUnpool):
     """The maxima of MaxPool3d where they were in `[N, C, D, H, W]`, and 0 elsewhere; see MaxUnpool2d."""
 
     spatial, operation = 3, staticmethod(ops.max_unpool3d)
+
+
+class _FractionalMaxPool(Cell):
+    operation: Callable[..., Any]
+
+    def __init__(
+        self, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+        _random_samples: Any = None,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.output_size, self.output_ratio = kernel_size, output_size, output_ratio
+        self.return_indices = check.boolean(type(self).__name__, "return_indices", return_indices)
+        self._random_samples = _random_samples
+
+    def construct(self, x: Tensor) -> Any:
+        return type(self).operation(
+            x, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples
+        )
+
+    def extend_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, output_size={self.output_size}, output_ratio={self.output_ratio}"
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """The maxima of windows of `[N, C, H, W]` that are placed at random in each call.
+
+    Args:
+        kernel_size, output_size, output_ratio, return_indices, _random_samples: see `ops.fractional_max_pool2d`.
+    """
+
+    operation = staticmethod(ops.fractional_max_pool2d)
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """The maxima of windows of `[N, C, D, H, W]` that are placed at random; see FractionalMaxPool2d."""
+
+    operation = staticmethod(ops.fractional_max_pool3d)

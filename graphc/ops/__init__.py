@@ -29,6 +29,7 @@ from graphc.ops import boxes as _boxes
 from graphc.ops import composite as _composite
 from graphc.ops import conv as _conv
 from graphc.ops import ctc as _ctc
+from graphc.ops import fractional_pool as _fractional_pool
 from graphc.ops import gather as _gather
 from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
@@ -60,6 +61,7 @@ from graphc.ops.custom import Custom as Custom
 from graphc.ops.determinant import *
 from graphc.ops.draws import *
 from graphc.ops.elementwise import cast as cast
+from graphc.ops.fractional_pool import *
 from graphc.ops.frequencies import *
 from graphc.ops.functions import *
 from graphc.ops.gamma_functions import *
@@ -102,8 +104,8 @@ for _name in (
 ):  # fmt: skip
     globals()[_name] = as_one_piece(globals()[_name])
 for _name in (
-    *_adaptive_pool.__all__, *_conv.__all__, *_gather.__all__, *_linalg.__all__, *_one_hot.__all__, *_pool.__all__,
-    *_reduce.__all__, *_selection.__all__, *_shape.__all__, *_triangles.__all__,
+    *_adaptive_pool.__all__, *_conv.__all__, *_fractional_pool.__all__, *_gather.__all__, *_linalg.__all__,
+    *_one_hot.__all__, *_pool.__all__, *_reduce.__all__, *_selection.__all__, *_shape.__all__, *_triangles.__all__,
 ):  # fmt: skip
     globals()[_name] = of_ops(globals()[_name])
 

@@ -17,12 +17,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from graphc.dispatch import located, state
-from graphc.dtype import ALL, DType, bool_, dtype_of, float16, float32, int64, promote
+from graphc.dtype import ALL, DType, bool_, dtype_of, float32, int64, promote
 from graphc.op import TABLE
 from graphc.tensor import Number, Parameter, Tensor
 
 Coerce = Callable[..., tuple[Tensor, ...]]
 Composed = TypeVar("Composed", bound=Callable[..., Any])
+NARROW = frozenset(d for d in ALL if d.is_float and d.wide)
+"""The floats that are computed in wider ones."""
+
 _INT_RANGES = {d: (int(np.iinfo(d.np).min), int(np.iinfo(d.np).max)) for d in ALL if d.is_int}
 
 
@@ -66,29 +69,31 @@ def cast(tensor: Tensor, dtype: DType) -> Tensor:
 
 
 def widely(function: Composed) -> Composed:
-    """Makes a function of ops compute in float32 where it is given float16, and round its results once.
+    """Makes a function of ops compute in float32 where it is given narrower floats, and round its results once.
 
     Results get the type of its first tensor. Rounded by every op they would be less exact, and sums soon infinite.
     """
 
     def wide(value: Any) -> Any:
-        if not isinstance(value, Tensor) or value.type.dtype is not float16:
+        if not isinstance(value, Tensor) or value.type.dtype not in NARROW:
             return value
         kept = isinstance(value, Parameter) and not value.requires_grad  # running statistics, which are assigned to
         return value if kept else cast(value, float32)
 
-    def rounded(result: Tensor) -> Tensor:
-        return cast(result, float16) if result.type.dtype is float32 else result
+    def rounded(result: Tensor, dtype: DType) -> Tensor:
+        return cast(result, dtype) if result.type.dtype is float32 else result
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         dtypes = [a.type.dtype for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
-        if float16 not in dtypes:
+        if NARROW.isdisjoint(dtypes):
             return function(*args, **kwargs)
         result = function(*map(wide, args), **{name: wide(value) for name, value in kwargs.items()})
-        if dtypes[0] is not float16 or kwargs.get("dtype") is not None:
+        if dtypes[0] not in NARROW or kwargs.get("dtype") is not None:
             return result
-        return rounded(result) if isinstance(result, Tensor) else tuple(map(rounded, result))
+        if isinstance(result, Tensor):
+            return rounded(result, dtypes[0])
+        return tuple(rounded(item, dtypes[0]) for item in result)
 
     return call  # type: ignore[return-value]  # it takes and returns what the function does
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import DType, bool_
+from graphc.dtype import DType, bool_, dtype_of
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
 from graphc.ops.coerce import (
@@ -136,12 +136,14 @@ def cast_(x: np.ndarray, *, dtype: DType) -> np.ndarray:
     """Every element in another dtype.
 
     A float becomes the integer nearest to it towards zero; what lies outside the integer's range becomes its bound,
-    and NaN becomes 0. An integer that a narrower one cannot hold wraps. Every number but 0 becomes True.
+    and NaN becomes 0. An integer that a narrower one cannot hold wraps. Every number but 0 becomes True. What becomes
+    a bfloat16 becomes a float32 first, as in MindSpore and PyTorch; both times it is rounded to nearest, ties to even.
     """
-    if x.dtype.kind != "f" or not dtype.is_int:
+    source = dtype_of(x.dtype)
+    if not source.is_float or not dtype.is_int:
         return x.astype(dtype.np)
-    if x.dtype == np.float16:
-        x = x.astype(np.float32)  # where the bounds below are numbers
+    if source.wide:
+        x = x.astype(source.wide.np)  # where the bounds below are numbers
     low, high = np.iinfo(dtype.np).min, np.iinfo(dtype.np).max
     inside = (x > float(low) - 1) & (x < float(high)) if dtype.itemsize < 8 else (x >= -(2.0**63)) & (x < 2.0**63)
     truncated = np.where(inside, x, 0).astype(dtype.np)

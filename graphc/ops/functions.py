@@ -10,10 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from graphc.dispatch import located
-from graphc.dtype import bool_, float64
+from graphc.dtype import bool_, finite_limits, float64
 from graphc.eager import as_one_piece
 from graphc.op import TABLE
 from graphc.ops.coerce import as_tensor, cast, full_like, to_float
@@ -463,10 +461,10 @@ def nan_to_num(
     x = as_tensor("nan_to_num", input)
     if not x.dtype.is_float:
         return x
-    limits = np.finfo(x.dtype.np)
+    least, greatest = finite_limits(x.dtype)
     x = select(isnan(x), nan or 0.0, x)
-    x = select(equal(x, math.inf), float(limits.max) if posinf is None else posinf, x)
-    return select(equal(x, -math.inf), float(limits.min) if neginf is None else neginf, x)
+    x = select(equal(x, math.inf), greatest if posinf is None else posinf, x)
+    return select(equal(x, -math.inf), least if neginf is None else neginf, x)
 
 
 @as_one_piece

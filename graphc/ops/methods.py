@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from graphc.dispatch import located
-from graphc.dtype import DType, bool_, float16, float32, float64, int16, int32, int64, uint8
+from graphc.dtype import DType, bfloat16, bool_, float16, float32, float64, int16, int32, int64, uint8
 from graphc.eager import of_ops
 from graphc.gradients import register_hook
 from graphc.ops import creation, functions, inplace, random, reduce, scan, sparse_tensors, storage
@@ -532,7 +532,8 @@ def _matrix_transposed(self: Tensor) -> Tensor:
 _OWN: dict[str, Any] = {
     "astype": astype, "to": to, "type_as": type_as, "bool": _cast_method(bool_), "byte": _cast_method(uint8),
     "int": _cast_method(int32), "long": _cast_method(int64), "float": _cast_method(float32),
-    "double": _cast_method(float64), "half": _cast_method(float16), "short": _cast_method(int16),
+    "double": _cast_method(float64), "half": _cast_method(float16), "bfloat16": _cast_method(bfloat16),
+    "short": _cast_method(int16),
     "reshape": reshape, "view_as": view_as, "reshape_as": view_as, "ravel": ravel, "flatten": flatten,
     "transpose": transpose, "permute": permute, "broadcast_to": broadcast_to, "expand": broadcast_to,
     "expand_as": expand_as, "repeat": repeat,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from graphc.dispatch import located
-from graphc.dtype import int64
+from graphc.dtype import float_info, int64
 from graphc.ops.arrays import vstack
 from graphc.ops.coerce import as_tensor, cast, full_like
 from graphc.ops.control import held
@@ -131,7 +129,7 @@ def eps(x: Any) -> Tensor:
     operand = as_tensor("eps", x)
     if not operand.dtype.is_float:
         raise located(TypeError(f"eps: expected floats, got {operand.type}"))
-    return full_like(operand, float(np.finfo(operand.dtype.np).eps))
+    return full_like(operand, float(float_info(operand.dtype).eps))
 
 
 def padding(x: Any, pad_dim_size: int = 8) -> Tensor:

@@ -275,6 +275,12 @@ _WITH_ATTRIBUTES: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
             input_x, grid, p.interpolation_mode, p.padding_mode, p.align_corners
         ),
     ),
+    "GridSampler3D": (
+        {"interpolation_mode": "bilinear", "padding_mode": "zeros", "align_corners": False},
+        lambda p, input_x, grid: _function("grid_sample")(
+            input_x, grid, p.interpolation_mode, p.padding_mode, p.align_corners
+        ),
+    ),
     "IdentityN": ({}, lambda p, x: tuple(_function("identity")(t) for t in x)),
     "Im2Col": (
         {"ksizes": _REQUIRED, "strides": 1, "dilations": 1, "pads": 0},

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import bool_, int64, uint8
+from graphc.dtype import bool_, finite_limits, int64, uint8
 from graphc.gradients import grad
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_dtype, as_tensor, cast
@@ -175,8 +175,7 @@ def _no_repeat_ngram(self: Any, state_seq: Any, log_probs: Any) -> Tensor:
     completing = expand_dims(cast(narrow(words, 2, size - 1, groups), int64), 3)
     vocabulary = iota(shape=(1, 1, 1, scores.shape[2]), axis=3, dtype=int64)
     banned = any(_function("logical_and")(equal(completing, vocabulary), expand_dims(again, 3)), 2)
-    least = float(np.finfo(scores.dtype.np).min)
-    return select(banned, least, scores)
+    return select(banned, finite_limits(scores.dtype)[0], scores)
 
 
 def _ints(self: Any, shape: Any) -> tuple[int, ...]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+from itertools import product
+from math import prod
+from operator import add, mul
 from typing import Any
 
 from graphc.dispatch import located
@@ -33,53 +38,61 @@ __all__ = ["affine_grid", "crop_and_resize", "grid_sample"]
 def grid_sample(
     input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
 ) -> Tensor:
-    """Images read at the positions of a grid (Jaderberg et al. 2015).
+    """Images, or volumes, read at the positions of a grid (Jaderberg et al. 2015).
 
     Args:
-        input: float `[N, C, H, W]`.
-        grid: float `[N, H', W', 2]`: positions (x, y), -1 to 1 from one edge of the image to the other.
-        mode: `"bilinear"` or `"nearest"` (halves go to the even element).
+        input: float `[N, C, H, W]` or `[N, C, D, H, W]`.
+        grid: float `[N, H', W', 2]` or `[N, D', H', W', 3]`: positions (x, y) or (x, y, z), -1 to 1 from one edge of
+            the image to the other.
+        mode: `"bilinear"` (of volumes between eight elements) or `"nearest"` (halves go to the even element).
         padding_mode: what lies outside: `"zeros"`, `"border"` (the nearest element), `"reflection"` (the mirror image).
         align_corners: whether -1 and 1 are the centers of the elements at the edges, or else their outer edges.
     Returns:
-        `[N, C, H', W']`.
+        `[N, C, H', W']` or `[N, C, D', H', W']`.
     Raises:
         ValueError: shapes or arguments that do not fit.
     """
     name = "grid_sample"
     x, points = as_tensor(name, input), as_tensor(name, grid)
-    if x.ndim != 4 or points.ndim != 4 or points.shape[0] != x.shape[0] or points.shape[3] != 2:
-        got = f"{x.type} and {points.type}"
-        raise located(ValueError(f"{name}: expected input [N, C, H, W] and grid [N, H', W', 2], got {got}"))
+    count = x.ndim - 2
+    if count not in (2, 3) or points.ndim != x.ndim or points.shape[0] != x.shape[0] or points.shape[-1] != count:
+        expected = "[N, C, H, W] and grid [N, H', W', 2], or of volumes [N, C, D, H, W] and [N, D', H', W', 3]"
+        raise located(ValueError(f"{name}: expected input {expected}, got {x.type} and {points.type}"))
     if mode not in ("bilinear", "nearest") or padding_mode not in ("zeros", "border", "reflection"):
         raise located(ValueError(f"{name}: unknown mode {mode!r} or padding_mode {padding_mode!r}"))
-    n, c, h, w = x.shape
-    rows = reshape(transpose(x, (0, 2, 3, 1)), (n, h * w, c))
-    flat = reshape(points, (n, points.shape[1] * points.shape[2], 2))
-    across, down = (
-        _placed(reshape(take_range(flat, 2, axis, 1), flat.shape[:2]), extent, padding_mode, bool(align_corners))
-        for axis, extent in ((0, w), (1, h))
-    )
+    n, c, *size = x.shape
+    rows = reshape(transpose(x, (0, *range(2, x.ndim), 1)), (n, prod(size), c))
+    flat = reshape(points, (n, prod(points.shape[1:-1]), count))
+    numbers = [reshape(take_range(flat, 2, d, 1), flat.shape[:2]) for d in reversed(range(count))]
+    along = [
+        _placed(number, extent, padding_mode, bool(align_corners)) for number, extent in zip(numbers, size, strict=True)
+    ]
 
-    def read(i: Tensor, j: Tensor) -> Tensor:
-        """The elements at whole row numbers i and column numbers j, 0 outside."""
-        inside = logical_and(
-            logical_and(greater_equal(i, 0.0), less(i, float(h))),
-            logical_and(greater_equal(j, 0.0), less(j, float(w))),
-        )
-        place = cast(select(inside, i * float(w) + j, 0.0), int64)
+    def read(numbers: Sequence[Tensor]) -> Tensor:
+        """The elements at whole numbers along each axis, 0 outside."""
+        within = [
+            logical_and(greater_equal(i, 0.0), less(i, float(extent))) for i, extent in zip(numbers, size, strict=True)
+        ]
+        inside = reduce(logical_and, within)
+        place = numbers[0]
+        for i, extent in zip(numbers[1:], size[1:], strict=True):
+            place = place * float(extent) + i
+        place = cast(select(inside, place, 0.0), int64)
         return select(expand_dims(inside, -1), gather_(rows, place, axis=1, batch_dims=1), 0.0)
 
     if mode == "nearest":
-        total = read(round_(down), round_(across))
+        total = read([round_(at) for at in along])
     else:
-        top, left = floor(down), floor(across)
-        v, u = expand_dims(down - top, -1), expand_dims(across - left, -1)
-        total = (
-            read(top, left) * ((1.0 - v) * (1.0 - u)) + read(top, left + 1.0) * ((1.0 - v) * u)
-            + read(top + 1.0, left) * (v * (1.0 - u)) + read(top + 1.0, left + 1.0) * (v * u)
-        )  # fmt: skip
-    return transpose(reshape(total, (n, *points.shape[1:3], c)), (0, 3, 1, 2))
+        first = [floor(at) for at in along]
+        rest = [expand_dims(at - begin, -1) for at, begin in zip(along, first, strict=True)]
+        parts = []
+        for corner in product((0, 1), repeat=count):
+            shares = [share if upper else 1.0 - share for share, upper in zip(rest, corner, strict=True)]
+            numbers = [begin + 1.0 if upper else begin for begin, upper in zip(first, corner, strict=True)]
+            parts.append(read(numbers) * reduce(mul, shares))
+        total = reduce(add, parts)
+    made = reshape(total, (n, *points.shape[1:-1], c))
+    return transpose(made, (0, made.ndim - 1, *range(1, made.ndim - 1)))
 
 
 def affine_grid(theta: Any, size: Any, align_corners: bool = False) -> Tensor:

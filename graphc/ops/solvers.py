@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from graphc.autograd import with_vjp
 from graphc.dispatch import located
-from graphc.dtype import int64
+from graphc.dtype import float_info, int64
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, filled, full_like
 from graphc.ops.creation import iota, row_and_column
 from graphc.ops.determinant import inverse_
@@ -343,7 +341,7 @@ def eigvalsh(A: Any, UPLO: str = "L") -> Tensor:  # noqa: N803 (PyTorch's names)
 def _cut(x: Tensor, sizes: Tensor, atol: Any, rtol: Any) -> Tensor:
     """Below what, `[..., 1]`, singular values count as 0: `max(atol, rtol * largest)`."""
     if rtol is None:
-        rtol = max(x.shape[-2:]) * float(np.finfo(x.dtype.np).eps)
+        rtol = max(x.shape[-2:]) * float(float_info(x.dtype).eps)
         if atol is not None:
             positive = greater(as_tensor("pinv", atol), 0)
             rtol = select(positive, full_like(cast(positive, x.dtype), 0), rtol)

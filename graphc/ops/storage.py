@@ -1,6 +1,6 @@
 """What programs ask of a tensor's memory: its bytes, its address, its device, its elements as they lie there.
 
-These are methods of Tensor (`METHODS`), and `frombuffer`.
+These are methods of Tensor (`METHODS`), `frombuffer`, and DLPack's two functions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from graphc.ops.coerce import as_dtype, cast
 from graphc.ops.elementwise import identity
 from graphc.ops.selection import with_value
 from graphc.ops.shape import narrow, pad, reshape
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Parameter, Tensor, from_numpy
 
 
 def one_tuple(sizes: tuple[Any, ...]) -> Any:
@@ -133,6 +133,42 @@ def frombuffer(buffer: Any, *, dtype: Any = float32, count: int = -1, offset: in
         return Tensor(np.frombuffer(buffer, as_dtype(dtype).np, count, offset))
     except ValueError as error:
         raise located(ValueError(f"frombuffer: {error}")) from None
+
+
+class _Capsule:
+    """A DLPack capsule as what NumPy reads: an object with memory of the CPU that gives it away once."""
+
+    def __init__(self, capsule: Any) -> None:
+        self._capsule = capsule
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+
+def to_dlpack(tensor: Tensor) -> Any:
+    """A DLPack capsule of the tensor's memory, for one `from_dlpack` of any library.
+
+    Raises:
+        TypeError: no Tensor. BufferError: a type that DLPack, or NumPy, does not have (bfloat16).
+    """
+    if not isinstance(tensor, Tensor):
+        raise located(TypeError(f"to_dlpack: expected a Tensor, got {type(tensor).__name__}"))
+    return tensor.__dlpack__()
+
+
+def from_dlpack(dlpack: Any) -> Tensor:
+    """A Tensor on the memory of a DLPack capsule, or of an object that gives one; a copy if its rows are not in order.
+
+    Raises:
+        TypeError: neither, or of an element type that graphc does not have.
+    """
+    source = dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)
+    if isinstance(source, _Capsule) and type(dlpack).__name__ != "PyCapsule":
+        raise located(TypeError(f"from_dlpack: expected a DLPack capsule, got {type(dlpack).__name__}"))
+    return from_numpy(np.from_dlpack(source))
 
 
 METHODS: dict[str, Any] = {

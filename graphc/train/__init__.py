@@ -1,5 +1,7 @@
 """Training: `Model`, its callbacks, metrics and checkpoints."""
 
+from graphc.amp import DynamicLossScaleManager, FixedLossScaleManager, LossScaleManager, build_train_network
+from graphc.export import export, load
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
 from graphc.train.callbacks import (
     Callback,
@@ -13,6 +15,7 @@ from graphc.train.callbacks import (
     TimeMonitor,
 )
 from graphc.train.checkpoint import CheckpointConfig, ModelCheckpoint
+from graphc.train.leaving import BackupAndRestore, OnRequestExit
 from graphc.train.metrics import (
     F1,
     MAE,
@@ -29,6 +32,7 @@ from graphc.train.metrics import (
     Loss,
     MeanSurfaceDistance,
     Metric,
+    OcclusionSensitivity,
     Perplexity,
     Precision,
     Recall,
@@ -43,6 +47,7 @@ from graphc.train.metrics import (
 )
 from graphc.train.model import Model
 from graphc.train.progress import ProgressBar
+from graphc.train.sink import DatasetHelper, data_sink
 from graphc.train.summary import SummaryCollector, SummaryRecord
 
 __all__ = [
@@ -51,25 +56,32 @@ __all__ = [
     "MSE",
     "ROC",
     "Accuracy",
+    "BackupAndRestore",
     "BleuScore",
     "Callback",
     "CheckpointConfig",
     "ConfusionMatrix",
     "ConfusionMatrixMetric",
     "CosineSimilarity",
+    "DatasetHelper",
     "Dice",
+    "DynamicLossScaleManager",
     "EarlyStopping",
     "Fbeta",
+    "FixedLossScaleManager",
     "HausdorffDistance",
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
     "Loss",
     "LossMonitor",
+    "LossScaleManager",
     "MeanSurfaceDistance",
     "Metric",
     "Model",
     "ModelCheckpoint",
+    "OcclusionSensitivity",
+    "OnRequestExit",
     "Perplexity",
     "Precision",
     "ProgressBar",
@@ -84,7 +96,11 @@ __all__ = [
     "Top5CategoricalAccuracy",
     "TopKCategoricalAccuracy",
     "auc",
+    "build_train_network",
+    "data_sink",
+    "export",
     "get_metric_fn",
+    "load",
     "load_checkpoint",
     "load_param_into_net",
     "names",

@@ -12,9 +12,11 @@ from graphc.train.callbacks import (
     TimeMonitor,
 )
 from graphc.train.checkpoint import CheckpointConfig, ModelCheckpoint
+from graphc.train.leaving import BackupAndRestore, OnRequestExit
 from graphc.train.summary import SummaryCollector
 
 __all__ = [
+    "BackupAndRestore",
     "Callback",
     "CheckpointConfig",
     "EarlyStopping",
@@ -23,6 +25,7 @@ __all__ = [
     "LearningRateScheduler",
     "LossMonitor",
     "ModelCheckpoint",
+    "OnRequestExit",
     "ReduceLROnPlateau",
     "RunContext",
     "SummaryCollector",

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from graphc import log
+from graphc.arrays import of_numpy
 from graphc.nn.cell import Cell
 from graphc.ops.summary import taken
 from graphc.tensor import Tensor
@@ -130,7 +131,7 @@ class SummaryRecord:
             raise ValueError(f"SummaryRecord.add_value: name must be a str that is not empty, got {name!r}")
         if not isinstance(value, Tensor):
             raise TypeError(f"SummaryRecord.add_value: value must be a Tensor, got {type(value).__name__}")
-        self._values[plugin, name] = value.asnumpy()
+        self._values[plugin, name] = of_numpy(value.asnumpy())
 
     def record(self, step: int, train_network: Cell | None = None, plugin_filter: Any = None) -> bool:
         """Writes what was added, and what the network noted, since the last call.

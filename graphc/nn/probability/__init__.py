@@ -1,5 +1,5 @@
-"""`graphc.nn.probability`: distributions of random numbers, and bijectors, which make others of them."""
+"""`graphc.nn.probability`: distributions of random numbers, bijectors, which make others of them, Bayesian layers."""
 
-from graphc.nn.probability import bijector, distribution
+from graphc.nn.probability import bijector, bnn_layers, distribution
 
-__all__ = ["bijector", "distribution"]
+__all__ = ["bijector", "bnn_layers", "distribution"]

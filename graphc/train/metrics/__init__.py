@@ -35,6 +35,7 @@ from graphc.train.metrics.distances import (
 )
 from graphc.train.metrics.errors import MAE, MSE, Dice, Loss
 from graphc.train.metrics.metric import Metric, rearrange_inputs
+from graphc.train.metrics.occlusion import OcclusionSensitivity
 from graphc.train.metrics.rates import ConfusionMatrixMetric
 from graphc.train.metrics.translation import BleuScore
 
@@ -54,6 +55,7 @@ __all__ = [
     "Loss",
     "MeanSurfaceDistance",
     "Metric",
+    "OcclusionSensitivity",
     "Perplexity",
     "Precision",
     "Recall",
@@ -82,6 +84,7 @@ _FACTORY: dict[str, Callable[..., Metric]] = {
     "mae": MAE,
     "mean_surface_distance": MeanSurfaceDistance,
     "mse": MSE,
+    "occlusion_sensitivity": OcclusionSensitivity,
     "perplexity": Perplexity,
     "precision": Precision,
     "recall": Recall,

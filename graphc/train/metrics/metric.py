@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.arrays import of_numpy
 from graphc.tensor import Tensor
 
 
@@ -65,7 +66,7 @@ class Metric(ABC):
     def _convert_data(self, data: Any) -> np.ndarray:
         """A Tensor, array or list as an array."""
         if isinstance(data, Tensor):
-            return data.numpy_view()
+            return of_numpy(data.numpy_view())
         if isinstance(data, (np.ndarray, list)):
             return np.asarray(data)
         raise TypeError(f"{name_of(self)}.update: expected Tensors, arrays or lists, got {type(data).__name__}")

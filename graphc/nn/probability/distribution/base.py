@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from graphc.tensor import Tensor
 
 Parameters = tuple[Tensor, ...]
 Formula = Callable[..., Tensor]
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 def _lacking(method: str) -> Formula:
@@ -38,6 +40,8 @@ class Distribution(Cell):
         parameters: by name; None for one that is given with each call.
     """
 
+    _SYNONYMS: ClassVar[Mapping[str, str]] = _NONE  # other names by which a call may give parameters
+
     def __init__(self, seed: int | None, dtype: Any, name: str, **parameters: Any) -> None:
         super().__init__()
         self.seed, self.dtype, self.name = seed, as_dtype(dtype), name
@@ -58,17 +62,24 @@ class Distribution(Cell):
             if bool((value <= 0.0).any()):
                 raise located(ValueError(f"{self.name}: {what} must be greater than 0.0"))
 
-    def _parameters(self, given: tuple[Any, ...]) -> Parameters:
-        """Those of a call, or where it gives none those of the distribution."""
-        if len(given) > len(self.names):
-            raise located(TypeError(f"{self.name}: expected at most {', '.join(self.names)}, got {len(given)} more"))
+    def _parameters(self, given: tuple[Any, ...], named: Mapping[str, Any] = _NONE) -> Parameters:
+        """Those of a call, by position and by name, or where it gives none those of the distribution."""
         found = []
-        for i, key in enumerate(self.names):
-            value = given[i] if i < len(given) and given[i] is not None else self._own[key]
+        for key, value in zip(self.names, self._in_order(self.names, given, named), strict=True):
+            value = self._own[key] if value is None else value
             if value is None:
                 raise located(ValueError(f"{self.name}: {key} was neither given to the distribution nor with the call"))
             found.append(self._float(value))
         return tuple(found)
+
+    def _in_order(self, names: tuple[str, ...], given: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+        """For each of the names what a call gives, None for nothing."""
+        named = {self._SYNONYMS.get(key, key): value for key, value in named.items()}
+        left = names[len(given) :]
+        if len(given) > len(names) or not named.keys() <= set(left):
+            got = f"{len(given)} by position and {', '.join(named) or 'none'} by name"
+            raise located(TypeError(f"{self.name}: expected at most {', '.join(names)}, got {got}"))
+        return (*given, *map(named.get, left))
 
     def construct(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """One of the methods by name: `distribution("log_prob", value)`."""
@@ -76,84 +87,99 @@ class Distribution(Cell):
             raise located(ValueError(f"{self.name}: there is no {name!r}; expected one of {', '.join(_METHODS)}"))
         return getattr(self, name)(*args, **kwargs)
 
+    # What it is
+
+    def get_dist_type(self, *parameters: Any, **named: Any) -> str:
+        """The name of its kind, as `kl_loss` takes it, whatever its parameters are."""
+        return type(self).__name__
+
+    def get_dist_args(self, *parameters: Any, **named: Any) -> Parameters:
+        """Its parameters, those of the call first."""
+        return self._parameters(parameters, named)
+
     # Densities
 
-    def log_prob(self, value: Any, *parameters: Any) -> Tensor:
+    def log_prob(self, value: Any, *parameters: Any, **named: Any) -> Tensor:
         """The logarithm of the density (of the probability, if values are whole numbers) at `value`."""
-        return self._log_prob(self._float(value), *self._parameters(parameters))
+        return self._log_prob(self._float(value), *self._parameters(parameters, named))
 
-    def prob(self, value: Any, *parameters: Any) -> Tensor:
+    def prob(self, value: Any, *parameters: Any, **named: Any) -> Tensor:
         """The density, or the probability of whole numbers, at `value`."""
-        return ops.exp(self.log_prob(value, *parameters))
+        return ops.exp(self.log_prob(value, *parameters, **named))
 
-    def cdf(self, value: Any, *parameters: Any) -> Tensor:
+    def cdf(self, value: Any, *parameters: Any, **named: Any) -> Tensor:
         """The probability of numbers up to `value`."""
-        return self._cdf(self._float(value), *self._parameters(parameters))
+        return self._cdf(self._float(value), *self._parameters(parameters, named))
 
-    def log_cdf(self, value: Any, *parameters: Any) -> Tensor:
+    def log_cdf(self, value: Any, *parameters: Any, **named: Any) -> Tensor:
         """The logarithm of `cdf`."""
-        return ops.log(self.cdf(value, *parameters))
+        return ops.log(self.cdf(value, *parameters, **named))
 
-    def survival_function(self, value: Any, *parameters: Any) -> Tensor:
+    def survival_function(self, value: Any, *parameters: Any, **named: Any) -> Tensor:
         """The probability of numbers above `value`."""
-        return 1.0 - self.cdf(value, *parameters)
+        return 1.0 - self.cdf(value, *parameters, **named)
 
-    def log_survival(self, value: Any, *parameters: Any) -> Tensor:
+    def log_survival(self, value: Any, *parameters: Any, **named: Any) -> Tensor:
         """The logarithm of `survival_function`."""
-        return ops.log(self.survival_function(value, *parameters))
+        return ops.log(self.survival_function(value, *parameters, **named))
 
     # Moments
 
-    def mean(self, *parameters: Any) -> Tensor:
+    def mean(self, *parameters: Any, **named: Any) -> Tensor:
         """The mean."""
-        return self._mean(*self._parameters(parameters))
+        return self._mean(*self._parameters(parameters, named))
 
-    def var(self, *parameters: Any) -> Tensor:
+    def var(self, *parameters: Any, **named: Any) -> Tensor:
         """The variance."""
-        return self._var(*self._parameters(parameters))
+        return self._var(*self._parameters(parameters, named))
 
-    def sd(self, *parameters: Any) -> Tensor:
+    def sd(self, *parameters: Any, **named: Any) -> Tensor:
         """The standard deviation."""
-        return ops.sqrt(self.var(*parameters))
+        return ops.sqrt(self.var(*parameters, **named))
 
-    def mode(self, *parameters: Any) -> Tensor:
+    def mode(self, *parameters: Any, **named: Any) -> Tensor:
         """Where the density is greatest."""
-        return self._mode(*self._parameters(parameters))
+        return self._mode(*self._parameters(parameters, named))
 
-    def entropy(self, *parameters: Any) -> Tensor:
+    def entropy(self, *parameters: Any, **named: Any) -> Tensor:
         """The entropy, in nats."""
-        return self._entropy(*self._parameters(parameters))
+        return self._entropy(*self._parameters(parameters, named))
 
     # Another distribution of the kind
 
-    def kl_loss(self, dist: str, *parameters: Any) -> Tensor:
+    def kl_loss(self, dist: str, *parameters: Any, **named: Any) -> Tensor:
         """The Kullback-Leibler divergence of this distribution from another of its kind.
 
         Args:
             dist: the kind, which can only be this one.
-            parameters: those of the other distribution, then, optionally, those of this one.
+            parameters, named: those of the other distribution, then, optionally, those of this one. By name the
+                other's end in `_b`: `mean_b`.
         """
-        other, own = self._of_two("kl_loss", dist, parameters)
+        other, own = self._of_two("kl_loss", dist, parameters, named)
         return self._kl_loss(*other, *own)
 
-    def cross_entropy(self, dist: str, *parameters: Any) -> Tensor:
+    def cross_entropy(self, dist: str, *parameters: Any, **named: Any) -> Tensor:
         """The entropy plus the divergence from another distribution; arguments as `kl_loss`."""
-        other, own = self._of_two("cross_entropy", dist, parameters)
+        other, own = self._of_two("cross_entropy", dist, parameters, named)
         return self._entropy(*own) + self._kl_loss(*other, *own)
 
-    def _of_two(self, where: str, dist: str, parameters: tuple[Any, ...]) -> tuple[Parameters, Parameters]:
+    def _of_two(
+        self, where: str, dist: str, parameters: tuple[Any, ...], named: Mapping[str, Any]
+    ) -> tuple[Parameters, Parameters]:
         kind, count = type(self).__name__, len(self.names)
         if dist != kind:
             raise located(ValueError(f"{self.name}.{where}: dist must be {kind!r}, got {dist!r}"))
-        if len(parameters) < count:
+        names = (*(f"{key}_b" for key in self.names), *self.names)
+        given = self._in_order(names, parameters, named)
+        if any(value is None for value in given[:count]):
             raise located(TypeError(f"{self.name}.{where}: expected {', '.join(self.names)} of the other distribution"))
-        return tuple(map(self._float, parameters[:count])), self._parameters(parameters[count:])
+        return tuple(map(self._float, given[:count])), self._parameters(given[count:])
 
     # Random numbers
 
-    def sample(self, shape: Any = (), *parameters: Any) -> Tensor:
+    def sample(self, shape: Any = (), *parameters: Any, **named: Any) -> Tensor:
         """Random numbers `[*shape, *parameters' shape]`."""
-        own = self._parameters(parameters)
+        own = self._parameters(parameters, named)
         lead = (shape,) if isinstance(shape, int) else tuple(shape)
         return cast(self._sample((*lead, *self._shape(*own)), *own), self.dtype)
 
@@ -215,5 +241,5 @@ class LocationScale(Distribution):
 
 _METHODS = (
     "prob", "log_prob", "cdf", "log_cdf", "survival_function", "log_survival", "mean", "var", "sd", "mode", "entropy",
-    "kl_loss", "cross_entropy", "sample",
+    "kl_loss", "cross_entropy", "sample", "get_dist_type", "get_dist_args",
 )  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from graphc import ops
 from graphc.dispatch import located
@@ -11,6 +12,9 @@ from graphc.dtype import float32, int32
 from graphc.nn.probability.distribution.base import Distribution
 from graphc.ops.coerce import cast
 from graphc.tensor import Tensor
+
+PROBS1 = {"probs1": "probs", "probs1_b": "probs_b"}
+"""MindSpore's names of the parameter in calls."""
 
 
 class Bernoulli(Distribution):
@@ -20,6 +24,8 @@ class Bernoulli(Distribution):
         probs: the probability, between 0 and 1.
         seed, dtype, name: see `Distribution`.
     """
+
+    _SYNONYMS: ClassVar[Mapping[str, str]] = PROBS1
 
     def __init__(
         self, probs: Any = None, seed: int | None = None, dtype: Any = int32, name: str = "Bernoulli"
@@ -115,6 +121,8 @@ class Geometric(Distribution):
         probs: its probability each time, between 0 and 1.
         seed, dtype, name: see `Distribution`.
     """
+
+    _SYNONYMS: ClassVar[Mapping[str, str]] = PROBS1
 
     def __init__(
         self, probs: Any = None, seed: int | None = None, dtype: Any = int32, name: str = "Geometric"

@@ -1,7 +1,4 @@
-"""Text for `Dataset.map`: tokenizers, vocabularies, and what is done to strings and to sequences of tokens.
-
-    vocab = text.Vocab.from_dataset(dataset, "text", special_tokens=["<pad>", "<unk>"])
-    dataset = dataset.map([text.WhitespaceTokenizer(), text.Lookup(vocab, "<unk>")], "text")
+"""Tokenizers, vocabularies, and what is done to strings and to sequences of tokens.
 
 A sample is a string (a 0-d NumPy array of type str), tokens are a vector of strings.
 """
@@ -168,7 +165,7 @@ class Vocab:
         return len(self._numbers)
 
 
-class _TextTransform(Transform):
+class TextTransform(Transform):
     """An operation on one column of strings that draws nothing."""
 
     def sample(self, rng: Rng, *columns: Any) -> Any:
@@ -193,7 +190,7 @@ class _TextTransform(Transform):
         return to_str(values)
 
 
-class Lookup(_TextTransform):
+class Lookup(TextTransform):
     """The numbers of words.
 
     Args:
@@ -226,7 +223,13 @@ class Lookup(_TextTransform):
 Token = tuple[str, int, int]
 
 
-class _Tokenizer(_TextTransform):
+def with_places(tokens: Sequence[Token]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens, where they start, and where they end: strings and uint32."""
+    words, starts, ends = zip(*tokens, strict=True)
+    return np.array(words, np.str_), np.array(starts, np.uint32), np.array(ends, np.uint32)
+
+
+class _Tokenizer(TextTransform):
     """What cuts a string into tokens.
 
     Args:
@@ -316,7 +319,7 @@ class BasicTokenizer(_Tokenizer):
         keep_whitespace: keep white space as tokens.
         normalization_form: normalize strings that are not lowered; see `NormalizeForm`.
         preserve_unused_token: leave `[CLS]`, `[SEP]`, `[UNK]`, `[PAD]`, `[MASK]` and `[unused1]` whole and as they are.
-        with_offsets: only False where the text is changed first: the positions would be those of another text.
+        with_offsets: give where each token starts and ends, too: among the bytes of the text as it was changed first.
     """
 
     def __init__(
@@ -327,8 +330,6 @@ class BasicTokenizer(_Tokenizer):
         super().__init__(with_offsets)
         self._form = NormalizeForm.NONE if normalization_form is None else normalization_form
         self._lower, self._spaces, self._unused = lower_case, keep_whitespace, preserve_unused_token
-        if with_offsets and (lower_case or self._form is not NormalizeForm.NONE):
-            raise ValueError(f"{type(self).__name__}: with_offsets needs a text that is not changed first")
 
     def apply(self, values: np.ndarray) -> Any:
         return super().apply(np.array(self._prepared(self.one(values))))
@@ -372,7 +373,7 @@ def _lowered(text: str) -> str:
     return "".join(char for char in parts if unicodedata.category(char) != "Mn")
 
 
-class WordpieceTokenizer(_TextTransform):
+class WordpieceTokenizer(TextTransform):
     """Words cut into the longest pieces that a vocabulary has, from the left (Wu et al. 2016).
 
     Args:
@@ -380,55 +381,68 @@ class WordpieceTokenizer(_TextTransform):
         suffix_indicator: what pieces that do not begin a word begin with.
         max_bytes_per_token: longer words are not cut.
         unknown_token: the token for a word that cannot be cut into pieces; "": the word itself.
-        with_offsets: only False.
+        with_offsets: give where in its word's UTF-8 bytes each piece starts and where it ends, too: uint32.
     """
 
     def __init__(
         self, vocab: Vocab, suffix_indicator: str = "##", max_bytes_per_token: int = 100, unknown_token: str = "[UNK]",
         with_offsets: bool = False,
     ) -> None:
-        if with_offsets:
-            raise ValueError(f"{type(self).__name__}: with_offsets must be False")
+        if not isinstance(with_offsets, bool):
+            raise TypeError(f"{type(self).__name__}: with_offsets must be a bool, got {with_offsets!r}")
         self._pieces, self._suffix, self._unknown = vocab.vocab(), suffix_indicator, unknown_token
         self._most = check_int(f"{type(self).__name__}: max_bytes_per_token", max_bytes_per_token, 0)
+        self._with_offsets = with_offsets
 
-    def apply(self, values: np.ndarray) -> np.ndarray:
+    def apply(self, values: np.ndarray) -> Any:
         words = self.several(values).reshape(-1).tolist()
-        return np.array([piece for word in words for piece in self.pieces(word)] or [""], np.str_)
+        cut = [piece for word in words for piece in self.pieces(word)] or [("", 0, 0)]
+        return with_places(cut) if self._with_offsets else np.array([piece for piece, _, _ in cut], np.str_)
 
-    def pieces(self, word: str) -> list[str]:
-        """The pieces of a word."""
-        whole = [self._unknown or word]
-        if len(word.encode()) > self._most:
+    def pieces(self, word: str) -> list[Token]:
+        """The pieces of a word, each with its first and its end position among the word's bytes."""
+        size = len(word.encode())
+        whole = [(self._unknown or word, 0, size)]
+        if size > self._most:
             return whole
-        found: list[str] = []
-        at = 0
+        found: list[Token] = []
+        at = byte = 0
         while at < len(word):
             start = self._suffix if at else ""
             end = next((e for e in range(len(word), at, -1) if start + word[at:e] in self._pieces), at)
             if end == at:
                 return whole
-            found.append(start + word[at:end])
-            at = end
+            after = byte + len(word[at:end].encode())
+            found.append((start + word[at:end], byte, after))
+            at, byte = end, after
         return found
 
 
-class BertTokenizer(_TextTransform):
-    """`BasicTokenizer`, then `WordpieceTokenizer`; arguments as theirs."""
+class BertTokenizer(TextTransform):
+    """`BasicTokenizer`, then `WordpieceTokenizer`; arguments as theirs, positions among the bytes of the text."""
 
     def __init__(
         self, vocab: Vocab, suffix_indicator: str = "##", max_bytes_per_token: int = 100, unknown_token: str = "[UNK]",
         lower_case: bool = False, keep_whitespace: bool = False, normalization_form: "NormalizeForm | None" = None,
         preserve_unused_token: bool = True, with_offsets: bool = False,
     ) -> None:
-        self._words = BasicTokenizer(lower_case, keep_whitespace, normalization_form, preserve_unused_token)
+        self._words = BasicTokenizer(
+            lower_case, keep_whitespace, normalization_form, preserve_unused_token, with_offsets=True
+        )  # fmt: skip
         self._cut = WordpieceTokenizer(vocab, suffix_indicator, max_bytes_per_token, unknown_token, with_offsets)
+        self._with_offsets = with_offsets
 
-    def apply(self, values: np.ndarray) -> np.ndarray:
-        return self._cut.apply(self._words.apply(values))
+    def apply(self, values: np.ndarray) -> Any:
+        words, starts, _ = self._words.apply(values)
+        if not self._with_offsets:
+            return self._cut.apply(words)
+        pairs = zip(words.tolist(), starts.tolist(), strict=True)
+        return with_places([
+            (piece, start + first, start + end) for word, start in pairs for piece, first, end in self._cut.pieces(word)
+        ] or [("", 0, 0)])  # fmt: skip
 
 
-class PythonTokenizer(_TextTransform):
+class PythonTokenizer(TextTransform):
     """A function from a string to a list of tokens."""
 
     def __init__(self, tokenizer: Callable[[str], Sequence[str]]) -> None:
@@ -457,7 +471,7 @@ class NormalizeForm(Enum):
         return text if self is NormalizeForm.NONE else unicodedata.normalize(self.name, text)  # type: ignore[arg-type]
 
 
-class _OnStrings(_TextTransform):
+class _OnStrings(TextTransform):
     """An operation on every string of a sample."""
 
     def apply(self, values: np.ndarray) -> np.ndarray:
@@ -502,7 +516,7 @@ class RegexReplace(_OnStrings):
         return self._pattern.sub(self._replace, text, count=self._count)
 
 
-class ToNumber(_TextTransform):
+class ToNumber(TextTransform):
     """Strings that are numbers as numbers of a type.
 
     Raises:
@@ -525,7 +539,7 @@ class ToNumber(_TextTransform):
 # Sequences
 
 
-class AddToken(_TextTransform):
+class AddToken(TextTransform):
     """A token put before the tokens of a vector, or (not `begin`) after them."""
 
     def __init__(self, token: str, begin: bool = True) -> None:
@@ -538,7 +552,7 @@ class AddToken(_TextTransform):
         return np.array([self._token, *tokens] if self._begin else [*tokens, self._token], np.str_)
 
 
-class Truncate(_TextTransform):
+class Truncate(TextTransform):
     """The first elements of a vector, at most so many; of a matrix those of each row."""
 
     def __init__(self, max_seq_len: int) -> None:
@@ -565,7 +579,7 @@ class TruncateSequencePair(Transform):
         return tuple(np.asarray(column)[:length].copy() for column, length in zip(columns, lengths, strict=True))
 
 
-class Ngram(_TextTransform):
+class Ngram(TextTransform):
     """Runs of n neighbouring tokens, joined.
 
     Args:
@@ -594,7 +608,7 @@ class Ngram(_TextTransform):
         return np.array(found, np.str_)
 
 
-class SlidingWindow(_TextTransform):
+class SlidingWindow(TextTransform):
     """All runs of neighbouring elements along the one axis of a vector: `[N]` to `[N - width + 1, width]`."""
 
     def __init__(self, width: int, axis: int = 0) -> None:

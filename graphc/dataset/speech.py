@@ -1,0 +1,152 @@
+"""Recordings of speech: `SpeechCommandsDataset`, `LJSpeechDataset`, `YesNoDataset`.
+
+Of each recording `waveform` float32 [channels, samples], from -1 to 1, and `sample_rate` int32, samples per second.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphc.dataset.blocks import Block
+from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.files import DataFileError, check_dir, read_wav
+from graphc.dataset.samplers import Shuffle, select_sampler
+from graphc.dataset.tables import FileTable, Sample, TableSource
+
+__all__ = ["LJSpeechDataset", "SpeechCommandsDataset", "YesNoDataset"]
+
+_COLUMNS = ("waveform", "sample_rate")
+
+
+def _recording(path: Path) -> Sample:
+    waves, rate = read_wav(path)
+    return waves, np.array(rate, np.int32)
+
+
+class _Recordings(Dataset):
+    """Common to all: recordings, and columns that are known without reading them."""
+
+    def __init__(
+        self, paths: Sequence[Path], known: dict[str, Block], num_samples: int | None,
+        num_parallel_workers: int | None, shuffle: bool | Shuffle | None, sampler: Any, num_shards: int | None,
+        shard_id: int | None, cache: None,
+    ) -> None:  # fmt: skip
+        name = type(self).__name__
+        check_unset(name, cache=cache)
+        workers = check_workers(name, num_parallel_workers)
+        chooses = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
+        if not paths:
+            raise ValueError(f"{name}: the folder has no recordings")
+        table = FileTable(paths, _recording, list(known.values()), workers)
+        super().__init__(TableSource(table, [*_COLUMNS, *known], chooses))
+
+
+class SpeechCommandsDataset(_Recordings):
+    """Speech Commands, words of one second: `waveform`, `sample_rate`, `label` (the word), `speaker_id`,
+    `utterance_number` int32.
+
+    Args:
+        dataset_dir: folder of one folder per word, of files `<speaker>_nohash_<number>.wav`, and of the lists
+            `testing_list.txt` and `validation_list.txt`.
+        usage: "train" (what is in neither list), "test", "valid", or "all" (as None).
+        num_samples: the most samples of an epoch; None for all.
+        num_parallel_workers: threads that read files.
+        shuffle: random order or not; None for random.
+        sampler: what chooses the samples, instead of `num_samples`, `shuffle` and shards.
+        num_shards, shard_id: into how many parts the samples are divided, and which of them to read.
+        cache: not available, leave it unset.
+    Raises:
+        NotADirectoryError, FileNotFoundError: the folder, or a list, is missing.
+        ValueError: another usage; a file of another name; no recordings.
+    """
+
+    def __init__(
+        self, dataset_dir: str | os.PathLike[str], usage: str | None = None, num_samples: int | None = None,
+        num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, sampler: Any = None,
+        num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
+    ) -> None:  # fmt: skip
+        name = "SpeechCommandsDataset"
+        if usage not in ("train", "test", "valid", "all", None):
+            raise ValueError(f"{name}: got usage {usage!r}, expected 'train', 'test', 'valid', 'all' or None")
+        folder = check_dir(name, dataset_dir)
+        words = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("_"))  # no noise
+        paths = [path for word in words for path in sorted(word.glob("*.wav"))]
+        if usage in ("train", "test", "valid"):
+            part_of = {file: part for part, name in _LISTS.items() for file in _list(folder / name)}
+            paths = [path for path in paths if part_of.get(f"{path.parent.name}/{path.name}", "train") == usage]
+        fields = [path.stem.split("_nohash_") for path in paths]
+        for path, field in zip(paths, fields, strict=True):
+            if len(field) != 2 or not field[1].isdecimal():
+                raise DataFileError(f"{name}: {path} is not called <speaker>_nohash_<number>.wav")
+        known: dict[str, Block] = {
+            "label": np.array([path.parent.name for path in paths], np.str_),
+            "speaker_id": np.array([field[0] for field in fields], np.str_),
+            "utterance_number": np.array([int(field[1]) for field in fields], np.int32),
+        }
+        super().__init__(
+            paths, known, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache
+        )  # fmt: skip
+
+
+_LISTS = {"test": "testing_list.txt", "valid": "validation_list.txt"}
+
+
+def _list(path: Path) -> set[str]:
+    return set(path.read_text(encoding="utf-8").split())
+
+
+class LJSpeechDataset(_Recordings):
+    """LJ Speech, sentences read aloud: `waveform`, `sample_rate`, `transcription`, `normalized_transcription`.
+
+    Args:
+        dataset_dir: folder of `metadata.csv` and of the folder `wavs`.
+        num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache: as in
+            `SpeechCommandsDataset`.
+    """
+
+    def __init__(
+        self, dataset_dir: str | os.PathLike[str], num_samples: int | None = None,
+        num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, sampler: Any = None,
+        num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
+    ) -> None:  # fmt: skip
+        folder = check_dir("LJSpeechDataset", dataset_dir)
+        path = folder / "metadata.csv"
+        rows = [(i, line.split("|")) for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if line]
+        for number, row in rows:
+            if len(row) != 3:
+                raise DataFileError(f"{path}:{number} has {len(row)} fields, expected a name and two texts")
+        paths = [folder / "wavs" / f"{row[0]}.wav" for _, row in rows]
+        known: dict[str, Block] = {
+            column: np.array([row[place] for _, row in rows], np.str_)
+            for place, column in ((1, "transcription"), (2, "normalized_transcription"))
+        }
+        super().__init__(
+            paths, known, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache
+        )  # fmt: skip
+
+
+class YesNoDataset(_Recordings):
+    """YesNo, eight words in Hebrew: `waveform`, `sample_rate`, `label` int32 [8], 1 for yes and 0 for no.
+
+    Args:
+        dataset_dir: folder of files named by their words, `0_1_0_0_1_1_0_0.wav`.
+        num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache: as in
+            `SpeechCommandsDataset`.
+    """
+
+    def __init__(
+        self, dataset_dir: str | os.PathLike[str], num_samples: int | None = None,
+        num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, sampler: Any = None,
+        num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
+    ) -> None:  # fmt: skip
+        paths = sorted(check_dir("YesNoDataset", dataset_dir).glob("*.wav"))
+        for path in paths:
+            if not set(path.stem.split("_")) <= {"0", "1"} or len(path.stem.split("_")) != 8:
+                raise DataFileError(f"YesNoDataset: {path} is not named by eight words, 0 or 1")
+        labels = np.array([[int(word) for word in path.stem.split("_")] for path in paths], np.int32)
+        super().__init__(
+            paths, {"label": labels}, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache
+        )  # fmt: skip
