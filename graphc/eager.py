@@ -10,7 +10,7 @@ runs as a compiled graph. Nobody can tell the difference: op by op and compiled 
 A piece is recognised while it is being noted: a tree holds what was noted before (`graphc.pieces`). A sweep of
 gradients follows from the steps before it; where it was noted in that place before, all of it is noted in one go
 (`Piece.again`), and no vjp is called. The same holds for functions that only apply ops (`of_ops`), such as
-`ops.softmax` (`Piece.call`); a tape gets its entries when it asks for them.
+`ops.softmax`, and for layers that do (`graphc.nn.cell.Layer`); a tape gets its entries when it asks for them.
 
     with in_one_piece(net):
         y = net.construct(x)        # noted
@@ -51,6 +51,8 @@ MOST_STRETCHES = 16
 
 _TENSORS = frozenset((Tensor, Parameter, Number))
 _PLAIN = frozenset((int, bool, str, type(None), DType))  # what is equal to another of its type is as good
+
+_INTS = frozenset((int, type(None)))
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -153,14 +155,19 @@ class Piece:
             step.stretches[key] = self._stretch(here, (), found, None)
             return found
 
-    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], known_as: Hashable = None,
+        reads: Sequence[Tensor] = (),
+    ) -> Any:
         """What the function returns; it is not called where it is known to note the steps that it noted before.
 
         Args:
-            function: one that applies ops to its arguments, and depends on nothing else.
+            function: one that applies ops to its arguments, and depends on nothing else but what `known_as` tells.
+            known_as: what stands for the function; by default it does so itself.
+            reads: other tensors that it may apply ops to.
         """
         with self._lock:
-            key: list[Any] = [function]
+            key: list[Any] = [function if known_as is None else known_as]
             tensors: list[Tensor] = []
             if not self._describe(args, key, tensors):
                 return function(*args, **kwargs)
@@ -168,6 +175,8 @@ class Piece:
                 key += kwargs
                 if not self._describe(tuple(kwargs.values()), key, tensors):
                     return function(*args, **kwargs)
+            if reads:
+                self._describe(reads, key, tensors)
             stretches, known = self._at.stretches, tuple(key)
             stretch = stretches.get(known)
             if stretch is None and known not in stretches and len(stretches) < MOST_STRETCHES:
@@ -205,8 +214,11 @@ class Piece:
                 if not self._describe(value, key, tensors):
                     return False
             elif kind is slice:
+                ends = value.start, value.stop, value.step
                 key.append(kind)
-                if not self._describe((value.start, value.stop, value.step), key, tensors):
+                if _INTS.issuperset(map(type, ends)):
+                    key += ends
+                elif not self._describe(ends, key, tensors):
                     return False
             else:
                 return False
@@ -411,8 +423,9 @@ class Piece:
             for known_tape in self._tapes.values():
                 if (tape := known_tape()) is not None:
                     tape.recall_all()  # it needs the values
-            alive = {number: tensor for number in sorted(self._made) if (tensor := self._made[number]()) is not None}
-            last, leaves, results = self._at, self._leaves, tuple(alive)
+            alive = [(number, tensor) for number, made in self._made.items() if (tensor := made()) is not None]
+            alive.sort()
+            last, leaves, results = self._at, self._leaves, tuple([number for number, _ in alive])
             idle = not alive and not self._written
             self._clear()
             if idle:
@@ -426,12 +439,12 @@ class Piece:
             try:
                 values = ending.run(leaves)
             except BaseException as error:
-                for tensor in alive.values():
+                for _, tensor in alive:
                     tensor._promise = _Failed(error)
                 raise
             finally:
                 now.trace = outer
-            for tensor, value in zip(alive.values(), values, strict=True):
+            for (_, tensor), value in zip(alive, values, strict=True):
                 tensor.keep(value)
 
     def abandon(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -217,7 +218,7 @@ class Forest:
         """
         if self.steps > MOST_STEPS or self.compiled > MOST_COMPILED:
             self.roots, self.steps, self.compiled = {}, 0, 0
-        key = (getattr(called, "__code__", None) or type(called), user_line())
+        key = (called.__code__ if isinstance(called, (FunctionType, MethodType)) else type(called), user_line())
         found = self.roots.get(key)
         if found is None:
             name = str(getattr(called, "__name__", type(called).__name__)).strip("<>")

@@ -7,7 +7,7 @@ for life; assignment writes into it, so executables, eager code, optimizers and 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,15 +64,24 @@ _BLOCKS = frozenset((int, slice, type(None), type(Ellipsis), np.int32, np.int64)
 
 def _is_block(index: Any) -> bool:
     """Whether an index means a block of the tensor, which NumPy would give as a view."""
-    return all(type(item) in _BLOCKS for item in index) if type(index) is tuple else type(index) in _BLOCKS
+    return _BLOCKS.issuperset(map(type, index)) if type(index) is tuple else type(index) in _BLOCKS
+
+
+_getitem: Callable[[Tensor, Any], Tensor]
+
+
+def set_getitem(function: Callable[[Tensor, Any], Tensor]) -> None:
+    """Registers what `x[index]` calls: it is built on this module."""
+    global _getitem
+    _getitem = function
 
 
 def _within(tensor: Tensor, path: tuple[Any, ...], value: Any) -> Tensor:
     """The tensor with `value` written to the elements at `tensor[path[0]][path[1]]...`."""
-    from graphc.ops.indexing import getitem, setitem
+    from graphc.ops.indexing import setitem
 
     first, *rest = path
-    return setitem(tensor, first, _within(getitem(tensor, first), tuple(rest), value) if rest else value)
+    return setitem(tensor, first, _within(_getitem(tensor, first), tuple(rest), value) if rest else value)
 
 
 class Tensor:
@@ -323,15 +332,13 @@ class Tensor:
     # Operators: the ops of the same name. The named methods (`x.sum()`, ...) are attached by graphc.ops.methods.
 
     def __getitem__(self, index: Any) -> Tensor:
-        from graphc.ops.indexing import getitem
-
         now = state.now
         piece = now.piece
         found: Tensor
         if piece is None or now.trace is not None:
-            found = getitem(self, index)
+            found = _getitem(self, index)
         else:
-            found = piece.call(getitem, (self, index), {})
+            found = piece.call(_getitem, (self, index), {})
         if found is not self and _is_block(index):
             root, path = getattr(self, "_origin", (weakref.ref(self), ()))
             found._origin = root, (*path, index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 
 
 def _checked(where: str, cell: Any) -> Cell:
@@ -96,7 +96,7 @@ class _Numbered(Cell):
         return self
 
 
-class SequentialCell(_Numbered):
+class SequentialCell(_Numbered, Layer):
     """Cells that are called one after another, each on what the one before returned.
 
     Args:
