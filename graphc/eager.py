@@ -41,7 +41,7 @@ from graphc.op import TABLE, Op
 from graphc.pieces import NOTHING, Ending, Step, Stretch, Taped, forest
 from graphc.place import user_location
 from graphc.state import state
-from graphc.tensor import Number, Parameter, Shared, Tensor, settle
+from graphc.tensor import Number, Parameter, Shared, Tensor, promised, settle
 
 MOST_NOTED = 16_384
 """How many ops are noted before they run, whether or not somebody asks."""
@@ -123,8 +123,7 @@ class Piece:
                 step = self._new(key, op, tuple(map(self._number, operands)), attrs, type_)
             self._at = step
             number = self._count
-            tensor = Tensor.promised(step.type, self, number)
-            self._made[number] = weakref.ref(tensor)
+            tensor = self._promised(number, step.type)
             self._count = number + 1
             if number + 1 >= self._most:
                 self.run()
@@ -181,7 +180,9 @@ class Piece:
             stretch = stretches.get(known)
             if stretch is None and known not in stretches and len(stretches) < MOST_STRETCHES:
                 return self._learn(known, function, args, kwargs, tensors)
-            if stretch is None or self._count + stretch.length >= self._most or self._conflicts(stretch, tensors):
+            if stretch is None or self._count + stretch.length >= self._most:
+                return function(*args, **kwargs)
+            if stretch.writes and self._conflicts(stretch, tensors):
                 return function(*args, **kwargs)
             return self._noted(stretch, tensors)
 
@@ -196,7 +197,10 @@ class Piece:
         """
         for value in values:
             kind = type(value)
-            if kind in _TENSORS:
+            if kind is Tensor and value._promise is self:
+                key.append(value._place)
+                tensors.append(value)
+            elif kind in _TENSORS:
                 number = self._origin(value)
                 if number is not None:
                     key.append(number)
@@ -317,13 +321,16 @@ class Piece:
 
     def _noted(self, stretch: Stretch, operands: Sequence[Tensor]) -> Any:
         """Notes the steps of a stretch in one go; what they make."""
-        known, leaves, given = self._known, self._leaves, (*operands, *stretch.numbers)
+        known, leaves, given = self._known, self._leaves, operands
+        if stretch.numbers:
+            given = (*operands, *stretch.numbers)
         for name in stretch.leaves:
-            known[id(given[~name])] = ~len(leaves)
-            leaves.append(given[~name])
-        for name, leaf, number in stretch.writes:
+            leaf = given[~name]
+            known[id(leaf)] = ~len(leaves)
+            leaves.append(leaf)
+        for name, place, number in stretch.writes:
             target = id(given[~name])
-            self._written[target], known[target] = leaf, number
+            self._written[target], known[target] = place, number
         self._at = stretch.last
         self._count += stretch.length
         if stretch.entries:
@@ -332,7 +339,16 @@ class Piece:
                 if known_tape is None or known_tape() is not tape:
                     self._tapes[id(tape)] = weakref.ref(tape)
                 tape.recall(_Recalled(self, stretch, given), [given[~name] for name in stretch.reads])
-        return self._value(stretch, stretch.value, given)
+        form = stretch.value
+        if type(form) is int and form >= 0:  # one tensor, as a rule, that nobody can have yet
+            return self._promised(form, stretch.types[form])
+        return self._value(stretch, form, given)
+
+    def _promised(self, number: int, type_: TensorType) -> Tensor:
+        """A tensor for what a step makes."""
+        tensor = promised(type_, self, number)
+        self._made[number] = weakref.ref(tensor)
+        return tensor
 
     def _value(self, stretch: Stretch, form: Any, given: Sequence[Tensor]) -> Any:
         if form is None:
@@ -345,10 +361,7 @@ class Piece:
         """What a step that was noted makes."""
         found = self._made.get(number)
         tensor = found() if found is not None else None
-        if tensor is None:
-            tensor = Tensor.promised(type_, self, number)
-            self._made[number] = weakref.ref(tensor)
-        return tensor
+        return self._promised(number, type_) if tensor is None else tensor
 
     def entries(self, stretch: Stretch, given: Sequence[Tensor]) -> tuple[list[Entry], list[Entry]]:
         """The entries on a tape of steps that were noted in one go."""

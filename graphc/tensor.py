@@ -126,7 +126,7 @@ class Tensor:
             if min(extents, default=0) < 0:
                 if init is not None:
                     raise ValueError(f"Tensor: init needs all extents, got shape {shape}")
-                self._take(Tensor.promised(TensorType(extents, wanted or float32), NoValues(), 0))
+                self._take(promised(TensorType(extents, wanted or float32), NoValues(), 0))
                 return
             from graphc.initializer import initializer  # initializers make Tensors
 
@@ -152,14 +152,6 @@ class Tensor:
         """A Tensor on `array` itself (C-contiguous, of one of graphc's dtypes), not on a copy."""
         tensor = cls.__new__(cls)
         tensor._set_array(array, type_)
-        return tensor
-
-    @classmethod
-    def promised(cls, type_: TensorType, call: Any, place: int) -> Tensor:
-        """A Tensor whose value `call` will compute when it is asked for: of its values the one numbered `place`."""
-        tensor = cls.__new__(cls)
-        tensor._array = tensor._buffer = tensor._node = tensor._trace = None
-        tensor._promise, tensor._place, tensor._address, tensor.type = call, place, 0, type_
         return tensor
 
     def hold(self, buffer: Any) -> None:
@@ -667,6 +659,14 @@ class ParameterTuple(tuple[Parameter, ...]):
 
 
 _new = object.__new__
+
+
+def promised(type_: TensorType, call: Any, place: int) -> Tensor:
+    """A Tensor whose value `call` will compute when it is asked for: of its values the one numbered `place`."""
+    tensor = _new(Tensor)
+    tensor._array = tensor._buffer = tensor._node = tensor._trace = None
+    tensor._promise, tensor._place, tensor._address, tensor.type = call, place, 0, type_
+    return tensor
 
 
 def filled(buffer: Any, type_: TensorType) -> Tensor:
