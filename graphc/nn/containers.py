@@ -14,7 +14,7 @@ def _checked(where: str, cell: Any) -> Cell:
     return cell
 
 
-class _Numbered(Cell):
+class _Numbered(Layer):
     """What SequentialCell and CellList share: Cells under the names "0", "1", ..., in order."""
 
     def _index(self, index: Any) -> int:
@@ -96,7 +96,7 @@ class _Numbered(Cell):
         return self
 
 
-class SequentialCell(_Numbered, Layer):
+class SequentialCell(_Numbered):
     """Cells that are called one after another, each on what the one before returned.
 
     Args:
