@@ -7,6 +7,7 @@ import functools
 import gc
 import inspect
 import math
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, eager, nn, ops,
 from graphc.dispatch import apply
 from graphc.eager import MOST_STRETCHES, in_one_piece, of_ops
 from graphc.op import TABLE
+from graphc.ops import linalg
 from graphc.ops.elementwise import stop_gradient
 from graphc.state import state
 from graphc.tensor import Number, TracedValueError
@@ -1063,3 +1065,17 @@ def test_derivatives_of_layers_and_what_they_write():
         return [value.asnumpy().tobytes(), *(p.asnumpy().tobytes() for p in net.get_parameters())]
 
     assert train() == one_by_one(train)
+
+
+def test_methods_and_operators_of_tensors_are_read_once_for_each_place(monkeypatch: pytest.MonkeyPatch):
+    def f(x: Tensor) -> Tensor:
+        y = x.reshape(3, -1).T @ x.transpose(0, 2, 1).flatten(start_dim=1).T.permute(1, 0).astype(ms.float32)
+        return (y.mT**2).argmax(-1).expand_as(y[:, 0]).repeat(2)
+
+    x = rows(3, 2, 3)
+    first = together(f, x)
+    monkeypatch.setattr(sys.modules["graphc.ops.shape"], "as_ints", None)  # `ops.shape` is a function
+    monkeypatch.setattr(linalg, "same_dtype", None)
+    assert same(together(f, x), first)
+    monkeypatch.undo()
+    assert same(one_by_one(f, x), first)
