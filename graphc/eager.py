@@ -72,6 +72,14 @@ class Mark(NamedTuple):
     looked: int
 
 
+def _place(tensor: Tensor, tensors: list[Tensor]) -> int:
+    """Where it is in a list; the list's length if it is not."""
+    for place, other in enumerate(tensors):
+        if other is tensor:
+            return place
+    return len(tensors)
+
+
 class Piece:
     """The ops that were noted and have not run.
 
@@ -156,14 +164,14 @@ class Piece:
 
     def call(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], known_as: Hashable = None,
-        reads: Sequence[Tensor] = (),
+        reads: Sequence[Parameter] = (),
     ) -> Any:
         """What the function returns; it is not called where it is known to note the steps that it noted before.
 
         Args:
             function: one that applies ops to its arguments, and depends on nothing else but what `known_as` tells.
-            known_as: what stands for the function; by default it does so itself.
-            reads: other tensors that it may apply ops to.
+            known_as: what stands for the function and for what it reads; by default it does so itself.
+            reads: Parameters that it may apply ops to as well, each once.
         """
         with self._lock:
             key: list[Any] = [function if known_as is None else known_as]
@@ -175,7 +183,7 @@ class Piece:
                 if not self._describe(tuple(kwargs.values()), key, tensors):
                     return function(*args, **kwargs)
             if reads:
-                self._describe(reads, key, tensors)
+                self._describe_parameters(reads, key, tensors)
             stretches, known = self._at.stretches, tuple(key)
             stretch = stretches.get(known)
             if stretch is None and known not in stretches and len(stretches) < MOST_STRETCHES:
@@ -207,7 +215,7 @@ class Piece:
                 elif value._node is not None:
                     return False  # the op that reads the stand-in says so
                 else:
-                    key += (kind, value.type, next(k for k, t in enumerate((*tensors, value)) if t is value))
+                    key += (kind, value.type, _place(value, tensors))
                 tensors.append(value)
             elif kind in _PLAIN:
                 key += (kind, value)
@@ -227,6 +235,17 @@ class Piece:
             else:
                 return False
         return True
+
+    def _describe_parameters(self, parameters: Sequence[Parameter], key: list[Any], tensors: list[Tensor]) -> None:
+        """Does as `_describe` for the Parameters of a layer, which the key names already and which all differ."""
+        if any(type(tensor) is Parameter for tensor in tensors):  # one of them may be an argument too
+            self._describe(parameters, key, tensors)
+            return
+        written, known = self._written, self._known
+        for parameter in parameters:
+            number = written.get(id(parameter)) or known.get(id(parameter))  # of leaves, below 0
+            key.append(parameter.type if number is None else number)
+        tensors += parameters
 
     def _learn(
         self, key: Hashable, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],

@@ -1079,3 +1079,29 @@ def test_methods_and_operators_of_tensors_are_read_once_for_each_place(monkeypat
     assert same(together(f, x), first)
     monkeypatch.undo()
     assert same(one_by_one(f, x), first)
+
+
+def test_a_parameter_of_a_layer_that_is_an_argument_too():
+    dense, other = nn.Dense(2, 2, has_bias=False), Parameter(rows(2, 2, seed=5), "other")
+    for k in range(6):
+        x = dense.weight if k % 2 else other
+        assert same(together(lambda x: dense(x) + 0.0, x), one_by_one(lambda x: dense(x) + 0.0, x))
+
+
+def test_a_layer_whose_parameter_was_written():
+    dense = nn.Dense(2, 2)
+
+    def f(x: Tensor) -> Tensor:
+        y = dense(x)
+        ops.assign(dense.weight, dense.weight * 0.5)
+        return dense(y) + dense(x)
+
+    def made() -> list[bytes]:
+        dense.weight.set_data(rows(2, 2, seed=3))
+        return [f(rows(3, 2, seed=k)).asnumpy().tobytes() for k in range(4)]
+
+    with_pieces = []
+    dense.weight.set_data(rows(2, 2, seed=3))
+    for k in range(4):
+        with_pieces.append(together(f, rows(3, 2, seed=k)).asnumpy().tobytes())
+    assert with_pieces == one_by_one(made)

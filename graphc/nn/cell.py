@@ -290,7 +290,7 @@ class Cell:
         if found is None:
             if len(known) >= MOST_FIXED:
                 known.clear()
-            found = known[facts] = Fixed(object(), tuple(p for cell in cells for p in cell._params.values()))
+            found = known[facts] = Fixed(object(), tuple(self.get_parameters()))
         return found
 
     @property
