@@ -1084,7 +1084,7 @@ def test_methods_and_operators_of_tensors_are_read_once_for_each_place(monkeypat
 def test_a_parameter_of_a_layer_that_is_an_argument_too():
     dense, other = nn.Dense(2, 2, has_bias=False), Parameter(rows(2, 2, seed=5), "other")
     for k in range(6):
-        x = dense.weight if k % 2 else other
+        x = other if k % 2 else dense.weight
         assert same(together(lambda x: dense(x) + 0.0, x), one_by_one(lambda x: dense(x) + 0.0, x))
 
 
