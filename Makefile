@@ -10,11 +10,13 @@ READY := $(VENV)/.ready
 
 setup: $(READY)
 
-# An editable install: new files and folders are seen at once, so only pyproject.toml is a reason to repeat it.
+# An editable install: new files and folders are seen at once, so only pyproject.toml is a reason to repeat it. Its
+# bytecode is written here, because where Python is told to write none, each process compiles all modules anew.
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or later with venv and ensurepip is needed; set PYTHON=" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m compileall -q graphc passes runtime
 	@touch $@
 
 test: setup lint typecheck pytest

@@ -18,7 +18,7 @@ import numpy as np
 from graphc.jit import Jitted, signature
 from graphc.nested import flatten
 from graphc.state import state
-from graphc.tensor import Tensor, TracedValueError, from_numpy, settle
+from graphc.tensor import Tensor, TracedValueError, from_numpy, promised, settle
 
 if TYPE_CHECKING:
     from graphc.gradients import GradientFunction
@@ -56,7 +56,7 @@ class Results:
 
     def promised(self, place: int) -> Tensor:
         """A tensor that will be the result with that number."""
-        return Tensor.promised(self._types[place], self, place)
+        return promised(self._types[place], self, place)
 
     def arrive(self, memory: list[bytearray] | None, values: list[Tensor] | None) -> None:
         """The call has run: the values are in this memory (of `Compiled.attempt`), or are those of these tensors."""

@@ -103,7 +103,7 @@ MANY = 10_000
 """From this many elements on NumPy is at best as fast as a kernel, and 10 to 40 times slower where it selects."""
 
 MOST_KNOWN = 1_000
-"""For how many types of operands an op without attributes keeps the type of its result."""
+"""For how many types of operands, and attributes, an op keeps the type of its result."""
 
 
 def inferred(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> TensorType:
@@ -113,15 +113,16 @@ def inferred(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Ten
         TypeError, ValueError: from the op's rule; the message gains the user's file and line.
     """
     types = tuple([o.type for o in operands])
-    known = op.known.get(types) if not attrs else None
+    key = (types, *attrs.items(), *map(type, attrs.values())) if attrs else types  # 1, 1.0 and True are equal
+    known = op.known.get(key)
     if known is not None:
         return known
     try:
         found = op.infer(*types, **attrs)
     except (TypeError, ValueError) as error:
         raise located(error) from None
-    if not attrs and len(op.known) < MOST_KNOWN:
-        op.known[types] = found
+    if len(op.known) < MOST_KNOWN:
+        op.known[key] = found
     return found
 
 
@@ -133,7 +134,7 @@ def _check_tensors(op: Op, operands: tuple[Any, ...]) -> None:
 
 def runs_compiled(op: Op, type_: TensorType) -> bool:
     """Whether the op by itself runs as its own kernel, rather than by NumPy."""
-    return not op.exact or (type_.size >= MANY and "elementwise" in op.traits and "view" not in op.traits)
+    return not op.exact or (type_.size >= MANY and "elementwise" in op.traits and not op.is_view)
 
 
 def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
@@ -144,15 +145,19 @@ def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: Tens
                 operand.numpy_view()  # a stand-in left over from a trace fails here, a Parameter comes after what waits
         assert _kernel_runner is not None, "graphc.compiler registers the kernel runner"
         return _kernel_runner(op, operands, attrs, type_)
-    with np.errstate(all="ignore"):
-        arrays = [o.numpy_view() for o in operands]
+    arrays = [o.numpy_view() for o in operands]
+    if op.is_view:
         result = op.meaning(*arrays, **attrs)
+    else:
+        with np.errstate(all="ignore"):  # takes as long as three small additions
+            result = op.meaning(*arrays, **attrs)
     if type(result) is not np.ndarray or result.dtype is not type_.dtype.np or not result.flags.c_contiguous:
         result = np.ascontiguousarray(result, type_.dtype.np)
     if result.shape != type_.shape:
         result = result.reshape(type_.shape)
-    if any(isinstance(o, Parameter) for o in operands) and any(np.may_share_memory(result, a) for a in arrays):
-        result = result.copy()  # a Parameter's buffer changes later; the result must not
+    for operand, array in zip(operands, arrays):
+        if isinstance(operand, Parameter) and np.may_share_memory(result, array):
+            result = result.copy()  # a Parameter's buffer changes later; the result must not
     return Tensor.wrap(result, type_)
 
 

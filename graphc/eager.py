@@ -10,7 +10,7 @@ runs as a compiled graph. Nobody can tell the difference: op by op and compiled 
 A piece is recognised while it is being noted: a tree holds what was noted before (`graphc.pieces`). A sweep of
 gradients follows from the steps before it; where it was noted in that place before, all of it is noted in one go
 (`Piece.again`), and no vjp is called. The same holds for functions that only apply ops (`of_ops`), such as
-`ops.softmax` (`Piece.call`); a tape gets its entries when it asks for them.
+`ops.softmax`, and for layers that do (`graphc.nn.cell.Layer`); a tape gets its entries when it asks for them.
 
     with in_one_piece(net):
         y = net.construct(x)        # noted
@@ -41,7 +41,7 @@ from graphc.op import TABLE, Op
 from graphc.pieces import NOTHING, Ending, Step, Stretch, Taped, forest
 from graphc.place import user_location
 from graphc.state import state
-from graphc.tensor import Number, Parameter, Shared, Tensor, settle
+from graphc.tensor import Number, Parameter, Shared, Tensor, promised, settle
 
 MOST_NOTED = 16_384
 """How many ops are noted before they run, whether or not somebody asks."""
@@ -51,6 +51,8 @@ MOST_STRETCHES = 16
 
 _TENSORS = frozenset((Tensor, Parameter, Number))
 _PLAIN = frozenset((int, bool, str, type(None), DType))  # what is equal to another of its type is as good
+
+_INTS = frozenset((int, type(None)))
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -68,6 +70,14 @@ class Mark(NamedTuple):
     steps: int
     leaves: int
     looked: int
+
+
+def _place(tensor: Tensor, tensors: list[Tensor]) -> int:
+    """Where it is in a list; the list's length if it is not."""
+    for place, other in enumerate(tensors):
+        if other is tensor:
+            return place
+    return len(tensors)
 
 
 class Piece:
@@ -121,8 +131,7 @@ class Piece:
                 step = self._new(key, op, tuple(map(self._number, operands)), attrs, type_)
             self._at = step
             number = self._count
-            tensor = Tensor.promised(step.type, self, number)
-            self._made[number] = weakref.ref(tensor)
+            tensor = self._promised(number, step.type)
             self._count = number + 1
             if number + 1 >= self._most:
                 self.run()
@@ -153,14 +162,19 @@ class Piece:
             step.stretches[key] = self._stretch(here, (), found, None)
             return found
 
-    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], known_as: Hashable = None,
+        reads: Sequence[Parameter] = (),
+    ) -> Any:
         """What the function returns; it is not called where it is known to note the steps that it noted before.
 
         Args:
-            function: one that applies ops to its arguments, and depends on nothing else.
+            function: one that applies ops to its arguments, and depends on nothing else but what `known_as` tells.
+            known_as: what stands for the function and for what it reads; by default it does so itself.
+            reads: Parameters that it may apply ops to as well, each once.
         """
         with self._lock:
-            key: list[Any] = [function]
+            key: list[Any] = [function if known_as is None else known_as]
             tensors: list[Tensor] = []
             if not self._describe(args, key, tensors):
                 return function(*args, **kwargs)
@@ -168,11 +182,15 @@ class Piece:
                 key += kwargs
                 if not self._describe(tuple(kwargs.values()), key, tensors):
                     return function(*args, **kwargs)
+            if reads:
+                self._describe_parameters(reads, key, tensors)
             stretches, known = self._at.stretches, tuple(key)
             stretch = stretches.get(known)
             if stretch is None and known not in stretches and len(stretches) < MOST_STRETCHES:
                 return self._learn(known, function, args, kwargs, tensors)
-            if stretch is None or self._count + stretch.length >= self._most or self._conflicts(stretch, tensors):
+            if stretch is None or self._count + stretch.length >= self._most:
+                return function(*args, **kwargs)
+            if stretch.writes and self._conflicts(stretch, tensors):
                 return function(*args, **kwargs)
             return self._noted(stretch, tensors)
 
@@ -187,14 +205,17 @@ class Piece:
         """
         for value in values:
             kind = type(value)
-            if kind in _TENSORS:
+            if kind is Tensor and value._promise is self:
+                key.append(value._place)
+                tensors.append(value)
+            elif kind in _TENSORS:
                 number = self._origin(value)
                 if number is not None:
                     key.append(number)
                 elif value._node is not None:
                     return False  # the op that reads the stand-in says so
                 else:
-                    key += (kind, value.type, next(k for k, t in enumerate((*tensors, value)) if t is value))
+                    key += (kind, value.type, _place(value, tensors))
                 tensors.append(value)
             elif kind in _PLAIN:
                 key += (kind, value)
@@ -205,12 +226,26 @@ class Piece:
                 if not self._describe(value, key, tensors):
                     return False
             elif kind is slice:
+                ends = value.start, value.stop, value.step
                 key.append(kind)
-                if not self._describe((value.start, value.stop, value.step), key, tensors):
+                if _INTS.issuperset(map(type, ends)):
+                    key += ends
+                elif not self._describe(ends, key, tensors):
                     return False
             else:
                 return False
         return True
+
+    def _describe_parameters(self, parameters: Sequence[Parameter], key: list[Any], tensors: list[Tensor]) -> None:
+        """Does as `_describe` for the Parameters of a layer, which the key names already and which all differ."""
+        if any(type(tensor) is Parameter for tensor in tensors):  # one of them may be an argument too
+            self._describe(parameters, key, tensors)
+            return
+        written, known = self._written, self._known
+        for parameter in parameters:
+            number = written.get(id(parameter)) or known.get(id(parameter))  # of leaves, below 0
+            key.append(parameter.type if number is None else number)
+        tensors += parameters
 
     def _learn(
         self, key: Hashable, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -305,13 +340,16 @@ class Piece:
 
     def _noted(self, stretch: Stretch, operands: Sequence[Tensor]) -> Any:
         """Notes the steps of a stretch in one go; what they make."""
-        known, leaves, given = self._known, self._leaves, (*operands, *stretch.numbers)
+        known, leaves, given = self._known, self._leaves, operands
+        if stretch.numbers:
+            given = (*operands, *stretch.numbers)
         for name in stretch.leaves:
-            known[id(given[~name])] = ~len(leaves)
-            leaves.append(given[~name])
-        for name, leaf, number in stretch.writes:
+            leaf = given[~name]
+            known[id(leaf)] = ~len(leaves)
+            leaves.append(leaf)
+        for name, place, number in stretch.writes:
             target = id(given[~name])
-            self._written[target], known[target] = leaf, number
+            self._written[target], known[target] = place, number
         self._at = stretch.last
         self._count += stretch.length
         if stretch.entries:
@@ -320,7 +358,16 @@ class Piece:
                 if known_tape is None or known_tape() is not tape:
                     self._tapes[id(tape)] = weakref.ref(tape)
                 tape.recall(_Recalled(self, stretch, given), [given[~name] for name in stretch.reads])
-        return self._value(stretch, stretch.value, given)
+        form = stretch.value
+        if type(form) is int and form >= 0:  # one tensor, as a rule, that nobody can have yet
+            return self._promised(form, stretch.types[form])
+        return self._value(stretch, form, given)
+
+    def _promised(self, number: int, type_: TensorType) -> Tensor:
+        """A tensor for what a step makes."""
+        tensor = promised(type_, self, number)
+        self._made[number] = weakref.ref(tensor)
+        return tensor
 
     def _value(self, stretch: Stretch, form: Any, given: Sequence[Tensor]) -> Any:
         if form is None:
@@ -333,10 +380,7 @@ class Piece:
         """What a step that was noted makes."""
         found = self._made.get(number)
         tensor = found() if found is not None else None
-        if tensor is None:
-            tensor = Tensor.promised(type_, self, number)
-            self._made[number] = weakref.ref(tensor)
-        return tensor
+        return self._promised(number, type_) if tensor is None else tensor
 
     def entries(self, stretch: Stretch, given: Sequence[Tensor]) -> tuple[list[Entry], list[Entry]]:
         """The entries on a tape of steps that were noted in one go."""
@@ -411,8 +455,9 @@ class Piece:
             for known_tape in self._tapes.values():
                 if (tape := known_tape()) is not None:
                     tape.recall_all()  # it needs the values
-            alive = {number: tensor for number in sorted(self._made) if (tensor := self._made[number]()) is not None}
-            last, leaves, results = self._at, self._leaves, tuple(alive)
+            alive = [(number, tensor) for number, made in self._made.items() if (tensor := made()) is not None]
+            alive.sort()
+            last, leaves, results = self._at, self._leaves, tuple([number for number, _ in alive])
             idle = not alive and not self._written
             self._clear()
             if idle:
@@ -426,12 +471,12 @@ class Piece:
             try:
                 values = ending.run(leaves)
             except BaseException as error:
-                for tensor in alive.values():
+                for _, tensor in alive:
                     tensor._promise = _Failed(error)
                 raise
             finally:
                 now.trace = outer
-            for tensor, value in zip(alive.values(), values, strict=True):
+            for (_, tensor), value in zip(alive, values, strict=True):
                 tensor.keep(value)
 
     def abandon(self) -> None:

@@ -54,6 +54,7 @@ class Op:
         vjp: `(ct, result, *operands, **attrs)` to one cotangent per operand: a Tensor, None where there is none, or a
             function of no arguments that makes one (for what is costly and perhaps not needed): a `Later` where the
             sum of several is better made at once; or a list of these, whose sum it is.
+        is_view: whether it only moves data.
         takes_parts: whether `vjp` is given, in place of `ct`, the list of what that is the sum of.
         lower: `(b, index, *readers, **attrs)` to the element of the result at `index`.
         kernel: the name of a hand-made kernel for what loops over elements do badly.
@@ -83,10 +84,11 @@ class Op:
         self.places: Callable[..., Places] | None = None
         self.unrolled: Callable[..., tuple[int, ...]] | None = None
         self.filled: Callable[..., Filled | None] | None = None
-        self.known: dict[tuple[TensorType, ...], TensorType] = {}  # what `infer` told where there are no attributes
+        self.known: dict[Hashable, TensorType] = {}  # what `infer` told, by the types of the operands and attributes
         self.defaults = dict(getattr(meaning, "__kwdefaults__", None) or {})  # a ufunc has none
         self.broadcasts = coerce is not None and "elementwise" in traits
         self.takes_parts = "several" in traits
+        self.is_view = "view" in traits
         self.__doc__ = meaning.__doc__
         self.__name__ = name
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -134,7 +135,7 @@ class Ending:
     def run(self, leaves: Sequence[Tensor]) -> list[Tensor]:
         """The results for these leaves; Parameters are written when all else is done."""
         with self._lock:
-            known = self._know(leaves)
+            known = self._numbers == [] or self._know(leaves)
             if self._compiled is None:
                 graph, inputs = self._graph(leaves)
                 if known or not pays(graph, self.root.pieces - 1):
@@ -217,7 +218,7 @@ class Forest:
         """
         if self.steps > MOST_STEPS or self.compiled > MOST_COMPILED:
             self.roots, self.steps, self.compiled = {}, 0, 0
-        key = (getattr(called, "__code__", None) or type(called), user_line())
+        key = (called.__code__ if isinstance(called, (FunctionType, MethodType)) else type(called), user_line())
         found = self.roots.get(key)
         if found is None:
             name = str(getattr(called, "__name__", type(called).__name__)).strip("<>")

@@ -7,7 +7,7 @@ for life; assignment writes into it, so executables, eager code, optimizers and 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,15 +64,24 @@ _BLOCKS = frozenset((int, slice, type(None), type(Ellipsis), np.int32, np.int64)
 
 def _is_block(index: Any) -> bool:
     """Whether an index means a block of the tensor, which NumPy would give as a view."""
-    return all(type(item) in _BLOCKS for item in index) if type(index) is tuple else type(index) in _BLOCKS
+    return _BLOCKS.issuperset(map(type, index)) if type(index) is tuple else type(index) in _BLOCKS
+
+
+_getitem: Callable[[Tensor, Any], Tensor]
+
+
+def set_getitem(function: Callable[[Tensor, Any], Tensor]) -> None:
+    """Registers what `x[index]` calls: it is built on this module."""
+    global _getitem
+    _getitem = function
 
 
 def _within(tensor: Tensor, path: tuple[Any, ...], value: Any) -> Tensor:
     """The tensor with `value` written to the elements at `tensor[path[0]][path[1]]...`."""
-    from graphc.ops.indexing import getitem, setitem
+    from graphc.ops.indexing import setitem
 
     first, *rest = path
-    return setitem(tensor, first, _within(getitem(tensor, first), tuple(rest), value) if rest else value)
+    return setitem(tensor, first, _within(_getitem(tensor, first), tuple(rest), value) if rest else value)
 
 
 class Tensor:
@@ -117,7 +126,7 @@ class Tensor:
             if min(extents, default=0) < 0:
                 if init is not None:
                     raise ValueError(f"Tensor: init needs all extents, got shape {shape}")
-                self._take(Tensor.promised(TensorType(extents, wanted or float32), NoValues(), 0))
+                self._take(promised(TensorType(extents, wanted or float32), NoValues(), 0))
                 return
             from graphc.initializer import initializer  # initializers make Tensors
 
@@ -143,14 +152,6 @@ class Tensor:
         """A Tensor on `array` itself (C-contiguous, of one of graphc's dtypes), not on a copy."""
         tensor = cls.__new__(cls)
         tensor._set_array(array, type_)
-        return tensor
-
-    @classmethod
-    def promised(cls, type_: TensorType, call: Any, place: int) -> Tensor:
-        """A Tensor whose value `call` will compute when it is asked for: of its values the one numbered `place`."""
-        tensor = cls.__new__(cls)
-        tensor._array = tensor._buffer = tensor._node = tensor._trace = None
-        tensor._promise, tensor._place, tensor._address, tensor.type = call, place, 0, type_
         return tensor
 
     def hold(self, buffer: Any) -> None:
@@ -330,15 +331,13 @@ class Tensor:
     # Operators: the ops of the same name. The named methods (`x.sum()`, ...) are attached by graphc.ops.methods.
 
     def __getitem__(self, index: Any) -> Tensor:
-        from graphc.ops.indexing import getitem
-
         now = state.now
         piece = now.piece
         found: Tensor
         if piece is None or now.trace is not None:
-            found = getitem(self, index)
+            found = _getitem(self, index)
         else:
-            found = piece.call(getitem, (self, index), {})
+            found = piece.call(_getitem, (self, index), {})
         if found is not self and _is_block(index):
             root, path = getattr(self, "_origin", (weakref.ref(self), ()))
             found._origin = root, (*path, index)
@@ -401,16 +400,6 @@ class Tensor:
         """Whether each element is zero, of every type: `ops.bitwise_not` is the other meaning."""
         return TABLE["logical_not"](self)
 
-    def __matmul__(self, other: Any) -> Tensor:
-        from graphc.ops.linalg import matmul
-
-        return matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        from graphc.ops.linalg import matmul
-
-        return matmul(Tensor(other), self)
-
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
@@ -420,6 +409,8 @@ class Tensor:
         def __rsub__(self, other: Any) -> Tensor: ...
         def __mul__(self, other: Any) -> Tensor: ...
         def __rmul__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
         def __truediv__(self, other: Any) -> Tensor: ...
         def __rtruediv__(self, other: Any) -> Tensor: ...
         def __floordiv__(self, other: Any) -> Tensor: ...
@@ -667,6 +658,14 @@ class ParameterTuple(tuple[Parameter, ...]):
 
 
 _new = object.__new__
+
+
+def promised(type_: TensorType, call: Any, place: int) -> Tensor:
+    """A Tensor whose value `call` will compute when it is asked for: of its values the one numbered `place`."""
+    tensor = _new(Tensor)
+    tensor._array = tensor._buffer = tensor._node = tensor._trace = None
+    tensor._promise, tensor._place, tensor._address, tensor.type = call, place, 0, type_
+    return tensor
 
 
 def filled(buffer: Any, type_: TensorType) -> Tensor:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import gc
 import inspect
 import math
+import sys
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +24,7 @@ from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, eager, nn, ops,
 from graphc.dispatch import apply
 from graphc.eager import MOST_STRETCHES, in_one_piece, of_ops
 from graphc.op import TABLE
+from graphc.ops import linalg
 from graphc.ops.elementwise import stop_gradient
 from graphc.state import state
 from graphc.tensor import Number, TracedValueError
@@ -957,3 +962,146 @@ def test_a_stand_in_of_a_trace_has_no_place_in_a_piece():
 def test_the_setting_is_a_bool():
     with pytest.raises(TypeError, match="pynative_synchronize"):
         ms.set_context(pynative_synchronize=1)
+
+
+# Layers
+
+
+def test_a_layer_is_called_once_for_each_place(monkeypatch: pytest.MonkeyPatch):
+    net = nn.SequentialCell(nn.Dense(3, 4, activation="gelu"), nn.Dropout(p=0.5), nn.LayerNorm((4,)), nn.Dense(4, 3))
+    counts = Counted(nn.Dense.construct, lambda function: function)
+    monkeypatch.setattr(nn.Dense, "construct", lambda *args: counts(*args))
+    found = [together(lambda x: net(net(x) + x), rows(2, 3, seed=k)) for k in range(5)]
+    assert counts.calls == 4
+    for k, value in enumerate(found):
+        assert same(value, one_by_one(lambda x: net(net(x) + x), rows(2, 3, seed=k)))
+
+
+def test_a_layer_that_changes_is_called_again():
+    dense, x = nn.Dense(3, 2), rows(2, 3)
+    net = nn.SequentialCell(dense, nn.Dropout(p=0.5), nn.ReLU())
+
+    def is_right() -> bool:
+        return same(net(x), one_by_one(net, x)) and same(net(x), ops.relu(ops.dense(x, dense.weight, dense.bias)))
+
+    assert is_right()
+    dense.weight.set_data(dense.weight * 2.0)
+    assert is_right()
+    dense.weight = Parameter(rows(2, 3, seed=3), "other")
+    assert is_right()
+    handle = dense.register_forward_hook(lambda cell, inputs, value: value * 0.0 + 5.0)
+    assert (net(x).asnumpy() == 5.0).all()
+    handle.remove()
+    assert is_right()
+    net.set_train()
+    assert len({net(x).asnumpy().tobytes() for _ in range(20)}) > 1
+    net.set_train(False)
+    assert is_right()
+    net[2] = nn.Threshold(1e9, 7.0)
+    assert (net(x).asnumpy() == 7.0).all()
+    net[2] = nn.ReLU()
+    for number in (1.0, 2.0):
+        dense.activation = lambda y, number=number: y * 0.0 + number  # a function may do anything
+        assert (net(x).asnumpy() == number).all()
+
+
+def test_a_layer_that_a_program_derives_is_called_each_time_if_it_defines_methods():
+    class Plain(nn.SequentialCell):
+        """As it is."""
+
+        def __init__(self, width: int) -> None:
+            super().__init__(nn.Dense(3, width), nn.ReLU())
+
+    class Noisy(nn.ReLU):
+        def construct(self, x: Tensor) -> Tensor:
+            calls.append("construct")
+            return super().construct(x)
+
+    class Turned(nn.Conv2d):
+        def _kernel(self) -> Tensor:
+            calls.append("kernel")
+            return ops.flip(super()._kernel(), (2,))
+
+    calls: list[str] = []
+    net, turned, own = nn.SequentialCell(Plain(2), Noisy()), Turned(1, 1, 3), nn.ReLU()
+    own.construct = lambda x: calls.append("own") or x
+    for _ in range(4):
+        net(rows(2, 3))
+        turned(rows(1, 1, 4, 4))
+        own(rows(2))
+    assert [*map(calls.count, ("construct", "kernel", "own"))] == [4, 4, 4]
+
+
+def test_layers_that_are_alike_do_not_stand_for_one_another():
+    x = rows(2, 3)
+    for k in range(4):
+        dense = nn.Dense(3, 2)
+        dense.weight.set_data(rows(2, 3, seed=k))
+        assert same(dense(x), one_by_one(dense, x))
+        dense.to_float(ms.float16)
+        assert same(dense(x), one_by_one(dense, x)) and dense(x).dtype is ms.float16
+
+
+def test_what_is_known_of_a_layer_keeps_no_network_alive():
+    net = nn.Dense(3, 2)
+    together(net, rows(2, 3))
+    held = weakref.ref(net.weight)
+    assert "_fixed_as" in vars(net) and "_fixed_as" not in vars(copy.deepcopy(net))
+    del net
+    gc.collect()
+    assert held() is None
+
+
+def test_derivatives_of_layers_and_what_they_write():
+    def train() -> list[bytes]:
+        ms.set_seed(1)
+        net = nn.SequentialCell(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Dense(32, 2))
+        net.set_train()
+        optimizer = nn.Adam(net.trainable_params(), 0.1)
+        gradient = ms.value_and_grad(lambda x: (net(x) ** 2).sum() + net(x * 0.5).sum(), None, optimizer.parameters)
+        for k in range(4):
+            value, weights = gradient(rows(2, 1, 4, 4, seed=k))
+            optimizer(weights)
+        return [value.asnumpy().tobytes(), *(p.asnumpy().tobytes() for p in net.get_parameters())]
+
+    assert train() == one_by_one(train)
+
+
+def test_methods_and_operators_of_tensors_are_read_once_for_each_place(monkeypatch: pytest.MonkeyPatch):
+    def f(x: Tensor) -> Tensor:
+        y = x.reshape(3, -1).T @ x.transpose(0, 2, 1).flatten(start_dim=1).T.permute(1, 0).astype(ms.float32)
+        return (y.mT**2).argmax(-1).expand_as(y[:, 0]).repeat(2)
+
+    x = rows(3, 2, 3)
+    first = together(f, x)
+    monkeypatch.setattr(sys.modules["graphc.ops.shape"], "as_ints", None)  # `ops.shape` is a function
+    monkeypatch.setattr(linalg, "same_dtype", None)
+    assert same(together(f, x), first)
+    monkeypatch.undo()
+    assert same(one_by_one(f, x), first)
+
+
+def test_a_parameter_of_a_layer_that_is_an_argument_too():
+    dense, other = nn.Dense(2, 2, has_bias=False), Parameter(rows(2, 2, seed=5), "other")
+    for k in range(6):
+        x = other if k % 2 else dense.weight
+        assert same(together(lambda x: dense(x) + 0.0, x), one_by_one(lambda x: dense(x) + 0.0, x))
+
+
+def test_a_layer_whose_parameter_was_written():
+    dense = nn.Dense(2, 2)
+
+    def f(x: Tensor) -> Tensor:
+        y = dense(x)
+        ops.assign(dense.weight, dense.weight * 0.5)
+        return dense(y) + dense(x)
+
+    def made() -> list[bytes]:
+        dense.weight.set_data(rows(2, 2, seed=3))
+        return [f(rows(3, 2, seed=k)).asnumpy().tobytes() for k in range(4)]
+
+    with_pieces = []
+    dense.weight.set_data(rows(2, 2, seed=3))
+    for k in range(4):
+        with_pieces.append(together(f, rows(3, 2, seed=k)).asnumpy().tobytes())
+    assert with_pieces == one_by_one(made)

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import basic_indices
 
 from graphc.gradients import grad
 from graphc.jit import jit
+from graphc.ops import indexing
 from graphc.ops.indexing import getitem, setitem
 from graphc.tensor import Parameter, Tensor, TracedValueError
 
@@ -187,3 +188,18 @@ def test_a_value_of_the_wrong_shape_is_refused() -> None:
 def test_iteration_ends() -> None:
     assert [int(x) for x in Tensor([3, 1, 2])] == [3, 1, 2]
     assert len(list(Tensor(ARRAY))) == 4
+
+
+def test_what_ints_and_slices_read_at_once_stays_as_it_was() -> None:
+    parameter = Parameter(ARRAY, "p")
+    for index in (0, slice(1, 3), (Ellipsis, 2), (1, 2, 3)):
+        taken, wanted = getitem(parameter, index), ARRAY[index]
+        parameter.set_data(Tensor(ARRAY * 2.0))
+        np.testing.assert_array_equal(taken.asnumpy(), wanted)
+        assert taken.shape == wanted.shape
+        parameter.set_data(Tensor(ARRAY))
+
+
+def test_an_index_is_read_at_once_outside_of_cells_and_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "_parse", None)
+    assert getitem(Tensor(ARRAY), (slice(None, None, -2), None, 3)).shape == (2, 1, 6)

@@ -9,39 +9,39 @@ from graphc import ops
 from graphc.dtype import float32
 from graphc.initializer import initializer
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 from graphc.tensor import Parameter, Tensor
 
 
-class ReLU(Cell):
+class ReLU(Layer):
     """max(x, 0)."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.relu(x)
 
 
-class ReLU6(Cell):
+class ReLU6(Layer):
     """x clipped to [0, 6]."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.relu6(x)
 
 
-class Sigmoid(Cell):
+class Sigmoid(Layer):
     """1 / (1 + e^-x)."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.sigmoid(x)
 
 
-class Tanh(Cell):
+class Tanh(Layer):
     """Hyperbolic tangent."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.tanh(x)
 
 
-class GELU(Cell):
+class GELU(Layer):
     """x times the standard normal distribution's value at x (Hendrycks and Gimpel 2016).
 
     Args:
@@ -56,70 +56,70 @@ class GELU(Cell):
         return ops.gelu(x, approximate="tanh" if self.approximate else "none")
 
 
-class FastGelu(Cell):
+class FastGelu(Layer):
     """x * sigmoid(1.702 * x), a cheaper approximation of GELU."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.fast_gelu(x)
 
 
-class SiLU(Cell):
+class SiLU(Layer):
     """x * sigmoid(x)."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.silu(x)
 
 
-class Mish(Cell):
+class Mish(Layer):
     """x * tanh(softplus(x))."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.mish(x)
 
 
-class HSwish(Cell):
+class HSwish(Layer):
     """x * relu6(x + 3) / 6."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.hardswish(x)
 
 
-class HSigmoid(Cell):
+class HSigmoid(Layer):
     """relu6(x + 3) / 6."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.hardsigmoid(x)
 
 
-class LogSigmoid(Cell):
+class LogSigmoid(Layer):
     """log(sigmoid(x))."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.logsigmoid(x)
 
 
-class Softsign(Cell):
+class Softsign(Layer):
     """x / (1 + |x|)."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.softsign(x)
 
 
-class Tanhshrink(Cell):
+class Tanhshrink(Layer):
     """x - tanh(x)."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.tanhshrink(x)
 
 
-class SeLU(Cell):
+class SeLU(Layer):
     """The scaled exponential linear unit (Klambauer et al. 2017)."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.selu(x)
 
 
-class ELU(Cell):
+class ELU(Layer):
     """x where x > 0, else alpha * (e^x - 1).
 
     Args:
@@ -134,7 +134,7 @@ class ELU(Cell):
         return ops.elu(x, self.alpha)
 
 
-class CELU(Cell):
+class CELU(Layer):
     """max(0, x) + min(0, alpha * (e^(x / alpha) - 1))."""
 
     def __init__(self, alpha: float = 1.0) -> None:
@@ -147,7 +147,7 @@ class CELU(Cell):
         return ops.celu(x, self.alpha)
 
 
-class LeakyReLU(Cell):
+class LeakyReLU(Layer):
     """x where x > 0, else alpha * x."""
 
     def __init__(self, alpha: float = 0.2) -> None:
@@ -158,7 +158,7 @@ class LeakyReLU(Cell):
         return ops.leaky_relu(x, self.alpha)
 
 
-class PReLU(Cell):
+class PReLU(Layer):
     """x where x > 0, else w * x with a trained `w` (He et al. 2015).
 
     Args:
@@ -190,7 +190,7 @@ class RReLU(Cell):
         return ops.rrelu(x, self.lower, self.upper)
 
 
-class _AlongAxis(Cell):
+class _AlongAxis(Layer):
     operation: Callable[..., Tensor]
 
     def __init__(self, axis: int = -1) -> None:
@@ -222,7 +222,7 @@ class Softmin(_AlongAxis):
     operation = staticmethod(ops.softmin)
 
 
-class Softmax2d(Cell):
+class Softmax2d(Layer):
     """Softmax over the channels of `[N, C, H, W]` or `[C, H, W]`."""
 
     def construct(self, x: Tensor) -> Tensor:
@@ -231,14 +231,14 @@ class Softmax2d(Cell):
         return ops.softmax(x, -3)
 
 
-class Softplus(Cell):
+class Softplus(Layer):
     """log(1 + e^x)."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.softplus(x)
 
 
-class HShrink(Cell):
+class HShrink(Layer):
     """x where |x| > lambd, else 0."""
 
     def __init__(self, lambd: float = 0.5) -> None:
@@ -249,7 +249,7 @@ class HShrink(Cell):
         return ops.hardshrink(x, self.lambd)
 
 
-class SoftShrink(Cell):
+class SoftShrink(Layer):
     """x moved towards 0 by `lambd`, at most to 0."""
 
     def __init__(self, lambd: float = 0.5) -> None:
@@ -260,7 +260,7 @@ class SoftShrink(Cell):
         return ops.softshrink(x, self.lambd)
 
 
-class Hardtanh(Cell):
+class Hardtanh(Layer):
     """x clipped to [min_val, max_val]."""
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
@@ -274,7 +274,7 @@ class Hardtanh(Cell):
         return ops.hardtanh(x, self.min_val, self.max_val)
 
 
-class Threshold(Cell):
+class Threshold(Layer):
     """x where x > threshold, else `value`."""
 
     def __init__(self, threshold: float, value: float) -> None:

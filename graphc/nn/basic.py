@@ -7,11 +7,11 @@ from typing import Any
 from graphc import ops
 from graphc.dtype import dtype_of, float32
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 from graphc.tensor import Tensor
 
 
-class Identity(Cell):
+class Identity(Layer):
     """Returns its input; takes and ignores any arguments, so that it can stand in for any layer."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -21,7 +21,7 @@ class Identity(Cell):
         return x
 
 
-class Flatten(Cell):
+class Flatten(Layer):
     """The dimensions from `start_dim` to `end_dim` as one."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
@@ -35,7 +35,7 @@ class Flatten(Cell):
         return ops.flatten(x, start_dim=self.start_dim, end_dim=self.end_dim)
 
 
-class Unflatten(Cell):
+class Unflatten(Layer):
     """The dimension `axis` as several, of the extents `unflattened_size`."""
 
     def __init__(self, axis: int, unflattened_size: tuple[int, ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 
 
 def _checked(where: str, cell: Any) -> Cell:
@@ -14,7 +14,7 @@ def _checked(where: str, cell: Any) -> Cell:
     return cell
 
 
-class _Numbered(Cell):
+class _Numbered(Layer):
     """What SequentialCell and CellList share: Cells under the names "0", "1", ..., in order."""
 
     def _index(self, index: Any) -> int:

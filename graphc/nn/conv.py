@@ -11,7 +11,7 @@ from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.initializer import HeUniform, Uniform, initializer
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Layer
 from graphc.nn.check import float_dtype
 from graphc.ops.coerce import as_tensor
 from graphc.tensor import Parameter, Tensor
@@ -19,7 +19,7 @@ from graphc.tensor import Parameter, Tensor
 PAD_MODES = ("valid", "same", "pad")
 
 
-class _Conv(Cell):
+class _Conv(Layer):
     """What convolutions share: arguments (see Conv2d), their checks, Parameters and printing."""
 
     spatial = 0

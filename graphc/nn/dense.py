@@ -10,12 +10,12 @@ from graphc.dtype import float32
 from graphc.initializer import HeUniform, Uniform, initializer
 from graphc.nn import check
 from graphc.nn.activation import get_activation
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 from graphc.nn.check import float_dtype
 from graphc.tensor import Parameter, Tensor
 
 
-class Dense(Cell):
+class Dense(Layer):
     """x @ weight.T + bias: the fully connected layer.
 
     Args:
@@ -46,6 +46,10 @@ class Dense(Cell):
         if activation is not None and not callable(self.activation):
             raise TypeError(f"For 'Dense', the 'activation' must be str or Cell, but got {type(activation).__name__}.")
 
+    @property
+    def _of_ops(self) -> bool:  # type: ignore[override]
+        return self.activation is None or isinstance(self.activation, Cell)  # a function may do anything
+
     def construct(self, x: Tensor) -> Tensor:
         y = ops.dense(x, self.weight, self.bias)
         return y if self.activation is None else self.activation(y)
@@ -56,7 +60,7 @@ class Dense(Cell):
         return text if self.activation is None else f"{text}, activation={self.activation!r}"
 
 
-class BiDense(Cell):
+class BiDense(Layer):
     """x1 @ weight @ x2 + bias for each of `out_channels`: the bilinear layer.
 
     Args:

@@ -7,12 +7,12 @@ from typing import Any
 from graphc import ops
 from graphc.dtype import float32
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 from graphc.nn.check import float_dtype
 from graphc.tensor import Tensor
 
 
-class Dropout(Cell):
+class Dropout(Layer):
     """In training sets elements to 0, each with probability `p`, and divides the others by 1 - p.
 
     In evaluation (`training` is False, as at first) it returns its input.
@@ -32,6 +32,10 @@ class Dropout(Cell):
             check.between("Dropout", "p", p, 0.0, 1.0, "[)")
         self.keep_prob, self.p = keep_prob, p
         self._probability = 1 - keep_prob if p is None else p
+
+    @property
+    def _of_ops(self) -> bool:  # type: ignore[override]
+        return not self.training or self._probability == 0  # otherwise it draws numbers
 
     def construct(self, x: Tensor) -> Tensor:
         if not self.training or self._probability == 0:

@@ -8,13 +8,13 @@ from graphc import ops
 from graphc.dtype import float32
 from graphc.initializer import initializer
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 from graphc.nn.check import float_dtype
 from graphc.ops.one_hot import checked_one_hot
 from graphc.tensor import Parameter, Tensor
 
 
-class Embedding(Cell):
+class Embedding(Layer):
     """The rows of a trained table at the given indices.
 
     Args:

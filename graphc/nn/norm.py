@@ -10,7 +10,7 @@ from graphc.dtype import float32
 from graphc.eager import of_ops
 from graphc.initializer import initializer
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Layer
 from graphc.nn.check import float_dtype
 from graphc.ops.coerce import as_tensor, widely
 from graphc.ops.normalisation import moments, standardize
@@ -38,7 +38,7 @@ def _layer_norm(x: Tensor, axes: tuple[int, ...], epsilon: float, gamma: Tensor,
     return standardize(x, axes, epsilon) * gamma + beta
 
 
-class _ChannelNorm(Cell):
+class _ChannelNorm(Layer):
     """What normalisations of `[N, C, *S]` with a `gamma` and a `beta` for each channel share."""
 
     ranks: tuple[int, ...] = ()
@@ -250,7 +250,7 @@ class GroupNorm(_ChannelNorm):
         return f"num_groups={self.num_groups}, num_channels={self.num_channels}"
 
 
-class LayerNorm(Cell):
+class LayerNorm(Layer):
     """Normalisation over the last dimensions of each sample (Ba et al. 2016).
 
     Args:
@@ -306,7 +306,7 @@ class LayerNorm(Cell):
         )
 
 
-class LRN(Cell):
+class LRN(Layer):
     """Local response normalisation of `[N, C, H, W]` across channels; see `ops.lrn`."""
 
     def __init__(

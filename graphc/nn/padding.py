@@ -6,11 +6,11 @@ from typing import Any
 
 from graphc import ops
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Layer
 from graphc.tensor import Tensor
 
 
-class Pad(Cell):
+class Pad(Layer):
     """x with each dimension padded.
 
     Args:
@@ -57,7 +57,7 @@ def _mirrored(x: Tensor, axis: int, before: int, after: int, inset: int) -> Tens
     return ops.concat(parts, axis) if len(parts) > 1 else x
 
 
-class _SpatialPad(Cell):
+class _SpatialPad(Layer):
     """Padding of the last `spatial` dimensions; `padding` is an int, or (left, right, top, bottom, front, back)."""
 
     spatial = 0

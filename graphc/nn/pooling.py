@@ -7,12 +7,12 @@ from typing import Any
 
 from graphc import ops
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 from graphc.nn.conv import PAD_MODES
 from graphc.tensor import Tensor
 
 
-class _Pool(Cell):
+class _Pool(Layer):
     """What poolings share: the window, its checks and printing."""
 
     spatial = 0
@@ -161,7 +161,7 @@ def _output_size(where: str, output_size: Any, spatial: int) -> Any:
     return output_size
 
 
-class _AdaptiveAvgPool(Cell):
+class _AdaptiveAvgPool(Layer):
     spatial = 0
     operation: Callable[..., Tensor]
 
@@ -194,7 +194,7 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     spatial, operation = 3, staticmethod(ops.adaptive_avg_pool3d)
 
 
-class _AdaptiveMaxPool(Cell):
+class _AdaptiveMaxPool(Layer):
     spatial = 0
     operation: Callable[..., Any]
 
@@ -231,7 +231,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     spatial, operation = 3, staticmethod(ops.adaptive_max_pool3d)
 
 
-class _LPPool(Cell):
+class _LPPool(Layer):
     operation: Callable[..., Tensor]
 
     def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:

@@ -15,7 +15,7 @@ from graphc.dtype import float32
 from graphc.eager import of_ops
 from graphc.initializer import Uniform, initializer
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 from graphc.nn.check import float_dtype
 from graphc.ops.coerce import as_tensor, common_dtype
 from graphc.ops.recurrence import scan
@@ -84,7 +84,7 @@ def _run_layer(
     return outputs, final
 
 
-class _RecurrentCell(Cell):
+class _RecurrentCell(Layer):
     """One step of a recurrent layer.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc import ops
 from graphc.nn import check
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 from graphc.tensor import Tensor
 
 
@@ -60,7 +60,7 @@ def _rows_and_columns(name: str, value: Any) -> tuple[int, int]:
     return check.positive_int("Unfold", f"{name}_row", value[1]), check.positive_int("Unfold", f"{name}_col", value[2])
 
 
-class ResizeBilinear(Cell):
+class ResizeBilinear(Layer):
     """Images `[N, C, H, W]` resized by linear interpolation, as in MindSpore 1; later programs use `ops.interpolate`.
 
     Called with the images and either `size`, (H', W'), or `scale_factor`, an int.
@@ -89,7 +89,7 @@ class ResizeBilinear(Cell):
         return resized
 
 
-class PixelShuffle(Cell):
+class PixelShuffle(Layer):
     """`[..., C * r * r, H, W]` as `[..., C, H * r, W * r]` (Shi et al. 2016), r = `upscale_factor`."""
 
     def __init__(self, upscale_factor: int) -> None:
@@ -100,7 +100,7 @@ class PixelShuffle(Cell):
         return ops.pixel_shuffle(x, self.upscale_factor)
 
 
-class PixelUnshuffle(Cell):
+class PixelUnshuffle(Layer):
     """The inverse of PixelShuffle."""
 
     def __init__(self, downscale_factor: int) -> None:
@@ -111,7 +111,7 @@ class PixelUnshuffle(Cell):
         return ops.pixel_unshuffle(x, self.downscale_factor)
 
 
-class Upsample(Cell):
+class Upsample(Layer):
     """x `[N, C, *S]` at another size, as `ops.interpolate` does it.
 
     Args:

@@ -11,7 +11,7 @@ from graphc.dtype import float32
 from graphc.initializer import XavierNormal, XavierUniform, initializer
 from graphc.nn import check
 from graphc.nn.activation import get_activation
-from graphc.nn.cell import Cell
+from graphc.nn.cell import Cell, Layer
 from graphc.nn.check import float_dtype
 from graphc.nn.containers import CellList
 from graphc.nn.dense import Dense
@@ -20,7 +20,7 @@ from graphc.nn.norm import LayerNorm
 from graphc.tensor import Parameter, Tensor
 
 
-class MultiheadAttention(Cell):
+class MultiheadAttention(Layer):
     """Attention of queries to keys and values, in several heads.
 
     Called with query `[L, N, E]`, key `[S, N, kdim]` and value `[S, N, vdim]` (`[N, L, E]` ... with `batch_first`;
@@ -76,6 +76,10 @@ class MultiheadAttention(Cell):
         if check.boolean(where, "add_bias_kv", add_bias_kv):
             self.bias_k = made(XavierNormal(), (1, 1, embed_dim), "bias_k")
             self.bias_v = made(XavierNormal(), (1, 1, embed_dim), "bias_v")
+
+    @property
+    def _of_ops(self) -> bool:  # type: ignore[override]
+        return not (self.dropout and self.training)  # otherwise it draws numbers
 
     def construct(
         self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,
@@ -195,8 +199,12 @@ def _activation(where: str, activation: Any) -> Any:
     return activation
 
 
-class _Layer(Cell):
+class _Layer(Layer):
     """What encoder and decoder layers share: self-attention and the feed-forward part."""
+
+    @property
+    def _of_ops(self) -> bool:  # type: ignore[override]
+        return isinstance(self.activation, Cell)  # a function may do anything
 
     def _set_parts(
         self, d_model: int, nhead: int, dim_feedforward: int, dropout: float, activation: Any, layer_norm_eps: float,
@@ -301,7 +309,7 @@ def _clones(layer: Cell, count: int) -> CellList:
     return CellList(copies)
 
 
-class _Stack(Cell):
+class _Stack(Layer):
     """Copies of a layer, one after another, and a normalisation if one is given."""
 
     def __init__(self, layer: Cell, num_layers: int, norm: Cell | None) -> None:
@@ -341,7 +349,7 @@ class TransformerDecoder(_Stack):
         return self._through(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
 
 
-class Transformer(Cell):
+class Transformer(Layer):
     """Encoder and decoder; every Parameter with more than one dimension starts as XavierUniform.
 
     Called with src `[S, N, d_model]`, tgt `[T, N, d_model]` and masks; returns `[T, N, d_model]`.

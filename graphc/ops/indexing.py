@@ -21,7 +21,8 @@ from graphc.ops.gather import check_positions, from_end, gather_, scatter_set_
 from graphc.ops.selection import with_value
 from graphc.ops.shape import moveaxis, reshape, stack
 from graphc.ops.views import flip_, pad_, slice_
-from graphc.tensor import Tensor
+from graphc.state import state
+from graphc.tensor import Parameter, Tensor, set_getitem
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:
@@ -34,9 +35,31 @@ def getitem(x: Tensor, index: Any) -> Tensor:
         IndexError: too many indices, or an int or position out of range.
         TypeError: an index of another kind.
     """
+    now = state.now
+    if now.piece is None and now.trace is None and not now.tapes:
+        found = _read_at_once(x, index)
+        if found is not None:
+            return found
     parsed = _parse(x, index)
     block = parsed.block.read(x)
     return _gather(block, parsed.positions) if parsed.positions else block
+
+
+set_getitem(getitem)
+
+_PLAIN = frozenset((int, slice, type(None), type(Ellipsis)))
+
+
+def _read_at_once(x: Tensor, index: Any) -> Tensor | None:
+    """What NumPy reads at ints, slices, None and ...; None for other indices, and for what has no value or is none."""
+    if not _PLAIN.issuperset(map(type, index if type(index) is tuple else (index,))) or x.is_traced:
+        return None
+    try:
+        found = np.asarray(x.numpy_view()[index])
+    except (IndexError, TypeError, ValueError):  # reading the index again tells what is wrong with it
+        return None
+    held = found.flags.c_contiguous and not isinstance(x, Parameter)  # a Parameter's buffer changes later
+    return Tensor.wrap(found if held else found.copy())
 
 
 def setitem(x: Tensor, index: Any, value: Any) -> Tensor:

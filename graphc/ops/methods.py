@@ -24,6 +24,7 @@ from graphc.ops.composite import softmax as softmax_tensor
 from graphc.ops.elementwise import pow as power
 from graphc.ops.elementwise import select, stop_gradient
 from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
+from graphc.ops.linalg import matmul
 from graphc.ops.scan import cumsum as cumsum_tensor
 from graphc.ops.scatter import tensor_scatter_div, tensor_scatter_max, tensor_scatter_min, tensor_scatter_mul
 from graphc.ops.selection import unique, unique_in_order
@@ -519,11 +520,13 @@ def number_of_dimensions(self: Tensor) -> int:
     return self.ndim
 
 
+@of_ops
 def _transposed(self: Tensor) -> Tensor:
     """The axes in reversed order."""
     return transpose(self)
 
 
+@of_ops
 def _matrix_transposed(self: Tensor) -> Tensor:
     """The last two axes exchanged."""
     return swapaxes(self, -1, -2)
@@ -558,6 +561,8 @@ _OWN: dict[str, Any] = {
     "register_hook": register_hook,
     "from_numpy": staticmethod(from_numpy), "T": property(_transposed), "mT": property(_matrix_transposed),
     "__pow__": lambda self, exponent: power(self, exponent),
+    "__matmul__": lambda self, other: matmul(self, other),
+    "__rmatmul__": lambda self, other: matmul(Tensor(other), self),
     "__round__": lambda self, digits=None: round(self, digits or 0),
 }  # fmt: skip
 
@@ -565,8 +570,10 @@ _OWN: dict[str, Any] = {
 _OWN |= sparse_tensors.METHODS | storage.METHODS
 _OWN |= inplace.METHODS | inplace.OUT_OF_PLACE | {"scatter_add": scatter_add_method}
 
-_SEVERAL = (
-    "argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min", "trace", "softmax", "diag",
+_OF_OPS = (
+    "argmax", "argmin", "argsort", "sort", "sum", "mean", "prod", "any", "all", "var", "std", "max", "min", "cumsum",
+    "trace", "softmax", "diag", "reshape", "view_as", "reshape_as", "ravel", "flatten", "transpose", "permute",
+    "broadcast_to", "expand", "expand_as", "repeat", "view", "astype", "type_as", "__pow__", "__matmul__",
 )  # fmt: skip
 
 _SYNONYMS = {"dim": "axis", "keepdim": "keepdims", "keep_dims": "keepdims", "keepdims": "keep_dims"}
@@ -606,7 +613,7 @@ def attach() -> None:
             method = getattr(module, name)
             setattr(Tensor, name, _by_other_names(name, method if home == "functions" else of_ops(method)))
     for name, method in _OWN.items():
-        method = of_ops(method) if name in _SEVERAL else method
+        method = of_ops(method) if name in _OF_OPS else method
         setattr(Tensor, name, _by_other_names(name, method) if inspect.isfunction(method) else method)
 
 
