@@ -92,9 +92,9 @@ def _sign(b: Builder, x: Val) -> Val:
 def _rest(b: Builder, x: Val, y: Val) -> Val:
     """C's `fmod`, which is exact, without a loop where quotients are small.
 
-    The rounded quotient of a division is cut to n, or to n + 1 where it was rounded up to that. What is left of |x| by a
-    fused multiply-add is a multiple of the last place of |y| and no greater than |y|, and so is exact; below 0 it was
-    n + 1. Larger quotients, and what is no number, are left to the machine's library, for all lanes of such a vector.
+    The rounded quotient is cut to n, or to n + 1 where it was rounded up to that. What a fused multiply-add leaves of
+    |x| is a multiple of the last place of |y| and no greater than |y|, and so is exact; below 0 it was n + 1. Larger
+    quotients, and what is no number, are left to the machine's library, for all lanes of such a vector.
     """
     size, by = (b.intrinsic("fabs", x.type, v) for v in (x, y))
     quotient = b.fdiv(size, by)
@@ -214,7 +214,7 @@ def _divided(b: Builder, name: str, unsigned: bool, x: Val, y: Val) -> Val:
 
 
 def _quotient(b: Builder, unsigned: bool, x: Val, y: Val, known: bool) -> tuple[Val, Val]:
-    """The quotient towards zero, and what is left; `known` says that the divisor is a constant, so LLVM multiplies.
+    """The quotient towards zero, and what is left; `known` says that LLVM knows the divisor, and multiplies.
 
     Machines divide vectors of doubles, but not of integers. Between whole numbers below 2**53 the quotient of doubles,
     cut, is exact: if it is no whole number, the next one is further away than rounding goes. Wider ones are seldom.
@@ -224,7 +224,7 @@ def _quotient(b: Builder, unsigned: bool, x: Val, y: Val, known: bool) -> tuple[
     def of_integers() -> list[Val]:
         return [b.binary(f"{sign}div", x, y), b.binary(f"{sign}rem", x, y)]
 
-    if known or x.lanes == 1:
+    if x.lanes == 1 or (known and BITS[x.element] < 64):
         quotient, rest = of_integers()
         return quotient, rest
     doubles = [b.convert(f"{sign}itofp", v, "double") for v in (x, y)]
@@ -238,7 +238,7 @@ def _quotient(b: Builder, unsigned: bool, x: Val, y: Val, known: bool) -> tuple[
 
 
 def _gcd(b: Builder, unsigned: bool, x: Val, y: Val) -> Val:
-    """Euclid's, for all lanes until the last is done; of doubles, whose division is one of vectors, where they are exact."""
+    """Euclid's, for all lanes until the last is done; of doubles, whose vectors machines divide, where they are exact."""
     sizes = [v if unsigned else b.intrinsic("abs", v.type, v, Val("false", "i1")) for v in (x, y)]
     of_doubles = b.convert("fptoui", _euclid(b, *(b.convert("uitofp", v, "double") for v in sizes)), x.element)
     if BITS[x.element] < 64:
@@ -248,7 +248,7 @@ def _gcd(b: Builder, unsigned: bool, x: Val, y: Val) -> Val:
 
 
 def _euclid(b: Builder, larger: Val, smaller: Val) -> Val:
-    """The last of the remainders of which each is of the two before it: of whole numbers below 2**53, or of integers."""
+    """The last of remainders, each of the two before it: of doubles that are whole and below 2**53, or of integers."""
     zero, one = const(0, larger.type), const(1, larger.type)
     is_float = larger.element == "double"
 

@@ -107,6 +107,11 @@ def _combine(kind: str, dtype: DType) -> Callable[[Builder, Val, Val], Val]:
     return lambda b, old, new: b.fmul(old, new) if dtype.is_float else b.mul(old, new)
 
 
+def _loses(kind: str, dtype: DType) -> float | int | bool:
+    """What changes nothing that it is combined with."""
+    return 1 if kind == "prod" else finite_limits(dtype)[EXTREMES[kind][1]]
+
+
 def _beats(b: Builder, than: str, old: Val, new: Val, dtype: DType) -> Val:
     """Whether a new value is greater (`gt`) or smaller (`lt`, `ge`, `le`) than an old one, or is NaN."""
     if dtype.is_float:
@@ -117,18 +122,22 @@ def _beats(b: Builder, than: str, old: Val, new: Val, dtype: DType) -> Val:
 EXTREMES = {"max": ("gt", 0), "min": ("lt", 1)}
 """What a new value must be to stay, and which of a type's finite limits loses against all others."""
 
+OF_SEGMENTS = (*EXTREMES, "prod")
+"""What is made of updates alone."""
+
 
 def _scatter(kind: str) -> Handmade:
     """`x` with each update combined into the row that its position names, in the order of the positions.
 
-    Of extremes there is no `x`: rows begin with what loses, and what is at no position is left out.
+    Of extremes and products there is no `x`: rows begin with what changes nothing, and what is at no position is left
+    out.
     """
 
     def emit(
         b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
         begin: Val, end: Val, fail: Fail,
     ) -> None:
-        x, positions, updates = operands if kind not in EXTREMES else (None, operands[1], operands[0])
+        x, positions, updates = operands if kind not in OF_SEGMENTS else (None, operands[1], operands[0])
         rows, columns, count = type_.shape[0], prod(type_.shape[1:]), types[1].size
         element, index = ELEMENT[type_.dtype.short], ELEMENT[types[1].dtype.short]
         combine = _combine(kind, type_.dtype)
@@ -139,7 +148,7 @@ def _scatter(kind: str) -> Handmade:
             def write(column: Val, lanes: int) -> None:
                 at, kept = b.add(b.mul(row, columns), column), vector(element, lanes)
                 if x is None:
-                    first = const(finite_limits(type_.dtype)[EXTREMES[kind][1]], kept)
+                    first = const(_loses(kind, type_.dtype), kept)
                 else:
                     first = b.load(b.gep(x, at, element), kept)
                 b.store(first, b.gep(result, at, element))
@@ -304,6 +313,7 @@ KERNELS: dict[str, Handmade] = {
     "scatter_set": _scatter("set"),
     "segment_max": _scatter("max"),
     "segment_min": _scatter("min"),
+    "segment_prod": _scatter("prod"),
     "first_places": Handmade(_emit_first_places, lambda types, type_, attrs: 1),
     "cumsum": _scan("add"),
     "cumprod": _scan("mul"),

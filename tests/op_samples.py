@@ -331,7 +331,7 @@ for _name in ("scatter_add", "scatter_set"):
         sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2)),
         sample(normal(3, 2), np.array(1), normal(2), smooth=True),
     )
-for _name in ("segment_max", "segment_min"):
+for _name in ("segment_max", "segment_min", "segment_prod"):
     add(_name, sample(normal(5, 3), np.array([1, 2, 1, 0, 1]), extent=3, smooth=True))
     add(_name, sample(normal(2, 3, 2), np.array([[1, 2, 1], [-1, 0, 7]], "int32"), extent=3, smooth=True))
     add(_name, sample(normal(30, 70, dtype="float32"), whole(30, low=0, high=4, dtype="uint8"), extent=4))

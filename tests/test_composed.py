@@ -16,6 +16,7 @@ from graphc.dtype import int32
 
 _rng = np.random.default_rng(21)
 A, B = _rng.normal(size=(4, 5)), _rng.normal(size=(4, 5))
+Z = np.where(np.arange(20).reshape(4, 5) % 6 == 0, 0.0, A)
 S = _rng.normal(size=(3, 4, 4))
 V = np.abs(_rng.normal(size=6)) + 0.5
 HOLES = np.where(_rng.random((4, 5)) < 0.3, np.nan, A)
@@ -96,6 +97,8 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     ("inplace_sub", lambda x, u: ops.inplace_sub(x, u, (1, 3)), put(A, [1, 3], A[[1, 3]] - U[:2]), (A, U[:2])),
     ("unsorted_segment_prod", lambda x: ops.unsorted_segment_prod(x, T([0, 2, 0, 1]), 4),
      np.stack([A[0] * A[2], A[3], A[1], np.ones(5)]), (A,)),
+    ("unsorted_segment_prod with zeros", lambda x: ops.unsorted_segment_prod(x, T([0, 2, 0, 0]), 3),
+     np.stack([Z[0] * Z[2] * Z[3], np.ones(5), Z[1]]), (Z,)),
     ("scatter_add method", lambda x, u: x.scatter_add(1, T(np.zeros((4, 5), np.int64)), u),
      put(A, np.s_[:, 0], A[:, 0] + B.sum(1)), (A, B)),
     ("fill_diagonal", lambda x: x.fill_diagonal(7.0), put(A, (range(4), range(4)), 7), (A,)),

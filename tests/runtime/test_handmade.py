@@ -141,7 +141,7 @@ def test_scatter_reports_a_bad_position_and_writes_nothing_there(name):
     assert reports == [(1, 3), (2, -1)]
 
 
-@pytest.mark.parametrize("name", ["segment_max", "segment_min"])
+@pytest.mark.parametrize("name", ["segment_max", "segment_min", "segment_prod"])
 @pytest.mark.parametrize("dtype", [d for d in ALL if not d.is_bool], ids=str)
 @pytest.mark.parametrize("index", [int32, int64, uint8], ids=str)
 def test_segments(name, dtype, index, rng):
