@@ -238,7 +238,7 @@ def _quotient(b: Builder, unsigned: bool, x: Val, y: Val, known: bool) -> tuple[
 
 
 def _gcd(b: Builder, unsigned: bool, x: Val, y: Val) -> Val:
-    """Euclid's, for all lanes until the last is done; of doubles, whose vectors machines divide, where they are exact."""
+    """Euclid's, for all lanes until the last is done; of doubles, which divide in vectors, where they are exact."""
     sizes = [v if unsigned else b.intrinsic("abs", v.type, v, Val("false", "i1")) for v in (x, y)]
     of_doubles = b.convert("fptoui", _euclid(b, *(b.convert("uitofp", v, "double") for v in sizes)), x.element)
     if BITS[x.element] < 64:

@@ -1,9 +1,10 @@
 """Sorting: the order of each row's elements, equal ones as they stand, or its beginning.
 
-A row is sorted in runs of up to `RUN` positions by a network, whose steps are the same whatever the data and compare
-eight pairs at once; longer rows then merge runs. In the network an element of up to 32 bits and its position are one
+A row of up to `RUN` positions is sorted by a network, whose steps are the same whatever the data and compare eight
+pairs at once. In the network an element of up to 32 bits and its position are one
 integer of 64: in the upper half an integer that orders as the element does, in the lower the position. No two are
-equal, so only one order is possible. Rows of 64 bits are merged from runs of one.
+equal, so only one order is possible. Longer rows, and rows of 64 bits that are not short, are sorted by their digits,
+from the last to the first; short ones of 64 bits are merged.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ PAIRS = vector("i64", WIDE)
 LAST = (1 << 63) - 1  # comes after every element
 HALF = 32
 
+SHORT = 128
+"""From so many elements of 64 bits on, digits are better than merges."""
+
+DIGITS = ((11, RUN), (8, 0))
+"""The bits of a digit, for rows of more elements than the number beside it: their counts are made anew for each row."""
+
 
 def argsort_units(types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any]) -> int:
     """A row each."""
@@ -38,33 +45,29 @@ def emit_argsort(
 ) -> None:
     """The positions of each row's elements, in their order.
 
-    Rows longer than a run are merged as i32, between the two halves of the row's own result of i64, and widened at the
-    end; so no memory is needed that grows with them.
+    Rows that the network cannot hold go as i32 between the two halves of the row's own result of i64, and are widened
+    at the end; so no memory is needed that grows with them.
     """
     length, dtype, descending = type_.shape[-1], types[0].dtype, attrs["descending"]
     if not type_.size:
         return
-    element, run = ELEMENT[dtype.short], RUN if dtype.itemsize * 8 <= HALF else 1
-    network = _Network(b, dtype, descending) if run > 1 else None
+    element, narrow = ELEMENT[dtype.short], dtype.itemsize * 8 <= HALF
+    network = _Network(b, dtype, descending) if narrow and length <= RUN else None
+    digits = _Digits(b, dtype, descending, length) if network is None and length >= SHORT else None
     with b.loop(begin, end) as row:
         start = b.mul(row, length)
         keys, out = b.gep(operands[0], start, element), b.gep(result, start, "i64")
-        if network and length <= run:
+        if network:
             network.sort(keys, i64(0), length)
             network.store(out, "i64", length)
         else:
             low, high = out, b.gep(out, length, "i32")
-            if network:
-                whole = length - length % run
-                for first, last, count in ((0, whole, run), (whole, length, length % run)):
-                    if first < last:
-                        with b.loop(first, last, run) as at:
-                            network.sort(b.gep(keys, at, element), at, count)
-                            network.store(b.gep(low, at, "i32"), "i32", count)
+            with b.loop(0, length) as i:
+                b.store(b.convert("trunc", i, "i32"), b.gep(low, i, "i32"))
+            if digits:
+                _widen(b, low, high, digits.sort(keys, low, high), length)
             else:
-                with b.loop(0, length) as i:
-                    b.store(b.convert("trunc", i, "i32"), b.gep(low, i, "i32"))
-            _merge_all(b, low, high, keys, element, _order(dtype, descending), run, length)
+                _merge_all(b, low, high, keys, element, _order(dtype, descending), length)
 
 
 def emit_leading(
@@ -85,6 +88,19 @@ def emit_leading(
 def leading_steps(types: list[TensorType], type_: TensorType) -> int:
     """What is done for each position that is found."""
     return 16 * max(1, types[0].shape[-1] // max(1, type_.shape[-1]))
+
+
+def _integer(x: Lanes, dtype: DType, descending: bool) -> Lanes:
+    """An i32 or i64 that orders as the element does: zeros are equal, NaNs too, and greater than every number."""
+    if dtype.is_float:
+        bits, sign = (x + 0.0).bits(), 8 * dtype.itemsize - 1  # of -0, those of 0
+        key = where(Lanes(x.b, x.b.fcmp("uno", x.val, x.val)), bits.like((1 << sign) - 1),
+                    bits ^ (bits >> sign & (1 << sign) - 1))
+    elif x.element in ("i32", "i64"):
+        key = x
+    else:
+        key = x.convert("zext" if dtype.short in UNSIGNED else "sext", "i32")
+    return ~key if descending else key
 
 
 # Runs, by a network
@@ -176,22 +192,10 @@ class _Network:
         b, type_ = self.b, vector(ELEMENT[self.dtype.short], WIDE)
         place, on = b.gep(keys, at, ELEMENT[self.dtype.short]), mask(active, WIDE)
         x = b.load(place, type_) if active == WIDE else b.masked_load(place, type_, on)
-        key = self._integer(Lanes(b, x)).convert("sext", "i64") << HALF
+        key = _integer(Lanes(b, x), self.dtype, self.descending).convert("sext", "i64") << HALF
         position = b.add(b.splat(b.add(first, at), WIDE), const_vector(range(WIDE), "i64"))
         taken = (key | Lanes(b, position)).val
         return taken if active == WIDE else b.select(on, taken, const(LAST, PAIRS))
-
-    def _integer(self, x: Lanes) -> Lanes:
-        """An i32 that orders as the element does: zeros are equal, NaNs too, and greater than every number."""
-        if self.dtype.is_float:
-            bits = (x + 0.0).bits()  # of -0, those of 0
-            key = where(Lanes(self.b, self.b.fcmp("uno", x.val, x.val)), bits.like((1 << HALF - 1) - 1),
-                        bits ^ (bits >> HALF - 1 & (1 << HALF - 1) - 1))
-        elif x.element == "i32":
-            key = x
-        else:
-            key = x.convert("zext" if self.dtype.short in UNSIGNED else "sext", "i32")
-        return ~key if self.descending else key
 
     def _in_vectors(self, room: int, distances: tuple[int, ...]) -> None:
         """In each vector, compares the lanes whose numbers differ by the bits of a distance, one after the other."""
@@ -226,22 +230,99 @@ class _Network:
         return self.b.intrinsic("smin", PAIRS, x, y), self.b.intrinsic("smax", PAIRS, x, y)
 
 
-# Long rows, by merging
+# Long rows, by digits
+
+
+class _Digits:
+    """A stable sort by each digit in its turn, from the last to the first; all digits are counted at once.
+
+    A digit that all elements share is left out: small integers have few others. So is a row that is in order.
+    """
+
+    def __init__(self, b: Builder, dtype: DType, descending: bool, length: int) -> None:
+        self.b, self.dtype, self.descending, self.length = b, dtype, descending, length
+        self.bits = next(bits for bits, above in DIGITS if length > above)
+        self.width = max(HALF, 8 * dtype.itemsize)
+        self.passes = -(-self.width // self.bits)
+        self.counts, self.side = b.alloca("i32", self.passes << self.bits), b.alloca("i64", 1)
+
+    def sort(self, keys: Val, low: Val, high: Val) -> Val:
+        """Orders the positions (i32) at `low`, with the help of `high`; returns whether they are in `high` then."""
+        b, side = self.b, self.side
+        b.store(i64(0), side)
+        with b.when(self._count(keys)), b.loop(0, self.passes) as number:
+            counts, shift = b.gep(self.counts, b.int_op("shl", number, self.bits), "i32"), b.mul(number, self.bits)
+            shared = b.load(b.gep(counts, self._digit(self._key(keys, i64(0)), shift), "i32"), "i32")
+            with b.when(b.icmp("ne", shared, self.length)):
+                in_high = b.icmp("ne", b.load(side, "i64"), 0)
+                source, target = b.select(in_high, high, low), b.select(in_high, low, high)
+                self._place(keys, source, target, counts, shift)
+                b.store(b.convert("zext", b.int_op("xor", in_high, 1), "i64"), side)
+        return b.icmp("ne", b.load(side, "i64"), 0)
+
+    def _key(self, keys: Val, at: Val) -> Val:
+        """The element at a place as an unsigned integer that orders as it does, in an i64."""
+        b, element = self.b, ELEMENT[self.dtype.short]
+        key = _integer(Lanes(b, b.load(b.gep(keys, at, element), element)), self.dtype, self.descending)
+        if key.element == "i64":
+            return (key ^ -(1 << 63)).val
+        return (key ^ -(1 << 31)).convert("zext", "i64").val
+
+    def _digit(self, key: Val, shift: Val) -> Val:
+        return self.b.int_op("and", self.b.int_op("lshr", key, shift), (1 << self.bits) - 1)
+
+    def _count(self, keys: Val) -> Val:
+        """Counts the elements of each digit, of all digits; whether some element comes before the one in front of it."""
+        b = self.b
+        with b.loop(0, self.passes << self.bits, 16) as at:
+            b.store(const(0, vector("i32", 16)), b.gep(self.counts, at, "i32"))
+        with b.loop_carrying(0, self.length, [i64(0), const(0, "i1")]) as (at, (before, broken), after):
+            key = self._key(keys, at)
+            for number in range(self.passes):
+                digit = b.add(self._digit(key, i64(number * self.bits)), number << self.bits)
+                place = b.gep(self.counts, digit, "i32")
+                b.store(b.add(b.load(place, "i32"), 1), place)
+            after[:] = [key, b.int_op("or", broken, b.icmp("ult", key, before))]
+        return after[1]
+
+    def _place(self, keys: Val, source: Val, target: Val, counts: Val, shift: Val) -> None:
+        """Positions from one place to another, in the order of one digit."""
+        b = self.b
+        with b.loop_carrying(0, 1 << self.bits, [const(0, "i32")]) as (at, (total,), after):
+            place = b.gep(counts, at, "i32")
+            count = b.load(place, "i32")
+            b.store(total, place)
+            after[:] = [b.add(total, count)]
+        with b.loop(0, self.length) as i:
+            position = b.load(b.gep(source, i, "i32"), "i32")
+            digit = self._digit(self._key(keys, b.convert("zext", position, "i64")), shift)
+            place = b.gep(counts, digit, "i32")
+            to = b.load(place, "i32")
+            b.store(b.add(to, 1), place)
+            b.store(position, b.gep(target, b.convert("zext", to, "i64"), "i32"))
+
+
+# Short rows of 64 bits, by merging
 
 
 def _merge_all(
-    b: Builder, low: Val, high: Val, keys: Val, element: str, before: Callable[[Builder, Val, Val], Val], run: int,
-    length: int,
+    b: Builder, low: Val, high: Val, keys: Val, element: str, before: Callable[[Builder, Val, Val], Val], length: int
 ) -> None:
-    """Merges positions (i32) at `low`, in order in runs, into the row's, as i64; `high` is what lies behind them."""
-    width, source, target = run, low, high
+    """Merges positions (i32) at `low` into the row's, as i64; `high` is what lies behind them."""
+    width, source, target = 1, low, high
     while width < length:
         with b.loop(0, length, 2 * width) as first:
             _merge(b, source, target, keys, element, before, first, width, length)
         width, source, target = 2 * width, target, source
-    # widen from the end that keeps what is not yet read: upwards from the high half, downwards from the low one
+    _widen(b, low, high, const(source is high, "i1"), length)
+
+
+def _widen(b: Builder, low: Val, high: Val, in_high: Val, length: int) -> None:
+    """Makes i64 of the positions (i32), from the end that keeps what is not yet read: upwards from the high half,
+    downwards from the low one."""
+    source = b.select(in_high, high, low)
     with b.loop(0, length) as i:
-        at = i if source is high else b.sub(i64(length - 1), i)
+        at = b.select(in_high, i, b.sub(i64(length - 1), i))
         b.store(b.convert("sext", b.load(b.gep(source, at, "i32"), "i32"), "i64"), b.gep(low, at, "i64"))
 
 

@@ -10,7 +10,7 @@ import graphc.compiler  # noqa: F401 (fills the table; the passes have ops of th
 from graphc.dtype import ALL, dtype_of, float32, float64, int32, int64, uint8
 from graphc.ir import TensorType
 from graphc.op import TABLE
-from graphc.runtime import jit
+from graphc.runtime import jit, sorting
 from graphc.runtime.handmade import KERNELS
 from graphc.runtime.llvmtext import Module, i64
 from graphc.runtime.sorting import RUN
@@ -106,6 +106,18 @@ def test_argsort(dtype, descending, rng):
         x = unordered(rng, shape, dtype)
         result, _ = run("argsort", x, descending=descending)
         np.testing.assert_array_equal(result, TABLE["argsort"].meaning(x, descending=descending))
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("dtype", [float32, float64, int32, int64, uint8], ids=str)
+def test_argsort_of_long_rows_goes_by_digits(dtype, descending, rng, monkeypatch):
+    monkeypatch.setattr(sorting, "_merge_all", None)  # no row of these is merged
+    for length in ([128, 129, 2000] if dtype.itemsize == 8 else []) + [RUN + 1, 5001]:
+        words = rng.integers(0, 256, (2, length * dtype.itemsize), np.uint8)
+        few, sharp = rng.integers(0, 9, (1, length)).astype(dtype.np), np.array([[0, 1] * length]).astype(dtype.np)
+        for x in (words.view(dtype.np), few, np.sort(few), sharp[:, :length] * -1 if dtype.is_float else sharp):
+            result, _ = run("argsort", np.ascontiguousarray(x), descending=descending)
+            np.testing.assert_array_equal(result, TABLE["argsort"].meaning(x, descending=descending))
 
 
 @pytest.mark.parametrize("descending", [False, True])
