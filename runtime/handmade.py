@@ -27,7 +27,15 @@ from graphc.runtime.factors import (
 )
 from graphc.runtime.functions import ELEMENT, UNSIGNED
 from graphc.runtime.llvmtext import Builder, Val, const, i64, vector
-from graphc.runtime.sorting import argsort_units, emit_argsort, emit_leading, leading_steps
+from graphc.runtime.sorting import (
+    argsort_units,
+    emit_argsort,
+    emit_leading,
+    emit_searchsorted,
+    leading_steps,
+    searchsorted_steps,
+    searchsorted_units,
+)
 from graphc.schedule import LANES
 
 Attrs = Mapping[str, Any]
@@ -322,6 +330,7 @@ KERNELS: dict[str, Handmade] = {
     "cumargmin": _latest("le"),
     "argsort": Handmade(emit_argsort, argsort_units),
     "leading": Handmade(emit_leading, argsort_units, leading_steps),
+    "searchsorted": Handmade(emit_searchsorted, searchsorted_units, searchsorted_steps),
     "inverse": _of_matrices(emit_inverse),
     "lu": _of_matrices(emit_lu),
     "cholesky": _of_matrices(

@@ -1,4 +1,4 @@
-"""Sorting: the order of each row's elements, equal ones as they stand, or its beginning.
+"""Sorting: the order of each row's elements, equal ones as they stand, or its beginning; and searching what is sorted.
 
 A row of up to `RUN` positions is sorted by a network, whose steps are the same whatever the data and compare eight
 pairs at once. In the network an element of up to 32 bits and its position are one
@@ -16,8 +16,9 @@ from typing import Any
 from graphc.dtype import DType
 from graphc.ir import TensorType
 from graphc.runtime.functions import ELEMENT, UNSIGNED
-from graphc.runtime.lanes import Lanes, where
+from graphc.runtime.lanes import Lanes, gather, where
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, vector
+from graphc.schedule import LANES
 
 RUN = 2048
 """Positions that a network sorts; a power of two. What it holds, 16 KB, stays in the first-level cache."""
@@ -101,6 +102,56 @@ def _integer(x: Lanes, dtype: DType, descending: bool) -> Lanes:
     else:
         key = x.convert("zext" if dtype.short in UNSIGNED else "sext", "i32")
     return ~key if descending else key
+
+
+# Where to insert
+
+
+PLACES = 1024
+"""Elements that one unit of work finds the places of."""
+
+
+def searchsorted_units(types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any]) -> int:
+    """So many elements of a row each."""
+    return type_.shape[0] * -(-type_.shape[1] // PLACES)
+
+
+def searchsorted_steps(types: list[TensorType], type_: TensorType) -> int:
+    """What is done for each element."""
+    return 4 * types[0].shape[1].bit_length()
+
+
+def emit_searchsorted(
+    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
+    begin: Val, end: Val, fail: object,
+) -> None:
+    """How many elements of the row come before each one, by halving, sixteen at a time."""
+    (_, length), (_, count), dtype = types[0].shape, type_.shape, types[0].dtype
+    element, blocks = ELEMENT[dtype.short], max(1, -(-count // PLACES))
+    than = ("ole" if attrs["right"] else "olt") if dtype.is_float else ("sle" if attrs["right"] else "slt")
+    compare = b.fcmp if dtype.is_float else b.icmp
+
+    def find(row: Val, at: Val, lanes: int) -> None:
+        keys, place = b.gep(operands[0], b.mul(row, length), element), b.add(b.mul(row, count), at)
+        wanted = b.load(b.gep(operands[1], place, element), vector(element, lanes))
+        base, zero, left = const(0, vector("i64", lanes)), const(0, vector("i64", lanes)), length
+        while left:
+            half = max(1, left // 2)
+            tested = gather(keys, Lanes(b, b.add(base, const(half - 1, base.type))), element).val
+            step = b.select(compare(than, tested, wanted), const(half, base.type), zero)
+            base, left = b.add(base, step), left - half
+        b.store(base, b.gep(result, place, "i64"))
+
+    if not type_.size:
+        return
+    with b.loop(begin, end) as unit:
+        row, first = b.int_op("sdiv", unit, blocks), b.mul(b.int_op("srem", unit, blocks), PLACES)
+        last = b.intrinsic("smin", "i64", b.add(first, PLACES), i64(count))
+        whole = b.sub(last, b.int_op("srem", b.sub(last, first), LANES))
+        with b.loop(first, whole, LANES) as at:
+            find(row, at, LANES)
+        with b.loop(whole, last) as at:
+            find(row, at, 1)
 
 
 # Runs, by a network
@@ -272,7 +323,7 @@ class _Digits:
         return self.b.int_op("and", self.b.int_op("lshr", key, shift), (1 << self.bits) - 1)
 
     def _count(self, keys: Val) -> Val:
-        """Counts the elements of each digit, of all digits; whether some element comes before the one in front of it."""
+        """Counts the elements of each digit, of all digits; whether some element comes before the one before it."""
         b = self.b
         with b.loop(0, self.passes << self.bits, 16) as at:
             b.store(const(0, vector("i32", 16)), b.gep(self.counts, at, "i32"))

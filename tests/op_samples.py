@@ -331,6 +331,15 @@ for _name in ("scatter_add", "scatter_set"):
         sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2)),
         sample(normal(3, 2), np.array(1), normal(2), smooth=True),
     )
+for _right in (False, True):
+    add(
+        "searchsorted",
+        *(sample(np.sort(whole(2, 40, dtype=d), -1), whole(2, 37, dtype=d), right=_right) for d in ("int32", "int64")),
+        sample(np.sort(normal(3, 21), -1), np.concatenate([normal(3, 30), np.full((3, 1), np.nan)], 1), right=_right),
+        sample(np.array([[-1.0, 0.0, 0.0, np.inf, np.nan]], "float32"), normal(1, 33, dtype="float32"), right=_right),
+        sample(np.zeros((2, 0)), normal(2, 5), right=_right),
+        sample(normal(2, 5), np.zeros((2, 0)), right=_right),
+    )
 for _name in ("segment_max", "segment_min", "segment_prod"):
     add(_name, sample(normal(5, 3), np.array([1, 2, 1, 0, 1]), extent=3, smooth=True))
     add(_name, sample(normal(2, 3, 2), np.array([[1, 2, 1], [-1, 0, 7]], "int32"), extent=3, smooth=True))

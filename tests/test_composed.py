@@ -22,6 +22,7 @@ V = np.abs(_rng.normal(size=6)) + 0.5
 HOLES = np.where(_rng.random((4, 5)) < 0.3, np.nan, A)
 ROWS = np.array([[0], [2], [0]])
 U = _rng.normal(size=(3, 5))
+W = np.arange(18) / 8 - 1
 LABELS = np.array([3, 1, 2, 1])
 IMAGES = _rng.normal(size=(2, 3, 6, 7))
 SIX = IMAGES[..., :6]
@@ -157,6 +158,11 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     ("matrix_norm", lambda x: ops.matrix_norm(x, 1), np.linalg.norm(S, 1, (1, 2)), (S,)),
     ("ptp", lambda x: x.ptp(1), np.ptp(A, 1), (A,)),
     ("sum_to_size", lambda x: x.sum_to_size(1, 5), A.sum(0, keepdims=True), (A,)),
+    ("searchsorted of many", lambda x: ops.searchsorted(x.reshape((20,)).sort()[0], x, side="right"),
+     np.searchsorted(np.sort(A.reshape(-1)), A, "right"), (A,)),
+    ("searchsorted of many rows", lambda x, v: ops.searchsorted(x.sort()[0], v, out_int32=True),
+     np.stack([np.searchsorted(np.sort(x), v) for x, v in zip(S.reshape(2, 24), W.reshape(2, 9))]),
+     (S.reshape(2, 24), W.reshape(2, 9))),
     ("searchsorted by an order", lambda x, v: ops.searchsorted(x, v, side="right", sorter=x.argsort()),
      np.searchsorted(A[0], B[0], "right", np.argsort(A[0])), (A[0], B[0])),
     ("choose", lambda x, y: T([1, 0, 9]).choose([x, y]), [V[3], V[1], V[5]], (V[:3], V[3:])),

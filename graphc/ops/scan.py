@@ -6,16 +6,17 @@ than every number.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import int32, int64
+from graphc.dtype import float32, int32, int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
 from graphc.ops.axes import axis_of
-from graphc.ops.coerce import as_tensor, cast, full_like, to_dtype
+from graphc.ops.coerce import as_tensor, cast, common_dtype, full_like, to_dtype
 from graphc.ops.elementwise import less, less_equal
 from graphc.ops.functions import logaddexp
 from graphc.ops.shape import expand_dims, narrow, swapaxes
@@ -163,6 +164,9 @@ def argsort_(x: np.ndarray, *, descending: bool) -> np.ndarray:
 
 argsort_.def_kernel("argsort")
 
+COMPARED = 16
+"""With so many elements, or fewer, it is best to compare with each of them."""
+
 LEADING = 1024
 """So many positions of an order can be had without the rest of it."""
 
@@ -181,6 +185,27 @@ def leading_(x: np.ndarray, *, count: int, descending: bool) -> np.ndarray:
 
 
 leading_.def_kernel("leading")
+
+
+def _searchsorted_type(rows: TensorType, wanted: TensorType, *, right: bool) -> TensorType:
+    fits = rows.ndim == wanted.ndim == 2 and rows.shape[0] == wanted.shape[0] and rows.dtype is wanted.dtype
+    if not fits or rows.dtype.itemsize < 4:
+        raise ValueError(f"searchsorted: expected [B, N] and [B, M] of one type of 32 or 64 bits, got {rows}, {wanted}")
+    return TensorType(wanted.shape, int64)
+
+
+@define_op(infer=_searchsorted_type, name="searchsorted")
+def searchsorted_(rows: np.ndarray, wanted: np.ndarray, *, right: bool) -> np.ndarray:
+    """How many elements of each row, which is in order, are less than each one wanted of it (`right`: or equal).
+
+    Nothing is less than NaN.
+    """
+    numbers = (np.sum(row == row) for row in rows)  # NaNs come last
+    found = [np.searchsorted(row[:n], w, "right" if right else "left") for row, w, n in zip(rows, wanted, numbers)]
+    return np.where(wanted == wanted, np.reshape(found, wanted.shape), 0).astype(np.int64)
+
+
+searchsorted_.def_kernel("searchsorted")
 
 
 # Functions
@@ -333,8 +358,16 @@ def searchsorted(
         rows = gather_elements(rows, -1, sorter)
     if rows.ndim == 0 or (rows.ndim > 1 and rows.shape[:-1] != wanted.shape[:-1]):
         raise located(ValueError(f"searchsorted: {rows.type} has no row for each row of {wanted.type}"))
-    boundaries = rows if rows.ndim == 1 else expand_dims(rows, -2)
-    smaller = (less_equal if right else less)(boundaries, expand_dims(wanted, -1))
-    return sum_over(cast(smaller, int32 if out_int32 else int64), (wanted.ndim,))
-
-
+    dtype = common_dtype((rows, wanted))
+    dtype = dtype if dtype.itemsize >= 4 else float32 if dtype.is_float else int32
+    rows, wanted, few = cast(rows, dtype), cast(wanted, dtype), rows.shape[-1] <= COMPARED
+    if few:
+        boundaries = rows if rows.ndim == 1 else expand_dims(rows, -2)
+        smaller = (less_equal if right else less)(boundaries, expand_dims(wanted, -1))
+        return sum_over(cast(smaller, int32 if out_int32 else int64), (wanted.ndim,))
+    batch = prod(rows.shape[:-1])
+    own = wanted.size // batch if batch else 0
+    found = searchsorted_(
+        reshape_(rows, shape=(batch, rows.shape[-1])), reshape_(wanted, shape=(batch, own)), right=bool(right)
+    )
+    return cast(reshape_(found, shape=wanted.shape), int32 if out_int32 else int64)
