@@ -334,7 +334,10 @@ for _name in ("scatter_add", "scatter_set"):
 for _right in (False, True):
     add(
         "searchsorted",
-        *(sample(np.sort(whole(2, 40, dtype=d), -1), whole(2, 37, dtype=d), right=_right) for d in ("int32", "int64")),
+        *(
+            sample(np.sort(whole(2, 40, low=0, high=50, dtype=d), -1), whole(2, 37, low=0, high=50, dtype=d), right=_right)
+            for d in ("int32", "int64")
+        ),
         sample(np.sort(normal(3, 21), -1), np.concatenate([normal(3, 30), np.full((3, 1), np.nan)], 1), right=_right),
         sample(np.array([[-1.0, 0.0, 0.0, np.inf, np.nan]], "float32"), normal(1, 33, dtype="float32"), right=_right),
         sample(np.zeros((2, 0)), normal(2, 5), right=_right),

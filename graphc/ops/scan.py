@@ -189,8 +189,8 @@ leading_.def_kernel("leading")
 
 def _searchsorted_type(rows: TensorType, wanted: TensorType, *, right: bool) -> TensorType:
     fits = rows.ndim == wanted.ndim == 2 and rows.shape[0] == wanted.shape[0] and rows.dtype is wanted.dtype
-    if not fits or rows.dtype.itemsize < 4:
-        raise ValueError(f"searchsorted: expected [B, N] and [B, M] of one type of 32 or 64 bits, got {rows}, {wanted}")
+    if not fits or (rows.dtype.wide or rows.dtype).itemsize < 4:
+        raise ValueError(f"searchsorted: expected [B, N] and [B, M] of a type of 32 or 64 bits, got {rows}, {wanted}")
     return TensorType(wanted.shape, int64)
 
 
