@@ -331,11 +331,16 @@ for _name in ("scatter_add", "scatter_set"):
         sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2)),
         sample(normal(3, 2), np.array(1), normal(2), smooth=True),
     )
+add(
+    "diagonal",
+    *(sample(normal(2, 4, 3), offset=offset, smooth=True) for offset in (-2, 0, 1)), sample(whole(4, 9), offset=3),
+    sample(truth(5, 5), offset=-1), sample(normal(3, 4), offset=7), sample(normal(40, 33, dtype="float32"), offset=-3),
+)  # fmt: skip
 for _right in (False, True):
     add(
         "searchsorted",
         *(
-            sample(np.sort(whole(2, 40, low=0, high=50, dtype=d), -1), whole(2, 37, low=0, high=50, dtype=d), right=_right)
+            sample(np.sort(whole(2, 40, low=0, high=50, dtype=d), -1), whole(2, 37, dtype=d), right=_right)
             for d in ("int32", "int64")
         ),
         sample(np.sort(normal(3, 21), -1), np.concatenate([normal(3, 30), np.full((3, 1), np.nan)], 1), right=_right),
