@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphc.dtype import DType
 from graphc.nested import flatten
-from graphc.op import TABLE, traits_of
 from graphc.tensor import Tensor, filled
 from graphc.trace import Traced, trace
 
@@ -132,9 +133,16 @@ class Often:
         state = traced.bound or traced.changed or graph.updates or traced.visited or traced.surroundings.any()
         if state or not graph.outputs or inputs.intersection(graph.outputs):
             return None
-        if all(node.op not in TABLE or traits_of(node) & {"reshape"} for node in graph.nodes):
-            return None
-        return Entry(traced, args)
+        return None if _shares_memory(self._function(*args), args) else Entry(traced, args)
+
+
+def _shares_memory(value: Any, args: tuple[Any, ...]) -> bool:
+    """Whether what a function returned is in part a view of its arguments, which costs less than any code."""
+    results: list[Tensor] = []
+    given: list[Tensor] = []
+    flatten(value, results)
+    flatten(args, given)
+    return any(np.may_share_memory(r.numpy_view(), g.numpy_view()) for r in results for g in given)
 
 
 def _describe(values: Sequence[Any], key: list[Any]) -> int | None:

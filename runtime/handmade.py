@@ -187,6 +187,68 @@ def _scatter(kind: str) -> Handmade:
     return Handmade(emit, lambda types, type_, attrs: _blocks(max(prod(type_.shape[1:]), 1)))
 
 
+def _scatter_elements(kind: str) -> Handmade:
+    """`x` with each update combined into the place that its position along an axis names, in row-major order.
+
+    A position below 0 counts from the end. A unit is what one index of the axes before has, in a block of columns.
+    """
+
+    def emit(
+        b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
+        begin: Val, end: Val, fail: Fail,
+    ) -> None:
+        x, positions, updates = operands
+        _, extent, columns = _around(type_.shape, attrs["axis"])
+        count = types[1].shape[attrs["axis"]]
+        element, index = ELEMENT[type_.dtype.short], ELEMENT[types[1].dtype.short]
+        combine, blocks = _combine(kind, type_.dtype), _blocks(columns)
+
+        def copy_rows(row: Val, block: Val) -> None:
+            with b.loop(0, extent) as place:
+
+                def copy(column: Val, lanes: int) -> None:
+                    at = b.add(b.mul(b.add(b.mul(row, extent), place), columns), column)
+                    b.store(b.load(b.gep(x, at, element), vector(element, lanes)), b.gep(result, at, element))
+
+                _on_columns(b, block, columns, copy)
+
+        def copy_all(row: Val) -> None:
+            size = extent * columns
+            for first, last, lanes in ((0, size // LANES * LANES, LANES), (size // LANES * LANES, size, 1)):
+                with b.loop(first, last, lanes) as at:
+                    at = b.add(b.mul(row, size), at)
+                    b.store(b.load(b.gep(x, at, element), vector(element, lanes)), b.gep(result, at, element))
+
+        def write(row: Val, number: Val, column: Val) -> None:
+            at = b.add(b.mul(b.add(b.mul(row, count), number), columns), column)
+            given = _widened(b, b.load(b.gep(positions, at, index), index), types[1].dtype)
+            place = b.select(b.icmp("slt", given, 0), b.add(given, extent), given)
+            wrong = b.icmp("uge", place, extent)
+            fail(b, wrong, at, given)
+            with b.when(b.int_op("xor", wrong, 1)):
+                target = b.gep(result, b.add(b.mul(b.add(b.mul(row, extent), place), columns), column), element)
+                new = b.load(b.gep(updates, at, element), element)
+                b.store(combine(b, b.load(target, element), new), target)
+
+        if not type_.size:
+            return
+        with _each(b, begin, end, blocks) as (row, block):
+            if blocks == 1:
+                copy_all(row)
+            else:
+                copy_rows(row, block)
+            first = b.mul(block, BLOCK)
+            last = b.intrinsic("smin", "i64", b.add(first, BLOCK), i64(columns))
+            with b.loop(0, count) as number:
+                if columns == 1:
+                    write(row, number, i64(0))
+                else:
+                    with b.loop(first, last) as column:
+                        write(row, number, column)
+
+    return Handmade(emit, _running_units)
+
+
 def _widened(b: Builder, value: Val, dtype: DType) -> Val:
     """An integer as an i64."""
     return value if dtype.itemsize == 8 else b.convert("zext" if dtype.short == "u8" else "sext", value, "i64")
@@ -319,6 +381,8 @@ def _of_matrices(
 KERNELS: dict[str, Handmade] = {
     "scatter_add": _scatter("add"),
     "scatter_set": _scatter("set"),
+    "scatter_elements_add": _scatter_elements("add"),
+    "scatter_elements_set": _scatter_elements("set"),
     "segment_max": _scatter("max"),
     "segment_min": _scatter("min"),
     "segment_prod": _scatter("prod"),

@@ -500,10 +500,11 @@ class Builder:
         return f"  {made.name} = phi {made.type} {', '.join(f'[ {x.name}, %{block} ]' for x, block in ways)}"
 
     @contextmanager
-    def when(self, cond: Val) -> Iterator[None]:
-        """Runs the body only if the scalar `cond` holds."""
+    def when(self, cond: Val, seldom: bool = False) -> Iterator[None]:
+        """Runs the body only if the scalar `cond` holds, which it may be said to do `seldom`."""
         then, done = self.fresh("then"), self.fresh("endif")
-        self.branch_if(cond, then, done)
+        often = _often(0, 1000) if seldom else ""
+        self.do(f"br i1 {cond.name}, label %{then}, label %{done}{often}")
         self.start(then)
         yield
         self.branch(done)

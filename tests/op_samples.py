@@ -348,6 +348,18 @@ for _right in (False, True):
         sample(np.zeros((2, 0)), normal(2, 5), right=_right),
         sample(normal(2, 5), np.zeros((2, 0)), right=_right),
     )
+for _name in ("scatter_elements_add", "scatter_elements_set"):
+    _places = np.array([[0, -1, 4, 4], [2, 2, -5, 0], [1, 0, 3, 1]])
+    add(_name, sample(normal(3, 5), _places, normal(3, 4), axis=1, smooth=True))
+    add(_name, sample(normal(4, 2, 3), whole(3, 2, 3, low=-4, high=4), normal(3, 2, 3), axis=0, smooth=True))
+    add(_name, sample(normal(2, 3, 4), whole(2, 5, 4, low=-3, high=3, dtype="int32"), normal(2, 5, 4), axis=1))
+    add(_name, sample(normal(5, 70), whole(6, 70, low=-5, high=5), normal(6, 70), axis=0))
+    add(
+        _name,
+        *(sample(whole(7, dtype=d, low=0), whole(9, low=0, high=7), whole(9, dtype=d, low=0), axis=0) for d in INTS),
+    )
+    add(_name, sample(normal(3, 2), np.zeros((3, 0), "int64"), normal(3, 0), axis=1))
+    add(_name, sample(truth(4), whole(3, low=0, high=4), truth(3), axis=0))
 for _name in ("segment_max", "segment_min", "segment_prod"):
     add(_name, sample(normal(5, 3), np.array([1, 2, 1, 0, 1]), extent=3, smooth=True))
     add(_name, sample(normal(2, 3, 2), np.array([[1, 2, 1], [-1, 0, 7]], "int32"), extent=3, smooth=True))

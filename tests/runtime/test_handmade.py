@@ -153,6 +153,26 @@ def test_scatter_reports_a_bad_position_and_writes_nothing_there(name):
     assert reports == [(1, 3), (2, -1)]
 
 
+@pytest.mark.parametrize("name", ["scatter_elements_add", "scatter_elements_set"])
+@pytest.mark.parametrize("index", [int32, int64, uint8], ids=str)
+def test_scatter_elements(name, index, rng):
+    for shape, count, axis in [((5,), 9, 0), ((3, 7), 4, 1), ((6, 129), 3, 0), ((2, 4, 5), 6, 1), ((2, 4, 64), 2, 1)]:
+        x = numbers(rng, shape, float32)
+        given = (*shape[:axis], count, *shape[axis + 1 :])
+        positions = rng.integers(0 if index is uint8 else -shape[axis], shape[axis], given).astype(index.np)
+        updates = numbers(rng, given, float32)
+        result, reports = run(name, x, positions, updates, axis=axis)
+        np.testing.assert_array_equal(result, TABLE[name].meaning(x, positions, updates, axis=axis))
+        assert not reports
+
+
+def test_scatter_elements_reports_a_bad_position_and_writes_nothing_there():
+    positions, updates = np.array([[2, -4, -3], [3, 0, 1]]), np.arange(1, 7, dtype=np.float32).reshape(2, 3)
+    result, reports = run("scatter_elements_set", np.zeros((2, 3), np.float32), positions, updates, axis=1)
+    np.testing.assert_array_equal(result, [[3, 0, 1], [5, 6, 0]])
+    assert sorted(reports) == [(1, -4), (3, 3)]
+
+
 @pytest.mark.parametrize("name", ["segment_max", "segment_min", "segment_prod"])
 @pytest.mark.parametrize("dtype", [d for d in ALL if not d.is_bool], ids=str)
 @pytest.mark.parametrize("index", [int32, int64, uint8], ids=str)
