@@ -164,7 +164,9 @@ def _check_tensors(op: Op, operands: tuple[Any, ...]) -> None:
 
 def runs_compiled(op: Op, type_: TensorType) -> bool:
     """Whether the op by itself runs as its own kernel, rather than by NumPy."""
-    return not op.exact or (type_.size >= MANY and "elementwise" in op.traits and "view" not in op.traits)
+    if not op.exact or type_.size < MANY:
+        return not op.exact
+    return op.kernel is not None or ("elementwise" in op.traits and "view" not in op.traits)
 
 
 def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:

@@ -233,6 +233,12 @@ add("recur", sample(normal(3, 4, 2), normal(3, 4, 2), axis=1, smooth=True), samp
 add("recur", sample(np.array([9.0, 0.0, 3.0, 0.5]), normal(4), axis=0, smooth=True))
 add("recur", *(sample(x, x[::-1].copy(), axis=1) for x in (normal(9, 70, dtype="float32"), normal(2, 3), normal(3, 0))))
 add("recur", *(sample(whole(4, 9, dtype=d, low=0), whole(4, 9, dtype=d, low=0), axis=1) for d in INTS))
+for _name in ("cummax", "cummin", "cumargmax", "cumargmin"):
+    add(_name, *(sample(np.array([0.0, -0.0, 1.0, 0.0, np.nan, 2.0, -np.inf, np.nan], d), axis=0) for d in FLOATS))
+    add(_name, sample(normal(19, 5, dtype="float32"), axis=1), sample(normal(7, 37, dtype="float32"), axis=0))
+    add(_name, sample(whole(9, 3, dtype="int32"), axis=0), sample(truth(2, 9), axis=1), sample(normal(2, 0), axis=1))
+for _name in ("cummax", "cummin"):
+    add(_name, sample(normal(3, 4), axis=1, smooth=True), sample(normal(4, 2, 3), axis=0, smooth=True))
 for _name in ("cumargmax", "cumargmin"):
     add(_name, sample(normal(3, 4, 2), axis=1), sample(normal(40, 3, dtype="float32"), axis=0))
     add(_name, sample(truth(5, 9), axis=1), sample(normal(0, 3), axis=0))

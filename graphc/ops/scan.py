@@ -113,16 +113,20 @@ def _cumulative_position_type(x: TensorType, *, axis: int) -> TensorType:
     return TensorType(x.shape, int64)
 
 
+def _cumulative_type(x: TensorType, *, axis: int) -> TensorType:
+    return TensorType(_cumulative_position_type(x, axis=axis).shape, x.dtype)
+
+
 def _latest(x: np.ndarray, axis: int, beats: np.ufunc) -> np.ndarray:
     """The position along the axis of the last element that nothing before it beats, up to each one."""
     rows = np.moveaxis(x, axis, 0)
-    found = np.zeros(rows.shape, np.int64)
-    best = rows[:1].copy()
-    for step in range(1, len(rows)):
-        better = beats(rows[step], best[0]) | (rows[step] != rows[step])
-        best[0] = np.where(better, rows[step], best[0])
-        found[step] = np.where(better, step, found[step - 1])
-    return np.moveaxis(found, 0, axis)
+    if not len(rows):
+        return np.zeros(x.shape, np.int64)
+    best = (np.maximum if beats is np.greater_equal else np.minimum).accumulate(rows, 0)
+    better = np.ones(rows.shape, bool)
+    better[1:] = beats(rows[1:], best[:-1]) | (rows[1:] != rows[1:])
+    steps = np.arange(len(rows)).reshape(-1, *(1,) * (x.ndim - 1))
+    return np.moveaxis(np.maximum.accumulate(np.where(better, steps, 0), 0), 0, axis)
 
 
 @define_op(infer=_cumulative_position_type, name="cumargmax")
@@ -142,6 +146,27 @@ def cumargmin_(x: np.ndarray, *, axis: int) -> np.ndarray:
 
 cumargmax_.def_kernel("cumargmax")
 cumargmin_.def_kernel("cumargmin")
+
+
+def _extreme_so_far(name: str, positions: Op, doc: str) -> Op:
+    def meaning(x: np.ndarray, *, axis: int) -> np.ndarray:
+        return np.take_along_axis(x, positions.meaning(x, axis=axis), axis)
+
+    op = define_op(infer=_cumulative_type, name=name)(meaning)
+    op.__doc__ = f"The {doc} element up to and with each one along `axis`: the latest of equal ones, or of NaNs."
+
+    @op.def_vjp
+    def vjp(ct: Tensor, y: Tensor, x: Tensor, *, axis: int) -> Any:
+        from graphc.ops.gather import scatter_elements_add_
+
+        return (lambda: scatter_elements_add_(full_like(x, 0), positions(x, axis=axis), ct, axis=axis),)
+
+    op.def_kernel(name)
+    return op
+
+
+cummax_ = _extreme_so_far("cummax", cumargmax_, "greatest")
+cummin_ = _extreme_so_far("cummin", cumargmin_, "smallest")
 
 
 def _argsort_type(x: TensorType, *, descending: bool) -> TensorType:
@@ -250,7 +275,7 @@ def cummax(input: Any, axis: int) -> tuple[Tensor, Tensor]:
 
     Of equal ones the position is the latest; from a NaN on, values are NaN. The gradient goes to the positions.
     """
-    return _cumulative("cummax", cumargmax_, input, axis)
+    return _cumulative("cummax", cummax_, cumargmax_, input, axis)
 
 
 def cummin(input: Any, axis: int) -> tuple[Tensor, Tensor]:
@@ -258,17 +283,14 @@ def cummin(input: Any, axis: int) -> tuple[Tensor, Tensor]:
 
     See `cummax`, whose positions are int64.
     """
-    values, positions = _cumulative("cummin", cumargmin_, input, axis)
+    values, positions = _cumulative("cummin", cummin_, cumargmin_, input, axis)
     return values, cast(positions, int32)
 
 
-def _cumulative(name: str, op: Op, input: Any, axis: int) -> tuple[Tensor, Tensor]:
-    from graphc.ops.gather import gather_elements_
-
+def _cumulative(name: str, of_values: Op, of_positions: Op, input: Any, axis: int) -> tuple[Tensor, Tensor]:
     x = as_tensor(name, input)
     axis = axis_of(name, axis, x.ndim)
-    positions = op(x, axis=axis)
-    return gather_elements_(x, positions, axis=axis), positions
+    return of_values(x, axis=axis), of_positions(x, axis=axis)
 
 
 def argsort(input: Any, axis: int = -1, descending: bool = False) -> Tensor:
