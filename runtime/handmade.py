@@ -321,7 +321,7 @@ def _running(
 
         def run(firsts: list[Val], lanes: int, active: int) -> None:
             """What begins at each of some places, side by side: each step of one waits for the step before it."""
-            kept, on = vector(element, lanes), mask(active, lanes) if lanes > 1 else None
+            kept, on = vector(element, lanes), mask(active, lanes)
 
             def read(at: Val) -> list[Val]:
                 places = [b.gep(operand, at, element) for operand in operands]

@@ -197,14 +197,14 @@ LEADING = 1024
 
 
 def _leading_type(x: TensorType, *, count: int, descending: bool) -> TensorType:
-    if x.ndim == 0 or not 0 <= count <= min(x.shape[-1], LEADING) or x.dtype.itemsize > 4:
-        raise ValueError(f"leading: expected an axis of {count} elements or more, of up to 32 bits, got {x}")
+    if x.ndim == 0 or not 0 <= count <= min(x.shape[-1], LEADING):
+        raise ValueError(f"leading: expected an axis of {count} elements or more, and at most {LEADING}, got {x}")
     return TensorType((*x.shape[:-1], count), int64)
 
 
 @define_op(infer=_leading_type, name="leading")
 def leading_(x: np.ndarray, *, count: int, descending: bool) -> np.ndarray:
-    """The first `count` (up to LEADING) of the positions that `argsort_` gives, of elements of up to 32 bits."""
+    """The first `count` (up to LEADING) of the positions that `argsort_` gives."""
     order: np.ndarray = argsort_.meaning(x, descending=descending)
     return np.ascontiguousarray(order[..., :count])
 
@@ -308,7 +308,7 @@ def _order(name: str, x: Tensor, axis: int, descending: bool, count: int | None 
     axis = axis_of(name, axis, x.ndim)
     if axis != x.ndim - 1:
         return swapaxes(_order(name, swapaxes(x, axis, -1), -1, descending, count), axis, -1)
-    if count is not None and count <= LEADING and x.dtype.itemsize <= 4:
+    if count is not None and count <= LEADING:
         return leading_(x, count=count, descending=bool(descending))
     order = argsort_(x, descending=bool(descending))
     return order if count is None else take_range(order, x.ndim - 1, 0, count)

@@ -121,11 +121,24 @@ def test_argsort_of_long_rows_goes_by_digits(dtype, descending, rng, monkeypatch
 
 
 @pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("dtype", [d for d in ALL if d.wide is None and d.itemsize <= 4], ids=str)
+@pytest.mark.parametrize("dtype", [d for d in ALL if d.wide is None], ids=str)
 def test_leading(dtype, descending, rng):
     cases = [((9,), 0), ((9,), 9), ((3, 7), 2), ((2, 128), 8), ((2, 129), 8), ((2, 1000), 1), ((2, 1003), 33)]
     for shape, count in [*cases, ((1, 3000), 400), ((1, 2 * RUN + 3), 1024), ((0, 3), 1)]:
         for x in (unordered(rng, shape, dtype), np.sort(numbers(rng, shape, dtype))):  # the worst, the best
+            result, _ = run("leading", x, count=count, descending=descending)
+            np.testing.assert_array_equal(result, TABLE["leading"].meaning(x, count=count, descending=descending))
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("dtype", [int64, float64], ids=str)
+def test_the_leading_of_long_rows_of_64_bits_are_chosen_by_digits(dtype, descending, rng, monkeypatch):
+    monkeypatch.setattr(sorting, "_Digits", None)  # no row is sorted as a whole
+    words = rng.integers(0, 256, (2, 5003 * 8), np.uint8).view(dtype.np)
+    few, steps = rng.integers(0, 3, (1, 9001)).astype(dtype.np), np.arange(6000, dtype=dtype.np).reshape(1, -1)
+    wide = (rng.integers(0, 2, (1, 9000)) * 2.0**40 + rng.integers(0, 50, (1, 9000))).astype(dtype.np)
+    for x in (words, few, steps, steps[:, ::-1].copy(), wide, np.zeros((1, 5000), dtype.np)):
+        for count in (1, 10, 1024):
             result, _ = run("leading", x, count=count, descending=descending)
             np.testing.assert_array_equal(result, TABLE["leading"].meaning(x, count=count, descending=descending))
 
