@@ -23,7 +23,7 @@ TALL = 64
 
 
 def crossing(kernel: Kernel, outer: Var, inner: Var) -> list[Value]:
-    """The loads that step far along the inner loop and by one along the outer; none if blocks would not serve.
+    """The loads that step far along the inner loop and by one, on or back, along the outer; none if blocks do not do.
 
     Others are read as everywhere.
     """
@@ -39,7 +39,12 @@ def crossing(kernel: Kernel, outer: Var, inner: Var) -> list[Value]:
 
 
 def _crosses(address: Ix, outer: Var, inner: Var) -> bool:
-    return address.coefficient(outer) == 1 and address.coefficient(inner) not in (None, 0, 1)
+    return address.coefficient(outer) in (1, -1) and address.coefficient(inner) not in (None, 0, 1)
+
+
+def _goes_back(load: Value, outer: Var) -> bool:
+    """Whether the outer loop steps back through memory, where a square begins with its last step."""
+    return load.data[1].coefficient(outer) == -1
 
 
 def write_blocks(
@@ -101,8 +106,10 @@ class _Blocks:
         with b.loop(0, full, LANES) as column, b.loop(top, bottom, LANES) as row:
             columns = []
             for load in self.loads:
-                corner, step, element = self._corner(load, row, column)
-                columns.append(turned.columns(b, element, corner, i64(step)))
+                back = _goes_back(load, self.outer)
+                corner, step, element = self._corner(load, b.add(row, LANES - 1) if back else row, column)
+                vectors = turned.columns(b, element, corner, i64(step))
+                columns.append(vectors[::-1] if back else vectors)
             for j in range(LANES):
                 with scope.at(self.outer, b.add(row, j)), scope.across(self.inner, column, known=self.known):
                     for load, vectors in zip(self.loads, columns, strict=True):
@@ -130,8 +137,13 @@ class _Blocks:
 
     def _turn(self, load: Value, top: Val, bottom: Val, column: Val, target: Val, apart: int) -> None:
         """Stores for each step of the outer variable the vector of 16 steps of the inner one, elements `apart`."""
-        corner, step, element = self._corner(load, top, column)
-        turned.turn(self.w.b, element, corner, step, target, apart, self.w.b.sub(bottom, top))
+        b, first = self.w.b, top
+        if _goes_back(load, self.outer):
+            first = b.sub(bottom, 1)
+            target = b.gep(target, b.mul(b.sub(first, top), apart), ELEMENT[load.data[0].dtype.short])
+            apart = -apart
+        corner, step, element = self._corner(load, first, column)
+        turned.turn(b, element, corner, step, target, apart, b.sub(bottom, top))
 
     def _corner(self, load: Value, row: Val, column: Val) -> tuple[Val, int, str]:
         """Where a square of a load begins, how many elements lie between its vectors, and of what type they are."""

@@ -482,9 +482,9 @@ class _Chosen:
 
         with b.loop(0, whole, WIDE) as at:
             parts = b.int_op("lshr", self._key(keys, at, WIDE).val, b.splat(shift, WIDE))
-            with b.when(Lanes(b, b.icmp("ule", parts, b.splat(bound, WIDE))).any().val):
-                with b.loop(at, b.add(at, WIDE)) as one:
-                    look_at(one)
+            some = Lanes(b, b.icmp("ule", parts, b.splat(bound, WIDE))).any()
+            with b.when(some.val), b.loop(at, b.add(at, WIDE)) as one:
+                look_at(one)
         with b.loop(whole, self.length) as at:
             look_at(at)
         return self._get(held)
