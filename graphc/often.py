@@ -47,6 +47,7 @@ class Entry:
         self._executable = compile_graph(traced.graph, (), dump=False)
         expected = [Expected(a.type) if type(a) is Tensor else Expected(None, a) for a in args]
         self.enter: Callable[..., Any] = self._executable.way(expected) if all(map(_is_fixed, args)) else _nothing
+        self._enter_tensors = self._executable.way([Expected(node.type) for node in traced.graph.inputs])
 
     def value_in(self, memory: Sequence[Any]) -> Any:
         """What the function returns, in the memory that `enter` returned."""
@@ -62,10 +63,8 @@ class Entry:
             return None
         leaves: list[Tensor] = []
         flatten(args, leaves)
-        try:
-            return self._rebuild(self._executable(leaves))
-        except (IndexError, RuntimeError):
-            return None  # op by op it says where
+        memory = self._enter_tensors(*leaves)
+        return None if memory is None or type(memory) is bytes else self.value_in(memory)
 
 
 def _nothing(*args: Any) -> None:
