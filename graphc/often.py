@@ -55,14 +55,8 @@ class Entry:
             return filled(memory[0], self._types[0])
         return self._rebuild(list(map(filled, memory, self._types)))
 
-    def run(self, args: tuple[Any, ...]) -> Any:
-        """What the function returns for arguments that `enter` does not know; None where it fails or is watched."""
-        from graphc.runtime import executable
-
-        if executable.observer is not None:
-            return None
-        leaves: list[Tensor] = []
-        flatten(args, leaves)
+    def run(self, leaves: Sequence[Tensor]) -> Any:
+        """What the function returns for these tensors among its arguments; None where it fails, or is watched."""
         memory = self._enter_tensors(*leaves)
         return None if memory is None or type(memory) is bytes else self.value_in(memory)
 
@@ -98,15 +92,15 @@ class Often:
             if memory is not None:
                 return None if type(memory) is bytes else entry.value_in(memory)  # op by op it says what is wrong
         key: list[Any] = []
-        size = _describe(args, key)
-        if size is None:
+        leaves: list[Tensor] = []
+        if not _describe(args, key, leaves):
             return None
         known = tuple(key)
         found = self._calls.get(known, 0.0)
         if type(found) is float:
             if len(self._calls) >= MOST_COUNTED:
                 self._calls.clear()
-            found += 1 + size / MANY_ELEMENTS
+            found += 1 + sum(leaf.type.size for leaf in leaves) / MANY_ELEMENTS
             self._calls[known] = found
             if not OFTEN <= found < float("inf"):
                 return None
@@ -120,7 +114,7 @@ class Often:
         assert isinstance(found, Entry)
         if found not in self._ready:
             self._ready = (found, *self._ready)[:READY]
-        return found.run(args)
+        return found.run(leaves)
 
     def _made(self, args: tuple[Any, ...]) -> Entry | None:
         """The call as native code; None where it has to stay as it is."""
@@ -144,33 +138,34 @@ def _shares_memory(value: Any, args: tuple[Any, ...]) -> bool:
     return any(np.may_share_memory(r.numpy_view(), g.numpy_view()) for r in results for g in given)
 
 
-def _describe(values: Sequence[Any], key: list[Any]) -> int | None:
-    """Adds to a key what tells these arguments from others; how many elements they have. None: not for native code."""
-    size = 0
+def _describe(values: Sequence[Any], key: list[Any], leaves: list[Tensor]) -> bool:
+    """Adds to a key what tells these arguments from others, and to a list the tensors among them.
+
+    Returns:
+        Whether they are such that native code may be for.
+    """
     for value in values:
         kind = type(value)
         if kind is Tensor:
             if value._node is not None:
-                return None  # a stand-in left over, of which the op that reads it complains
+                return False  # a stand-in left over, of which the op that reads it complains
             key.append(value.type)
-            size += value.type.size
+            leaves.append(value)
         elif kind in _PLAIN:
             key += (kind, value)
         elif kind is float:
             key += (kind, value or repr(value))  # 0.0 and -0.0 are equal
         elif kind is tuple or kind is list:
             key += (kind, len(value))
-            more = _describe(value, key)
-            if more is None:
-                return None
-            size += more
+            if not _describe(value, key, leaves):
+                return False
         elif kind is slice:
             key.append(kind)
-            if _describe((value.start, value.stop, value.step), key) is None:
-                return None
+            if not _describe((value.start, value.stop, value.step), key, leaves):
+                return False
         else:
-            return None
-    return size
+            return False
+    return True
 
 
 _functions: dict[Hashable, Often] = {}
