@@ -113,10 +113,21 @@ def test_what_returns_an_argument_or_a_view_of_it_is_left_as_it_is(made):
     assert not made
 
 
-def test_draws_differ_from_call_to_call(made):
-    x = Tensor(X)
-    draws = {ops.dropout(x, 0.5).asnumpy().tobytes() for _ in range(6)}
-    assert len(draws) > 4
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda x: ops.dropout(x, 0.5), lambda x: mint.bernoulli(ops.sigmoid(x)), lambda x: mint.randperm(9),
+        lambda x: mint.multinomial(ops.exp(x), 3), lambda x: ops.gumbel_softmax(x), lambda x: mint.rand_like(x),
+    ],
+)  # fmt: skip
+def test_draws_are_those_of_calls_that_are_never_compiled(draw, made, monkeypatch):
+    def draws():
+        ms.set_seed(3)
+        return [draw(Tensor(X)).asnumpy().tobytes() for _ in range(6)]
+
+    counted = draws()
+    monkeypatch.setattr(often, "OFTEN", float("inf"))
+    assert counted == draws() and len({*counted}) > 4
 
 
 def test_values_that_a_shape_depends_on_are_asked_for(made):
