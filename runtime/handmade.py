@@ -374,13 +374,48 @@ def _running_units(types: list[TensorType], type_: TensorType, attrs: Attrs) -> 
 
 
 def _scan(kind: str) -> Handmade:
-    """Each element combined with all before it along the axis, one after the other."""
+    """Each element combined with all before it along the axis, one after the other.
+
+    Integers may be combined in any order: of a row sixteen at a time, by steps of 1, 2, 4 and 8 places.
+    """
 
     def follow(b: Builder, carried: list[Val], x: list[Val], place: Val, dtype: DType) -> Carried:
         total = _combine(kind, dtype)(b, carried[0], x[0])
         return [total], total
 
-    return _running(lambda b, x, lanes, dtype: (x, x[0]), follow)
+    in_order = _running(lambda b, x, lanes, dtype: (x, x[0]), follow)
+
+    def emit(
+        b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Attrs,
+        begin: Val, end: Val, fail: Fail,
+    ) -> None:
+        _, length, columns = _around(type_.shape, attrs["axis"])
+        if columns != 1 or length < LANES or type_.dtype.is_float:
+            in_order.emit(b, operands, result, types, type_, attrs, begin, end, fail)
+            return
+        element, whole = ELEMENT[type_.dtype.short], length - length % LANES
+        combine, none = _combine(kind, type_.dtype), const(0 if kind == "add" else 1, vector(element, LANES))
+        with b.loop(begin, end) as row:
+            x, made = (b.gep(memory, b.mul(row, length), element) for memory in (operands[0], result))
+            first = [const(0 if kind == "add" else 1, element)]
+            with b.loop_carrying(0, whole, first, LANES) as (at, (before,), after):
+                value = b.load(b.gep(x, at, element), vector(element, LANES))
+                value = _so_far(b, value, none, lambda old, new: combine(b, old, new))
+                b.store(combine(b, value, b.splat(before, LANES)), b.gep(made, at, element))
+                after[:] = [combine(b, before, b.extract(value, LANES - 1))]
+            with b.loop_carrying(whole, length, after) as (at, (before,), after):
+                after[:] = [combine(b, before, b.load(b.gep(x, at, element), element))]
+                b.store(after[0], b.gep(made, at, element))
+
+    return Handmade(emit, _running_units)
+
+
+def _so_far(b: Builder, value: Val, none: Val, combine: Callable[[Val, Val], Val]) -> Val:
+    """Each of sixteen lanes combined with all before it; `none` changes nothing that it is combined with."""
+    for step in (1, 2, 4, 8):
+        moved = b.shuffle(none, value, [LANES + lane - step if lane >= step else lane for lane in range(LANES)])
+        value = combine(value, moved)
+    return value
 
 
 def _recur(b: Builder, carried: list[Val], x: list[Val], place: Val, dtype: DType) -> Carried:
@@ -437,11 +472,11 @@ def _extremes_along(
     of_key = "i64" if dtype.itemsize == 8 else "i32"
     lowest = const(-(1 << 63) if of_key == "i64" else -(1 << 31), vector(of_key, LANES))
 
+    def greater(x: Val, y: Val) -> Val:
+        return b.intrinsic("smax", x.type, x, y)
+
     def so_far(value: Val, none: Val, before: Val) -> Val:
-        for step in (1, 2, 4, 8):
-            moved = b.shuffle(none, value, [LANES + lane - step if lane >= step else lane for lane in range(LANES)])
-            value = b.intrinsic("smax", value.type, value, moved)
-        return b.intrinsic("smax", value.type, value, b.splat(before, LANES))
+        return greater(_so_far(b, value, none, greater), b.splat(before, LANES))
 
     def some(at: Val, carried: list[Val], active: int) -> list[Val]:
         on, place = mask(active, LANES), b.gep(x, at, element)

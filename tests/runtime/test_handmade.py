@@ -68,11 +68,22 @@ def test_every_kernel_that_an_op_asks_for_is_there_and_is_asked_for():
     assert {op.kernel for op in TABLE.values() if op.kernel} == {*KERNELS, "scan"}, "a loop is written around its body"
 
 
+@pytest.mark.parametrize(("dtype", "together"), [(int32, True), (int64, True), (float32, False)], ids=str)
+def test_integers_of_a_row_are_added_sixteen_at_a_time(dtype, together, rng, monkeypatch):
+    texts = []
+    compile_text = jit.compile_text
+    monkeypatch.setattr(jit, "compile_text", lambda made, names: (texts.extend(made), compile_text(made, names))[1])
+    x = rng.integers(np.iinfo(np.int32).min, np.iinfo(np.int32).max, (3, 101)).astype(dtype.np)
+    result, _ = run("cumsum", x, axis=1)
+    np.testing.assert_array_equal(result, TABLE["cumsum"].meaning(x, axis=1))
+    assert ("shufflevector" in texts[0]) is together
+
+
 @pytest.mark.parametrize("name", ["cumsum", "cumprod"])
 @pytest.mark.parametrize("dtype", NUMBERS, ids=str)
 def test_scans(name, dtype, rng):
-    whole = [((5,), 0), ((3, 7), 0), ((3, 7), 1), ((2, 9, 147), 1), ((1, 3, 64), 1)]
-    for shape, axis in [*whole, ((0, 4), 1), ((4, 0), 0)]:
+    whole = [((5,), 0), ((3, 7), 0), ((3, 7), 1), ((2, 9, 147), 1), ((1, 3, 64), 1), ((11, 37), 1), ((2, 32), 1)]
+    for shape, axis in [*whole, ((0, 4), 1), ((4, 0), 0), ((60,), 0)]:
         x = numbers(rng, shape, dtype, 3.0)
         result, _ = run(name, x, axis=axis)
         np.testing.assert_array_equal(result, TABLE[name].meaning(x, axis=axis))
