@@ -223,11 +223,18 @@ def _scatter_elements(kind: str) -> Handmade:
                 _on_columns(b, block, columns, copy)
 
         def copy_all(row: Val) -> None:
-            size = extent * columns
-            for first, last, lanes in ((0, size // LANES * LANES, LANES), (size // LANES * LANES, size, 1)):
-                with b.loop(first, last, lanes) as at:
-                    at = b.add(b.mul(row, size), at)
-                    b.store(b.load(b.gep(x, at, element), vector(element, lanes)), b.gep(result, at, element))
+            size, kept = extent * columns, vector(element, LANES)
+            begin, whole = b.mul(row, size), size - size % LANES
+            with b.loop(0, whole, LANES) as at:
+                at = b.add(begin, at)
+                b.store(b.load(b.gep(x, at, element), kept), b.gep(result, at, element))
+            if size > whole and kind == "set":
+                at, on = b.add(begin, whole), mask(size - whole, LANES)
+                b.masked_store(b.masked_load(b.gep(x, at, element), kept, on), b.gep(result, at, element), on)
+            elif size > whole:  # what is read again at once must not wait for a vector that is stored in part
+                with b.loop(whole, size) as at:
+                    at = b.add(begin, at)
+                    b.store(b.load(b.gep(x, at, element), element), b.gep(result, at, element))
 
         def write(row: Val, number: Val, column: Val) -> None:
             at = b.add(b.mul(b.add(b.mul(row, count), number), columns), column)
