@@ -44,7 +44,8 @@ def _crosses(address: Ix, outer: Var, inner: Var) -> bool:
 
 def _goes_back(load: Value, outer: Var) -> bool:
     """Whether the outer loop steps back through memory, where a square begins with its last step."""
-    return load.data[1].coefficient(outer) == -1
+    address: Ix = load.data[1]
+    return address.coefficient(outer) == -1
 
 
 def write_blocks(
