@@ -22,7 +22,7 @@ from graphc.context import (
     set_device,
     set_recursion_limit,
 )
-from graphc.dispatch import set_kernel_runner
+from graphc.dispatch import set_kernel_runner, set_shortcut
 from graphc.dtype import (
     SYNONYMS,
     bfloat16,
@@ -46,6 +46,7 @@ from graphc.export import export, load
 from graphc.gradients import GradOperation, _no_grad, get_grad, grad, jacfwd, jacrev, jvp, value_and_grad, vjp
 from graphc.hints import JitConfig, jit_class, lazy_inline, mutable, no_inline, recompute, set_deterministic
 from graphc.jit import jit
+from graphc.often import shortcut
 from graphc.ops.sparse_tensors import COOTensor, CSRTensor, RowTensor
 from graphc.ops.storage import frombuffer
 from graphc.parallel import (
@@ -174,6 +175,7 @@ def _run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], typ
 
 
 set_kernel_runner(_run_kernel)
+set_shortcut(shortcut)
 aliases.install("graphc")
 
 ms_function = jit  # its name in MindSpore 1

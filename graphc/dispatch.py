@@ -31,6 +31,31 @@ def set_kernel_runner(runner: KernelRunner) -> None:
     _kernel_runner = runner
 
 
+Shortcut = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+
+
+def _no_shortcut(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return None
+
+
+_shortcut: Shortcut = _no_shortcut
+
+
+def set_shortcut(shortcut: Shortcut) -> None:
+    """Registers what may run a function of ops as one, for calls that come often (`graphc.often`)."""
+    global _shortcut
+    _shortcut = shortcut
+
+
+def by_shortcut(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a function of ops that is called by itself returns, if that can be had at once; None, and nothing is done,
+    where it cannot, or where somebody takes note of ops."""
+    now = state.now
+    if now.trace is not None or now.piece is not None or now.tapes or now.call is not None:
+        return None
+    return _shortcut(function, args, kwargs)
+
+
 def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
     """The result of `op`, now, later or as a stand-in.
 
@@ -39,7 +64,13 @@ def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
     """
     now = state.now
     piece = now.piece
-    if piece is not None and now.trace is None and op.broadcasts:
+    if not op.broadcasts or now.trace is not None:
+        return _applied(op, operands, attrs)
+    if piece is None:
+        quick = by_shortcut(_applications[op], operands, attrs)
+        if quick is not None:
+            return quick  # type: ignore[no-any-return]
+    else:
         type_ = getattr(operands[0], "type", None) if operands else None
         for operand in operands:
             if not isinstance(operand, Tensor) or (operand.type is not type_ and operand.type != type_):
@@ -134,7 +165,9 @@ def _check_tensors(op: Op, operands: tuple[Any, ...]) -> None:
 
 def runs_compiled(op: Op, type_: TensorType) -> bool:
     """Whether the op by itself runs as its own kernel, rather than by NumPy."""
-    return not op.exact or (type_.size >= MANY and "elementwise" in op.traits and not op.is_view)
+    if not op.exact or type_.size < MANY:
+        return not op.exact
+    return op.kernel is not None or ("elementwise" in op.traits and not op.is_view)
 
 
 def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:

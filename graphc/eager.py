@@ -34,7 +34,7 @@ import numpy as np
 
 from graphc import context
 from graphc.autograd import Entry, Tape
-from graphc.dispatch import inferred
+from graphc.dispatch import by_shortcut, inferred
 from graphc.dtype import DType
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op
@@ -556,6 +556,9 @@ def as_one_piece(function: Function) -> Function:
             return function(*args, **kwargs)
         if now.piece is not None:
             return now.piece.call(function, args, kwargs)
+        quick = by_shortcut(function, args, kwargs)
+        if quick is not None:
+            return quick
         with in_one_piece(function):
             return function(*args, **kwargs) if now.piece is None else now.piece.call(function, args, kwargs)
 
@@ -569,8 +572,22 @@ def of_ops(function: Function) -> Function:
     def called(*args: Any, **kwargs: Any) -> Any:
         now = state.now
         piece = now.piece
-        if piece is None or now.trace is not None:
+        if now.trace is not None:
             return function(*args, **kwargs)
+        if piece is None:
+            quick = by_shortcut(function, args, kwargs)
+            return function(*args, **kwargs) if quick is None else quick
         return piece.call(function, args, kwargs)
+
+    return called  # type: ignore[return-value]  # of the same signature
+
+
+def at_once(function: Function) -> Function:
+    """A function of ops, and of nothing else, that called by itself is native code when it comes often."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        quick = by_shortcut(function, args, kwargs)
+        return function(*args, **kwargs) if quick is None else quick
 
     return called  # type: ignore[return-value]  # of the same signature

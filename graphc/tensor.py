@@ -331,13 +331,18 @@ class Tensor:
     # Operators: the ops of the same name. The named methods (`x.sum()`, ...) are attached by graphc.ops.methods.
 
     def __getitem__(self, index: Any) -> Tensor:
+        from graphc.dispatch import by_shortcut
+
         now = state.now
         piece = now.piece
         found: Tensor
-        if piece is None or now.trace is not None:
+        if now.trace is not None:
             found = _getitem(self, index)
-        else:
+        elif piece is not None:
             found = piece.call(_getitem, (self, index), {})
+        else:
+            quick = by_shortcut(_getitem, (self, index), {})
+            found = _getitem(self, index) if quick is None else quick
         if found is not self and _is_block(index):
             root, path = getattr(self, "_origin", (weakref.ref(self), ()))
             found._origin = root, (*path, index)

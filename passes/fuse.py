@@ -100,6 +100,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     stored.update(node for node, layout in layouts.items() if layout.within)
     stored.update(node for node in graph.nodes if _turns(node, layouts))
     stored.update(node for node in graph.nodes if is_free(node) and _in_short_runs(node, users[node], layouts))
+    stored.update(node for node in graph.nodes if _loses_its_edges(node, users[node]))
     for node in graph.nodes:
         if is_contraction(node) or unrolled(node):
             stored.add(node)
@@ -165,6 +166,20 @@ def _in_short_runs(view: Node, users: Sequence[Node], layouts: Mapping[Node, Lay
         run *= var.extent
         step = (address.coefficient(var) or 0) * var.extent
     return run < LANES
+
+
+def _loses_its_edges(node: Node, users: Sequence[Node]) -> bool:
+    """Whether a reshape runs over the edges of what was surrounded: then each element's place would be divided to see
+    on which side of an edge it is, and no vector could be read; stored, it is read as it lies."""
+    if "margin" not in traits_of(node):
+        return False
+    wider = [axis for axis, n in enumerate(node.shape) if n != node.operands[0].shape[axis]]
+    edges = {prod(node.shape[:end]) for axis in wider for end in (axis, axis + 1)}
+
+    def keeps(user: Node) -> bool:
+        return edges <= {prod(user.shape[:end]) for end in range(len(user.shape) + 1)}
+
+    return any("reshape" in traits_of(user) and not keeps(user) for user in users)
 
 
 def _as_cheap_as_loads(

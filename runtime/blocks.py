@@ -33,10 +33,11 @@ FEWEST = 4
 
 @dataclass(frozen=True)
 class Crossing:
-    """A load that steps far along the inner loop, and by one along the outer.
+    """A load that steps far along the inner loop, and by one, on or back, along the outer.
 
     Attributes:
         step: elements between its lines, each of which is one step of the inner loop.
+        back: whether the outer loop steps back through memory, where a square begins with its last step.
         lines: how many of sixteen exist; fewer only where the inner loop is one vector.
         aligned: whether it steps by one only within sixteen steps of the outer loop, as what lies in lanes does.
     """
@@ -44,7 +45,8 @@ class Crossing:
     load: Value
     step: int
     lines: int
-    aligned: bool
+    aligned: bool = False
+    back: bool = False
 
 
 def crossing(kernel: Kernel, outer: Var, inner: Var, scope: Scope) -> list[Crossing]:
@@ -61,8 +63,8 @@ def _crossing(load: Value, outer: Var, inner: Var, scope: Scope) -> Crossing | N
     if step in (None, 0, 1):
         return None
     lines = _lines(load, inner, scope)
-    if lines and address.coefficient(outer) == 1:
-        return Crossing(load, step, lines, aligned=False)
+    if lines and address.coefficient(outer) in (1, -1):
+        return Crossing(load, step, lines, back=address.coefficient(outer) == -1)
     row = Var("row", LANES)
     within = Ix.of(Var("block", -(-outer.extent // LANES))) * LANES + Ix.of(row)
     if lines and address.substitute({outer: within}).coefficient(row) == 1:
@@ -138,8 +140,9 @@ class _Blocks:
             with b.loop(0, self.full, LANES) as column, b.loop(top, bottom, LANES) as row:
                 columns = []
                 for x in self.loads:
-                    corner, element = self._corner(x, row, column)
-                    columns.append(turned.columns(b, element, corner, i64(x.step), x.lines))
+                    corner, element = self._corner(x, b.add(row, LANES - 1) if x.back else row, column)
+                    vectors = turned.columns(b, element, corner, i64(x.step), x.lines)
+                    columns.append(vectors[::-1] if x.back else vectors)
                 for j in range(LANES):
                     with scope.at(self.outer, b.add(row, j)), self._across(column):
                         for x, vectors in zip(self.loads, columns, strict=True):
@@ -208,8 +211,11 @@ class _Blocks:
         self, x: Crossing, top: Val, bottom: Val, column: Val, target: Val, distance: int, lines: int, squares: bool
     ) -> None:
         """Stores for each step of the outer variable the vector of 16 steps of the inner one, elements `distance`."""
-        corner, element = self._corner(x, top, column)
-        turned.turn(self.w.b, element, corner, x.step, lines, target, distance, self.w.b.sub(bottom, top), squares)
+        b, first = self.w.b, self.w.b.sub(bottom, 1) if x.back else top
+        corner, element = self._corner(x, first, column)
+        if x.back:
+            target, distance = b.gep(target, b.mul(b.sub(first, top), distance), element), -distance
+        turned.turn(b, element, corner, x.step, lines, target, distance, b.sub(bottom, top), squares)
 
     def _corner(self, x: Crossing, row: Val, column: Val) -> tuple[Val, str]:
         """Where a square of a load begins, and of what type its elements are."""

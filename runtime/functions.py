@@ -13,7 +13,7 @@ import numpy as np
 from graphc.dtype import ALL, DType, bfloat16, float16, float32, float64
 from graphc.loops import Value
 from graphc.runtime import vecmath
-from graphc.runtime.lanes import BITS
+from graphc.runtime.lanes import BITS, Lanes
 from graphc.runtime.llvmtext import Builder, Val, const, vector
 from graphc.runtime.vecint import philox4x32, saturating_fptosi
 
@@ -93,9 +93,30 @@ def _sign(b: Builder, x: Val) -> Val:
     return b.select(b.fcmp("oeq", x, zero), zero, negative)
 
 
+def _rest(b: Builder, x: Val, y: Val) -> Val:
+    """C's `fmod`, which is exact, without a loop where quotients are small.
+
+    The rounded quotient is cut to n, or to n + 1 where it was rounded up to that. What a fused multiply-add leaves of
+    |x| is a multiple of the last place of |y| and no greater than |y|, and so is exact; below 0 it was n + 1. Larger
+    quotients, and what is no number, are left to the machine's library, for all lanes of such a vector.
+    """
+    size, by = (b.intrinsic("fabs", x.type, v) for v in (x, y))
+    quotient = b.fdiv(size, by)
+    rest = b.fma(b.fneg(b.intrinsic("trunc", x.type, quotient)), by, size)
+    rest = b.select(b.fcmp("olt", rest, const(0.0, x.type)), b.fadd(rest, by), rest)
+    rest = b.select(b.fcmp("olt", size, by), size, rest)  # where |y| is infinite
+    usual = b.intrinsic("copysign", x.type, rest, x)
+    large = b.fcmp("uge", quotient, const(2.0 ** (23 if x.element == "float" else 52), x.type))
+
+    def instead() -> list[Val]:
+        return [b.emit(x.type, f"frem {x.type} {x.name}, {y.name}")]
+
+    return b.unless(Lanes(b, large).any().val, [usual], instead)[0]
+
+
 def _floor_mod(b: Builder, x: Val, y: Val) -> Val:
     """NumPy's: the remainder with the sign of the divisor, zeros with the divisor's sign."""
-    rest = b.emit(x.type, f"frem {x.type} {x.name}, {y.name}")
+    rest = _rest(b, x, y)
     zero = const(0.0, x.type)
     other_sign = b.binary("xor", b.fcmp("olt", rest, zero), b.fcmp("olt", y, zero))
     nonzero = b.fcmp("une", rest, zero)
@@ -105,7 +126,7 @@ def _floor_mod(b: Builder, x: Val, y: Val) -> Val:
 
 def _floor_div(b: Builder, x: Val, y: Val) -> Val:
     """NumPy's: floor of the exact quotient of x - x % y and y; of x / y where y is zero."""
-    rest = b.emit(x.type, f"frem {x.type} {x.name}, {y.name}")
+    rest = _rest(b, x, y)
     zero, one = const(0.0, x.type), const(1.0, x.type)
     quotient = b.fdiv(b.fsub(x, rest), y)
     other_sign = b.binary("xor", b.fcmp("olt", rest, zero), b.fcmp("olt", y, zero))
@@ -127,7 +148,7 @@ _FLOAT_RULES: dict[str, Callable[..., Val]] = {
     "isnan": lambda b, x: b.fcmp("uno", x, x),
     "isinf": lambda b, x: b.fcmp("oeq", b.intrinsic("fabs", x.type, x), const(float("inf"), x.type)),
     "isfinite": lambda b, x: b.fcmp("olt", b.intrinsic("fabs", x.type, x), const(float("inf"), x.type)),
-    "fmod": lambda b, x, y: b.emit(x.type, f"frem {x.type} {x.name}, {y.name}"),
+    "fmod": _rest,
     "floor_mod": _floor_mod,
     "floor_div": _floor_div,
 }
@@ -160,6 +181,8 @@ def _integer(b: Builder, name: str, dtype: DType, args: list[Val]) -> Val:
         return _shift(b, name, unsigned, *args)
     if name in ("floor_div", "floor_mod", "div", "fmod"):
         return _divided(b, name, unsigned, *args)
+    if name == "gcd":
+        return _gcd(b, unsigned, *args)
     raise AssertionError(f"functions: {name} of {dtype.short}")
 
 
@@ -179,11 +202,11 @@ def _divided(b: Builder, name: str, unsigned: bool, x: Val, y: Val) -> Val:
     by_zero = b.icmp("eq", y, 0)
     safe = b.select(by_zero, one, y)
     if unsigned:
-        quotient, rest = b.binary("udiv", x, safe), b.binary("urem", x, safe)
+        quotient, rest = _quotient(b, True, x, safe, y.literal)
     else:
         minus = b.icmp("eq", safe, -1)
         safe = b.select(minus, one, safe)
-        quotient, rest = b.binary("sdiv", x, safe), b.binary("srem", x, safe)
+        quotient, rest = _quotient(b, False, x, safe, y.literal)
         if name != "fmod":
             sign = b.icmp("slt", b.binary("xor", rest, safe), 0)
             down = b.binary("and", b.icmp("ne", rest, 0), sign)
@@ -192,6 +215,60 @@ def _divided(b: Builder, name: str, unsigned: bool, x: Val, y: Val) -> Val:
         quotient = b.select(minus, b.sub(zero, x), quotient)
         rest = b.select(minus, zero, rest)
     return b.select(by_zero, zero, quotient if name in ("floor_div", "div") else rest)
+
+
+def _quotient(b: Builder, unsigned: bool, x: Val, y: Val, known: bool) -> tuple[Val, Val]:
+    """The quotient towards zero, and what is left; `known` says that LLVM knows the divisor, and multiplies.
+
+    Machines divide vectors of doubles, but not of integers. Between whole numbers below 2**53 the quotient of doubles,
+    cut, is exact: if it is no whole number, the next one is further away than rounding goes. Wider ones are seldom.
+    """
+    sign = "u" if unsigned else "s"
+
+    def of_integers() -> list[Val]:
+        return [b.binary(f"{sign}div", x, y), b.binary(f"{sign}rem", x, y)]
+
+    if x.lanes == 1 or (known and BITS[x.element] < 64):
+        quotient, rest = of_integers()
+        return quotient, rest
+    doubles = [b.convert(f"{sign}itofp", v, "double") for v in (x, y)]
+    quotient = b.convert(f"fpto{sign}i", b.fdiv(*doubles), x.element)
+    usual = [quotient, b.sub(x, b.mul(quotient, y))]
+    if BITS[x.element] == 64:
+        sizes = [v if unsigned else b.intrinsic("abs", v.type, v, Val("false", "i1")) for v in (x, y)]
+        large = b.icmp("ugt", b.binary("or", *sizes), 2**53 - 1)
+        usual = b.unless(Lanes(b, large).any().val, usual, of_integers)
+    return usual[0], usual[1]
+
+
+def _gcd(b: Builder, unsigned: bool, x: Val, y: Val) -> Val:
+    """Euclid's, for all lanes until the last is done; of doubles, which divide in vectors, where they are exact."""
+    sizes = [v if unsigned else b.intrinsic("abs", v.type, v, Val("false", "i1")) for v in (x, y)]
+    of_doubles = b.convert("fptoui", _euclid(b, *(b.convert("uitofp", v, "double") for v in sizes)), x.element)
+    if BITS[x.element] < 64:
+        return of_doubles
+    large = b.icmp("ugt", b.binary("or", *sizes), 2**53 - 1)
+    return b.unless(Lanes(b, large).any().val, [of_doubles], lambda: [_euclid(b, *sizes)])[0]
+
+
+def _euclid(b: Builder, larger: Val, smaller: Val) -> Val:
+    """The last of remainders, each of the two before it: of doubles that are whole and below 2**53, or of integers."""
+    zero, one = const(0, larger.type), const(1, larger.type)
+    is_float = larger.element == "double"
+
+    def follow(pair: list[Val]) -> tuple[Val, list[Val]]:
+        x, y = pair
+        over = b.fcmp("oeq", y, zero) if is_float else b.icmp("eq", y, zero)
+        if is_float:
+            rest = b.fma(b.fneg(b.intrinsic("trunc", x.type, b.fdiv(x, y))), y, x)
+            more = b.fcmp("une", rest, zero)
+        else:
+            rest = b.binary("urem", x, b.select(over, one, y))
+            more = b.icmp("ne", rest, zero)
+        more = b.binary("and", more, b.int_op("xor", over, 1))
+        return Lanes(b, more).any().val, [b.select(over, x, y), b.select(over, zero, rest)]
+
+    return b.repeat([larger, smaller], follow)[0]
 
 
 def _random_bits(b: Builder, seed: Val, counter: Val, element: Val) -> Val:

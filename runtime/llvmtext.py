@@ -481,15 +481,30 @@ class Builder:
         self.lines += [self._phi(value, (x, before), (y, last)) for value, x, y in ways]
         return made
 
+    def repeat(self, initial: Sequence[Val], body: Callable[[list[Val]], tuple[Val, Sequence[Val]]]) -> list[Val]:
+        """What values become by `body`, once and as long as the scalar that it returns with them says so."""
+        again, done, before = self.fresh("again"), self.fresh("done"), self.block
+        self.branch(again)
+        self.start(again)
+        carried, at_phis = [Val(f"%{self.fresh('c')}", v.type) for v in initial], len(self.lines)
+        more, following = body(carried)
+        last = self.block
+        self.branch_if(more, again, done)
+        ways = zip(carried, initial, following, strict=True)
+        self.lines[at_phis:at_phis] = [self._phi(top, (x, before), (y, last)) for top, x, y in ways]
+        self.start(done)
+        return list(following)
+
     def _phi(self, made: Val, *ways: tuple[Val, str]) -> str:
         """The instruction that makes a value of one for each block that control may come from."""
         return f"  {made.name} = phi {made.type} {', '.join(f'[ {x.name}, %{block} ]' for x, block in ways)}"
 
     @contextmanager
-    def when(self, cond: Val) -> Iterator[None]:
-        """Runs the body only if the scalar `cond` holds."""
+    def when(self, cond: Val, seldom: bool = False) -> Iterator[None]:
+        """Runs the body only if the scalar `cond` holds, which it may be said to do `seldom`."""
         then, done = self.fresh("then"), self.fresh("endif")
-        self.branch_if(cond, then, done)
+        often = _often(0, 1000) if seldom else ""
+        self.do(f"br i1 {cond.name}, label %{then}, label %{done}{often}")
         self.start(then)
         yield
         self.branch(done)

@@ -123,7 +123,7 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     status = b.load(b.gep(args, len(nodes), "ptr"), "ptr")
 
     def fail(into: Builder, cond: Val, position: Val, value: Val) -> None:
-        with into.when(cond):
+        with into.when(cond, seldom=True):
             into.call("graphc_index_error", "void", status, args, i64(0), position, value)
 
     types = [o.type for o in node.operands]
@@ -326,7 +326,7 @@ class Program:
         kernel = self.kernel(group)
         twin, node = self.twins[group], group.nodes[-1]
         if kernel is None:
-            return node, "index", node.shape[0] if node.shape else 1
+            return node, "index", node.shape[node.attrs.get("axis", 0)] if node.shape else 1
         gathered = gathers(kernel)[check]
         return twin.own(gathered.author) if gathered.author else node, gathered.what, gathered.extent
 

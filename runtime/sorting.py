@@ -1,9 +1,10 @@
-"""Sorting: the order of each row's elements, equal ones as they stand, or its beginning.
+"""Sorting: the order of each row's elements, equal ones as they stand, or its beginning; and searching what is sorted.
 
-A row is sorted in runs of up to `RUN` positions by a network, whose steps are the same whatever the data and compare
-eight pairs at once; longer rows then merge runs. In the network an element of up to 32 bits and its position are one
+A row of up to `RUN` positions is sorted by a network, whose steps are the same whatever the data and compare eight
+pairs at once. In the network an element of up to 32 bits and its position are one
 integer of 64: in the upper half an integer that orders as the element does, in the lower the position. No two are
-equal, so only one order is possible. Rows of 64 bits are merged from runs of one.
+equal, so only one order is possible. Longer rows, and rows of 64 bits that are not short, are sorted by their digits,
+from the last to the first; short ones of 64 bits are merged.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 from graphc.dtype import DType
 from graphc.ir import TensorType
 from graphc.runtime.functions import ELEMENT, UNSIGNED
-from graphc.runtime.lanes import Lanes, where
+from graphc.runtime.lanes import Lanes, gather, where
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, vector
+from graphc.schedule import LANES
 
 RUN = 2048
 """Positions that a network sorts; a power of two. What it holds, 16 KB, stays in the first-level cache."""
@@ -25,6 +27,12 @@ WIDE = 8
 PAIRS = vector("i64", WIDE)
 LAST = (1 << 63) - 1  # comes after every element
 HALF = 32
+
+SHORT = 128
+"""From so many elements of 64 bits on, digits are better than merges."""
+
+DIGITS = ((11, RUN), (8, 0))
+"""The bits of a digit, for rows of more elements than the number beside it: their counts are made anew for each row."""
 
 
 def argsort_units(types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any]) -> int:
@@ -38,42 +46,44 @@ def emit_argsort(
 ) -> None:
     """The positions of each row's elements, in their order.
 
-    Rows longer than a run are merged as i32, between the two halves of the row's own result of i64, and widened at the
-    end; so no memory is needed that grows with them.
+    Rows that the network cannot hold go as i32 between the two halves of the row's own result of i64, and are widened
+    at the end; so no memory is needed that grows with them.
     """
     length, dtype, descending = type_.shape[-1], types[0].dtype, attrs["descending"]
     if not type_.size:
         return
-    element, run = ELEMENT[dtype.short], RUN if dtype.itemsize * 8 <= HALF else 1
-    network = _Network(b, dtype, descending) if run > 1 else None
+    element, narrow = ELEMENT[dtype.short], dtype.itemsize * 8 <= HALF
+    network = _Network(b, dtype, descending) if narrow and length <= RUN else None
+    digits = _Digits(b, dtype, descending, length) if network is None and length >= SHORT else None
     with b.loop(begin, end) as row:
         start = b.mul(row, length)
         keys, out = b.gep(operands[0], start, element), b.gep(result, start, "i64")
-        if network and length <= run:
+        if network:
             network.sort(keys, i64(0), length)
             network.store(out, "i64", length)
         else:
             low, high = out, b.gep(out, length, "i32")
-            if network:
-                whole = length - length % run
-                for first, last, count in ((0, whole, run), (whole, length, length % run)):
-                    if first < last:
-                        with b.loop(first, last, run) as at:
-                            network.sort(b.gep(keys, at, element), at, count)
-                            network.store(b.gep(low, at, "i32"), "i32", count)
+            with b.loop(0, length) as i:
+                b.store(b.convert("trunc", i, "i32"), b.gep(low, i, "i32"))
+            if digits:
+                _widen(b, low, high, digits.sort(keys, low, high), length)
             else:
-                with b.loop(0, length) as i:
-                    b.store(b.convert("trunc", i, "i32"), b.gep(low, i, "i32"))
-            _merge_all(b, low, high, keys, element, _order(dtype, descending), run, length)
+                _merge_all(b, low, high, keys, element, _order(dtype, descending), length)
 
 
 def emit_leading(
     b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
     begin: Val, end: Val, fail: object,
 ) -> None:
-    """The positions of each row's first `count` elements in their order, of up to 32 bits."""
+    """The positions of each row's first `count` elements in their order."""
     length, dtype, count = types[0].shape[-1], types[0].dtype, type_.shape[-1]
     if not type_.size:
+        return
+    if dtype.itemsize * 8 > HALF:
+        chosen = _Chosen(b, dtype, attrs["descending"], length, count)
+        with b.loop(begin, end) as row:
+            keys = b.gep(operands[0], b.mul(row, length), ELEMENT[dtype.short])
+            chosen.store(keys, b.gep(result, b.mul(row, count), "i64"))
         return
     network = _Network(b, dtype, attrs["descending"])
     with b.loop(begin, end) as row:
@@ -85,6 +95,69 @@ def emit_leading(
 def leading_steps(types: list[TensorType], type_: TensorType) -> int:
     """What is done for each position that is found."""
     return 16 * max(1, types[0].shape[-1] // max(1, type_.shape[-1]))
+
+
+def _integer(x: Lanes, dtype: DType, descending: bool) -> Lanes:
+    """An i32 or i64 that orders as the element does: zeros are equal, NaNs too, and greater than every number."""
+    if dtype.is_float:
+        bits, sign = (x + 0.0).bits(), 8 * dtype.itemsize - 1  # of -0, those of 0
+        key = where(Lanes(x.b, x.b.fcmp("uno", x.val, x.val)), bits.like((1 << sign) - 1),
+                    bits ^ (bits >> sign & (1 << sign) - 1))
+    elif x.element in ("i32", "i64"):
+        key = x
+    else:
+        key = x.convert("zext" if dtype.short in UNSIGNED else "sext", "i32")
+    return ~key if descending else key
+
+
+# Where to insert
+
+
+PLACES = 1024
+"""Elements that one unit of work finds the places of."""
+
+
+def searchsorted_units(types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any]) -> int:
+    """So many elements of a row each."""
+    return type_.shape[0] * -(-type_.shape[1] // PLACES)
+
+
+def searchsorted_steps(types: list[TensorType], type_: TensorType) -> int:
+    """What is done for each element."""
+    return 4 * types[0].shape[1].bit_length()
+
+
+def emit_searchsorted(
+    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
+    begin: Val, end: Val, fail: object,
+) -> None:
+    """How many elements of the row come before each one, by halving, sixteen at a time."""
+    (_, length), (_, count), dtype = types[0].shape, type_.shape, types[0].dtype
+    element, blocks = ELEMENT[dtype.short], max(1, -(-count // PLACES))
+    than = ("ole" if attrs["right"] else "olt") if dtype.is_float else ("sle" if attrs["right"] else "slt")
+    compare = b.fcmp if dtype.is_float else b.icmp
+
+    def find(row: Val, at: Val, lanes: int) -> None:
+        keys, place = b.gep(operands[0], b.mul(row, length), element), b.add(b.mul(row, count), at)
+        wanted = b.load(b.gep(operands[1], place, element), vector(element, lanes))
+        base, zero, left = const(0, vector("i64", lanes)), const(0, vector("i64", lanes)), length
+        while left:
+            half = max(1, left // 2)
+            tested = gather(keys, Lanes(b, b.add(base, const(half - 1, base.type))), element).val
+            step = b.select(compare(than, tested, wanted), const(half, base.type), zero)
+            base, left = b.add(base, step), left - half
+        b.store(base, b.gep(result, place, "i64"))
+
+    if not type_.size:
+        return
+    with b.loop(begin, end) as unit:
+        row, first = b.int_op("sdiv", unit, blocks), b.mul(b.int_op("srem", unit, blocks), PLACES)
+        last = b.intrinsic("smin", "i64", b.add(first, PLACES), i64(count))
+        whole = b.sub(last, b.int_op("srem", b.sub(last, first), LANES))
+        with b.loop(first, whole, LANES) as at:
+            find(row, at, LANES)
+        with b.loop(whole, last) as at:
+            find(row, at, 1)
 
 
 # Runs, by a network
@@ -176,22 +249,10 @@ class _Network:
         b, type_ = self.b, vector(ELEMENT[self.dtype.short], WIDE)
         place, on = b.gep(keys, at, ELEMENT[self.dtype.short]), mask(active, WIDE)
         x = b.load(place, type_) if active == WIDE else b.masked_load(place, type_, on)
-        key = self._integer(Lanes(b, x)).convert("sext", "i64") << HALF
+        key = _integer(Lanes(b, x), self.dtype, self.descending).convert("sext", "i64") << HALF
         position = b.add(b.splat(b.add(first, at), WIDE), const_vector(range(WIDE), "i64"))
         taken = (key | Lanes(b, position)).val
         return taken if active == WIDE else b.select(on, taken, const(LAST, PAIRS))
-
-    def _integer(self, x: Lanes) -> Lanes:
-        """An i32 that orders as the element does: zeros are equal, NaNs too, and greater than every number."""
-        if self.dtype.is_float:
-            bits = (x + 0.0).bits()  # of -0, those of 0
-            key = where(Lanes(self.b, self.b.fcmp("uno", x.val, x.val)), bits.like((1 << HALF - 1) - 1),
-                        bits ^ (bits >> HALF - 1 & (1 << HALF - 1) - 1))
-        elif x.element == "i32":
-            key = x
-        else:
-            key = x.convert("zext" if self.dtype.short in UNSIGNED else "sext", "i32")
-        return ~key if self.descending else key
 
     def _in_vectors(self, room: int, distances: tuple[int, ...]) -> None:
         """In each vector, compares the lanes whose numbers differ by the bits of a distance, one after the other."""
@@ -226,32 +287,253 @@ class _Network:
         return self.b.intrinsic("smin", PAIRS, x, y), self.b.intrinsic("smax", PAIRS, x, y)
 
 
-# Long rows, by merging
+# Long rows, by digits
+
+
+class _Digits:
+    """A stable sort by each digit in its turn, from the last to the first; all digits are counted at once.
+
+    A digit that all elements share is left out: small integers have few others. So is a row that is in order.
+    """
+
+    def __init__(self, b: Builder, dtype: DType, descending: bool, length: int) -> None:
+        self.b, self.dtype, self.descending, self.length = b, dtype, descending, length
+        self.bits = next(bits for bits, above in DIGITS if length > above)
+        self.width = max(HALF, 8 * dtype.itemsize)
+        self.passes = -(-self.width // self.bits)
+        self.counts, self.side = b.alloca("i32", self.passes << self.bits), b.alloca("i64", 1)
+
+    def sort(self, keys: Val, low: Val, high: Val) -> Val:
+        """Orders the positions (i32) at `low`, with the help of `high`; returns whether they are in `high` then."""
+        b, side = self.b, self.side
+        b.store(i64(0), side)
+        with b.when(self._count(keys)), b.loop(0, self.passes) as number:
+            counts, shift = b.gep(self.counts, b.int_op("shl", number, self.bits), "i32"), b.mul(number, self.bits)
+            shared = b.load(b.gep(counts, self._digit(self._key(keys, i64(0)), shift), "i32"), "i32")
+            with b.when(b.icmp("ne", shared, self.length)):
+                in_high = b.icmp("ne", b.load(side, "i64"), 0)
+                source, target = b.select(in_high, high, low), b.select(in_high, low, high)
+                self._place(keys, source, target, counts, shift)
+                b.store(b.convert("zext", b.int_op("xor", in_high, 1), "i64"), side)
+        return b.icmp("ne", b.load(side, "i64"), 0)
+
+    def _key(self, keys: Val, at: Val) -> Val:
+        """The element at a place as an unsigned integer that orders as it does, in an i64."""
+        b, element = self.b, ELEMENT[self.dtype.short]
+        key = _integer(Lanes(b, b.load(b.gep(keys, at, element), element)), self.dtype, self.descending)
+        if key.element == "i64":
+            return (key ^ -(1 << 63)).val
+        return (key ^ -(1 << 31)).convert("zext", "i64").val
+
+    def _digit(self, key: Val, shift: Val) -> Val:
+        return self.b.int_op("and", self.b.int_op("lshr", key, shift), (1 << self.bits) - 1)
+
+    def _count(self, keys: Val) -> Val:
+        """Counts the elements of each digit, of all digits; whether some element comes before the one before it."""
+        b = self.b
+        with b.loop(0, self.passes << self.bits, 16) as at:
+            b.store(const(0, vector("i32", 16)), b.gep(self.counts, at, "i32"))
+        with b.loop_carrying(0, self.length, [i64(0), const(0, "i1")]) as (at, (before, broken), after):
+            key = self._key(keys, at)
+            for number in range(self.passes):
+                digit = b.add(self._digit(key, i64(number * self.bits)), number << self.bits)
+                place = b.gep(self.counts, digit, "i32")
+                b.store(b.add(b.load(place, "i32"), 1), place)
+            after[:] = [key, b.int_op("or", broken, b.icmp("ult", key, before))]
+        return after[1]
+
+    def _place(self, keys: Val, source: Val, target: Val, counts: Val, shift: Val) -> None:
+        """Positions from one place to another, in the order of one digit."""
+        b = self.b
+        with b.loop_carrying(0, 1 << self.bits, [const(0, "i32")]) as (at, (total,), after):
+            place = b.gep(counts, at, "i32")
+            count = b.load(place, "i32")
+            b.store(total, place)
+            after[:] = [b.add(total, count)]
+        with b.loop(0, self.length) as i:
+            position = b.load(b.gep(source, i, "i32"), "i32")
+            digit = self._digit(self._key(keys, b.convert("zext", position, "i64")), shift)
+            place = b.gep(counts, digit, "i32")
+            to = b.load(place, "i32")
+            b.store(b.add(to, 1), place)
+            b.store(position, b.gep(target, b.convert("zext", to, "i64"), "i32"))
+
+
+CANDIDATES = 4096
+"""So many positions of a long row are sorted at most, to find the first of all."""
+
+
+class _Chosen:
+    """The first few of a long row of elements of 64 bits.
+
+    From the first digit that is not shared on, the elements of each digit are counted, among those that begin as the
+    last one wanted does, until few enough come before it or begin like it. These are sorted.
+    """
+
+    BITS = 11
+
+    def __init__(self, b: Builder, dtype: DType, descending: bool, length: int, count: int) -> None:
+        self.b, self.dtype, self.descending, self.length, self.count = b, dtype, descending, length, count
+        self.element = ELEMENT[dtype.short]
+        room = min(length, CANDIDATES)
+        self.found, self.other = b.alloca("i32", room + 1), b.alloca("i32", room + 1)
+        self.counts = b.alloca("i32", 1 << self.BITS)
+        self.prefix, self.shift, self.below, self.border = (b.alloca("i64", 1) for _ in range(4))
+
+    def store(self, keys: Val, out: Val) -> None:
+        """Writes the positions (i64) of the first elements of a row."""
+        b = self.b
+        if self.length <= CANDIDATES:
+            with b.loop(0, self.length) as i:
+                b.store(b.convert("trunc", i, "i32"), b.gep(self.found, i, "i32"))
+            held = i64(self.length)
+        else:
+            self._choose(keys)
+            held = self._collect(keys)
+        self._sort(keys, held)
+        with b.loop(0, self.count) as i:
+            b.store(b.convert("zext", b.load(b.gep(self.found, i, "i32"), "i32"), "i64"), b.gep(out, i, "i64"))
+
+    def _key(self, keys: Val, at: Val, lanes: int = 1) -> Lanes:
+        """Elements as unsigned integers that order as they do."""
+        x = self.b.load(self.b.gep(keys, at, self.element), vector(self.element, lanes))
+        return _integer(Lanes(self.b, x), self.dtype, self.descending) ^ -(1 << 63)
+
+    def _set(self, place: Val, value: Val) -> None:
+        self.b.store(value, place)
+
+    def _get(self, place: Val) -> Val:
+        return self.b.load(place, "i64")
+
+    def _choose(self, keys: Val) -> None:
+        """Finds what the last one wanted begins with, and how many come before that."""
+        b = self.b
+        first = self._key(keys, i64(0)).val
+        whole = self.length - self.length % WIDE
+        with b.loop_carrying(0, whole, [const(0, PAIRS)], WIDE) as (at, (differs,), after):
+            other = b.int_op("xor", self._key(keys, at, WIDE).val, b.splat(first, WIDE))
+            after[:] = [b.binary("or", differs, other)]
+        differs = b.intrinsic("vector.reduce.or", "i64", after[0], suffix=f"v{WIDE}i64")
+        with b.loop_carrying(whole, self.length, [differs]) as (at, (differs,), after):
+            after[:] = [b.binary("or", differs, b.int_op("xor", self._key(keys, at).val, first))]
+        differs = b.int_op("or", after[0], 1)
+        top = b.sub(i64(63), b.intrinsic("ctlz", "i64", differs, Val("true", "i1")))
+        self._set(self.shift, b.mul(b.int_op("udiv", top, self.BITS), self.BITS))
+        self._set(self.prefix, first)
+        self._set(self.below, i64(0))
+        self._set(self.border, i64(self.length))
+        with b.loop(0, -(-64 // self.BITS)) as number:
+            many = b.icmp("ugt", b.add(self._get(self.below), self._get(self.border)), CANDIDATES)
+            more = b.icmp("ne", self._get(self.shift), 0)
+            with b.when(b.int_op("and", many, b.int_op("or", b.icmp("eq", number, 0), more))):
+                below = b.select(b.icmp("eq", number, 0), i64(0), i64(self.BITS))
+                self._set(self.shift, b.sub(self._get(self.shift), below))
+                self._refine(keys)
+
+    def _refine(self, keys: Val) -> None:
+        """Takes one digit more of the last one wanted."""
+        b, shift, prefix = self.b, self._get(self.shift), self._get(self.prefix)
+        with b.loop(0, 1 << self.BITS, 16) as at:
+            b.store(const(0, vector("i32", 16)), b.gep(self.counts, at, "i32"))
+        above = b.int_op("lshr", b.int_op("lshr", prefix, shift), self.BITS)
+        with b.loop(0, self.length) as at:
+            part = b.int_op("lshr", self._key(keys, at).val, shift)
+            same = b.icmp("eq", b.int_op("lshr", part, self.BITS), above)
+            place = b.gep(self.counts, b.int_op("and", part, (1 << self.BITS) - 1), "i32")
+            b.store(b.add(b.load(place, "i32"), b.convert("zext", same, "i32")), place)
+        start = [self._get(self.below), i64(0), i64(0), i64(0)]
+        with b.loop_carrying(0, 1 << self.BITS, start) as (digit, (total, chosen, below, border), after):
+            size = b.convert("zext", b.load(b.gep(self.counts, digit, "i32"), "i32"), "i64")
+            following = b.add(total, size)
+            here = b.int_op("and", b.icmp("ult", total, self.count), b.icmp("uge", following, self.count))
+            after[:] = [
+                following, b.select(here, digit, chosen), b.select(here, total, below), b.select(here, size, border)
+            ]  # fmt: skip
+        _, chosen, below, border = after
+        self._set(self.prefix, b.int_op("shl", b.add(b.int_op("shl", above, self.BITS), chosen), shift))
+        self._set(self.below, below)
+        self._set(self.border, border)
+
+    def _collect(self, keys: Val) -> Val:
+        """Notes the positions of those that come before, or begin as the last one does; how many they are.
+
+        Where too many begin like it they are equal, and the first are wanted.
+        """
+        b, shift = self.b, self._get(self.shift)
+        bound = b.int_op("lshr", self._get(self.prefix), shift)
+        most = b.intrinsic("umin", "i64", self._get(self.border), b.sub(i64(CANDIDATES), self._get(self.below)))
+        whole = self.length - self.length % WIDE
+
+        def look(at: Val, held: Val, taken: Val) -> list[Val]:
+            part = b.int_op("lshr", self._key(keys, at).val, shift)
+            equal = b.int_op("and", b.icmp("eq", part, bound), b.icmp("ult", taken, most))
+            b.store(b.convert("trunc", at, "i32"), b.gep(self.found, held, "i32"))
+            kept = b.int_op("or", equal, b.icmp("ult", part, bound))
+            return [b.add(held, b.convert("zext", kept, "i64")), b.add(taken, b.convert("zext", equal, "i64"))]
+
+        held, taken = b.alloca("i64", 1), b.alloca("i64", 1)
+        self._set(held, i64(0))
+        self._set(taken, i64(0))
+
+        def look_at(at: Val) -> None:
+            found = look(at, self._get(held), self._get(taken))
+            self._set(held, found[0])
+            self._set(taken, found[1])
+
+        with b.loop(0, whole, WIDE) as at:
+            parts = b.int_op("lshr", self._key(keys, at, WIDE).val, b.splat(shift, WIDE))
+            some = Lanes(b, b.icmp("ule", parts, b.splat(bound, WIDE))).any()
+            with b.when(some.val), b.loop(at, b.add(at, WIDE)) as one:
+                look_at(one)
+        with b.loop(whole, self.length) as at:
+            look_at(at)
+        return self._get(held)
+
+    def _sort(self, keys: Val, held: Val) -> None:
+        """Puts so many positions in order, by merging; in as many rounds as bring them back to where they were."""
+        b, before = self.b, _order(self.dtype, self.descending)
+        rounds = (min(self.length, CANDIDATES) - 1).bit_length()
+        with b.loop(0, rounds + rounds % 2) as number:
+            odd, width = b.icmp("ne", b.int_op("and", number, 1), 0), b.int_op("shl", i64(1), number)
+            source, target = b.select(odd, self.other, self.found), b.select(odd, self.found, self.other)
+            pairs = b.int_op("udiv", b.add(held, b.sub(b.add(width, width), 1)), b.add(width, width))
+            with b.loop(0, pairs) as pair:
+                first = b.mul(pair, b.add(width, width))
+                _merge(b, source, target, keys, self.element, before, first, width, held)
+
+
+# Short rows of 64 bits, by merging
 
 
 def _merge_all(
-    b: Builder, low: Val, high: Val, keys: Val, element: str, before: Callable[[Builder, Val, Val], Val], run: int,
-    length: int,
+    b: Builder, low: Val, high: Val, keys: Val, element: str, before: Callable[[Builder, Val, Val], Val], length: int
 ) -> None:
-    """Merges positions (i32) at `low`, in order in runs, into the row's, as i64; `high` is what lies behind them."""
-    width, source, target = run, low, high
+    """Merges positions (i32) at `low` into the row's, as i64; `high` is what lies behind them."""
+    width, source, target = 1, low, high
     while width < length:
         with b.loop(0, length, 2 * width) as first:
             _merge(b, source, target, keys, element, before, first, width, length)
         width, source, target = 2 * width, target, source
-    # widen from the end that keeps what is not yet read: upwards from the high half, downwards from the low one
+    _widen(b, low, high, const(source is high, "i1"), length)
+
+
+def _widen(b: Builder, low: Val, high: Val, in_high: Val, length: int) -> None:
+    """Makes i64 of the positions (i32), from the end that keeps what is not yet read: upwards from the high half,
+    downwards from the low one."""
+    source = b.select(in_high, high, low)
     with b.loop(0, length) as i:
-        at = i if source is high else b.sub(i64(length - 1), i)
+        at = b.select(in_high, i, b.sub(i64(length - 1), i))
         b.store(b.convert("sext", b.load(b.gep(source, at, "i32"), "i32"), "i64"), b.gep(low, at, "i64"))
 
 
 def _merge(
     b: Builder, source: Val, target: Val, keys: Val, element: str, before: Callable[[Builder, Val, Val], Val],
-    first: Val, width: int, length: int,
+    first: Val, width: int | Val, length: int | Val,
 ) -> None:
     """Two neighbouring runs of at most `width` positions, from `first` on, into one."""
-    least = b.intrinsic("smin", "i64", b.add(first, width), i64(length))
-    most = b.intrinsic("smin", "i64", b.add(first, 2 * width), i64(length))
+    end = length if isinstance(length, Val) else i64(length)
+    least = b.intrinsic("smin", "i64", b.add(first, width), end)
+    most = b.intrinsic("smin", "i64", b.add(b.add(first, width), width), end)
     with b.loop_carrying(first, most, [first, least]) as (to, (left, right), after):
         # a run that is used up is read at its last place, and does not win
         x = b.load(b.gep(source, b.intrinsic("smin", "i64", left, b.sub(least, 1)), "i32"), "i32")

@@ -233,6 +233,12 @@ add("recur", sample(normal(3, 4, 2), normal(3, 4, 2), axis=1, smooth=True), samp
 add("recur", sample(np.array([9.0, 0.0, 3.0, 0.5]), normal(4), axis=0, smooth=True))
 add("recur", *(sample(x, x[::-1].copy(), axis=1) for x in (normal(9, 70, dtype="float32"), normal(2, 3), normal(3, 0))))
 add("recur", *(sample(whole(4, 9, dtype=d, low=0), whole(4, 9, dtype=d, low=0), axis=1) for d in INTS))
+for _name in ("cummax", "cummin", "cumargmax", "cumargmin"):
+    add(_name, *(sample(np.array([0.0, -0.0, 1.0, 0.0, np.nan, 2.0, -np.inf, np.nan], d), axis=0) for d in FLOATS))
+    add(_name, sample(normal(19, 5, dtype="float32"), axis=1), sample(normal(7, 37, dtype="float32"), axis=0))
+    add(_name, sample(whole(9, 3, dtype="int32"), axis=0), sample(truth(2, 9), axis=1), sample(normal(2, 0), axis=1))
+for _name in ("cummax", "cummin"):
+    add(_name, sample(normal(3, 4), axis=1, smooth=True), sample(normal(4, 2, 3), axis=0, smooth=True))
 for _name in ("cumargmax", "cumargmin"):
     add(_name, sample(normal(3, 4, 2), axis=1), sample(normal(40, 3, dtype="float32"), axis=0))
     add(_name, sample(truth(5, 9), axis=1), sample(normal(0, 3), axis=0))
@@ -331,7 +337,36 @@ for _name in ("scatter_add", "scatter_set"):
         sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2)),
         sample(normal(3, 2), np.array(1), normal(2), smooth=True),
     )
-for _name in ("segment_max", "segment_min"):
+add(
+    "diagonal",
+    *(sample(normal(2, 4, 3), offset=offset, smooth=True) for offset in (-2, 0, 1)), sample(whole(4, 9), offset=3),
+    sample(truth(5, 5), offset=-1), sample(normal(3, 4), offset=7), sample(normal(40, 33, dtype="float32"), offset=-3),
+)  # fmt: skip
+for _right in (False, True):
+    add(
+        "searchsorted",
+        *(
+            sample(np.sort(whole(2, 40, low=0, high=50, dtype=d), -1), whole(2, 37, dtype=d), right=_right)
+            for d in ("int32", "int64")
+        ),
+        sample(np.sort(normal(3, 21), -1), np.concatenate([normal(3, 30), np.full((3, 1), np.nan)], 1), right=_right),
+        sample(np.array([[-1.0, 0.0, 0.0, np.inf, np.nan]], "float32"), normal(1, 33, dtype="float32"), right=_right),
+        sample(np.zeros((2, 0)), normal(2, 5), right=_right),
+        sample(normal(2, 5), np.zeros((2, 0)), right=_right),
+    )
+for _name in ("scatter_elements_add", "scatter_elements_set"):
+    _places = np.array([[0, -1, 4, 4], [2, 2, -5, 0], [1, 0, 3, 1]])
+    add(_name, sample(normal(3, 5), _places, normal(3, 4), axis=1, smooth=True))
+    add(_name, sample(normal(4, 2, 3), whole(3, 2, 3, low=-4, high=4), normal(3, 2, 3), axis=0, smooth=True))
+    add(_name, sample(normal(2, 3, 4), whole(2, 5, 4, low=-3, high=3, dtype="int32"), normal(2, 5, 4), axis=1))
+    add(_name, sample(normal(5, 70), whole(6, 70, low=-5, high=5), normal(6, 70), axis=0))
+    add(
+        _name,
+        *(sample(whole(7, dtype=d, low=0), whole(9, low=0, high=7), whole(9, dtype=d, low=0), axis=0) for d in INTS),
+    )
+    add(_name, sample(normal(3, 2), np.zeros((3, 0), "int64"), normal(3, 0), axis=1))
+    add(_name, sample(truth(4), whole(3, low=0, high=4), truth(3), axis=0))
+for _name in ("segment_max", "segment_min", "segment_prod"):
     add(_name, sample(normal(5, 3), np.array([1, 2, 1, 0, 1]), extent=3, smooth=True))
     add(_name, sample(normal(2, 3, 2), np.array([[1, 2, 1], [-1, 0, 7]], "int32"), extent=3, smooth=True))
     add(_name, sample(normal(30, 70, dtype="float32"), whole(30, low=0, high=4, dtype="uint8"), extent=4))

@@ -14,6 +14,7 @@ from textwrap import dedent
 import numpy as np
 
 import graphc.compiler  # noqa: F401 (fills the op table; the passes have one of their own)
+from graphc.dtype import bfloat16
 from graphc.ir import LEAVES, Graph, Node, TensorType, verify
 from graphc.irtext import parse
 from graphc.op import TABLE, infer_node
@@ -44,6 +45,8 @@ def exact_graph(graph: Graph) -> bool:
 def assert_same(got: np.ndarray, wanted: np.ndarray, what: str = "") -> None:
     """Equal to the bit, except that one NaN is like another."""
     assert got.shape == wanted.shape and got.dtype == wanted.dtype, what
+    if got.dtype == bfloat16.np:  # of which NumPy does not know that it has a NaN
+        got, wanted = got.astype(np.float32), wanted.astype(np.float32)
     np.testing.assert_array_equal(got, wanted, err_msg=what)
     if got.dtype.kind == "f":
         number = ~np.isnan(got)

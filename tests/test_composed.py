@@ -16,11 +16,13 @@ from graphc.dtype import int32
 
 _rng = np.random.default_rng(21)
 A, B = _rng.normal(size=(4, 5)), _rng.normal(size=(4, 5))
+Z = np.where(np.arange(20).reshape(4, 5) % 6 == 0, 0.0, A)
 S = _rng.normal(size=(3, 4, 4))
 V = np.abs(_rng.normal(size=6)) + 0.5
 HOLES = np.where(_rng.random((4, 5)) < 0.3, np.nan, A)
 ROWS = np.array([[0], [2], [0]])
 U = _rng.normal(size=(3, 5))
+W = np.arange(18) / 8 - 1
 LABELS = np.array([3, 1, 2, 1])
 IMAGES = _rng.normal(size=(2, 3, 6, 7))
 SIX = IMAGES[..., :6]
@@ -96,6 +98,8 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     ("inplace_sub", lambda x, u: ops.inplace_sub(x, u, (1, 3)), put(A, [1, 3], A[[1, 3]] - U[:2]), (A, U[:2])),
     ("unsorted_segment_prod", lambda x: ops.unsorted_segment_prod(x, T([0, 2, 0, 1]), 4),
      np.stack([A[0] * A[2], A[3], A[1], np.ones(5)]), (A,)),
+    ("unsorted_segment_prod with zeros", lambda x: ops.unsorted_segment_prod(x, T([0, 2, 0, 0]), 3),
+     np.stack([Z[0] * Z[2] * Z[3], np.ones(5), Z[1]]), (Z,)),
     ("scatter_add method", lambda x, u: x.scatter_add(1, T(np.zeros((4, 5), np.int64)), u),
      put(A, np.s_[:, 0], A[:, 0] + B.sum(1)), (A, B)),
     ("fill_diagonal", lambda x: x.fill_diagonal(7.0), put(A, (range(4), range(4)), 7), (A,)),
@@ -154,6 +158,11 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     ("matrix_norm", lambda x: ops.matrix_norm(x, 1), np.linalg.norm(S, 1, (1, 2)), (S,)),
     ("ptp", lambda x: x.ptp(1), np.ptp(A, 1), (A,)),
     ("sum_to_size", lambda x: x.sum_to_size(1, 5), A.sum(0, keepdims=True), (A,)),
+    ("searchsorted of many", lambda x: ops.searchsorted(x.reshape((20,)).sort()[0], x, side="right"),
+     np.searchsorted(np.sort(A.reshape(-1)), A, "right"), (A,)),
+    ("searchsorted of many rows", lambda x, v: ops.searchsorted(x.sort()[0], v, out_int32=True),
+     np.stack([np.searchsorted(np.sort(x), v) for x, v in zip(S.reshape(2, 24), W.reshape(2, 9))]),
+     (S.reshape(2, 24), W.reshape(2, 9))),
     ("searchsorted by an order", lambda x, v: ops.searchsorted(x, v, side="right", sorter=x.argsort()),
      np.searchsorted(A[0], B[0], "right", np.argsort(A[0])), (A[0], B[0])),
     ("choose", lambda x, y: T([1, 0, 9]).choose([x, y]), [V[3], V[1], V[5]], (V[:3], V[3:])),

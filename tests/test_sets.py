@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as ms
-from graphc import Tensor, ops
+from graphc import Tensor, mint, ops
 from graphc.dtype import float32, int32, int64
 from graphc.jit import jit
 from graphc.tensor import TracedValueError
@@ -108,3 +108,40 @@ def test_combinations(r: int) -> None:
         np.testing.assert_array_equal(compiled.asnumpy(), wanted)
     with pytest.raises(ValueError, match="combinations"):
         ops.combinations(Tensor(X), r)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64, np.uint8, np.bool_])
+def test_distinct_elements_of_long_vectors_are_numpys(dtype):
+    rng = np.random.default_rng(3)
+    for x in (rng.integers(0, 2 if dtype is np.bool_ else 90, 12_000), rng.permutation(12_000), np.zeros(0)):
+        x = x.astype(dtype)
+        if x.dtype.kind == "f":
+            x[5::7] = np.nan
+        values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+        found = mint.unique(Tensor(x), return_inverse=True, return_counts=True)
+        for ours, theirs in zip(found, (values, inverse, counts), strict=True):
+            np.testing.assert_array_equal(ours.asnumpy(), theirs)
+        np.testing.assert_array_equal(mint.unique(Tensor(x)).asnumpy(), values)
+        in_order, positions = ops.unique(Tensor(x))
+        np.testing.assert_array_equal(in_order.asnumpy()[positions.asnumpy()], x)
+        assert len(in_order) == len(values)
+        first = np.sort(np.unique(x, return_index=True)[1])
+        np.testing.assert_array_equal(in_order.asnumpy(), x[first])
+
+
+def test_elements_are_chosen_without_ops_where_nobody_takes_note(monkeypatch):
+    x, mask = np.arange(12.0, dtype=np.float32).reshape(3, 4), np.array([True, False, True])
+    monkeypatch.setattr("graphc.dispatch._applied", None)
+    tensor = Tensor(x)
+    np.testing.assert_array_equal(tensor[Tensor(mask)].asnumpy(), x[mask])
+    np.testing.assert_array_equal(tensor[Tensor(x > 4)].asnumpy(), x[x > 4])
+    np.testing.assert_array_equal(ops.masked_select(tensor, Tensor(x > 4)).asnumpy(), x[x > 4])
+    np.testing.assert_array_equal(ops.unique_consecutive(Tensor([1, 1, 2, 1])).asnumpy(), [1, 2, 1])
+
+
+def test_chosen_elements_have_gradients():
+    x, mask = Tensor(np.arange(12.0, dtype=np.float32).reshape(3, 4)), Tensor(np.array([True, False, True]))
+    grad = ms.grad(lambda x: (x[mask] ** 2).sum())(x).asnumpy()
+    np.testing.assert_array_equal(grad, 2 * x.asnumpy() * mask.asnumpy()[:, None])
+    grad = ms.grad(lambda x: ops.masked_select(x, x > 4).sum())(x).asnumpy()
+    np.testing.assert_array_equal(grad, (x.asnumpy() > 4).astype(np.float32))

@@ -11,9 +11,11 @@ are int64.
 from __future__ import annotations
 
 import importlib
+from types import FunctionType
 from typing import Any
 
 from graphc import ops
+from graphc.eager import at_once
 from graphc.mint.arithmetic import add, bincount, cdist, equal, item, sub
 from graphc.mint.creation import empty, empty_like, full, linspace
 from graphc.mint.order import argmax, argmin, argsort, cummax, cummin, sort, topk
@@ -443,3 +445,9 @@ def __getattr__(name: str) -> Any:
     if name in ("linalg", "nn", "optim", "special"):
         return importlib.import_module(f"graphc.mint.{name}")
     raise AttributeError(f"module 'graphc.mint' has no attribute {name!r}")
+
+
+for _name in __all__:
+    _function = globals()[_name]
+    if isinstance(_function, FunctionType) and _function.__module__.startswith("graphc.mint"):
+        globals()[_name] = at_once(_function)

@@ -8,9 +8,10 @@ this one hold the op table, one family each.
 from __future__ import annotations
 
 import sys
+from types import FunctionType
 from typing import Any
 
-from graphc.eager import as_one_piece, of_ops
+from graphc.eager import as_one_piece, at_once, of_ops
 from graphc.gradients import GradOperation as GradOperation
 from graphc.gradients import HookBackward as HookBackward
 from graphc.gradients import InsertGradientOf as InsertGradientOf
@@ -25,28 +26,44 @@ from graphc.gradients import value_and_grad as value_and_grad
 from graphc.gradients import vjp as vjp
 from graphc.ops import activation as _activation
 from graphc.ops import adaptive_pool as _adaptive_pool
+from graphc.ops import arrays as _arrays
+from graphc.ops import bessel as _bessel
 from graphc.ops import boxes as _boxes
 from graphc.ops import composite as _composite
 from graphc.ops import conv as _conv
 from graphc.ops import ctc as _ctc
+from graphc.ops import determinant as _determinant
 from graphc.ops import fractional_pool as _fractional_pool
+from graphc.ops import frequencies as _frequencies
+from graphc.ops import functions as _functions
+from graphc.ops import gamma_functions as _gamma_functions
 from graphc.ops import gather as _gather
 from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
+from graphc.ops import matrices as _matrices
 from graphc.ops import methods  # gives Tensor its methods
 from graphc.ops import normalisation as _normalisation
 from graphc.ops import one_hot as _one_hot
+from graphc.ops import patches as _patches
 from graphc.ops import pool as _pool
 from graphc.ops import primitives_arrays as _rows  # more rows of the table of classes
 from graphc.ops import primitives_networks as _networks
 from graphc.ops import primitives_numbers as _numbers
 from graphc.ops import primitives_steps as _steps
 from graphc.ops import reduce as _reduce
+from graphc.ops import resize as _resize
+from graphc.ops import sample as _sample
+from graphc.ops import scan as _scan
+from graphc.ops import scatter as _scatter
 from graphc.ops import segments as _segments
 from graphc.ops import selection as _selection
+from graphc.ops import sets as _sets
 from graphc.ops import shape as _shape
+from graphc.ops import solvers as _solvers
+from graphc.ops import statistics as _statistics
 from graphc.ops import summary as _summary
 from graphc.ops import triangles as _triangles
+from graphc.ops import unpool as _unpool
 from graphc.ops.activation import *
 from graphc.ops.adaptive_pool import *
 from graphc.ops.arrays import *
@@ -108,6 +125,14 @@ for _name in (
     *_one_hot.__all__, *_pool.__all__, *_reduce.__all__, *_selection.__all__, *_shape.__all__, *_triangles.__all__,
 ):  # fmt: skip
     globals()[_name] = of_ops(globals()[_name])
+for _module in (
+    _arrays, _bessel, _determinant, _frequencies, _functions, _gamma_functions, _matrices, _patches,
+    _resize, _sample, _scan, _scatter, _sets, _solvers, _statistics, _unpool,
+):  # fmt: skip
+    for _name in _module.__all__:
+        _function = globals()[_name]
+        if isinstance(_function, FunctionType) and not hasattr(_function, "__wrapped__"):
+            globals()[_name] = at_once(_function)
 
 operations = functional = composite = sys.modules[__name__]  # MindSpore's older names of parts of this module
 

@@ -496,10 +496,6 @@ fmod = _function(
 # Common divisors
 
 
-_ROUNDS = {1: 13, 4: 46, 8: 92}
-"""Divisions that Euclid's algorithm needs at most for numbers of so many bytes (Lame 1844)."""
-
-
 @define_op(infer=_integers("gcd"), coerce=agree("gcd"), traits="elementwise")
 def gcd(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The greatest common divisor of integers, not negative; 0 of 0 and 0."""
@@ -508,13 +504,7 @@ def gcd(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @gcd.def_lower
 def gcd_lower(b: Any, index: Any, x: Any, y: Any) -> Any:
-    zero, one = b.const(0, x.dtype), b.const(1, x.dtype)
-    larger, smaller = b.fn("abs", x(index)), b.fn("abs", y(index))
-    for _ in range(_ROUNDS[x.dtype.itemsize]):
-        done = b.fn("eq", smaller, zero)
-        rest = b.fn("floor_mod", larger, b.select(done, one, smaller))
-        larger, smaller = b.select(done, larger, smaller), b.select(done, zero, rest)
-    return larger
+    return b.fn("gcd", x(index), y(index))
 
 
 # Powers

@@ -172,11 +172,22 @@ def gather_elements_(x: np.ndarray, positions: np.ndarray, *, axis: int) -> np.n
 @gather_elements_.def_vjp
 def gather_elements_vjp(ct: Tensor, y: Tensor, x: Tensor, positions: Tensor, *, axis: int) -> Any:
     def to_x() -> Tensor:
-        zeros = broadcast(scalar(0, ct.dtype), (x.size,))
-        flat = reshape(_element_positions(positions, x.shape, axis), (positions.size,))
-        return reshape(scatter_add_(zeros, flat, reshape(ct, (ct.size,))), x.shape)
+        return _write_elements(scatter_elements_add_, scatter_add_, full_like(x, 0), positions, ct, axis)
 
     return to_x, None
+
+
+def _write_elements(op: Op, flat_op: Op, x: Tensor, positions: Tensor, updates: Tensor, axis: int) -> Tensor:
+    """`op` along an axis; where positions do not reach all of `x` along the others, the other op on flat tensors."""
+    if _same_but(positions.shape, x.shape, axis):
+        return op(x, positions, updates, axis=axis)
+    checked = _checked(from_end(positions, x.shape[axis]), x.shape[axis])
+    flat = reshape(_element_positions(checked, x.shape, axis), (updates.size,))
+    return reshape(flat_op(reshape(x, (x.size,)), flat, reshape(updates, (updates.size,))), x.shape)
+
+
+def _same_but(a: tuple[int, ...], b: tuple[int, ...], axis: int) -> bool:
+    return a[:axis] == b[:axis] and a[axis + 1 :] == b[axis + 1 :]
 
 
 def _element_positions(positions: Tensor, shape: tuple[int, ...], axis: int) -> Tensor:
@@ -246,6 +257,71 @@ def scatter_set_vjp(ct: Tensor, y: Tensor, x: Tensor, positions: Tensor, updates
     return lambda: scatter_set_(ct, positions, full_like(updates, 0)), None, to_updates
 
 
+
+# The table: scatter along an axis
+
+
+def _scatter_elements_type(x: TensorType, positions: TensorType, updates: TensorType, *, axis: int) -> TensorType:
+    check_integers("scatter_elements", (positions,))
+    fits = positions.ndim == x.ndim and 0 <= axis < x.ndim and _same_but(positions.shape, x.shape, axis)
+    if not fits or x.dtype is not updates.dtype or updates.shape != positions.shape:
+        raise ValueError(f"scatter_elements: {positions} and {updates} do not fit {x} along axis {axis}")
+    return x
+
+
+def _scatter_elements(name: str, write: Any, doc: str) -> Op:
+    def meaning(x: np.ndarray, positions: np.ndarray, updates: np.ndarray, *, axis: int) -> np.ndarray:
+        wide, extent = positions.astype(np.int64), x.shape[axis]
+        wrapped = np.where((wide < 0) & (wide >= -extent), wide + extent, wide)
+        check_positions(name, wrapped, extent)
+        index: list[Any] = list(np.indices(positions.shape, sparse=True))
+        index[axis] = wrapped
+        result = x.copy()
+        write(result, tuple(index), updates)
+        return result
+
+    op = define_op(infer=_scatter_elements_type, traits="checks", name=name)(meaning)
+    op.__doc__ = f"""`x` with {doc}, in row-major order.
+
+    Args:
+        x: `[..., N, ...]`; positions, updates: of one shape, that of `x` but along `axis`; integers in [-N, N).
+    Raises:
+        IndexError: a position outside the axis.
+    """
+    op.def_kernel(name)
+    return op
+
+
+scatter_elements_add_ = _scatter_elements(
+    "scatter_elements_add", np.add.at, "each of `updates` added at its own index, its place along `axis` a position"
+)
+scatter_elements_set_ = _scatter_elements(
+    "scatter_elements_set", _assign, "each of `updates` at its own index, its place along `axis` a position (the last)"
+)
+
+
+def _read_back(ct: Tensor, positions: Tensor, axis: int) -> Tensor:
+    return gather_elements_(ct, from_end(positions, ct.shape[axis]), axis=axis)
+
+
+@scatter_elements_add_.def_vjp
+def scatter_elements_add_vjp(
+    ct: Tensor, y: Tensor, x: Tensor, positions: Tensor, updates: Tensor, *, axis: int
+) -> Any:
+    return ct, None, lambda: _read_back(ct, positions, axis)
+
+
+@scatter_elements_set_.def_vjp
+def scatter_elements_set_vjp(
+    ct: Tensor, y: Tensor, x: Tensor, positions: Tensor, updates: Tensor, *, axis: int
+) -> Any:
+    def to_updates() -> Tensor:  # the last one at each place is the one that stays
+        order = iota(shape=positions.shape, axis=axis, dtype=int64)
+        last = scatter_elements_set_(broadcast(scalar(-1, int64), x.shape), positions, order, axis=axis)
+        stays = equal(_read_back(last, positions, axis), order)
+        return select(stays, _read_back(ct, positions, axis), full_like(updates, 0))
+
+    return lambda: scatter_elements_set_(ct, positions, full_like(updates, 0), axis=axis), None, to_updates
 
 
 # Functions: reading
@@ -382,17 +458,15 @@ def tensor_scatter_elements(
     x = as_tensor("tensor_scatter_elements", input_x)
     updates = cast(as_tensor("tensor_scatter_elements", updates), x.dtype)
     axis = axis_of("tensor_scatter_elements", axis, x.ndim)
-    positions = from_end(as_tensor("tensor_scatter_elements", indices), x.shape[axis])
+    positions = as_tensor("tensor_scatter_elements", indices)
     if reduction not in ("none", "add"):
         raise located(ValueError(f"tensor_scatter_elements: reduction must be 'none' or 'add', got {reduction!r}"))
     if positions.ndim != x.ndim or positions.shape != updates.shape:
         raise located(
             ValueError(f"tensor_scatter_elements: {positions.type} and {updates.type} do not fit {x.type}")
         )
-    op = scatter_add_ if reduction == "add" else scatter_set_
-    checked = _checked(positions, x.shape[axis])
-    flat = reshape(_element_positions(checked, x.shape, axis), (updates.size,))
-    return reshape(op(reshape(x, (x.size,)), flat, reshape(updates, (updates.size,))), x.shape)
+    ops = (scatter_elements_add_, scatter_add_) if reduction == "add" else (scatter_elements_set_, scatter_set_)
+    return _write_elements(*ops, x, positions, updates, axis)
 
 
 def scatter(input: Any, axis: int, index: Any, src: Any) -> Tensor:

@@ -18,7 +18,7 @@ from graphc.ops.coerce import broadcast, broadcast_all, cast, full_like, scalar
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import select
 from graphc.ops.gather import check_positions, from_end, gather_, scatter_set_
-from graphc.ops.selection import with_value
+from graphc.ops.selection import takes_no_note, with_value
 from graphc.ops.shape import moveaxis, reshape, stack
 from graphc.ops.views import flip_, pad_, slice_
 from graphc.state import state
@@ -40,6 +40,11 @@ def getitem(x: Tensor, index: Any) -> Tensor:
         found = _read_at_once(x, index)
         if found is not None:
             return found
+    mask = index if isinstance(index, Tensor) and index.dtype is bool_ and index.ndim else None
+    if mask is not None and mask.shape == x.shape[: mask.ndim] and takes_no_note() and not x.is_traced:
+        places = np.flatnonzero(mask.numpy_view())
+        rows = x.numpy_view().reshape(mask.size, *x.shape[mask.ndim :])
+        return Tensor.wrap(rows.take(places, 0))
     parsed = _parse(x, index)
     block = parsed.block.read(x)
     return _gather(block, parsed.positions) if parsed.positions else block

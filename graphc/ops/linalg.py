@@ -264,18 +264,25 @@ def bidense(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
 
 
 def dot(input: Any, other: Any) -> Tensor:
-    """The sum over the last dimension of `input` and the second to last (or only) one of `other`, as `np.dot`."""
+    """The sum over the last dimension of `input` and the second to last (or only) one of `other`, as `np.dot`.
+
+    Of two vectors it is a sum like others, of sixteen partial sums, and no contraction, which is one chain.
+    """
     x, y = same_dtype("dot")(input, other)
     if not x.shape or not y.shape:
         return mul(x, y)
+    if x.ndim == y.ndim == 1 and x.shape == y.shape:
+        return sum_over(mul(x, y), (0,))
     return tensor_dot(x, y, ((x.ndim - 1,), (max(y.ndim - 2, 0),)))
 
 
 def inner(input: Any, other: Any) -> Tensor:
-    """The sum over the last dimension of both; of scalars, their product."""
+    """The sum over the last dimension of both; of scalars, their product; of vectors as `dot`."""
     x, y = same_dtype("inner")(input, other)
     if not x.shape or not y.shape:
         return mul(x, y)
+    if x.ndim == y.ndim == 1:
+        return dot(x, y)
     return tensor_dot(x, y, ((x.ndim - 1,), (y.ndim - 1,)))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from graphc.dispatch import located
 from graphc.dtype import DType, bfloat16, bool_, float16, float32, float64, int16, int32, int64, uint8
-from graphc.eager import of_ops
+from graphc.eager import at_once, of_ops
 from graphc.gradients import register_hook
 from graphc.ops import creation, functions, inplace, random, reduce, scan, sparse_tensors, storage
 from graphc.ops.arrays import diag_embed
@@ -611,7 +611,8 @@ def attach() -> None:
         module = import_module(f"graphc.ops.{home}")
         for name in names.split():
             method = getattr(module, name)
-            setattr(Tensor, name, _by_other_names(name, method if home == "functions" else of_ops(method)))
+            wrap = at_once if home == "functions" else of_ops
+            setattr(Tensor, name, _by_other_names(name, wrap(method) if inspect.isfunction(method) else method))
     for name, method in _OWN.items():
         method = of_ops(method) if name in _OF_OPS else method
         setattr(Tensor, name, _by_other_names(name, method) if inspect.isfunction(method) else method)

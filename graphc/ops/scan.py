@@ -6,16 +6,17 @@ than every number.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from graphc.dispatch import located
-from graphc.dtype import int32, int64
+from graphc.dtype import float32, int32, int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
 from graphc.ops.axes import axis_of
-from graphc.ops.coerce import as_tensor, cast, full_like, to_dtype
+from graphc.ops.coerce import as_tensor, cast, common_dtype, full_like, to_dtype
 from graphc.ops.elementwise import less, less_equal
 from graphc.ops.functions import logaddexp
 from graphc.ops.shape import expand_dims, narrow, swapaxes
@@ -112,16 +113,20 @@ def _cumulative_position_type(x: TensorType, *, axis: int) -> TensorType:
     return TensorType(x.shape, int64)
 
 
+def _cumulative_type(x: TensorType, *, axis: int) -> TensorType:
+    return TensorType(_cumulative_position_type(x, axis=axis).shape, x.dtype)
+
+
 def _latest(x: np.ndarray, axis: int, beats: np.ufunc) -> np.ndarray:
     """The position along the axis of the last element that nothing before it beats, up to each one."""
     rows = np.moveaxis(x, axis, 0)
-    found = np.zeros(rows.shape, np.int64)
-    best = rows[:1].copy()
-    for step in range(1, len(rows)):
-        better = beats(rows[step], best[0]) | (rows[step] != rows[step])
-        best[0] = np.where(better, rows[step], best[0])
-        found[step] = np.where(better, step, found[step - 1])
-    return np.moveaxis(found, 0, axis)
+    if not len(rows):
+        return np.zeros(x.shape, np.int64)
+    best = (np.maximum if beats is np.greater_equal else np.minimum).accumulate(rows, 0)
+    better = np.ones(rows.shape, bool)
+    better[1:] = beats(rows[1:], best[:-1]) | (rows[1:] != rows[1:])
+    steps = np.arange(len(rows)).reshape(-1, *(1,) * (x.ndim - 1))
+    return np.moveaxis(np.maximum.accumulate(np.where(better, steps, 0), 0), 0, axis)
 
 
 @define_op(infer=_cumulative_position_type, name="cumargmax")
@@ -141,6 +146,27 @@ def cumargmin_(x: np.ndarray, *, axis: int) -> np.ndarray:
 
 cumargmax_.def_kernel("cumargmax")
 cumargmin_.def_kernel("cumargmin")
+
+
+def _extreme_so_far(name: str, positions: Op, doc: str) -> Op:
+    def meaning(x: np.ndarray, *, axis: int) -> np.ndarray:
+        return np.take_along_axis(x, positions.meaning(x, axis=axis), axis)
+
+    op = define_op(infer=_cumulative_type, name=name)(meaning)
+    op.__doc__ = f"The {doc} element up to and with each one along `axis`: the latest of equal ones, or of NaNs."
+
+    @op.def_vjp
+    def vjp(ct: Tensor, y: Tensor, x: Tensor, *, axis: int) -> Any:
+        from graphc.ops.gather import scatter_elements_add_
+
+        return (lambda: scatter_elements_add_(full_like(x, 0), positions(x, axis=axis), ct, axis=axis),)
+
+    op.def_kernel(name)
+    return op
+
+
+cummax_ = _extreme_so_far("cummax", cumargmax_, "greatest")
+cummin_ = _extreme_so_far("cummin", cumargmin_, "smallest")
 
 
 def _argsort_type(x: TensorType, *, descending: bool) -> TensorType:
@@ -163,24 +189,48 @@ def argsort_(x: np.ndarray, *, descending: bool) -> np.ndarray:
 
 argsort_.def_kernel("argsort")
 
+COMPARED = 16
+"""With so many elements, or fewer, it is best to compare with each of them."""
+
 LEADING = 1024
 """So many positions of an order can be had without the rest of it."""
 
 
 def _leading_type(x: TensorType, *, count: int, descending: bool) -> TensorType:
-    if x.ndim == 0 or not 0 <= count <= min(x.shape[-1], LEADING) or x.dtype.itemsize > 4:
-        raise ValueError(f"leading: expected an axis of {count} elements or more, of up to 32 bits, got {x}")
+    if x.ndim == 0 or not 0 <= count <= min(x.shape[-1], LEADING):
+        raise ValueError(f"leading: expected an axis of {count} elements or more, and at most {LEADING}, got {x}")
     return TensorType((*x.shape[:-1], count), int64)
 
 
 @define_op(infer=_leading_type, name="leading")
 def leading_(x: np.ndarray, *, count: int, descending: bool) -> np.ndarray:
-    """The first `count` (up to LEADING) of the positions that `argsort_` gives, of elements of up to 32 bits."""
+    """The first `count` (up to LEADING) of the positions that `argsort_` gives."""
     order: np.ndarray = argsort_.meaning(x, descending=descending)
     return np.ascontiguousarray(order[..., :count])
 
 
 leading_.def_kernel("leading")
+
+
+def _searchsorted_type(rows: TensorType, wanted: TensorType, *, right: bool) -> TensorType:
+    fits = rows.ndim == wanted.ndim == 2 and rows.shape[0] == wanted.shape[0] and rows.dtype is wanted.dtype
+    if not fits or (rows.dtype.wide or rows.dtype).itemsize < 4:
+        raise ValueError(f"searchsorted: expected [B, N] and [B, M] of a type of 32 or 64 bits, got {rows}, {wanted}")
+    return TensorType(wanted.shape, int64)
+
+
+@define_op(infer=_searchsorted_type, name="searchsorted")
+def searchsorted_(rows: np.ndarray, wanted: np.ndarray, *, right: bool) -> np.ndarray:
+    """How many elements of each row, which is in order, are less than each one wanted of it (`right`: or equal).
+
+    Nothing is less than NaN.
+    """
+    numbers = (np.sum(row == row) for row in rows)  # NaNs come last
+    found = [np.searchsorted(row[:n], w, "right" if right else "left") for row, w, n in zip(rows, wanted, numbers)]
+    return np.where(wanted == wanted, np.reshape(found, wanted.shape), 0).astype(np.int64)
+
+
+searchsorted_.def_kernel("searchsorted")
 
 
 # Functions
@@ -225,7 +275,7 @@ def cummax(input: Any, axis: int) -> tuple[Tensor, Tensor]:
 
     Of equal ones the position is the latest; from a NaN on, values are NaN. The gradient goes to the positions.
     """
-    return _cumulative("cummax", cumargmax_, input, axis)
+    return _cumulative("cummax", cummax_, cumargmax_, input, axis)
 
 
 def cummin(input: Any, axis: int) -> tuple[Tensor, Tensor]:
@@ -233,17 +283,14 @@ def cummin(input: Any, axis: int) -> tuple[Tensor, Tensor]:
 
     See `cummax`, whose positions are int64.
     """
-    values, positions = _cumulative("cummin", cumargmin_, input, axis)
+    values, positions = _cumulative("cummin", cummin_, cumargmin_, input, axis)
     return values, cast(positions, int32)
 
 
-def _cumulative(name: str, op: Op, input: Any, axis: int) -> tuple[Tensor, Tensor]:
-    from graphc.ops.gather import gather_elements_
-
+def _cumulative(name: str, of_values: Op, of_positions: Op, input: Any, axis: int) -> tuple[Tensor, Tensor]:
     x = as_tensor(name, input)
     axis = axis_of(name, axis, x.ndim)
-    positions = op(x, axis=axis)
-    return gather_elements_(x, positions, axis=axis), positions
+    return of_values(x, axis=axis), of_positions(x, axis=axis)
 
 
 def argsort(input: Any, axis: int = -1, descending: bool = False) -> Tensor:
@@ -261,7 +308,7 @@ def _order(name: str, x: Tensor, axis: int, descending: bool, count: int | None 
     axis = axis_of(name, axis, x.ndim)
     if axis != x.ndim - 1:
         return swapaxes(_order(name, swapaxes(x, axis, -1), -1, descending, count), axis, -1)
-    if count is not None and count <= LEADING and x.dtype.itemsize <= 4:
+    if count is not None and count <= LEADING:
         return leading_(x, count=count, descending=bool(descending))
     order = argsort_(x, descending=bool(descending))
     return order if count is None else take_range(order, x.ndim - 1, 0, count)
@@ -333,8 +380,16 @@ def searchsorted(
         rows = gather_elements(rows, -1, sorter)
     if rows.ndim == 0 or (rows.ndim > 1 and rows.shape[:-1] != wanted.shape[:-1]):
         raise located(ValueError(f"searchsorted: {rows.type} has no row for each row of {wanted.type}"))
-    boundaries = rows if rows.ndim == 1 else expand_dims(rows, -2)
-    smaller = (less_equal if right else less)(boundaries, expand_dims(wanted, -1))
-    return sum_over(cast(smaller, int32 if out_int32 else int64), (wanted.ndim,))
-
-
+    dtype = common_dtype((rows, wanted))
+    dtype = dtype if dtype.itemsize >= 4 else float32 if dtype.is_float else int32
+    rows, wanted, few = cast(rows, dtype), cast(wanted, dtype), rows.shape[-1] <= COMPARED
+    if few:
+        boundaries = rows if rows.ndim == 1 else expand_dims(rows, -2)
+        smaller = (less_equal if right else less)(boundaries, expand_dims(wanted, -1))
+        return sum_over(cast(smaller, int32 if out_int32 else int64), (wanted.ndim,))
+    batch = prod(rows.shape[:-1])
+    own = wanted.size // batch if batch else 0
+    found = searchsorted_(
+        reshape_(rows, shape=(batch, rows.shape[-1])), reshape_(wanted, shape=(batch, own)), right=bool(right)
+    )
+    return cast(reshape_(found, shape=wanted.shape), int32 if out_int32 else int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,9 @@ from graphc.dispatch import located
 from graphc.dtype import dtype_of, finite_limits
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
-from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, scalar
-from graphc.ops.creation import iota
+from graphc.ops.coerce import as_tensor, cast, full_like
 from graphc.ops.elementwise import equal, greater_equal, less, logical_and, maximum, select
 from graphc.ops.gather import gather_, scatter_add_
-from graphc.ops.reduce import prod as prod_of
 from graphc.ops.shape import reshape
 from graphc.tensor import Tensor
 
@@ -56,17 +53,51 @@ segment_max_ = _extreme_of_segments("segment_max", np.maximum, 0)
 segment_min_ = _extreme_of_segments("segment_min", np.minimum, 1)
 
 
+@define_op(infer=_segments_type, exact=False, name="segment_prod")
+def segment_prod_(x: np.ndarray, numbers: np.ndarray, *, extent: int) -> np.ndarray:
+    """The products of the slices of `x` that have the same number, one factor after the other; 1 where there are none.
+
+    Args:
+        x: `[N..., ...]`; numbers: integers `[N...]`; slices whose number is not in [0, extent) are left out.
+    """
+    result = np.ones((extent, *x.shape[numbers.ndim :]), x.dtype)
+    inside = (numbers >= 0) & (numbers < extent)
+    with np.errstate(all="ignore"):
+        np.multiply.at(result, numbers[inside], x[inside])
+    return result
+
+
+segment_prod_.def_kernel("segment_prod")
+
+
+def _rows(numbers: Tensor, x: Tensor, extent: int) -> tuple[Tensor, Tensor]:
+    """For each slice the row of its segment, and whether it has one, in the shape of a slice of one element."""
+    inside = logical_and(greater_equal(numbers, 0), less(numbers, extent))
+    wide = reshape(inside, (*numbers.shape, *(1,) * (x.ndim - numbers.ndim)))
+    return select(inside, numbers, full_like(numbers, 0)), wide
+
+
 @segment_max_.def_vjp
 @segment_min_.def_vjp
 def segments_vjp(ct: Tensor, y: Tensor, x: Tensor, numbers: Tensor, *, extent: int) -> Any:
     """An equal share for each of the elements that are the extreme one of their segment."""
-    inside = logical_and(greater_equal(numbers, 0), less(numbers, extent))
-    row = select(inside, numbers, full_like(numbers, 0))
-    wide = reshape(inside, (*numbers.shape, *(1,) * (x.ndim - numbers.ndim)))
+    row, wide = _rows(numbers, x, extent)
     chosen = logical_and(equal(x, gather_(y, row, axis=0)), wide)
     count = scatter_add_(full_like(y, 0), row, cast(chosen, x.dtype))
     share = ct / maximum(count, 1)
     return select(chosen, gather_(share, row, axis=0), full_like(x, 0)), None
+
+
+@segment_prod_.def_vjp
+def segment_prod_vjp(ct: Tensor, y: Tensor, x: Tensor, numbers: Tensor, *, extent: int) -> Any:
+    """The product of the others: that of all divided by the element; where one element is 0, of all that are not 0."""
+    row, wide = _rows(numbers, x, extent)
+    is_zero = equal(x, 0)
+    zeros = scatter_add_(full_like(y, 0), row, cast(logical_and(is_zero, wide), x.dtype))
+    others = segment_prod_(select(is_zero, 1, x), numbers, extent=extent)
+    share = gather_(select(equal(zeros, 0), ct * y, full_like(ct, 0)), row, axis=0) / select(is_zero, 1, x)
+    alone = gather_(select(equal(zeros, 1), ct * others, full_like(ct, 0)), row, axis=0)
+    return select(wide, select(is_zero, alone, share), full_like(x, 0)), None
 
 
 # Functions
@@ -93,20 +124,9 @@ def unsorted_segment_min(x: Any, segment_ids: Any, num_segments: int) -> Tensor:
 
 
 def unsorted_segment_prod(x: Any, segment_ids: Any, num_segments: int) -> Tensor:
-    """The products of the slices of each segment; see `unsorted_segment_max`. 1 where a segment has no slices.
-
-    The cost grows with the number of segments times the size of `x`.
-    """
+    """The products of the slices of each segment; see `unsorted_segment_max`. 1 where a segment has no slices."""
     value, ids = _checked("unsorted_segment_prod", x, segment_ids, num_segments)
-    rest = value.shape[ids.ndim :]
-    wide = (num_segments, ids.size, prod(rest))
-    one = scalar(1, value.dtype)
-    if not ids.size:
-        return broadcast(one, (num_segments, *rest))
-    number = iota(shape=wide, axis=0, dtype=ids.dtype)
-    own = equal(number, broadcast(reshape(ids, (1, ids.size, 1)), wide))
-    rows = broadcast(reshape(value, (1, ids.size, prod(rest))), wide)
-    return reshape(prod_of(select(own, rows, broadcast(one, wide)), 1, dtype=value.dtype), (num_segments, *rest))
+    return segment_prod_(value, ids, extent=num_segments)
 
 
 def _checked(name: str, x: Any, segment_ids: Any, num_segments: int) -> tuple[Tensor, Tensor]:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
+from graphc.dispatch import located, state
 from graphc.dtype import bool_, int64
 from graphc.ops.coerce import as_tensor, broadcast_all, cast
 from graphc.ops.elementwise import select
 from graphc.ops.gather import gather_
+from graphc.ops.scan import argsort_
 from graphc.ops.shape import reshape
 from graphc.tensor import Tensor, TracedValueError
 
@@ -42,20 +43,40 @@ def with_value(name: str, tensor: Tensor) -> np.ndarray:
     return tensor.numpy_view()
 
 
+def takes_no_note() -> bool:
+    """Whether nobody takes note of ops, for a graph or a derivative, so that elements may be chosen by NumPy."""
+    return state.now.trace is None and not state.now.tapes
+
+
 def masked_select(input: Any, mask: Any) -> Tensor:
     """The elements of `input` where the bool `mask` (the two broadcast) is true, as a vector; eager mode only."""
     x, chosen = broadcast_all("masked_select", [as_tensor("masked_select", input), as_tensor("masked_select", mask)])
     places = np.flatnonzero(with_value("masked_select", cast(chosen, bool_)))
+    if takes_no_note():
+        return Tensor.wrap(with_value("masked_select", x).reshape(-1).take(places))
     return gather_(reshape(x, (x.size,)), Tensor.wrap(places), axis=0)
 
 
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
     """The positions of the elements that are not 0: int64 `[count, ndim]`, or a tuple of vectors; eager mode only."""
     x = as_tensor("nonzero", input)
-    found = np.nonzero(with_value("nonzero", x)) if x.ndim else ()
+    value = with_value("nonzero", x)
+    if not x.ndim:
+        return () if as_tuple else Tensor(np.zeros((int(bool(value)), 0), np.int64))
+    rest, along = np.flatnonzero(value), []
+    for extent in x.shape[:0:-1]:
+        rest, place = _divided(rest, extent)
+        along.append(place)
+    found = [rest, *along[::-1]]
     if as_tuple:
-        return tuple(Tensor(p.astype(np.int64)) for p in found)
-    return Tensor(np.stack(found, -1) if found else np.zeros((int(bool(x.item())), 0), np.int64))
+        return tuple(map(Tensor.wrap, found))
+    return Tensor.wrap(np.stack(found, -1))
+
+
+def _divided(numbers: np.ndarray, by: int) -> tuple[np.ndarray, np.ndarray]:
+    """Quotients and remainders."""
+    quotients = numbers // by
+    return quotients, numbers - quotients * by
 
 
 def argwhere(input: Any) -> Tensor:
@@ -71,11 +92,39 @@ def unique(input: Any) -> tuple[Tensor, Tensor]:
     """
     x = as_tensor("unique", input)
     flat = with_value("unique", x).reshape(-1)
-    values, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.argsort(order, kind="stable")
-    positions = rank[inverse.reshape(-1)].reshape(x.shape)
-    return Tensor(values[order]), Tensor(positions.astype(np.int64 if x.dtype is int64 else np.int32))
+    order, fresh = _runs(flat)
+    first = order[fresh]  # where each appears first: equal elements keep their order
+    appearing = np.argsort(first, kind="stable")
+    rank = np.empty_like(appearing)
+    rank[appearing] = np.arange(len(rank))
+    positions = _in_place(rank[np.cumsum(fresh) - 1] if len(rank) else rank, order)
+    positions = positions.astype(np.int64 if x.dtype is int64 else np.int32, copy=False)
+    return Tensor.wrap(flat[first[appearing]]), Tensor.wrap(positions.reshape(x.shape))
+
+
+def _runs(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The positions of a vector's elements in order, and for each whether it is another than the one before it.
+
+    NaNs are taken for equal.
+    """
+    order = argsort_(Tensor.wrap(flat), descending=False).numpy_view()
+    return order, _others(flat[order])
+
+
+def _others(ordered: np.ndarray) -> np.ndarray:
+    """Which elements are others than those before them; all NaNs are taken for one."""
+    fresh = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
+    if ordered.dtype.kind == "f" and len(ordered) and np.isnan(ordered[-1]):
+        fresh[np.searchsorted(ordered, np.nan) + 1 :] = False
+    return fresh
+
+
+def _in_place(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """What is given for the elements in order, for each where it was."""
+    found = np.empty_like(values)
+    found[order] = values
+    return found
 
 
 def unique_in_order(
@@ -89,12 +138,24 @@ def unique_in_order(
         return_counts: give how often each is there, too.
     """
     x = with_value("unique", as_tensor("unique", input))
-    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=dim)
-    shape = x.shape if dim is None else (-1,)
-    found = [Tensor(values)]
-    found += [Tensor(inverse.reshape(shape).astype(np.int64))] if return_inverse else []
-    found += [Tensor(counts.astype(np.int64))] if return_counts else []
+    if dim is not None:
+        values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=dim)
+        inverse = inverse.reshape(-1)
+    else:
+        flat = x.reshape(-1)
+        order, fresh = _runs(flat)
+        values = flat[order[fresh]]
+        inverse = _in_place(np.cumsum(fresh) - 1, order).reshape(x.shape) if return_inverse else order
+        counts = _lengths(fresh) if return_counts else order
+    found = [Tensor.wrap(np.ascontiguousarray(values))]
+    found += [Tensor.wrap(inverse.astype(np.int64, copy=False))] if return_inverse else []
+    found += [Tensor.wrap(counts.astype(np.int64, copy=False))] if return_counts else []
     return tuple(found) if len(found) > 1 else found[0]
+
+
+def _lengths(fresh: np.ndarray) -> np.ndarray:
+    """How long each run is, of which it is given where they begin."""
+    return np.diff(np.append(np.flatnonzero(fresh), len(fresh)))
 
 
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
@@ -115,8 +176,11 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     shares = None if weights is None else as_tensor("bincount", weights)
     if shares is not None and shares.shape != x.shape:
         raise located(ValueError(f"bincount: expected weights of the shape {x.shape}, got {shares.type}"))
-    numbers = with_value("bincount", x)
-    if (numbers < 0).any():
-        raise located(ValueError(f"bincount: expected no negative number, got {numbers.min()}"))
-    counts = np.bincount(numbers, None if shares is None else with_value("bincount", shares), minlength)
-    return Tensor(counts.astype(np.float32))
+    numbers, given = with_value("bincount", x), None if shares is None else with_value("bincount", shares)
+    try:
+        counts = np.bincount(numbers, given, minlength)
+    except ValueError:
+        if not len(numbers) or numbers.min() >= 0:
+            raise
+        raise located(ValueError(f"bincount: expected no negative number, got {numbers.min()}")) from None
+    return Tensor.wrap(counts.astype(np.float32))

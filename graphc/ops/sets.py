@@ -16,7 +16,7 @@ from graphc.ops.elementwise import div, equal, floor, greater_equal, less, less_
 from graphc.ops.gather import gather_, scatter_add_
 from graphc.ops.linalg import outer
 from graphc.ops.reduce import amax, amin
-from graphc.ops.selection import with_value
+from graphc.ops.selection import takes_no_note, with_value
 from graphc.ops.shape import concat, expand_dims, reshape
 from graphc.tensor import Tensor
 
@@ -88,9 +88,15 @@ def unique_consecutive(
     rows = reshape(x, (x.size,)) if dim is None else x
     values = np.moveaxis(with_value("unique_consecutive", rows), axis, 0)
     fresh = np.ones(len(values), bool)
-    fresh[1:] = (values[1:] != values[:-1]).any(axis=tuple(range(1, values.ndim)))
+    if values.ndim == 1:
+        np.not_equal(values[1:], values[:-1], out=fresh[1:])
+    else:
+        fresh[1:] = (values[1:] != values[:-1]).any(axis=tuple(range(1, values.ndim)))
     starts = np.flatnonzero(fresh)
-    found: list[Tensor] = [gather_(rows, Tensor(starts), axis=axis)]
+    if takes_no_note():
+        found = [Tensor.wrap(np.moveaxis(values, 0, axis).take(starts, axis))]
+    else:
+        found = [gather_(rows, Tensor.wrap(starts), axis=axis)]
     if return_inverse:
         positions = np.cumsum(fresh) - 1
         found.append(Tensor(positions.reshape(x.shape) if dim is None else positions))

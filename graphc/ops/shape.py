@@ -17,7 +17,7 @@ from graphc.dispatch import located
 from graphc.dtype import promote
 from graphc.ops.axes import as_ints, axes_of, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, scalar
-from graphc.ops.views import concat_, flip_, pad_, reshape_, slice_, take_range, transpose_
+from graphc.ops.views import concat_, diagonal_, flip_, on_diagonal, pad_, reshape_, slice_, take_range, transpose_
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -458,12 +458,7 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tenso
     if a == b:
         raise located(ValueError(f"diagonal: dim1 and dim2 are both axis {a}"))
     rest = [d for d in range(x.ndim) if d not in (a, b)]
-    x = transpose(x, (*rest, a, b))
-    rows, columns = x.shape[-2:]
-    count = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
-    flat = reshape(x, (*x.shape[:-2], rows * columns))
-    begin = offset if offset >= 0 else -offset * columns
-    return take_range(flat, flat.ndim - 1, begin if count else 0, count, columns + 1)
+    return diagonal_(transpose(x, (*rest, a, b)), offset=int(offset))
 
 
 def diag(input: Any) -> Tensor:
@@ -479,10 +474,7 @@ def diag(input: Any) -> Tensor:
     x = as_tensor("diag", input)
     if x.ndim == 0:
         raise located(ValueError(f"diag: expected at least one axis, got {x.type}"))
-    n = x.size
-    flat = reshape(x, (n,))
-    apart = pad_(flat, scalar(0, x.dtype), low=(0,), high=(0,), interior=(n,)) if n > 1 else flat
-    return reshape(apart, (*x.shape, *x.shape))
+    return reshape(on_diagonal(reshape(x, (x.size,)), x.size), (*x.shape, *x.shape))
 
 
 def shape(input_x: Any) -> tuple[int, ...]:

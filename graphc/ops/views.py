@@ -17,7 +17,7 @@ import numpy as np
 from graphc.dtype import bool_
 from graphc.ir import TensorType
 from graphc.op import FEWEST_JOINED, TABLE, Later, Places, define_op
-from graphc.ops.coerce import cast, full_like, scalar
+from graphc.ops.coerce import broadcast, cast, full_like, scalar
 from graphc.tensor import Tensor
 
 # Reshape
@@ -329,6 +329,48 @@ def flip_vjp(ct: Tensor, y: Tensor, x: Tensor, *, axes: tuple[int, ...]) -> Any:
 @flip_.def_lower
 def flip_lower(b: Any, index: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     return x([n - 1 + i * -1 if d in axes else i for d, (i, n) in enumerate(zip(index, x.shape))])
+
+
+def _diagonal_type(x: TensorType, *, offset: int) -> TensorType:
+    if x.ndim < 2:
+        raise ValueError(f"diagonal: expected matrices, got {x}")
+    rows, columns = x.shape[-2:]
+    count = min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)
+    return TensorType((*x.shape[:-2], max(count, 0)), x.dtype)
+
+
+@define_op(infer=_diagonal_type, traits="view", name="diagonal")
+def diagonal_(x: np.ndarray, *, offset: int) -> np.ndarray:
+    """The diagonals of the matrices in the last two axes; `offset` > 0 lies above the main one."""
+    return np.diagonal(x, offset, -2, -1)
+
+
+@diagonal_.def_vjp
+def diagonal_vjp(ct: Tensor, y: Tensor, x: Tensor, *, offset: int) -> Any:
+    """Each row of a matrix has one element of the cotangent, or none."""
+    if not y.shape[-1]:
+        return (full_like(x, 0),)
+    first = max(-offset, 0)
+    around, before = (0,) * (ct.ndim - 1), (*(0,) * (ct.ndim - 1), first)
+    behind = (*around, x.shape[-2] - first - y.shape[-1])
+    of_rows = pad_(ct, scalar(0, ct.dtype), low=before, high=behind, interior=(*around, 0))
+    return (on_diagonal(of_rows, x.shape[-1], offset),)
+
+
+def on_diagonal(of_rows: Tensor, columns: int, offset: int = 0) -> Tensor:
+    """Matrices with so many columns that are zero but on a diagonal: of each row one value is given."""
+    from graphc.ops.creation import row_and_column  # which is made of ops of the modules that stand on this one
+
+    shape = (*of_rows.shape, columns)
+    row, column = row_and_column(shape)
+    wide = broadcast(reshape_(of_rows, shape=(*of_rows.shape, 1)), shape)
+    return TABLE["select"](TABLE["equal"](column, row + offset if offset else row), wide, full_like(wide, 0))
+
+
+@diagonal_.def_lower
+def diagonal_lower(b: Any, index: Any, x: Any, *, offset: int) -> Any:
+    *lead, i = index
+    return x([*lead, i + max(-offset, 0), i + max(offset, 0)])
 
 
 def _concat_type(*types: TensorType, axis: int) -> TensorType:

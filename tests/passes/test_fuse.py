@@ -127,6 +127,15 @@ def test_what_would_be_computed_over_and_over_is_stored() -> None:
     ) == [["sum"], ["broadcast_to", "sub"]]
 
 
+def test_what_was_surrounded_is_stored_where_a_reshape_runs_over_its_edges() -> None:
+    """Where the edges stay edges, it is only another index."""
+    pad = "%0: f32[4,8] = pad(%x, 0.0, low=(0, 1), high=(0, 1), interior=(0, 0))"
+    over = body(pad, "%1: f32[2,16] = reshape(%0, shape=(2, 16))", "%2: f32[2] = sum(%1, run=(1, 2))", "return %2")
+    assert over == [["pad"], ["reshape", "sum"]]
+    kept = body(pad, "%1: f32[2,2,8] = reshape(%0, shape=(2, 2, 8))", "%2: f32[2,2] = sum(%1, run=(2, 3))", "return %2")
+    assert kept == [["pad", "reshape", "sum"]]
+
+
 def test_an_update_is_the_epilogue_of_its_gradient() -> None:
     assert groups_of(
         """

@@ -10,7 +10,7 @@ import graphc.compiler  # noqa: F401 (fills the table; the passes have ops of th
 from graphc.dtype import ALL, dtype_of, float32, float64, int32, int64, uint8
 from graphc.ir import TensorType
 from graphc.op import TABLE
-from graphc.runtime import jit
+from graphc.runtime import jit, sorting
 from graphc.runtime.handmade import KERNELS
 from graphc.runtime.llvmtext import Module, i64
 from graphc.runtime.sorting import RUN
@@ -68,11 +68,22 @@ def test_every_kernel_that_an_op_asks_for_is_there_and_is_asked_for():
     assert {op.kernel for op in TABLE.values() if op.kernel} == {*KERNELS, "scan"}, "a loop is written around its body"
 
 
+@pytest.mark.parametrize(("dtype", "together"), [(int32, True), (int64, True), (float32, False)], ids=str)
+def test_integers_of_a_row_are_added_sixteen_at_a_time(dtype, together, rng, monkeypatch):
+    texts = []
+    compile_text = jit.compile_text
+    monkeypatch.setattr(jit, "compile_text", lambda made, names: (texts.extend(made), compile_text(made, names))[1])
+    x = rng.integers(np.iinfo(np.int32).min, np.iinfo(np.int32).max, (3, 101)).astype(dtype.np)
+    result, _ = run("cumsum", x, axis=1)
+    np.testing.assert_array_equal(result, TABLE["cumsum"].meaning(x, axis=1))
+    assert ("shufflevector" in texts[0]) is together
+
+
 @pytest.mark.parametrize("name", ["cumsum", "cumprod"])
 @pytest.mark.parametrize("dtype", NUMBERS, ids=str)
 def test_scans(name, dtype, rng):
-    whole = [((5,), 0), ((3, 7), 0), ((3, 7), 1), ((2, 9, 147), 1), ((1, 3, 64), 1)]
-    for shape, axis in [*whole, ((0, 4), 1), ((4, 0), 0)]:
+    whole = [((5,), 0), ((3, 7), 0), ((3, 7), 1), ((2, 9, 147), 1), ((1, 3, 64), 1), ((11, 37), 1), ((2, 32), 1)]
+    for shape, axis in [*whole, ((0, 4), 1), ((4, 0), 0), ((60,), 0)]:
         x = numbers(rng, shape, dtype, 3.0)
         result, _ = run(name, x, axis=axis)
         np.testing.assert_array_equal(result, TABLE[name].meaning(x, axis=axis))
@@ -109,11 +120,36 @@ def test_argsort(dtype, descending, rng):
 
 
 @pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("dtype", [d for d in ALL if d.wide is None and d.itemsize <= 4], ids=str)
+@pytest.mark.parametrize("dtype", [float32, float64, int32, int64, uint8], ids=str)
+def test_argsort_of_long_rows_goes_by_digits(dtype, descending, rng, monkeypatch):
+    monkeypatch.setattr(sorting, "_merge_all", None)  # no row of these is merged
+    for length in ([128, 129, 2000] if dtype.itemsize == 8 else []) + [RUN + 1, 5001]:
+        words = rng.integers(0, 256, (2, length * dtype.itemsize), np.uint8)
+        few, sharp = rng.integers(0, 9, (1, length)).astype(dtype.np), np.array([[0, 1] * length]).astype(dtype.np)
+        for x in (words.view(dtype.np), few, np.sort(few), sharp[:, :length] * -1 if dtype.is_float else sharp):
+            result, _ = run("argsort", np.ascontiguousarray(x), descending=descending)
+            np.testing.assert_array_equal(result, TABLE["argsort"].meaning(x, descending=descending))
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("dtype", [d for d in ALL if d.wide is None], ids=str)
 def test_leading(dtype, descending, rng):
     cases = [((9,), 0), ((9,), 9), ((3, 7), 2), ((2, 128), 8), ((2, 129), 8), ((2, 1000), 1), ((2, 1003), 33)]
     for shape, count in [*cases, ((1, 3000), 400), ((1, 2 * RUN + 3), 1024), ((0, 3), 1)]:
         for x in (unordered(rng, shape, dtype), np.sort(numbers(rng, shape, dtype))):  # the worst, the best
+            result, _ = run("leading", x, count=count, descending=descending)
+            np.testing.assert_array_equal(result, TABLE["leading"].meaning(x, count=count, descending=descending))
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("dtype", [int64, float64], ids=str)
+def test_the_leading_of_long_rows_of_64_bits_are_chosen_by_digits(dtype, descending, rng, monkeypatch):
+    monkeypatch.setattr(sorting, "_Digits", None)  # no row is sorted as a whole
+    words = rng.integers(0, 256, (2, 5003 * 8), np.uint8).view(dtype.np)
+    few, steps = rng.integers(0, 3, (1, 9001)).astype(dtype.np), np.arange(6000, dtype=dtype.np).reshape(1, -1)
+    wide = (rng.integers(0, 2, (1, 9000)) * 2.0**40 + rng.integers(0, 50, (1, 9000))).astype(dtype.np)
+    for x in (words, few, steps, steps[:, ::-1].copy(), wide, np.zeros((1, 5000), dtype.np)):
+        for count in (1, 10, 1024):
             result, _ = run("leading", x, count=count, descending=descending)
             np.testing.assert_array_equal(result, TABLE["leading"].meaning(x, count=count, descending=descending))
 
@@ -141,7 +177,27 @@ def test_scatter_reports_a_bad_position_and_writes_nothing_there(name):
     assert reports == [(1, 3), (2, -1)]
 
 
-@pytest.mark.parametrize("name", ["segment_max", "segment_min"])
+@pytest.mark.parametrize("name", ["scatter_elements_add", "scatter_elements_set"])
+@pytest.mark.parametrize("index", [int32, int64, uint8], ids=str)
+def test_scatter_elements(name, index, rng):
+    for shape, count, axis in [((5,), 9, 0), ((3, 7), 4, 1), ((6, 129), 3, 0), ((2, 4, 5), 6, 1), ((2, 4, 64), 2, 1)]:
+        x = numbers(rng, shape, float32)
+        given = (*shape[:axis], count, *shape[axis + 1 :])
+        positions = rng.integers(0 if index is uint8 else -shape[axis], shape[axis], given).astype(index.np)
+        updates = numbers(rng, given, float32)
+        result, reports = run(name, x, positions, updates, axis=axis)
+        np.testing.assert_array_equal(result, TABLE[name].meaning(x, positions, updates, axis=axis))
+        assert not reports
+
+
+def test_scatter_elements_reports_a_bad_position_and_writes_nothing_there():
+    positions, updates = np.array([[2, -4, -3], [3, 0, 1]]), np.arange(1, 7, dtype=np.float32).reshape(2, 3)
+    result, reports = run("scatter_elements_set", np.zeros((2, 3), np.float32), positions, updates, axis=1)
+    np.testing.assert_array_equal(result, [[3, 0, 1], [5, 6, 0]])
+    assert sorted(reports) == [(1, -4), (3, 3)]
+
+
+@pytest.mark.parametrize("name", ["segment_max", "segment_min", "segment_prod"])
 @pytest.mark.parametrize("dtype", [d for d in ALL if not d.is_bool], ids=str)
 @pytest.mark.parametrize("index", [int32, int64, uint8], ids=str)
 def test_segments(name, dtype, index, rng):

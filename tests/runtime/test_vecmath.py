@@ -503,6 +503,14 @@ def test_integer_division_is_numpys(dtype, lanes):
     np.testing.assert_array_equal(apply_written(of_integers("floor_mod", dtype), x, y, lanes=lanes), rest)
 
 
+def test_integers_that_doubles_hold_are_divided_as_doubles():
+    for dtype, element in ((np.int32, "i32"), (np.int64, "i64")):
+        module = Module("test_quotients")
+        kernel(module, "test_quotients", element, 4, 2, of_integers("floor_div", dtype), 1)
+        usual = str(module).split("rare", 1)[0]
+        assert "fdiv" in usual and "sdiv" not in usual
+
+
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_shifts_are_numpys(dtype):
     info = np.iinfo(dtype)
@@ -564,3 +572,51 @@ def test_philox_broadcasts_and_refuses_what_is_no_word():
     for word in (-1, 1 << 32, 0.5):
         with pytest.raises(ValueError, match=r"expected words in \[0, 2\*\*32\)"):
             philox4x32_numpy((word, 0), (0, 0, 0, 0))
+
+
+def float_pairs(dtype):
+    """Operands of a division with remainder: of all sizes, near multiples, and special ones."""
+    rng, count = np.random.default_rng(9), 4000
+    word = f"u{np.dtype(dtype).itemsize}"
+    words = rng.integers(0, np.iinfo(word).max, 2 * count, word)
+    any_x, any_y = words.view(dtype).reshape(2, -1)
+    near_y = rng.uniform(0.5, 2, count).astype(dtype)
+    near_x = np.nextafter((rng.integers(1, 2**22, count) * near_y).astype(dtype), dtype(0))
+    edges = np.array([0, np.inf, np.nan, 1.5, np.finfo(dtype).tiny / 8, np.finfo(dtype).max], dtype)
+    edge_x, edge_y = np.array(np.meshgrid([edges, -edges], [edges, -edges])).reshape(2, -1)
+    tenths = (rng.integers(-1000, 1000, count) * 0.1).astype(dtype)
+    x, y = [any_x, near_x, edge_x, tenths], [any_y, near_y, edge_y, near_y - 1]
+    return np.concatenate(x), np.concatenate(y)
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "name, meaning", [("fmod", np.fmod), ("floor_mod", np.remainder), ("floor_div", np.floor_divide)]
+)
+def test_float_division_with_remainder_is_numpys(name, meaning, dtype, lanes):
+    x, y = float_pairs(dtype)
+    with np.errstate(all="ignore"):
+        wanted = meaning(x, y)
+    found = apply_written(of_integers(name, dtype), x, y, lanes=lanes)
+    np.testing.assert_array_equal(found, wanted)
+    numbers = ~np.isnan(wanted)
+    np.testing.assert_array_equal(np.signbit(found[numbers]), np.signbit(wanted[numbers]))
+
+
+def test_small_quotients_need_no_library_call():
+    module = Module("test_rest")
+    kernel(module, "test_rest", "float", 4, 2, of_integers("fmod", np.float32), 1)
+    usual, rare = str(module).split("rare", 1)
+    assert "fdiv" in usual and "frem" not in usual
+    assert "frem" in rare
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_common_divisors_are_numpys_and_found_by_a_loop(dtype, lanes):
+    x, y = integer_pairs(dtype)
+    np.testing.assert_array_equal(apply_written(of_integers("gcd", dtype), x, y, lanes=lanes), np.gcd(x, y))
+    module = Module("test_gcd")
+    kernel(module, "test_gcd", ELEMENT[np.dtype(dtype)], 4, 2, of_integers("gcd", dtype), 1)
+    assert str(module).count("fdiv") == 1
