@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from graphc.dtype import DType, finite_limits
+from graphc.dtype import DType, bfloat16, finite_limits, float32
 from graphc.ir import TensorType
 from graphc.runtime.elimination import emit_inverse, emit_lu
 from graphc.runtime.factors import (
@@ -25,7 +25,7 @@ from graphc.runtime.factors import (
     emit_svd,
     emit_triangular_solve,
 )
-from graphc.runtime.functions import ELEMENT, UNSIGNED
+from graphc.runtime.functions import ELEMENT, UNSIGNED, cast, constant
 from graphc.runtime.lanes import Lanes, gather, where
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, vector
 from graphc.runtime.sorting import (
@@ -116,6 +116,13 @@ def _combine(kind: str, dtype: DType) -> Callable[[Builder, Val, Val], Val]:
     """What becomes of an old value and a new one; bools add and multiply as `or` and `and`."""
     if kind == "set":
         return lambda b, old, new: new
+    if dtype is bfloat16:  # widened and rounded at every step, as in loops
+        wide = _combine(kind, float32)
+
+        def rounded(b: Builder, old: Val, new: Val) -> Val:
+            return cast(b, wide(b, *(cast(b, x, bfloat16, float32) for x in (old, new))), float32, bfloat16)
+
+        return rounded
     if kind in EXTREMES:
         return lambda b, old, new: b.select(_beats(b, EXTREMES[kind][0], old, new, dtype), new, old)
     if dtype.is_bool:
@@ -166,7 +173,7 @@ def _scatter(kind: str) -> Handmade:
             def write(column: Val, lanes: int) -> None:
                 at, kept = b.add(b.mul(row, columns), column), vector(element, lanes)
                 if x is None:
-                    first = const(_loses(kind, type_.dtype), kept)
+                    first = b.splat(constant(_loses(kind, type_.dtype), type_.dtype), lanes)
                 else:
                     first = b.load(b.gep(x, at, element), kept)
                 b.store(first, b.gep(result, at, element))

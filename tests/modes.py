@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reference import assert_same
 
 import graphc as ms
 from graphc import Parameter, Tensor
@@ -60,11 +61,11 @@ class Compiled:
         given = [Tensor(array) for array in inputs[: self.graph.arguments]]
         outputs = [o.asnumpy() for o in self.executable(given)]
         for tensor, array in zip(given, inputs, strict=False):
-            np.testing.assert_array_equal(tensor.asnumpy(), array)
+            assert_same(tensor.asnumpy(), array)
         updated = {target.attrs["name"] for target, _ in self.graph.updates}
         for (name, parameter), array in zip(self.bound.items(), inputs[self.graph.arguments :], strict=True):
             if name not in updated:
-                np.testing.assert_array_equal(parameter.asnumpy(), array)
+                assert_same(parameter.asnumpy(), array)
         return outputs, {name: self.bound[name].asnumpy() for name in updated}
 
 

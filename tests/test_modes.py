@@ -133,7 +133,8 @@ def test_random_graphs_with_vectors_of_another_width(lanes: int, tmp_path: Path)
     for number, m in enumerate(made):
         outputs, updates = eagerly(m.graph, m.arrays())
         for key, wanted in {**dict(enumerate(outputs)), **updates}.items():
-            assert_same(found[f"{number}.{key}"], wanted, f"{key} of {m}")
+            got = found[f"{number}.{key}"].view(wanted.dtype)  # NumPy's files do not name bfloat16
+            assert_same(got, wanted, f"{key} of {m}")
 
 
 # Networks
