@@ -18,18 +18,17 @@ from graphc.ir import Graph, Node
 from graphc.op import unrolled
 from graphc.passes.access import OUTPUT, Access
 from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
-from graphc.passes.lower import SCATTERED
 from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES, NEAR, RUN_STEPS, RUN_USES
 
 MOST_IN_BATCHES = 0.8
 """The share of all multiplications that must run over the batch for the batch to go into the lanes."""
 
-SLOWEST, CHANNELS, ALONG_ROWS, FEATURES_ACROSS, SIDE_BY_SIDE = 2.5, 24, 1.25, 1.1, 1.04
+SLOWEST, CHANNELS, ALONG_ROWS, FEATURES_ACROSS, STORED, SIDE_BY_SIDE = 2.5, 24, 1.25, 1.1, 20, 1.04
 """How many times as long a convolution takes in rows, as measured: at most 2.5; 1 + 24 / c with c channels across the
 vectors; with rows of an image that fill them 1.25, more with two or three features to use what was read: 1 + 1 / f;
-with vectors of features 1.1, and more as they are stored element by element (`SCATTERED`); 1.04 where there is one tap,
-so that an image is one row, and a kernel may fill vectors with those of several images."""
+with vectors of features 1.1, and more as each is turned and stored in the time of 20 steps of its sum; 1.04 where there
+is one tap, so that an image is one row, and a kernel may fill vectors with those of several images."""
 
 IN_TILES = 0.35
 """And a product of tiles, with making and using them: in rows that is done image by image, in the cache."""
@@ -111,7 +110,7 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
         return SIDE_BY_SIDE
     channels = SLOWEST
     if features > 1:
-        stored = SCATTERED * prod(node.shape) / max(access.products(node), 1)
+        stored = STORED * prod(node.shape) / max(access.products(node), 1)
         channels = FEATURES_ACROSS * (1 + stored) * _filled_up(features)
     if apart > 1:
         return min(SLOWEST, channels)

@@ -9,7 +9,8 @@ from graphc import ops
 from graphc.dtype import float32
 from graphc.initializer import initializer
 from graphc.nn import check
-from graphc.nn.cell import Cell, Layer
+from graphc.nn.cell import Cell
+from graphc.nn.layer import Layer
 from graphc.tensor import Parameter, Tensor
 
 

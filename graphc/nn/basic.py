@@ -7,7 +7,8 @@ from typing import Any
 from graphc import ops
 from graphc.dtype import dtype_of, float32
 from graphc.nn import check
-from graphc.nn.cell import Cell, Layer
+from graphc.nn.cell import Cell
+from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
 
 

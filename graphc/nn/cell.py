@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from reprlib import recursive_repr
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphc import context
 from graphc.dispatch import assign, state
@@ -23,24 +23,6 @@ from graphc.tensor import Parameter, ParameterTuple, Tensor
 
 _MISSING = object()
 
-_MADE_ANEW = frozenset(("_jitted", "_jitted_methods", "_fixed_now", "_fixed_as"))
-"""Attributes that a Cell makes for itself when it needs them."""
-
-MOST_FIXED = 16
-"""How many states of a layer are known at a time: as a rule two, of training and of evaluation."""
-
-
-class Fixed(NamedTuple):
-    """A layer while neither its attributes nor those of the layers within change.
-
-    Attributes:
-        known_as: what stands for it, and keeps nothing of it alive.
-        reads: the Parameters that a call may read.
-    """
-
-    known_as: object
-    reads: tuple[Parameter, ...]
-
 
 class Cell:
     """The base of all layers and networks.
@@ -54,7 +36,7 @@ class Cell:
     """
 
     keeps_parameters = False
-    _of_ops = False  # whether it is a `Layer` as graphc has it
+    _made_anew = frozenset(("_jitted", "_jitted_methods"))  # attributes that it makes for itself when it needs them
 
     def __init__(self, auto_prefix: bool = True, flags: dict[str, Any] | None = None) -> None:
         own = self.__dict__
@@ -157,7 +139,7 @@ class Cell:
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles hold: everything but what they make anew, such as compiled code."""
-        return {k: v for k, v in self.__dict__.items() if k not in _MADE_ANEW}
+        return {k: v for k, v in self.__dict__.items() if k not in self._made_anew}
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._params, *self._cells})
@@ -228,10 +210,6 @@ class Cell:
         now = state.now
         if now.trace is not None:
             now.trace.visit(self)
-        elif now.piece is not None and self._of_ops:
-            fixed = self._fixed()
-            if fixed is not None:
-                return now.piece.call(self._called, args, kwargs, *fixed)
         return self._called(*args, **kwargs)
 
     def _called(self, *args: Any, **kwargs: Any) -> Any:
@@ -270,29 +248,6 @@ class Cell:
         finally:
             now.narrowing = outside
         return in_float(value, own.get("_returned", dtype if self.keeps_parameters else None))
-
-    def _fixed(self) -> Fixed | None:
-        """The Cell as it is now, if calling it comes to applying ops to its arguments and Parameters."""
-        own = self.__dict__
-        seen: tuple[int, Fixed | None] | None = own.get("_fixed_now")
-        structure = context.structure()
-        if seen is None or seen[0] != structure:
-            seen = own["_fixed_now"] = structure, self._fixed_anew()
-        return seen[1]
-
-    def _fixed_anew(self) -> Fixed | None:
-        cells = [cell for _, cell in self.cells_and_names()]
-        for cell in cells:
-            if not cell._of_ops or any(cell._hooks) or "_float" in cell.__dict__ or "construct" in cell.__dict__:
-                return None
-        known: dict[Hashable, Fixed] = self.__dict__.setdefault("_fixed_as", {})
-        facts = tuple((id(cell), cell.version, cell.training) for cell in cells)
-        found = known.get(facts)
-        if found is None:
-            if len(known) >= MOST_FIXED:
-                known.clear()
-            found = known[facts] = Fixed(object(), tuple(self.get_parameters()))
-        return found
 
     @property
     def _compiled(self) -> Jitted:
@@ -724,21 +679,3 @@ def in_float(values: Any, dtype: DType | None) -> Any:
         return leaf.astype(dtype) if differs else leaf
 
     return values if dtype is None else map_leaves(cast, values)
-
-
-_HARMLESS = frozenset(("__init__", "__module__", "__qualname__", "__doc__", "__annotations__"))
-
-
-class Layer(Cell):
-    """A Cell whose `construct` applies ops to its arguments and Parameters, and depends on nothing else but attributes.
-
-    In eager mode a call that comes again is noted in one go (`graphc.eager`), and `construct` is not called. That holds
-    for graphc's own classes, and for those that a program derives from them, as long as these define no methods.
-    """
-
-    _of_ops = True
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if not cls.__module__.startswith("graphc.nn.") and vars(cls).keys() - _HARMLESS:
-            cls._of_ops = False

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from graphc.nn.cell import Cell, Layer
+from graphc.nn.cell import Cell
+from graphc.nn.layer import Layer
 
 
 def _checked(where: str, cell: Any) -> Cell:

@@ -11,8 +11,8 @@ from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.initializer import HeUniform, Uniform, initializer
 from graphc.nn import check
-from graphc.nn.cell import Layer
 from graphc.nn.check import float_dtype
+from graphc.nn.layer import Layer
 from graphc.ops.coerce import as_tensor
 from graphc.tensor import Parameter, Tensor
 

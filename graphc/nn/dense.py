@@ -10,8 +10,9 @@ from graphc.dtype import float32
 from graphc.initializer import HeUniform, Uniform, initializer
 from graphc.nn import check
 from graphc.nn.activation import get_activation
-from graphc.nn.cell import Cell, Layer
+from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
+from graphc.nn.layer import Layer
 from graphc.tensor import Parameter, Tensor
 
 

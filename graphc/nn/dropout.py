@@ -7,8 +7,9 @@ from typing import Any
 from graphc import ops
 from graphc.dtype import float32
 from graphc.nn import check
-from graphc.nn.cell import Cell, Layer
+from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
+from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
 
 

@@ -8,8 +8,9 @@ from graphc import ops
 from graphc.dtype import float32
 from graphc.initializer import initializer
 from graphc.nn import check
-from graphc.nn.cell import Cell, Layer
+from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
+from graphc.nn.layer import Layer
 from graphc.ops.one_hot import checked_one_hot
 from graphc.tensor import Parameter, Tensor
 

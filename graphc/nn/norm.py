@@ -10,8 +10,8 @@ from graphc.dtype import float32
 from graphc.eager import of_ops
 from graphc.initializer import initializer
 from graphc.nn import check
-from graphc.nn.cell import Layer
 from graphc.nn.check import float_dtype
+from graphc.nn.layer import Layer
 from graphc.ops.coerce import as_tensor, widely
 from graphc.ops.normalisation import moments, standardize
 from graphc.tensor import Parameter, Tensor

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc import ops
 from graphc.nn import check
-from graphc.nn.cell import Layer
+from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from graphc import ops
 from graphc.nn import check
-from graphc.nn.cell import Cell, Layer
+from graphc.nn.cell import Cell
 from graphc.nn.conv import PAD_MODES
+from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
 
 

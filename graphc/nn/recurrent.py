@@ -15,8 +15,9 @@ from graphc.dtype import float32
 from graphc.eager import of_ops
 from graphc.initializer import Uniform, initializer
 from graphc.nn import check
-from graphc.nn.cell import Cell, Layer
+from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
+from graphc.nn.layer import Layer
 from graphc.ops.coerce import as_tensor, common_dtype
 from graphc.ops.recurrence import scan
 from graphc.tensor import Parameter, Tensor

@@ -11,11 +11,12 @@ from graphc.dtype import float32
 from graphc.initializer import XavierNormal, XavierUniform, initializer
 from graphc.nn import check
 from graphc.nn.activation import get_activation
-from graphc.nn.cell import Cell, Layer
+from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
 from graphc.nn.containers import CellList
 from graphc.nn.dense import Dense
 from graphc.nn.dropout import Dropout
+from graphc.nn.layer import Layer
 from graphc.nn.norm import LayerNorm
 from graphc.tensor import Parameter, Tensor
 
