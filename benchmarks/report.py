@@ -101,8 +101,10 @@ def _networks(result: Results, pictures: str) -> list[str]:
     for name, measured in ratios.items():
         modes = ([f"{row[0]}: {_times(row[i])}" for row in sorted(measured) if row[i]] for i in (1, 2))
         rows.append([name, *map(", ".join, modes)])
+    compiled = any("torch compile" in step for step in result["steps"].values())
+    theirs = "the faster of PyTorch's modes" if compiled else "PyTorch's eager mode"
     text = (
-        f"Other networks, {_conditions(result)}: how many times as long the faster of PyTorch's modes takes. "
+        f"Other networks, {_conditions(result)}: how many times as long {theirs} takes. "
         f"In graph mode graphc is ahead in {sum(r >= 1 for r in graph)} of {len(graph)} steps, "
         f"{_times(_geometric_mean(graph))} in the geometric mean, {_times(min(graph))} at worst"
     )
