@@ -14,7 +14,7 @@ from graphc.ir import Node
 from graphc.loop_builder import LoopBuilder, Reader
 from graphc.loops import Value
 from graphc.op import TABLE
-from graphc.passes.fuse import handmade
+from graphc.passes.nodes import handmade
 
 OUTPUT = "out"
 """How the variables of the result's axes are called: out0, out1, ..."""

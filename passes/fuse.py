@@ -20,11 +20,13 @@ from math import inf, prod
 from graphc.index import Ix, IxLike, Var
 from graphc.ir import LEAVES, Graph, Node
 from graphc.loop_builder import LoopBuilder, Reader
-from graphc.loops import Buffer, Value, all_values
+from graphc.loops import Value, all_values
 from graphc.op import TABLE, traits_of, unrolled
+from graphc.passes.nodes import CHEAP, base_of, elementwise, handmade, is_contraction, is_free
 from graphc.passes.order import in_order
 from graphc.passes.parts import Part, Web
-from graphc.schedule import LANES, Group, Layout, Schedule, rows
+from graphc.passes.runs import in_short_runs
+from graphc.schedule import Group, Layout, Schedule, rows
 
 DEEPEST = 64
 """How many ops deep the expression of one kernel may be: what writes it recurses, and a Python stack has an end."""
@@ -61,33 +63,6 @@ def _turns(node: Node, layouts: Mapping[Node, Layout]) -> bool:
     return node.op == "copy" and layouts.get(node) != layouts.get(node.operands[0])
 
 
-def is_free(node: Node) -> bool:
-    """Whether reading the node is only reading something else at another index."""
-    return node.op == "constant" or "view" in traits_of(node)
-
-
-def is_contraction(node: Node) -> bool:
-    """Whether the node is a sum of products that can be computed in tiles."""
-    return "contraction" in traits_of(node) and node.dtype.is_float
-
-
-def handmade(node: Node) -> str | None:
-    """The name of the kernel that was written by hand for the node's op, if there is one."""
-    return None if node.op in LEAVES else TABLE[node.op].kernel
-
-
-def base_of(node: Node) -> Node:
-    """The node whose memory a view reads: what a concatenation stores, the view itself if it shows several or none."""
-    seen = node
-    while is_free(seen) and seen.op != "constant":
-        if "joins" in traits_of(seen):
-            return seen
-        if len(seen.operands) != 1:
-            return node
-        seen = seen.operands[0]
-    return node if seen.op == "constant" else seen
-
-
 # Step 1: what is stored, and who computes the rest
 
 
@@ -99,7 +74,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     stored = kept | wholes
     stored.update(node for node, layout in layouts.items() if layout.within)
     stored.update(node for node in graph.nodes if _turns(node, layouts))
-    stored.update(node for node in graph.nodes if is_free(node) and _in_short_runs(node, users[node], layouts))
+    stored.update(node for node in graph.nodes if is_free(node) and in_short_runs(node, users, layouts))
     stored.update(node for node in graph.nodes if _loses_its_edges(node, users[node]))
     for node in graph.nodes:
         if is_contraction(node) or unrolled(node):
@@ -124,7 +99,7 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
             continue
         if root is None or handmade(root) or is_contraction(root) or unrolled(root):
             stored.add(node)
-        elif all(_elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
+        elif all(elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
             in_step.add(node)
         elif not _computed_once(node, root, layouts.get(root) or rows(root.shape), groups, stored, work):
             stored.add(node)
@@ -134,38 +109,6 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
         if depth[node] >= DEEPEST:
             stored.add(node)
     return {n: depth[n] for n in stored if n.op not in LEAVES}
-
-
-def _in_short_runs(view: Node, users: Sequence[Node], layouts: Mapping[Node, Layout]) -> bool:
-    """Whether what is computed of a view, element by element, would step along runs that fill no vector.
-
-    So it is where the axes of memory are turned and the last ones are short, as those of a filter's taps are. Turned by
-    itself, it takes half-full vectors of loads and stores, but none of what is computed.
-    """
-    base = base_of(view)
-    layout = layouts.get(base)
-    if layout is None or not layout.order or not any(_elementwise(u, view) and not is_free(u) for u in users):
-        return False
-    b = LoopBuilder()
-    memory = Buffer("", base.dtype, layout.elements)
-
-    def value(member: Node, index: Sequence[IxLike]) -> Value:
-        if member is base:
-            return b.load(memory, layout.address(index))
-        (operand,), lower = member.operands, TABLE[member.op].lower
-        assert lower is not None, f"op {member.op} has no lowering"
-        read: Value = lower(b, index, Reader(operand.shape, operand.dtype, partial(value, operand)), **member.attrs)
-        return read
-
-    loops = [b.var("i", n) for n in view.shape]
-    address = value(view, [Ix.of(v) if v.extent > 1 else Ix.of(0) for v in loops]).data[1]
-    run, step = 1, None
-    for var in reversed([v for v in loops if v.extent > 1]):
-        if step not in (None, address.coefficient(var)):
-            break
-        run *= var.extent
-        step = (address.coefficient(var) or 0) * var.extent
-    return run < LANES
 
 
 def _loses_its_edges(node: Node, users: Sequence[Node]) -> bool:
@@ -201,10 +144,6 @@ def _as_cheap_as_loads(
         if source.op == "input" or source in kept or len({*users[source]}) > 1:
             steps[node] = steps.get(source, 0) + 1
     return steps
-
-
-def _elementwise(user: Node, operand: Node) -> bool:
-    return "elementwise" in traits_of(user) and user.shape == operand.shape
 
 
 def _computed_once(
@@ -336,9 +275,6 @@ def _most_work(node: Node, inside: Callable[[Node], bool]) -> int:
         stack += new
     return CHEAP_WORK if sum(read.type.size == node.type.size for read in reads) <= 1 else 1
 
-
-CHEAP = {"add", "sub", "mul", "neg", "square", "maximum", "minimum", "abs"}
-"""Ops that take no longer than a load."""
 
 MOST_WORK, CHEAP_WORK = 2, 4
 """How many times over a value may be computed instead of being stored; and one that costs little more than its load."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from graphc.ir import LEAVES, Graph, Node
 from graphc.op import TABLE, Places, traits_of
-from graphc.passes.fuse import handmade, is_free
+from graphc.passes.nodes import handmade, is_free
 from graphc.schedule import Layout, Window
 
 

@@ -9,7 +9,7 @@ a kernel would read in jumps, or at uneven addresses, is copied for it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import replace
 from math import prod
 
@@ -19,8 +19,8 @@ from graphc.op import TABLE, traits_of
 from graphc.passes.access import OUTPUT, Access, moves
 from graphc.passes.apart import images_apart
 from graphc.passes.batch import in_lanes, same_entry
-from graphc.passes.fuse import base_of, handmade, is_contraction, is_free
 from graphc.passes.lower import is_affine
+from graphc.passes.nodes import base_of, handmade, is_contraction, is_free, permutes
 from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES, TAPS, TURNED, Layout
 
@@ -237,13 +237,7 @@ def _jumps(weights: Node) -> bool:
     """Whether a view of large weights puts first what lies far apart, so that a sum over them jumps at every step."""
     base = base_of(weights)
     moved = weights is not base and base.op == "input" and weights.type.nbytes >= JUMPED
-    return moved and len(weights.shape) > 2 and any("permutes" in TABLE[v.op].traits for v in _views(weights, base))
-
-
-def _views(node: Node, base: Node) -> Iterator[Node]:
-    while node is not base:
-        yield node
-        node = node.operands[0]
+    return moved and len(weights.shape) > 2 and permutes(weights, base)
 
 
 JUMPED = 128 * 1024

@@ -80,7 +80,7 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
     if woven is split and _narrow(split) and not _narrow(kernel) and any(v.kind == "reduce" for v in split.values):
         whole = _join_loops(_split_loops(b, kernel, inner=False))
         woven = replace(whole, vector=_vector_loop(whole))
-    return _vector_first(_crossing_last(_along_rows(woven)))
+    return _vector_first(_crossing_last(_along_reads(_along_rows(woven))))
 
 
 def _unrolled(
@@ -548,7 +548,7 @@ def _woven(kernel: Kernel) -> Kernel:
     *others, along, across = kernel.loops
     read = [value.data[1] for value in kernel.values if value.kind == "load"]
     much = across.extent > READ_NEAR or across.extent * len(kernel.values) > WOVEN
-    if much or along.extent < LANES // 2 or any(v.kind == "reduce" for v in kernel.values):
+    if much or along.extent <= min(across.extent, LANES // 2 - 1) or any(v.kind == "reduce" for v in kernel.values):
         return kernel
     if any(s.address.coefficient(along) != across.extent for s in kernel.stores):
         return kernel
@@ -579,6 +579,28 @@ def _along_rows(kernel: Kernel) -> Kernel:
         return kernel
     loops = (*(v for v in kernel.loops if v is not along[-1]), along[-1])
     return replace(kernel, loops=loops, vector=along[-1])
+
+
+def _along_reads(kernel: Kernel) -> Kernel:
+    """Vectors along what is read, where along what is stored they would be short: their elements are stored apart."""
+    inner = kernel.vector
+    if inner is None or inner.extent >= LANES // 2 or any(v.kind == "reduce" for v in kernel.values):
+        return kernel
+    read = [value.data[1] for value in kernel.values if value.kind == "load"]
+    stored = [store.address for store in kernel.stores]
+    along = [
+        v for v in kernel.loops
+        if LANES <= v.extent <= SCATTERED_LINES and all(a.coefficient(v) in (0, 1) for a in read)
+        and any(a.coefficient(v) for a in read) and all(a.coefficient(v) is not None for a in stored)
+    ]  # fmt: skip
+    if not along:
+        return kernel
+    loops = (*(v for v in kernel.loops if v is not along[-1]), along[-1])
+    return replace(kernel, loops=loops, vector=along[-1])
+
+
+SCATTERED_LINES = 256
+"""Lines of the first-level cache that vectors stored apart may meet before they meet the first again."""
 
 
 def _crossing_last(kernel: Kernel) -> Kernel:

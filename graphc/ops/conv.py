@@ -227,6 +227,9 @@ def conv_grad_input(
     Returns:
         `[N, Cin, *S]`.
     """
+    side_by_side = w.shape[2:] == stride and set(dilation) == {1} and not any(low)
+    if side_by_side and max(stride) > 1 and extents == _times(ct.shape[2:], stride):
+        return _grad_patches(ct, w, groups)
     along = [
         sorted((_phase(r, *d) for r in range(d[0])), key=lambda phase: phase.place)
         for d in zip(stride, dilation, w.shape[2:], extents, low, strict=True)
@@ -237,6 +240,23 @@ def conv_grad_input(
         return parts[0]
     begins = tuple((0, 0, *(one.place for one in phase)) for phase in phases)
     return weave(*parts, begins=begins, step=(1, 1, *stride), shape=(ct.shape[0], w.shape[1] * groups, *extents))
+
+
+def _times(extents: Ints, by: Ints) -> Ints:
+    return tuple(n * s for n, s in zip(extents, by, strict=True))
+
+
+def _grad_patches(ct: Tensor, w: Tensor, groups: int) -> Tensor:
+    """The gradient of windows that lie side by side and cover the input: one product makes whole windows of it."""
+    n, c_out, *out = ct.shape
+    kernel, channels, d = w.shape[2:], w.shape[1] * groups, len(out)
+    w = reshape(w, (groups, c_out // groups, -1))
+    w = reshape(transpose(w, (0, 2, 1)), (-1, c_out // groups, *(1,) * d))  # [Cin * K, Cout / groups, 1, ...]
+    ones = (1,) * d
+    y = conv(ct, w, stride=ones, dilation=ones, low=(0,) * d, size=tuple(out), groups=groups)
+    y = reshape(y, (n, channels, *kernel, *out))
+    y = transpose(y, (0, 1, *(a for axis in range(2, 2 + d) for a in (axis + d, axis))))
+    return reshape(y, (n, channels, *_times(tuple(out), kernel)))
 
 
 class _Phase(NamedTuple):

@@ -401,3 +401,25 @@ def test_short_runs_of_turned_memory_are_turned_by_themselves(taps: int, apart: 
     (gradient,) = (node for node in graph.nodes if node.op == "exp")
     schedule = fuse(graph, {gradient: Layout(gradient.shape, False, (1, 2, 0))})
     assert [g.name for g in schedule.groups] == (["exp", "flip", "sub"] if apart else ["exp", "flip_sub"])
+
+
+@pytest.mark.parametrize(
+    ("split", "perm", "of", "apart"),
+    [
+        ("(4, 2, 2, 8, 8)", "(0, 3, 1, 4, 2)", "exp", False),  # woven: vectors along the rows
+        ("(4, 2, 2, 8, 8)", "(0, 3, 1, 4, 2)", "with another", True),
+        ("(4, 2, 2, 8, 8)", "(0, 3, 4, 2, 1)", "exp", True),
+        ("(4, 2, 2, 8, 8)", "(3, 0, 1, 2, 4)", "exp", True),  # rows of eight, half a vector
+        ("(4, 2, 2, 8, 8)", "(3, 0, 1, 2, 4)", "neg", False),
+        ("(4, 4, 4, 16)", "(1, 0, 2, 3)", "exp", False),
+    ],
+)
+def test_what_is_read_in_short_runs_is_turned_by_itself(split: str, perm: str, of: str, apart: bool) -> None:
+    """If vectors that are not full, of what is computed, take longer than to store it."""
+    shape = [int(n) for n in split.strip("()").split(",")]
+    out = [shape[int(axis)] for axis in perm.strip("()").split(",")]
+    views = f"%0: f32{shape} = reshape(%x, shape={split})", f"%1: f32{out} = transpose(%0, perm={perm})"
+    last = f"%2: f32{out} = {of}(%1)" if of != "with another" else f"%2: f32{out} = add(%1, %y)"
+    lines = [line.replace(", ", ",", line.split("]")[0].count(", ")) for line in (*views, last)]
+    inputs = f"%x: f32[16,64], %y: f32[{','.join(map(str, out))}]"
+    assert len(body(*lines, "return %2", inputs=inputs)) == 1 + apart

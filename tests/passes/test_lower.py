@@ -132,11 +132,35 @@ def test_rows_that_are_woven_into_one_are_read_along(rows: int, width: int, wove
           return %1
         }}"""
     )
-    (kernel,) = kernels(fuse(graph, {}))
-    assert isinstance(kernel, Kernel) and kernel.vector is not None
+    kernel, *then = kernels(fuse(graph, {}))
+    assert isinstance(kernel, Kernel) and kernel.vector is not None and len(then) == (not woven)
     assert (len(kernel.stores) == rows and kernel.vector.extent % width == 0) == woven
     arrays = [np.random.default_rng(0).normal(size=(7, rows, 30, width)).astype(np.float32)]
     assert_same_run(compiled(graph, arrays), eagerly(graph, arrays))
+
+
+def test_what_is_stored_in_short_runs_is_read_along() -> None:
+    """Pairs of features, of a batch whose entries lie side by side: vectors of entries, stored apart."""
+    assert kernel_text(
+        """
+        graph f(%x: f32[3,5,2,16]) {
+          %0: f32[16,5,3,2] = transpose(%x, perm=(3, 1, 0, 2))
+          return %0
+        }"""
+    ) == dedent(
+        """\
+        kernel transpose(x: f32[480], 0: f32[480]) {
+          for i2 in 0..5 {
+            for i3 in 0..3 {
+              for i4 in 0..2 {
+                for i1 in 0..16 vector {
+                  0[30*i1+6*i2+2*i3+i4] = x[i1+32*i2+160*i3+16*i4]
+                }
+              }
+            }
+          }
+        }"""
+    )
 
 
 @pytest.mark.parametrize(
