@@ -75,7 +75,9 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     stored.update(node for node, layout in layouts.items() if layout.within)
     stored.update(node for node in graph.nodes if _turns(node, layouts))
     stored.update(node for node in graph.nodes if is_free(node) and in_short_runs(node, users, layouts))
-    stored.update(node for node in graph.nodes if _loses_its_edges(node, users[node]))
+    stored.update(node for node in graph.nodes if _loses_its_edges(node, users))
+    turned = {base_of(node) for node in graph.nodes if "permutes" in traits_of(node)}
+    stored.update(node for node in turned if _is_reduced(node))
     for node in graph.nodes:
         if is_contraction(node) or unrolled(node):
             stored.add(node)
@@ -111,18 +113,39 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
     return {n: depth[n] for n in stored if n.op not in LEAVES}
 
 
-def _loses_its_edges(node: Node, users: Sequence[Node]) -> bool:
-    """Whether a reshape runs over the edges of what was surrounded: then each element's place would be divided to see
-    on which side of an edge it is, and no vector could be read; stored, it is read as it lies."""
+def _is_reduced(node: Node) -> bool:
+    """Whether a value is made, element by element, of a reduction, which in another order would read in jumps."""
+    made = {node: None}
+    stack = [node]
+    while stack and len(made) < WIDEST:
+        member = stack.pop()
+        if _is_reduction(member):
+            return True
+        if "elementwise" in traits_of(member) or is_free(member):
+            new = [o for o in member.operands if o.type.size == node.type.size and o not in made]
+            made.update(dict.fromkeys(new))
+            stack += new
+    return False
+
+
+def _loses_its_edges(node: Node, users: Mapping[Node, Sequence[Node]]) -> bool:
+    """Whether a reshape or a reduction runs over the edges of what was surrounded: then each element's place would be
+    divided to see on which side of an edge it is, and no vector could be read; stored, it is read as it lies."""
     if "margin" not in traits_of(node):
         return False
     wider = [axis for axis, n in enumerate(node.shape) if n != node.operands[0].shape[axis]]
     edges = {prod(node.shape[:end]) for axis in wider for end in (axis, axis + 1)}
-
-    def keeps(user: Node) -> bool:
-        return edges <= {prod(user.shape[:end]) for end in range(len(user.shape) + 1)}
-
-    return any("reshape" in traits_of(user) and not keeps(user) for user in users)
+    readers = [node]
+    for reader in readers:
+        if "reshape" in traits_of(reader) or _is_reduction(reader):
+            shape, (first, stop) = reader.shape, (0, 0)
+            if _is_reduction(reader):
+                shape, (first, stop) = reader.operands[0].shape, reader.attrs.get("run", (0, 0))
+            if not edges <= {prod(shape[:end]) for end in range(len(shape) + 1) if not first < end < stop}:
+                return True
+        if reader is node or "elementwise" in traits_of(reader):
+            readers += [u for u in users[reader] if u not in readers and len(readers) < WIDEST]
+    return False
 
 
 def _as_cheap_as_loads(

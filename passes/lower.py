@@ -590,7 +590,7 @@ def _along_reads(kernel: Kernel) -> Kernel:
     stored = [store.address for store in kernel.stores]
     along = [
         v for v in kernel.loops
-        if LANES <= v.extent <= SCATTERED_LINES and all(a.coefficient(v) in (0, 1) for a in read)
+        if LANES <= v.extent <= SCATTERED_LINES and all(a.coefficient(v) in (-1, 0, 1) for a in read)
         and any(a.coefficient(v) for a in read) and all(a.coefficient(v) is not None for a in stored)
     ]  # fmt: skip
     if not along:

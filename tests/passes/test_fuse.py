@@ -423,3 +423,25 @@ def test_what_is_read_in_short_runs_is_turned_by_itself(split: str, perm: str, o
     lines = [line.replace(", ", ",", line.split("]")[0].count(", ")) for line in (*views, last)]
     inputs = f"%x: f32[16,64], %y: f32[{','.join(map(str, out))}]"
     assert len(body(*lines, "return %2", inputs=inputs)) == 1 + apart
+
+
+@pytest.mark.parametrize("of", ["prod(%x, run=(0, 1))", "sum(%x, run=(0, 1))"])
+def test_a_reduction_whose_axes_are_turned_is_stored(of: str) -> None:
+    """In the order of the turned result it would read its operand in jumps."""
+    lines = [f"%0: f32[40,30] = {of}", "%1: f32[40,30] = neg(%0)", "%2: f32[30,40] = transpose(%1, perm=(1, 0))"]
+    groups = body(*lines, "return %2", inputs="%x: f32[20,40,30]")
+    assert groups == [[of[: of.index("(")], "neg"], ["transpose"]]
+
+
+@pytest.mark.parametrize(
+    ("run", "apart"), [((0, 3), True), ((1, 3), True), ((0, 2), False), ((2, 3), False), ((1, 2), False)]
+)
+def test_what_was_surrounded_is_stored_where_a_reduction_runs_over_its_edges(run: tuple[int, int], apart: bool) -> None:
+    shape = [n for axis, n in enumerate((4, 5, 9)) if not run[0] <= axis < run[1]]
+    lines = [
+        "%0: f32[4,5,9] = pad(%x, 0.0, low=(0, 0, 1), high=(0, 0, 1), interior=(0, 0, 0))",
+        "%1: f32[4,5,9] = exp(%0)",
+        f"%2: f32{str(shape).replace(' ', '')} = sum(%1, run={run})",
+    ]
+    groups = body(*lines, "return %2", inputs="%x: f32[4,5,7]")
+    assert (groups[0] == ["pad"]) == apart
