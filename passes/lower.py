@@ -5,26 +5,26 @@
                for i in 0..3 { for j in 0..2 vector { y[2*i+j] = tanh(x[i+3*j]) } }
              }
 
-Reading an operand is calling it: what is stored becomes a load, anything else is written in place. Then variables whose
-quotients and remainders occur are split so that addresses become affine, and neighbouring loops that every address
-steps through as one are joined.
+Reading an operand is calling it: what is stored becomes a load, anything else is written in place. Then the loops are
+arranged (`nest`); or those of a contraction split so that addresses become affine, and its lanes chosen (`across`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise, product, takewhile
+from itertools import product
 from math import prod
 
-from graphc.index import Ix, IxLike, Quotient, Remainder, Var
+from graphc.index import Ix, IxLike, Var
 from graphc.ir import Graph, Node
-from graphc.known import Known, has_data
 from graphc.loop_builder import LoopBuilder, Reader
-from graphc.loops import Buffer, Condition, Kernel, Store, TiledKernel, Value, all_values
+from graphc.loops import Buffer, Condition, Kernel, Store, TiledKernel, Value
 from graphc.op import TABLE, unrolled
+from graphc.passes.across import lane_choice
+from graphc.passes.nest import arranged, arranged_together, split_variables, splits, steps_as_one
 from graphc.passes.relative import relative
-from graphc.schedule import LANES, NEAR, READ_NEAR, RUN_STEPS, RUN_USES, TAPS, TURNED, Group, Layout, Schedule, unravel
+from graphc.schedule import LANES, Group, Layout, Schedule, unravel
 
 
 def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout]) -> bool:
@@ -68,19 +68,7 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
     if tiled is not None:
         assert lowering.given is not None
         return replace(tiled, name=group.name, stores=stores, acc=lowering.given)
-    kernel = Kernel(group.name, loops, stores)
-    lane = loops[-1] if layout.blocked and _sums_by_entry(kernel) else None
-    if lane is not None:
-        kernel = replace(kernel, loops=(loops[0], lane, *loops[1:-1]))
-    split = _join_loops(_split_loops(b, kernel))
-    if lane is not None:
-        return replace(split, vector=lane)
-    split = replace(split, vector=_vector_loop(split))
-    woven = _woven(split)
-    if woven is split and _narrow(split) and not _narrow(kernel) and any(v.kind == "reduce" for v in split.values):
-        whole = _join_loops(_split_loops(b, kernel, inner=False))
-        woven = replace(whole, vector=_vector_loop(whole))
-    return _vector_first(_crossing_last(_along_reads(_along_rows(woven))))
+    return arranged(Kernel(group.name, loops, stores), layout.blocked)
 
 
 def _unrolled(
@@ -99,19 +87,7 @@ def _unrolled(
         index = [ix * by + at for ix, by, at in zip(first, together, own, strict=True)]
         stores.append(Store(buffers[node], layout.address(index), _filled(b, layout, lowering, node, index)))
     kernel = Kernel(group.name, loops, tuple(stores))
-    few = reduced[-1] < LANES and _are_near(_addresses(kernel), loops[-1], READ_NEAR)
-    kernel = _join_loops(kernel if few else _split_loops(b, kernel))
-    return replace(kernel, vector=kernel.loops[-1] if kernel.loops else None)
-
-
-def _sums_by_entry(kernel: Kernel) -> bool:
-    """Whether something is reduced for entries of a blocked batch, whatever the other loops: once for sixteen entries.
-
-    Their lanes then lie across the loops that follow, so that the reduction is known before these begin.
-    """
-    lane, rest = kernel.loops[-1], set(kernel.loops[1:-1])
-    reductions = (v for v in kernel.values if v.kind == "reduce")
-    return any(lane in v.deps and not rest <= v.deps for v in reductions)
+    return arranged_together(kernel, few=reduced[-1] < LANES)
 
 
 def _domain(b: LoopBuilder, layout: Layout) -> tuple[tuple[Var, ...], list[Ix]]:
@@ -196,8 +172,8 @@ def _tiled(
     if any(x.kind != "load" or x.args not in ((), there) for x in operands):
         return None, index
     summed, by_lanes = value.data
-    splits = _splits((*loops, *summed[by_lanes:]), [x.data[1] for x in operands])
-    new, parts = _split_variables(b, splits)
+    wanted = splits((*loops, *summed[by_lanes:]), [x.data[1] for x in operands])
+    new, parts = split_variables(b, wanted)
     if by_lanes:
         block, lane = b.var("k", -(-summed[0].extent // LANES)), b.var("lane", LANES)
         new[summed[0]], parts[summed[0]] = Ix.of(block) * LANES + Ix.of(lane), (block,)
@@ -220,7 +196,7 @@ def _tiled(
         addresses = [a.data[1], c.data[1], *(one.address(at) for one in held)]
         outer, new = _as_one(b, outer, {x.output for x in inside}, addresses)
         a, c, at = a.substitute(new), c.substitute(new), [ix.substitute(new) for ix in at]
-    choice = (lane, False) if by_lanes else _lane_choice(outer, inner, a, c, inside)
+    choice = (lane, False) if by_lanes else lane_choice(outer, inner, a, c, inside)
     if choice is None:
         return None, index
     lanes, swap = choice
@@ -239,7 +215,7 @@ def _as_one(
     """
     first = len(loops) - 1
     while first > 0 and not {*loops[first - 1 :]}.intersection(apart) and all(
-        _steps_as_one(ix, loops[first - 1], loops[first]) for ix in addresses
+        steps_as_one(ix, loops[first - 1], loops[first]) for ix in addresses
     ):  # fmt: skip
         first -= 1
     run = loops[first:]
@@ -276,354 +252,3 @@ def _conditions(
         assert isinstance(output, Var) and isinstance(total, Var)
         found.append(Condition(output, total, step, by, ix.const - least, most - least))
     return tuple(found)
-
-
-SCATTERED, SCATTERED_APART, SHORT = 14, 60, 16
-"""Steps of a sum that take as long as turning its vector to store it; where no window slides, so that whole
-rows of the result begin lines of their own; and steps up to which it takes longer than the sum."""
-
-SIDE_BY_SIDE, TURNING = 0.96, 6
-"""What vectors are worth that hold runs of several rows side by side, which a kernel copies so; and for how many
-results a vector is used in the time that turning one takes."""
-
-TURNED_ONCE, TURNED_BOTH, ALONG_TAPS, EVERY_FEW, GATHERED, TOGETHER = 0.95, 0.4, 0.95, 0.65, 0.1, 0.9
-"""What lanes are worth whose vectors a kernel must turn once; for which it turns both operands; of rows that it reads
-under one tap after the other, at any address and with lanes left out at the margins; of rows of which a tap reads every
-second element or so, from whole vectors; those that it reads element by element; and of depthwise channels that lie
-side by side, whose weights it turns once."""
-
-
-def _lane_choice(
-    loops: Sequence[Var], summed: Sequence[Var], a: Value, c: Value, inside: Sequence[Condition]
-) -> tuple[Var, bool] | None:
-    """The variable to lie across the lanes, and whether the operands change sides so that it moves the second.
-
-    Its operand should be contiguous along it (otherwise it is packed, or read element by element where not all of its
-    terms exist), it should fill the vectors, and the innermost loop comes first: there the result is contiguous too.
-    Where a window slides and the sum is long, the latter counts little, and vectors of channels are better than rows.
-    """
-    slide = {v for v in loops if any(_slides(x.data[1], v, summed) for x in (a, c))}
-    steps = max(prod(v.extent for v in summed), 1)
-    best: tuple[float, Var, bool] | None = None
-    innermost = next((v for v in reversed(loops) if v.extent > 1), None)
-    for var in loops:
-        in_a, in_c = (bool(x.data[1].coefficient(var)) for x in (a, c))
-        together = in_a and in_c and slide and var not in slide
-        swap = a.data[1].coefficient(var) == 1 if together else in_a
-        own, other = (a, c) if swap else (c, a)
-        if var.extent <= 1 or (in_a == in_c and not (together and own.data[1].coefficient(var) == 1)):
-            continue
-        fill = var.extent / (-(-var.extent // LANES) * LANES)
-        if not inside and not slide and _in_runs(var, loops, summed, a, c):
-            fill = max(fill, SIDE_BY_SIDE)
-        score = fill * (TOGETHER if together else _worth(var, loops, slide, own.data[1], other.data[1], inside))
-        if var is not innermost:
-            score *= _stored_apart(steps, bool(slide), own.data[1].coefficient(var) == 1)
-        if best is None or score > best[0]:
-            best = score, var, swap
-    both = _turned_lanes(loops, summed, a, c) if slide else None
-    if both is not None and (best is None or best[0] < TURNED_BOTH * both.extent / (-(-both.extent // LANES) * LANES)):
-        return both, False
-    if best is None:
-        spare = next((v for v in reversed(loops) if not (a.data[1].coefficient(v) and c.data[1].coefficient(v))), None)
-        return None if spare is None else (spare, bool(a.data[1].coefficient(spare)))
-    return best[1], best[2]
-
-
-def _worth(
-    var: Var, loops: Sequence[Var], slide: Collection[Var], own: Ix, other: Ix, inside: Sequence[Condition]
-) -> float:
-    """What vectors along a variable are worth, by how the operand that it moves, `own`, is read."""
-    step = own.coefficient(var) or 0
-    if step == 1:
-        return ALONG_TAPS if var in slide else 1.0
-    if var in slide and 1 < step <= NEAR:
-        return EVERY_FEW
-    if any(own.coefficient(i.output) and own.coefficient(i.summed) for i in inside):
-        return GATHERED
-    if slide:
-        return TURNED_ONCE if var not in slide else 0.75
-    uses = prod(v.extent for v in loops if other.coefficient(v))
-    return max(0.75, 1 / (1 + TURNING / max(uses, 1)))
-
-
-def _stored_apart(steps: int, slides: bool, along: bool) -> float:
-    """What is left of that where the result is not stored along the variable, after a sum of so many steps."""
-    apart = 1 / (1 + (SCATTERED if slides else SCATTERED_APART) / steps)
-    if slides:
-        return apart
-    floor = (steps + 1) / (steps + LANES) if steps < SHORT else 0.7  # a store for each lane, or one
-    return max(floor, apart if along else 0.0)
-
-
-def _in_runs(var: Var, loops: Sequence[Var], summed: Sequence[Var], a: Value, c: Value) -> bool:
-    """Whether a kernel can copy runs along a variable side by side, so that vectors are full: pixels of some images."""
-    steps = {v: (a.data[1].coefficient(v) or 0, c.data[1].coefficient(v) or 0) for v in loops if v.extent > 1}
-    own = 0 if steps[var][0] else 1
-    uses = prod(v.extent for v, by in steps.items() if by[1 - own])
-    return (
-        0 < steps[var][own] <= NEAR and any(by[own] for v, by in steps.items() if v is not var)
-        and all(bool(x) != bool(y) for x, y in steps.values())
-        and uses >= RUN_USES and prod(v.extent for v in summed) >= RUN_STEPS
-    )  # fmt: skip
-
-
-def _turned_lanes(loops: Sequence[Var], summed: Sequence[Var], a: Value, c: Value) -> Var | None:
-    """The variable that lies across the lanes if a kernel turns both operands while the sum goes on, each element once.
-
-    Such are the channels of a depthwise convolution in the gradient of its weights, whose taps are all of a tile.
-    """
-    steps = {v: (a.data[1].coefficient(v) or 0, c.data[1].coefficient(v) or 0) for v in (*loops, *summed)}
-    taps = [v for v in loops if not all(steps[v]) and v.extent > 1]
-    far = [v for v in loops if v.extent > 1 and min(steps[v]) >= LANES]
-    if not far or prod(v.extent for v in taps) > TAPS or min(map(min, steps.values())) < 0:
-        return None
-    lanes = max(far, key=lambda v: v.extent)
-    sums = [v for v in summed if v.extent > 1]
-    outside = takewhile(lambda v: all(by >= across for by, across in zip(steps[v], steps[lanes], strict=True)), sums)
-    within = sums[len(list(outside)) :]
-    for side in (0, 1):
-        at_once = sum(steps[v][side] * (v.extent - 1) for v in (*taps, *within[1:]))
-        whole = at_once + sum(steps[v][side] * (v.extent - 1) for v in within[:1])
-        more = at_once + steps[within[0]][side] if len(within) > 1 else whole
-        if whole + 1 < LANES or more >= TURNED:
-            return None
-    return lanes
-
-
-def _slides(address: Ix, var: Var, summed: Sequence[Var]) -> bool:
-    """Whether a summed index moves along an output's, as the taps of a filter do along rows: neither steps over all of
-    the other's steps."""
-    step = abs(address.coefficient(var) or 0)
-    taps = ((abs(address.coefficient(v) or 0), v.extent) for v in summed)
-    return any(0 < tap <= step * (var.extent - 1) and step <= tap * (extent - 1) for tap, extent in taps)
-
-
-# Loops
-
-
-def _addresses(kernel: Kernel) -> list[Ix]:
-    found = [s.address for s in kernel.stores]
-    for value in kernel.values:
-        if value.kind == "load":
-            found.append(value.data[1])
-        elif value.kind == "position":
-            found.append(value.data[0])
-    return found
-
-
-def _splits(variables: Iterable[Var], addresses: Iterable[Ix]) -> dict[Var, list[int]]:
-    """The variables whose quotients or remainders occur, with the steps at which to split them, largest first."""
-    wanted: dict[Var, set[int]] = {}
-
-    def visit(ix: Ix) -> None:
-        for atom, _ in ix.terms:
-            if isinstance(atom, (Quotient, Remainder)):
-                inner = atom.of
-                if len(inner.terms) == 1 and not inner.const:
-                    var, step = inner.terms[0]
-                    if isinstance(var, Var) and step == 1 and var.extent % atom.by == 0:
-                        wanted.setdefault(var, set()).add(atom.by)
-                visit(inner)
-
-    for address in addresses:
-        visit(address)
-    allowed = set(variables)
-    chains = {v: sorted(steps, reverse=True) for v, steps in wanted.items() if v in allowed}
-    return {v: s for v, s in chains.items() if all(x % y == 0 for x, y in pairwise(s))}
-
-
-def _split_variables(
-    b: LoopBuilder, splits: Mapping[Var, list[int]]
-) -> tuple[dict[Var, Ix], dict[Var, tuple[Var, ...]]]:
-    """For every variable its digits in a mixed radix, and the sum that stands for it."""
-    new: dict[Var, Ix] = {}
-    parts: dict[Var, tuple[Var, ...]] = {}
-    for var, steps in splits.items():
-        digits, total, above = [], Ix.of(0), var.extent
-        for step in [*steps, 1]:
-            digit = b.var(var.name.rstrip("0123456789"), above // step)
-            digits.append(digit)
-            total = total + Ix.of(digit) * step
-            above = step
-        new[var], parts[var] = total, tuple(digits)
-    return new, parts
-
-
-def _narrow(kernel: Kernel) -> bool:
-    """Whether the innermost loop leaves most lanes of a vector empty: then to reduce costs more than to read apart."""
-    return not kernel.loops or kernel.loops[-1].extent < LANES // 2
-
-
-def _split_loops(b: LoopBuilder, kernel: Kernel, inner: bool = True) -> Kernel:
-    """Splits loops of which addresses take quotients and remainders, the innermost one if `inner`."""
-    splits = _splits(kernel.loops, _addresses(kernel))
-    if kernel.loops and (not inner or _near(kernel.loops[-1], kernel)):
-        splits.pop(kernel.loops[-1], None)
-    if not splits:
-        return kernel
-    new, parts = _split_variables(b, splits)
-    loops = tuple(p for v in kernel.loops for p in parts.get(v, (v,)))
-    return replace(kernel, loops=loops, stores=_substituted(b, kernel.stores, new))
-
-
-def _near(inner: Var, kernel: Kernel) -> bool:
-    """Whether sixteen neighbours along a loop always read what lies close together: whole vectors hold it."""
-    read = (a for a in _addresses(kernel) if inner in a.variables and not a.coefficient(inner))
-    return all(s.address.coefficient(inner) == 1 for s in kernel.stores) and _are_near(read, inner)
-
-
-def _are_near(addresses: Iterable[Ix], inner: Var, apart: int = 2) -> bool:
-    """Whether sixteen neighbours along a loop, from a multiple of sixteen on, always are about so far apart at most."""
-    known = Known().across(inner, Ix.of(Var(inner.name, max(inner.extent // LANES, 1))) * LANES, LANES)
-    found = map(known.offsets, addresses)
-    return all(offsets is not None and max(offsets) - min(offsets) < apart * LANES for offsets in found)
-
-
-def _join_loops(kernel: Kernel) -> Kernel:
-    """Makes one loop of neighbours that every address steps through as one; drops loops that run once."""
-    b = kernel.stores[0].value.b
-    new = {v: Ix.of(0) for v in kernel.loops if v.extent == 1}
-    loops = [v for v in kernel.loops if v not in new]
-    addresses = {ix.substitute(new) for ix in _addresses(kernel)}
-    for position in reversed(range(len(loops) - 1)):
-        outer, inner = loops[position : position + 2]
-        if all(_steps_as_one(ix, outer, inner) for ix in addresses):
-            both = b.var(outer.name.rstrip("0123456789"), outer.extent * inner.extent)
-            parts = {outer: Ix.of(both) // inner.extent, inner: Ix.of(both) % inner.extent}
-            new = {v: ix.substitute(parts) for v, ix in new.items()} | parts
-            addresses = {ix.substitute(parts) for ix in addresses}
-            loops[position : position + 2] = [both]
-    return replace(kernel, loops=tuple(loops), stores=_substituted(b, kernel.stores, new)) if new else kernel
-
-
-def _steps_as_one(ix: Ix, outer: Var, inner: Var) -> bool:
-    far, near = ix.coefficient(outer), ix.coefficient(inner)
-    return far is not None and near is not None and far == near * inner.extent
-
-
-def _substituted(b: LoopBuilder, stores: Sequence[Store], new: Mapping[Var, Ix]) -> tuple[Store, ...]:
-    values = b.substitute([s.value for s in stores], new)
-    return tuple(
-        Store(s.buffer, s.address.substitute(new), value) for s, value in zip(stores, values, strict=True)
-    )
-
-
-FEW_TERMS, MORE_TERMS = 8, 11
-"""From how many terms on a reduction is better done along its own variable than by turning what sixteen of them read;
-and if something is made of what comes out, which sixteen lanes do at once."""
-
-
-def _vector_loop(kernel: Kernel) -> Var | None:
-    """The innermost loop, unless the reductions in it read along their own variable rather than along it."""
-    if not kernel.loops:
-        return None
-    inner = kernel.loops[-1]
-    if any(s.address.coefficient(inner) != 1 for s in kernel.stores):
-        return None
-    along = across = far = 0
-    fewest = FEW_TERMS if all(s.value.kind == "reduce" for s in kernel.stores) else MORE_TERMS
-    for value in all_values([s.value for s in kernel.stores]):
-        if value.kind != "reduce" or inner not in value.deps or value.data[1].extent < fewest:
-            continue
-        for load in all_values([value.args[0]]):
-            if load.kind == "load" and inner in load.deps and value.data[1] in load.deps:
-                near = load.data[1].coefficient(inner) in (0, 1) or _are_near([load.data[1]], inner)
-                along, far = along + near, far + (not near)
-                across += load.data[1].coefficient(value.data[1]) == 1
-    return None if across > along or far > along else inner
-
-
-WOVEN = 160
-"""How many values a kernel may have that weaves rows into one, for each of which it writes them."""
-
-
-def _woven(kernel: Kernel) -> Kernel:
-    """Vectors along rows that are woven into one, as by a pixel shuffle: along that one each would hold a few elements.
-
-    The steps of the innermost loop are written side by side, and their vectors are stored as one run.
-    """
-    if kernel.vector is None or kernel.vector is not kernel.loops[-1] or len(kernel.loops) < 2:
-        return kernel
-    *others, along, across = kernel.loops
-    read = [value.data[1] for value in kernel.values if value.kind == "load"]
-    much = across.extent > READ_NEAR or across.extent * len(kernel.values) > WOVEN
-    if much or along.extent <= min(across.extent, LANES // 2 - 1) or any(v.kind == "reduce" for v in kernel.values):
-        return kernel
-    if any(s.address.coefficient(along) != across.extent for s in kernel.stores):
-        return kernel
-    if any(a.coefficient(along) not in (0, 1) or a.coefficient(across) is None for a in read) or not any(
-        abs(a.coefficient(across) or 0) >= LANES for a in read
-    ):
-        return kernel
-    b = kernel.stores[0].value.b
-    stores = [_substituted(b, kernel.stores, {across: Ix.of(step)}) for step in range(across.extent)]
-    return replace(kernel, loops=(*others, along), stores=tuple(s for some in stores for s in some), vector=along)
-
-
-def _along_rows(kernel: Kernel) -> Kernel:
-    """Vectors of features, if a reduction looks up a row of them for each entry: the lanes would read apart.
-
-    The result is then stored element by element, once where the reduction reads many.
-    """
-    inner = kernel.loops[-1] if kernel.loops else None
-    rows = [
-        load.data[1]
-        for value in kernel.values if value.kind == "reduce" and value.data[1].extent >= LANES
-        for load in all_values([value.args[0]]) if load.kind == "load" and has_data(load.data[1])
-    ]  # fmt: skip
-    if not rows or inner is None or any(row.coefficient(inner) is not None for row in rows):
-        return kernel
-    along = [v for v in kernel.loops if v.extent >= LANES and all(row.coefficient(v) == 1 for row in rows)]
-    if not along:
-        return kernel
-    loops = (*(v for v in kernel.loops if v is not along[-1]), along[-1])
-    return replace(kernel, loops=loops, vector=along[-1])
-
-
-def _along_reads(kernel: Kernel) -> Kernel:
-    """Vectors along what is read, where along what is stored they would be short: their elements are stored apart."""
-    inner = kernel.vector
-    if inner is None or inner.extent >= LANES // 2 or any(v.kind == "reduce" for v in kernel.values):
-        return kernel
-    read = [value.data[1] for value in kernel.values if value.kind == "load"]
-    stored = [store.address for store in kernel.stores]
-    along = [
-        v for v in kernel.loops
-        if LANES <= v.extent <= SCATTERED_LINES and all(a.coefficient(v) in (-1, 0, 1) for a in read)
-        and any(a.coefficient(v) for a in read) and all(a.coefficient(v) is not None for a in stored)
-    ]  # fmt: skip
-    if not along:
-        return kernel
-    loops = (*(v for v in kernel.loops if v is not along[-1]), along[-1])
-    return replace(kernel, loops=loops, vector=along[-1])
-
-
-SCATTERED_LINES = 256
-"""Lines of the first-level cache that vectors stored apart may meet before they meet the first again."""
-
-
-def _crossing_last(kernel: Kernel) -> Kernel:
-    """Puts the loop along which a load is contiguous that steps far along the vector next to it, to be transposed."""
-    inner = kernel.vector
-    if inner is None or len(kernel.loops) < 3:
-        return kernel
-    for value in kernel.values:
-        if value.kind == "load" and inner in value.deps and value.data[1].coefficient(inner) not in (None, 0, 1):
-            along = next((v for v in kernel.loops[:-1] if value.data[1].coefficient(v) == 1), None)
-            if along is not None:
-                return replace(kernel, loops=(*(v for v in kernel.loops[:-1] if v is not along), along, inner))
-    return kernel
-
-
-def _vector_first(kernel: Kernel) -> Kernel:
-    """Opens a loop that is one vector as soon as something is known in its lanes, which loops within then share."""
-    lane, outer = kernel.vector, kernel.loops[:-1]
-    if lane is None or lane.extent != LANES or lane is not kernel.loops[-1]:
-        return kernel
-    read = [v for v in kernel.values if v.kind in ("load", "reduce") and lane in v.deps]
-    if any(v.kind == "load" and v.data[1].coefficient(lane) not in (0, 1) for v in read):
-        return kernel
-    depth = min((max((n for n, v in enumerate(outer, 1) if v in r.deps), default=0) for r in read), default=len(outer))
-    at = max(depth, 1)
-    return replace(kernel, loops=(*outer[:at], lane, *outer[at:]))
