@@ -189,9 +189,10 @@ def _vector_loop(kernel: Kernel) -> Var | None:
             continue
         for load in all_values([value.args[0]]):
             if load.kind == "load" and inner in load.deps and value.data[1] in load.deps:
-                near = load.data[1].coefficient(inner) in (0, 1) or _are_near([load.data[1]], inner)
-                along, far = along + near, far + (not near)
-                across += load.data[1].coefficient(value.data[1]) == 1
+                side_by_side = load.data[1].coefficient(value.data[1]) == 1
+                near = load.data[1].coefficient(inner) in (0, 1)
+                near = near or _are_near([load.data[1]], inner, 2 if side_by_side else READ_NEAR)
+                along, far, across = along + near, far + (not near), across + side_by_side
     return None if across > along or far > along else inner
 
 

@@ -182,6 +182,21 @@ def test_short_sums_go_along_rows_unless_they_are_few_terms(terms: int, then: st
     assert ("vector" in text) == in_lanes
 
 
+@pytest.mark.parametrize(("step", "in_lanes"), [(3, True), (40, False)])
+def test_sums_of_what_lies_near_the_lanes_and_apart_along_the_sum_go_in_the_lanes(step: int, in_lanes: bool) -> None:
+    graph = graph_of(
+        f"""
+        graph f(%x: f32[33,64,{step}]) {{
+          %0: f32[{step},33,64] = transpose(%x, perm=(2, 0, 1))
+          %1: f32[{step},64] = sum(%0, run=(1, 2))
+          return %1
+        }}"""
+    )
+    (kernel,) = kernels(fuse(graph, {}))
+    assert isinstance(kernel, Kernel)
+    assert (kernel.vector is kernel.loops[-1]) == in_lanes
+
+
 def test_sums_of_rows_that_are_looked_up() -> None:
     """In lanes of entries, each would read a row of its own; vectors of features are stored apart instead."""
     graph = graph_of(
