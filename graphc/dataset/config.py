@@ -9,7 +9,9 @@ sample, so two programs with the same seed see the same data.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -72,6 +74,14 @@ def check_int(name: str, value: object, low: int, high: int | None = None) -> in
             f"{name}: got {value}, expected " + (f"at least {low}" if high is None else f"{low} to {high}")
         )
     return int(value)
+
+
+def check_choice(name: str, what: str, value: Any, choices: Sequence[Any]) -> Any:
+    """`value` itself, or the error that names the ones there are to choose from."""
+    if value not in choices:
+        *others, last = map(repr, choices)
+        raise ValueError(f"{name}: got {what} {value!r}, expected {', '.join(others)} or {last}")
+    return value
 
 
 def set_seed(seed: int) -> None:
