@@ -16,7 +16,7 @@ from graphc.arrays import address_of, aligned_copy, copy_of, known_type, type_of
 from graphc.dtype import DType, dtype_of, float32
 from graphc.ir import Node, TensorType
 from graphc.op import TABLE
-from graphc.place import user_location
+from graphc.place import located
 from graphc.state import state
 
 if TYPE_CHECKING:
@@ -50,11 +50,12 @@ def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
         try:
             array = np.asarray(data)
         except ValueError:
-            raise ValueError(f"Tensor: the rows differ in length or shape: {data!r:.80}") from None
+            raise located(ValueError(f"Tensor: the rows differ in length or shape: {data!r:.80}")) from None
         if array.dtype == np.float64 and dtype is None:
             array = array.astype(np.float32)
     if array.dtype == object or array.dtype.kind in "USMm":
-        raise TypeError(f"Tensor: expected numbers (array, list, scalar), got {type(data).__name__}: {data!r:.80}")
+        got = f"{type(data).__name__}: {data!r:.80}"
+        raise located(TypeError(f"Tensor: expected numbers (array, list, scalar), got {got}"))
     wanted = dtype.np if dtype else dtype_of(array.dtype).np
     return np.ascontiguousarray(array, wanted).reshape(array.shape)
 
@@ -252,7 +253,7 @@ class Tensor:
         """The one element (or the one at `index`) as a Python number."""
         view = self.numpy_view()
         if not index and view.size != 1:
-            raise ValueError(f"Tensor.item: expected one element or an index, got shape {self.shape}")
+            raise located(ValueError(f"Tensor.item: expected one element or an index, got shape {self.shape}"))
         element: float | int | bool = view.item(*index)
         return element
 
@@ -267,19 +268,20 @@ class Tensor:
 
     def __index__(self) -> int:
         if self.dtype.is_float:
-            raise TypeError(f"Tensor: an index must be an integer, got {self.type}")
+            raise located(TypeError(f"Tensor: an index must be an integer, got {self.type}"))
         return int(self.item())
 
     def __bool__(self) -> bool:
         if self._node is not None:
-            raise TracedValueError(
-                f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.type} is being traced into a "
-                f"graph and has none; use ops.where / ops.select, or eager mode; {user_location()}"
+            raise located(
+                TracedValueError(
+                    f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.type} is being traced into "
+                    "a graph and has none; use ops.where / ops.select, or eager mode"
+                )
             )
         if self.size != 1:
-            raise ValueError(
-                f"Tensor: `if`, `while`, `and`, `or`, `not` expected one element, got {self.type}; use .any() or .all()"
-            )
+            expected = "`if`, `while`, `and`, `or`, `not` expected one element"
+            raise located(ValueError(f"Tensor: {expected}, got {self.type}; use .any() or .all()"))
         return bool(self.item())
 
     def __len__(self) -> int:

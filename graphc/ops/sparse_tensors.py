@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import DType, int32
 from graphc.ops import elementwise, functions
 from graphc.ops.activation import relu6, softsign
@@ -26,6 +25,7 @@ from graphc.ops.linalg import matmul
 from graphc.ops.segments import unsorted_segment_max
 from graphc.ops.selection import with_value
 from graphc.ops.shape import concat, expand_dims, reshape, stack, transpose, unstack
+from graphc.place import located, named
 from graphc.tensor import Tensor
 
 _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
@@ -395,9 +395,7 @@ def _named(kind: str, name: str, of: type[_Sparse]) -> Callable[[Any], Any]:
         given = _of(of, x, f"{kind}_{name}")
         return given.with_values(function(given.values))
 
-    call.__name__ = call.__qualname__ = f"{kind}_{name}"
-    call.__doc__ = f"`{name}` of the values of a {of.__name__}, at the same positions."
-    return call
+    return named(call, f"{kind}_{name}", f"`{name}` of the values of a {of.__name__}, at the same positions.")
 
 
 for _name in _FUNCTIONS:
