@@ -226,7 +226,7 @@ def test_matrices_that_are_not_positive_definite(each: int) -> None:
     with mode(each):
         step = ms.jit(step) if each == GRAPH_MODE else step
         for bad in (batch, np.full((3, 3, 3), np.nan)):
-            with pytest.raises(RuntimeError, match=r"matrix [01] is not positive definite: the pivot of row [01].*; .*py"):
+            with pytest.raises(RuntimeError, match=r"not positive definite: the pivot of row [01] .*; .*\.py:\d+$"):
                 float(step(Tensor(bad)).sum())
             assert weight.asnumpy().tolist() == [1, 1, 1]
         float(step(Tensor(np.stack([np.eye(3)] * 3))).sum())

@@ -12,6 +12,7 @@ from graphc.dispatch import located
 from graphc.dtype import float32, int32
 from graphc.numpy.dtypes import holds_tensors, short, to
 from graphc.ops import abs as abs
+from graphc.ops.axes import as_int
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.tensor import Tensor
 
@@ -54,8 +55,7 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
 ) -> Any:
     """`num` float32 numbers from `start` to `stop`, that one too if `endpoint`; with `retstep` also the step."""
-    if isinstance(num, bool) or not isinstance(num, int) or num < 0:
-        raise located(ValueError(f"linspace: num must be an int >= 0, got {num!r}"))
+    num = as_int("linspace", num, "num", 0)
     first, last = cast(as_tensor("linspace", start), float32), cast(as_tensor("linspace", stop), float32)
     parts = builtins.max(num - 1 if endpoint else num, 1)
     step = (last - first) / float(parts)
@@ -203,9 +203,7 @@ def geomspace(
 
 
 def _taper(name: str, M: int, at: Any) -> Tensor:  # noqa: N803 (NumPy's name)
-    if isinstance(M, bool) or not isinstance(M, int):
-        raise located(TypeError(f"{name}: expected an int, got {M!r}"))
-    return Tensor(numpy.asarray(at(builtins.max(M, 0)), numpy.float32))
+    return Tensor(numpy.asarray(at(builtins.max(as_int(name, M, "M"), 0)), numpy.float32))
 
 
 def bartlett(M: int) -> Tensor:  # noqa: N803 (NumPy's name)
