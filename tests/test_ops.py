@@ -16,7 +16,8 @@ from graphc.dtype import bool_, float32, float64, int32, int64, uint8
 from graphc.gradients import grad
 from graphc.jit import jit
 from graphc.ops import operations as P
-from graphc.tensor import Parameter, Tensor, TracedValueError
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor, TracedValueError
 from graphc.trace import trace
 
 _rng = np.random.default_rng(3)

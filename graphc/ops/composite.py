@@ -30,7 +30,8 @@ from graphc.ops.gather import gather_, scatter_set_
 from graphc.ops.linalg import matrices
 from graphc.ops.reduce import max_, norm, reduce_over, sum_over
 from graphc.ops.shape import expand_dims, reshape, swapaxes, transpose
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 __all__ = [
     "cdist", "channel_shuffle", "cosine_similarity", "embedding", "log_softmax", "pixel_shuffle", "pixel_unshuffle",

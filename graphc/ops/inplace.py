@@ -23,9 +23,10 @@ from graphc.ops.linalg import addmm
 from graphc.ops.scatter import index_copy, index_put, masked_scatter, tensor_scatter_mul
 from graphc.ops.selection import masked_fill
 from graphc.ops.shape import reshape, stack
+from graphc.parameter import Parameter
 from graphc.place import located, named
 from graphc.random import Generator, generator_of
-from graphc.tensor import Parameter, Tensor, settle
+from graphc.tensor import Tensor, settle
 
 Method = Callable[..., Tensor]
 

@@ -24,7 +24,8 @@ from graphc.ops.elementwise import add, mul
 from graphc.ops.reduce import sum_over
 from graphc.ops.shape import diagonal, reshape, transpose
 from graphc.ops.views import concat_, steps_along
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bidense", "bmm", "dense", "dot", "einsum", "inner", "matmul", "mm",

@@ -37,7 +37,8 @@ from graphc.ops.shape import transpose as transpose_tensor
 from graphc.ops.solvers import qr_method
 from graphc.ops.statistics import peak_to_peak
 from graphc.ops.storage import check_device
-from graphc.tensor import Parameter, Tensor, from_numpy
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor, from_numpy
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
     "functions": (

@@ -40,9 +40,10 @@ from graphc.ops.gather import gather_
 from graphc.ops.reduce import argmax_, sum_over
 from graphc.ops.scan import argsort_, cumsum_, topk
 from graphc.ops.shape import expand_dims, reshape
+from graphc.parameter import Parameter
 from graphc.random import Generator, advance, stream
 from graphc.random_bits import philox4x32_numpy
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
 
 __all__ = [
     "bernoulli", "dropout", "dropout1d", "dropout2d", "dropout3d", "gumbel_softmax", "laplace", "multinomial",

@@ -31,8 +31,9 @@ from graphc.ops.indexing import setitem
 from graphc.ops.scan import cumsum
 from graphc.ops.segments import unsorted_segment_max, unsorted_segment_min, unsorted_segment_prod
 from graphc.ops.shape import diagonal, moveaxis, reshape, stack
+from graphc.parameter import Parameter
 from graphc.place import located, named
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
 
 __all__ = [
     "diagonal_scatter", "index_copy", "index_put", "inplace_add", "inplace_sub", "inplace_update", "masked_scatter",

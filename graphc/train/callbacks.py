@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.parameter import Parameter
 from graphc.place import warn
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
 
 Hook = Callable[["RunContext"], Any]
 

@@ -36,7 +36,8 @@ from graphc.nn import (
 )
 from graphc.nn.padding import ZeroPad1d, ZeroPad3d
 from graphc.ops.conv import per_dimension
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 __all__ = [
     "ELU", "GELU", "GLU", "SELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d",
