@@ -43,6 +43,12 @@ SHAPES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], type[Exception], st
         ops.matmul, (f32(32, 784), f32(100, 128)), ValueError,
         r"matmul: inner dimensions differ, f32\[32,784\] @ f32\[100,128\] \(784 and 100\)",
     ),
+    "vector @ matrix": (
+        ops.matmul, (f32(2), f32(1, 3)), ValueError, r"inner dimensions differ, f32\[2\] @ f32\[1,3\] \(2 and 1\)",
+    ),
+    "stack @ matrix": (
+        ops.matmul, (f32(5, 2, 3), f32(4, 2)), ValueError, r"inner dimensions differ, f32\[5,2,3\] @ f32\[4,2\]",
+    ),
     "batched matmul": (
         ops.matmul, (f32(2, 3, 4), f32(3, 4, 5)), ValueError,
         r"matmul: shapes do not broadcast, f32\[2,3,4\] @ f32\[3,4,5\]",

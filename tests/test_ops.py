@@ -121,6 +121,8 @@ def test_shapes(name: str, function: Any, meaning: Any, array: np.ndarray) -> No
 REDUCTIONS: list[tuple[str, Callable[..., Any], Callable[..., Any], Any]] = [
     ("sum", lambda x: ops.sum(x), lambda x: x.sum(), A),
     ("sum apart", lambda x: ops.sum(x, (0, -1), True), lambda x: x.sum((0, 2), keepdims=True), A),
+    ("sum over a range", lambda x: ops.sum(x, range(1, 3)), lambda x: x.sum((1, 2)), A),
+    ("sum over an array", lambda x: ops.sum(x, np.array([0, -1])), lambda x: x.sum((0, 2)), A),
     ("sum of bools", lambda x: ops.sum(x > 0, 1), lambda x: (x > 0).sum(1), A),
     ("sum of a scalar", lambda x: ops.sum(x[0]), lambda x: x[0], V),
     ("mean", lambda x: ops.mean(x, 1, True), lambda x: x.mean(1, keepdims=True), A),
