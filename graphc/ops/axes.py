@@ -63,7 +63,7 @@ def axis_of(name: str, axis: Any, ndim: int) -> int:
     Raises:
         TypeError: no int. ValueError: out of range.
     """
-    number = as_int(name, axis, "an axis")
+    number = axis if type(axis) is int else as_int(name, axis, "an axis")  # most are ints, and ask often
     if not -ndim <= number < ndim:
         raise located(ValueError(f"{name}: axis {number} is out of range for {ndim} dimensions"))
     return number % ndim
