@@ -90,7 +90,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:  #
     value = asarray(x)
     if value.ndim != 1:
         raise located(ValueError(f"vander: expected a vector, got {value.type}"))
-    count = value.shape[0] if N is None else N
+    count = value.shape[0] if N is None else as_int("vander", N, "N", 0)
     powers = [ops.ones_like(value)]
     for _ in range(count - 1):
         powers.append(powers[-1] * value)
