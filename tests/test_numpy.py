@@ -198,7 +198,7 @@ def test_within_a_graph_and_its_gradient() -> None:
         (lambda: mnp.piecewise([1.0], [True, False], [1]), ValueError, "1 functions for 2"),
         (lambda: mnp.rollaxis(Tensor(X), 2), ValueError, "out of range"),
         (lambda: mnp.rollaxis(Tensor(X), 0, 3), ValueError, "rollaxis: start 3 is out of range"),
-        (lambda: mnp.take_along_axis(Tensor(X), Tensor([[0]]), 5), ValueError, "take_along_axis: axis 5 is out of range"),
+        (lambda: mnp.take_along_axis(Tensor(X), Tensor([[0]]), 5), ValueError, "take_along_axis: axis 5 is out"),
         (lambda: mnp.size(Tensor(X), 2), ValueError, "size: axis 2 is out of range"),
         (lambda: mnp.take(Tensor(X), 0, "0"), TypeError, "take: an axis must be an int"),
         (lambda: mnp.full(2.5, 1), TypeError, "full: broadcast_to: shape must be an int or a tuple of ints, got 2.5"),
