@@ -74,7 +74,7 @@ class Parameter(Tensor):
         settle()
         return super().numpy_view()
 
-    def _update(self, changed: Tensor) -> None:
+    def _put(self, changed: Tensor) -> None:
         from graphc.dispatch import assign  # built on this module
 
         assign(self, changed)
@@ -83,7 +83,7 @@ class Parameter(Tensor):
         """Writes `data` (of the same shape; cast to this dtype) into the buffer."""
         if slice_shape:
             raise ValueError("Parameter.set_data: slice_shape is for distributed slices, which graphc does not have")
-        self._update(data if isinstance(data, Tensor) else Tensor(data))
+        self._put(data if isinstance(data, Tensor) else Tensor(data))
         return self
 
     assign_value = set_data

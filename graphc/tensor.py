@@ -357,7 +357,7 @@ class Tensor:
         from graphc.ops.indexing import setitem
 
         settle()
-        self._update(setitem(self, index, value))
+        self._put(setitem(self, index, value))
         self.written(index, value)
 
     def written(self, index: Any, value: Any) -> None:
@@ -365,9 +365,9 @@ class Tensor:
         ref, path = getattr(self, "_origin", (None, ()))
         root = ref() if ref is not None else None
         if root is not None:
-            root._update(_within(root, (*path, index), value))
+            root._put(_within(root, (*path, index), value))
 
-    def _update(self, changed: Tensor) -> None:
+    def _put(self, changed: Tensor) -> None:
         """Makes the tensor hold what it is after some of its elements were written."""
         self._become(changed)
 
