@@ -110,6 +110,10 @@ OPTIONS: dict[str, tuple[Callable[[Tensor], Any], type[Exception], str]] = {
         lambda x: ops.normal((2, 2), x, 1.0), ValueError, r"normal: shapes do not broadcast, \(2, 2\) and \(2, 3\)",
     ),
     "no sparse tensor": (ops.coo_tensor_get_values, TypeError, "coo_tensor_get_values: expected a COOTensor, got Te"),
+    "windows": (lambda x: ops.fold(x, 2, 1), ValueError, r"fold: expected \[N, C \* taps, L\] or .* got f32\[2,3\]"),
+    "margins": (
+        lambda x: ops.fold(x, 2, 1, padding=(1, 2, 3)), ValueError, "fold: padding must be an int >= 0 or 2 of them",
+    ),
     "nothing": (lambda x: ops.diff(None), TypeError, "diff: expected a Tensor or a number, got NoneType"),
 }  # fmt: skip
 

@@ -756,6 +756,11 @@ def test_unique_with_arguments_is_in_order() -> None:
     assert x.unique(sorted=True).tolist() == [1, 2, 5]
 
 
+def test_equal_parts_of_nothing() -> None:
+    assert [part.shape for part in P.Split(0, 2)(ops.zeros((0, 3)))] == [(0, 3)] * 2
+    assert ops.glu(ops.zeros((0, 3)), 0).shape == (0, 3)
+
+
 def test_split_v_with_a_size_left_open() -> None:
     parts = P.SplitV([1, -1], 1, 2)(Tensor(np.arange(6).reshape(2, 3)))
     assert [p.tolist() for p in parts] == [[[0], [3]], [[1, 2], [4, 5]]]

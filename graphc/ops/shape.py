@@ -299,7 +299,7 @@ def split_evenly(x: Any, axis: int, parts: int) -> tuple[Tensor, ...]:
     axis = axis_of("split", axis, x.ndim)
     if parts < 1 or x.shape[axis] % parts:
         raise located(ValueError(f"split: axis {axis} of {x.type} cannot be cut into {parts} equal parts"))
-    return split(x, max(x.shape[axis] // parts, 1), axis)
+    return split(x, [x.shape[axis] // parts] * parts, axis)
 
 
 def tensor_split(input: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
