@@ -92,6 +92,7 @@ CALLED: dict[str, Callable[[], Any]] = {
     "where: select: shapes do not broadcast": lambda: ops.where(X > 0, X, Y),
     "addmm: matmul: inner dimensions differ": lambda: ops.addmm(X, X, X),
     "masked_fill: select: shapes do not broadcast": lambda: X.masked_fill(Y > 0, 1.0),
+    "where: select: shapes do not": lambda: X.where(X > 0, Y),
     "ge: greater_equal: shapes do not broadcast": lambda: ops.ge(X, Y),
     "add: shapes do not broadcast": lambda: X + Y,
     "AvgPool2d: expected": lambda: ops.avg_pool2d(X, 3),  # a function and the class of the same need one name
