@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.dataset.blocks import Block
-from graphc.dataset.config import check_choice
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.check import check_choice, check_unset
+from graphc.dataset.config import check_workers
+from graphc.dataset.core import Dataset
 from graphc.dataset.files import DataFileError, check_dir, find_file, find_files
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, TableSource

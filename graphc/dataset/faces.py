@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from graphc.dataset.blocks import Block, Workers, stack
-from graphc.dataset.config import check_choice, check_int
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.check import check_choice, check_int, check_unset
+from graphc.dataset.config import check_workers
+from graphc.dataset.core import Dataset
 from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.reading import ReadWhenAsked, image_reader
+from graphc.dataset.reading import Reading, ReadWhenAsked, image_reader
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import TableSource
 
@@ -65,6 +66,7 @@ class CelebADataset(ReadWhenAsked):
         shard_id: int | None = None, cache: None = None, decrypt: None = None,
     ) -> None:  # fmt: skip
         name = "CelebADataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         check_unset(name, decrypt=decrypt)
         check_choice(name, "usage", usage, ("all", *_PARTS))
         folder, image = check_dir(name, dataset_dir), image_reader(name, decode)
@@ -76,10 +78,7 @@ class CelebADataset(ReadWhenAsked):
             kept = [i for i in kept if part.get(images[i]) == str(_PARTS[usage])]
         if not kept:
             raise ValueError(f"{name}: {folder} has no images for usage {usage!r} and extensions {extensions}")
-        super().__init__(
-            [folder / images[i] for i in kept], image, ["image"], {"attr": attributes[kept]}, num_samples,
-            num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache,
-        )  # fmt: skip
+        super().__init__([folder / images[i] for i in kept], image, ["image"], {"attr": attributes[kept]}, how)
 
 
 class _FakeTable:

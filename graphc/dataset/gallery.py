@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.dataset.blocks import Block
-from graphc.dataset.config import check_choice
+from graphc.dataset.check import check_choice
 from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.reading import ReadAtOnce, ReadWhenAsked, image_reader
+from graphc.dataset.reading import ReadAtOnce, Reading, ReadWhenAsked, image_reader
 from graphc.dataset.samplers import Shuffle
 
 __all__ = ["Caltech256Dataset", "Food101Dataset", "OmniglotDataset", "STL10Dataset"]
@@ -51,12 +51,10 @@ class Caltech256Dataset(ReadWhenAsked):
         sampler: Any = None, num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "Caltech256Dataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         folders = _folders(check_dir(name, dataset_dir))
         pictures, labels = _in_folders(folders, (".jpg", ".jpeg"))
-        super().__init__(
-            pictures, image_reader(name, decode), ["image"], labels, num_samples, num_parallel_workers, shuffle,
-            sampler, num_shards, shard_id, cache, len(folders),
-        )  # fmt: skip
+        super().__init__(pictures, image_reader(name, decode), ["image"], labels, how, len(folders))
 
 
 class OmniglotDataset(ReadWhenAsked):
@@ -76,16 +74,14 @@ class OmniglotDataset(ReadWhenAsked):
         sampler: Any = None, num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "OmniglotDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         if background not in (True, False, None):
             raise TypeError(f"{name}: got background {background!r}, expected a bool")
         part = "images_evaluation" if background is False else "images_background"
         place = check_dir(name, check_dir(name, dataset_dir) / part)
         letters = [letter for alphabet in _folders(place) for letter in _folders(alphabet)]
         pictures, labels = _in_folders(letters, (".png", ".jpg", ".jpeg"))
-        super().__init__(
-            pictures, image_reader(name, decode), ["image"], labels, num_samples, num_parallel_workers, shuffle,
-            sampler, num_shards, shard_id, cache, len(letters),
-        )  # fmt: skip
+        super().__init__(pictures, image_reader(name, decode), ["image"], labels, how, len(letters))
 
 
 class Food101Dataset(ReadWhenAsked):
@@ -106,16 +102,14 @@ class Food101Dataset(ReadWhenAsked):
         sampler: Any = None, num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "Food101Dataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         check_choice(name, "usage", usage, ("train", "test", "all", None))
         folder = check_dir(name, dataset_dir)
         lists = [usage] if usage in ("train", "test") else ["train", "test"]
         entries = [e for part in lists for e in (folder / "meta" / f"{part}.txt").read_text("utf-8").split()]
         pictures = [folder / "images" / f"{entry}.jpg" for entry in entries]
         dishes = np.array([entry.partition("/")[0] for entry in entries], np.str_)
-        super().__init__(
-            pictures, image_reader(name, decode), ["image"], {"label": dishes}, num_samples, num_parallel_workers,
-            shuffle, sampler, num_shards, shard_id, cache,
-        )  # fmt: skip
+        super().__init__(pictures, image_reader(name, decode), ["image"], {"label": dishes}, how)
 
 
 class STL10Dataset(ReadAtOnce):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.dataset.config import check_choice
+from graphc.dataset.check import check_choice
 from graphc.dataset.files import IDX_LABELS, read_idx_pair
 from graphc.dataset.reading import ReadAtOnce
 from graphc.dataset.samplers import Shuffle

@@ -10,10 +10,9 @@ from xml.etree import ElementTree
 import numpy as np
 
 from graphc.dataset.blocks import Block
-from graphc.dataset.config import check_choice, check_int
-from graphc.dataset.core import check_unset
+from graphc.dataset.check import check_choice, check_int, check_unset
 from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.reading import ReadWhenAsked, image_reader
+from graphc.dataset.reading import Reading, ReadWhenAsked, image_reader
 from graphc.dataset.samplers import Shuffle
 
 __all__ = ["CocoDataset", "ManifestDataset", "VOCDataset"]
@@ -54,6 +53,7 @@ class VOCDataset(ReadWhenAsked):
         extra_metadata: bool = False, decrypt: None = None,
     ) -> None:  # fmt: skip
         name = "VOCDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         check_unset(name, decrypt=decrypt, extra_metadata=extra_metadata or None)
         check_choice(name, "task", task, ("Segmentation", "Detection"))
         if class_indexing is not None and task != "Detection":
@@ -62,10 +62,7 @@ class VOCDataset(ReadWhenAsked):
         names = _listed(folder / "ImageSets" / ("Main" if task == "Detection" else "Segmentation") / f"{usage}.txt")
         if task == "Segmentation":
             pairs = [(_picture(folder, n), folder / "SegmentationClass" / f"{n}.png") for n in names]
-            super().__init__(
-                pairs, lambda pair: (*image(pair[0]), *image(pair[1])), ["image", "target"], {}, num_samples,
-                num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache,
-            )  # fmt: skip
+            super().__init__(pairs, lambda pair: (*image(pair[0]), *image(pair[1])), ["image", "target"], {}, how)
             return
         objects = {n: _objects(folder / "Annotations" / f"{n}.xml") for n in names}
         found = sorted({kind for all_of in objects.values() for kind, _ in all_of})
@@ -80,10 +77,7 @@ class VOCDataset(ReadWhenAsked):
             "difficult": [np.array([[v[4]] for _, v in all_of], np.uint32) for all_of in kept.values()],
             "truncate": [np.array([[v[5]] for _, v in all_of], np.uint32) for all_of in kept.values()],
         }
-        super().__init__(
-            [_picture(folder, n) for n in kept], image, ["image"], known, num_samples, num_parallel_workers, shuffle,
-            sampler, num_shards, shard_id, cache, class_indexing=index,
-        )  # fmt: skip
+        super().__init__([_picture(folder, n) for n in kept], image, ["image"], known, how, class_indexing=index)
 
 
 def _picture(folder: Path, name: str) -> Path:
@@ -190,6 +184,7 @@ class CocoDataset(ReadWhenAsked):
         extra_metadata: bool = False, decrypt: None = None,
     ) -> None:  # fmt: skip
         name = "CocoDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         check_unset(name, decrypt=decrypt, extra_metadata=extra_metadata or None)
         check_choice(name, "task", task, tuple(_TASKS))
         image, folder = image_reader(name, decode), check_dir(name, dataset_dir)
@@ -206,10 +201,7 @@ class CocoDataset(ReadWhenAsked):
             raise DataFileError(f"{path}: not {expected} ({type(error).__name__}: {error})") from error
         if not marked:
             raise ValueError(f"{name}: {path} marks nothing in any picture")
-        super().__init__(
-            [folder / file for file in marked], image, ["image"], known, num_samples, num_parallel_workers, shuffle,
-            sampler, num_shards, shard_id, cache, class_indexing=classes,
-        )  # fmt: skip
+        super().__init__([folder / file for file in marked], image, ["image"], known, how, class_indexing=classes)
 
 
 def _marks(content: Mapping[str, Any], task: str) -> dict[str, list[Mapping[str, Any]]]:
@@ -261,6 +253,7 @@ class ManifestDataset(ReadWhenAsked):
         shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "ManifestDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         check_choice(name, "usage", usage, ("train", "eval", "inference"))
         listed = _manifest(Path(dataset_file), usage)
         kinds = sorted({kind for _, kind in listed})
@@ -270,9 +263,8 @@ class ManifestDataset(ReadWhenAsked):
             raise ValueError(f"{name}: {dataset_file} lists no pictures for usage {usage!r}")
         labels = np.array([label for _, label in kept], np.int32)
         super().__init__(
-            [path for path, _ in kept], image_reader(name, decode), ["image"], {"label": labels}, num_samples,
-            num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache, len(index), index,
-        )  # fmt: skip
+            [path for path, _ in kept], image_reader(name, decode), ["image"], {"label": labels}, how, len(index), index
+        )
 
 
 def _manifest(path: Path, usage: str) -> list[tuple[Path, str]]:

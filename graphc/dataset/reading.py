@@ -1,24 +1,48 @@
 """What datasets of files have in common.
 
 `ReadAtOnce` is the base of those whose samples lie together in a few files, which are read when the dataset is made;
-`ReadWhenAsked` of those that have a file for each sample. What chooses samples is the same in both, as `MnistDataset`
-says.
+`ReadWhenAsked` of those that have a file for each sample. `Reading` is what the arguments that all have come to.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from graphc.dataset.blocks import Block
-from graphc.dataset.config import check_choice
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.check import check_choice, check_unset
+from graphc.dataset.config import check_workers
+from graphc.dataset.core import Dataset
 from graphc.dataset.files import check_dir
 from graphc.dataset.images import check_decode, decode_image
-from graphc.dataset.samplers import Shuffle, select_sampler
+from graphc.dataset.samplers import BuiltinSampler, Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, FileTable, Sample, TableSource
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a dataset's samples are read.
+
+    Attributes:
+        sampler: what chooses them.
+        workers: threads that read.
+    """
+
+    sampler: BuiltinSampler
+    workers: int
+
+    @staticmethod
+    def of(
+        name: str, num_samples: int | None, num_parallel_workers: int | None, shuffle: bool | Shuffle | None,
+        sampler: Any, num_shards: int | None, shard_id: int | None, cache: None,
+    ) -> "Reading":  # fmt: skip
+        """As the arguments of a dataset ask for; which is checked before any file is looked at."""
+        check_unset(name, cache=cache)
+        workers = check_workers(name, num_parallel_workers)
+        return Reading(select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id), workers)
 
 
 class ReadAtOnce(Dataset):
@@ -45,17 +69,15 @@ class ReadAtOnce(Dataset):
         num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = type(self).__name__
-        check_unset(name, cache=cache)
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         wanted = self._usages[check_choice(name, "usage", usage, (*self._usages, None)) or "all"]
-        check_workers(name, num_parallel_workers)
-        chooses = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
         folder = check_dir(name, dataset_dir)
         parts = [self._read(folder, part) for part in wanted]
         shapes = {part[0].shape[1:] for part in parts}
         if len(shapes) > 1:
             raise ValueError(f"{name}: images differ in shape, {' and '.join(map(str, shapes))}")
         arrays = [np.concatenate(column) for column in zip(*parts, strict=True)] if len(parts) > 1 else parts[0]
-        super().__init__(TableSource(ArrayTable(arrays), self._columns, chooses), self._classes)
+        super().__init__(TableSource(ArrayTable(arrays), self._columns, how.sampler), self._classes)
 
     def _read(self, folder: Path, part: str) -> Sequence[np.ndarray]:
         """The columns of one part."""
@@ -70,6 +92,7 @@ class ReadWhenAsked(Dataset):
         read: the columns in a file.
         columns: their names.
         known: the columns that follow these, by name: of all samples, known without reading.
+        how: which samples, and with how many threads.
         num_classes, class_indexing: as in `Dataset`.
     Raises:
         ValueError: there are no files.
@@ -77,18 +100,13 @@ class ReadWhenAsked(Dataset):
 
     def __init__(
         self, files: Sequence[Any], read: Callable[[Any], Sample], columns: Sequence[str],
-        known: Mapping[str, Block], num_samples: int | None, num_parallel_workers: int | None,
-        shuffle: bool | Shuffle | None, sampler: Any, num_shards: int | None, shard_id: int | None, cache: None,
-        num_classes: int | None = None, class_indexing: Mapping[str, int] | None = None,
+        known: Mapping[str, Block], how: Reading, num_classes: int | None = None,
+        class_indexing: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
-        name = type(self).__name__
-        check_unset(name, cache=cache)
-        workers = check_workers(name, num_parallel_workers)
-        chooses = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
         if not files:
-            raise ValueError(f"{name}: found no files to read")
-        table = FileTable(files, read, list(known.values()), workers)
-        super().__init__(TableSource(table, [*columns, *known], chooses), num_classes, class_indexing)
+            raise ValueError(f"{type(self).__name__}: found no files to read")
+        table = FileTable(files, read, list(known.values()), how.workers)
+        super().__init__(TableSource(table, [*columns, *known], how.sampler), num_classes, class_indexing)
 
 
 def image_reader(name: str, decode: Any) -> Callable[[Path], Sample]:

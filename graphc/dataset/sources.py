@@ -16,11 +16,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.dataset.blocks import Block, as_array, stack
+from graphc.dataset.check import check_int, check_unset
 from graphc.dataset.columns import names_list
-from graphc.dataset.config import check_int
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.config import check_workers
+from graphc.dataset.core import Dataset
 from graphc.dataset.files import check_dir, cifar_files, read_cifar, read_mnist
-from graphc.dataset.reading import ReadAtOnce, ReadWhenAsked, image_reader
+from graphc.dataset.reading import ReadAtOnce, Reading, ReadWhenAsked, image_reader
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, IterableSource, ObjectTable, SampleCheck, TableSource
 
@@ -306,9 +307,10 @@ class ImageFolderDataset(ReadWhenAsked):
         cache: None = None,
         decrypt: None = None,
     ) -> None:
-        check_unset("ImageFolderDataset", decrypt=decrypt)
-        image = image_reader("ImageFolderDataset", decode)
-        folder = check_dir("ImageFolderDataset", dataset_dir)
+        where = "ImageFolderDataset"
+        how = Reading.of(where, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        check_unset(where, decrypt=decrypt)
+        image, folder = image_reader(where, decode), check_dir(where, dataset_dir)
         endings = tuple(ending.lower() for ending in (extensions or (".jpg", ".jpeg", ".png", ".bmp")))
         classes = self._labels(folder, class_indexing)
         found = [
@@ -318,12 +320,9 @@ class ImageFolderDataset(ReadWhenAsked):
             if path.is_file() and path.name.lower().endswith(endings)
         ]
         if not found:
-            raise ValueError(f"ImageFolderDataset: the folders of {folder} hold no file ending in {' '.join(endings)}")
+            raise ValueError(f"{where}: the folders of {folder} hold no file ending in {' '.join(endings)}")
         labels = np.array([label for _, label in found], np.int32)
-        super().__init__(
-            [path for path, _ in found], image, ["image"], {"label": labels}, num_samples, num_parallel_workers,
-            shuffle, sampler, num_shards, shard_id, cache, len(classes), classes,
-        )  # fmt: skip
+        super().__init__([path for path, _ in found], image, ["image"], {"label": labels}, how, len(classes), classes)
 
     @staticmethod
     def _labels(folder: Path, class_indexing: Mapping[str, int] | None) -> dict[str, int]:

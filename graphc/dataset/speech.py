@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from graphc.dataset.blocks import Block
-from graphc.dataset.config import check_choice
+from graphc.dataset.check import check_choice
 from graphc.dataset.files import DataFileError, check_dir, read_wav
-from graphc.dataset.reading import ReadWhenAsked
+from graphc.dataset.reading import Reading, ReadWhenAsked
 from graphc.dataset.samplers import Shuffle
 from graphc.dataset.tables import Sample
 
@@ -51,6 +51,7 @@ class SpeechCommandsDataset(ReadWhenAsked):
         num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "SpeechCommandsDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         check_choice(name, "usage", usage, ("train", "test", "valid", "all", None))
         folder = check_dir(name, dataset_dir)
         words = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("_"))  # no noise
@@ -67,10 +68,7 @@ class SpeechCommandsDataset(ReadWhenAsked):
             "speaker_id": np.array([field[0] for field in fields], np.str_),
             "utterance_number": np.array([int(field[1]) for field in fields], np.int32),
         }
-        super().__init__(
-            paths, _recording, _COLUMNS, known, num_samples, num_parallel_workers, shuffle, sampler, num_shards,
-            shard_id, cache,
-        )  # fmt: skip
+        super().__init__(paths, _recording, _COLUMNS, known, how)
 
 
 _LISTS = {"test": "testing_list.txt", "valid": "validation_list.txt"}
@@ -94,7 +92,9 @@ class LJSpeechDataset(ReadWhenAsked):
         num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, sampler: Any = None,
         num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
-        folder = check_dir("LJSpeechDataset", dataset_dir)
+        name = "LJSpeechDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        folder = check_dir(name, dataset_dir)
         path = folder / "metadata.csv"
         rows = [(i, line.split("|")) for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if line]
         for number, row in rows:
@@ -105,10 +105,7 @@ class LJSpeechDataset(ReadWhenAsked):
             column: np.array([row[place] for _, row in rows], np.str_)
             for place, column in ((1, "transcription"), (2, "normalized_transcription"))
         }
-        super().__init__(
-            paths, _recording, _COLUMNS, known, num_samples, num_parallel_workers, shuffle, sampler, num_shards,
-            shard_id, cache,
-        )  # fmt: skip
+        super().__init__(paths, _recording, _COLUMNS, known, how)
 
 
 class YesNoDataset(ReadWhenAsked):
@@ -125,12 +122,11 @@ class YesNoDataset(ReadWhenAsked):
         num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, sampler: Any = None,
         num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
-        paths = sorted(check_dir("YesNoDataset", dataset_dir).glob("*.wav"))
+        name = "YesNoDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        paths = sorted(check_dir(name, dataset_dir).glob("*.wav"))
         for path in paths:
             if not set(path.stem.split("_")) <= {"0", "1"} or len(path.stem.split("_")) != 8:
-                raise DataFileError(f"YesNoDataset: {path} is not named by eight words, 0 or 1")
+                raise DataFileError(f"{name}: {path} is not named by eight words, 0 or 1")
         labels = np.array([[int(word) for word in path.stem.split("_")] for path in paths], np.int32)
-        super().__init__(
-            paths, _recording, _COLUMNS, {"label": labels}, num_samples, num_parallel_workers, shuffle, sampler,
-            num_shards, shard_id, cache,
-        )  # fmt: skip
+        super().__init__(paths, _recording, _COLUMNS, {"label": labels}, how)

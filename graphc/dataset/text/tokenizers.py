@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.text.strings import NormalizeForm, TextTransform
 from graphc.dataset.text.vocabulary import Vocab
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.core import Dataset
 from graphc.dataset.text.strings import TextTransform, to_str
 from graphc.dataset.transforms import numpy_dtype
