@@ -9,11 +9,10 @@ import numpy as np
 
 from graphc.dataset.blocks import Block, Workers, stack
 from graphc.dataset.check import check_choice, check_int, check_unset
-from graphc.dataset.config import check_workers
 from graphc.dataset.core import Dataset
 from graphc.dataset.files import DataFileError, check_dir
 from graphc.dataset.reading import Reading, ReadWhenAsked, image_reader
-from graphc.dataset.samplers import Shuffle, select_sampler
+from graphc.dataset.samplers import Shuffle
 from graphc.dataset.tables import TableSource
 
 __all__ = ["CelebADataset", "FakeImageDataset"]
@@ -130,13 +129,11 @@ class FakeImageDataset(Dataset):
         shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "FakeImageDataset"
-        check_unset(name, cache=cache)
-        check_workers(name, num_parallel_workers)
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         count = check_int(f"{name}: num_images", num_images, 1)
         classes = check_int(f"{name}: num_classes", num_classes, 1)
         if not isinstance(image_size, (tuple, list)) or len(image_size) != 3:
             raise ValueError(f"{name}: got image_size {image_size!r}, expected (height, width, channels)")
         size = tuple(check_int(f"{name}: image_size", extent, 1) for extent in image_size)
-        sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
         table = _FakeTable(count, size, classes, check_int(f"{name}: base_seed", base_seed, 0))
-        super().__init__(TableSource(table, ["image", "label"], sampler), classes)
+        super().__init__(TableSource(table, ["image", "label"], how.sampler), classes)
