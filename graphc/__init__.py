@@ -55,6 +55,7 @@ from graphc.parallel import (
     reset_auto_parallel_context,
     set_auto_parallel_context,
 )
+from graphc.parameter import Parameter, ParameterTuple
 from graphc.profile import Profiler, profile
 from graphc.random import (
     Generator,
@@ -68,7 +69,7 @@ from graphc.random import (
     set_seed,
 )
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
-from graphc.tensor import Parameter, ParameterTuple, Tensor, from_numpy, is_tensor, settle, tensor
+from graphc.tensor import Tensor, from_numpy, is_tensor, settle, tensor
 from graphc.train.model import Model
 from graphc.train.sink import DatasetHelper, data_sink
 from graphc.vmap import vmap

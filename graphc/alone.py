@@ -18,6 +18,7 @@ from graphc import dispatch
 from graphc.arrays import aligned_empty
 from graphc.ir import Graph, Node, TensorType, input_node
 from graphc.op import Filled, Op
+from graphc.place import located
 from graphc.programs import compile_graph
 from graphc.runtime import executable
 from graphc.runtime.executable import Executable
@@ -77,7 +78,10 @@ def run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type
         if other is not None:
             return _run_in_place(other, operands, type_)
         kernel = _kernel(call)
-    return kernel(operands)[0]
+    try:
+        return kernel(operands)[0]
+    except (IndexError, RuntimeError) as error:
+        raise located(error) from None  # the kernel serves many lines
 
 
 dispatch.set_kernel_runner(run_kernel)  # in place of what imports this module

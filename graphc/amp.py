@@ -20,7 +20,8 @@ from graphc.nn.wrap import (
     TrainOneStepWithLossScaleCell,
     WithLossCell,
 )
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 __all__ = [
     "DynamicLossScaleManager", "DynamicLossScaler", "FixedLossScaleManager", "LossScaleManager", "LossScaler",

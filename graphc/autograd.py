@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from graphc.nested import leaves_of, with_leaves
 from graphc.op import TABLE, Later, Op
+from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.state import state
-from graphc.tensor import Number, Parameter, Tensor
+from graphc.tensor import Number, Tensor
 
 
 class Own:

@@ -15,9 +15,10 @@ import numpy as np
 
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op, set_apply
+from graphc.parameter import Parameter
 from graphc.place import located as located
 from graphc.state import state as state
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
 
 KernelRunner = Callable[[Op, tuple[Tensor, ...], dict[str, Any], TensorType], Tensor]
 

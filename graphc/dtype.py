@@ -74,10 +74,10 @@ def dtype_of(value: Any) -> DType:
         return float32
     found = None
     if value is not None:  # which NumPy takes for float64
-        with suppress(TypeError):
+        with suppress(TypeError, ValueError):
             found = _BY_NP.get(np.dtype(value).newbyteorder("="))
     if found is None:
-        raise TypeError(f"dtype: expected one of {', '.join(d.name for d in ALL)}, got {value!r}")
+        raise TypeError(f"dtype: expected one of {', '.join(d.name for d in ALL)}, got {value!r:.80}")
     return found
 
 

@@ -38,10 +38,11 @@ from graphc.dispatch import by_shortcut, inferred
 from graphc.dtype import DType
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op
+from graphc.parameter import Parameter
 from graphc.pieces import NOTHING, Ending, Step, Stretch, Taped, forest
 from graphc.place import user_location
 from graphc.state import state
-from graphc.tensor import Number, Parameter, Shared, Tensor, promised, settle
+from graphc.tensor import Number, Shared, Tensor, promised, settle
 
 MOST_NOTED = 16_384
 """How many ops are noted before they run, whether or not somebody asks."""

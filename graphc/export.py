@@ -20,8 +20,9 @@ from graphc.nested import with_tensors
 from graphc.nn.cell import Cell
 from graphc.nn.exported import Exported, rebuilt, structure_of
 from graphc.op import infer_node
+from graphc.parameter import Parameter
 from graphc.serialization import read_file, write_file
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
 from graphc.trace import trace
 
 __all__ = ["export", "load"]

@@ -16,9 +16,10 @@ from graphc.eager import in_one_piece
 from graphc.jit import Jitted
 from graphc.nested import leaves_of, map_leaves, with_tensors
 from graphc.op import TABLE
+from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.state import state
-from graphc.tensor import Parameter, Tensor, TracedValueError
+from graphc.tensor import Tensor, TracedValueError
 
 if TYPE_CHECKING:
     from graphc.nn.optimizer import Optimizer

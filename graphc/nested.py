@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.tensor import Parameter, Tensor, from_numpy
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor, from_numpy
 
 
 def leaves_of(value: Any) -> list[Any]:

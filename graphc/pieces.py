@@ -18,8 +18,9 @@ from graphc.dtype import bool_
 from graphc.ir import NOWHERE, Graph, Location, Node, TensorType, constant_node
 from graphc.op import Op
 from graphc.op_by_op import pays, run_op_by_op
+from graphc.parameter import Parameter
 from graphc.place import user_line
-from graphc.tensor import Number, Parameter, Tensor
+from graphc.tensor import Number, Tensor
 from graphc.trace import Trace
 
 if TYPE_CHECKING:

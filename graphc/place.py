@@ -10,10 +10,14 @@ import os
 import sys
 import sysconfig
 import warnings
+from collections.abc import Callable
 from types import FrameType
+from typing import Any, TypeVar
 
 from graphc.ir import NOWHERE, Location
 from graphc.state import state
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _PARENT = os.path.dirname(_PACKAGE.rstrip(os.sep))
@@ -21,6 +25,7 @@ _HOMES = (_PACKAGE, *(os.path.join(_PARENT, folder) + os.sep for folder in ("pas
 _NETWORKS = (f"{_PACKAGE}models.py", f"{_PACKAGE}vision{os.sep}")
 _COMMANDS = f"{_PACKAGE}cli{os.sep}"  # behind these there is no user's file
 _LIBRARY = sysconfig.get_path("stdlib") + os.sep
+_OF_OPS = ("graphc.ops", "graphc.mint", "graphc.numpy", "graphc.scipy")
 _INSTALLED = tuple(sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib"))  # may lie within it
 
 
@@ -72,13 +77,44 @@ def user_location() -> Location:
 
 
 def located(error: Exception) -> Exception:
-    """The same kind of error with the user's file and line at the end of its message (once)."""
+    """The same kind of error whose message begins with the function that the user called, and ends with the user's file
+    and line (once)."""
     if getattr(error, "located", False):
         return error
-    where = user_location()
-    better = type(error)(f"{str(error).removesuffix('.')}; {where}") if where != NOWHERE else error
+    where, message = user_location(), str(error).removesuffix(".")
+    called = _called() if state.now.place is None else ""
+    if called and _plain(message.partition(":")[0]) != _plain(called):
+        message = f"{called}: {message}"
+    better = type(error)(f"{message}; {where}") if where != NOWHERE else error
     better.located = True  # type: ignore[attr-defined]  # marks the message as complete
     return better
+
+
+def _called() -> str:
+    """The function of ops that the user's line calls: "where", say, for an error that `select` found; "" if none."""
+    found = ""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and _files[frame.f_code.co_filename] is False:
+        home, name = frame.f_globals, frame.f_code.co_name
+        if home["__name__"].startswith(_OF_OPS) and (
+            name in home.get("__all__", ()) or name in vars(sys.modules[home["__package__"]]).get("__all__", ())
+        ):
+            found = name
+        frame = frame.f_back
+    return found
+
+
+def named(function: Function, name: str, doc: str | None = None) -> Function:
+    """The function, which errors and tracebacks call by this name from here on, with this docstring."""
+    function.__code__ = function.__code__.replace(co_name=name, co_qualname=name)  # type: ignore[attr-defined]
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function
+
+
+def _plain(name: str) -> str:
+    """A name without what differs between a function and the class of the same: `avg_pool2d`, `AvgPool2d`."""
+    return name.replace("_", "").lower()
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

@@ -18,7 +18,8 @@ import numpy as np
 
 from graphc.dispatch import assign, located, state
 from graphc.dtype import int64
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 _seed: int | None = None
 _streams: dict[int, Parameter] = {}

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.dtype import dtype_of
+from graphc.parameter import Parameter
 from graphc.place import warn
-from graphc.tensor import Parameter, Tensor, as_array
+from graphc.tensor import Tensor, as_array
 
 if TYPE_CHECKING:
     from graphc.nn.cell import Cell

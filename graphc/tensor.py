@@ -1,7 +1,7 @@
-"""`Tensor` and `Parameter`: values now, or stand-ins for values while a Cell is being traced.
+"""`Tensor`: a value now, or a stand-in for one while a Cell is being traced.
 
-No op changes a Tensor; `x[i] = value` makes the object `x` stand for another value. A Parameter owns one aligned buffer
-for life; assignment writes into it, so executables, eager code, optimizers and checkpoints share it without a copy.
+No op changes a Tensor; `x[i] = value` makes the object `x` stand for another value. What training changes is a
+`Parameter` (`graphc.parameter`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.arrays import address_of, aligned_copy, copy_of, known_type, type_of
+from graphc import context
+from graphc.arrays import address_of, copy_of, known_type, type_of
 from graphc.dtype import DType, dtype_of, float32
 from graphc.ir import Node, TensorType
 from graphc.op import TABLE
-from graphc.place import user_location
+from graphc.place import located
 from graphc.state import state
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
         try:
             array = np.asarray(data)
         except ValueError:
-            raise ValueError(f"Tensor: the rows differ in length or shape: {data!r:.80}") from None
+            raise located(ValueError(f"Tensor: the rows differ in length or shape: {data!r:.80}")) from None
         if array.dtype == np.float64 and dtype is None:
             array = array.astype(np.float32)
     if array.dtype == object or array.dtype.kind in "USMm":
-        raise TypeError(f"Tensor: expected numbers (array, list, scalar), got {type(data).__name__}: {data!r:.80}")
+        got = f"{type(data).__name__}: {data!r:.80}"
+        raise located(TypeError(f"Tensor: expected numbers (array, list, scalar), got {got}"))
     wanted = dtype.np if dtype else dtype_of(array.dtype).np
     return np.ascontiguousarray(array, wanted).reshape(array.shape)
 
@@ -252,7 +254,7 @@ class Tensor:
         """The one element (or the one at `index`) as a Python number."""
         view = self.numpy_view()
         if not index and view.size != 1:
-            raise ValueError(f"Tensor.item: expected one element or an index, got shape {self.shape}")
+            raise located(ValueError(f"Tensor.item: expected one element or an index, got shape {self.shape}"))
         element: float | int | bool = view.item(*index)
         return element
 
@@ -267,19 +269,20 @@ class Tensor:
 
     def __index__(self) -> int:
         if self.dtype.is_float:
-            raise TypeError(f"Tensor: an index must be an integer, got {self.type}")
+            raise located(TypeError(f"Tensor: an index must be an integer, got {self.type}"))
         return int(self.item())
 
     def __bool__(self) -> bool:
         if self._node is not None:
-            raise TracedValueError(
-                f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.type} is being traced into a "
-                f"graph and has none; use ops.where / ops.select, or eager mode; {user_location()}"
+            raise located(
+                TracedValueError(
+                    f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.type} is being traced into "
+                    "a graph and has none; use ops.where / ops.select, or eager mode"
+                )
             )
         if self.size != 1:
-            raise ValueError(
-                f"Tensor: `if`, `while`, `and`, `or`, `not` expected one element, got {self.type}; use .any() or .all()"
-            )
+            expected = "`if`, `while`, `and`, `or`, `not` expected one element"
+            raise located(ValueError(f"Tensor: {expected}, got {self.type}; use .any() or .all()"))
         return bool(self.item())
 
     def __len__(self) -> int:
@@ -365,16 +368,11 @@ class Tensor:
             root._put(_within(root, (*path, index), value))
 
     def _put(self, changed: Tensor) -> None:
-        if isinstance(self, Parameter):
-            from graphc.dispatch import assign
-
-            assign(self, changed)
-        else:
-            self._become(changed)
+        """Makes the tensor hold what it is after some of its elements were written."""
+        self._become(changed)
 
     def _become(self, changed: Tensor) -> None:
         """Makes this object stand for another value; what was noted of it before keeps the value it had."""
-        from graphc import context
         settle()  # ops that wait read the value that it has now
         self._fulfil()
         before = Tensor.__new__(Tensor)
@@ -533,133 +531,6 @@ def _element(value: float | int | bool, dtype: DType) -> np.ndarray:
             return np.array(value, dtype.np)
     except (OverflowError, ValueError):
         raise ValueError(f"Tensor: the number {value} does not fit {dtype.name}") from None
-
-
-class Parameter(Tensor):
-    """A named tensor that owns its buffer and that training changes.
-
-    Args:
-        default_input: initial value: anything `Tensor` takes.
-        name: its name; a Cell it is assigned to gives it its attribute path.
-        requires_grad: whether optimizers and `trainable_params` see it.
-        layerwise_parallel, parallel_optimizer: how several devices share it; accepted, as there is one.
-
-    Attributes:
-        gradient_hooks: what `register_hook` was given: they see, and may change, the gradient.
-    Raises:
-        TypeError: a name that is no str, or a flag that is no bool.
-    """
-
-    __slots__ = ("__dict__", "_requires_grad", "gradient_hooks", "layerwise_parallel", "name", "parallel_optimizer")
-
-    gradient_hooks: tuple[Any, ...]
-
-    def __init__(
-        self, default_input: Any, name: str | None = None, requires_grad: bool = True,
-        layerwise_parallel: bool = False, parallel_optimizer: bool = True,
-    ) -> None:
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"Parameter: name must be a str, got {name!r}")
-        if type(default_input) is int and -(2**31) <= default_input < 2**31:
-            default_input = np.int32(default_input)  # in MindSpore too a Parameter's number is shorter than a Tensor's
-        self._set_array(aligned_copy(as_array(default_input)))
-        self.name = name if name is not None else "Parameter"
-        self.gradient_hooks = ()
-        self._requires_grad = _flag("requires_grad", requires_grad)
-        self.layerwise_parallel = _flag("layerwise_parallel", layerwise_parallel)
-        self.parallel_optimizer = _flag("parallel_optimizer", parallel_optimizer)
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether it is trained: its gradient is zero otherwise, and `trainable_params` leaves it out."""
-        return self._requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        from graphc import context
-
-        if self._requires_grad != _flag("requires_grad", value):
-            self._requires_grad = value
-            context.structure_changed()  # graphs hold the derivative for what it was
-
-    def numpy_view(self) -> np.ndarray:
-        if state.now.trace is not None:
-            from graphc.dispatch import located  # built on this module
-
-            raise located(
-                TracedValueError(
-                    f"Parameter: the value of {self.name} was asked for while a graph is traced (if, float(), numpy, "
-                    "printing); the graph would keep it forever. Use it in ops, or read it before"
-                )
-            )
-        settle()
-        return super().numpy_view()
-
-    def set_data(self, data: Any, slice_shape: bool = False) -> Parameter:
-        """Writes `data` (of the same shape; cast to this dtype) into the buffer."""
-        from graphc.dispatch import assign
-
-        if slice_shape:
-            raise ValueError("Parameter.set_data: slice_shape is for distributed slices, which graphc does not have")
-        assign(self, data if isinstance(data, Tensor) else Tensor(data))
-        return self
-
-    assign_value = set_data
-
-    @property
-    def data(self) -> Parameter:
-        return self
-
-    @property
-    def value_type(self) -> TensorType:
-        return self.type
-
-    def clone(self, init: Any = "same") -> Parameter:
-        """A new Parameter with the same value (or one made by the initializer `init`)."""
-        if isinstance(init, str) and init == "same":
-            return Parameter(self.asnumpy(), self.name, self.requires_grad)
-        from graphc.initializer import initializer
-
-        return Parameter(initializer(init, self.shape, self.dtype), self.name, self.requires_grad)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        copied = memo[id(self)] = Parameter(self.asnumpy(), self.name, self.requires_grad)
-        return copied
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Parameter, (self.asnumpy(), self.name, self.requires_grad)
-
-    def __repr__(self) -> str:
-        return (
-            f"Parameter (name={self.name}, shape={self.shape}, dtype={self.dtype}, "
-            f"requires_grad={self.requires_grad})"
-        )
-
-    __str__ = __repr__
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"Parameter: {name} must be a bool, got {value!r}")
-    return value
-
-
-class ParameterTuple(tuple[Parameter, ...]):
-    """A tuple of Parameters, as `trainable_params()` and `weights=` use it."""
-
-    def __new__(cls, parameters: Any = ()) -> ParameterTuple:
-        items = list(parameters)
-        for item in items:
-            if not isinstance(item, Parameter):
-                raise TypeError(f"ParameterTuple: expected Parameters, got {type(item).__name__}")
-        return super().__new__(cls, items)
-
-    def clone(self, prefix: str, init: Any = "same") -> ParameterTuple:
-        """Clones of all, each named `prefix.name`."""
-        clones = [p.clone(init) for p in self]
-        for clone in clones:
-            clone.name = f"{prefix}.{clone.name}"
-        return ParameterTuple(clones)
 
 
 _new = object.__new__

@@ -20,10 +20,11 @@ from graphc.dtype import DType
 from graphc.ir import Graph, Location, Node, TensorType, constant_node, input_node
 from graphc.nested import flatten
 from graphc.op import Op
+from graphc.parameter import Parameter
 from graphc.place import located, user_location
 from graphc.state import state
 from graphc.surroundings import Surroundings, outer_variables
-from graphc.tensor import Parameter, Tensor, TracedValueError
+from graphc.tensor import Tensor, TracedValueError
 
 if TYPE_CHECKING:
     from graphc.nn.cell import Cell

@@ -26,9 +26,10 @@ import numpy as np
 
 from graphc.arrays import LARGE, type_of
 from graphc.ir import TensorType
+from graphc.parameter import Parameter
 from graphc.runtime import jit
 from graphc.runtime.llvmtext import Builder, Module, Val, i64
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
 
 NULL = Val("null", "ptr")
 

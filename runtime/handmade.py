@@ -575,7 +575,7 @@ KERNELS: dict[str, Handmade] = {
     "inverse": _of_matrices(emit_inverse),
     "lu": _of_matrices(emit_lu),
     "cholesky": _of_matrices(
-        emit_cholesky, 1, "matrix {position} is not positive definite: pivot {value} is not above 0"
+        emit_cholesky, 1, "matrix {position} is not positive definite: the pivot of row {value} is 0, negative or NaN"
     ),
     "triangular_solve": _of_matrices(emit_triangular_solve),
     "qr": _of_matrices(emit_qr, 2),

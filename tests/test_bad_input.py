@@ -43,6 +43,12 @@ SHAPES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], type[Exception], st
         ops.matmul, (f32(32, 784), f32(100, 128)), ValueError,
         r"matmul: inner dimensions differ, f32\[32,784\] @ f32\[100,128\] \(784 and 100\)",
     ),
+    "vector @ matrix": (
+        ops.matmul, (f32(2), f32(1, 3)), ValueError, r"inner dimensions differ, f32\[2\] @ f32\[1,3\] \(2 and 1\)",
+    ),
+    "stack @ matrix": (
+        ops.matmul, (f32(5, 2, 3), f32(4, 2)), ValueError, r"inner dimensions differ, f32\[5,2,3\] @ f32\[4,2\]",
+    ),
     "batched matmul": (
         ops.matmul, (f32(2, 3, 4), f32(3, 4, 5)), ValueError,
         r"matmul: shapes do not broadcast, f32\[2,3,4\] @ f32\[3,4,5\]",
@@ -62,7 +68,7 @@ SHAPES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], type[Exception], st
     ),
     "axis": (lambda x: x.sum(5), (f32(2, 3),), ValueError, "sum: axis 5 is out of range for 2 dimensions"),
     "softmax": (lambda x: ops.softmax(x, 3), (f32(2, 3),), ValueError, "softmax: axis 3 is out of range"),
-    "where": (lambda x, y: ops.where(x > 0, x, y), (f32(3), f32(4)), ValueError, "select: shapes do not broadcast"),
+    "where": (lambda x, y: ops.where(x > 0, x, y), (f32(3), f32(4)), ValueError, "^where: select: shapes do not"),
     "bits of floats": (lambda x: x & x, (f32(3),), TypeError, r"bitwise_and: expected integers or bools, got f32\[3\]"),
     "negative bool": (lambda x: -(x > 0), (f32(3),), TypeError, r"neg: expected numbers, got bool\[3\]"),
     "float index": (lambda x, i: x[i], (f32(3), Tensor(1.5)), IndexError, r"an index is ints, .* got f32\[\]"),
@@ -90,6 +96,32 @@ SHAPES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], type[Exception], st
 def test_shapes_and_dtypes(call: Any, args: tuple[Any, ...], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
         run(lambda *inner: call(*inner), *args)
+    assert str(caught.value).count("test_bad_input.py:") == 1, caught.value
+
+
+OPTIONS: dict[str, tuple[Callable[[Tensor], Any], type[Exception], str]] = {
+    "no int": (lambda x: ops.lrn(x.reshape(1, 2, 3, 1), 2.5), TypeError, "lrn: depth_radius must be an int, got 2.5"),
+    "bool": (lambda x: ops.chunk(x, True), TypeError, "chunk: chunks must be an int, got True"),
+    "too small": (lambda x: ops.chunk(x, 0), ValueError, "chunk: chunks must be an int >= 1, got 0"),
+    "several": (lambda x: ops.diff(x, np.ones(2, int)), TypeError, r"diff: n must be an int, got array"),
+    "one axis": (lambda x: ops.rot90(x, 1, 0), ValueError, "rot90: dims must be two different axes, got 0"),
+    "extent": (lambda x: ops.broadcast_to(x[0, 0], (-5,)), ValueError, r"broadcast_to: f32\[\] does not broadcast"),
+    "draws": (
+        lambda x: ops.normal((2, 2), x, 1.0), ValueError, r"normal: shapes do not broadcast, \(2, 2\) and \(2, 3\)",
+    ),
+    "no sparse tensor": (ops.coo_tensor_get_values, TypeError, "coo_tensor_get_values: expected a COOTensor, got Te"),
+    "windows": (lambda x: ops.fold(x, 2, 1), ValueError, r"fold: expected \[N, C \* taps, L\] or .* got f32\[2,3\]"),
+    "margins": (
+        lambda x: ops.fold(x, 2, 1, padding=(1, 2, 3)), ValueError, "fold: padding must be an int >= 0 or 2 of them",
+    ),
+    "nothing": (lambda x: ops.diff(None), TypeError, "diff: expected a Tensor or a number, got NoneType"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call, error, message", OPTIONS.values(), ids=OPTIONS.keys())
+def test_options(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"^{message}") as caught:
+        run(lambda x: call(x), f32(2, 3))
     assert str(caught.value).count("test_bad_input.py:") == 1, caught.value
 
 

@@ -41,6 +41,10 @@ def test_encoding_and_decoding() -> None:
         decode(ANCHORS, deltas),
         [[3.8319492, 0, 7.968051, 11.640234], [1.7183108, 0, 9.681688, 20], [0, 0, 30, 20]],
     )
+    gt, one, four = ANCHORS[1:] * 1.5, ops.BoundingBoxEncode(0.5, 2.0), ops.BoundingBoxEncode((0.5,) * 4, (2.0,) * 4)
+    np.testing.assert_array_equal(one(ANCHORS[1:], gt).asnumpy(), four(ANCHORS[1:], gt).asnumpy())
+    with pytest.raises(ValueError, match="means must be 4 numbers, got"):
+        ops.BoundingBoxEncode((0.5, 0.5, 0.5))(ANCHORS[1:], gt)
     with pytest.raises(ValueError, match=r"max_shape must be \(height, width\), got \(20,\)"):
         ops.BoundingBoxDecode((20,))(ANCHORS, deltas)
 
@@ -48,6 +52,8 @@ def test_encoding_and_decoding() -> None:
 def test_boxes_within_an_image() -> None:
     boxes = Tensor([[0.0, 0, 3, 3], [1, 1, 2, 4], [-1, 2, 3, 4], [5, 5, 4000, 6]])
     assert ops.CheckValid()(boxes, Tensor([100.0, 200.0, 1.0])).asnumpy().tolist() == [True, True, False, False]
+    corners = Tensor([[0.0, 0, 39, 19], [0, 0, 40, 19], [0, 0, 39, 20], [0, -1, 39, 19]])
+    assert ops.check_valid(corners, Tensor([10.0, 20.0, 2.0])).asnumpy().tolist() == [True, False, False, False]
 
 
 def test_the_loss_of_a_detector_has_a_gradient() -> None:

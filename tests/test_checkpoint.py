@@ -14,8 +14,9 @@ from safetensors.numpy import save_file
 from graphc import serialization
 from graphc.dtype import bfloat16, float16
 from graphc.nn.cell import Cell
+from graphc.parameter import Parameter
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
 
 
 class Layer(Cell):

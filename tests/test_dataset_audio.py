@@ -176,7 +176,7 @@ def test_sizes_and_angles_are_two_columns() -> None:
 
 def test_waveforms_come_back() -> None:
     spectrum = A.Spectrogram(32, hop_length=8, power=0.0)(X)
-    np.testing.assert_allclose(A.InverseSpectrogram(400, 32, hop_length=8)(spectrum), X, atol=1e-5)
+    np.testing.assert_allclose(A.InverseSpectrogram(400, 32, hop_length=8)(spectrum), X, atol=2e-7)
     heard = A.Spectrogram(64, hop_length=16)(X)
 
     def error(turns: int) -> float:
@@ -205,8 +205,8 @@ def test_pitches() -> None:
     higher = A.PitchShift(8000, 12)(tone)
     assert higher.shape == tone.shape and abs(highest(higher[1000:7000]) - 400) < 5
     half = A.Resample(8000, 4000)(tone)
-    np.testing.assert_allclose(half[100:-100], tone[::2][100:-100], atol=0.01)
-    np.testing.assert_allclose(A.DetectPitchFrequency(8000)(tone)[:-10], 200, rtol=0.01)
+    np.testing.assert_allclose(half[100:-100], tone[::2][100:-100], atol=5e-4)
+    np.testing.assert_allclose(A.DetectPitchFrequency(8000)(tone)[:-10], 200, rtol=1e-6)
 
 
 def test_levels_that_shift() -> None:

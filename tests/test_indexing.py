@@ -14,7 +14,8 @@ from graphc.gradients import grad
 from graphc.jit import jit
 from graphc.ops import indexing
 from graphc.ops.indexing import getitem, setitem
-from graphc.tensor import Parameter, Tensor, TracedValueError
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor, TracedValueError
 
 ARRAY = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
 MASK = ARRAY > 0

@@ -662,7 +662,7 @@ def test_margins_are_no_zeros(geometry: Any, batch: int, monkeypatch: pytest.Mon
     monkeypatch.setattr("graphc.passes.batch.COPIED", 0)  # in the lanes, from 16 images on
     together = jit(lambda x, w, ct: (forward(x, w), *slopes(x, w, ct), transposed(ct, w)))(*operands)
     for want, one, *others in zip(wanted, eager, compiled, together):
-        np.testing.assert_allclose(one.asnumpy(), want, rtol=2e-4, atol=2e-4)
+        np.testing.assert_allclose(one.asnumpy(), want, rtol=1e-5, atol=1e-5)
         for other in others:
             np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
 
@@ -703,7 +703,7 @@ def test_distributions(seeded: None) -> None:
     t = random.truncated_normal((n,), 1.0, 2.0, -1.0, 0.5).asnumpy()
     assert t.min() >= -1 and t.max() <= 2
     counts = np.bincount(random.multinomial(Tensor([1.0, 0.0, 3.0]), n).asnumpy(), minlength=3) / n
-    np.testing.assert_allclose(counts, [0.25, 0, 0.75], atol=0.01)
+    np.testing.assert_allclose(counts, [0.25, 0, 0.75], atol=2e-3)
     assert sorted(random.randperm(1000).asnumpy()) == list(range(1000))
     np.testing.assert_array_equal(random.multinomial(Tensor([1.0, 0.0, 3.0]), 2, False).asnumpy() == 1, [False, False])
 

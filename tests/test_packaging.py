@@ -142,7 +142,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "printing", "random_bits",
     ),
     ("known", "loop_builder", "loops", "schedule"),
-    ("dispatch", "hints", "nested", "op", "place", "state", "surroundings", "tensor"),
+    ("dispatch", "hints", "nested", "op", "parameter", "place", "state", "surroundings", "tensor"),
     ("dataset", "initializer", "random"),
     ("autograd", "eager", "op_by_op", "pieces", "trace"),
     ("deferred", "gradients", "jit", "often", "profile"),
@@ -181,7 +181,8 @@ LAZY: dict[tuple[str, str], str] = {
     ("profile", "runtime"): "what is timed is compiled; it is looked at only once a profile is opened",
     ("runtime", "devices"): "MindSpore has streams and memory in a module of that name",
     ("random", "ops"): "a stream is advanced by an op, and ops draw from streams",
-    ("tensor", "initializer"): "a Tensor or Parameter may be made by an initializer, which makes tensors",
+    ("tensor", "initializer"): "a Tensor may be made by an initializer, which makes tensors",
+    ("parameter", "initializer"): "so may a Parameter",
     ("tensor", "ops"): OPERATORS,
 }
 """Imports upwards, inside functions: (module, layer it imports from) and why it must be so."""

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import graphc as ms
-from graphc import nn, ops
+import graphc.numpy as mnp
+from graphc import mint, nn, ops
 from graphc.place import user_line, warn
 
 
@@ -83,3 +84,34 @@ def test_the_line_of_a_program_that_is_run_by_the_standard_library(tmp_path):
     program.write_text("from graphc.place import user_line\nline = user_line()\n")
     assert runpy.run_path(str(program))["line"] == (str(program), 2)
     assert user_line() == (__file__, here())
+
+
+X, Y = ops.ones((2, 3)), ops.ones(4)
+
+CALLED: dict[str, Callable[[], Any]] = {
+    "where: select: shapes do not broadcast": lambda: ops.where(X > 0, X, Y),
+    "addmm: matmul: inner dimensions differ": lambda: ops.addmm(X, X, X),
+    "masked_fill: select: shapes do not broadcast": lambda: X.masked_fill(Y > 0, 1.0),
+    "where: select: shapes do not": lambda: X.where(X > 0, Y),
+    "ge: greater_equal: shapes do not broadcast": lambda: ops.ge(X, Y),
+    "add: shapes do not broadcast": lambda: X + Y,
+    "AvgPool2d: expected": lambda: ops.avg_pool2d(X, 3),  # a function and the class of the same need one name
+    "nll_loss: ": lambda: mint.nn.functional.nll_loss(X, Y),
+    "arccos: array: expected a Tensor": lambda: mnp.arccos("x"),
+    "float_power: pow: shapes do not broadcast": lambda: mnp.float_power(X, Y),
+    "Tensor: an index must be an integer": lambda: range(X),
+    "Tensor: `if`, `while`, `and`, `or`, `not` expected one element": lambda: not X,
+    "arange: Tensor.item: expected one element": lambda: ops.arange(X),
+    "ones: dtype: expected one of float32": lambda: ops.ones(2, X),
+    "exp: Tensor: the rows differ in length": lambda: ops.exp([[1], [2, 3]]),
+    "cholesky: matrix 0 is not positive definite": lambda: ops.cholesky(ops.zeros((2, 2))),
+}
+
+
+@pytest.mark.parametrize("message, call", CALLED.items(), ids=CALLED)
+def test_an_error_begins_with_the_function_that_was_called(message, call):
+    with pytest.raises((TypeError, ValueError, RuntimeError)) as caught:
+        call()
+    first = inspect.getsourcelines(call)[1]
+    assert str(caught.value).startswith(message)
+    assert str(caught.value).endswith(f"; test_place.py:{first}")

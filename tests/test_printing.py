@@ -5,7 +5,8 @@ import pytest
 
 from graphc.dtype import float32, uint8
 from graphc.ir import TensorType, input_node
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 from graphc.trace import Trace
 
 

@@ -146,7 +146,7 @@ def test_derivatives_of_derivatives(backwards: bool, which: int) -> None:
 
     got, wanted = (ms.grad(slope(loop), (0, 1, 2, 3))(*floats) for loop in (scan, one_by_one))
     for a, b in zip(got, wanted, strict=True):
-        np.testing.assert_allclose(a.asnumpy(), b.asnumpy(), rtol=2e-4, atol=2e-4)
+        np.testing.assert_allclose(a.asnumpy(), b.asnumpy(), rtol=1e-5, atol=1e-5)
 
 
 def test_what_a_step_takes_from_outside_is_shared(which: int) -> None:

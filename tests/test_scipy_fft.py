@@ -51,7 +51,7 @@ def test_both_modes_and_derivatives() -> None:
     assert eager.asnumpy().tobytes() == compiled.asnumpy().tobytes()
     weight = Tensor(np.cos(X))
     slope = ms.grad(lambda x: ops.sum(fft.dctn(x) * weight))(x)
-    np.testing.assert_allclose(slope.asnumpy(), fft.idctn(weight).asnumpy(), atol=1e-5)  # as it is orthonormal
+    np.testing.assert_allclose(slope.asnumpy(), fft.idctn(weight).asnumpy(), atol=1e-6)  # as it is orthonormal
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_both_modes_and_derivatives() -> None:
     [
         (lambda: fft.dct(Tensor(X), 1), ValueError, "type must be 2"),
         (lambda: fft.dct(Tensor(X), norm="forward"), ValueError, "norm must be"),
-        (lambda: fft.dct(Tensor(X), n=0), ValueError, "n must be positive"),
+        (lambda: fft.dct(Tensor(X), n=0), ValueError, "n must be an int >= 1, got 0"),
         (lambda: fft.dct(Tensor(X), n=1.5), TypeError, "n must be an int"),
         (lambda: fft.dct(Tensor(X), axis=2), ValueError, "axis"),
         (lambda: fft.dctn(Tensor(X), s=(1, 2), axes=(0,)), ValueError, "got 2 and 1"),

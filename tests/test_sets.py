@@ -36,6 +36,7 @@ def test_histc_of_integers_nan_and_equal_elements() -> None:
     assert counts.dtype is int32 and counts.asnumpy().tolist() == [2, 1, 2]
     assert ops.histc(Tensor([1.0, float("nan"), 3.0]), 2, 0.0, 4.0).asnumpy().tolist() == [1, 1]
     assert ops.histc(Tensor([1.0, 1.0]), 3).asnumpy().tolist() == [0, 2, 0]
+    assert ops.histc(Tensor([1.0, 2.0]), 1).asnumpy().tolist() == [2]
     for bad in ({"bins": 0}, {"min": 2.0, "max": 1.0}):
         with pytest.raises(ValueError, match="histc"):
             ops.histc(Tensor(X), **bad)
@@ -62,6 +63,8 @@ def test_unique_consecutive() -> None:
         values, places, counts = ops.unique_consecutive(rows, True, True, dim)
         assert values.asnumpy().tolist() == wanted
         assert places.asnumpy().tolist() == [0, 0, 1] and counts.asnumpy().tolist() == [2, 1]
+    back = Tensor(np.array([[0, 1], [2, 3], [2, 3], [0, 1], [0, 9]]))  # a slice that comes again, and one half like it
+    assert ops.unique_consecutive(back, dim=0).asnumpy().tolist() == [[0, 1], [2, 3], [0, 1], [0, 9]]
     assert ops.unique_consecutive(Tensor([float("nan")] * 2)).shape == (2,)
     assert ops.unique_consecutive(Tensor([])).shape == (0,)
     with pytest.raises(TracedValueError, match="unique_consecutive"):
@@ -106,6 +109,7 @@ def test_combinations(r: int) -> None:
         np.testing.assert_array_equal(found.asnumpy(), wanted)
         compiled = jit(lambda x, again=again: ops.combinations(x, r, again))(Tensor(v))
         np.testing.assert_array_equal(compiled.asnumpy(), wanted)
+    assert ops.combinations(Tensor([1, 2, 3])).asnumpy().tolist() == [[1, 2], [1, 3], [2, 3]]
     with pytest.raises(ValueError, match="combinations"):
         ops.combinations(Tensor(X), r)
 

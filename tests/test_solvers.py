@@ -92,7 +92,7 @@ def test_as_numpy(each: int, name: str, function: Any, wanted: Any, arrays: tupl
             if name == "pinv of low rank" and dtype is np.float32:
                 continue  # rounding the operand makes it one of full rank, and nearly singular
             found = function(*(Tensor(a.astype(dtype)) for a in arrays))
-            tolerance = 5e3 * np.finfo(dtype).eps
+            tolerance = 100 * np.finfo(dtype).eps
             for got, array in zip(*((x if isinstance(x, tuple) else (x,)) for x in (found, wanted)), strict=True):
                 assert got.dtype.np == dtype and got.shape == np.shape(array)
                 scale = max(1.0, float(np.max(np.abs(array), initial=0)))
@@ -133,8 +133,8 @@ def test_gradients(name: str, function: Any, wanted: Any, arrays: tuple[np.ndarr
         if name != "pinv of low rank":
             second = each_of(ms.grad(slope, positions)(*tensors))
             got = sum((g * Tensor(d)).sum() for g, d in zip(second, directions, strict=True)).item()
-            np.testing.assert_allclose(got, differences(slope), rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(compiled, differences(value), rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(got, differences(slope), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(compiled, differences(value), rtol=1e-7, atol=1e-7)
     with mode(PYNATIVE_MODE):
         assert slope(*tensors).item() == compiled
 
@@ -226,7 +226,7 @@ def test_matrices_that_are_not_positive_definite(each: int) -> None:
     with mode(each):
         step = ms.jit(step) if each == GRAPH_MODE else step
         for bad in (batch, np.full((3, 3, 3), np.nan)):
-            with pytest.raises(RuntimeError, match=r"cholesky: matrix [01] is not positive definite: pivot [01]"):
+            with pytest.raises(RuntimeError, match=r"not positive definite: the pivot of row [01] .*; .*\.py:\d+$"):
                 float(step(Tensor(bad)).sum())
             assert weight.asnumpy().tolist() == [1, 1, 1]
         float(step(Tensor(np.stack([np.eye(3)] * 3))).sum())

@@ -16,7 +16,8 @@ from graphc import dataset as ds
 from graphc import nn, vision
 from graphc.dtype import dtype_of
 from graphc.nn.cell import Cell
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 from graphc.train import (
     BackupAndRestore,
     Callback,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from graphc.dataset.blocks import rows_of
+from graphc.dataset.check import check_int
 from graphc.dataset.collate import PadAndStack
 from graphc.dataset.columns import names_list, positions_of
-from graphc.dataset.config import check_int
 from graphc.dataset.epochs import Epoch
 from graphc.dataset.rows import BatchInfo, BatchRows, Rows, StoredRows
 from graphc.dataset.steps import Step

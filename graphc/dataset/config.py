@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graphc.dataset.check import check_int
+
 __all__ = [
     "get_callback_timeout",
     "get_dynamic_shape",
@@ -63,17 +65,6 @@ class _Settings:
 _settings = _Settings()
 
 
-def check_int(name: str, value: object, low: int, high: int | None = None) -> int:
-    """`value` as an int, or the error that names what was given and the range `low` to `high`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name}: got {value!r} of type {type(value).__name__}, expected an int")
-    if value < low or (high is not None and value > high):
-        raise ValueError(
-            f"{name}: got {value}, expected " + (f"at least {low}" if high is None else f"{low} to {high}")
-        )
-    return int(value)
-
-
 def set_seed(seed: int) -> None:
     """Seed every shuffle, sampler and random transform, and restart the epoch numbers.
 
@@ -114,6 +105,13 @@ def set_num_parallel_workers(num: int) -> None:
 def get_num_parallel_workers() -> int:
     """The number of threads of operations that name none themselves; 1 at first."""
     return _settings.num_parallel_workers
+
+
+def check_workers(name: str, workers: int | None) -> int:
+    """The number of threads asked for, or the one that is set."""
+    if workers is None:
+        return get_num_parallel_workers()
+    return check_int(f"{name}: num_parallel_workers", workers, 1)
 
 
 def set_prefetch_size(size: int) -> None:

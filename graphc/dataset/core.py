@@ -16,9 +16,10 @@ import numpy as np
 from graphc.dataset import config
 from graphc.dataset.blocks import Workers, rows_of
 from graphc.dataset.buckets import BucketStep
+from graphc.dataset.check import check_int, check_options
 from graphc.dataset.collate import PadAndStack, PerBatch, Stack
 from graphc.dataset.columns import ColumnChange, positions_of
-from graphc.dataset.config import check_int
+from graphc.dataset.config import check_workers
 from graphc.dataset.epochs import Epoch, Row, RowIterator, run_ahead
 from graphc.dataset.rows import BatchInfo
 from graphc.dataset.samplers import BuiltinSampler, select_sampler
@@ -503,29 +504,6 @@ def _steps_of(name: str, datasets: Sequence[Any]) -> list[Step]:
 
 
 # Arguments
-
-
-def check_options(name: str, given: Mapping[str, Any], known: set[str]) -> None:
-    """Refuse keyword arguments that do not exist, and those that ask for what there is not."""
-    for key, value in given.items():
-        if key not in known:
-            raise TypeError(f"{name}: got an unexpected argument {key!r}")
-        if key in ("cache", "callbacks", "offload") and value:
-            raise ValueError(f"{name}: {key} is not available, leave it unset")
-
-
-def check_unset(name: str, **given: Any) -> None:
-    """Refuse arguments that ask for what there is not."""
-    for key, value in given.items():
-        if value is not None:
-            raise ValueError(f"{name}: {key} is not available, leave it unset")
-
-
-def check_workers(name: str, workers: int | None) -> int:
-    """The number of threads asked for, or the one in `config`."""
-    if workers is None:
-        return config.get_num_parallel_workers()
-    return check_int(f"{name}: num_parallel_workers", workers, 1)
 
 
 def _sampler(name: str, sampler: Any) -> BuiltinSampler:

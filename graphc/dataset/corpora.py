@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.dataset.blocks import Block
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.check import check_choice, check_unset
+from graphc.dataset.config import check_workers
+from graphc.dataset.core import Dataset
 from graphc.dataset.files import DataFileError, check_dir, find_file, find_files
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, TableSource
@@ -105,9 +107,7 @@ class _Corpus(Dataset):
     ) -> None:  # fmt: skip
         name = type(self).__name__
         check_unset(name, cache=cache)
-        usages = [*self._files, *self._whole]
-        if usage not in usages:
-            raise ValueError(f"{name}: got usage {usage!r}, expected {', '.join(map(repr, usages))}")
+        check_choice(name, "usage", usage, (*self._files, *self._whole))
         check_workers(name, num_parallel_workers)
         folder = check_dir(name, dataset_dir)
         wanted = list(self._files) if usage in self._whole else [str(usage)]
@@ -441,9 +441,8 @@ class CLUEDataset(Dataset):
     ) -> None:  # fmt: skip
         name = "CLUEDataset"
         check_unset(name, cache=cache)
-        if task not in _CLUE or usage not in ("train", "eval", "test"):
-            expected = f"one of {', '.join(_CLUE)}, and 'train', 'eval' or 'test'"
-            raise ValueError(f"{name}: got task {task!r} and usage {usage!r}, expected {expected}")
+        check_choice(name, "task", task, tuple(_CLUE))
+        check_choice(name, "usage", usage, ("train", "eval", "test"))
         check_workers(name, num_parallel_workers)
         columns = _CLUE[task][usage == "test"]
         files = [_objects(Path(path), columns) for path in find_files(name, dataset_files)]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from graphc.dataset.blocks import Block, Workers, stack
-from graphc.dataset.config import check_int
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.check import check_choice, check_int, check_unset
+from graphc.dataset.core import Dataset
 from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.images import check_decode
-from graphc.dataset.samplers import Shuffle, select_sampler
-from graphc.dataset.tables import FileTable, TableSource, image_reader
+from graphc.dataset.reading import Reading, ReadWhenAsked, image_reader
+from graphc.dataset.samplers import Shuffle
+from graphc.dataset.tables import TableSource
 
 __all__ = ["CelebADataset", "FakeImageDataset"]
 
@@ -38,7 +38,7 @@ def _attributes(path: Path) -> tuple[list[str], np.ndarray]:
     return [row[0] for row in rows], np.array([[field == "1" for field in row[1:]] for row in rows], np.uint32)
 
 
-class CelebADataset(Dataset):
+class CelebADataset(ReadWhenAsked):
     """CelebA, faces of celebrities: `image` uint8 and `attr` uint32 [40], whether each attribute applies.
 
     Args:
@@ -65,22 +65,19 @@ class CelebADataset(Dataset):
         shard_id: int | None = None, cache: None = None, decrypt: None = None,
     ) -> None:  # fmt: skip
         name = "CelebADataset"
-        check_unset(name, cache=cache, decrypt=decrypt)
-        if usage not in ("all", *_PARTS):
-            raise ValueError(f"{name}: got usage {usage!r}, expected 'all', 'train', 'valid' or 'test'")
-        check_decode(name, decode)
-        folder, workers = check_dir(name, dataset_dir), check_workers(name, num_parallel_workers)
-        sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        check_unset(name, decrypt=decrypt)
+        check_choice(name, "usage", usage, ("all", *_PARTS))
+        folder, image = check_dir(name, dataset_dir), image_reader(name, decode)
         images, attributes = _attributes(folder / "list_attr_celeba.txt")
-        kept = [i for i, image in enumerate(images) if extensions is None or image.endswith(tuple(extensions))]
+        kept = [i for i, file in enumerate(images) if extensions is None or file.endswith(tuple(extensions))]
         if usage != "all":
             partition = (folder / "list_eval_partition.txt").read_text(encoding="utf-8").split()
             part = dict(zip(partition[::2], partition[1::2], strict=True))
             kept = [i for i in kept if part.get(images[i]) == str(_PARTS[usage])]
         if not kept:
             raise ValueError(f"{name}: {folder} has no images for usage {usage!r} and extensions {extensions}")
-        table = FileTable([folder / images[i] for i in kept], image_reader(decode), [attributes[kept]], workers)
-        super().__init__(TableSource(table, ["image", "attr"], sampler))
+        super().__init__([folder / images[i] for i in kept], image, ["image"], {"attr": attributes[kept]}, how)
 
 
 class _FakeTable:
@@ -132,13 +129,11 @@ class FakeImageDataset(Dataset):
         shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "FakeImageDataset"
-        check_unset(name, cache=cache)
-        check_workers(name, num_parallel_workers)
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         count = check_int(f"{name}: num_images", num_images, 1)
         classes = check_int(f"{name}: num_classes", num_classes, 1)
         if not isinstance(image_size, (tuple, list)) or len(image_size) != 3:
             raise ValueError(f"{name}: got image_size {image_size!r}, expected (height, width, channels)")
         size = tuple(check_int(f"{name}: image_size", extent, 1) for extent in image_size)
-        sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
         table = _FakeTable(count, size, classes, check_int(f"{name}: base_seed", base_seed, 0))
-        super().__init__(TableSource(table, ["image", "label"], sampler), classes)
+        super().__init__(TableSource(table, ["image", "label"], how.sampler), classes)

@@ -1,54 +1,35 @@
 """Pictures of one thing each: `Caltech256Dataset`, `Food101Dataset`, `OmniglotDataset`, `STL10Dataset`."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.blocks import Block
+from graphc.dataset.check import check_choice
 from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.images import check_decode
-from graphc.dataset.samplers import Shuffle, select_sampler
-from graphc.dataset.tables import ArrayTable, FileTable, TableSource, image_reader
+from graphc.dataset.reading import ReadAtOnce, Reading, ReadWhenAsked, image_reader
+from graphc.dataset.samplers import Shuffle
 
 __all__ = ["Caltech256Dataset", "Food101Dataset", "OmniglotDataset", "STL10Dataset"]
 
 
-class _Gallery(Dataset):
-    """Common to those whose pictures are files: `image` and `label`."""
-
-    def __init__(
-        self, pictures: Sequence[tuple[Path, Any]], num_samples: int | None, num_parallel_workers: int | None,
-        shuffle: bool | Shuffle | None, decode: bool, sampler: Any, num_shards: int | None, shard_id: int | None,
-        cache: None, num_classes: int | None,
-    ) -> None:  # fmt: skip
-        name = type(self).__name__
-        check_unset(name, cache=cache)
-        image, workers = image_reader(check_decode(name, decode)), check_workers(name, num_parallel_workers)
-        chooses = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
-        if not pictures:
-            raise ValueError(f"{name}: the folder has no pictures")
-        labels = np.array([label for _, label in pictures])
-        known = labels.astype(np.int32) if labels.dtype.kind == "i" else labels
-        table = FileTable([path for path, _ in pictures], image, [known], workers)
-        super().__init__(TableSource(table, ["image", "label"], chooses), num_classes)
-
-
-def _in_folders(folders: Sequence[Path], endings: tuple[str, ...]) -> list[tuple[Path, int]]:
-    """The pictures in folders, those of each in order, with the number of their folder."""
-    return [
+def _in_folders(folders: Sequence[Path], endings: tuple[str, ...]) -> tuple[list[Path], dict[str, Block]]:
+    """The pictures in folders, those of each in order, and as their `label` the number of their folder."""
+    found = [
         (path, number) for number, folder in enumerate(folders) for path in sorted(folder.iterdir())
         if path.name.lower().endswith(endings)
     ]  # fmt: skip
+    return [path for path, _ in found], {"label": np.array([number for _, number in found], np.int32)}
 
 
 def _folders(place: Path) -> list[Path]:
     return sorted(path for path in place.iterdir() if path.is_dir())
 
 
-class Caltech256Dataset(_Gallery):
+class Caltech256Dataset(ReadWhenAsked):
     """Caltech-256: `image` and `label` int32, the number of the picture's folder in order.
 
     Args:
@@ -69,14 +50,14 @@ class Caltech256Dataset(_Gallery):
         num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, decode: bool = False,
         sampler: Any = None, num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
-        folders = _folders(check_dir("Caltech256Dataset", dataset_dir))
-        super().__init__(
-            _in_folders(folders, (".jpg", ".jpeg")), num_samples, num_parallel_workers, shuffle, decode, sampler,
-            num_shards, shard_id, cache, len(folders),
-        )  # fmt: skip
+        name = "Caltech256Dataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        folders = _folders(check_dir(name, dataset_dir))
+        pictures, labels = _in_folders(folders, (".jpg", ".jpeg"))
+        super().__init__(pictures, image_reader(name, decode), ["image"], labels, how, len(folders))
 
 
-class OmniglotDataset(_Gallery):
+class OmniglotDataset(ReadWhenAsked):
     """Omniglot, letters of fifty alphabets: `image` and `label` int32, the number of the letter, alphabet by alphabet.
 
     Args:
@@ -93,18 +74,17 @@ class OmniglotDataset(_Gallery):
         sampler: Any = None, num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "OmniglotDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         if background not in (True, False, None):
             raise TypeError(f"{name}: got background {background!r}, expected a bool")
         part = "images_evaluation" if background is False else "images_background"
         place = check_dir(name, check_dir(name, dataset_dir) / part)
         letters = [letter for alphabet in _folders(place) for letter in _folders(alphabet)]
-        super().__init__(
-            _in_folders(letters, (".png", ".jpg", ".jpeg")), num_samples, num_parallel_workers, shuffle, decode,
-            sampler, num_shards, shard_id, cache, len(letters),
-        )  # fmt: skip
+        pictures, labels = _in_folders(letters, (".png", ".jpg", ".jpeg"))
+        super().__init__(pictures, image_reader(name, decode), ["image"], labels, how, len(letters))
 
 
-class Food101Dataset(_Gallery):
+class Food101Dataset(ReadWhenAsked):
     """Food-101: `image` and `label`, the name of the dish, in the order of the lists.
 
     Args:
@@ -122,18 +102,17 @@ class Food101Dataset(_Gallery):
         sampler: Any = None, num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "Food101Dataset"
-        if usage not in ("train", "test", "all", None):
-            raise ValueError(f"{name}: got usage {usage!r}, expected 'train', 'test', 'all' or None")
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        check_choice(name, "usage", usage, ("train", "test", "all", None))
         folder = check_dir(name, dataset_dir)
         lists = [usage] if usage in ("train", "test") else ["train", "test"]
         entries = [e for part in lists for e in (folder / "meta" / f"{part}.txt").read_text("utf-8").split()]
-        pictures = [(folder / "images" / f"{entry}.jpg", entry.partition("/")[0]) for entry in entries]
-        super().__init__(
-            pictures, num_samples, num_parallel_workers, shuffle, decode, sampler, num_shards, shard_id, cache, None
-        )  # fmt: skip
+        pictures = [folder / "images" / f"{entry}.jpg" for entry in entries]
+        dishes = np.array([entry.partition("/")[0] for entry in entries], np.str_)
+        super().__init__(pictures, image_reader(name, decode), ["image"], {"label": dishes}, how)
 
 
-class STL10Dataset(Dataset):
+class STL10Dataset(ReadAtOnce):
     """STL-10: `image` uint8 [96, 96, 3] and `label` int32, from 0, -1 for pictures without one.
 
     Args:
@@ -145,30 +124,13 @@ class STL10Dataset(Dataset):
         ValueError: another usage; a file is no whole number of pictures, or has other labels than 1 to 10.
     """
 
-    _parts: ClassVar[dict[str | None, tuple[str, ...]]] = {
+    _classes = 10
+    _usages: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "train": ("train",), "test": ("test",), "unlabeled": ("unlabeled",),
         "train+unlabeled": ("train", "unlabeled"), "all": ("test", "train", "unlabeled"),
-        None: ("test", "train", "unlabeled"),
     }  # fmt: skip
 
-    def __init__(
-        self, dataset_dir: str | os.PathLike[str], usage: str | None = None, num_samples: int | None = None,
-        num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, sampler: Any = None,
-        num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
-    ) -> None:  # fmt: skip
-        name = "STL10Dataset"
-        check_unset(name, cache=cache)
-        if usage not in self._parts:
-            raise ValueError(f"{name}: got usage {usage!r}, expected one of {', '.join(map(repr, self._parts))}")
-        check_workers(name, num_parallel_workers)
-        chooses = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
-        folder = check_dir(name, dataset_dir)
-        parts = [self._read(folder, part) for part in self._parts[usage]]
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        super().__init__(TableSource(ArrayTable(columns), ["image", "label"], chooses), 10)
-
-    @staticmethod
-    def _read(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
         """The pictures of a part, which lie column by column, and their labels."""
         path = folder / f"{part}_X.bin"
         raw = np.fromfile(path, np.uint8)

@@ -23,8 +23,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from graphc.dataset.blocks import Block, Workers, stack
+from graphc.dataset.check import check_unset
 from graphc.dataset.columns import names_list
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.config import check_workers
+from graphc.dataset.core import Dataset
 from graphc.dataset.encoding import lengthened, packed, shortened, unpacked
 from graphc.dataset.files import DataFileError
 from graphc.dataset.samplers import Shuffle, select_sampler

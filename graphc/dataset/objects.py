@@ -10,12 +10,10 @@ from xml.etree import ElementTree
 import numpy as np
 
 from graphc.dataset.blocks import Block
-from graphc.dataset.config import check_int
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.check import check_choice, check_int, check_unset
 from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.images import check_decode
-from graphc.dataset.samplers import Shuffle, select_sampler
-from graphc.dataset.tables import FileTable, TableSource, image_reader
+from graphc.dataset.reading import Reading, ReadWhenAsked, image_reader
+from graphc.dataset.samplers import Shuffle
 
 __all__ = ["CocoDataset", "ManifestDataset", "VOCDataset"]
 
@@ -23,7 +21,7 @@ __all__ = ["CocoDataset", "ManifestDataset", "VOCDataset"]
 # PASCAL VOC
 
 
-class VOCDataset(Dataset):
+class VOCDataset(ReadWhenAsked):
     """PASCAL VOC.
 
     For "Segmentation" `image` and `target`, the picture of its segments; for "Detection" `image`, `bbox` float32
@@ -55,19 +53,16 @@ class VOCDataset(Dataset):
         extra_metadata: bool = False, decrypt: None = None,
     ) -> None:  # fmt: skip
         name = "VOCDataset"
-        check_unset(name, cache=cache, decrypt=decrypt, extra_metadata=extra_metadata or None)
-        if task not in ("Segmentation", "Detection"):
-            raise ValueError(f"{name}: got task {task!r}, expected 'Segmentation' or 'Detection'")
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        check_unset(name, decrypt=decrypt, extra_metadata=extra_metadata or None)
+        check_choice(name, "task", task, ("Segmentation", "Detection"))
         if class_indexing is not None and task != "Detection":
             raise ValueError(f"{name}: class_indexing is for the task 'Detection', got {task!r}")
-        image = image_reader(check_decode(name, decode))
-        folder, workers = check_dir(name, dataset_dir), check_workers(name, num_parallel_workers)
-        sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
+        image, folder = image_reader(name, decode), check_dir(name, dataset_dir)
         names = _listed(folder / "ImageSets" / ("Main" if task == "Detection" else "Segmentation") / f"{usage}.txt")
         if task == "Segmentation":
             pairs = [(_picture(folder, n), folder / "SegmentationClass" / f"{n}.png") for n in names]
-            table = FileTable(pairs, lambda pair: (*image(pair[0]), *image(pair[1])), [], workers)
-            super().__init__(TableSource(table, ["image", "target"], sampler))
+            super().__init__(pairs, lambda pair: (*image(pair[0]), *image(pair[1])), ["image", "target"], {}, how)
             return
         objects = {n: _objects(folder / "Annotations" / f"{n}.xml") for n in names}
         found = sorted({kind for all_of in objects.values() for kind, _ in all_of})
@@ -76,14 +71,13 @@ class VOCDataset(Dataset):
         kept = {n: all_of for n, all_of in kept.items() if all_of}
         if not kept:
             raise ValueError(f"{name}: {folder} has no pictures with objects for usage {usage!r}")
-        boxes: list[Any] = [np.array([v[:4] for _, v in all_of], np.float32) for all_of in kept.values()]
-        labels: list[Any] = [np.array([[i] for i, _ in all_of], np.uint32) for all_of in kept.values()]
-        marks: list[list[Any]] = [
-            [np.array([[v[place]] for _, v in all_of], np.uint32) for all_of in kept.values()] for place in (4, 5)
-        ]
-        table = FileTable([_picture(folder, n) for n in kept], image, [boxes, labels, *marks], workers)
-        columns = ["image", "bbox", "label", "difficult", "truncate"]
-        super().__init__(TableSource(table, columns, sampler), class_indexing=index)
+        known: dict[str, Block] = {
+            "bbox": [np.array([v[:4] for _, v in all_of], np.float32) for all_of in kept.values()],
+            "label": [np.array([[i] for i, _ in all_of], np.uint32) for all_of in kept.values()],
+            "difficult": [np.array([[v[4]] for _, v in all_of], np.uint32) for all_of in kept.values()],
+            "truncate": [np.array([[v[5]] for _, v in all_of], np.uint32) for all_of in kept.values()],
+        }
+        super().__init__([_picture(folder, n) for n in kept], image, ["image"], known, how, class_indexing=index)
 
 
 def _picture(folder: Path, name: str) -> Path:
@@ -157,7 +151,7 @@ _TASKS: dict[str, dict[str, Callable[[Sequence[Mapping[str, Any]]], np.ndarray]]
 """For each task its columns, made of what the file has marked in a picture."""
 
 
-class CocoDataset(Dataset):
+class CocoDataset(ReadWhenAsked):
     """COCO: pictures that have something marked in them, in the order of the file: `image`, and by task
 
     - "Detection": `bbox` float32 [n, 4] (left, top, width, height), `category_id` and `iscrowd` uint32 [n, 1];
@@ -190,25 +184,24 @@ class CocoDataset(Dataset):
         extra_metadata: bool = False, decrypt: None = None,
     ) -> None:  # fmt: skip
         name = "CocoDataset"
-        check_unset(name, cache=cache, decrypt=decrypt, extra_metadata=extra_metadata or None)
-        if task not in _TASKS:
-            raise ValueError(f"{name}: got task {task!r}, expected one of {', '.join(_TASKS)}")
-        image = image_reader(check_decode(name, decode))
-        folder, workers = check_dir(name, dataset_dir), check_workers(name, num_parallel_workers)
-        sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        check_unset(name, decrypt=decrypt, extra_metadata=extra_metadata or None)
+        check_choice(name, "task", task, tuple(_TASKS))
+        image, folder = image_reader(name, decode), check_dir(name, dataset_dir)
         path = Path(annotation_file)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             marked = _marks(content, task)
-            columns: list[Block] = [[make(marks) for marks in marked.values()] for make in _TASKS[task].values()]
+            known: dict[str, Block] = {
+                column: [make(marks) for marks in marked.values()] for column, make in _TASKS[task].items()
+            }
             classes = _categories(content, task)
         except (ValueError, LookupError, TypeError) as error:
             expected = f"what COCO's files have for {task!r}"
             raise DataFileError(f"{path}: not {expected} ({type(error).__name__}: {error})") from error
         if not marked:
             raise ValueError(f"{name}: {path} marks nothing in any picture")
-        table = FileTable([folder / file for file in marked], image, columns, workers)
-        super().__init__(TableSource(table, ["image", *_TASKS[task]], sampler), class_indexing=classes)
+        super().__init__([folder / file for file in marked], image, ["image"], known, how, class_indexing=classes)
 
 
 def _marks(content: Mapping[str, Any], task: str) -> dict[str, list[Mapping[str, Any]]]:
@@ -231,7 +224,7 @@ def _categories(content: Mapping[str, Any], task: str) -> dict[str, Any]:
 # Lists of pictures
 
 
-class ManifestDataset(Dataset):
+class ManifestDataset(ReadWhenAsked):
     """Pictures that a file lists, a JSON object in each line: `image` and `label` int32.
 
         {"source": "0.jpg", "usage": "train", "annotation": [{"type": ".../image_classification", "name": "cat"}]}
@@ -260,11 +253,8 @@ class ManifestDataset(Dataset):
         shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "ManifestDataset"
-        check_unset(name, cache=cache)
-        if usage not in ("train", "eval", "inference"):
-            raise ValueError(f"{name}: got usage {usage!r}, expected 'train', 'eval' or 'inference'")
-        image, workers = image_reader(check_decode(name, decode)), check_workers(name, num_parallel_workers)
-        sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        check_choice(name, "usage", usage, ("train", "eval", "inference"))
         listed = _manifest(Path(dataset_file), usage)
         kinds = sorted({kind for _, kind in listed})
         index = {kind: i for i, kind in enumerate(kinds)} if class_indexing is None else _indices(name, class_indexing)
@@ -272,8 +262,9 @@ class ManifestDataset(Dataset):
         if not kept:
             raise ValueError(f"{name}: {dataset_file} lists no pictures for usage {usage!r}")
         labels = np.array([label for _, label in kept], np.int32)
-        table = FileTable([path for path, _ in kept], image, [labels], workers)
-        super().__init__(TableSource(table, ["image", "label"], sampler), len(index), index)
+        super().__init__(
+            [path for path, _ in kept], image_reader(name, decode), ["image"], {"label": labels}, how, len(index), index
+        )
 
 
 def _manifest(path: Path, usage: str) -> list[tuple[Path, str]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.rng import Rng, single
 
 __all__ = [

@@ -16,21 +16,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.dataset.blocks import Block, as_array, stack
+from graphc.dataset.check import check_int, check_unset
 from graphc.dataset.columns import names_list
-from graphc.dataset.config import check_int
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.config import check_workers
+from graphc.dataset.core import Dataset
 from graphc.dataset.files import check_dir, cifar_files, read_cifar, read_mnist
-from graphc.dataset.images import check_decode
+from graphc.dataset.reading import ReadAtOnce, Reading, ReadWhenAsked, image_reader
 from graphc.dataset.samplers import Shuffle, select_sampler
-from graphc.dataset.tables import (
-    ArrayTable,
-    FileTable,
-    IterableSource,
-    ObjectTable,
-    SampleCheck,
-    TableSource,
-    image_reader,
-)
+from graphc.dataset.tables import ArrayTable, IterableSource, ObjectTable, SampleCheck, TableSource
 
 __all__ = [
     "Cifar10Dataset",
@@ -205,44 +198,7 @@ class GeneratorDataset(Dataset):
 # Files
 
 
-class _ImageFiles(Dataset):
-    """Common to datasets of images and labels in a few files, which are read when the dataset is made."""
-
-    _columns: tuple[str, ...] = ("image", "label")
-    _classes = 10
-
-    def __init__(
-        self,
-        dataset_dir: str | os.PathLike[str],
-        usage: str | None = None,
-        num_samples: int | None = None,
-        num_parallel_workers: int | None = None,
-        shuffle: bool | Shuffle | None = None,
-        sampler: Any = None,
-        num_shards: int | None = None,
-        shard_id: int | None = None,
-        cache: None = None,
-    ) -> None:
-        name = type(self).__name__
-        check_unset(name, cache=cache)
-        if usage not in ("train", "test", "all", None):
-            raise ValueError(f"{name}: got usage {usage!r}, expected 'train', 'test', 'all' or None")
-        check_workers(name, num_parallel_workers)
-        sampler = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
-        folder = check_dir(name, dataset_dir)
-        parts = [self._read(folder, part) for part in (("train", "test") if usage in ("all", None) else (usage,))]
-        shapes = {part[0].shape[1:] for part in parts}
-        if len(shapes) > 1:
-            raise ValueError(f"{name}: the images of train and test differ in shape, {' and '.join(map(str, shapes))}")
-        arrays = [np.concatenate(column) for column in zip(*parts, strict=True)] if len(parts) > 1 else parts[0]
-        super().__init__(TableSource(ArrayTable(arrays), self._columns, sampler), self._classes)
-
-    def _read(self, folder: Path, part: str) -> list[np.ndarray]:
-        """The columns of one part, "train" or "test"."""
-        raise TypeError(f"{type(self).__name__}: make one of the datasets derived from it")
-
-
-class MnistDataset(_ImageFiles):
+class MnistDataset(ReadAtOnce):
     """MNIST from its IDX files: `image` uint8 [28, 28, 1] and `label` uint32.
 
     Args:
@@ -261,8 +217,10 @@ class MnistDataset(_ImageFiles):
         ValueError: a file does not hold what its header says, or images and labels differ in number.
     """
 
-    def _read(self, folder: Path, part: str) -> list[np.ndarray]:
-        return list(read_mnist(type(self).__name__, folder, part))
+    _classes = 10
+
+    def _read(self, folder: Path, part: str) -> Sequence[np.ndarray]:
+        return read_mnist(type(self).__name__, folder, part)
 
 
 class FashionMnistDataset(MnistDataset):
@@ -273,7 +231,7 @@ class KMnistDataset(MnistDataset):
     """Kuzushiji-MNIST, ten Japanese letters, in the files and columns of `MnistDataset`."""
 
 
-class Cifar10Dataset(_ImageFiles):
+class Cifar10Dataset(ReadAtOnce):
     """CIFAR-10 from its binary files: `image` uint8 [32, 32, 3] and `label` uint32.
 
     Args:
@@ -285,11 +243,12 @@ class Cifar10Dataset(_ImageFiles):
         ValueError: a file does not consist of whole records, or a label is out of range.
     """
 
+    _classes = 10
     _subfolder = "cifar-10-batches-bin"
     _files: ClassVar[dict[str, str]] = {"train": r"data_batch_\d+\.bin", "test": r"test_batch\.bin"}
     _label_classes: tuple[int, ...] = (10,)
 
-    def _read(self, folder: Path, part: str) -> list[np.ndarray]:
+    def _read(self, folder: Path, part: str) -> Sequence[np.ndarray]:
         paths = cifar_files(type(self).__name__, folder, self._subfolder, part, self._files)
         read = [read_cifar(path, self._label_classes) for path in paths]
         labels = [np.concatenate(kind) for kind in zip(*(labels for _, labels in read), strict=True)]
@@ -312,7 +271,7 @@ class Cifar100Dataset(Cifar10Dataset):
     _label_classes = (20, 100)
 
 
-class ImageFolderDataset(Dataset):
+class ImageFolderDataset(ReadWhenAsked):
     """Image files in one folder per class: `image` and `label` int32.
 
     Args:
@@ -348,13 +307,12 @@ class ImageFolderDataset(Dataset):
         cache: None = None,
         decrypt: None = None,
     ) -> None:
-        check_unset("ImageFolderDataset", cache=cache, decrypt=decrypt)
-        check_decode("ImageFolderDataset", decode)
-        folder = check_dir("ImageFolderDataset", dataset_dir)
+        where = "ImageFolderDataset"
+        how = Reading.of(where, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        check_unset(where, decrypt=decrypt)
+        image, folder = image_reader(where, decode), check_dir(where, dataset_dir)
         endings = tuple(ending.lower() for ending in (extensions or (".jpg", ".jpeg", ".png", ".bmp")))
-        workers = check_workers("ImageFolderDataset", num_parallel_workers)
-        sampler = select_sampler("ImageFolderDataset", num_samples, sampler, shuffle, num_shards, shard_id)
-        classes = self._classes(folder, class_indexing)
+        classes = self._labels(folder, class_indexing)
         found = [
             (path, label)
             for name, label in classes.items()
@@ -362,13 +320,12 @@ class ImageFolderDataset(Dataset):
             if path.is_file() and path.name.lower().endswith(endings)
         ]
         if not found:
-            raise ValueError(f"ImageFolderDataset: the folders of {folder} hold no file ending in {' '.join(endings)}")
+            raise ValueError(f"{where}: the folders of {folder} hold no file ending in {' '.join(endings)}")
         labels = np.array([label for _, label in found], np.int32)
-        table = FileTable([path for path, _ in found], image_reader(decode), [labels], workers)
-        super().__init__(TableSource(table, ["image", "label"], sampler), len(classes), classes)
+        super().__init__([path for path, _ in found], image, ["image"], {"label": labels}, how, len(classes), classes)
 
     @staticmethod
-    def _classes(folder: Path, class_indexing: Mapping[str, int] | None) -> dict[str, int]:
+    def _labels(folder: Path, class_indexing: Mapping[str, int] | None) -> dict[str, int]:
         names = sorted(path.name for path in folder.iterdir() if path.is_dir())
         if class_indexing is None:
             return {name: label for label, name in enumerate(names)}

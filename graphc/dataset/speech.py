@@ -4,17 +4,17 @@ Of each recording `waveform` float32 [channels, samples], from -1 to 1, and `sam
 """
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphc.dataset.blocks import Block
-from graphc.dataset.core import Dataset, check_unset, check_workers
+from graphc.dataset.check import check_choice
 from graphc.dataset.files import DataFileError, check_dir, read_wav
-from graphc.dataset.samplers import Shuffle, select_sampler
-from graphc.dataset.tables import FileTable, Sample, TableSource
+from graphc.dataset.reading import Reading, ReadWhenAsked
+from graphc.dataset.samplers import Shuffle
+from graphc.dataset.tables import Sample
 
 __all__ = ["LJSpeechDataset", "SpeechCommandsDataset", "YesNoDataset"]
 
@@ -26,25 +26,7 @@ def _recording(path: Path) -> Sample:
     return waves, np.array(rate, np.int32)
 
 
-class _Recordings(Dataset):
-    """Common to all: recordings, and columns that are known without reading them."""
-
-    def __init__(
-        self, paths: Sequence[Path], known: dict[str, Block], num_samples: int | None,
-        num_parallel_workers: int | None, shuffle: bool | Shuffle | None, sampler: Any, num_shards: int | None,
-        shard_id: int | None, cache: None,
-    ) -> None:  # fmt: skip
-        name = type(self).__name__
-        check_unset(name, cache=cache)
-        workers = check_workers(name, num_parallel_workers)
-        chooses = select_sampler(name, num_samples, sampler, shuffle, num_shards, shard_id)
-        if not paths:
-            raise ValueError(f"{name}: the folder has no recordings")
-        table = FileTable(paths, _recording, list(known.values()), workers)
-        super().__init__(TableSource(table, [*_COLUMNS, *known], chooses))
-
-
-class SpeechCommandsDataset(_Recordings):
+class SpeechCommandsDataset(ReadWhenAsked):
     """Speech Commands, words of one second: `waveform`, `sample_rate`, `label` (the word), `speaker_id`,
     `utterance_number` int32.
 
@@ -69,8 +51,8 @@ class SpeechCommandsDataset(_Recordings):
         num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
         name = "SpeechCommandsDataset"
-        if usage not in ("train", "test", "valid", "all", None):
-            raise ValueError(f"{name}: got usage {usage!r}, expected 'train', 'test', 'valid', 'all' or None")
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        check_choice(name, "usage", usage, ("train", "test", "valid", "all", None))
         folder = check_dir(name, dataset_dir)
         words = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("_"))  # no noise
         paths = [path for word in words for path in sorted(word.glob("*.wav"))]
@@ -86,9 +68,7 @@ class SpeechCommandsDataset(_Recordings):
             "speaker_id": np.array([field[0] for field in fields], np.str_),
             "utterance_number": np.array([int(field[1]) for field in fields], np.int32),
         }
-        super().__init__(
-            paths, known, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache
-        )  # fmt: skip
+        super().__init__(paths, _recording, _COLUMNS, known, how)
 
 
 _LISTS = {"test": "testing_list.txt", "valid": "validation_list.txt"}
@@ -98,7 +78,7 @@ def _list(path: Path) -> set[str]:
     return set(path.read_text(encoding="utf-8").split())
 
 
-class LJSpeechDataset(_Recordings):
+class LJSpeechDataset(ReadWhenAsked):
     """LJ Speech, sentences read aloud: `waveform`, `sample_rate`, `transcription`, `normalized_transcription`.
 
     Args:
@@ -112,7 +92,9 @@ class LJSpeechDataset(_Recordings):
         num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, sampler: Any = None,
         num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
-        folder = check_dir("LJSpeechDataset", dataset_dir)
+        name = "LJSpeechDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        folder = check_dir(name, dataset_dir)
         path = folder / "metadata.csv"
         rows = [(i, line.split("|")) for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if line]
         for number, row in rows:
@@ -123,12 +105,10 @@ class LJSpeechDataset(_Recordings):
             column: np.array([row[place] for _, row in rows], np.str_)
             for place, column in ((1, "transcription"), (2, "normalized_transcription"))
         }
-        super().__init__(
-            paths, known, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache
-        )  # fmt: skip
+        super().__init__(paths, _recording, _COLUMNS, known, how)
 
 
-class YesNoDataset(_Recordings):
+class YesNoDataset(ReadWhenAsked):
     """YesNo, eight words in Hebrew: `waveform`, `sample_rate`, `label` int32 [8], 1 for yes and 0 for no.
 
     Args:
@@ -142,11 +122,11 @@ class YesNoDataset(_Recordings):
         num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, sampler: Any = None,
         num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
     ) -> None:  # fmt: skip
-        paths = sorted(check_dir("YesNoDataset", dataset_dir).glob("*.wav"))
+        name = "YesNoDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        paths = sorted(check_dir(name, dataset_dir).glob("*.wav"))
         for path in paths:
             if not set(path.stem.split("_")) <= {"0", "1"} or len(path.stem.split("_")) != 8:
-                raise DataFileError(f"YesNoDataset: {path} is not named by eight words, 0 or 1")
+                raise DataFileError(f"{name}: {path} is not named by eight words, 0 or 1")
         labels = np.array([[int(word) for word in path.stem.split("_")] for path in paths], np.int32)
-        super().__init__(
-            paths, {"label": labels}, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache
-        )  # fmt: skip
+        super().__init__(paths, _recording, _COLUMNS, {"label": labels}, how)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from graphc.dataset.blocks import Block, Workers, as_array, rows_of
+from graphc.dataset.check import check_int
 from graphc.dataset.columns import ColumnChange, names_list, positions_of
-from graphc.dataset.config import check_int
 from graphc.dataset.epochs import Epoch, Row
 from graphc.dataset.rng import Rng, fold, single
 from graphc.dataset.rows import (

@@ -7,7 +7,6 @@ reads what only comes in its own order.
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +14,6 @@ import numpy as np
 from graphc.dataset.blocks import Block, Workers, as_array, stack
 from graphc.dataset.columns import positions_of
 from graphc.dataset.epochs import Epoch
-from graphc.dataset.images import decode_image
 from graphc.dataset.rng import single
 from graphc.dataset.rows import PORTION, Rows, SourceRows, StoredRows, Table
 from graphc.dataset.samplers import BuiltinSampler
@@ -167,16 +165,6 @@ class FileTable:
         if read < 0:
             raise TypeError("PKSampler: class_column must be a column of labels, not one that is read from files")
         return self._known.column(read)
-
-
-def image_reader(decode: bool) -> Callable[[Path], Sample]:
-    """What reads an image file: the image, uint8 [H, W, 3], or the bytes of the file, uint8 [n]."""
-
-    def read(path: Path) -> Sample:
-        data = np.fromfile(path, np.uint8)
-        return (decode_image(data, str(path)) if decode else data,)
-
-    return read
 
 
 class SampleTable(Table, Protocol):

@@ -19,7 +19,7 @@ import numpy as np
 
 from graphc.dataset import config
 from graphc.dataset.blocks import Block, as_array, rows_of, stack
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.rng import Rng, fold
 
 __all__ = [

@@ -7,6 +7,7 @@ from typing import Any
 from graphc import ops
 from graphc.dtype import int64
 from graphc.mint.creation import on_cpu
+from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_tensor, cast, to_dtype
 from graphc.random import Generator, generator_of
 from graphc.tensor import Tensor
@@ -59,9 +60,8 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = int64) 
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, generator: Generator | None = None) -> Tensor:
     """Random numbers, normally distributed, in the shape that `mean`, `std` and `size` broadcast to."""
     centre, spread = as_tensor("normal", mean), as_tensor("normal", std)
-    shape = size if size is not None else (centre + spread).shape
-    sizes = (shape,) if isinstance(shape, int) else shape
-    return ops.randn(*sizes, seed=generator_of("normal", generator)) * spread + centre
+    shape = as_ints("normal", size, "size") if size is not None else (centre + spread).shape
+    return ops.randn(*shape, seed=generator_of("normal", generator)) * spread + centre
 
 
 def bernoulli(input: Any, *, generator: Generator | None = None) -> Tensor:

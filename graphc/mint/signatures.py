@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from graphc.dispatch import located
+from graphc.place import located, named
 
 
 def renamed(function: Callable[..., Any], parameters: str, name: str | None = None, **names: str) -> Any:
@@ -37,10 +37,8 @@ def renamed(function: Callable[..., Any], parameters: str, name: str | None = No
         options = {names.get(key, key): value for key, value in given.items()}
         return function(*head, **options) if variadic else function(head, **options)
 
-    call.__name__ = call.__qualname__ = called
-    call.__doc__ = function.__doc__
     call.__signature__ = signature  # type: ignore[attr-defined]  # what help() and inspect show
-    return call
+    return named(call, called, function.__doc__)
 
 
 def _signature(parameters: str) -> inspect.Signature:

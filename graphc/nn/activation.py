@@ -11,7 +11,8 @@ from graphc.initializer import initializer
 from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.layer import Layer
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 
 class ReLU(Layer):

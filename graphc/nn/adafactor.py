@@ -9,7 +9,8 @@ from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.nn import check
 from graphc.nn.optimizer import Optimizer
-from graphc.tensor import Parameter, ParameterTuple, Tensor
+from graphc.parameter import Parameter, ParameterTuple
+from graphc.tensor import Tensor
 
 
 def _root_mean_square(x: Tensor) -> Tensor:

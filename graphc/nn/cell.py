@@ -18,8 +18,9 @@ from graphc.nn.hooks import HookHandle, Hooks
 from graphc.nn.own_backward import with_own_backward
 from graphc.nn.state import Unmatched, collect, load
 from graphc.ops.storage import check_device
+from graphc.parameter import Parameter, ParameterTuple
 from graphc.place import located, warn
-from graphc.tensor import Parameter, ParameterTuple, Tensor
+from graphc.tensor import Tensor
 
 _MISSING = object()
 

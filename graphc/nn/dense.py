@@ -13,7 +13,8 @@ from graphc.nn.activation import get_activation
 from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
 from graphc.nn.layer import Layer
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 
 class Dense(Layer):

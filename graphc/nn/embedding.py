@@ -12,7 +12,8 @@ from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
 from graphc.nn.layer import Layer
 from graphc.ops.one_hot import checked_one_hot
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 
 class Embedding(Layer):

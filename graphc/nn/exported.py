@@ -11,7 +11,8 @@ from graphc.ir import Graph, Node
 from graphc.nested import flatten
 from graphc.nn.cell import Cell
 from graphc.op import TABLE
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 
 @dataclass(frozen=True)

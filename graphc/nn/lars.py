@@ -9,7 +9,8 @@ from graphc import ops
 from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.optimizer import Optimizer
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 
 def _is_scaled(parameter: Parameter) -> bool:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from graphc import context
 from graphc.nn.cell import Cell
+from graphc.parameter import Parameter
 from graphc.state import state
-from graphc.tensor import Parameter
 
 MOST_FIXED = 16
 """How many states of a layer are known at a time: as a rule two, of training and of evaluation."""

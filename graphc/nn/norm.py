@@ -14,7 +14,8 @@ from graphc.nn.check import float_dtype
 from graphc.nn.layer import Layer
 from graphc.ops.coerce import as_tensor, widely
 from graphc.ops.normalisation import moments, standardize
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 
 @of_ops

@@ -16,7 +16,8 @@ from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.nn import check
 from graphc.nn.optimizer import Optimizer
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 
 def _check_betas(where: str, beta1: float, beta2: float, eps: float) -> None:

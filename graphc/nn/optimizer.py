@@ -18,7 +18,8 @@ from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.containers import CellList
 from graphc.nn.schedule import LearningRateSchedule
-from graphc.tensor import Parameter, ParameterTuple, Tensor
+from graphc.parameter import Parameter, ParameterTuple
+from graphc.tensor import Tensor
 
 Scalar = float | Tensor
 

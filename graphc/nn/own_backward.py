@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.autograd import with_vjp
 from graphc.nested import leaves_of, with_leaves
+from graphc.parameter import Parameter
 from graphc.place import located
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
 
 if TYPE_CHECKING:
     from graphc.nn.cell import Cell

@@ -8,7 +8,7 @@ from graphc import ops
 from graphc.dispatch import assign
 from graphc.nn import check
 from graphc.nn.optimizer import Optimizer
-from graphc.tensor import Parameter
+from graphc.parameter import Parameter
 
 
 class FTRL(Optimizer):

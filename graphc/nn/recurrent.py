@@ -20,7 +20,8 @@ from graphc.nn.check import float_dtype
 from graphc.nn.layer import Layer
 from graphc.ops.coerce import as_tensor, common_dtype
 from graphc.ops.recurrence import scan
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 State = tuple[Tensor, ...]
 

@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 if TYPE_CHECKING:
     from graphc.nn.cell import Cell

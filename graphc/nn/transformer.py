@@ -18,7 +18,8 @@ from graphc.nn.dense import Dense
 from graphc.nn.dropout import Dropout
 from graphc.nn.layer import Layer
 from graphc.nn.norm import LayerNorm
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 
 class MultiheadAttention(Layer):

@@ -12,7 +12,8 @@ from graphc.nn import check
 from graphc.nn.basic import Identity
 from graphc.nn.cell import Cell
 from graphc.nn.optimizer import Optimizer
-from graphc.tensor import Parameter, ParameterTuple, Tensor
+from graphc.parameter import Parameter, ParameterTuple
+from graphc.tensor import Tensor
 
 
 class WithLossCell(Cell):

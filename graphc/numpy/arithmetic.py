@@ -10,6 +10,7 @@ from graphc.dtype import DType, float32, promote
 from graphc.numpy.creation import asarray
 from graphc.numpy.dtypes import to
 from graphc.numpy.ufuncs import power
+from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_dtype, cast
 from graphc.tensor import Tensor
 
@@ -58,7 +59,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
 def size(a: Any, axis: int | None = None) -> int:
     """The number of elements, or the extent of an axis."""
     x = asarray(a)
-    return x.size if axis is None else x.shape[axis]
+    return x.size if axis is None else x.shape[axis_of("size", axis, x.ndim)]
 
 
 def float_power(x1: Any, x2: Any, dtype: Any = None) -> Tensor:

@@ -12,6 +12,7 @@ from graphc.dispatch import located
 from graphc.dtype import float32, int32
 from graphc.numpy.dtypes import holds_tensors, short, to
 from graphc.ops import abs as abs
+from graphc.ops.axes import as_int, as_ints
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.tensor import Tensor
 
@@ -54,8 +55,7 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
 ) -> Any:
     """`num` float32 numbers from `start` to `stop`, that one too if `endpoint`; with `retstep` also the step."""
-    if isinstance(num, bool) or not isinstance(num, int) or num < 0:
-        raise located(ValueError(f"linspace: num must be an int >= 0, got {num!r}"))
+    num = as_int("linspace", num, "num", 0)
     first, last = cast(as_tensor("linspace", start), float32), cast(as_tensor("linspace", stop), float32)
     parts = builtins.max(num - 1 if endpoint else num, 1)
     step = (last - first) / float(parts)
@@ -83,7 +83,7 @@ def ones(shape: Any, dtype: Any = float32) -> Tensor:
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """A value, or a tensor that broadcasts, in every element of a shape."""
-    return ops.broadcast_to(array(fill_value, dtype), (shape,) if isinstance(shape, int) else tuple(shape))
+    return ops.broadcast_to(array(fill_value, dtype), shape)
 
 
 empty = zeros
@@ -148,6 +148,7 @@ def diag(v: Any, k: int = 0) -> Tensor:
 def _on_diagonal(x: Tensor, k: int) -> Tensor:
     if x.ndim != 1:
         raise located(ValueError(f"diag: expected a vector or a matrix, got {x.type}"))
+    k = as_int("diag", k, "k")
     size = x.shape[0] + builtins.abs(k)
     padded = ops.pad(x, (builtins.max(k, 0), builtins.max(-k, 0)))
     return ops.select(ops.equal(eye(size, k=k), 1), ops.expand_dims(padded, 0), cast(as_tensor("diag", 0), x.dtype))
@@ -179,8 +180,7 @@ def randn(*shape: int, dtype: Any = float32) -> Tensor:
 def randint(minval: int, maxval: int | None = None, shape: Any = None, dtype: Any = int32) -> Tensor:
     """Whole numbers in [minval, maxval), or in [0, minval) if only that is given."""
     low, high = (0, minval) if maxval is None else (minval, maxval)
-    sizes = (1,) if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
-    return cast(ops.randint(low, high, sizes), as_dtype(dtype))
+    return cast(ops.randint(low, high, (1,) if shape is None else as_ints("randint", shape)), as_dtype(dtype))
 
 
 def copy(a: Any) -> Tensor:
@@ -203,9 +203,7 @@ def geomspace(
 
 
 def _taper(name: str, M: int, at: Any) -> Tensor:  # noqa: N803 (NumPy's name)
-    if isinstance(M, bool) or not isinstance(M, int):
-        raise located(TypeError(f"{name}: expected an int, got {M!r}"))
-    return Tensor(numpy.asarray(at(builtins.max(M, 0)), numpy.float32))
+    return Tensor(numpy.asarray(at(builtins.max(as_int(name, M, "M"), 0)), numpy.float32))
 
 
 def bartlett(M: int) -> Tensor:  # noqa: N803 (NumPy's name)

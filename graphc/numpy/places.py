@@ -15,6 +15,7 @@ from graphc.numpy.creation import asarray
 from graphc.numpy.dtypes import short
 from graphc.numpy.selection import where
 from graphc.ops import abs as abs
+from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import as_dtype, cast
 from graphc.tensor import Tensor
 
@@ -26,17 +27,22 @@ def _known(arrays: Any) -> tuple[Tensor, ...]:
 
 def diag_indices(n: int, ndim: int = 2) -> tuple[Tensor, ...]:
     """The indices of the main diagonal of a tensor of `ndim` axes of extent `n`."""
-    return _known([numpy.arange(n)] * ndim)
+    return _known([numpy.arange(as_int("diag_indices", n, "n", 0))] * as_int("diag_indices", ndim, "ndim", 0))
 
 
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Tensor, ...]:
     """The row and column of each element of an `[n, m]` matrix on its k-th diagonal and below."""
-    return _known(numpy.tril_indices(n, k, m))
+    return _of_matrix("tril_indices", numpy.tril_indices, n, k, m)
 
 
 def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Tensor, ...]:
     """The row and column of each element of an `[n, m]` matrix on its k-th diagonal and above."""
-    return _known(numpy.triu_indices(n, k, m))
+    return _of_matrix("triu_indices", numpy.triu_indices, n, k, m)
+
+
+def _of_matrix(name: str, made: Callable[..., Any], n: int, k: int, m: int | None) -> tuple[Tensor, ...]:
+    rows = as_int(name, n, "n", 0)
+    return _known(made(rows, as_int(name, k, "k"), rows if m is None else as_int(name, m, "m", 0)))
 
 
 def _matrix(name: str, arr: Any) -> tuple[int, int]:
@@ -61,7 +67,7 @@ def triu_indices_from(arr: Any, k: int = 0) -> tuple[Tensor, ...]:
 def indices(dimensions: Any, dtype: Any = int32, sparse: bool = False) -> list[Tensor]:
     """For each axis of a shape the index along it of every element; with `sparse` such that they broadcast."""
     wanted = as_dtype(dtype)
-    grids: Any = numpy.indices(tuple(dimensions), sparse=sparse)  # type: ignore[call-overload]  # of a literal
+    grids: Any = numpy.indices(as_ints("indices", dimensions, "dimensions"), sparse=sparse)  # type: ignore[call-overload]  # of a literal
     return [Tensor(numpy.ascontiguousarray(g), wanted) for g in grids]
 
 
@@ -100,7 +106,7 @@ mgrid, ogrid = _Grid(sparse=False), _Grid(sparse=True)
 def _shape(name: str, shape: Any, order: str) -> list[int]:
     if order not in ("C", "F"):
         raise located(ValueError(f"{name}: order must be 'C' or 'F', got {order!r}"))
-    return [shape] if isinstance(shape, int) else list(shape)
+    return list(as_ints(name, shape))
 
 
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Tensor, ...]:
@@ -168,8 +174,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Te
 def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Tensor:
     """A function of vectors, of each slice along an axis; what it returns takes the axis's place."""
     x = asarray(arr)
-    if not -x.ndim <= axis < x.ndim:
-        raise located(ValueError(f"apply_along_axis: axis {axis} is out of range for {x.type}"))
+    axis = axis_of("apply_along_axis", axis, x.ndim)
     last = ops.moveaxis(x, axis, -1)
     rows = ops.reshape(last, (-1, x.shape[axis]))
     made = [asarray(func1d(rows[i], *args, **kwargs)) for i in builtins.range(rows.shape[0])]
@@ -185,10 +190,11 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
 def apply_over_axes(func: Callable[[Any, int], Any], a: Any, axes: Any) -> Tensor:
     """`func(x, axis)` for one axis after the other; an axis that it takes away stays with extent 1."""
     x = asarray(a)
-    for axis in (axes,) if isinstance(axes, int) else tuple(axes):
+    for given in as_ints("apply_over_axes", axes, "axes"):
+        axis = axis_of("apply_over_axes", given, x.ndim)
         made = asarray(func(x, axis))
         if made.ndim == x.ndim - 1:
-            made = ops.expand_dims(made, axis % x.ndim)
+            made = ops.expand_dims(made, axis)
         if made.ndim != x.ndim:
             raise located(ValueError(f"apply_over_axes: the function made {made.type} of {x.type}"))
         x = made

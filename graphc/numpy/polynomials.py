@@ -12,6 +12,7 @@ from graphc.numpy.creation import asarray
 from graphc.numpy.shapes import concatenate
 from graphc.numpy.statistics import convolve
 from graphc.ops import abs as abs
+from graphc.ops.axes import as_int
 from graphc.ops.coerce import cast
 from graphc.tensor import Tensor
 
@@ -64,7 +65,7 @@ def polyval(p: Any, x: Any) -> Tensor:
 def polyder(p: Any, m: int = 1) -> Tensor:
     """The derivative of order `m`."""
     (found,) = _coefficients("polyder", p)
-    for _ in range(_order("polyder", m)):
+    for _ in range(as_int("polyder", m, "m", 0)):
         powers = list(range(found.shape[0] - 1, 0, -1))
         found = found[:-1] * asarray(powers) if powers else found[:0]
     return found
@@ -73,7 +74,7 @@ def polyder(p: Any, m: int = 1) -> Tensor:
 def polyint(p: Any, m: int = 1, k: Any = None) -> Tensor:
     """The integral of order `m`, with the constants `k`, one for each order or one for all; by default 0."""
     (found,) = _coefficients("polyint", p)
-    count = _order("polyint", m)
+    count = as_int("polyint", m, "m", 0)
     constants = list(k) if isinstance(k, (list, tuple)) else [0.0 if k is None else k]
     constants = constants * count if len(constants) == 1 else constants
     if len(constants) != count:
@@ -84,18 +85,12 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Tensor:
     return found
 
 
-def _order(name: str, m: int) -> int:
-    if isinstance(m, bool) or not isinstance(m, int) or m < 0:
-        raise located(ValueError(f"{name}: the order must be an int >= 0, got {m!r}"))
-    return m
-
-
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803 (NumPy's name)
     """The powers of a vector as columns: N - 1 to 0, or 0 to N - 1 if `increasing`; N is its length by default."""
     value = asarray(x)
     if value.ndim != 1:
         raise located(ValueError(f"vander: expected a vector, got {value.type}"))
-    count = value.shape[0] if N is None else N
+    count = value.shape[0] if N is None else as_int("vander", N, "N", 0)
     powers = [ops.ones_like(value)]
     for _ in range(count - 1):
         powers.append(powers[-1] * value)

@@ -13,6 +13,7 @@ from graphc.numpy.creation import asarray, ones_like
 from graphc.numpy.dtypes import to
 from graphc.numpy.shapes import ravel
 from graphc.ops import abs as abs
+from graphc.ops.axes import as_int
 from graphc.ops.coerce import as_dtype, cast
 from graphc.tensor import Tensor
 
@@ -122,7 +123,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, length: int | None
     """
     flat = ravel(x)
     if length is None:
-        length = builtins.max(int(ops.amax(flat).asnumpy()) + 1 if flat.size else 0, minlength)
+        least = as_int("bincount", minlength, "minlength", 0)
+        length = builtins.max(int(ops.amax(flat).asnumpy()) + 1 if flat.size else 0, least)
     values = ones_like(flat, float32) if weights is None else asarray(weights)
     return ops.unsorted_segment_sum(values, flat, length)
 

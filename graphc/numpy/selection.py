@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from graphc import ops
 from graphc.dispatch import located
 from graphc.dtype import bool_, int32
@@ -14,7 +12,8 @@ from graphc.numpy.creation import asarray
 from graphc.numpy.dtypes import to
 from graphc.numpy.shapes import ravel
 from graphc.ops import abs as abs
-from graphc.ops.coerce import cast
+from graphc.ops.axes import axis_of
+from graphc.ops.coerce import broadcast_shape, cast
 from graphc.tensor import Tensor
 
 
@@ -61,7 +60,7 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "clip") -> T
         IndexError: an index is out of range, with "raise".
     """
     x, where = asarray(a), asarray(indices)
-    x, along = (ravel(x), 0) if axis is None else (x, axis)
+    x, along = (ravel(x), 0) if axis is None else (x, axis_of("take", axis, x.ndim))
     size = x.shape[along]
     if mode == "clip":
         where = ops.clamp(where, 0, size - 1)
@@ -81,8 +80,8 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None) -> Tensor:
         return ops.gather_elements(ravel(x), 0, where)
     if x.ndim != where.ndim:
         raise located(ValueError(f"take_along_axis: expected as many axes, got {x.type} and indices {where.type}"))
-    along = axis % x.ndim
-    others = np.broadcast_shapes(*((*t.shape[:along], *t.shape[along + 1 :]) for t in (x, where)))
+    along = axis_of("take_along_axis", axis, x.ndim)
+    others = broadcast_shape("take_along_axis", [(*t.shape[:along], *t.shape[along + 1 :]) for t in (x, where)])
     x, where = (ops.broadcast_to(t, (*others[:along], t.shape[along], *others[along:])) for t in (x, where))
     return ops.gather_elements(x, along, where)
 

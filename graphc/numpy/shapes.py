@@ -13,14 +13,15 @@ from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.numpy.creation import asarray
 from graphc.ops import abs as abs
-from graphc.ops.coerce import cast
+from graphc.ops.axes import as_int, as_ints, axis_of
+from graphc.ops.coerce import broadcast_shape, cast
 from graphc.ops.coerce import common_dtype as _common_dtype
 from graphc.tensor import Tensor
 
 
 def reshape(x: Any, new_shape: Any) -> Tensor:
     """The tensor in another shape, of which one extent may be -1."""
-    return ops.reshape(asarray(x), (new_shape,) if isinstance(new_shape, int) else tuple(new_shape))
+    return ops.reshape(asarray(x), new_shape)
 
 
 def ravel(x: Any) -> Tensor:
@@ -31,13 +32,13 @@ def ravel(x: Any) -> Tensor:
 def transpose(a: Any, axes: Any = None) -> Tensor:
     """The axes in another order, by default reversed."""
     x = asarray(a)
-    return ops.transpose(x, tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
+    return ops.transpose(x, tuple(range(x.ndim))[::-1] if axes is None else axes)
 
 
 def expand_dims(a: Any, axis: Any) -> Tensor:
     """New axes of extent 1, at these places of the result."""
     x = asarray(a)
-    places = (axis,) if isinstance(axis, int) else tuple(axis)
+    places = as_ints("expand_dims", axis, "axis")
     ndim = x.ndim + len(places)
     if builtins.any(not -ndim <= p < ndim for p in places) or len({p % ndim for p in places}) < len(places):
         raise located(ValueError(f"expand_dims: expected different axes in [{-ndim}, {ndim}), got {axis!r}"))
@@ -53,13 +54,13 @@ def squeeze(a: Any, axis: Any = None) -> Tensor:
 
 def broadcast_to(array: Any, shape: Any) -> Tensor:
     """The tensor broadcast to a shape."""
-    return ops.broadcast_to(asarray(array), tuple(shape))
+    return ops.broadcast_to(asarray(array), shape)
 
 
 def broadcast_arrays(*args: Any) -> list[Tensor]:
     """The tensors, each broadcast to the shape of all together."""
     tensors = [asarray(a) for a in args]
-    shape = numpy.broadcast_shapes(*(t.shape for t in tensors))
+    shape = broadcast_shape("broadcast_arrays", [t.shape for t in tensors])
     return [ops.broadcast_to(t, shape) for t in tensors]
 
 
@@ -134,14 +135,17 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]
         ValueError: the extent is no multiple of the number of parts.
     """
     given = asarray(x)
-    if isinstance(indices_or_sections, int) and given.shape[axis] % builtins.max(indices_or_sections, 1):
+    along = axis_of("split", axis, given.ndim)
+    if isinstance(indices_or_sections, int) and given.shape[along] % builtins.max(indices_or_sections, 1):
         raise located(ValueError(f"split: axis {axis} of {given.type} does not make {indices_or_sections} equal parts"))
     return array_split(given, indices_or_sections, axis)
 
 
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
     """As `split`, but where the parts are not equal the first ones are longer by one."""
-    sections = indices_or_sections if isinstance(indices_or_sections, int) else tuple(indices_or_sections)
+    sections = indices_or_sections
+    if not isinstance(sections, int):
+        sections = as_ints("array_split", sections, "indices_or_sections")
     parts: tuple[Tensor, ...] = ops.tensor_split(asarray(x), sections, axis)
     return parts
 
@@ -149,7 +153,7 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor
 def tile(a: Any, reps: Any) -> Tensor:
     """The tensor repeated as a block along each axis; axes are put in front of the fewer of the two."""
     x = asarray(a)
-    counts = (reps,) if isinstance(reps, int) else tuple(reps)
+    counts = as_ints("tile", reps, "reps")
     return ops.tile(x, (*(1,) * (x.ndim - len(counts)), *counts))
 
 
@@ -162,7 +166,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Tensor:
 def flip(m: Any, axis: Any = None) -> Tensor:
     """The elements in reversed order along these axes, by default all."""
     x = asarray(m)
-    return ops.flip(x, tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis))
+    return ops.flip(x, tuple(range(x.ndim)) if axis is None else axis)
 
 
 def flipud(m: Any) -> Tensor:
@@ -183,16 +187,17 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Tensor:
 
 def rot90(a: Any, k: int = 1, axes: Any = (0, 1)) -> Tensor:
     """The plane of two axes turned by 90 degrees, `k` times, from the first towards the second."""
-    return ops.rot90(asarray(a), k, tuple(axes))
+    return ops.rot90(asarray(a), k, axes)
 
 
 def rollaxis(x: Any, axis: int, start: int = 0) -> Tensor:
     """An axis moved to where it lies before the axis `start`."""
     value = asarray(x)
     n = value.ndim
-    if not -n <= axis < n or not -n <= start <= n:
-        raise located(ValueError(f"rollaxis: axis {axis} and start {start} are out of range for {value.type}"))
-    source, target = axis % n, start + n if start < 0 else start
+    source, before = axis_of("rollaxis", axis, n), as_int("rollaxis", start, "start", -n)
+    if before > n:
+        raise located(ValueError(f"rollaxis: start {start} is out of range for {value.type}"))
+    target = before + n if before < 0 else before
     return ops.moveaxis(value, source, target - 1 if source < target else target)
 
 

@@ -18,6 +18,7 @@ from graphc.numpy.reductions import min as smallest
 from graphc.numpy.reductions import sum as total
 from graphc.numpy.shapes import atleast_2d, concatenate, ravel
 from graphc.ops import abs as abs
+from graphc.ops.axes import as_ints
 from graphc.ops.coerce import cast
 from graphc.tensor import Tensor
 
@@ -270,7 +271,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     if edge_order != 1:
         raise located(ValueError(f"gradient: edge_order must be 1, got {edge_order}"))
     x = _floats(f)
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = tuple(range(x.ndim)) if axis is None else as_ints("gradient", axis, "axis")
     steps = list(varargs) * len(axes) if len(varargs) == 1 else list(varargs) or [1.0] * len(axes)
     if len(steps) != len(axes):
         raise located(ValueError(f"gradient: got {len(varargs)} distances for {len(axes)} axes"))

@@ -12,6 +12,7 @@ from typing import Any
 from graphc import ops
 from graphc.numpy.creation import asarray
 from graphc.numpy.dtypes import to
+from graphc.place import named
 from graphc.tensor import Tensor
 
 Unary = Callable[..., Tensor]
@@ -22,27 +23,21 @@ def _unary(function: Callable[..., Tensor], name: str | None = None) -> Unary:
     def call(x: Any, dtype: Any = None) -> Tensor:
         return to(function(asarray(x)), dtype)
 
-    return _called(call, function, name)
+    return named(call, name or function.__name__, function.__doc__)
 
 
 def _unary_of_a(function: Callable[..., Tensor]) -> Unary:
     def call(a: Any, dtype: Any = None) -> Tensor:
         return to(function(asarray(a)), dtype)
 
-    return _called(call, function, None)
+    return named(call, function.__name__, function.__doc__)
 
 
 def _binary(function: Callable[..., Tensor], name: str | None = None) -> Binary:
     def call(x1: Any, x2: Any, dtype: Any = None) -> Tensor:
         return to(function(*operands(x1, x2)), dtype)
 
-    return _called(call, function, name)
-
-
-def _called(call: Callable[..., Tensor], function: Callable[..., Tensor], name: str | None) -> Callable[..., Tensor]:
-    call.__name__ = call.__qualname__ = name or function.__name__
-    call.__doc__ = function.__doc__
-    return call
+    return named(call, name or function.__name__, function.__doc__)
 
 
 def operands(*values: Any) -> list[Any]:
@@ -51,8 +46,7 @@ def operands(*values: Any) -> list[Any]:
     return [v if number and isinstance(v, (int, float)) else asarray(v) for v in values]
 
 
-abs = _unary(ops.abs)
-absolute = _unary(ops.abs, "absolute")
+abs, absolute = _unary(ops.abs), _unary(ops.absolute)
 arccos, arccosh, arcsin = _unary(ops.arccos), _unary(ops.arccosh), _unary(ops.arcsin)
 arcsinh, arctan, arctanh = _unary(ops.arcsinh), _unary(ops.arctan), _unary(ops.arctanh)
 bitwise_not = _unary(ops.bitwise_not)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from graphc.dispatch import located
 from graphc.dtype import int64
-from graphc.ops.axes import axis_of
+from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import as_dtype, as_tensor, broadcast, cast, full_like, scalar, to_dtype, to_float
 from graphc.ops.creation import arange, row_and_column
 from graphc.ops.elementwise import abs_, add, div, equal, isnan, logical_not, mul, select, sign, sub
@@ -143,9 +144,10 @@ def fliplr(input: Any) -> Tensor:
 def rot90(input: Any, k: int, dims: Any) -> Tensor:
     """Turned `k` times by 90 degrees, from the first of the two axes `dims` towards the second."""
     x = as_tensor("rot90", input)
-    first, second = (axis_of("rot90", d, x.ndim) for d in dims)
-    if first == second:
-        raise located(ValueError(f"rot90: dims must be two different axes, got {dims}"))
+    axes = [axis_of("rot90", d, x.ndim) for d in as_ints("rot90", dims, "dims")]
+    if len(axes) != 2 or axes[0] == axes[1]:
+        raise located(ValueError(f"rot90: dims must be two different axes, got {dims!r:.60}"))
+    (first, second), k = axes, as_int("rot90", k, "k")
     flipped = ((), (second,), (first, second), (first,))[k % 4]
     x = flip(x, flipped) if flipped else x
     return swapaxes(x, first, second) if k % 2 else x
@@ -202,6 +204,7 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     first, second = axis_of("diag_embed", dim1, x.ndim + 1), axis_of("diag_embed", dim2, x.ndim + 1)
     if first == second:
         raise located(ValueError(f"diag_embed: dim1 and dim2 must be two axes, got {dim1} and {dim2}"))
+    offset = as_int("diag_embed", offset, "offset")
     size = abs(offset)
     if size:
         x = concat([x, broadcast(scalar(0, x.dtype), (*x.shape[:-1], size))], -1)
@@ -215,12 +218,17 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64) -> Tensor:
     """Rows and columns `[2, n]` of the elements of a matrix that are not above a diagonal, in row-major order."""
-    return cast(Tensor(np.stack(np.tril_indices(row, offset, col)).astype(np.int64)), as_dtype(dtype))
+    return _indices("tril_indices", np.tril_indices, row, col, offset, dtype)
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64) -> Tensor:
     """Rows and columns `[2, n]` of the elements of a matrix that are not below a diagonal, in row-major order."""
-    return cast(Tensor(np.stack(np.triu_indices(row, offset, col)).astype(np.int64)), as_dtype(dtype))
+    return _indices("triu_indices", np.triu_indices, row, col, offset, dtype)
+
+
+def _indices(name: str, made: Callable[..., Any], row: int, col: int, offset: int, dtype: Any) -> Tensor:
+    extents = as_int(name, row, "row", 0), as_int(name, offset, "offset"), as_int(name, col, "col", 0)
+    return cast(Tensor(np.stack(made(*extents)).astype(np.int64)), as_dtype(dtype))
 
 
 # Arithmetic
@@ -290,12 +298,11 @@ def trace(input: Any) -> Tensor:
 
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
     """The differences of neighbours along an axis, taken `n` times; `prepend` and `append` join the ends first."""
-    joined = [as_tensor("diff", part) for part in (prepend, x, append) if part is not None]
+    ends = [None if part is None else as_tensor("diff", part) for part in (prepend, append)]
+    joined = [part for part in (ends[0], as_tensor("diff", x), ends[1]) if part is not None]
     y = concat(joined, axis) if len(joined) > 1 else joined[0]
     axis = axis_of("diff", axis, y.ndim)
-    if n < 0:
-        raise located(ValueError(f"diff: n must not be negative, got {n}"))
-    for _ in range(n):
+    for _ in range(as_int("diff", n, "n", 0)):
         count = y.shape[axis] - 1
         y = sub(y.narrow(axis, 1, count), y.narrow(axis, 0, count))
     return y

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
-from graphc.tensor import Tensor
+from graphc.place import located
+from graphc.tensor import Tensor, TracedValueError
 
 
 def as_ints(name: str, value: Any, what: str = "shape") -> tuple[int, ...]:
@@ -23,10 +24,37 @@ def as_ints(name: str, value: Any, what: str = "shape") -> tuple[int, ...]:
     items = value if isinstance(value, (tuple, list)) else (value,)
     found = []
     for item in items:
-        if isinstance(item, bool) or not hasattr(item, "__index__"):
+        number = _index(item)
+        if number is None:
             raise located(TypeError(f"{name}: {what} must be an int or a tuple of ints, got {value!r:.80}"))
-        found.append(item.__index__())
+        found.append(number)
     return tuple(found)
+
+
+def as_int(name: str, value: Any, what: str, least: int | None = None) -> int:
+    """A Python int from an int or an integer Tensor of one element that has a value.
+
+    Raises:
+        TypeError: something else; `name` is the op that complains, `what` the argument.
+        ValueError: it is less than `least`.
+    """
+    number = _index(value)
+    if number is None:
+        raise located(TypeError(f"{name}: {what} must be an int, got {value!r:.60}"))
+    if least is not None and number < least:
+        raise located(ValueError(f"{name}: {what} must be an int >= {least}, got {number}"))
+    return number
+
+
+def _index(value: Any) -> int | None:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return None
+    try:
+        return operator.index(value)
+    except TracedValueError:
+        raise
+    except (TypeError, ValueError):  # an array of several elements, or of floats
+        return None
 
 
 def axis_of(name: str, axis: Any, ndim: int) -> int:
@@ -35,9 +63,7 @@ def axis_of(name: str, axis: Any, ndim: int) -> int:
     Raises:
         TypeError: no int. ValueError: out of range.
     """
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise located(TypeError(f"{name}: an axis must be an int, got {axis!r:.60}"))
-    number: int = axis.__index__()
+    number = axis if type(axis) is int else as_int(name, axis, "an axis")  # most are ints, and ask often
     if not -ndim <= number < ndim:
         raise located(ValueError(f"{name}: axis {number} is out of range for {ndim} dimensions"))
     return number % ndim

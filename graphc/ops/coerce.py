@@ -19,7 +19,8 @@ import numpy as np
 from graphc.dispatch import located, state
 from graphc.dtype import ALL, DType, bool_, dtype_of, float32, int64, promote
 from graphc.op import TABLE
-from graphc.tensor import Number, Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Number, Tensor
 
 Coerce = Callable[..., tuple[Tensor, ...]]
 Composed = TypeVar("Composed", bound=Callable[..., Any])

@@ -11,7 +11,7 @@ from typing import Any
 
 from graphc.dispatch import assign, located
 from graphc.dtype import bool_
-from graphc.ops.axes import axes_of, axis_of
+from graphc.ops.axes import as_int, axes_of, axis_of
 from graphc.ops.coerce import as_float, as_tensor, broadcast, broadcast_shape, cast, to_dtype, widely
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import (
@@ -30,7 +30,8 @@ from graphc.ops.gather import gather_, scatter_set_
 from graphc.ops.linalg import matrices
 from graphc.ops.reduce import max_, norm, reduce_over, sum_over
 from graphc.ops.shape import expand_dims, reshape, swapaxes, transpose
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 __all__ = [
     "cdist", "channel_shuffle", "cosine_similarity", "embedding", "log_softmax", "pixel_shuffle", "pixel_unshuffle",
@@ -184,8 +185,8 @@ def scaled_dot_product_attention(
 def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:
     """`[..., C * r * r, H, W]` to `[..., C, H * r, W * r]` (Shi et al. 2016)."""
     x = as_tensor("pixel_shuffle", input)
-    r = upscale_factor
-    if x.ndim < 3 or r < 1 or x.shape[-3] % (r * r):
+    r = as_int("pixel_shuffle", upscale_factor, "upscale_factor", 1)
+    if x.ndim < 3 or x.shape[-3] % (r * r):
         raise located(ValueError(f"pixel_shuffle: {x.type} does not have a multiple of {r} * {r} channels"))
     *lead, c, h, w = x.shape
     d = len(lead)
@@ -197,8 +198,8 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Tensor:
     """`[..., C, H * r, W * r]` to `[..., C * r * r, H, W]`: the inverse of `pixel_shuffle`."""
     x = as_tensor("pixel_unshuffle", input)
-    r = downscale_factor
-    if x.ndim < 3 or r < 1 or x.shape[-1] % r or x.shape[-2] % r:
+    r = as_int("pixel_unshuffle", downscale_factor, "downscale_factor", 1)
+    if x.ndim < 3 or x.shape[-1] % r or x.shape[-2] % r:
         raise located(ValueError(f"pixel_unshuffle: the last extents of {x.type} are no multiples of {r}"))
     *lead, c, h, w = x.shape
     d = len(lead)

@@ -17,7 +17,8 @@ from graphc.ops.functions import addn, greater, identity
 from graphc.ops.recurrence import scan
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
-from graphc.tensor import Parameter, Tensor, TracedValueError
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor, TracedValueError
 
 __all__ = [
     "ForiLoop", "HyperMap", "Map", "MultitypeFuncGraph", "Print", "Scan", "WhileLoop", "add_flags", "assign",

@@ -14,7 +14,7 @@ from graphc.dispatch import located
 from graphc.dtype import DType, float32, int32, int64
 from graphc.ir import TensorType
 from graphc.op import define_op
-from graphc.ops.axes import as_ints
+from graphc.ops.axes import as_int, as_ints
 from graphc.ops.coerce import (
     as_dtype,
     as_tensor,
@@ -157,17 +157,13 @@ def range(start: Any, end: Any = None, step: Any = 1, maxlen: int = 1000000) -> 
 
 def linspace(start: Any, end: Any, steps: int) -> Tensor:
     """`steps` numbers from `start` to `end`, both included, at equal distances: float32."""
-    lo, hi, count = _numbers("linspace", start, end, steps)
-    if not isinstance(count, int) or count < 1:
-        raise located(ValueError(f"linspace: steps must be an int >= 1, got {count!r}"))
-    return Tensor.wrap(np.linspace(lo, hi, count).astype(np.float32))
+    lo, hi = _numbers("linspace", start, end)
+    return Tensor.wrap(np.linspace(lo, hi, as_int("linspace", steps, "steps", 1)).astype(np.float32))
 
 
 def logspace(start: Any, end: Any, steps: int, base: float = 10, *, dtype: Any = None) -> Tensor:
     """`base` to the powers `linspace(start, end, steps)`."""
-    lo, hi, count = _numbers("logspace", start, end, steps)
-    if not isinstance(count, int) or count < 1:
-        raise located(ValueError(f"logspace: steps must be an int >= 1, got {count!r}"))
+    (lo, hi), count = _numbers("logspace", start, end), as_int("logspace", steps, "steps", 1)
     return Tensor.wrap(np.logspace(lo, hi, count, base=base).astype(to_dtype(dtype, float32).np))
 
 

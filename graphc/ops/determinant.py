@@ -14,6 +14,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.ir import TensorType
 from graphc.op import define_op
+from graphc.ops.axes import as_int
 from graphc.ops.coerce import as_tensor, full_like
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import abs_, equal, less, log, select, sign
@@ -152,8 +153,7 @@ def matrix_power(input: Any, n: int) -> Tensor:
         n: an int.
     """
     x = _checked("matrix_power", input)
-    if isinstance(n, bool) or not isinstance(n, int):
-        raise located(TypeError(f"matrix_power: n must be an int, got {n!r}"))
+    n = as_int("matrix_power", n, "n")
     if n == 0:
         row, column = row_and_column(x.shape)
         return select(equal(row, column), full_like(x, 1), full_like(x, 0))

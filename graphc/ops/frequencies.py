@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.dispatch import located
 from graphc.dtype import float32
-from graphc.ops.axes import axes_of
+from graphc.ops.axes import as_int, axes_of
 from graphc.ops.coerce import as_dtype, as_tensor
 from graphc.ops.shape import roll
 from graphc.tensor import Tensor
@@ -33,12 +33,11 @@ def rfftfreq(n: int, d: float = 1.0, dtype: Any = None) -> Tensor:
 
 
 def _frequencies(name: str, made: Any, n: int, d: float, dtype: Any) -> Tensor:
-    if isinstance(n, bool) or not isinstance(n, int):
-        raise located(TypeError(f"{name}: n must be an int, got {n!r}"))
+    n = as_int(name, n, "n", 1)
     if isinstance(d, bool) or not isinstance(d, (int, float)):
         raise located(TypeError(f"{name}: d must be a number, got {d!r}"))
-    if n < 1 or d == 0:
-        raise located(ValueError(f"{name}: n must be positive and d not 0, got {n} and {d}"))
+    if d == 0:
+        raise located(ValueError(f"{name}: d must not be 0"))
     return Tensor(made(n, d), float32 if dtype is None else as_dtype(dtype))
 
 

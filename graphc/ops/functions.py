@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.dtype import bool_, finite_limits, float64
 from graphc.eager import as_one_piece
 from graphc.op import TABLE
 from graphc.ops.coerce import as_tensor, cast, full_like, to_float
 from graphc.ops.elementwise import pow
+from graphc.place import located, named
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -152,8 +152,8 @@ __all__ = [
 Function = Callable[..., Tensor]
 
 
-def _function(op_name: str, names: tuple[str, ...]) -> Function:
-    """The op as a function whose arguments have names."""
+def _function(name: str, op_name: str, names: tuple[str, ...]) -> Function:
+    """The op as a function of this name, whose arguments have names."""
     op = TABLE[op_name]
     parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
     signature = inspect.Signature(parameters, return_annotation=Tensor)
@@ -163,17 +163,16 @@ def _function(op_name: str, names: tuple[str, ...]) -> Function:
             try:
                 args = signature.bind(*args, **kwargs).args
             except TypeError as error:
-                raise located(TypeError(f"{op_name}: {error}")) from None
+                raise located(TypeError(f"{name}: {error}")) from None
         return op(*args)
 
-    function.__name__ = function.__qualname__ = op_name
-    function.__doc__ = op.__doc__
     function.__signature__ = signature  # type: ignore[attr-defined]  # what help() and inspect show
-    return function
+    return named(function, name, op.__doc__)
 
 
 def _functions(ops: str, *names: str) -> list[Function]:
-    return [_function(op, names) for op in ops.split()]
+    """A function of each of these ops; of an op `name=op` under another name than its own."""
+    return [_function(name, op or name, names) for name, _, op in (each.partition("=") for each in ops.split())]
 
 
 # One op of the table each
@@ -191,7 +190,7 @@ abs, bitwise_not, ceil, floor, isfinite, isinf, isnan, logical_not, neg, recipro
 )
 identity, sqrt = _functions("identity sqrt", "x")
 add, atan2, floor_divide, remainder, fmod, maximum, minimum, mul, sub = _functions(
-    "add atan2 floor_div floor_mod fmod maximum minimum mul sub", "input", "other"
+    "add atan2 floor_divide=floor_div remainder=floor_mod fmod maximum minimum mul sub", "input", "other"
 )
 floor_div, floor_mod = _functions("floor_div floor_mod", "x", "y")
 (gcd,) = _functions("gcd", "input", "other")
@@ -202,11 +201,18 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_left_shift, bitwise_right_shift = 
     "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift", "input", "other"
 )
 logical_and, logical_or, logical_xor = _functions("logical_and logical_or logical_xor", "input", "other")
-select, where = _functions("select select", "condition", "input", "other")
+select, where = _functions("select where=select", "condition", "input", "other")
 
-absolute, negative, multiply = abs, neg, mul
-arccos, arccosh, arcsin, arcsinh, arctan, arctanh, arctan2 = acos, acosh, asin, asinh, atan, atanh, atan2
-eq, ne, lt, le, gt, ge = equal, not_equal, less, less_equal, greater, greater_equal
+# The same under other names
+
+absolute, negative = _functions("absolute=abs negative=neg", "input")
+arccos, arccosh, arcsin, arcsinh, arctan, arctanh = _functions(
+    "arccos=acos arccosh=acosh arcsin=asin arcsinh=asinh arctan=atan arctanh=atanh", "input"
+)
+arctan2, multiply = _functions("arctan2=atan2 multiply=mul", "input", "other")
+eq, ne, lt, le, gt, ge = _functions(
+    "eq=equal ne=not_equal lt=less le=less_equal gt=greater ge=greater_equal", "input", "other"
+)
 
 
 # Arithmetic

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import float64
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op, define_op
+from graphc.ops.axes import as_int
 from graphc.ops.coerce import agree, as_tensor, to_float
 from graphc.ops.elementwise import real_function
 from graphc.tensor import Tensor
@@ -237,11 +237,7 @@ def polygamma(n: Any, input: Any) -> Tensor:
         TypeError: `n` is no integer.
         ValueError: `n` is negative.
     """
-    order = n.item() if isinstance(n, Tensor) else n
-    if isinstance(order, bool) or not isinstance(order, int):
-        raise located(TypeError(f"polygamma: n must be an integer, got {n!r}"))
-    if order < 0:
-        raise located(ValueError(f"polygamma: n must not be negative, got {order}"))
+    order = as_int("polygamma", n, "n", 0)
     x = as_tensor("polygamma", input)
     return polygamma_(x, n=order) if order else digamma_(x)
 
@@ -252,10 +248,7 @@ def mvlgamma(input: Any, p: int) -> Tensor:
     Raises:
         TypeError, ValueError: `p` is no positive int.
     """
-    if isinstance(p, bool) or not isinstance(p, int):
-        raise located(TypeError(f"mvlgamma: p must be an int, got {p!r}"))
-    if p < 1:
-        raise located(ValueError(f"mvlgamma: p must be positive, got {p}"))
+    p = as_int("mvlgamma", p, "p", 1)
     x = as_tensor("mvlgamma", input)
     total = lgamma_(x)
     for j in range(1, p):

@@ -15,7 +15,7 @@ from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
-from graphc.ops.axes import as_ints, axis_of
+from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, scalar
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
@@ -503,5 +503,6 @@ def index_fill(x: Any, axis: int, index: Any, value: Any) -> Tensor:
 def unsorted_segment_sum(input_x: Any, segment_ids: Any, num_segments: int) -> Tensor:
     """The sums of the slices of `input_x` that have the same number, below `num_segments`, in `segment_ids`."""
     x, ids = as_tensor("unsorted_segment_sum", input_x), as_tensor("unsorted_segment_sum", segment_ids)
-    zeros = broadcast(scalar(0, x.dtype), (int(num_segments), *x.shape[ids.ndim :]))
+    count = as_int("unsorted_segment_sum", num_segments, "num_segments", 0)
+    zeros = broadcast(scalar(0, x.dtype), (count, *x.shape[ids.ndim :]))
     return scatter_add_(zeros, ids, x)

@@ -21,8 +21,9 @@ from graphc.ops.gather import check_positions, from_end, gather_, scatter_set_
 from graphc.ops.selection import takes_no_note, with_value
 from graphc.ops.shape import moveaxis, reshape, stack
 from graphc.ops.views import flip_, pad_, slice_
+from graphc.parameter import Parameter
 from graphc.state import state
-from graphc.tensor import Parameter, Tensor, set_getitem
+from graphc.tensor import Tensor, set_getitem
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:

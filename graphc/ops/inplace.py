@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from graphc.dispatch import assign, located
+from graphc.dispatch import assign
 from graphc.dtype import int64
 from graphc.ops import functions, random
 from graphc.ops.axes import axis_of
@@ -23,8 +23,10 @@ from graphc.ops.linalg import addmm
 from graphc.ops.scatter import index_copy, index_put, masked_scatter, tensor_scatter_mul
 from graphc.ops.selection import masked_fill
 from graphc.ops.shape import reshape, stack
+from graphc.parameter import Parameter
+from graphc.place import located, named
 from graphc.random import Generator, generator_of
-from graphc.tensor import Parameter, Tensor, settle
+from graphc.tensor import Tensor, settle
 
 Method = Callable[..., Tensor]
 
@@ -54,9 +56,7 @@ def _in_place(name: str, function: Method) -> Method:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return become(name, self, function(self, *args, **kwargs))
 
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"In place: {function.__doc__}"
-    return method
+    return named(method, name, f"In place: {function.__doc__}")  # type: ignore[return-value]
 
 
 def _add(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:

@@ -24,7 +24,8 @@ from graphc.ops.elementwise import add, mul
 from graphc.ops.reduce import sum_over
 from graphc.ops.shape import diagonal, reshape, transpose
 from graphc.ops.views import concat_, steps_along
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bidense", "bmm", "dense", "dot", "einsum", "inner", "matmul", "mm",
@@ -180,6 +181,10 @@ def matmul(input: Any, other: Any) -> Tensor:
     x, y = same_dtype("matmul")(input, other)
     if not x.shape or not y.shape:
         raise located(ValueError(f"matmul: expected at least one dimension, got {x.type} @ {y.type}"))
+    depth, depth_y = x.shape[-1], y.shape[-2:][0]
+    if depth != depth_y:  # said of the operands as they are, before they become matrices
+        got = f"{x.type} @ {y.type} ({depth} and {depth_y})"
+        raise located(ValueError(f"matmul: inner dimensions differ, {got}"))
     rows = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
     columns = reshape(y, (*y.shape, 1)) if y.ndim == 1 else y
     result = matrices("matmul", rows, columns)

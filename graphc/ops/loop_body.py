@@ -21,7 +21,8 @@ from graphc.irtext import graph_text
 from graphc.op import TABLE
 from graphc.ops.shape import reshape
 from graphc.ops.views import slice_
-from graphc.tensor import Number, Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Number, Tensor
 from graphc.trace import Trace
 
 if TYPE_CHECKING:

@@ -265,19 +265,35 @@ def _difference(name: str, x: Any, y: Any) -> Tensor:
 
 @widely
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """The square of the difference."""
+    """The square of the difference.
+
+    Args:
+        input, target: numbers of any shapes that broadcast.
+        reduction: `"mean"`, `"sum"`, or `"none"` for the loss of each element.
+    Returns:
+        A float scalar; with `"none"` the shape that both broadcast to.
+    Raises:
+        ValueError: the shapes do not broadcast, or there is no such reduction.
+    """
     return _reduced("mse_loss", square(_difference("mse_loss", input, target)), reduction)
 
 
 @widely
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """The absolute difference."""
+    """The absolute difference; see `mse_loss`."""
     return _reduced("l1_loss", abs_(_difference("l1_loss", input, target)), reduction)
 
 
 @widely
 def smooth_l1_loss(input: Any, target: Any, beta: float = 1.0, reduction: str = "none") -> Tensor:
-    """`d * d / (2 * beta)` where the absolute difference d is below `beta`, elsewhere `d - beta / 2`."""
+    """`d * d / (2 * beta)` where the absolute difference d is below `beta`, elsewhere `d - beta / 2`.
+
+    Args:
+        beta: a number >= 0.
+        input, target, reduction: as in `mse_loss`, but the reduction is `"none"` by default.
+    Raises:
+        ValueError: `beta` is negative; as in `mse_loss`.
+    """
     if beta < 0:
         raise located(ValueError(f"smooth_l1_loss: beta must be >= 0, got {beta!r}"))
     d = abs_(_difference("smooth_l1_loss", input, target))
@@ -287,7 +303,14 @@ def smooth_l1_loss(input: Any, target: Any, beta: float = 1.0, reduction: str = 
 
 @widely
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """`d * d / 2` where the absolute difference d is at most `delta`, elsewhere `delta * (d - delta / 2)`."""
+    """`d * d / 2` where the absolute difference d is at most `delta`, elsewhere `delta * (d - delta / 2)`.
+
+    Args:
+        input, target, reduction: as in `mse_loss`.
+        delta: a number > 0.
+    Raises:
+        ValueError: `delta` is not positive; as in `mse_loss`.
+    """
     if delta <= 0:
         raise located(ValueError(f"huber_loss: delta must be > 0, got {delta!r}"))
     d = abs_(_difference("huber_loss", input, target))
@@ -299,7 +322,14 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 def cosine_embedding_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
-    """`1 - cos` of the vectors along axis 1 where the target is 1, `max(0, cos - margin)` where it is -1."""
+    """`1 - cos` of the vectors along axis 1 where the target is 1, `max(0, cos - margin)` where it is -1.
+
+    Args:
+        input1, input2: `[N, D, *S]`.
+        target: `[N, *S]` of 1 and -1; where it is something else the loss is 0.
+        margin: a number.
+        reduction: as in `mse_loss`; the losses are `[N, *S]`.
+    """
     cosine = cosine_similarity(input1, input2, dim=1)
     target = as_tensor("cosine_embedding_loss", target)
     loss = select(equal(target, 1), 1.0 - cosine, select(equal(target, -1), relu(cosine - margin), 0.0))
@@ -310,14 +340,27 @@ def cosine_embedding_loss(
 def margin_ranking_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
-    """`max(0, -target * (input1 - input2) + margin)`; the target 1 wants input1 above input2, -1 below."""
+    """`max(0, -target * (input1 - input2) + margin)`; the target 1 wants input1 above input2, -1 below.
+
+    Args:
+        input1, input2, target: numbers of shapes that broadcast.
+        margin: by how much it should be above or below.
+        reduction: as in `mse_loss`.
+    """
     difference = _difference("margin_ranking_loss", input1, input2)
     return _reduced("margin_ranking_loss", relu(margin - difference * target), reduction)
 
 
 @widely
 def hinge_embedding_loss(inputs: Any, targets: Any, margin: float = 1.0, reduction: str = "mean") -> Tensor:
-    """The distance itself where the target is 1, `max(0, margin - distance)` where it is -1."""
+    """The distance itself where the target is 1, `max(0, margin - distance)` where it is -1.
+
+    Args:
+        inputs: distances, of any shape.
+        targets: 1 and -1, of a shape that broadcasts with it.
+        margin: a number.
+        reduction: as in `mse_loss`.
+    """
     x = as_float("hinge_embedding_loss", inputs)
     loss = select(equal(as_tensor("hinge_embedding_loss", targets), 1), x, relu(margin - x))
     return _reduced("hinge_embedding_loss", loss, reduction)

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.dispatch import located
 from graphc.ops.arrays import diag_embed
-from graphc.ops.axes import as_ints, axis_of
+from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import greater_equal, less_equal, logical_and, select, sub
@@ -49,10 +49,11 @@ def matrix_band_part(x: Any, lower: int, upper: int) -> Tensor:
     matrices = _matrices("matrix_band_part", x)
     row, column = row_and_column(matrices.shape)
     kept = full_like(greater_equal(row, row), True)
-    if lower >= 0:
-        kept = logical_and(kept, less_equal(sub(row, column), int(lower)))
-    if upper >= 0:
-        kept = logical_and(kept, less_equal(sub(column, row), int(upper)))
+    below, above = as_int("matrix_band_part", lower, "lower"), as_int("matrix_band_part", upper, "upper")
+    if below >= 0:
+        kept = logical_and(kept, less_equal(sub(row, column), below))
+    if above >= 0:
+        kept = logical_and(kept, less_equal(sub(column, row), above))
     return select(kept, matrices, 0)
 
 
@@ -76,7 +77,7 @@ def matrix_diag(
         wanted = f"[..., {hi - lo + 1}, L]" if several else "[..., L]"
         raise located(ValueError(f"matrix_diag: expected {wanted}, got {values.type}"))
     length = values.shape[-1]
-    rows, columns = int(num_rows), int(num_cols)
+    rows, columns = as_int("matrix_diag", num_rows, "num_rows"), as_int("matrix_diag", num_cols, "num_cols")
     least = length + max(-hi, 0), length + max(lo, 0)  # extents in which the longest diagonal has its length
     if rows == columns == -1:
         rows = columns = max(least)
@@ -156,10 +157,10 @@ def _diagonals(name: str, k: Any, align: str) -> tuple[int, int]:
     """The lowest and the uppermost diagonal."""
     if align not in ("RIGHT_LEFT", "LEFT_RIGHT", "LEFT_LEFT", "RIGHT_RIGHT"):
         raise located(ValueError(f"{name}: align must be two of LEFT and RIGHT, got {align!r}"))
-    given = k.asnumpy().ravel().tolist() if isinstance(k, Tensor) else k if isinstance(k, (tuple, list)) else (k,)
-    if len(given) not in (1, 2) or int(given[0]) > int(given[-1]):
+    given = as_ints(name, k, "k")
+    if len(given) not in (1, 2) or given[0] > given[-1]:
         raise located(ValueError(f"{name}: k must be a diagonal, or the lowest and the uppermost, got {k!r}"))
-    return int(given[0]), int(given[-1])
+    return given[0], given[-1]
 
 
 def batch_dot(x1: Any, x2: Any, axes: Any = None) -> Tensor:
@@ -177,6 +178,8 @@ def batch_dot(x1: Any, x2: Any, axes: Any = None) -> Tensor:
         raise located(ValueError(f"batch_dot: expected [N, ...] and [N, ...], got {a.type} and {b.type}"))
     pair = (a.ndim - 1, max(b.ndim - 2, 1)) if axes is None else as_ints("batch_dot", axes, "axes")
     pair = pair * 2 if len(pair) == 1 else pair
+    if len(pair) != 2:
+        raise located(ValueError(f"batch_dot: axes must be one axis or two, got {axes!r:.60}"))
     first, second = axis_of("batch_dot", pair[0], a.ndim), axis_of("batch_dot", pair[1], b.ndim)
     if not first or not second or a.shape[first] != b.shape[second]:
         raise located(ValueError(f"batch_dot: axes {first} of {a.type} and {second} of {b.type} do not fit"))

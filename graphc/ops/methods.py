@@ -22,7 +22,7 @@ from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.composite import softmax as softmax_tensor
 from graphc.ops.elementwise import pow as power
-from graphc.ops.elementwise import select, stop_gradient
+from graphc.ops.elementwise import stop_gradient
 from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
 from graphc.ops.linalg import matmul
 from graphc.ops.scan import cumsum as cumsum_tensor
@@ -37,7 +37,8 @@ from graphc.ops.shape import transpose as transpose_tensor
 from graphc.ops.solvers import qr_method
 from graphc.ops.statistics import peak_to_peak
 from graphc.ops.storage import check_device
-from graphc.tensor import Parameter, Tensor, from_numpy
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor, from_numpy
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too
     "functions": (
@@ -340,7 +341,7 @@ def argmin_with_value(self: Tensor, axis: int = 0, keep_dims: bool = False) -> t
 
 def where(self: Tensor, condition: Any, y: Any) -> Tensor:
     """The tensor where the condition holds, elsewhere `y`."""
-    return select(condition, self, y)
+    return functions.where(condition, self, y)
 
 
 def gather_method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from graphc.dispatch import assign, located
-from graphc.ops.axes import as_ints, axes_of
+from graphc.ops.axes import as_int, as_ints, axes_of
 from graphc.ops.coerce import as_float, as_tensor, widely
 from graphc.ops.elementwise import (
     maximum,
@@ -112,7 +112,8 @@ def group_norm(
     """
     x = as_float("group_norm", input)
     _check_channels("group_norm", x)
-    if num_groups < 1 or x.shape[1] % num_groups:
+    num_groups = as_int("group_norm", num_groups, "num_groups", 1)
+    if x.shape[1] % num_groups:
         raise located(ValueError(f"group_norm: {x.shape[1]} channels do not divide into {num_groups} groups"))
     batch, channels = x.shape[:2]
     grouped, flat = (batch, num_groups, channels // num_groups), (batch, channels, *(1,) * (x.ndim - 2))
@@ -219,7 +220,6 @@ def lrn(
     _check_channels("lrn", value)
     n, c, *rest = value.shape
     squares = reshape(square(value), (n, 1, c, prod(rest)))
-    near = sum_pool(
-        squares, kernel=(2 * depth_radius + 1, 1), stride=(1, 1), padding=((depth_radius,) * 2, (0, 0)), dilation=(1, 1)
-    )
+    far = as_int("lrn", depth_radius, "depth_radius", 0)
+    near = sum_pool(squares, kernel=(2 * far + 1, 1), stride=(1, 1), padding=((far, far), (0, 0)), dilation=(1, 1))
     return value * pow_(reshape(near, value.shape) * alpha + bias, -beta)

@@ -30,7 +30,8 @@ from graphc.ops.reduce import amax, amin
 from graphc.ops.scan import argsort
 from graphc.ops.selection import unique
 from graphc.ops.shape import broadcast_to, pad, reshape
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 __all__ = [
     "dyn_shape", "eps", "expand", "expand_as", "floordiv", "floormod", "inplace_index_add", "invert_permutation",

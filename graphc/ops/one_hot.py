@@ -10,7 +10,7 @@ from graphc.dispatch import located
 from graphc.dtype import bool_, int64
 from graphc.ir import TensorType
 from graphc.op import define_op
-from graphc.ops.axes import as_ints, axis_of
+from graphc.ops.axes import as_int, axis_of
 from graphc.ops.coerce import as_tensor, cast, common_dtype, full_like, scalar
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import equal, select
@@ -96,4 +96,4 @@ def _one_hot_parts(
     x = as_tensor("one_hot", indices)
     dtype = common_dtype((on_value, off_value))
     on, off = (reshape(cast(as_tensor("one_hot", v), dtype), ()) for v in (on_value, off_value))
-    return x, on, off, as_ints("one_hot", depth, "depth")[0], axis_of("one_hot", axis, x.ndim + 1)
+    return x, on, off, as_int("one_hot", depth, "depth"), axis_of("one_hot", axis, x.ndim + 1)

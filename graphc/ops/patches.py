@@ -64,16 +64,17 @@ def fold(
     kernel = per_dimension("fold", "kernel_size", kernel_size, 2)
     steps = per_dimension("fold", "stride", stride, 2)
     dilations = per_dimension("fold", "dilation", dilation, 2)
-    beyond = (padding, padding) if isinstance(padding, int) else as_ints("fold", padding, "padding")
-    size = tuple(output_size.asnumpy()) if isinstance(output_size, Tensor) else output_size
-    size = tuple(int(n) for n in (size if isinstance(size, tuple | list) else (size, size)))
+    beyond = per_dimension("fold", "padding", padding, 2, 0)
+    size = per_dimension("fold", "output_size", output_size, 2)
     whole = tuple(n + 2 * b for n, b in zip(size, beyond, strict=True))
     count = tuple(
         (n - d * (k - 1) - 1) // s + 1 for n, k, d, s in zip(whole, kernel, dilations, steps, strict=True)
     )
     taps = prod(kernel)
+    if x.ndim not in (3, 4):
+        raise located(ValueError(f"fold: expected [N, C * taps, L] or [N, C, taps, L], got {x.type}"))
     columns = x.shape[1] // taps if x.ndim == 3 else x.shape[1]
-    if x.ndim not in (3, 4) or x.size != x.shape[0] * columns * taps * prod(count):
+    if x.size != x.shape[0] * columns * taps * prod(count):
         raise located(ValueError(f"fold: {x.type} is not {count} windows of {kernel} in images of {size}"))
     windows = reshape(x, (x.shape[0], columns, taps, *count))
     total: Tensor | None = None

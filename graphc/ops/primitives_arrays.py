@@ -22,7 +22,8 @@ from graphc.ops.primitives import (
     _seed,
 )
 from graphc.ops.shape import reshape
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 _PLAIN = {
     "AccumulateNV2": "accumulate_n", "Addcdiv": "addcdiv", "Addcmul": "addcmul", "Dense": "dense",

@@ -15,7 +15,8 @@ from graphc.ops.functions import clamp, greater_equal, less_equal, logical_and, 
 from graphc.ops.gather import gather_nd
 from graphc.ops.primitives import _REQUIRED, PRIMITIVES, _function, _only, _primitive
 from graphc.ops.shape import expand_dims, reshape, stack, transpose
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 
 def _batch_norm(

@@ -9,7 +9,7 @@ import numpy as np
 from graphc.dispatch import located
 from graphc.dtype import bool_, finite_limits, int64, uint8
 from graphc.gradients import grad
-from graphc.ops.axes import as_ints
+from graphc.ops.axes import as_int, as_ints
 from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.ops.composite import log_softmax
 from graphc.ops.creation import iota
@@ -162,12 +162,13 @@ def _ctc_loss(
 def _no_repeat_ngram(self: Any, state_seq: Any, log_probs: Any) -> Tensor:
     """The least number in place of the log-probability of each word that would complete a group of `ngram_size`
     words that the sequence has already: `state_seq` `[N, beams, length]`, `log_probs` `[N, beams, words]`."""
-    words, scores, size = as_tensor(self.name, state_seq), as_tensor(self.name, log_probs), self.ngram_size
+    words, scores = as_tensor(self.name, state_seq), as_tensor(self.name, log_probs)
+    size = as_int(self.name, self.ngram_size, "ngram_size", 1)
     if words.ndim != 3 or scores.ndim != 3 or words.shape[:2] != scores.shape[:2]:
         got = f"{words.type} and {scores.type}"
         raise located(ValueError(f"{self.name}: expected [N, beams, length] and [N, beams, words], got {got}"))
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= words.shape[2]:
-        raise located(ValueError(f"{self.name}: ngram_size must be an int from 1 to {words.shape[2]}, got {size!r}"))
+    if size > words.shape[2]:
+        raise located(ValueError(f"{self.name}: ngram_size must be an int from 1 to {words.shape[2]}, got {size}"))
     groups = words.shape[2] - size + 1
     last = narrow(words, 2, groups, size - 1)
     begun = [equal(narrow(words, 2, k, groups), narrow(last, 2, k, 1)) for k in range(size - 1)]

@@ -17,7 +17,8 @@ from graphc.ops.elementwise import identity, select
 from graphc.ops.functions import abs, exp, less_equal, maximum, pow, rsqrt, sign, sqrt
 from graphc.ops.inplace import become
 from graphc.ops.primitives import PRIMITIVES, _primitive
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 Kept = tuple[Tensor, ...]
 

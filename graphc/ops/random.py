@@ -18,8 +18,8 @@ from graphc.dtype import DType, dtype_of, float32, float64, int32, int64
 from graphc.eager import of_ops
 from graphc.ir import TensorType
 from graphc.op import define_op
-from graphc.ops.axes import as_ints, axis_of
-from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, widely
+from graphc.ops.axes import as_int, as_ints, axis_of
+from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, full_like, widely
 from graphc.ops.composite import softmax
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
@@ -40,9 +40,10 @@ from graphc.ops.gather import gather_
 from graphc.ops.reduce import argmax_, sum_over
 from graphc.ops.scan import argsort_, cumsum_, topk
 from graphc.ops.shape import expand_dims, reshape
+from graphc.parameter import Parameter
 from graphc.random import Generator, advance, stream
 from graphc.random_bits import philox4x32_numpy
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
 
 __all__ = [
     "bernoulli", "dropout", "dropout1d", "dropout2d", "dropout3d", "gumbel_softmax", "laplace", "multinomial",
@@ -236,7 +237,7 @@ def normal(shape: Any, mean: Any, stddev: Any, seed: Seed = None) -> Tensor:
         mean, stddev: numbers or Tensors; they broadcast against `shape`.
     """
     center, scale = as_tensor("normal", mean), as_tensor("normal", stddev)
-    wanted = np.broadcast_shapes(_shape("normal", shape), center.shape, scale.shape)
+    wanted = broadcast_shape("normal", (_shape("normal", shape), center.shape, scale.shape))
     return _draw_normal(wanted, seed, float32) * cast(scale, float32) + cast(center, float32)
 
 
@@ -269,7 +270,7 @@ def uniform(shape: Any, minval: Any, maxval: Any, seed: Seed = None, dtype: Any 
     """
     kind = dtype_of(dtype)
     low, high = as_tensor("uniform", minval), as_tensor("uniform", maxval)
-    wanted = np.broadcast_shapes(_shape("uniform", shape), low.shape, high.shape)
+    wanted = broadcast_shape("uniform", (_shape("uniform", shape), low.shape, high.shape))
     if kind.is_float:
         low, high = cast(low, kind), cast(high, kind)
         return _draw(wanted, seed, kind) * (high - low) + low
@@ -416,7 +417,7 @@ def standard_laplace(shape: Any, seed: Seed = None) -> Tensor:
 def laplace(shape: Any, mean: Any, lambda_param: Any, seed: Seed = None) -> Tensor:
     """Laplace float32 numbers of a mean and a scale: numbers or Tensors, which broadcast against `shape`."""
     center, scale = as_tensor("laplace", mean), as_tensor("laplace", lambda_param)
-    wanted = np.broadcast_shapes(_shape("laplace", shape), center.shape, scale.shape)
+    wanted = broadcast_shape("laplace", (_shape("laplace", shape), center.shape, scale.shape))
     return standard_laplace(wanted, seed) * cast(scale, float32) + cast(center, float32)
 
 
@@ -467,7 +468,7 @@ def multinomial(input: Any, num_samples: int, replacement: bool = True, seed: Se
     """
     weights = as_tensor("multinomial", input)
     weights = weights if weights.dtype.is_float else cast(weights, float32)
-    (count,) = as_ints("multinomial", num_samples, "num_samples")
+    count = as_int("multinomial", num_samples, "num_samples")
     if weights.ndim not in (1, 2) or not weights.shape[-1]:
         raise located(ValueError(f"multinomial: expected weights [C] or [N, C], got {weights.type}"))
     if count < 1 or (not replacement and count > weights.shape[-1]):

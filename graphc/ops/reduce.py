@@ -244,7 +244,7 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 
 
 def prod(input: Any, axis: Any = None, keep_dims: bool = False, dtype: Any = None) -> Tensor:
-    """The product over the axes; bools and integers are multiplied in int64 unless `dtype` is given."""
+    """The product over the axes: see `sum`; bools and integers are multiplied in int64 unless `dtype` is given."""
     x = as_tensor("prod", input)
     return reduce_over(prod_, cast(x, to_dtype(dtype, _wide(x.dtype))), axes_of("prod", axis, x.ndim), keep_dims)
 
@@ -255,7 +255,17 @@ def _wide(dtype: DType) -> DType:
 
 @widely
 def mean(x: Any, axis: Any = None, keep_dims: bool = False) -> Tensor:
-    """The mean over the axes: the sum divided by how many; of bools and integers in float32."""
+    """The mean over the axes: the sum divided by how many.
+
+    Args:
+        x: tensor of any type.
+        axis: an int, several, or None for all.
+        keep_dims: leave these axes with extent 1.
+    Returns:
+        Tensor in the float type of `x`; float32 of bools and integers.
+    Raises:
+        TypeError, ValueError: an axis is no int, out of range, or named twice.
+    """
     operand = as_tensor("mean", x)
     axes = axes_of("mean", axis, operand.ndim)
     total = sum_over(cast(operand, to_float(operand.dtype)), axes, keep_dims)
@@ -276,7 +286,14 @@ def reduce_mean(x: Any, axis: Any = ()) -> Tensor:
 
 @widely
 def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """The variance over the axes: the mean square distance from the mean, divided by the count less `ddof`."""
+    """The variance over the axes: the sum of the squared distances from the mean, divided by the count less `ddof`.
+
+    Args:
+        input, axis, keepdims: as in `mean`.
+        ddof: an int or a bool: 0 for the variance of these numbers, 1 for an estimate of where they were drawn from.
+    Returns:
+        Tensor in the float type of `input`; float32 of bools and integers.
+    """
     x = as_tensor("var", input)
     x = cast(x, to_float(x.dtype))
     axes = axes_of("var", axis, x.ndim)
@@ -286,19 +303,19 @@ def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> 
 
 @widely
 def std(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """The standard deviation over the axes: the square root of `var`."""
+    """The standard deviation over the axes: the square root of `var`, with its arguments."""
     return sqrt(var(input, axis, ddof, keepdims))
 
 
 @widely
 def var_mean(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> tuple[Tensor, Tensor]:
-    """`var` and `mean`."""
+    """The pair of `var` and `mean`, with the arguments of `var`."""
     return var(input, axis, ddof, keepdims), mean(input, axis, keepdims)
 
 
 @widely
 def std_mean(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> tuple[Tensor, Tensor]:
-    """`std` and `mean`."""
+    """The pair of `std` and `mean`, with the arguments of `var`."""
     return std(input, axis, ddof, keepdims), mean(input, axis, keepdims)
 
 
@@ -315,7 +332,14 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
 
 
 def count_nonzero(x: Any, axis: Any = (), keep_dims: bool = False, dtype: Any = None) -> Tensor:
-    """How many elements are not 0 over the axes (all for `()`): int32 unless `dtype` is given."""
+    """How many elements are not 0.
+
+    Args:
+        x: tensor of any type.
+        axis: over which axes they are counted; all for `()`.
+        keep_dims: leave these axes with extent 1.
+        dtype: of the result, int32 by default.
+    """
     x = as_tensor("count_nonzero", x)
     chosen = to_dtype(dtype, int32)
     return sum_over(cast(not_equal(x, 0), chosen), axes_of("count_nonzero", axis, x.ndim), keep_dims)

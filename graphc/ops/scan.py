@@ -15,7 +15,7 @@ from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
-from graphc.ops.axes import axis_of
+from graphc.ops.axes import as_int, axis_of
 from graphc.ops.coerce import as_tensor, cast, common_dtype, full_like, to_dtype
 from graphc.ops.elementwise import less, less_equal
 from graphc.ops.functions import logaddexp
@@ -337,11 +337,10 @@ def topk(
     if x.ndim == 0:
         x = reshape_(x, shape=(1,))
     axis = axis_of("topk", -1 if dim is None else dim, x.ndim)
-    if isinstance(k, bool) or not isinstance(k, int):
-        raise located(TypeError(f"topk: k must be an int, got {k!r}"))
-    if not 0 <= k <= x.shape[axis]:
+    k = as_int("topk", k, "k", 0)
+    if k > x.shape[axis]:
         limit = f"{x.shape[axis]} (axis {axis} of {x.type})"
-        raise located(ValueError(f"topk: k must be an int from 0 to {limit}, got {k!r}"))
+        raise located(ValueError(f"topk: k must be an int from 0 to {limit}, got {k}"))
     from graphc.ops.gather import gather_elements_
 
     order = _order("topk", x, axis, largest, k)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_all, cast
@@ -32,7 +31,9 @@ from graphc.ops.indexing import setitem
 from graphc.ops.scan import cumsum
 from graphc.ops.segments import unsorted_segment_max, unsorted_segment_min, unsorted_segment_prod
 from graphc.ops.shape import diagonal, moveaxis, reshape, stack
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.place import located, named
+from graphc.tensor import Tensor
 
 __all__ = [
     "diagonal_scatter", "index_copy", "index_put", "inplace_add", "inplace_sub", "inplace_update", "masked_scatter",
@@ -97,12 +98,8 @@ def _into(name: str, on_tensors: Callable[[Any, Any, Any], Tensor], by_row: bool
         return held(input_x, on_tensors(input_x, rows, updates))
 
     places = "along axis 0 at `indices`" if by_row else "at `indices[..., k]`, along the first k axes"
-    scatter.__name__ = scatter.__qualname__ = name
-    scatter.__doc__ = (
-        f"{what} slices of the Parameter `input_x`, {places}; returns what it holds then. Changes are never made at "
-        "once."
-    )
-    return scatter
+    returned = "returns what it holds then. Changes are never made at once."
+    return named(scatter, name, f"{what} slices of the Parameter `input_x`, {places}; {returned}")
 
 
 _FORMS: tuple[tuple[str, Callable[[Any, Any, Any], Tensor], str], ...] = (

@@ -10,6 +10,7 @@ from graphc.dispatch import located
 from graphc.dtype import dtype_of, finite_limits
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
+from graphc.ops.axes import as_int
 from graphc.ops.coerce import as_tensor, cast, full_like
 from graphc.ops.elementwise import equal, greater_equal, less, logical_and, maximum, select
 from graphc.ops.gather import gather_, scatter_add_
@@ -113,27 +114,25 @@ def unsorted_segment_max(x: Any, segment_ids: Any, num_segments: int) -> Tensor:
     Returns:
         `[num_segments, *D]`: the least number of the type where a segment has no slices.
     """
-    value, ids = _checked("unsorted_segment_max", x, segment_ids, num_segments)
-    return segment_max_(value, ids, extent=num_segments)
+    value, ids, extent = _checked("unsorted_segment_max", x, segment_ids, num_segments)
+    return segment_max_(value, ids, extent=extent)
 
 
 def unsorted_segment_min(x: Any, segment_ids: Any, num_segments: int) -> Tensor:
     """The smallest elements; see `unsorted_segment_max`. The greatest number where a segment has no slices."""
-    value, ids = _checked("unsorted_segment_min", x, segment_ids, num_segments)
-    return segment_min_(value, ids, extent=num_segments)
+    value, ids, extent = _checked("unsorted_segment_min", x, segment_ids, num_segments)
+    return segment_min_(value, ids, extent=extent)
 
 
 def unsorted_segment_prod(x: Any, segment_ids: Any, num_segments: int) -> Tensor:
     """The products of the slices of each segment; see `unsorted_segment_max`. 1 where a segment has no slices."""
-    value, ids = _checked("unsorted_segment_prod", x, segment_ids, num_segments)
-    return segment_prod_(value, ids, extent=num_segments)
+    value, ids, extent = _checked("unsorted_segment_prod", x, segment_ids, num_segments)
+    return segment_prod_(value, ids, extent=extent)
 
 
-def _checked(name: str, x: Any, segment_ids: Any, num_segments: int) -> tuple[Tensor, Tensor]:
+def _checked(name: str, x: Any, segment_ids: Any, num_segments: int) -> tuple[Tensor, Tensor, int]:
     value, ids = as_tensor(name, x), as_tensor(name, segment_ids)
     if value.dtype.is_bool or not ids.dtype.is_int or value.shape[: ids.ndim] != ids.shape or not ids.ndim:
         got = f"{value.type} and {ids.type}"
         raise located(TypeError(f"{name}: expected numbers [*N, *D] and integers [*N], got {got}"))
-    if isinstance(num_segments, bool) or not isinstance(num_segments, int) or num_segments < 1:
-        raise located(ValueError(f"{name}: num_segments must be an int >= 1, got {num_segments!r}"))
-    return value, ids
+    return value, ids, as_int(name, num_segments, "num_segments", 1)

@@ -11,6 +11,7 @@ import numpy as np
 
 from graphc.dispatch import located, state
 from graphc.dtype import bool_, int64
+from graphc.ops.axes import as_int
 from graphc.ops.coerce import as_tensor, broadcast_all, cast
 from graphc.ops.elementwise import select
 from graphc.ops.gather import gather_
@@ -178,7 +179,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
         raise located(ValueError(f"bincount: expected weights of the shape {x.shape}, got {shares.type}"))
     numbers, given = with_value("bincount", x), None if shares is None else with_value("bincount", shares)
     try:
-        counts = np.bincount(numbers, given, minlength)
+        counts = np.bincount(numbers, given, as_int("bincount", minlength, "minlength", 0))
     except ValueError:
         if not len(numbers) or numbers.min() >= 0:
             raise

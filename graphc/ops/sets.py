@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.dispatch import located
 from graphc.dtype import float64, int64
-from graphc.ops.axes import axis_of
+from graphc.ops.axes import as_int, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, common_dtype, scalar
 from graphc.ops.creation import arange
 from graphc.ops.elementwise import div, equal, floor, greater_equal, less, less_equal, logical_and, mul, pow_, select
@@ -51,8 +51,7 @@ def histc(input: Any, bins: int = 100, min: float = 0.0, max: float = 0.0) -> Te
     x = as_tensor("histc", input)
     if x.dtype.is_bool:
         raise located(TypeError(f"histc: expected numbers, got {x.type}"))
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
-        raise located(ValueError(f"histc: bins must be an int of at least 1, got {bins!r}"))
+    bins = as_int("histc", bins, "bins", 1)
     if min > max:
         raise located(ValueError(f"histc: min must not be greater than max, got {min} and {max}"))
     values = reshape(cast(x, float64 if x.dtype.is_int else x.dtype), (x.size,))
@@ -122,9 +121,7 @@ def vander(x: Any, N: int | None = None) -> Tensor:  # noqa: N803 (MindSpore's n
     vector = as_tensor("vander", x)
     if vector.ndim != 1:
         raise located(ValueError(f"vander: expected a vector, got {vector.type}"))
-    count = vector.size if N is None else N
-    if isinstance(count, bool) or not isinstance(count, int) or (N is not None and count < 1):
-        raise located(ValueError(f"vander: N must be an int of at least 1, got {N!r}"))
+    count = vector.size if N is None else as_int("vander", N, "N", 1)
     vector = cast(vector, vector.dtype if vector.dtype.is_float else int64)
     return pow_(expand_dims(vector, 1), cast(arange(count - 1, -1, -1), vector.dtype))
 
@@ -168,8 +165,7 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Tens
     x = as_tensor("combinations", input)
     if x.ndim != 1:
         raise located(ValueError(f"combinations: expected a vector, got {x.type}"))
-    if isinstance(r, bool) or not isinstance(r, int) or r < 1:
-        raise located(ValueError(f"combinations: r must be an int of at least 1, got {r!r}"))
+    r = as_int("combinations", r, "r", 1)
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     positions = np.array(list(choose(range(x.size), r)), np.int64).reshape(-1, r)
     return gather_(x, Tensor(positions), axis=0)

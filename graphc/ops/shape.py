@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc.dispatch import located
 from graphc.dtype import promote
-from graphc.ops.axes import as_ints, axes_of, axis_of
+from graphc.ops.axes import as_int, as_ints, axes_of, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, scalar
 from graphc.ops.views import concat_, diagonal_, flip_, on_diagonal, pad_, reshape_, slice_, take_range, transpose_
 from graphc.tensor import Tensor
@@ -183,8 +183,7 @@ def repeat_elements(x: Any, rep: int, axis: int = 0) -> Tensor:
     """Every slice of `x` along `axis` repeated `rep` times, next to itself."""
     x = as_tensor("repeat_elements", x)
     axis = axis_of("repeat_elements", axis, x.ndim)
-    if isinstance(rep, bool) or not isinstance(rep, int) or rep < 0:
-        raise located(ValueError(f"repeat_elements: rep must be an int >= 0, got {rep!r}"))
+    rep = as_int("repeat_elements", rep, "rep", 0)
     repeated = broadcast(expand_dims(x, axis + 1), (*x.shape[: axis + 1], rep, *x.shape[axis + 1 :]))
     return reshape(repeated, (*x.shape[:axis], x.shape[axis] * rep, *x.shape[axis + 1 :]))
 
@@ -210,7 +209,7 @@ def repeat_interleave(
     if len(counts) == 1:
         return repeat_elements(x, counts[0], axis)
     axis = axis_of("repeat_interleave", axis, x.ndim)
-    if len(counts) != x.shape[axis] or min(counts) < 0:
+    if len(counts) != x.shape[axis] or min(counts, default=0) < 0:
         raise located(ValueError(f"repeat_interleave: expected {x.shape[axis]} repeats >= 0, got {counts}"))
     from graphc.ops.gather import gather  # which is written with this module
 
@@ -288,9 +287,7 @@ def split(tensor: Any, split_size_or_sections: Any, axis: int = 0) -> tuple[Tens
         if sum(sizes) != extent or min(sizes, default=0) < 0:
             raise located(ValueError(f"split: sizes {sizes} do not add up to axis {axis} of {x.type}"))
     else:
-        (size,) = as_ints("split", split_size_or_sections, "split_size_or_sections")
-        if size < 1:
-            raise located(ValueError(f"split: the size must be >= 1, got {size}"))
+        size = as_int("split", split_size_or_sections, "split_size_or_sections", 1)
         sizes = tuple(min(size, extent - lo) for lo in range(0, extent, size)) or (0,)
     begins = [sum(sizes[:k]) for k in range(len(sizes))]
     return tuple(take_range(x, axis, lo, n) for lo, n in zip(begins, sizes))
@@ -302,7 +299,7 @@ def split_evenly(x: Any, axis: int, parts: int) -> tuple[Tensor, ...]:
     axis = axis_of("split", axis, x.ndim)
     if parts < 1 or x.shape[axis] % parts:
         raise located(ValueError(f"split: axis {axis} of {x.type} cannot be cut into {parts} equal parts"))
-    return split(x, max(x.shape[axis] // parts, 1), axis)
+    return split(x, [x.shape[axis] // parts] * parts, axis)
 
 
 def tensor_split(input: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]:
@@ -314,9 +311,7 @@ def tensor_split(input: Any, indices_or_sections: Any, axis: int = 0) -> tuple[T
         cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in as_ints("tensor_split", indices_or_sections)]
         bounds = [0, *cuts, extent]
     else:
-        (parts,) = as_ints("tensor_split", indices_or_sections, "indices_or_sections")
-        if parts < 1:
-            raise located(ValueError(f"tensor_split: expected at least 1 part, got {parts}"))
+        parts = as_int("tensor_split", indices_or_sections, "indices_or_sections", 1)
         small, larger = divmod(extent, parts)
         bounds = [k * small + min(k, larger) for k in range(parts + 1)]
     return tuple(take_range(x, axis, lo, max(hi - lo, 0)) for lo, hi in pairwise(bounds))
@@ -326,8 +321,7 @@ def chunk(input: Any, chunks: int, axis: int = 0) -> tuple[Tensor, ...]:
     """`input` cut along `axis` into at most `chunks` parts of one size (the last may be smaller)."""
     x = as_tensor("chunk", input)
     axis = axis_of("chunk", axis, x.ndim)
-    if isinstance(chunks, bool) or not isinstance(chunks, int) or chunks < 1:
-        raise located(ValueError(f"chunk: chunks must be an int >= 1, got {chunks!r}"))
+    chunks = as_int("chunk", chunks, "chunks", 1)
     return split(x, max(-(-x.shape[axis] // chunks), 1), axis)
 
 
@@ -458,7 +452,7 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tenso
     if a == b:
         raise located(ValueError(f"diagonal: dim1 and dim2 are both axis {a}"))
     rest = [d for d in range(x.ndim) if d not in (a, b)]
-    return diagonal_(transpose(x, (*rest, a, b)), offset=int(offset))
+    return diagonal_(transpose(x, (*rest, a, b)), offset=as_int("diagonal", offset, "offset"))
 
 
 def diag(input: Any) -> Tensor:

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import DType, int32
 from graphc.ops import elementwise, functions
 from graphc.ops.activation import relu6, softsign
@@ -26,6 +25,7 @@ from graphc.ops.linalg import matmul
 from graphc.ops.segments import unsorted_segment_max
 from graphc.ops.selection import with_value
 from graphc.ops.shape import concat, expand_dims, reshape, stack, transpose, unstack
+from graphc.place import located, named
 from graphc.tensor import Tensor
 
 _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
@@ -395,9 +395,7 @@ def _named(kind: str, name: str, of: type[_Sparse]) -> Callable[[Any], Any]:
         given = _of(of, x, f"{kind}_{name}")
         return given.with_values(function(given.values))
 
-    call.__name__ = call.__qualname__ = f"{kind}_{name}"
-    call.__doc__ = f"`{name}` of the values of a {of.__name__}, at the same positions."
-    return call
+    return named(call, f"{kind}_{name}", f"`{name}` of the values of a {of.__name__}, at the same positions.")
 
 
 for _name in _FUNCTIONS:
@@ -453,17 +451,17 @@ def coo_concat(sp_input: Sequence[COOTensor], concat_dim: int = 0) -> COOTensor:
 
 def coo_tensor_get_indices(coo_tensor: COOTensor) -> Tensor:
     """Its positions."""
-    return coo_tensor.indices
+    return _of(COOTensor, coo_tensor, "coo_tensor_get_indices").indices
 
 
 def coo_tensor_get_values(coo_tensor: COOTensor) -> Tensor:
     """Its values."""
-    return coo_tensor.values
+    return _of(COOTensor, coo_tensor, "coo_tensor_get_values").values
 
 
 def coo_tensor_get_dense_shape(coo_tensor: COOTensor) -> tuple[int, ...]:
     """Its shape."""
-    return coo_tensor.shape
+    return _of(COOTensor, coo_tensor, "coo_tensor_get_dense_shape").shape
 
 
 # CSR
@@ -483,12 +481,14 @@ def csr_add(a: CSRTensor, b: CSRTensor, alpha: Any, beta: Any) -> CSRTensor:
 
 def csr_mul(x: CSRTensor, y: Any) -> CSRTensor:
     """The products with a dense tensor that broadcasts, at the positions of `x`."""
-    return x.with_values(x.values * _dense_at("csr_mul", x, y))
+    sparse = _of(CSRTensor, x, "csr_mul")
+    return sparse.with_values(sparse.values * _dense_at("csr_mul", sparse, y))
 
 
 def csr_div(x: CSRTensor, y: Any) -> CSRTensor:
     """The quotients by a dense tensor that broadcasts, at the positions of `x`: its zeros elsewhere divide nothing."""
-    return x.with_values(x.values / _dense_at("csr_div", x, y))
+    sparse = _of(CSRTensor, x, "csr_div")
+    return sparse.with_values(sparse.values / _dense_at("csr_div", sparse, y))
 
 
 def _dense_at(name: str, x: CSRTensor, y: Any) -> Tensor:
@@ -592,22 +592,22 @@ def csr_to_dense(csr_tensor: CSRTensor) -> Tensor:
 
 def csr_tensor_get_indptr(csr_tensor: CSRTensor) -> Tensor:
     """Where the elements of each row begin."""
-    return csr_tensor.indptr
+    return _of(CSRTensor, csr_tensor, "csr_tensor_get_indptr").indptr
 
 
 def csr_tensor_get_indices(csr_tensor: CSRTensor) -> Tensor:
     """The columns of its elements."""
-    return csr_tensor.indices
+    return _of(CSRTensor, csr_tensor, "csr_tensor_get_indices").indices
 
 
 def csr_tensor_get_values(csr_tensor: CSRTensor) -> Tensor:
     """Its values."""
-    return csr_tensor.values
+    return _of(CSRTensor, csr_tensor, "csr_tensor_get_values").values
 
 
 def csr_tensor_get_dense_shape(csr_tensor: CSRTensor) -> tuple[int, ...]:
     """Its shape."""
-    return csr_tensor.shape
+    return _of(CSRTensor, csr_tensor, "csr_tensor_get_dense_shape").shape
 
 
 # From dense

@@ -17,7 +17,8 @@ from graphc.ops.coerce import as_dtype, cast
 from graphc.ops.elementwise import identity
 from graphc.ops.selection import with_value
 from graphc.ops.shape import narrow, pad, reshape
-from graphc.tensor import Parameter, Tensor, from_numpy
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor, from_numpy
 
 
 def one_tuple(sizes: tuple[Any, ...]) -> Any:

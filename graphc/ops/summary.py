@@ -16,7 +16,8 @@ from graphc.dispatch import assign, located
 from graphc.gradients import stop_gradient
 from graphc.ir import TensorType
 from graphc.ops.primitives import PRIMITIVES, _primitive
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 __all__: list[str] = []
 

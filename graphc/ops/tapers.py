@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import float32
+from graphc.ops.axes import as_int
 from graphc.ops.coerce import as_dtype
 from graphc.tensor import Tensor
 
@@ -17,10 +17,7 @@ __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window"
 
 def _window(name: str, length: Any, periodic: bool, dtype: Any, at: Callable[[np.ndarray], np.ndarray]) -> Tensor:
     """`at` of the numbers 0 to 1 in equal steps, the last left out where the window is one period of many."""
-    if isinstance(length, Tensor) and length.dtype.is_int and not length.ndim:
-        length = int(length)
-    if isinstance(length, bool) or not isinstance(length, int) or length < 0:
-        raise located(ValueError(f"{name}: window_length must be an int >= 0, got {length!r}"))
+    length = as_int(name, length, "window_length", 0)
     if length == 1:
         values = np.ones(1)
     else:

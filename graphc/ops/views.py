@@ -112,7 +112,7 @@ def transpose_lower(b: Any, index: Any, x: Any, *, perm: tuple[int, ...]) -> Any
 
 def _broadcast_type(x: TensorType, *, shape: tuple[int, ...]) -> TensorType:
     lead = len(shape) - x.ndim
-    if lead < 0 or any(n not in (1, m) for n, m in zip(x.shape, shape[lead:])):
+    if lead < 0 or min(shape, default=0) < 0 or any(n not in (1, m) for n, m in zip(x.shape, shape[lead:])):
         raise ValueError(f"broadcast_to: {x} does not broadcast to shape {shape}")
     return TensorType(shape, x.dtype)
 

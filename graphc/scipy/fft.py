@@ -12,7 +12,7 @@ import numpy as np
 from graphc import ops
 from graphc.dispatch import located
 from graphc.dtype import DType, float32, float64
-from graphc.ops.axes import axis_of
+from graphc.ops.axes import as_int, axis_of
 from graphc.ops.coerce import as_tensor, cast
 from graphc.tensor import Tensor
 
@@ -40,11 +40,7 @@ def _checked(name: str, x: Any, type: int, norm: str | None) -> Tensor:
 def _along(name: str, x: Tensor, axis: int, n: int | None, inverse: bool) -> Tensor:
     """The transform along one axis, of its first `n` elements, or of zeros too."""
     axis = axis_of(name, axis, x.ndim)
-    size = x.shape[axis] if n is None else n
-    if isinstance(size, bool) or not isinstance(size, int):
-        raise located(TypeError(f"{name}: n must be an int, got {n!r}"))
-    if size < 1:
-        raise located(ValueError(f"{name}: n must be positive, got {size}"))
+    size = as_int(name, x.shape[axis] if n is None else n, "n", 1)
     last = ops.swapaxes(x, axis, -1)
     if size < last.shape[-1]:
         last = last[..., :size]

@@ -21,8 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.parameter import Parameter
 from graphc.place import warn
-from graphc.tensor import Parameter, Tensor
+from graphc.tensor import Tensor
+from graphc.train.check import number, whole
 
 Hook = Callable[["RunContext"], Any]
 
@@ -214,7 +216,7 @@ class LossMonitor(Callback):
     prints_progress = True
 
     def __init__(self, per_print_times: int = 1) -> None:
-        self._per_print_times = _natural("LossMonitor", "per_print_times", per_print_times)
+        self._per_print_times = whole("LossMonitor", "per_print_times", per_print_times, 0)
         self._last_print_time = 0
 
     def step_end(self, run_context: RunContext) -> None:
@@ -247,7 +249,7 @@ class TimeMonitor(Callback):
     """
 
     def __init__(self, data_size: int | None = None, data_time: bool = False) -> None:
-        if data_size is not None and _natural("TimeMonitor", "data_size", data_size) == 0:
+        if data_size is not None and whole("TimeMonitor", "data_size", data_size, 0) == 0:
             raise ValueError("TimeMonitor: data_size must be at least 1, got 0")
         if not isinstance(data_time, bool):
             raise TypeError(f"TimeMonitor: data_time must be a bool, got {data_time!r}")
@@ -371,8 +373,8 @@ class _Watch(Callback):
         if not isinstance(verbose, bool):
             raise TypeError(f"{where}: verbose must be a bool, got {verbose!r}")
         self.monitor, self.verbose, self.mode = monitor, verbose, mode
-        self.min_delta = abs(_number(where, "min_delta", min_delta))
-        self.patience = _natural(where, "patience", patience)
+        self.min_delta = abs(number(where, "min_delta", min_delta))
+        self.patience = whole(where, "patience", patience, 0)
         self._minimize = mode == "min" or (mode == "auto" and monitor in SMALLER_IS_BETTER)
         self._forget()
 
@@ -421,7 +423,7 @@ class EarlyStopping(_Watch):
         super().__init__(monitor, min_delta, patience, verbose, mode)
         if not isinstance(restore_best_weights, bool):
             raise TypeError(f"EarlyStopping: restore_best_weights must be a bool, got {restore_best_weights!r}")
-        self.baseline = None if baseline is None else _number("EarlyStopping", "baseline", baseline)
+        self.baseline = None if baseline is None else number("EarlyStopping", "baseline", baseline)
         self.restore_best_weights = restore_best_weights
         self.stopped_epoch = 0
         self._best_weights: list[tuple[Parameter, np.ndarray]] = []
@@ -473,11 +475,11 @@ class ReduceLROnPlateau(_Watch):
         mode: str = "auto", min_delta: float = 1e-4, cooldown: int = 0, min_lr: float = 0,
     ) -> None:
         super().__init__(monitor, min_delta, patience, verbose, mode)
-        if not 0.0 < _number("ReduceLROnPlateau", "factor", factor) < 1.0:
+        if not 0.0 < number("ReduceLROnPlateau", "factor", factor) < 1.0:
             raise ValueError(f"ReduceLROnPlateau: factor must be between 0 and 1, got {factor}")
         self.factor = factor
-        self.cooldown = _natural("ReduceLROnPlateau", "cooldown", cooldown)
-        self.min_lr = _number("ReduceLROnPlateau", "min_lr", min_lr)
+        self.cooldown = whole("ReduceLROnPlateau", "cooldown", cooldown, 0)
+        self.min_lr = number("ReduceLROnPlateau", "min_lr", min_lr)
         self.cooldown_counter = 0
 
     def on_train_begin(self, run_context: RunContext) -> None:
@@ -523,20 +525,6 @@ def _learning_rate(callback: Callback, cb_params: Any) -> Parameter:
 def _shortest(value: Tensor) -> float:
     """The number as its shortest decimal says it: 0.1, not 0.10000000149011612."""
     return float(str(value.numpy_view().reshape(())))
-
-
-def _natural(where: str, name: str, value: Any) -> int:
-    typed = isinstance(value, int) and not isinstance(value, bool)
-    if not typed or value < 0:
-        error = ValueError if typed else TypeError
-        raise error(f"{where}: {name} must be an int >= 0, got {value!r}")
-    return int(value)
-
-
-def _number(where: str, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{where}: {name} must be a number, got {value!r}")
-    return value
 
 
 def loss_printers(callbacks: Iterable[Callback]) -> bool:

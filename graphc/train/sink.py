@@ -9,6 +9,7 @@ from typing import Any
 
 from graphc.dtype import dtype_of
 from graphc.nn import check
+from graphc.train.check import whole
 
 __all__ = ["DatasetHelper", "data_sink"]
 
@@ -72,10 +73,7 @@ def data_sink(
     Raises:
         TypeError, ValueError: an argument is not as described, or the dataset has no rows.
     """
-    if isinstance(sink_size, bool) or not isinstance(sink_size, int):
-        raise TypeError(f"data_sink: sink_size must be an int, got {sink_size!r}")
-    if sink_size <= 0:
-        raise ValueError(f"data_sink: the 'sink_size' must be positive, but got sink_size {sink_size}")
+    whole("data_sink", "sink_size", sink_size, 1)
     if not callable(fn) or not hasattr(dataset, "create_tuple_iterator"):
         raise TypeError(f"data_sink: expected a function and a Dataset, got {fn!r:.60} and {type(dataset).__name__}")
     for name, value in (("jit_config", jit_config), ("input_signature", input_signature)):

@@ -28,17 +28,10 @@ from graphc.nn.cell import Cell
 from graphc.ops.summary import taken
 from graphc.tensor import Tensor
 from graphc.train.callbacks import Callback, RunContext, loss_of
+from graphc.train.check import whole
 from graphc.train.events import EventFile, summary_event, value_of, version_event
 
 KINDS = ("scalar", "image", "tensor", "histogram")
-
-
-def _natural(where: str, name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{where}: {name} must be an int, got {type(value).__name__}")
-    if value <= 0:
-        raise ValueError(f"{where}: {name} must be greater than 0, got {value}")
-    return value
 
 
 def _export_options(where: str, options: Mapping[str, Any] | None) -> bool:
@@ -82,7 +75,7 @@ class SummaryRecord:
                 raise TypeError(f"SummaryRecord: {name} must be a str, got {type(value).__name__}")
         if not isinstance(raise_exception, bool):
             raise TypeError(f"SummaryRecord: raise_exception must be a bool, got {type(raise_exception).__name__}")
-        most = None if max_file_size is None else _natural("SummaryRecord", "max_file_size", max_file_size)
+        most = None if max_file_size is None else whole("SummaryRecord", "max_file_size", max_file_size, 1)
         self._exports = _export_options("SummaryRecord", export_options)
         self._raises = raise_exception
         seconds = int(time.time())
@@ -143,8 +136,7 @@ class SummaryRecord:
         Returns:
             Whether the record was open.
         """
-        if isinstance(step, bool) or not isinstance(step, int):
-            raise TypeError(f"SummaryRecord.record: step must be an int, got {type(step).__name__}")
+        whole("SummaryRecord.record", "step", step)
         if self._closed:
             log.error("SummaryRecord.record: it is closed")
             return False
@@ -222,12 +214,12 @@ class SummaryCollector(Callback):
         max_file_size: int | None = None, export_options: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         name = type(self).__name__
-        self._frequency = _natural(name, "collect_freq", collect_freq)
+        self._frequency = whole(name, "collect_freq", collect_freq, 1)
         self._tensor_frequency = collect_tensor_freq
         if collect_tensor_freq is not None:
-            _natural(name, "collect_tensor_freq", collect_tensor_freq)
+            whole(name, "collect_tensor_freq", collect_tensor_freq, 1)
         if max_file_size is not None:
-            _natural(name, "max_file_size", max_file_size)
+            whole(name, "max_file_size", max_file_size, 1)
         _export_options(name, export_options)
         self._wanted = _specified(name, collect_specified_data, keep_default_action)
         self._summary_dir = summary_dir

@@ -6,7 +6,7 @@ import numpy as np
 
 from graphc.dataset.audio.kinds import MelType, NormMode, NormType
 from graphc.dataset.audio.waves import check_member, check_number
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 
 __all__ = ["create_dct", "linear_fbanks", "melscale_fbanks"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from graphc.dataset.audio.waves import WaveTransform, check_flag, check_number
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.rng import Rng
 
 __all__ = ["FrequencyMasking", "MaskAlongAxis", "MaskAlongAxisIID", "TimeMasking"]

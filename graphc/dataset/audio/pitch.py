@@ -8,7 +8,7 @@ import numpy as np
 from graphc.dataset.audio.kinds import ResampleMethod, WindowType
 from graphc.dataset.audio.spectra import Pieces, stretched
 from graphc.dataset.audio.waves import WaveTransform, check_member, check_number
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.rng import Rng
 
 __all__ = ["DetectPitchFrequency", "PitchShift", "Resample"]

@@ -11,7 +11,7 @@ from graphc.dataset.audio.kinds import BorderType, MelType, NormMode, NormType, 
 from graphc.dataset.audio.levels import AmplitudeToDB
 from graphc.dataset.audio.waves import WaveTransform, check_flag, check_member, check_number
 from graphc.dataset.blocks import as_array
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.rng import Rng
 
 __all__ = [

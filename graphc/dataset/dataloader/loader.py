@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.dataloader.collate import default_collate, default_convert
 from graphc.dataset.dataloader.datasets import Dataset, IterableDataset
 from graphc.dataset.dataloader.samplers import (

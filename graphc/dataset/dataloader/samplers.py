@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.parallel import get_group_size, get_rank
 
 T = TypeVar("T", covariant=True)

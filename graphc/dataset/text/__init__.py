@@ -4,30 +4,19 @@
     dataset = dataset.map([text.WhitespaceTokenizer(), text.Lookup(vocab, "<unk>")], "text")
 """
 
-from graphc.dataset.text.strings import (
-    AddToken,
+from graphc.dataset.text.sequences import AddToken, Ngram, SlidingWindow, Truncate, TruncateSequencePair
+from graphc.dataset.text.strings import CaseFold, NormalizeForm, NormalizeUTF8, RegexReplace, ToNumber, to_bytes, to_str
+from graphc.dataset.text.tokenizers import (
     BasicTokenizer,
     BertTokenizer,
-    CaseFold,
-    Lookup,
-    Ngram,
-    NormalizeForm,
-    NormalizeUTF8,
     PythonTokenizer,
-    RegexReplace,
     RegexTokenizer,
-    SlidingWindow,
-    ToNumber,
-    Truncate,
-    TruncateSequencePair,
     UnicodeCharTokenizer,
-    Vocab,
     WhitespaceTokenizer,
     WordpieceTokenizer,
-    to_bytes,
-    to_str,
 )
 from graphc.dataset.text.vectors import CharNGram, FastText, GloVe, ToVectors, Vectors
+from graphc.dataset.text.vocabulary import Lookup, Vocab
 
 __all__ = [
     "AddToken",

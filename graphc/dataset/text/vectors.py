@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.files import DataFileError
 from graphc.dataset.text.strings import TextTransform
 

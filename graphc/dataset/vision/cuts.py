@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.dataset import images as ops
 from graphc.dataset.blocks import as_array
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.images import Border, Inter
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import Transform

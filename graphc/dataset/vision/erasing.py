@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphc.dataset import images as ops
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import ColumnTransform, check_probability
 from graphc.dataset.vision.image_transform import ImageTransform, check_rank, colour, parse_fill, parse_flag, part_of

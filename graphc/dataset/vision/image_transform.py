@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.dataset.blocks import Block
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import ColumnTransform
 

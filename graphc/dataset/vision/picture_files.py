@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.dataset.blocks import as_array
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.images import import_pillow
 from graphc.dataset.vision.image_transform import check_rank, parse_member
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphc.dataset import images as ops
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.images import Inter
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import Chain, Transform, check_probability

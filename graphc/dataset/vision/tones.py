@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from graphc.dataset import images as ops
-from graphc.dataset.config import check_int
+from graphc.dataset.check import check_int
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import check_probability
 from graphc.dataset.vision.image_transform import (

@@ -12,7 +12,8 @@ from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.experimental.optim.optimizer import Group, Optimizer, decayed
 from graphc.nn import check
-from graphc.tensor import Parameter, ParameterTuple, Tensor
+from graphc.parameter import Parameter, ParameterTuple
+from graphc.tensor import Tensor
 
 
 class Adadelta(Optimizer):

@@ -35,8 +35,10 @@ from graphc.nn import (
     ZeroPad2d,
 )
 from graphc.nn.padding import ZeroPad1d, ZeroPad3d
+from graphc.ops.axes import as_ints
 from graphc.ops.conv import per_dimension
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 __all__ = [
     "ELU", "GELU", "GLU", "SELU", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d",
@@ -379,7 +381,7 @@ class LayerNorm(Cell):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        extents = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        extents = as_ints("LayerNorm", normalized_shape, "normalized_shape")
         self.normalized_shape, self.eps = extents, eps
         kind = dtype or float32
         self.weight = Parameter(ops.ones(extents, kind), "weight") if elementwise_affine else None

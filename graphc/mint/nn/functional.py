@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.mint.signatures import renamed
 from graphc.ops import (
@@ -44,6 +43,7 @@ from graphc.ops.coerce import as_tensor, cast
 from graphc.ops.conv import per_dimension
 from graphc.ops.inplace import become
 from graphc.ops.one_hot import checked_one_hot
+from graphc.place import located, named
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -85,9 +85,7 @@ def _maybe_in_place(name: str, function: Callable[..., Tensor]) -> Callable[...,
         result = function(input, *args, **kwargs)
         return become(name, as_tensor(name, input), result) if inplace else result
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = function.__doc__
-    return call
+    return named(call, name, function.__doc__)
 
 
 relu = _maybe_in_place("relu", ops.relu)
@@ -170,8 +168,7 @@ def _convolution(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         mode, around = padding_mode(padding)
         return function(input, weight, bias, stride, mode, around, dilation, groups)
 
-    call.__name__ = call.__qualname__ = function.__name__
-    return call
+    return named(call, function.__name__, call.__doc__)
 
 
 def padding_mode(padding: Any) -> tuple[str, Any]:

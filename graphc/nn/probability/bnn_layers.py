@@ -22,7 +22,8 @@ from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
 from graphc.nn.conv import Conv2d
 from graphc.nn.probability.distribution import Normal
-from graphc.tensor import Parameter, Tensor
+from graphc.parameter import Parameter
+from graphc.tensor import Tensor
 
 __all__ = ["ConvReparam", "DenseLocalReparam", "DenseReparam", "NormalPosterior", "NormalPrior", "WithBNNLossCell"]
 

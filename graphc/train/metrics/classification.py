@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.train.check import whole
 from graphc.train.metrics.metric import Mean, Metric, name_of, rearrange_inputs
 
 EVAL_TYPES = ("classification", "multilabel")
@@ -42,11 +43,7 @@ class TopKCategoricalAccuracy(Mean):
     """
 
     def __init__(self, k: int) -> None:
-        if isinstance(k, bool) or not isinstance(k, int):
-            raise TypeError(f"{name_of(self)}: k must be an int, got {k!r}")
-        if k < 1:
-            raise ValueError(f"{name_of(self)}: k must be at least 1, got {k}")
-        self.k = k
+        self.k = whole(name_of(self), "k", k, 1)
         super().__init__()
 
     @rearrange_inputs
@@ -221,9 +218,7 @@ class Perplexity(Mean):
     """
 
     def __init__(self, ignore_label: int | None = None) -> None:
-        if ignore_label is not None and (isinstance(ignore_label, bool) or not isinstance(ignore_label, int)):
-            raise TypeError(f"Perplexity: ignore_label must be an int or None, got {ignore_label!r}")
-        self.ignore_label = ignore_label
+        self.ignore_label = None if ignore_label is None else whole("Perplexity", "ignore_label", ignore_label)
         super().__init__()
 
     @rearrange_inputs

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.train.check import whole
 from graphc.train.metrics.metric import Metric, rearrange_inputs
 
 
@@ -20,8 +21,8 @@ class ROC(Metric):
 
     def __init__(self, class_num: int | None = None, pos_label: int | None = None) -> None:
         for name, value in (("class_num", class_num), ("pos_label", pos_label)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-                raise TypeError(f"ROC: {name} must be an int or None, got {value!r}")
+            if value is not None:
+                whole("ROC", name, value)
         self.class_num, self.pos_label = class_num, pos_label
         self.clear()
 

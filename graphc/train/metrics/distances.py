@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.train.check import number
 from graphc.train.metrics.metric import Metric, rearrange_inputs
 
 ROWS_AT_ONCE = 1024  # surface points whose distances are held at once
@@ -89,8 +90,7 @@ class _SurfaceDistance(Metric):
         if len(inputs) != 3:
             raise ValueError(f"{name}: expected 3 inputs (images, label), got {len(inputs)}")
         (predicted, actual), label = self._pair(inputs[:2]), inputs[2]
-        if isinstance(label, bool) or not isinstance(label, (int, float)):
-            raise TypeError(f"{name}: the label must be a number, got {label!r}")
+        number(name, "the label", label)
         if not predicted.size or predicted.shape != actual.shape:
             raise ValueError(f"{name}: expected images of one shape, got {predicted.shape} and {actual.shape}")
         regions = [image if image.dtype == bool else image == label for image in (predicted, actual)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc.nn.cell import Cell
 from graphc.tensor import Tensor
+from graphc.train.check import number, whole
 from graphc.train.metrics.metric import Metric, rearrange_inputs
 
 __all__ = ["OcclusionSensitivity"]
@@ -35,13 +36,9 @@ class OcclusionSensitivity(Metric):
         self, pad_val: float = 0.0, margin: int = 2, n_batch: int = 128, b_box: list[int] | None = None
     ) -> None:
         super().__init__()
-        if isinstance(pad_val, bool) or not isinstance(pad_val, (int, float)):
-            raise TypeError(f"OcclusionSensitivity: pad_val must be a number, got {pad_val!r}")
+        number("OcclusionSensitivity", "pad_val", pad_val)
         for name, value in (("margin", margin), ("n_batch", n_batch)):
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"OcclusionSensitivity: {name} must be an int, got {value!r}")
-            if value < 1:
-                raise ValueError(f"OcclusionSensitivity: {name} must be at least 1, got {value}")
+            whole("OcclusionSensitivity", name, value, 1)
         if b_box is not None and not (isinstance(b_box, (list, tuple)) and all(isinstance(n, int) for n in b_box)):
             raise TypeError(f"OcclusionSensitivity: b_box must be a list of ints or None, got {b_box!r}")
         self.pad_val, self.margin, self.n_batch, self.b_box = pad_val, margin, n_batch, b_box

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.train.check import whole
 from graphc.train.metrics.metric import Metric, rearrange_inputs
 
 
@@ -20,10 +21,7 @@ class BleuScore(Metric):
     """
 
     def __init__(self, n_gram: int = 4, smooth: bool = False) -> None:
-        if isinstance(n_gram, bool) or not isinstance(n_gram, int):
-            raise TypeError(f"BleuScore: n_gram must be an int, got {n_gram!r}")
-        if not 1 <= n_gram <= 4:
-            raise ValueError(f"BleuScore: n_gram must be 1 to 4, got {n_gram}")
+        whole("BleuScore", "n_gram", n_gram, 1, 4)
         if not isinstance(smooth, bool):
             raise TypeError(f"BleuScore: smooth must be a bool, got {smooth!r}")
         self.n_gram, self.smooth = n_gram, smooth

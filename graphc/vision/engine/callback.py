@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.train.callbacks import Callback, RunContext, loss_of, step_in_epoch
+from graphc.train.check import whole
 
 __all__ = ["LossMonitor"]
 
@@ -30,9 +31,7 @@ class LossMonitor(Callback):
     prints_progress = True
 
     def __init__(self, lr_init: float | Sequence[float] | None = None, per_print_times: int = 1) -> None:
-        if isinstance(per_print_times, bool) or not isinstance(per_print_times, int) or per_print_times < 1:
-            raise ValueError(f"LossMonitor: per_print_times must be an int >= 1, got {per_print_times!r}")
-        self.lr_init, self.per_print_times = lr_init, per_print_times
+        self.lr_init, self.per_print_times = lr_init, whole("LossMonitor", "per_print_times", per_print_times, 1)
         self.last_print_time = 0
         self._sum, self._count = 0.0, 0
 
