@@ -35,8 +35,8 @@ import numpy as np
 from graphc import context
 from graphc.autograd import Entry, Tape
 from graphc.dispatch import by_shortcut, inferred
-from graphc.dtype import DType
 from graphc.ir import TensorType
+from graphc.nested import describe
 from graphc.op import TABLE, Op
 from graphc.pieces import NOTHING, Ending, Step, Stretch, Taped, forest
 from graphc.place import user_location
@@ -48,11 +48,6 @@ MOST_NOTED = 16_384
 
 MOST_STRETCHES = 16
 """How many stretches are kept that may follow a step: a number that changes from call to call makes one each time."""
-
-_TENSORS = frozenset((Tensor, Parameter, Number))
-_PLAIN = frozenset((int, bool, str, type(None), DType))  # what is equal to another of its type is as good
-
-_INTS = frozenset((int, type(None)))
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -176,11 +171,11 @@ class Piece:
         with self._lock:
             key: list[Any] = [function if known_as is None else known_as]
             tensors: list[Tensor] = []
-            if not self._describe(args, key, tensors):
+            if not describe(args, key, tensors, self._told):
                 return function(*args, **kwargs)
             if kwargs:
                 key += kwargs
-                if not self._describe(tuple(kwargs.values()), key, tensors):
+                if not describe(tuple(kwargs.values()), key, tensors, self._told):
                     return function(*args, **kwargs)
             if reads:
                 self._describe_parameters(reads, key, tensors)
@@ -194,52 +189,23 @@ class Piece:
                 return function(*args, **kwargs)
             return self._noted(stretch, tensors)
 
-    def _describe(self, values: Sequence[Any], key: list[Any], tensors: list[Tensor]) -> bool:
-        """Adds to a key what tells these arguments from others, and to a list the tensors among them.
-
-        A tensor is the number of the step that made it, or ~k if it is leaf k. Of one that no step has read only the
-        type matters, and which of the arguments it also is.
-
-        Returns:
-            Whether they are tensors, numbers and the like, and nothing else.
+    def _told(self, tensor: Tensor, before: list[Tensor]) -> Hashable:
+        """What tells a tensor among arguments from others, after those before it: the number of the step that made it,
+        or ~k if it is leaf k. Of one that no step has read only the type matters, and which of the others it also is.
         """
-        for value in values:
-            kind = type(value)
-            if kind is Tensor and value._promise is self:
-                key.append(value._place)
-                tensors.append(value)
-            elif kind in _TENSORS:
-                number = self._origin(value)
-                if number is not None:
-                    key.append(number)
-                elif value._node is not None:
-                    return False  # the op that reads the stand-in says so
-                else:
-                    key += (kind, value.type, _place(value, tensors))
-                tensors.append(value)
-            elif kind in _PLAIN:
-                key += (kind, value)
-            elif kind is float:
-                key += (kind, value or repr(value))  # 0.0 and -0.0 are equal
-            elif kind is tuple or kind is list:
-                key += (kind, len(value))
-                if not self._describe(value, key, tensors):
-                    return False
-            elif kind is slice:
-                ends = value.start, value.stop, value.step
-                key.append(kind)
-                if _INTS.issuperset(map(type, ends)):
-                    key += ends
-                elif not self._describe(ends, key, tensors):
-                    return False
-            else:
-                return False
-        return True
+        if tensor._promise is self:
+            return tensor._place
+        number = self._origin(tensor)
+        if number is not None:
+            return number
+        if tensor._node is not None:
+            return None  # the op that reads the stand-in says so
+        return type(tensor), tensor.type, _place(tensor, before)
 
     def _describe_parameters(self, parameters: Sequence[Parameter], key: list[Any], tensors: list[Tensor]) -> None:
-        """Does as `_describe` for the Parameters of a layer, which the key names already and which all differ."""
+        """Does as `describe` for the Parameters of a layer, which the key names already and which all differ."""
         if any(type(tensor) is Parameter for tensor in tensors):  # one of them may be an argument too
-            self._describe(parameters, key, tensors)
+            describe(parameters, key, tensors, self._told)
             return
         written, known = self._written, self._known
         for parameter in parameters:
