@@ -18,6 +18,8 @@ gradients follows from the steps before it; where it was noted in that place bef
         z = y * 2.0                 # noted
     z                               # has run
 
+Where pieces keep changing, ops are not noted, and run at once (`Root.kind`), as what calls them need not be known.
+
 `set_context(pynative_synchronize=True)` does without pieces: every op runs when it is called.
 """
 
@@ -28,6 +30,7 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
+from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -38,7 +41,7 @@ from graphc.dispatch import by_shortcut, inferred
 from graphc.ir import TensorType
 from graphc.nested import describe
 from graphc.op import TABLE, Op
-from graphc.pieces import NOTHING, Ending, Step, Stretch, Taped, forest
+from graphc.pieces import NOTHING, Ending, Kind, Root, Step, Stretch, Taped, forest
 from graphc.place import user_location
 from graphc.state import state
 from graphc.tensor import Number, Parameter, Shared, Tensor, promised, settle
@@ -83,10 +86,11 @@ class Piece:
     function or of one sweep; where it was noted before, all of it is noted in one go.
     """
 
-    def __init__(self, called: Callable[..., Any]) -> None:
-        self._root = forest.root(called)
+    def __init__(self, root: Root, expected: bool = False) -> None:
+        self._root, self.expected = root, expected
         self._lock = threading.RLock()  # another thread may ask for a value
         self.looked = 0  # how often a value was looked at
+        self.new = False  # whether something ran op by op
         self._clear()
 
     def _clear(self) -> None:
@@ -435,13 +439,14 @@ class Piece:
             now = state.now
             outer, now.trace = now.trace, None
             try:
-                values = ending.run(leaves)
+                values, compiled = ending.run(leaves, self.expected)
             except BaseException as error:
                 for _, tensor in alive:
                     tensor._promise = _Failed(error)
                 raise
             finally:
                 now.trace = outer
+            self.new = self.new or not compiled
             for (_, tensor), value in zip(alive, values, strict=True):
                 tensor.keep(value)
 
@@ -492,23 +497,42 @@ class _Failed:
 class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):`)
     """Notes the ops within and runs them at the end: what `called` does in eager mode.
 
-    After an error no Parameter is written that had not been written before (because a value was asked for).
+    After an error no Parameter is written that had not been written before (because a value was asked for). Where
+    pieces vary, as where a text grows word by word, ops run at once until arguments like these come again and again.
+
+    Args:
+        called: the function or Cell that is called.
+        args: what it is called with.
     """
 
-    def __init__(self, called: Callable[..., Any]) -> None:
-        self.called = called
+    __slots__ = ("_args", "_began", "_called", "_kind", "_root")
+
+    def __init__(self, called: Callable[..., Any], args: Sequence[Any] = ()) -> None:
+        self._called, self._args = called, args
+        self._kind: Kind | None = None
 
     def __enter__(self) -> None:
         settle()
-        if not context.get_context("pynative_synchronize"):
-            state.now.piece = Piece(self.called)
+        now = state.now
+        if now.tapes or context.get_context("pynative_synchronize"):
+            return
+        self._root = forest.root(self._called)
+        self._kind = self._root.kind(self._args)
+        if self._kind is None or self._kind.to_be_noted:
+            now.piece = Piece(self._root, self._kind is not None)
+        else:
+            self._began = perf_counter()
 
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         now = state.now
         piece, now.piece = now.piece, None
-        if piece is not None and kind is None:
+        if piece is None:
+            if self._kind is not None:
+                self._kind.seconds += perf_counter() - self._began
+        elif error is None:
             piece.run()
-        elif piece is not None:
+            self._root.noted(piece.new, self._kind)
+        else:
             piece.abandon()
 
 
@@ -525,7 +549,7 @@ def as_one_piece(function: Function) -> Function:
         quick = by_shortcut(function, args, kwargs)
         if quick is not None:
             return quick
-        with in_one_piece(function):
+        with in_one_piece(function, (*args, *kwargs.values())):
             return function(*args, **kwargs) if now.piece is None else now.piece.call(function, args, kwargs)
 
     return called  # type: ignore[return-value]  # of the same signature

@@ -63,7 +63,7 @@ class GradientFunction:
         args, kwargs = with_tensors((args, kwargs))
         if nested:
             return self.differentiate(*args, **kwargs)
-        with in_one_piece(self.fn):
+        with in_one_piece(self.fn, (*args, *kwargs.values())):
             return self.differentiate(*args, **kwargs)
 
     def with_update(self, optimizer: Optimizer) -> Jitted:

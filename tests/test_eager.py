@@ -40,7 +40,7 @@ def rows(*shape: int, seed: int = 0) -> Tensor:
 
 
 def together(function: Callable[..., Any], *args: Any) -> Any:
-    with in_one_piece(function):
+    with in_one_piece(function, args):
         return function(*args)
 
 
@@ -296,6 +296,125 @@ def test_what_is_kept_of_pieces_is_bounded(monkeypatch: pytest.MonkeyPatch):
         x = together(lambda y, n: [y := y + 1.0 for _ in range(n)][-1], Tensor([0.0]), count % 10 + 1)
         assert x.tolist() == [count % 10 + 1.0]
         assert pieces.forest.steps < 30 + 2 * 2 * 11
+
+
+# Pieces that vary
+
+
+class Text(nn.Cell):
+    """What is said of each word takes all before it into account."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.norm, self.drop = nn.Embedding(9, 6), nn.LayerNorm((6,)), nn.Dropout(p=0.3)
+        self.q, self.out = nn.Dense(6, 6, activation="tanh"), nn.Dense(6, 9)
+
+    def construct(self, words: Tensor) -> Tensor:
+        h = self.norm(self.table(words))
+        h = h + self.drop(ops.matmul(ops.softmax(ops.matmul(self.q(h), h.swapaxes(-1, -2)) * 0.4, -1), h))
+        return self.out(ops.gelu(h))[:, -1]
+
+
+def texts(lengths: Any) -> list[Tensor]:
+    rng = np.random.default_rng(0)
+    return [Tensor(rng.integers(0, 9, (1, length))) for length in lengths]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_text_that_grows_is_not_noted_for_long(training: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pieces, "SPENT", float("inf"))
+    net = Text().set_train(training)
+    words = texts(range(1, 14))
+
+    def results() -> list[Tensor]:
+        ms.set_seed(1)
+        return [net(text) for text in words]
+
+    found = results()
+    noted = [new_steps(results) for _ in range(2)]
+    assert noted[1] == 0, "each piece is known, or runs at once"
+    assert all(map(same, found, results()))
+    ms.set_context(pynative_synchronize=True)
+    try:
+        assert all(map(same, found, results()))
+    finally:
+        ms.set_context(pynative_synchronize=False)
+
+
+def test_gradients_for_texts_of_many_lengths():
+    net = Text().set_train()
+    gradients = ms.value_and_grad(lambda text: ops.square(net(text)).sum(), None, net.trainable_params())
+
+    def results() -> list[list[Tensor]]:
+        ms.set_seed(1)
+        found = []
+        for text in texts([*range(1, 9)] * 2):
+            value, grads = gradients(text)
+            found.append([value, *grads])
+        return found
+
+    found = results()
+    ms.set_context(pynative_synchronize=True)
+    try:
+        for ours, theirs in zip(found, results(), strict=True):
+            assert all(map(same, ours, theirs))
+    finally:
+        ms.set_context(pynative_synchronize=False)
+
+
+def new_steps(function: Callable[[], Any]) -> int:
+    before = pieces.forest.steps
+    function()
+    return pieces.forest.steps - before
+
+
+def test_where_pieces_vary_ops_run_at_once_until_arguments_come_again_and_again(monkeypatch: pytest.MonkeyPatch):
+    def net(x: Tensor) -> Tensor:
+        return ops.exp(x * 2.0) + x
+
+    x = rows(40)
+    monkeypatch.setattr(pieces, "SPENT", float("inf"))
+    noted = [new_steps(functools.partial(together, net, x[:n])) for n in range(1, 20)]
+    assert all(noted[: pieces.VARIED]) and not any(noted[pieces.VARIED :])
+    monkeypatch.setattr(pieces, "SPENT", 0.0)  # as if they had come for long
+    before = compiled()
+    for call in range(4):
+        assert same(together(net, x[:19]), alone(net, x[:19]))
+        assert compiled() == before + (call > 0)
+    assert new_steps(lambda: together(net, x[:18])), "pieces do not vary any more"
+
+
+def test_arguments_that_do_not_tell_pieces_apart_are_noted_seldom(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pieces, "SPENT", 1.0)
+    kind = pieces.Kind()
+    assert not kind.to_be_noted
+    kind.seconds = 1.5
+    noted = []
+    for _ in range(40):
+        noted.append(kind.to_be_noted)
+        kind.seconds += 0 if noted[-1] else 1.0
+        kind.in_vain += noted[-1]
+    assert noted[:2] == [True, True] and 2 < sum(noted) < 7
+
+
+def test_one_of_many_pieces_is_compiled_when_it_has_run_for_long(monkeypatch: pytest.MonkeyPatch):
+    x = rows(40)
+
+    def f(x: Tensor) -> Tensor:
+        return ops.exp(x) + x
+
+    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    before = compiled()
+    for n in range(1, 20):
+        for _ in range(2):
+            together(f, x[:n])
+    assert compiled() - before <= pieces.VARIED
+    monkeypatch.setattr(pieces, "COMPILE", 0.0)
+    monkeypatch.setattr(pieces, "SPENT", 0.0)
+    before = compiled()
+    for _ in range(3):
+        assert same(together(f, x[:19]), alone(f, x[:19]))
+    assert compiled() == before + 1
 
 
 def test_another_thread_may_ask_for_a_value():

@@ -206,7 +206,7 @@ class Cell:
         quick = self._at_once(args) if not kwargs and now.call is None else None
         if quick is not None:
             return quick
-        with in_one_piece(self):
+        with in_one_piece(self, (*args, *kwargs.values())):
             return self._run(*args, **kwargs)
 
     def _at_once(self, args: tuple[Any, ...]) -> Any:
