@@ -101,6 +101,7 @@ class Piece:
         self._known: dict[int, int] = {}  # id of a leaf -> the operand that it is now: itself, or what was written
         self._written: dict[int, int] = {}  # id of a Parameter that was written -> the leaf that it is
         self._tapes: dict[int, weakref.ref[Tape]] = {}  # those that may still ask what was noted at once
+        self._turned: list[tuple[weakref.ref[Tensor], Tensor]] = []  # tensors with other values, and those they had
         self._most = MOST_NOTED
 
     def note(self, op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tensor:
@@ -382,6 +383,30 @@ class Piece:
             self._count += 1
             self._written[id(target)], self._known[id(target)] = leaf, number
 
+    def turned(self, tensor: Tensor, changed: Tensor) -> bool:
+        """Makes a tensor stand for another value without running what was noted; whether it could."""
+        with self._lock:
+            if type(tensor) is not Tensor or tensor._node is not None:
+                return False
+            if tensor._promise is not None and tensor._promise is not self:
+                return False
+            value = self.note(TABLE["identity"], (changed,), {})  # of which nobody else has the tensor
+            if value._promise is not self:
+                return False
+            self.looked += 1  # no stretch does this again
+            if tensor._promise is self:
+                del self._made[tensor._place]
+            else:
+                before = Tensor.__new__(Tensor)
+                before._take(tensor)
+                self._turned.append((weakref.ref(tensor), before))
+                number = self._known.pop(id(tensor), None)
+                if number is not None:
+                    self._known[id(before)], self._leaves[~number] = number, before
+            tensor._take(value)
+            self._made[value._place] = weakref.ref(tensor)
+            return True
+
     def _number(self, tensor: Tensor) -> int:
         """The number that a known tensor is as an operand."""
         return tensor._place if tensor._promise is self else self._known[id(tensor)]
@@ -428,6 +453,7 @@ class Piece:
             alive = [(number, tensor) for number, made in self._made.items() if (tensor := made()) is not None]
             alive.sort()
             last, leaves, results = self._at, self._leaves, tuple([number for number, _ in alive])
+            turned = self._turned
             idle = not alive and not self._written
             self._clear()
             if idle:
@@ -443,6 +469,9 @@ class Piece:
             except BaseException as error:
                 for _, tensor in alive:
                     tensor._promise = _Failed(error)
+                for ref, before in reversed(turned):
+                    if (tensor_now := ref()) is not None:
+                        tensor_now._take(before)
                 raise
             finally:
                 now.trace = outer
@@ -512,9 +541,10 @@ class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):
         self._kind: Kind | None = None
 
     def __enter__(self) -> None:
-        settle()
         now = state.now
-        if now.tapes or context.get_context("pynative_synchronize"):
+        if now.call is not None or now.piece is not None:
+            settle()
+        if now.tapes or context.synchronizes():
             return
         self._root = forest.root(self._called)
         self._kind = self._root.kind(self._args)

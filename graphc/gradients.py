@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -49,8 +50,15 @@ class GradientFunction:
             if not isinstance(weight, Parameter):
                 raise TypeError(f"grad: weights must be Parameters, got {type(weight).__name__}")
         self.__name__ = f"grad_{getattr(fn, '__name__', type(fn).__name__)}".replace("<lambda>", "lambda")
-        self.jitted = Jitted(self.differentiate, self.__name__)
-        self._updates = Updates()
+
+    @functools.cached_property
+    def jitted(self) -> Jitted:
+        """It in graph mode."""
+        return Jitted(self.differentiate, self.__name__)
+
+    @functools.cached_property
+    def _updates(self) -> Updates:
+        return Updates()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         now = state.now

@@ -25,6 +25,8 @@ _INTS = frozenset((int, type(None)))
 
 def leaves_of(value: Any) -> list[Any]:
     """What nested tuples, lists and dicts hold, in order; of any other value the value."""
+    if type(value) is Tensor:
+        return [value]
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, (tuple, list)):
@@ -34,6 +36,8 @@ def leaves_of(value: Any) -> list[Any]:
 
 def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
     """The same tuples, lists and dicts, with `function(leaf)` in the place of each leaf."""
+    if type(value) is Tensor:
+        return function(value)
     if isinstance(value, dict):
         return {key: map_leaves(function, item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):

@@ -37,7 +37,7 @@ COMPILE = 1e-3
 """Where there are many pieces, one is compiled when it has run op by op for so many seconds for each of its steps: as
 long as that takes, or nearly."""
 
-SPENT = 0.2
+SPENT = 0.05
 """Where pieces vary, arguments like these must have come for so many seconds before their piece is noted: to note and
 to compile one takes as long as to run it dozens of times."""
 

@@ -24,7 +24,7 @@ from graphc.ops.scatter import index_copy, index_put, masked_scatter, tensor_sca
 from graphc.ops.selection import masked_fill
 from graphc.ops.shape import reshape, stack
 from graphc.random import Generator, generator_of
-from graphc.tensor import Parameter, Tensor, settle
+from graphc.tensor import Parameter, Tensor
 
 Method = Callable[..., Tensor]
 
@@ -41,7 +41,6 @@ def become(name: str, tensor: Tensor, value: Tensor) -> Tensor:
         raise located(ValueError(f"Tensor.{name}: {tensor.type} cannot hold {value.type} in place")) from None
     if isinstance(tensor, Parameter):
         return assign(tensor, fitted)
-    settle()
     tensor._become(fitted if fitted is not tensor else functions.identity(fitted))
     tensor.written(..., fitted)
     return tensor
