@@ -31,7 +31,7 @@ def both(name: str, arrays: list[np.ndarray], **attrs: Any) -> tuple[np.ndarray,
     other = alone.substitute(call)
     assert other is not None
     type_ = TABLE[name].infer(*call.types, **attrs)
-    found = alone._run_in_place(other, operands, type_)
+    found = alone.Filling(other).run(operands, type_)
     assert found.type == type_
     return found.asnumpy(), alone._kernel(call)(operands)[0].asnumpy()
 
