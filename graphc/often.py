@@ -24,8 +24,8 @@ from graphc.random import is_stream
 from graphc.tensor import Parameter, Tensor, filled
 from graphc.trace import Traced, trace
 
-OFTEN, MANY_ELEMENTS = 500, 10_000
-"""After so many calls one is compiled; so many elements count as a call more."""
+OFTEN, MANY_ELEMENTS, FEW_OPS = 500, 10_000, 5
+"""After so many calls one is compiled; so many elements count as a call more, and more ops than these as several."""
 
 READY, MOST = 4, 64
 """How many of a function's compiled calls are tried without a look at the arguments, and how many are kept at all."""
@@ -126,20 +126,25 @@ class Often:
             return None
         if len(self._calls) >= MOST_COUNTED:
             self._calls.clear()
+        before, early = found, OFTEN / 10
         found += 1 + sum(leaf.type.size for leaf in leaves) / MANY_ELEMENTS
+        if before < early <= found < OFTEN:
+            found = self._weighed(found, args)
         self._calls[known] = found
-        return self._compiled(known, args) if found >= OFTEN else None
+        return self._compiled(known, args) if OFTEN <= found < NEVER else None
+
+    def _weighed(self, count: float, args: tuple[Any, ...]) -> float:
+        """How often a call counts as having come, of which there were so many: the more ops it has, the more often."""
+        traced = self._traced(map_leaves(_as_tensor, args))
+        return NEVER if traced is None else count * max(1.0, len(traced.graph.nodes) / FEW_OPS)
 
     def _compiled(self, known: Hashable, args: tuple[Any, ...]) -> Any:
         """What the function returns, whose calls of this kind are native code from the next one on; None where they
         have to stay as they are."""
         self._calls[known] = NEVER
         given = map_leaves(_as_tensor, args)
-        try:
-            traced = trace(self._function, given, {}, self._name)
-        except Exception:  # whatever it is, op by op it says so, or it works
-            return None
-        if not self._fits(traced):
+        traced = self._traced(given)
+        if traced is None:
             return None
         value = self._function(*args)
         if not _shares_memory(value, args):
@@ -147,6 +152,14 @@ class Often:
                 self._calls.clear()
             self._calls[known] = Entry(traced, given)
         return value
+
+    def _traced(self, args: tuple[Any, ...]) -> Traced | None:
+        """The call as a graph; None where it is none, or depends on more than may be bound to code."""
+        try:
+            traced = trace(self._function, args, {}, self._name)
+        except Exception:  # whatever it is, op by op it says so, or it works
+            return None
+        return traced if self._fits(traced) else None
 
     def _fits(self, traced: Traced) -> bool:
         """Whether what was traced depends on nothing but its arguments and what is bound to it for good."""

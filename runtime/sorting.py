@@ -370,8 +370,8 @@ INSERTED = 64
 class _Chosen:
     """The first few of a row of elements of 64 bits.
 
-    Of a long row, from the first digit that is not shared on, the elements of each digit are counted, among those that begin as the
-    last one wanted does, until few enough come before it or begin like it. These are sorted.
+    Of a long row, from the first digit that is not shared on, the elements of each digit are counted, among those that
+    begin as the last one wanted does, until few enough come before it or begin like it. These are sorted.
     """
 
     BITS = 11
@@ -433,15 +433,18 @@ class _Chosen:
 
         with b.loop(0, count) as at:
             insert(at, b.add(at, 1))
+        def look(at: Val) -> None:
+            with b.when(b.icmp("ult", self._key(keys, at).val, last())):
+                insert(at, i64(count))
+
         if count < whole:
             with b.loop(count, whole, WIDE) as at:
                 before = b.icmp("ult", self._key(keys, at, WIDE).val, b.splat(last(), WIDE))
                 with b.when(Lanes(b, before).any().val), b.loop(at, b.add(at, WIDE)) as one:
-                    with b.when(b.icmp("ult", self._key(keys, one).val, last())):
-                        insert(one, i64(count))
+                    look(one)
         if whole < self.length:
-            with b.loop(whole, self.length) as at, b.when(b.icmp("ult", self._key(keys, at).val, last())):
-                insert(at, i64(count))
+            with b.loop(whole, self.length) as at:
+                look(at)
         return b.gep(places, 1, "i32")
 
     def _key(self, keys: Val, at: Val, lanes: int = 1) -> Lanes:

@@ -68,6 +68,15 @@ def test_a_compiled_call_is_entered_at_once(made, monkeypatch):
     np.testing.assert_array_equal(ops.add(x, row).asnumpy(), X + ROW)
 
 
+def test_calls_of_many_ops_are_compiled_sooner(made, monkeypatch):
+    monkeypatch.setattr(often, "OFTEN", 100)
+    x, row, rate = Tensor(X), Tensor(ROW), Tensor(1.0)
+    for _ in range(20):
+        ops.add(x, row)
+        ops.gamma((2,), rate, rate)
+    assert len(made) == 1 and len(made[0].nodes) > 5 * often.FEW_OPS
+
+
 def test_arguments_that_are_other_objects_each_time_are_looked_at(made, monkeypatch):
     x = Tensor(X)
     calls = [lambda: x[:, 1:5], lambda: ops.concat([x, x], 1), lambda: mint.scatter_add(x, 1, PLACES, x)]
