@@ -135,28 +135,27 @@ class Often:
 
     def _weighed(self, count: float, args: tuple[Any, ...]) -> float:
         """How often a call counts as having come, of which there were so many: the more ops it has, the more often."""
-        traced = self._traced(map_leaves(_as_tensor, args))
+        traced = self._traced(args)
         return NEVER if traced is None else count * max(1.0, len(traced.graph.nodes) / FEW_OPS)
 
     def _compiled(self, known: Hashable, args: tuple[Any, ...]) -> Any:
         """What the function returns, whose calls of this kind are native code from the next one on; None where they
         have to stay as they are."""
         self._calls[known] = NEVER
-        given = map_leaves(_as_tensor, args)
-        traced = self._traced(given)
+        traced = self._traced(args)
         if traced is None:
             return None
         value = self._function(*args)
         if not _shares_memory(value, args):
             if sum(isinstance(call, Entry) for call in self._calls.values()) >= MOST:
                 self._calls.clear()
-            self._calls[known] = Entry(traced, given)
+            self._calls[known] = Entry(traced, args)
         return value
 
     def _traced(self, args: tuple[Any, ...]) -> Traced | None:
         """The call as a graph; None where it is none, or depends on more than may be bound to code."""
         try:
-            traced = trace(self._function, args, {}, self._name)
+            traced = trace(self._function, map_leaves(_as_tensor, args), {}, self._name)
         except Exception:  # whatever it is, op by op it says so, or it works
             return None
         return traced if self._fits(traced) else None

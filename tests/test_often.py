@@ -62,10 +62,16 @@ def test_calls_that_come_often_are_native_and_the_same(call, made):
 
 def test_a_compiled_call_is_entered_at_once(made, monkeypatch):
     x, row = Tensor(X), Tensor(ROW)
+    calls = [
+        lambda: ops.add(x, row), lambda: ops.ones((2, 3)), lambda: ops.arange(2, 20, 3), lambda: ops.eye(3)
+    ]
+    wanted = [call().asnumpy() for call in calls]
     for _ in range(3):
-        ops.add(x, row)
+        [call() for call in calls]
     monkeypatch.setattr("graphc.dispatch._applied", None)  # what would run it op by op
-    np.testing.assert_array_equal(ops.add(x, row).asnumpy(), X + ROW)
+    monkeypatch.setattr(often, "describe", None)  # a look at the arguments
+    for call, value in zip(calls, wanted, strict=True):
+        np.testing.assert_array_equal(call().asnumpy(), value)
 
 
 def test_calls_of_many_ops_are_compiled_sooner(made, monkeypatch):

@@ -31,6 +31,7 @@ from graphc.ops import bessel as _bessel
 from graphc.ops import boxes as _boxes
 from graphc.ops import composite as _composite
 from graphc.ops import conv as _conv
+from graphc.ops import creation as _creation
 from graphc.ops import ctc as _ctc
 from graphc.ops import determinant as _determinant
 from graphc.ops import draws as _draws
@@ -135,7 +136,7 @@ for _module in (
         _function = globals()[_name]
         if isinstance(_function, FunctionType) and not hasattr(_function, "__wrapped__"):
             globals()[_name] = at_once(_function)
-for _name in (*_draws.__all__, *_random.__all__):
+for _name in (*_creation.__all__, *_draws.__all__, *_random.__all__):
     globals()[_name] = at_once(globals()[_name])
 
 operations = functional = composite = sys.modules[__name__]  # MindSpore's older names of parts of this module
