@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
@@ -91,6 +92,7 @@ class Piece:
         self._lock = threading.RLock()  # another thread may ask for a value
         self.looked = 0  # how often a value was looked at
         self.new = False  # whether something ran op by op
+        self.collects = False  # whether Python is to look for cycles again when all is noted
         self._clear()
 
     def _clear(self) -> None:
@@ -430,8 +432,11 @@ class Piece:
     def _new(
         self, key: list[Any], op: Op | None, operands: tuple[int, ...], attrs: dict[str, Any], type_: TensorType
     ) -> Step:
-        """A step that comes here for the first time."""
+        """A step that comes here for the first time, and as a rule with many others that are kept as well."""
         forest.steps += 1
+        if gc.isenabled():
+            gc.disable()
+            self.collects = True
         return self._at.after.setdefault(tuple(key), Step(self._at, op, operands, attrs, type_, user_location()))
 
     def fulfil(self, tensor: Tensor) -> None:
@@ -556,14 +561,18 @@ class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         now = state.now
         piece, now.piece = now.piece, None
-        if piece is None:
-            if self._kind is not None:
-                self._kind.seconds += perf_counter() - self._began
-        elif error is None:
-            piece.run()
-            self._root.noted(piece.new, self._kind)
-        else:
-            piece.abandon()
+        try:
+            if piece is None:
+                if self._kind is not None:
+                    self._kind.seconds += perf_counter() - self._began
+            elif error is None:
+                piece.run()
+                self._root.noted(piece.new, self._kind)
+            else:
+                piece.abandon()
+        finally:
+            if piece is not None and piece.collects:
+                gc.enable()
 
 
 def as_one_piece(function: Function) -> Function:

@@ -20,6 +20,7 @@ from graphc.op import TABLE
 from graphc.place import located
 from graphc.state import state
 from graphc.tensor import Parameter, Tensor, TracedValueError
+from graphc.trace import no_collection
 
 if TYPE_CHECKING:
     from graphc.nn.optimizer import Optimizer
@@ -72,7 +73,10 @@ class GradientFunction:
         if nested:
             return self.differentiate(*args, **kwargs)
         with in_one_piece(self.fn, (*args, *kwargs.values())):
-            return self.differentiate(*args, **kwargs)
+            if now.piece is not None:
+                return self.differentiate(*args, **kwargs)
+            with no_collection():  # what a tape notes lives to the end
+                return self.differentiate(*args, **kwargs)
 
     def with_update(self, optimizer: Optimizer) -> Jitted:
         """This function followed by the optimizer's step with its gradients, compiled as one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import gc
@@ -382,6 +383,23 @@ def test_where_pieces_vary_ops_run_at_once_until_arguments_come_again_and_again(
         assert same(together(net, x[:19]), alone(net, x[:19]))
         assert compiled() == before + (call > 0)
     assert new_steps(lambda: together(net, x[:18])), "pieces do not vary any more"
+
+
+def test_python_looks_for_cycles_again_after_a_piece():
+    def f(x: Tensor, wrong: bool) -> Tensor:
+        y = ops.tanh(x) + 1.0
+        seen.append(gc.isenabled())
+        if wrong:
+            raise ValueError
+        return y
+
+    seen: list[bool] = []
+    for wrong in (False, True):
+        with contextlib.suppress(ValueError):
+            together(f, rows(3 + wrong), wrong)
+        assert gc.isenabled()
+    together(f, rows(3), False)
+    assert seen == [False, False, True], "not while steps are noted that are kept"
 
 
 def test_arguments_that_do_not_tell_pieces_apart_are_noted_seldom(monkeypatch: pytest.MonkeyPatch):
