@@ -299,6 +299,110 @@ def test_what_is_kept_of_pieces_is_bounded(monkeypatch: pytest.MonkeyPatch):
         assert pieces.forest.steps < 30 + 2 * 2 * 11
 
 
+# Elements that are set
+
+
+def runs(function: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often something that was noted had to run."""
+    count, run = [0], pieces.Ending.run
+    monkeypatch.setattr(pieces.Ending, "run", lambda *args: count.append(0) or run(*args))
+    try:
+        function()
+    finally:
+        monkeypatch.setattr(pieces.Ending, "run", run)
+    return len(count) - 1
+
+
+def test_elements_are_set_within_a_piece(monkeypatch: pytest.MonkeyPatch):
+    def f(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        before = x * 2.0
+        x[0] = y[0]
+        x[1][2] = 7.0
+        made = y + 1.0
+        made[:, 1:] = x[:, 1:]
+        kept = made
+        made += 1.0
+        kept[0, 0] = made[1, 1]
+        x[...] = x + 1.0
+        y[...] = x
+        x[0, 0] = -1.0
+        return before, kept, made, x * 1.0, y * 1.0
+
+    def results(call: Callable[..., Any]) -> list[Tensor]:
+        x, y = rows(2, 3), rows(2, 3, seed=1)
+        return [*call(f, x, y), x, y]
+
+    wanted = results(alone)
+    for _ in range(3):
+        assert all(map(same, results(together), wanted))
+    assert runs(lambda: together(f, rows(2, 3), rows(2, 3, seed=1)), monkeypatch) == 1
+
+
+def test_a_cache_that_a_cell_sets_elements_in(monkeypatch: pytest.MonkeyPatch):
+    class Remembers(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense, self.seen = nn.Dense(3, 3), ops.zeros((4, 3))
+
+        def construct(self, x: Tensor, place: int) -> Tensor:
+            self.seen[place] = self.dense(x)
+            return ops.softmax(self.seen, 0)
+
+    def results() -> list[Tensor]:
+        ms.set_seed(1)
+        cell = Remembers()
+        return [*(cell(rows(3, seed=k), k % 4) for k in range(9)), cell.seen]
+
+    ms.set_context(pynative_synchronize=True)
+    wanted = results()
+    ms.set_context(pynative_synchronize=False)
+    for _ in range(3):
+        assert all(map(same, results(), wanted))
+
+
+def test_a_tensor_keeps_its_value_if_what_was_set_cannot_be_computed():
+    def f(x: Tensor, places: Tensor) -> Tensor:
+        x[0] = 5.0
+        x[1] = ops.gather(x, places, 0)
+        return x + 1.0
+
+    for _ in range(3):
+        x = Tensor([1.0, 2.0, 3.0])
+        with pytest.raises(IndexError):
+            together(f, x, Tensor(7))
+        assert x.tolist() == [1.0, 2.0, 3.0]
+        together(f, x, Tensor(2))
+        assert x.tolist() == [5.0, 3.0, 3.0]
+
+
+def test_a_graph_sees_what_was_set_in_a_tensor_that_it_captured():
+    held, other = Tensor([1.0, 2.0]), Tensor([1.0, 2.0])
+    graph = ms.jit(lambda x: x + held)
+
+    def f(x: Tensor) -> Tensor:
+        held[0] = x[0]
+        other[0] = x[0]
+        return other * 2.0
+
+    assert graph(Tensor([0.0, 0.0])).tolist() == [1.0, 2.0]
+    for value in (3.0, 4.0):
+        structure = ms.context.structure()
+        assert together(f, Tensor([value])).tolist() == [2 * value, 4.0]
+        assert ms.context.structure() == structure + 1, "nobody captured the other one"
+        assert graph(Tensor([0.0, 0.0])).tolist() == [value, 2.0]
+
+
+def test_a_function_of_ops_that_sets_elements_of_an_argument_does_so_each_time():
+    @of_ops
+    def f(x: Tensor) -> Tensor:
+        x[0] = x[1]
+        return x + 1.0
+
+    for _ in range(4):
+        x = Tensor([1.0, 2.0])
+        assert together(f, x).tolist() == [3.0, 3.0] and x.tolist() == [2.0, 2.0]
+
+
 # Pieces that vary
 
 
