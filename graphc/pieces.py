@@ -31,13 +31,14 @@ MOST_STEPS, MOST_COMPILED = 50_000, 256
 """How many steps, and compiled pieces, are kept; when there are more, all are forgotten."""
 
 VARIED = 4
-"""Pieces vary at a line if there have been more different ones than this, and so many calls in a row were new ones."""
+"""Pieces vary at a line where so many calls in a row ran op by op, because they came for the first time or there are
+more different ones than this; from then on."""
 
 COMPILE = 1e-3
 """Where there are many pieces, one is compiled when it has run op by op for so many seconds for each of its steps: as
 long as that takes, or nearly."""
 
-SPENT = 0.05
+SPENT = 0.03
 """Where pieces vary, arguments like these must have come for so many seconds before their piece is noted: to note and
 to compile one takes as long as to run it dozens of times."""
 
@@ -147,7 +148,7 @@ class Root(Step):
     def __init__(self, name: str) -> None:
         super().__init__(None, None, (), {}, NOTHING, NOWHERE)
         self.name, self.pieces = name, 0
-        self._new_ones = 0  # calls in a row whose pieces had not come before
+        self._new_ones = 0  # calls in a row that ran op by op, until there are so many that pieces are known to vary
         self._kinds: dict[Hashable, Kind] = {}
 
     def kind(self, args: Sequence[Any]) -> Kind | None:
@@ -169,9 +170,10 @@ class Root(Step):
         Args:
             new: whether something that it noted ran op by op.
         """
-        self._new_ones = self._new_ones + 1 if new else 0
         if kind is not None:
             kind.in_vain = kind.in_vain + 1 if new else 0
+        elif self._new_ones < VARIED:
+            self._new_ones = self._new_ones + 1 if new else 0
 
 
 class Ending:
