@@ -553,7 +553,7 @@ class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):
             return
         self._root = forest.root(self._called)
         self._kind = self._root.kind(self._args)
-        if self._kind is None or self._kind.to_be_noted:
+        if self._kind is None or self._root.pays(self._kind):
             now.piece = Piece(self._root, self._kind is not None)
         else:
             self._began = perf_counter()

@@ -34,13 +34,9 @@ VARIED = 4
 """Pieces vary at a line where so many calls in a row ran op by op, because they came for the first time or there are
 more different ones than this; from then on."""
 
-COMPILE = 1e-3
-"""Where there are many pieces, one is compiled when it has run op by op for so many seconds for each of its steps: as
-long as that takes, or nearly."""
-
-SPENT = 0.03
-"""Where pieces vary, arguments like these must have come for so many seconds before their piece is noted: to note and
-to compile one takes as long as to run it dozens of times."""
+COMPILE, MORE = 1e-3, 20
+"""Nearly so many seconds it takes to compile a piece, for each of its steps and so many more. Where pieces vary, or
+there are many, one is compiled when to do without has taken as long."""
 
 MOST_KINDS = 1_000
 """How many kinds of arguments are known of a line where pieces vary."""
@@ -129,11 +125,6 @@ class Kind:
     def __init__(self) -> None:
         self.seconds, self.in_vain = 0.0, 0
 
-    @property
-    def to_be_noted(self) -> bool:
-        """Whether the next one is to be noted."""
-        return self.seconds >= (SPENT if self.in_vain < 2 else SPENT * 2**self.in_vain)
-
 
 class Root(Step):
     """Before the first op of every piece that is called from one line.
@@ -141,13 +132,14 @@ class Root(Step):
     Attributes:
         name: of what is called there.
         pieces: how many different ones there were.
+        longest: the steps of the longest of them.
     """
 
-    __slots__ = ("_kinds", "_new_ones", "name", "pieces")
+    __slots__ = ("_kinds", "_new_ones", "longest", "name", "pieces")
 
     def __init__(self, name: str) -> None:
         super().__init__(None, None, (), {}, NOTHING, NOWHERE)
-        self.name, self.pieces = name, 0
+        self.name, self.pieces, self.longest = name, 0, 0
         self._new_ones = 0  # calls in a row that ran op by op, until there are so many that pieces are known to vary
         self._kinds: dict[Hashable, Kind] = {}
 
@@ -163,6 +155,11 @@ class Root(Step):
                 self._kinds.clear()
             found = self._kinds[known] = Kind()
         return found
+
+    def pays(self, kind: Kind) -> bool:
+        """Whether it pays to note the next call of a kind."""
+        seconds = COMPILE * (self.longest + MORE)
+        return kind.seconds >= (seconds if kind.in_vain < 2 else seconds * 2**kind.in_vain)
 
     def noted(self, new: bool, kind: Kind | None) -> None:
         """A call was noted.
@@ -192,6 +189,7 @@ class Ending:
         self.root, self.results = root, results
         self.steps = _needed(last.path(), results)
         self.seconds = 0.0
+        root.longest = max(root.longest, len(self.steps))
         self._numbers: list[np.ndarray | None] | None = None  # None: changes from run to run
         self._compiled: tuple[Executable, list[int]] | None = None  # with the leaf behind each of its inputs
         self._lock = threading.Lock()
@@ -208,7 +206,7 @@ class Ending:
             known = self._numbers == [] or self._know(leaves)
             if self._compiled is None:
                 graph, inputs = self._graph(leaves)
-                often = expected or self.root.pieces <= VARIED or self.seconds >= COMPILE * len(self.steps)
+                often = expected or self.root.pieces <= VARIED or self.seconds >= COMPILE * (len(self.steps) + MORE)
                 if (known and often) or not pays(graph, self.root.pieces - 1):
                     self._compiled = self._compile(graph, [leaves[k] for k in inputs]), inputs
             compiled = self._compiled

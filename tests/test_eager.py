@@ -427,7 +427,7 @@ def texts(lengths: Any) -> list[Tensor]:
 
 @pytest.mark.parametrize("training", [False, True])
 def test_a_text_that_grows_is_not_noted_for_long(training: bool, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(pieces, "SPENT", float("inf"))
+    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
     net = Text().set_train(training)
     words = texts(range(1, 14))
 
@@ -478,15 +478,15 @@ def test_where_pieces_vary_ops_run_at_once_until_arguments_come_again_and_again(
         return ops.exp(x * 2.0) + x
 
     x = rows(40)
-    monkeypatch.setattr(pieces, "SPENT", float("inf"))
+    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
     noted = [new_steps(functools.partial(together, net, x[:n])) for n in range(1, 20)]
     assert all(noted[: pieces.VARIED]) and not any(noted[pieces.VARIED :])
-    monkeypatch.setattr(pieces, "SPENT", 0.0)  # as if they had come for long
+    monkeypatch.setattr(pieces, "COMPILE", 0.0)  # as if they had come for long
     before = compiled()
     for call in range(4):
         assert same(together(net, x[:19]), alone(net, x[:19]))
         assert compiled() == before + (call > 0)
-    monkeypatch.setattr(pieces, "SPENT", float("inf"))
+    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
     assert not new_steps(lambda: together(net, x[:20])), "others still vary"
 
 
@@ -508,13 +508,14 @@ def test_python_looks_for_cycles_again_after_a_piece():
 
 
 def test_arguments_that_do_not_tell_pieces_apart_are_noted_seldom(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(pieces, "SPENT", 1.0)
-    kind = pieces.Kind()
-    assert not kind.to_be_noted
+    monkeypatch.setattr(pieces, "COMPILE", 0.1)
+    root, kind = pieces.Root("f"), pieces.Kind()
+    root.longest = 10 - pieces.MORE
+    assert not root.pays(kind)
     kind.seconds = 1.5
     noted = []
     for _ in range(40):
-        noted.append(kind.to_be_noted)
+        noted.append(root.pays(kind))
         kind.seconds += 0 if noted[-1] else 1.0
         kind.in_vain += noted[-1]
     assert noted[:2] == [True, True] and 2 < sum(noted) < 7
@@ -533,7 +534,6 @@ def test_one_of_many_pieces_is_compiled_when_it_has_run_for_long(monkeypatch: py
             together(f, x[:n])
     assert compiled() - before <= pieces.VARIED
     monkeypatch.setattr(pieces, "COMPILE", 0.0)
-    monkeypatch.setattr(pieces, "SPENT", 0.0)
     before = compiled()
     for _ in range(3):
         assert same(together(f, x[:19]), alone(f, x[:19]))
