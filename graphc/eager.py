@@ -211,7 +211,7 @@ class Piece:
 
     def _describe_parameters(self, parameters: Sequence[Parameter], key: list[Any], tensors: list[Tensor]) -> None:
         """Does as `describe` for the Parameters of a layer, which the key names already and which all differ."""
-        if any(type(tensor) is Parameter for tensor in tensors):  # one of them may be an argument too
+        if Parameter in map(type, tensors):  # one of them may be an argument too
             describe(parameters, key, tensors, self._told)
             return
         written, known = self._written, self._known

@@ -220,7 +220,7 @@ class Ending:
 
     def _know(self, leaves: Sequence[Tensor]) -> bool:
         """Whether the piece was here before. What was compiled for another number is forgotten."""
-        numbers = [leaf.numpy_view() for leaf in leaves if type(leaf) is Number]
+        numbers = [leaf._array for leaf in leaves if type(leaf) is Number]
         if self._numbers is None:
             self._numbers = [*numbers]
             return False

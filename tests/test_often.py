@@ -16,6 +16,11 @@ PLACES = Tensor(RNG.integers(-7, 7, X.shape))
 DROPOUT = nn.Dropout(p=0.5).set_train()
 
 
+@pytest.fixture(autouse=True)
+def pynative():
+    ms.set_context(mode=ms.PYNATIVE_MODE)
+
+
 @pytest.fixture
 def made(monkeypatch):
     """What was compiled: calls are from the third on."""

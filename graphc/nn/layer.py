@@ -62,14 +62,14 @@ class Layer(Cell):
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         now = state.now
-        if now.piece is not None and now.trace is None and self._of_ops:
+        if now.piece is not None and now.trace is None:
             fixed = self._fixed()
             if fixed is not None:
                 return now.piece.call(self._called, args, kwargs, fixed.known_as, fixed.reads)
         return super()._run(*args, **kwargs)
 
     def _at_once(self, args: tuple[Any, ...]) -> Any:
-        fixed = self._fixed() if self._of_ops else None
+        fixed = self._fixed()
         return None if fixed is None else fixed.often(args)
 
     def _fixed(self) -> Fixed | None:
