@@ -34,9 +34,9 @@ VARIED = 4
 """Pieces vary at a line where so many calls in a row ran op by op, because they came for the first time or there are
 more different ones than this; from then on."""
 
-COMPILE, MORE = 1e-3, 20
-"""Nearly so many seconds it takes to compile a piece, for each of its steps and so many more. Where pieces vary, or
-there are many, one is compiled when to do without has taken as long."""
+COMPILE, MORE = 5e-4, 20
+"""Twice so many seconds it takes to compile a piece, for each of its steps and so many more; much less where its code
+is found on disk. Where pieces vary, or there are many, one is compiled when to do without has taken so many seconds."""
 
 MOST_KINDS = 1_000
 """How many kinds of arguments are known of a line where pieces vary."""
