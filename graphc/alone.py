@@ -9,7 +9,8 @@ that without changing a bit at the beginning of its result (`Filled`).
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,9 @@ time than was lost; so many elements count as one call more."""
 
 MOST_COUNTED = 10_000
 """The most kinds of calls that are counted."""
+
+SMALL = 8_192
+"""Bytes up to which an operand is kept room for."""
 
 
 class Call(NamedTuple):
@@ -59,8 +63,55 @@ class Substitute(NamedTuple):
     kept: tuple[slice, ...] | None
 
 
+class Room:
+    """Where an operand is seen in a shape, and filled up to a larger one: in memory of its own if that is little."""
+
+    __slots__ = ("_inner", "_shape", "_type", "_value", "_whole")
+
+    def __init__(self, shape: tuple[int, ...], type_: TensorType, value: Any) -> None:
+        self._shape, self._type, self._value = shape, type_, value
+        if type_.nbytes <= SMALL:
+            whole = np.full(type_.shape, value, type_.dtype.np)  # what an operand does not fill keeps the value
+            self._whole, self._inner = Tensor.wrap(whole, type_), whole[tuple(map(slice, shape))]
+
+    def filled(self, operand: Tensor) -> Tensor:
+        """The operand filled up; for as long as no other is."""
+        array = operand.numpy_view()
+        if array.shape != self._shape:
+            array = array.reshape(self._shape)
+        if self._type.nbytes <= SMALL:
+            np.copyto(self._inner, array)
+            return self._whole
+        return _fill_up(array, self._type, self._value)
+
+
+class Filling:
+    """A substitute with its kernel, and room for its operands.
+
+    Attributes:
+        came: how often it was called.
+    """
+
+    __slots__ = ("_kept", "_kernel", "_lock", "_rooms", "came")
+
+    def __init__(self, other: Substitute) -> None:
+        self.came = 0.0
+        self._kernel, self._kept = _kernel(other.call), other.kept
+        self._rooms = list(map(Room, other.shapes, other.call.types, other.values))
+        self._lock = threading.Lock()  # another thread may use the rooms
+
+    def run(self, operands: Sequence[Tensor], type_: TensorType) -> Tensor:
+        """The result, of this type, of the call in whose place the other is made."""
+        with self._lock:
+            filled = [room.filled(operand) for room, operand in zip(self._rooms, operands)]
+            result = self._kernel(filled)[0].numpy_view()
+        if self._kept is not None:
+            result = np.ascontiguousarray(result[self._kept])
+        return Tensor.wrap(result.reshape(type_.shape), type_)
+
+
 _kernels: dict[Call, Executable] = {}
-_came: dict[Call, float] = {}
+_came: dict[Call, Filling] = {}
 
 
 def missing_kernels(calls: Iterable[Call]) -> int:
@@ -74,9 +125,9 @@ def run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type
     call = Call.of(op, tuple([o.type for o in operands]), attrs)
     kernel = _kernels.get(call)
     if kernel is None:
-        other = substitute(call) if executable.observer is None and _seldom(call) else None
-        if other is not None:
-            return _run_in_place(other, operands, type_)
+        filling = _filling(call) if executable.observer is None else None
+        if filling is not None:
+            return filling.run(operands, type_)
         kernel = _kernel(call)
     try:
         return kernel(operands)[0]
@@ -100,12 +151,18 @@ def _result(call: Call) -> TensorType:
     return call.op.infer(*call.types, **dict(call.attrs))
 
 
-def _seldom(call: Call) -> bool:
-    """Notes that the call has come; whether it has not come often yet."""
-    if len(_came) >= MOST_COUNTED:
-        _came.clear()
-    _came[call] = _came.get(call, 0) + 1 + sum(type_.size for type_ in call.types) / MANY_ELEMENTS
-    return _came[call] < OFTEN
+def _filling(call: Call) -> Filling | None:
+    """Notes that the call has come; what is to be called in its place, if it has not come often yet."""
+    found = _came.get(call)
+    if found is None:
+        other = substitute(call)
+        if other is None:
+            return None
+        if len(_came) >= MOST_COUNTED:
+            _came.clear()
+        found = _came[call] = Filling(other)
+    found.came += 1 + sum([type_.size for type_ in call.types]) / MANY_ELEMENTS
+    return found if found.came < OFTEN else None
 
 
 # Operands that are filled up
@@ -140,15 +197,6 @@ def _filled(call: Call) -> Filled | None:
 def room(extent: int) -> int:
     """The extent that one is filled up to: 1, 4, 16, 32, 64 and so on."""
     return 1 if extent == 1 else 4 if extent <= 4 else max(16, 1 << (extent - 1).bit_length())
-
-
-def _run_in_place(other: Substitute, operands: tuple[Tensor, ...], type_: TensorType) -> Tensor:
-    """The result, of this type, of a call in whose place the other is made."""
-    seen = [operand.numpy_view().reshape(shape) for operand, shape in zip(operands, other.shapes, strict=True)]
-    result = _kernel(other.call)(list(map(_fill_up, seen, other.call.types, other.values)))[0].numpy_view()
-    if other.kept is not None:
-        result = np.ascontiguousarray(result[other.kept])
-    return Tensor.wrap(result.reshape(type_.shape), type_)
 
 
 def _fill_up(array: np.ndarray, type_: TensorType, value: Any) -> Tensor:

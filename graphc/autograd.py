@@ -137,7 +137,7 @@ class Tape:
 
     def __exit__(self, *error: object) -> None:
         now = state.now
-        now.tapes = tuple(t for t in now.tapes if t is not self)
+        now.tapes = now.tapes[:-1] if now.tapes[-1] is self else tuple(t for t in now.tapes if t is not self)
 
 
 class Paused(Tape):
@@ -425,6 +425,8 @@ def _checked_sens(sens: Any, value: Any, heads: list[Tensor]) -> list[Tensor]:
 
 def _heads(value: Any, has_aux: bool) -> list[Tensor]:
     """The float tensors to differentiate: of the first of several if the rest is auxiliary, otherwise of all."""
+    if type(value) is Tensor and value.type.dtype.is_float and not has_aux:
+        return [value]
     if has_aux and (not isinstance(value, (tuple, list)) or len(value) < 2):
         got = value.type if isinstance(value, Tensor) else type(value).__name__
         raise located(ValueError(f"grad: with has_aux the function must return (loss, *others), got {got}"))

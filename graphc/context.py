@@ -84,6 +84,11 @@ def in_graph_mode() -> bool:
     return bool(_settings["mode"] == GRAPH_MODE)
 
 
+def synchronizes() -> bool:
+    """Whether each op of eager mode runs when it is called."""
+    return bool(_settings["pynative_synchronize"])
+
+
 def set_context(**kwargs: Any) -> None:
     """Sets one or more settings.
 

@@ -8,7 +8,7 @@ called by the compiler).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -164,16 +164,23 @@ def _check_tensors(op: Op, operands: tuple[Any, ...]) -> None:
             raise TypeError(f"{op.name}: expected a Tensor, got {type(operand).__name__} {operand!r:.60}")
 
 
-def runs_compiled(op: Op, type_: TensorType) -> bool:
-    """Whether the op by itself runs as its own kernel, rather than by NumPy."""
-    if not op.exact or type_.size < MANY:
-        return not op.exact
-    return op.kernel is not None or ("elementwise" in op.traits and not op.is_view)
+def runs_compiled(op: Op, type_: TensorType, operands: Iterable[TensorType]) -> bool:
+    """Whether the op by itself runs as its own kernel, rather than by NumPy.
+
+    Args:
+        type_: of the result.
+        operands: the types of the operands.
+    """
+    if not op.exact:
+        return True
+    if op.kernel is not None:  # it may look at all of its operands for the sake of a few results
+        return type_.size >= MANY or any(operand.size >= MANY for operand in operands)
+    return type_.size >= MANY and "elementwise" in op.traits and not op.is_view
 
 
 def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
     """Runs the op now on values."""
-    if runs_compiled(op, type_):
+    if runs_compiled(op, type_, (o.type for o in operands)):
         for operand in operands:
             if type(operand) is not Tensor or operand._node is not None:
                 operand.numpy_view()  # a stand-in left over from a trace fails here, a Parameter comes after what waits

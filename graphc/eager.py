@@ -18,6 +18,8 @@ gradients follows from the steps before it; where it was noted in that place bef
         z = y * 2.0                 # noted
     z                               # has run
 
+Where pieces keep changing, ops are not noted, and run at once (`Root.kind`), as what calls them need not be known.
+
 `set_context(pynative_synchronize=True)` does without pieces: every op runs when it is called.
 """
 
@@ -25,9 +27,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
+from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -35,11 +39,11 @@ import numpy as np
 from graphc import context
 from graphc.autograd import Entry, Tape
 from graphc.dispatch import by_shortcut, inferred
-from graphc.dtype import DType
 from graphc.ir import TensorType
+from graphc.nested import describe
 from graphc.op import TABLE, Op
 from graphc.parameter import Parameter
-from graphc.pieces import NOTHING, Ending, Step, Stretch, Taped, forest
+from graphc.pieces import NOTHING, Ending, Kind, Root, Step, Stretch, Taped, forest
 from graphc.place import user_location
 from graphc.state import state
 from graphc.tensor import Number, Shared, Tensor, promised, settle
@@ -49,11 +53,6 @@ MOST_NOTED = 16_384
 
 MOST_STRETCHES = 16
 """How many stretches are kept that may follow a step: a number that changes from call to call makes one each time."""
-
-_TENSORS = frozenset((Tensor, Parameter, Number))
-_PLAIN = frozenset((int, bool, str, type(None), DType))  # what is equal to another of its type is as good
-
-_INTS = frozenset((int, type(None)))
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -89,10 +88,12 @@ class Piece:
     function or of one sweep; where it was noted before, all of it is noted in one go.
     """
 
-    def __init__(self, called: Callable[..., Any]) -> None:
-        self._root = forest.root(called)
+    def __init__(self, root: Root, expected: bool = False) -> None:
+        self._root, self.expected = root, expected
         self._lock = threading.RLock()  # another thread may ask for a value
         self.looked = 0  # how often a value was looked at
+        self.new = False  # whether something ran op by op
+        self.collects = False  # whether Python is to look for cycles again when all is noted
         self._clear()
 
     def _clear(self) -> None:
@@ -103,6 +104,7 @@ class Piece:
         self._known: dict[int, int] = {}  # id of a leaf -> the operand that it is now: itself, or what was written
         self._written: dict[int, int] = {}  # id of a Parameter that was written -> the leaf that it is
         self._tapes: dict[int, weakref.ref[Tape]] = {}  # those that may still ask what was noted at once
+        self._turned: list[tuple[weakref.ref[Tensor], Tensor]] = []  # tensors with other values, and those they had
         self._most = MOST_NOTED
 
     def note(self, op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tensor:
@@ -177,11 +179,11 @@ class Piece:
         with self._lock:
             key: list[Any] = [function if known_as is None else known_as]
             tensors: list[Tensor] = []
-            if not self._describe(args, key, tensors):
+            if not describe(args, key, tensors, self._told):
                 return function(*args, **kwargs)
             if kwargs:
                 key += kwargs
-                if not self._describe(tuple(kwargs.values()), key, tensors):
+                if not describe(tuple(kwargs.values()), key, tensors, self._told):
                     return function(*args, **kwargs)
             if reads:
                 self._describe_parameters(reads, key, tensors)
@@ -195,52 +197,23 @@ class Piece:
                 return function(*args, **kwargs)
             return self._noted(stretch, tensors)
 
-    def _describe(self, values: Sequence[Any], key: list[Any], tensors: list[Tensor]) -> bool:
-        """Adds to a key what tells these arguments from others, and to a list the tensors among them.
-
-        A tensor is the number of the step that made it, or ~k if it is leaf k. Of one that no step has read only the
-        type matters, and which of the arguments it also is.
-
-        Returns:
-            Whether they are tensors, numbers and the like, and nothing else.
+    def _told(self, tensor: Tensor, before: list[Tensor]) -> Hashable:
+        """What tells a tensor among arguments from others, after those before it: the number of the step that made it,
+        or ~k if it is leaf k. Of one that no step has read only the type matters, and which of the others it also is.
         """
-        for value in values:
-            kind = type(value)
-            if kind is Tensor and value._promise is self:
-                key.append(value._place)
-                tensors.append(value)
-            elif kind in _TENSORS:
-                number = self._origin(value)
-                if number is not None:
-                    key.append(number)
-                elif value._node is not None:
-                    return False  # the op that reads the stand-in says so
-                else:
-                    key += (kind, value.type, _place(value, tensors))
-                tensors.append(value)
-            elif kind in _PLAIN:
-                key += (kind, value)
-            elif kind is float:
-                key += (kind, value or repr(value))  # 0.0 and -0.0 are equal
-            elif kind is tuple or kind is list:
-                key += (kind, len(value))
-                if not self._describe(value, key, tensors):
-                    return False
-            elif kind is slice:
-                ends = value.start, value.stop, value.step
-                key.append(kind)
-                if _INTS.issuperset(map(type, ends)):
-                    key += ends
-                elif not self._describe(ends, key, tensors):
-                    return False
-            else:
-                return False
-        return True
+        if tensor._promise is self:
+            return tensor._place
+        number = self._origin(tensor)
+        if number is not None:
+            return number
+        if tensor._node is not None:
+            return None  # the op that reads the stand-in says so
+        return type(tensor), tensor.type, _place(tensor, before)
 
     def _describe_parameters(self, parameters: Sequence[Parameter], key: list[Any], tensors: list[Tensor]) -> None:
-        """Does as `_describe` for the Parameters of a layer, which the key names already and which all differ."""
-        if any(type(tensor) is Parameter for tensor in tensors):  # one of them may be an argument too
-            self._describe(parameters, key, tensors)
+        """Does as `describe` for the Parameters of a layer, which the key names already and which all differ."""
+        if Parameter in map(type, tensors):  # one of them may be an argument too
+            describe(parameters, key, tensors, self._told)
             return
         written, known = self._written, self._known
         for parameter in parameters:
@@ -413,6 +386,30 @@ class Piece:
             self._count += 1
             self._written[id(target)], self._known[id(target)] = leaf, number
 
+    def turned(self, tensor: Tensor, changed: Tensor) -> bool:
+        """Makes a tensor stand for another value without running what was noted; whether it could."""
+        with self._lock:
+            if type(tensor) is not Tensor or tensor._node is not None:
+                return False
+            if tensor._promise is not None and tensor._promise is not self:
+                return False
+            value = self.note(TABLE["identity"], (changed,), {})  # of which nobody else has the tensor
+            if value._promise is not self:
+                return False
+            self.looked += 1  # no stretch does this again
+            if tensor._promise is self:
+                del self._made[tensor._place]
+            else:
+                before = Tensor.__new__(Tensor)
+                before._take(tensor)
+                self._turned.append((weakref.ref(tensor), before))
+                number = self._known.pop(id(tensor), None)
+                if number is not None:
+                    self._known[id(before)], self._leaves[~number] = number, before
+            tensor._take(value)
+            self._made[value._place] = weakref.ref(tensor)
+            return True
+
     def _number(self, tensor: Tensor) -> int:
         """The number that a known tensor is as an operand."""
         return tensor._place if tensor._promise is self else self._known[id(tensor)]
@@ -436,8 +433,11 @@ class Piece:
     def _new(
         self, key: list[Any], op: Op | None, operands: tuple[int, ...], attrs: dict[str, Any], type_: TensorType
     ) -> Step:
-        """A step that comes here for the first time."""
+        """A step that comes here for the first time, and as a rule with many others that are kept as well."""
         forest.steps += 1
+        if gc.isenabled():
+            gc.disable()
+            self.collects = True
         return self._at.after.setdefault(tuple(key), Step(self._at, op, operands, attrs, type_, user_location()))
 
     def fulfil(self, tensor: Tensor) -> None:
@@ -459,6 +459,7 @@ class Piece:
             alive = [(number, tensor) for number, made in self._made.items() if (tensor := made()) is not None]
             alive.sort()
             last, leaves, results = self._at, self._leaves, tuple([number for number, _ in alive])
+            turned = self._turned
             idle = not alive and not self._written
             self._clear()
             if idle:
@@ -470,13 +471,17 @@ class Piece:
             now = state.now
             outer, now.trace = now.trace, None
             try:
-                values = ending.run(leaves)
+                values, compiled = ending.run(leaves, self.expected)
             except BaseException as error:
                 for _, tensor in alive:
                     tensor._promise = _Failed(error)
+                for ref, before in reversed(turned):
+                    if (tensor_now := ref()) is not None:
+                        tensor_now._take(before)
                 raise
             finally:
                 now.trace = outer
+            self.new = self.new or not compiled
             for (_, tensor), value in zip(alive, values, strict=True):
                 tensor.keep(value)
 
@@ -527,24 +532,48 @@ class _Failed:
 class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):`)
     """Notes the ops within and runs them at the end: what `called` does in eager mode.
 
-    After an error no Parameter is written that had not been written before (because a value was asked for).
+    After an error no Parameter is written that had not been written before (because a value was asked for). Where
+    pieces vary, as where a text grows word by word, ops run at once until arguments like these come again and again.
+
+    Args:
+        called: the function or Cell that is called.
+        args: what it is called with.
     """
 
-    def __init__(self, called: Callable[..., Any]) -> None:
-        self.called = called
+    __slots__ = ("_args", "_began", "_called", "_kind", "_root")
+
+    def __init__(self, called: Callable[..., Any], args: Sequence[Any] = ()) -> None:
+        self._called, self._args = called, args
+        self._kind: Kind | None = None
 
     def __enter__(self) -> None:
-        settle()
-        if not context.get_context("pynative_synchronize"):
-            state.now.piece = Piece(self.called)
+        now = state.now
+        if now.call is not None or now.piece is not None:
+            settle()
+        if now.tapes or context.synchronizes():
+            return
+        self._root = forest.root(self._called)
+        self._kind = self._root.kind(self._args)
+        if self._kind is None or self._root.pays(self._kind):
+            now.piece = Piece(self._root, self._kind is not None)
+        else:
+            self._began = perf_counter()
 
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         now = state.now
         piece, now.piece = now.piece, None
-        if piece is not None and kind is None:
-            piece.run()
-        elif piece is not None:
-            piece.abandon()
+        try:
+            if piece is None:
+                if self._kind is not None:
+                    self._kind.seconds += perf_counter() - self._began
+            elif error is None:
+                piece.run()
+                self._root.noted(piece.new, self._kind)
+            else:
+                piece.abandon()
+        finally:
+            if piece is not None and piece.collects:
+                gc.enable()
 
 
 def as_one_piece(function: Function) -> Function:
@@ -560,7 +589,7 @@ def as_one_piece(function: Function) -> Function:
         quick = by_shortcut(function, args, kwargs)
         if quick is not None:
             return quick
-        with in_one_piece(function):
+        with in_one_piece(function, (*args, *kwargs.values())):
             return function(*args, **kwargs) if now.piece is None else now.piece.call(function, args, kwargs)
 
     return called  # type: ignore[return-value]  # of the same signature

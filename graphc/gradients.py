@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError
+from graphc.trace import no_collection
 
 if TYPE_CHECKING:
     from graphc.nn.optimizer import Optimizer
@@ -50,8 +52,15 @@ class GradientFunction:
             if not isinstance(weight, Parameter):
                 raise TypeError(f"grad: weights must be Parameters, got {type(weight).__name__}")
         self.__name__ = f"grad_{getattr(fn, '__name__', type(fn).__name__)}".replace("<lambda>", "lambda")
-        self.jitted = Jitted(self.differentiate, self.__name__)
-        self._updates = Updates()
+
+    @functools.cached_property
+    def jitted(self) -> Jitted:
+        """It in graph mode."""
+        return Jitted(self.differentiate, self.__name__)
+
+    @functools.cached_property
+    def _updates(self) -> Updates:
+        return Updates()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         now = state.now
@@ -64,8 +73,11 @@ class GradientFunction:
         args, kwargs = with_tensors((args, kwargs))
         if nested:
             return self.differentiate(*args, **kwargs)
-        with in_one_piece(self.fn):
-            return self.differentiate(*args, **kwargs)
+        with in_one_piece(self.fn, (*args, *kwargs.values())):
+            if now.piece is not None:
+                return self.differentiate(*args, **kwargs)
+            with no_collection():  # what a tape notes lives to the end
+                return self.differentiate(*args, **kwargs)
 
     def with_update(self, optimizer: Optimizer) -> Jitted:
         """This function followed by the optimizer's step with its gradients, compiled as one."""

@@ -198,7 +198,7 @@ class Jitted:
         except TracedValueError as error:
             self.check_tolerated(error)
             args, kwargs = with_tensors((args, kwargs))
-            with in_one_piece(self.function):
+            with in_one_piece(self.function, (*args, *kwargs.values())):
                 return self.function(*args, **kwargs)
         return entry.traced.rebuild(results)
 

@@ -3,11 +3,13 @@
 An op called by itself is looked up, checked and run by Python, which takes some microseconds, and a function of
 several ops takes as many times that. So calls are counted, and one that has come often (the sooner, the more elements
 it has) is traced and compiled as `jit` would; from then on, arguments like these go straight into native code. Compiled
-and op by op give the same bits. What returns its arguments, or views of them, changes state, or asks for values is left
-as it is.
+and op by op give the same bits. What returns its arguments, or views of them, or asks for values is left as it is.
 
     for _ in range(1000):
         y = ops.clip(x, 0.0, 1.0)    # op by op at first, then one native call
+
+Draws of random numbers are such functions, whose native code advances the stream, and so are layers
+(`graphc.nn.layer`), whose Parameters are bound to it.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dtype import DType
-from graphc.nested import flatten
+from graphc.nested import describe, flatten, is_plain, map_leaves
+from graphc.parameter import Parameter
+from graphc.random import is_stream
 from graphc.tensor import Tensor, filled
 from graphc.trace import Traced, trace
 
-OFTEN, MANY_ELEMENTS = 500, 10_000
-"""After so many calls one is compiled; so many elements count as a call more."""
+OFTEN, MANY_ELEMENTS, FEW_OPS = 500, 10_000, 5
+"""After so many calls one is compiled; so many elements count as a call more, and more ops than these as several."""
 
 READY, MOST = 4, 64
 """How many of a function's compiled calls are tried without a look at the arguments, and how many are kept at all."""
@@ -31,7 +34,8 @@ READY, MOST = 4, 64
 MOST_COUNTED = 1_000
 """The most kinds of calls of a function that are counted."""
 
-_PLAIN = frozenset((int, bool, str, type(None), DType, type(Ellipsis)))  # what is equal to another is as good
+NEVER = float("inf")
+"""In place of a count: the call stays as it is."""
 
 
 class Entry:
@@ -41,13 +45,15 @@ class Entry:
         from graphc.programs import compile_graph  # brings llvmlite
         from graphc.runtime.entry import Expected
 
-        self._rebuild, self._types = traced.rebuild, [output.type for output in traced.graph.outputs]
+        graph = traced.graph
+        self._rebuild, self._types = traced.rebuild, [output.type for output in graph.outputs]
         marks: list[Any] = [object() for _ in self._types]
         self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
-        self._executable = compile_graph(traced.graph, (), dump=False)
+        self._executable = compile_graph(graph, traced.bound, dump=False)
         expected = [Expected(a.type) if type(a) is Tensor else Expected(None, a) for a in args]
         self.enter: Callable[..., Any] = self._executable.way(expected) if all(map(_is_fixed, args)) else _nothing
-        self._enter_tensors = self._executable.way([Expected(node.type) for node in traced.graph.inputs])
+        arguments = graph.inputs[: graph.arguments]
+        self._enter_tensors = self._executable.way([Expected(node.type) for node in arguments])
 
     def value_in(self, memory: Sequence[Any]) -> Any:
         """What the function returns, in the memory that `enter` returned."""
@@ -57,7 +63,7 @@ class Entry:
 
     def run(self, leaves: Sequence[Tensor]) -> Any:
         """What the function returns for these tensors among its arguments; None where it fails, or is watched."""
-        memory = self._enter_tensors(*leaves)
+        memory = self._enter_tensors(*map(_as_tensor, leaves))
         return None if memory is None or type(memory) is bytes else self.value_in(memory)
 
 
@@ -67,20 +73,36 @@ def _nothing(*args: Any) -> None:
 
 def _is_fixed(value: Any) -> bool:
     """Whether a value can be told from others by its type, if it is a tensor, or by which object it is."""
-    return type(value) is not list and (type(value) is not tuple or all(_is_number(item) for item in value))
+    return type(value) is Tensor or (type(value) is not slice and is_plain(value))
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in _PLAIN or type(value) is float or (type(value) is tuple and all(map(_is_number, value)))
+def _as_tensor(leaf: Any) -> Any:
+    """A Parameter or number as a Tensor on its memory: to code that does not write to it one is as good as another."""
+    if type(leaf) is Tensor or not isinstance(leaf, Tensor):
+        return leaf
+    leaf.address()  # the Tensor knows it then
+    seen = Tensor.__new__(Tensor)
+    seen._take(leaf)
+    return seen
+
+
+def _told(tensor: Tensor, before: list[Tensor]) -> Hashable:
+    """What tells a tensor from others that need other code: its type."""
+    return tensor.type if tensor._node is None else None  # of a stand-in left over the op that reads it complains
 
 
 class Often:
-    """The calls of one function, with or without names for its last arguments."""
+    """The calls of one function, with or without names for its last arguments.
 
-    __slots__ = ("_calls", "_function", "_name", "_ready")
+    Args:
+        reads: Parameters that it may read and write besides its arguments, for as long as it is used; of a function of
+            ops there are none but the streams of random numbers.
+    """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    __slots__ = ("_calls", "_function", "_name", "_reads", "_ready")
+
+    def __init__(self, function: Callable[..., Any], reads: Sequence[Parameter] | None = None) -> None:
+        self._function, self._reads = function, reads
         self._name = str(getattr(function, "name", getattr(function, "__name__", "call"))).strip("<>")
         self._ready: tuple[Entry, ...] = ()
         self._calls: dict[Hashable, Entry | float] = {}  # how often each came; after it was compiled, its code
@@ -93,40 +115,63 @@ class Often:
                 return None if type(memory) is bytes else entry.value_in(memory)  # op by op it says what is wrong
         key: list[Any] = []
         leaves: list[Tensor] = []
-        if not _describe(args, key, leaves):
+        if not describe(args, key, leaves, _told):
             return None
         known = tuple(key)
         found = self._calls.get(known, 0.0)
-        if type(found) is float:
-            if len(self._calls) >= MOST_COUNTED:
-                self._calls.clear()
-            found += 1 + sum(leaf.type.size for leaf in leaves) / MANY_ELEMENTS
-            self._calls[known] = found
-            if not OFTEN <= found < float("inf"):
-                return None
-            made = self._made(args)
-            if made is None:
-                self._calls[known] = float("inf")
-                return None
-            if sum(type(call) is Entry for call in self._calls.values()) >= MOST:
-                self._calls.clear()
-            found = self._calls[known] = made
-        assert isinstance(found, Entry)
-        if found not in self._ready:
-            self._ready = (found, *self._ready)[:READY]
-        return found.run(leaves)
+        if isinstance(found, Entry):
+            if found not in self._ready:
+                self._ready = (found, *self._ready)[:READY]
+            return found.run(leaves)
+        if found is NEVER:
+            return None
+        if len(self._calls) >= MOST_COUNTED:
+            self._calls.clear()
+        before, early = found, OFTEN / 10
+        found += 1 + sum(leaf.type.size for leaf in leaves) / MANY_ELEMENTS
+        if before < early <= found < OFTEN:
+            found = self._weighed(found, args)
+        self._calls[known] = found
+        return self._compiled(known, args) if OFTEN <= found < NEVER else None
 
-    def _made(self, args: tuple[Any, ...]) -> Entry | None:
-        """The call as native code; None where it has to stay as it is."""
+    def _weighed(self, count: float, args: tuple[Any, ...]) -> float:
+        """How often a call counts as having come, of which there were so many: the more ops it has, the more often."""
+        traced = self._traced(args)
+        return NEVER if traced is None else count * max(1.0, len(traced.graph.nodes) / FEW_OPS)
+
+    def _compiled(self, known: Hashable, args: tuple[Any, ...]) -> Any:
+        """What the function returns, whose calls of this kind are native code from the next one on; None where they
+        have to stay as they are."""
+        self._calls[known] = NEVER
+        traced = self._traced(args)
+        if traced is None:
+            return None
+        value = self._function(*args)
+        if not _shares_memory(value, args):
+            if sum(isinstance(call, Entry) for call in self._calls.values()) >= MOST:
+                self._calls.clear()
+            self._calls[known] = Entry(traced, args)
+        return value
+
+    def _traced(self, args: tuple[Any, ...]) -> Traced | None:
+        """The call as a graph; None where it is none, or depends on more than may be bound to code."""
         try:
-            traced = trace(self._function, args, {}, self._name)
+            traced = trace(self._function, map_leaves(_as_tensor, args), {}, self._name)
         except Exception:  # whatever it is, op by op it says so, or it works
             return None
-        graph, inputs = traced.graph, set(traced.graph.inputs)
-        state = traced.bound or traced.changed or graph.updates or traced.visited or traced.surroundings.any()
-        if state or not graph.outputs or inputs.intersection(graph.outputs):
-            return None
-        return None if _shares_memory(self._function(*args), args) else Entry(traced, args)
+        return traced if self._fits(traced) else None
+
+    def _fits(self, traced: Traced) -> bool:
+        """Whether what was traced depends on nothing but its arguments and what is bound to it for good."""
+        graph = traced.graph
+        if traced.changed or not graph.outputs or {*graph.inputs} & {*graph.outputs}:
+            return False
+        parameters = [tensor for tensor in traced.bound if isinstance(tensor, Parameter) and not is_stream(tensor)]
+        if self._reads is None:
+            return not (parameters or traced.visited or traced.surroundings.any())
+        known = {id(parameter) for parameter in self._reads}
+        made_within = all(ref() is None for ref, _ in traced.captured)
+        return made_within and all(id(parameter) in known for parameter in parameters)
 
 
 def _shares_memory(value: Any, args: tuple[Any, ...]) -> bool:
@@ -136,36 +181,6 @@ def _shares_memory(value: Any, args: tuple[Any, ...]) -> bool:
     flatten(value, results)
     flatten(args, given)
     return any(np.may_share_memory(r.numpy_view(), g.numpy_view()) for r in results for g in given)
-
-
-def _describe(values: Sequence[Any], key: list[Any], leaves: list[Tensor]) -> bool:
-    """Adds to a key what tells these arguments from others, and to a list the tensors among them.
-
-    Returns:
-        Whether they are such that native code may be for.
-    """
-    for value in values:
-        kind = type(value)
-        if kind is Tensor:
-            if value._node is not None:
-                return False  # a stand-in left over, of which the op that reads it complains
-            key.append(value.type)
-            leaves.append(value)
-        elif kind in _PLAIN:
-            key += (kind, value)
-        elif kind is float:
-            key += (kind, value or repr(value))  # 0.0 and -0.0 are equal
-        elif kind is tuple or kind is list:
-            key += (kind, len(value))
-            if not _describe(value, key, leaves):
-                return False
-        elif kind is slice:
-            key.append(kind)
-            if not _describe((value.start, value.stop, value.step), key, leaves):
-                return False
-        else:
-            return False
-    return True
 
 
 _functions: dict[Hashable, Often] = {}
@@ -191,4 +206,3 @@ def _by_position(function: Callable[..., Any], count: int, names: tuple[str, ...
 
     called.__name__ = getattr(function, "__name__", "call")
     return called
-

@@ -27,7 +27,7 @@ def pays(graph: Graph, earlier: int) -> bool:
 
     calls = [
         Call.of(op, tuple([o.type for o in node.operands]), node.attrs) for node in graph.nodes
-        if node.op not in LEAVES and runs_compiled(op := TABLE[node.op], node.type)
+        if node.op not in LEAVES and runs_compiled(op := TABLE[node.op], node.type, [o.type for o in node.operands])
     ]  # fmt: skip
     return missing_kernels(calls if earlier < FEW else [c for c in calls if substitute(c) is None]) < MANY_KERNELS
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from time import perf_counter
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from graphc.dtype import bool_
 from graphc.ir import NOWHERE, Graph, Location, Node, TensorType, constant_node
+from graphc.nested import describe
 from graphc.op import Op
 from graphc.op_by_op import pays, run_op_by_op
 from graphc.parameter import Parameter
@@ -28,6 +30,17 @@ if TYPE_CHECKING:
 
 MOST_STEPS, MOST_COMPILED = 50_000, 256
 """How many steps, and compiled pieces, are kept; when there are more, all are forgotten."""
+
+VARIED = 4
+"""Pieces vary at a line where so many calls in a row ran op by op, because they came for the first time or there are
+more different ones than this; from then on."""
+
+COMPILE, MORE = 5e-4, 20
+"""Twice so many seconds it takes to compile a piece, for each of its steps and so many more; much less where its code
+is found on disk. Where pieces vary, or there are many, one is compiled when to do without has taken so many seconds."""
+
+MOST_KINDS = 1_000
+"""How many kinds of arguments are known of a line where pieces vary."""
 
 NOTHING = TensorType((), bool_)
 """In place of a type, where a step makes no value."""
@@ -100,19 +113,65 @@ class Stretch(NamedTuple):
     before: list[Taped]
 
 
+class Kind:
+    """Calls with arguments alike, from a line where pieces vary.
+
+    Attributes:
+        seconds: how long those took that were not noted.
+        in_vain: how often one was noted, and its piece had not come before; of the first time that is to be expected.
+    """
+
+    __slots__ = ("in_vain", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds, self.in_vain = 0.0, 0
+
+
 class Root(Step):
     """Before the first op of every piece that is called from one line.
 
     Attributes:
         name: of what is called there.
         pieces: how many different ones there were.
+        longest: the steps of the longest of them.
     """
 
-    __slots__ = ("name", "pieces")
+    __slots__ = ("_kinds", "_new_ones", "longest", "name", "pieces")
 
     def __init__(self, name: str) -> None:
         super().__init__(None, None, (), {}, NOTHING, NOWHERE)
-        self.name, self.pieces = name, 0
+        self.name, self.pieces, self.longest = name, 0, 0
+        self._new_ones = 0  # calls in a row that ran op by op, until there are so many that pieces are known to vary
+        self._kinds: dict[Hashable, Kind] = {}
+
+    def kind(self, args: Sequence[Any]) -> Kind | None:
+        """What is known of calls with such arguments; None where pieces do not vary, and all are to be noted."""
+        if self._new_ones < VARIED:
+            return None
+        key: list[Any] = []
+        known = tuple(key) if describe(args, key, [], lambda tensor, _: tensor.type) else None
+        found = self._kinds.get(known)
+        if found is None:
+            if len(self._kinds) >= MOST_KINDS:
+                self._kinds.clear()
+            found = self._kinds[known] = Kind()
+        return found
+
+    def pays(self, kind: Kind) -> bool:
+        """Whether it pays to note the next call of a kind."""
+        seconds = COMPILE * (self.longest + MORE)
+        return kind.seconds >= (seconds if kind.in_vain < 2 else seconds * 2**kind.in_vain)
+
+    def noted(self, new: bool, kind: Kind | None) -> None:
+        """A call was noted.
+
+        Args:
+            new: whether something that it noted ran op by op.
+        """
+        if kind is not None:
+            kind.in_vain = kind.in_vain + 1 if new else 0
+        elif self._new_ones < VARIED:
+            self._new_ones = self._new_ones + 1 if new else 0
 
 
 class Ending:
@@ -123,33 +182,46 @@ class Ending:
     Attributes:
         results: the numbers of the steps whose results are needed.
         steps: those that the results and the writes depend on, with their numbers.
+        seconds: for how long it has run op by op.
     """
 
     def __init__(self, root: Root, last: Step, results: tuple[int, ...]) -> None:
         root.pieces += 1
         self.root, self.results = root, results
         self.steps = _needed(last.path(), results)
+        self.seconds = 0.0
+        root.longest = max(root.longest, len(self.steps))
         self._numbers: list[np.ndarray | None] | None = None  # None: changes from run to run
         self._compiled: tuple[Executable, list[int]] | None = None  # with the leaf behind each of its inputs
         self._lock = threading.Lock()
 
-    def run(self, leaves: Sequence[Tensor]) -> list[Tensor]:
-        """The results for these leaves; Parameters are written when all else is done."""
+    def run(self, leaves: Sequence[Tensor], expected: bool = False) -> tuple[list[Tensor], bool]:
+        """The results for these leaves; Parameters are written when all else is done.
+
+        Args:
+            expected: its arguments have come often.
+        Returns:
+            They, and whether it was compiled.
+        """
         with self._lock:
             known = self._numbers == [] or self._know(leaves)
             if self._compiled is None:
                 graph, inputs = self._graph(leaves)
-                if known or not pays(graph, self.root.pieces - 1):
+                often = expected or self.root.pieces <= VARIED or self.seconds >= COMPILE * (len(self.steps) + MORE)
+                if (known and often) or not pays(graph, self.root.pieces - 1):
                     self._compiled = self._compile(graph, [leaves[k] for k in inputs]), inputs
             compiled = self._compiled
         if compiled is None:
-            return run_op_by_op(graph, [leaves[k] for k in inputs])
+            began = perf_counter()
+            results = run_op_by_op(graph, [leaves[k] for k in inputs])
+            self.seconds += perf_counter() - began
+            return results, False
         executable, inputs = compiled
-        return executable([leaves[k] for k in inputs])
+        return executable([leaves[k] for k in inputs]), True
 
     def _know(self, leaves: Sequence[Tensor]) -> bool:
         """Whether the piece was here before. What was compiled for another number is forgotten."""
-        numbers = [leaf.numpy_view() for leaf in leaves if type(leaf) is Number]
+        numbers = [leaf._array for leaf in leaves if type(leaf) is Number]
         if self._numbers is None:
             self._numbers = [*numbers]
             return False

@@ -182,6 +182,11 @@ def stream(seed: int | Generator | None) -> Parameter:
     return _streams[own]
 
 
+def is_stream(tensor: Tensor) -> bool:
+    """Whether it is the state of one of the program's streams, which live as long as the program."""
+    return tensor is _state or any(tensor is own for own in _streams.values())
+
+
 def advance(state: Parameter) -> None:
     """Makes the next op that draws from `state` draw other numbers."""
     from graphc.ops.creation import iota  # the ops of this package draw from here

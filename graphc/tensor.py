@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc import context
 from graphc.arrays import address_of, copy_of, known_type, type_of
 from graphc.dtype import DType, dtype_of, float32
 from graphc.ir import Node, TensorType
@@ -101,13 +100,15 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__", "_address", "_array", "_buffer", "_node", "_origin", "_place", "_promise", "_trace", "type",
+        "__weakref__", "_address", "_array", "_buffer", "_captured", "_node", "_origin", "_place", "_promise", "_trace",
+        "type",
     )  # fmt: skip
     __array_priority__ = 100  # ndarray * Tensor asks the Tensor
     __hash__ = object.__hash__
 
     type: TensorType
     _origin: tuple[weakref.ref[Tensor], tuple[Any, ...]]
+    _captured: bool  # there if a trace may have captured the value
     _array: np.ndarray | None
     _buffer: Any
     _address: int  # where the elements lie; 0 while nobody has asked
@@ -356,8 +357,13 @@ class Tensor:
         that `x[0][1] = value` does what `x[0, 1] = value` does."""
         from graphc.ops.indexing import setitem
 
-        settle()
-        self._put(setitem(self, index, value))
+        now = state.now
+        if now.piece is not None and now.trace is None:
+            changed = now.piece.call(setitem, (self, index, value), {})
+        else:
+            settle()
+            changed = setitem(self, index, value)
+        self._put(changed)
         self.written(index, value)
 
     def written(self, index: Any, value: Any) -> None:
@@ -373,17 +379,21 @@ class Tensor:
 
     def _become(self, changed: Tensor) -> None:
         """Makes this object stand for another value; what was noted of it before keeps the value it had."""
-        settle()  # ops that wait read the value that it has now
-        self._fulfil()
-        before = Tensor.__new__(Tensor)
-        before._take(self)
-        self._take(changed)
         now = state.now
-        for tape in now.tapes:
-            tape.rename({id(self): before, id(changed): self})
-        if now.trace is not None and before._node is None:
-            now.trace.overwritten(self, before)
-        context.structure_changed()  # a trace may have captured the value that it had
+        if now.piece is None or now.trace is not None or now.tapes or not now.piece.turned(self, changed):
+            settle()  # ops that wait read the value that it has now
+            self._fulfil()
+            before = Tensor.__new__(Tensor)
+            before._take(self)
+            self._take(changed)
+            for tape in now.tapes:
+                tape.rename({id(self): before, id(changed): self})
+            if now.trace is not None and before._node is None:
+                now.trace.overwritten(self, before)
+        if hasattr(self, "_captured"):
+            from graphc import context
+
+            context.structure_changed()
 
     def _take(self, source: Tensor) -> None:
         self._array, self._buffer, self._address = source._array, source._buffer, source._address

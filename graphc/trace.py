@@ -86,6 +86,7 @@ class Trace:
 
     def _capture(self, tensor: Tensor) -> Node:
         if not isinstance(tensor, Parameter):
+            tensor._captured = True
             if tensor.ndim == 0:
                 self.captured.append((weakref.ref(tensor), tensor.numpy_view()))
                 return self.constant(tensor.item(), tensor.dtype)

@@ -9,7 +9,7 @@ from the last to the first; short ones of 64 bits are merged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -363,11 +363,15 @@ CANDIDATES = 4096
 """So many positions of a long row are sorted at most, to find the first of all."""
 
 
-class _Chosen:
-    """The first few of a long row of elements of 64 bits.
+INSERTED = 64
+"""Up to so many first elements of a row of at most CANDIDATES are held in order while the others are looked at."""
 
-    From the first digit that is not shared on, the elements of each digit are counted, among those that begin as the
-    last one wanted does, until few enough come before it or begin like it. These are sorted.
+
+class _Chosen:
+    """The first few of a row of elements of 64 bits.
+
+    Of a long row, from the first digit that is not shared on, the elements of each digit are counted, among those that
+    begin as the last one wanted does, until few enough come before it or begin like it. These are sorted.
     """
 
     BITS = 11
@@ -383,6 +387,14 @@ class _Chosen:
     def store(self, keys: Val, out: Val) -> None:
         """Writes the positions (i64) of the first elements of a row."""
         b = self.b
+        few = self.length <= CANDIDATES and self.count <= INSERTED
+        found = self._inserted(keys) if few else self._sorted(keys)
+        with b.loop(0, self.count) as i:
+            b.store(b.convert("zext", b.load(b.gep(found, i, "i32"), "i32"), "i64"), b.gep(out, i, "i64"))
+
+    def _sorted(self, keys: Val) -> Val:
+        """Where the positions (i32) of the first elements are, after those that may be among them were put in order."""
+        b = self.b
         if self.length <= CANDIDATES:
             with b.loop(0, self.length) as i:
                 b.store(b.convert("trunc", i, "i32"), b.gep(self.found, i, "i32"))
@@ -391,8 +403,49 @@ class _Chosen:
             self._choose(keys)
             held = self._collect(keys)
         self._sort(keys, held)
-        with b.loop(0, self.count) as i:
-            b.store(b.convert("zext", b.load(b.gep(self.found, i, "i32"), "i32"), "i64"), b.gep(out, i, "i64"))
+        return self.found
+
+    def _inserted(self, keys: Val) -> Val:
+        """Where the positions (i32) of the first elements are, which were held in order while the others were seen."""
+        b, count = self.b, self.count
+        best, places = b.alloca("i64", count + 1), b.alloca("i32", count + 1)
+        b.store(i64(0), best)  # before which none comes
+        whole = self.length - (self.length - count) % WIDE
+
+        def last() -> Val:
+            return b.load(b.gep(best, count, "i64"), "i64")
+
+        def insert(at: Val, filled: Val) -> None:
+            """Puts an element among those held, of which the one at `filled`, if there is one, is lost."""
+            key, position = self._key(keys, at).val, b.convert("trunc", at, "i32")
+
+            def move(carried: list[Val]) -> tuple[Val, Sequence[Val]]:
+                (place,) = carried
+                before = b.sub(place, 1)
+                other = b.load(b.gep(best, before, "i64"), "i64")
+                moves = b.icmp("ugt", other, key)
+                b.store(b.select(moves, other, key), b.gep(best, place, "i64"))
+                held = b.load(b.gep(places, before, "i32"), "i32")
+                b.store(b.select(moves, held, position), b.gep(places, place, "i32"))
+                return moves, [before]
+
+            b.repeat([filled], move)
+
+        with b.loop(0, count) as at:
+            insert(at, b.add(at, 1))
+        def look(at: Val) -> None:
+            with b.when(b.icmp("ult", self._key(keys, at).val, last())):
+                insert(at, i64(count))
+
+        if count < whole:
+            with b.loop(count, whole, WIDE) as at:
+                before = b.icmp("ult", self._key(keys, at, WIDE).val, b.splat(last(), WIDE))
+                with b.when(Lanes(b, before).any().val), b.loop(at, b.add(at, WIDE)) as one:
+                    look(one)
+        if whole < self.length:
+            with b.loop(whole, self.length) as at:
+                look(at)
+        return b.gep(places, 1, "i32")
 
     def _key(self, keys: Val, at: Val, lanes: int = 1) -> Lanes:
         """Elements as unsigned integers that order as they do."""

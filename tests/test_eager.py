@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import gc
@@ -40,7 +41,7 @@ def rows(*shape: int, seed: int = 0) -> Tensor:
 
 
 def together(function: Callable[..., Any], *args: Any) -> Any:
-    with in_one_piece(function):
+    with in_one_piece(function, args):
         return function(*args)
 
 
@@ -296,6 +297,247 @@ def test_what_is_kept_of_pieces_is_bounded(monkeypatch: pytest.MonkeyPatch):
         x = together(lambda y, n: [y := y + 1.0 for _ in range(n)][-1], Tensor([0.0]), count % 10 + 1)
         assert x.tolist() == [count % 10 + 1.0]
         assert pieces.forest.steps < 30 + 2 * 2 * 11
+
+
+# Elements that are set
+
+
+def runs(function: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often something that was noted had to run."""
+    count, run = [0], pieces.Ending.run
+    monkeypatch.setattr(pieces.Ending, "run", lambda *args: count.append(0) or run(*args))
+    try:
+        function()
+    finally:
+        monkeypatch.setattr(pieces.Ending, "run", run)
+    return len(count) - 1
+
+
+def test_elements_are_set_within_a_piece(monkeypatch: pytest.MonkeyPatch):
+    def f(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        before = x * 2.0
+        x[0] = y[0]
+        x[1][2] = 7.0
+        made = y + 1.0
+        made[:, 1:] = x[:, 1:]
+        kept = made
+        made += 1.0
+        kept[0, 0] = made[1, 1]
+        x[...] = x + 1.0
+        y[...] = x
+        x[0, 0] = -1.0
+        return before, kept, made, x * 1.0, y * 1.0
+
+    def results(call: Callable[..., Any]) -> list[Tensor]:
+        x, y = rows(2, 3), rows(2, 3, seed=1)
+        return [*call(f, x, y), x, y]
+
+    wanted = results(alone)
+    for _ in range(3):
+        assert all(map(same, results(together), wanted))
+    assert runs(lambda: together(f, rows(2, 3), rows(2, 3, seed=1)), monkeypatch) == 1
+
+
+def test_a_cache_that_a_cell_sets_elements_in(monkeypatch: pytest.MonkeyPatch):
+    class Remembers(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense, self.seen = nn.Dense(3, 3), ops.zeros((4, 3))
+
+        def construct(self, x: Tensor, place: int) -> Tensor:
+            self.seen[place] = self.dense(x)
+            return ops.softmax(self.seen, 0)
+
+    def results() -> list[Tensor]:
+        ms.set_seed(1)
+        cell = Remembers()
+        return [*(cell(rows(3, seed=k), k % 4) for k in range(9)), cell.seen]
+
+    ms.set_context(pynative_synchronize=True)
+    wanted = results()
+    ms.set_context(pynative_synchronize=False)
+    for _ in range(3):
+        assert all(map(same, results(), wanted))
+
+
+def test_a_tensor_keeps_its_value_if_what_was_set_cannot_be_computed():
+    def f(x: Tensor, places: Tensor) -> Tensor:
+        x[0] = 5.0
+        x[1] = ops.gather(x, places, 0)
+        return x + 1.0
+
+    for _ in range(3):
+        x = Tensor([1.0, 2.0, 3.0])
+        with pytest.raises(IndexError):
+            together(f, x, Tensor(7))
+        assert x.tolist() == [1.0, 2.0, 3.0]
+        together(f, x, Tensor(2))
+        assert x.tolist() == [5.0, 3.0, 3.0]
+
+
+def test_a_graph_sees_what_was_set_in_a_tensor_that_it_captured():
+    held, other = Tensor([1.0, 2.0]), Tensor([1.0, 2.0])
+    graph = ms.jit(lambda x: x + held)
+
+    def f(x: Tensor) -> Tensor:
+        held[0] = x[0]
+        other[0] = x[0]
+        return other * 2.0
+
+    assert graph(Tensor([0.0, 0.0])).tolist() == [1.0, 2.0]
+    for value in (3.0, 4.0):
+        structure = ms.context.structure()
+        assert together(f, Tensor([value])).tolist() == [2 * value, 4.0]
+        assert ms.context.structure() == structure + 1, "nobody captured the other one"
+        assert graph(Tensor([0.0, 0.0])).tolist() == [value, 2.0]
+
+
+def test_a_function_of_ops_that_sets_elements_of_an_argument_does_so_each_time():
+    @of_ops
+    def f(x: Tensor) -> Tensor:
+        x[0] = x[1]
+        return x + 1.0
+
+    for _ in range(4):
+        x = Tensor([1.0, 2.0])
+        assert together(f, x).tolist() == [3.0, 3.0] and x.tolist() == [2.0, 2.0]
+
+
+# Pieces that vary
+
+
+class Text(nn.Cell):
+    """What is said of each word takes all before it into account."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.norm, self.drop = nn.Embedding(9, 6), nn.LayerNorm((6,)), nn.Dropout(p=0.3)
+        self.q, self.out = nn.Dense(6, 6, activation="tanh"), nn.Dense(6, 9)
+
+    def construct(self, words: Tensor) -> Tensor:
+        h = self.norm(self.table(words))
+        h = h + self.drop(ops.matmul(ops.softmax(ops.matmul(self.q(h), h.swapaxes(-1, -2)) * 0.4, -1), h))
+        return self.out(ops.gelu(h))[:, -1]
+
+
+def texts(lengths: Any) -> list[Tensor]:
+    rng = np.random.default_rng(0)
+    return [Tensor(rng.integers(0, 9, (1, length))) for length in lengths]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_text_that_grows_is_not_noted_for_long(training: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    net = Text().set_train(training)
+    words = texts(range(1, 14))
+
+    def results() -> list[Tensor]:
+        ms.set_seed(1)
+        return [net(text) for text in words]
+
+    found = results()
+    noted = [new_steps(results) for _ in range(2)]
+    assert noted[1] == 0, "each piece is known, or runs at once"
+    assert all(map(same, found, results()))
+    ms.set_context(pynative_synchronize=True)
+    try:
+        assert all(map(same, found, results()))
+    finally:
+        ms.set_context(pynative_synchronize=False)
+
+
+def test_gradients_for_texts_of_many_lengths():
+    net = Text().set_train()
+    gradients = ms.value_and_grad(lambda text: ops.square(net(text)).sum(), None, net.trainable_params())
+
+    def results() -> list[list[Tensor]]:
+        ms.set_seed(1)
+        found = []
+        for text in texts([*range(1, 9)] * 2):
+            value, grads = gradients(text)
+            found.append([value, *grads])
+        return found
+
+    found = results()
+    ms.set_context(pynative_synchronize=True)
+    try:
+        for ours, theirs in zip(found, results(), strict=True):
+            assert all(map(same, ours, theirs))
+    finally:
+        ms.set_context(pynative_synchronize=False)
+
+
+def new_steps(function: Callable[[], Any]) -> int:
+    before = pieces.forest.steps
+    function()
+    return pieces.forest.steps - before
+
+
+def test_where_pieces_vary_ops_run_at_once_until_arguments_come_again_and_again(monkeypatch: pytest.MonkeyPatch):
+    def net(x: Tensor) -> Tensor:
+        return ops.exp(x * 2.0) + x
+
+    x = rows(40)
+    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    noted = [new_steps(functools.partial(together, net, x[:n])) for n in range(1, 20)]
+    assert all(noted[: pieces.VARIED]) and not any(noted[pieces.VARIED :])
+    monkeypatch.setattr(pieces, "COMPILE", 0.0)  # as if they had come for long
+    before = compiled()
+    for call in range(4):
+        assert same(together(net, x[:19]), alone(net, x[:19]))
+        assert compiled() == before + (call > 0)
+    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    assert not new_steps(lambda: together(net, x[:20])), "others still vary"
+
+
+def test_python_looks_for_cycles_again_after_a_piece():
+    def f(x: Tensor, wrong: bool) -> Tensor:
+        y = ops.tanh(x) + 1.0
+        seen.append(gc.isenabled())
+        if wrong:
+            raise ValueError
+        return y
+
+    seen: list[bool] = []
+    for wrong in (False, True):
+        with contextlib.suppress(ValueError):
+            together(f, rows(3 + wrong), wrong)
+        assert gc.isenabled()
+    together(f, rows(3), False)
+    assert seen == [False, False, True], "not while steps are noted that are kept"
+
+
+def test_arguments_that_do_not_tell_pieces_apart_are_noted_seldom(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pieces, "COMPILE", 0.1)
+    root, kind = pieces.Root("f"), pieces.Kind()
+    root.longest = 10 - pieces.MORE
+    assert not root.pays(kind)
+    kind.seconds = 1.5
+    noted = []
+    for _ in range(40):
+        noted.append(root.pays(kind))
+        kind.seconds += 0 if noted[-1] else 1.0
+        kind.in_vain += noted[-1]
+    assert noted[:2] == [True, True] and 2 < sum(noted) < 7
+
+
+def test_one_of_many_pieces_is_compiled_when_it_has_run_for_long(monkeypatch: pytest.MonkeyPatch):
+    x = rows(40)
+
+    def f(x: Tensor) -> Tensor:
+        return ops.exp(x) + x
+
+    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    before = compiled()
+    for n in range(1, 20):
+        for _ in range(2):
+            together(f, x[:n])
+    assert compiled() - before <= pieces.VARIED
+    monkeypatch.setattr(pieces, "COMPILE", 0.0)
+    before = compiled()
+    for _ in range(3):
+        assert same(together(f, x[:19]), alone(f, x[:19]))
+    assert compiled() == before + 1
 
 
 def test_another_thread_may_ask_for_a_value():

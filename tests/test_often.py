@@ -1,5 +1,8 @@
 """Eager calls that come often are one native call, and nobody can tell but by the clock."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,12 @@ from graphc.dispatch import by_shortcut
 RNG = np.random.default_rng(0)
 X, ROW = RNG.normal(size=(5, 7)).astype(np.float32), RNG.normal(size=7).astype(np.float32)
 PLACES = Tensor(RNG.integers(-7, 7, X.shape))
+DROPOUT = nn.Dropout(p=0.5).set_train()
+
+
+@pytest.fixture(autouse=True)
+def pynative():
+    ms.set_context(mode=ms.PYNATIVE_MODE)
 
 
 @pytest.fixture
@@ -58,10 +67,25 @@ def test_calls_that_come_often_are_native_and_the_same(call, made):
 
 def test_a_compiled_call_is_entered_at_once(made, monkeypatch):
     x, row = Tensor(X), Tensor(ROW)
+    calls = [
+        lambda: ops.add(x, row), lambda: ops.ones((2, 3)), lambda: ops.arange(2, 20, 3), lambda: ops.eye(3)
+    ]
+    wanted = [call().asnumpy() for call in calls]
     for _ in range(3):
-        ops.add(x, row)
+        [call() for call in calls]
     monkeypatch.setattr("graphc.dispatch._applied", None)  # what would run it op by op
-    np.testing.assert_array_equal(ops.add(x, row).asnumpy(), X + ROW)
+    monkeypatch.setattr(often, "describe", None)  # a look at the arguments
+    for call, value in zip(calls, wanted, strict=True):
+        np.testing.assert_array_equal(call().asnumpy(), value)
+
+
+def test_calls_of_many_ops_are_compiled_sooner(made, monkeypatch):
+    monkeypatch.setattr(often, "OFTEN", 100)
+    x, row, rate = Tensor(X), Tensor(ROW), Tensor(1.0)
+    for _ in range(20):
+        ops.add(x, row)
+        ops.gamma((2,), rate, rate)
+    assert len(made) == 1 and len(made[0].nodes) > 5 * often.FEW_OPS
 
 
 def test_arguments_that_are_other_objects_each_time_are_looked_at(made, monkeypatch):
@@ -118,6 +142,9 @@ def test_what_returns_an_argument_or_a_view_of_it_is_left_as_it_is(made):
     [
         lambda x: ops.dropout(x, 0.5), lambda x: mint.bernoulli(ops.sigmoid(x)), lambda x: mint.randperm(9),
         lambda x: mint.multinomial(ops.exp(x), 3), lambda x: ops.gumbel_softmax(x), lambda x: mint.rand_like(x),
+        lambda x: ops.standard_normal((3, 4)), lambda x: ops.uniform((7,), Tensor(-1.0), Tensor(2.0), seed=5),
+        lambda x: ops.randint(0, 9, (4,)), lambda x: ops.random_poisson((2,), ops.exp(x)), lambda x: ops.randn(3, 4),
+        DROPOUT,
     ],
 )  # fmt: skip
 def test_draws_are_those_of_calls_that_are_never_compiled(draw, made, monkeypatch):
@@ -126,8 +153,66 @@ def test_draws_are_those_of_calls_that_are_never_compiled(draw, made, monkeypatc
         return [draw(Tensor(X)).asnumpy().tobytes() for _ in range(6)]
 
     counted = draws()
+    assert any(graph.updates for graph in made), "the code advances the stream"
     monkeypatch.setattr(often, "OFTEN", float("inf"))
     assert counted == draws() and len({*counted}) > 4
+
+
+def layers():
+    ms.set_seed(2)
+    return [
+        nn.Dense(7, 3, activation="relu"), nn.SequentialCell(nn.Dense(7, 4), nn.LayerNorm((4,)), nn.Dropout(p=0.5)),
+        nn.BatchNorm1d(7), nn.GELU(), nn.RReLU(), mint.nn.Linear(7, 2), mint.nn.Dropout(0.3),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(layers())))
+@pytest.mark.parametrize("training", [False, True])
+def test_a_layer_called_by_itself_is_native_and_the_same(number, training, made, monkeypatch):
+    def results():
+        layer = layers()[number].set_train(training)
+        found = [layer(Tensor(X * step)).asnumpy().tobytes() for step in range(6)]
+        for parameter in layer.get_parameters():
+            parameter.set_data(parameter + 1)
+        found += [layer(Tensor(X)).asnumpy().tobytes() for _ in range(2)]
+        layer.set_train(not training)
+        return found + [layer(Tensor(X)).asnumpy().tobytes() for _ in range(2)]
+
+    counted = results()
+    assert made or (number == 6 and not training)
+    monkeypatch.setattr(often, "OFTEN", float("inf"))
+    assert counted == results()
+
+
+def test_a_native_layer_is_left_when_it_changes_or_has_hooks(made):
+    layer, x, seen = nn.ELU(1.0), Tensor(X), []
+    for _ in range(4):
+        layer(x)
+    assert made
+    layer.alpha = 2.0
+    np.testing.assert_array_equal(layer(x).asnumpy(), nn.ELU(2.0)(x).asnumpy())
+    layer.register_forward_hook(lambda cell, inputs, output: seen.append(output))
+    layer(x)
+    assert len(seen) == 1
+    distance = nn.TripletMarginWithDistanceLoss(lambda a, b: seen.append(a) or ((a - b) ** 2).sum(-1))
+    count = len(seen)
+    for _ in range(6):
+        distance(x, x + 1, x - 1)
+    assert len(seen) == count + 12, "a function of the program's is called each time"
+
+
+def test_native_code_keeps_no_layer_alive(made):
+    layer = nn.Dense(7, 3)
+    for _ in range(5):
+        layer(Tensor(X))
+    assert made
+    alive = weakref.ref(layer)
+    gc.disable()
+    try:
+        del layer
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 def test_values_that_a_shape_depends_on_are_asked_for(made):
@@ -143,6 +228,9 @@ def test_parameters_change(made):
     for step in range(6):
         ops.assign(weight, Tensor(ROW * step))
         np.testing.assert_array_equal((Tensor(X) + weight).asnumpy(), X + ROW * np.float32(step))
+    other = Parameter(Tensor(ROW + 1), name="other")
+    np.testing.assert_array_equal((Tensor(X) + other).asnumpy(), X + (ROW + 1))
+    assert len(made) == 1, "Parameters of one type share code"
 
 
 def test_tapes_traces_and_pieces_see_every_op(made):

@@ -179,8 +179,10 @@ class PReLU(Layer):
         return ops.prelu(x, self.w)
 
 
-class RReLU(Cell):
+class RReLU(Layer):
     """x where x >= 0, else x times a random slope, in [lower, upper) for each element (Xu et al. 2015)."""
+
+    _draws = True
 
     def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3) -> None:
         super().__init__()

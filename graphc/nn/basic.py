@@ -52,7 +52,7 @@ class Unflatten(Layer):
         return ops.reshape(x, (*x.shape[:axis], *self.unflattened_size, *x.shape[axis + 1 :]))
 
 
-class OneHot(Cell):
+class OneHot(Layer):
     """`on_value` at each index along a new dimension `axis` of extent `depth`, `off_value` elsewhere."""
 
     def __init__(
@@ -69,7 +69,7 @@ class OneHot(Cell):
         return ops.one_hot(indices, self.depth, on, off, self.axis)
 
 
-class ChannelShuffle(Cell):
+class ChannelShuffle(Layer):
     """The channels of `[N, C, ...]` in turn from each of `groups` groups (Zhang et al. 2018)."""
 
     def __init__(self, groups: int) -> None:
@@ -83,7 +83,7 @@ class ChannelShuffle(Cell):
         return f"groups={self.groups}"
 
 
-class Roll(Cell):
+class Roll(Layer):
     """x with its elements moved by `shift` along `axis`; those that leave at one end come in at the other."""
 
     def __init__(self, shift: Any, axis: Any) -> None:
@@ -94,35 +94,35 @@ class Roll(Cell):
         return ops.roll(x, self.shift, self.axis)
 
 
-class Tril(Cell):
+class Tril(Layer):
     """x with 0 above its k-th diagonal."""
 
     def construct(self, x: Tensor, k: int = 0) -> Tensor:
         return ops.tril(x, k)
 
 
-class Triu(Cell):
+class Triu(Layer):
     """x with 0 below its k-th diagonal."""
 
     def construct(self, x: Tensor, k: int = 0) -> Tensor:
         return ops.triu(x, k)
 
 
-class MatrixDiag(Cell):
+class MatrixDiag(Layer):
     """Matrices `[..., N, N]` with vectors `[..., N]` on their diagonals, and 0 elsewhere."""
 
     def construct(self, input_x: Tensor) -> Tensor:
         return ops.matrix_diag(input_x)
 
 
-class MatrixDiagPart(Cell):
+class MatrixDiagPart(Layer):
     """The diagonals `[..., min(M, N)]` of matrices `[..., M, N]`."""
 
     def construct(self, input_x: Tensor) -> Tensor:
         return ops.matrix_diag_part(input_x)
 
 
-class MatrixSetDiag(Cell):
+class MatrixSetDiag(Layer):
     """Matrices `[..., M, N]` with the vectors `[..., min(M, N)]` in the place of their diagonals."""
 
     def construct(self, input_x: Tensor, diagonal: Tensor) -> Tensor:

@@ -204,8 +204,15 @@ class Cell:
             if "_set_inputs" in self.__dict__:
                 _check_like(type(self).__name__, self._set_inputs, args)
             return self._compiled(*args, **kwargs)
-        with in_one_piece(self):
+        quick = self._at_once(args) if not kwargs and now.call is None else None
+        if quick is not None:
+            return quick
+        with in_one_piece(self, (*args, *kwargs.values())):
             return self._run(*args, **kwargs)
+
+    def _at_once(self, args: tuple[Any, ...]) -> Any:
+        """What a call returns, if that can be had by native code; else None, and nothing is done."""
+        return None
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         now = state.now

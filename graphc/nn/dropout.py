@@ -7,7 +7,6 @@ from typing import Any
 from graphc import ops
 from graphc.dtype import float32
 from graphc.nn import check
-from graphc.nn.cell import Cell
 from graphc.nn.check import float_dtype
 from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
@@ -35,8 +34,8 @@ class Dropout(Layer):
         self._probability = 1 - keep_prob if p is None else p
 
     @property
-    def _of_ops(self) -> bool:  # type: ignore[override]
-        return not self.training or self._probability == 0  # otherwise it draws numbers
+    def _draws(self) -> bool:  # type: ignore[override]
+        return self.training and self._probability > 0
 
     def construct(self, x: Tensor) -> Tensor:
         if not self.training or self._probability == 0:
@@ -47,8 +46,12 @@ class Dropout(Layer):
         return f"keep_prob={self.keep_prob}" if self.p is None else f"p={self.p}"
 
 
-class _ChannelDropout(Cell):
+class _ChannelDropout(Layer):
     """What dropouts of whole channels share."""
+
+    @property
+    def _draws(self) -> bool:  # type: ignore[override]
+        return self.training and 0 < self.p < 1
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()

@@ -11,14 +11,14 @@ from typing import Any
 from graphc import ops
 from graphc.nn import check
 from graphc.nn.activation import get_activation
-from graphc.nn.cell import Cell
+from graphc.nn.layer import Layer
 from graphc.ops.one_hot import checked_one_hot
 from graphc.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")
 
 
-class LossBase(Cell):
+class LossBase(Layer):
     """The base of losses; a subclass's `construct` ends with `self.get_loss(losses, weights)`."""
 
     def __init__(self, reduction: str = "mean") -> None:
@@ -318,6 +318,8 @@ class TripletMarginWithDistanceLoss(LossBase):
         distance_function: of two tensors; by default the 2-norm of their difference along axis 1.
         swap: the distance between positive and negative counts where it is smaller than that of x and negative.
     """
+
+    _of_ops = False  # the distance may be any function of the program
 
     def __init__(
         self, distance_function: Any = None, swap: bool = False, reduction: str = "mean", margin: float = 1.0

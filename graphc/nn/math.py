@@ -8,10 +8,11 @@ from graphc import ops
 from graphc.dtype import float32, int32
 from graphc.nn import check
 from graphc.nn.cell import Cell
+from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
 
 
-class Norm(Cell):
+class Norm(Layer):
     """The Euclidean norm over `axis` (all axes for `()`)."""
 
     def __init__(self, axis: Any = (), keep_dims: bool = False) -> None:
@@ -27,7 +28,7 @@ class Norm(Cell):
         return f"axis={self.axis}, keep_dims={self.keep_dims}"
 
 
-class ClipByNorm(Cell):
+class ClipByNorm(Layer):
     """x scaled down to the norm `clip_norm` where its norm is larger; norms are taken over `axis` (None: all)."""
 
     def __init__(self, axis: Any = None) -> None:
@@ -40,7 +41,7 @@ class ClipByNorm(Cell):
         return x * factor
 
 
-class MatMul(Cell):
+class MatMul(Layer):
     """x1 @ x2, each transposed (its last two dimensions exchanged) first where asked for."""
 
     def __init__(self, transpose_x1: bool = False, transpose_x2: bool = False) -> None:
@@ -54,7 +55,7 @@ class MatMul(Cell):
         return ops.matmul(x1, x2)
 
 
-class CosineSimilarity(Cell):
+class CosineSimilarity(Layer):
     """The cosine of the angle between the vectors that lie along `dim` of two tensors of one shape.
 
     MindSpore has it in `nn.layer`; `nn.CosineSimilarity` is the metric.
@@ -91,7 +92,7 @@ class Range(Cell):
         return result
 
 
-class Moments(Cell):
+class Moments(Layer):
     """Mean and (biased) variance over `axis`."""
 
     def __init__(self, axis: Any = None, keep_dims: bool | None = None) -> None:
@@ -104,7 +105,7 @@ class Moments(Cell):
         return mean, variance
 
 
-class ReduceLogSumExp(Cell):
+class ReduceLogSumExp(Layer):
     """log(sum(exp(x))) over `axis`, without overflow."""
 
     def __init__(self, axis: Any, keep_dims: bool = False) -> None:
@@ -116,7 +117,7 @@ class ReduceLogSumExp(Cell):
         return ops.logsumexp(x, self.axis, self.keep_dims)
 
 
-class L1Regularizer(Cell):
+class L1Regularizer(Layer):
     """`scale` (above 0) times the sum of the absolute values of the weights."""
 
     def __init__(self, scale: float) -> None:
@@ -127,35 +128,35 @@ class L1Regularizer(Cell):
         return ops.sum(ops.abs(weights)) * self.scale
 
 
-class LBeta(Cell):
+class LBeta(Layer):
     """The logarithm of the beta function, `log(Gamma(x) Gamma(y) / Gamma(x + y))` of positive numbers."""
 
     def construct(self, x: Tensor, y: Tensor) -> Tensor:
         return ops.lgamma(x) + ops.lgamma(y) - ops.lgamma(x + y)
 
 
-class LGamma(Cell):
+class LGamma(Layer):
     """log |Gamma(x)|; see `ops.lgamma`."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.lgamma(x)
 
 
-class DiGamma(Cell):
+class DiGamma(Layer):
     """The derivative of log |Gamma(x)|; see `ops.digamma`."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.digamma(x)
 
 
-class MatInverse(Cell):
+class MatInverse(Layer):
     """The inverse of square matrices `[..., N, N]`; see `ops.inverse`."""
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.inverse(x)
 
 
-class MatDet(Cell):
+class MatDet(Layer):
     """The determinant of square matrices `[..., N, N]`; see `ops.det`."""
 
     def construct(self, x: Tensor) -> Tensor:

@@ -80,8 +80,8 @@ class MultiheadAttention(Layer):
             self.bias_v = made(XavierNormal(), (1, 1, embed_dim), "bias_v")
 
     @property
-    def _of_ops(self) -> bool:  # type: ignore[override]
-        return not (self.dropout and self.training)  # otherwise it draws numbers
+    def _draws(self) -> bool:  # type: ignore[override]
+        return self.training and self.dropout > 0
 
     def construct(
         self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,

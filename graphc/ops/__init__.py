@@ -31,8 +31,10 @@ from graphc.ops import bessel as _bessel
 from graphc.ops import boxes as _boxes
 from graphc.ops import composite as _composite
 from graphc.ops import conv as _conv
+from graphc.ops import creation as _creation
 from graphc.ops import ctc as _ctc
 from graphc.ops import determinant as _determinant
+from graphc.ops import draws as _draws
 from graphc.ops import fractional_pool as _fractional_pool
 from graphc.ops import frequencies as _frequencies
 from graphc.ops import functions as _functions
@@ -50,6 +52,7 @@ from graphc.ops import primitives_arrays as _rows  # more rows of the table of c
 from graphc.ops import primitives_networks as _networks
 from graphc.ops import primitives_numbers as _numbers
 from graphc.ops import primitives_steps as _steps
+from graphc.ops import random as _random
 from graphc.ops import reduce as _reduce
 from graphc.ops import resize as _resize
 from graphc.ops import sample as _sample
@@ -133,6 +136,8 @@ for _module in (
         _function = globals()[_name]
         if isinstance(_function, FunctionType) and not hasattr(_function, "__wrapped__"):
             globals()[_name] = at_once(_function)
+for _name in (*_creation.__all__, *_draws.__all__, *_random.__all__):
+    globals()[_name] = at_once(globals()[_name])
 
 operations = functional = composite = sys.modules[__name__]  # MindSpore's older names of parts of this module
 

@@ -26,7 +26,7 @@ from graphc.ops.shape import reshape, stack
 from graphc.parameter import Parameter
 from graphc.place import located, named
 from graphc.random import Generator, generator_of
-from graphc.tensor import Tensor, settle
+from graphc.tensor import Tensor
 
 Method = Callable[..., Tensor]
 
@@ -43,7 +43,6 @@ def become(name: str, tensor: Tensor, value: Tensor) -> Tensor:
         raise located(ValueError(f"Tensor.{name}: {tensor.type} cannot hold {value.type} in place")) from None
     if isinstance(tensor, Parameter):
         return assign(tensor, fitted)
-    settle()
     tensor._become(fitted if fitted is not tensor else functions.identity(fitted))
     tensor.written(..., fitted)
     return tensor

@@ -136,7 +136,8 @@ def test_argsort_of_long_rows_goes_by_digits(dtype, descending, rng, monkeypatch
 @pytest.mark.parametrize("dtype", [d for d in ALL if d.wide is None], ids=str)
 def test_leading(dtype, descending, rng):
     cases = [((9,), 0), ((9,), 9), ((3, 7), 2), ((2, 128), 8), ((2, 129), 8), ((2, 1000), 1), ((2, 1003), 33)]
-    for shape, count in [*cases, ((1, 3000), 400), ((1, 2 * RUN + 3), 1024), ((0, 3), 1)]:
+    cases += [((3, 64), 64), ((2, 999), 65), ((1, 3000), 400), ((1, 2 * RUN + 3), 1024), ((0, 3), 1)]
+    for shape, count in cases:
         for x in (unordered(rng, shape, dtype), np.sort(numbers(rng, shape, dtype))):  # the worst, the best
             result, _ = run("leading", x, count=count, descending=descending)
             np.testing.assert_array_equal(result, TABLE["leading"].meaning(x, count=count, descending=descending))

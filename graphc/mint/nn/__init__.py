@@ -34,6 +34,7 @@ from graphc.nn import (
     SoftMarginLoss,
     ZeroPad2d,
 )
+from graphc.nn.layer import Layer
 from graphc.nn.padding import ZeroPad1d, ZeroPad3d
 from graphc.ops.axes import as_ints
 from graphc.ops.conv import per_dimension
@@ -90,7 +91,7 @@ def _layer(name: str, function: Callable[..., Any], **defaults: Any) -> type[Cel
         "__init__": __init__, "construct": construct, "extend_repr": extend_repr, "__signature__": signature,
         "__module__": __name__, "__doc__": f"A layer: {function.__doc__}",
     }  # fmt: skip
-    return type(name, (Cell,), members)
+    return type(name, (Layer,), members)
 
 
 _F = functional
@@ -150,7 +151,7 @@ UpsamplingBilinear2d = _layer(
 )  # fmt: skip
 
 
-class _Dropout(Cell):
+class _Dropout(Layer):
     operation: Callable[..., Tensor]
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
@@ -158,6 +159,10 @@ class _Dropout(Cell):
         if not 0 <= p <= 1:
             raise ValueError(f"{type(self).__name__}: p must be in [0, 1], got {p!r}")
         self.p, self.inplace = p, inplace
+
+    @property
+    def _draws(self) -> bool:  # type: ignore[override]
+        return self.training and 0 < self.p < 1
 
     def construct(self, input: Tensor) -> Tensor:
         return type(self).operation(input, self.p, self.training, self.inplace)
@@ -199,7 +204,7 @@ class Linear(nn.Dense):
         self.in_features, self.out_features = in_features, out_features
 
 
-class _Conv(Cell):
+class _Conv(Layer):
     spatial = 0
     operation: Callable[..., Tensor]
 
@@ -314,7 +319,7 @@ class ConvTranspose2d(_Conv):
         )
 
 
-class Embedding(Cell):
+class Embedding(Layer):
     """Rows of a table `weight` `[num_embeddings, embedding_dim]`, normally distributed at first.
 
     Args:
@@ -352,7 +357,7 @@ class Embedding(Cell):
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}, padding_idx={self.padding_idx}"
 
 
-class PReLU(Cell):
+class PReLU(Layer):
     """`x` where it is positive, elsewhere `weight * x`, with one weight or one for each channel."""
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: Any = None) -> None:
@@ -366,7 +371,7 @@ class PReLU(Cell):
 # Normalisation
 
 
-class LayerNorm(Cell):
+class LayerNorm(Layer):
     """Each sample standardized over its last axes, then scaled by `weight` and shifted by `bias`.
 
     Args:
@@ -394,7 +399,7 @@ class LayerNorm(Cell):
         return f"{self.normalized_shape}, eps={self.eps}"
 
 
-class GroupNorm(Cell):
+class GroupNorm(Layer):
     """Each sample standardized over each group of its channels, then scaled and shifted by channel.
 
     Args:
@@ -418,7 +423,7 @@ class GroupNorm(Cell):
         return functional.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
 
-class _BatchNorm(Cell):
+class _BatchNorm(Layer):
     dimensions: tuple[int, ...] = ()
 
     def __init__(
