@@ -96,4 +96,7 @@ def _one_hot_parts(
     x = as_tensor("one_hot", indices)
     dtype = common_dtype((on_value, off_value))
     on, off = (reshape(cast(as_tensor("one_hot", v), dtype), ()) for v in (on_value, off_value))
-    return x, on, off, as_ints("one_hot", depth, "depth")[0], axis_of("one_hot", axis, x.ndim + 1)
+    count = as_ints("one_hot", depth, "depth")
+    if len(count) != 1:
+        raise located(TypeError(f"one_hot: depth must be an int, got {depth!r}"))
+    return x, on, off, count[0], axis_of("one_hot", axis, x.ndim + 1)
