@@ -12,7 +12,7 @@ from graphc.dtype import int64
 from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_dtype, as_tensor, broadcast, cast, full_like, scalar, to_dtype, to_float
 from graphc.ops.creation import arange, row_and_column
-from graphc.ops.elementwise import abs_, add, div, equal, isnan, logical_not, mul, select, sign, sub
+from graphc.ops.elementwise import abs_, add, div, equal, isnan, logical_not, mul, not_equal, select, sign, sub
 from graphc.ops.functions import less, signbit
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.scan import sort
@@ -289,15 +289,19 @@ def trace(input: Any) -> Tensor:
 
 
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
-    """The differences of neighbours along an axis, taken `n` times; `prepend` and `append` join the ends first."""
+    """The differences of neighbours along an axis (of bools, whether they differ), taken `n` times.
+
+    `prepend` and `append` join the ends first.
+    """
     joined = [as_tensor("diff", part) for part in (prepend, x, append) if part is not None]
     y = concat(joined, axis) if len(joined) > 1 else joined[0]
     axis = axis_of("diff", axis, y.ndim)
     if n < 0:
         raise located(ValueError(f"diff: n must not be negative, got {n}"))
-    for _ in range(n):
+    differ = not_equal if y.dtype.is_bool else sub
+    for _ in range(min(n, y.shape[axis])):  # no elements remain after as many
         count = y.shape[axis] - 1
-        y = sub(y.narrow(axis, 1, count), y.narrow(axis, 0, count))
+        y = differ(y.narrow(axis, 1, count), y.narrow(axis, 0, count))
     return y
 
 
