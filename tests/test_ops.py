@@ -454,6 +454,14 @@ def test_differences_end_where_no_elements_are_left() -> None:
     assert grad(lambda x: ops.diff(x, 2).sum())(Tensor([1.0])).tolist() == [0]
 
 
+def test_distances_of_integers_and_bools_do_not_wrap() -> None:
+    small, other = Tensor([100, 16], uint8), Tensor([0, 3], uint8)
+    np.testing.assert_allclose(ops.hypot(small, other), np.hypot([100, 16], [0, 3]), rtol=1e-6)
+    assert ops.isclose(Tensor([3, 250], uint8), Tensor([5, 1], uint8), atol=2.0).tolist() == [True, False]
+    assert ops.isclose(Tensor([1.0, 0.5]), Tensor([True, True])).tolist() == [True, False]
+    assert ops.hypot(Tensor([True]), Tensor([0.0])).tolist() == [1]
+
+
 def test_methods() -> None:
     x = Tensor(A)
     np.testing.assert_array_equal(x.T.asnumpy(), A.T)
