@@ -222,7 +222,7 @@ class DynamicLossScaler(LossScaler):
 
 
 def _scale_parameter(where: str, value: Any) -> Parameter:
-    return Parameter(Tensor(check.positive_float(where, "scale_value", float(value)), float32), "scale_value", False)
+    return Parameter(Tensor(check.positive_float(where, "scale_value", value), float32), "scale_value", False)
 
 
 def _each(function: Any, inputs: Any) -> Any:
@@ -271,7 +271,7 @@ class FixedLossScaleManager(LossScaleManager):
 
     def __init__(self, loss_scale: float = 128.0, drop_overflow_update: bool = True) -> None:
         where = "FixedLossScaleManager"
-        self._loss_scale = check.positive_float(where, "loss_scale", float(loss_scale))
+        self._loss_scale = check.positive_float(where, "loss_scale", loss_scale)
         self._drop_overflow_update = check.boolean(where, "drop_overflow_update", drop_overflow_update)
 
     def get_loss_scale(self) -> float:
@@ -296,7 +296,7 @@ class DynamicLossScaleManager(LossScaleManager):
 
     def __init__(self, init_loss_scale: float = 2**24, scale_factor: int = 2, scale_window: int = 2000) -> None:
         where = "DynamicLossScaleManager"
-        self._loss_scale = check.positive_float(where, "init_loss_scale", float(init_loss_scale))
+        self._loss_scale = check.positive_float(where, "init_loss_scale", init_loss_scale)
         self.scale_factor = check.positive_int(where, "scale_factor", scale_factor)
         self.scale_window = check.positive_int(where, "scale_window", scale_window)
 

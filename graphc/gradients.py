@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class GradientFunction:
         self.return_ids, self.integers = return_ids, integers
         self.positions = _positions(grad_position)
         self.single_position = isinstance(grad_position, int)
+        if weights is not None and not isinstance(weights, (Parameter, Iterable)):
+            raise TypeError(f"grad: weights must be Parameters, got {type(weights).__name__}")
         self.weights = [weights] if isinstance(weights, Parameter) else list(weights) if weights is not None else []
         self.single_weight = isinstance(weights, Parameter)
         self.wants_weights = weights is not None
@@ -139,11 +141,15 @@ def _alone(grad_position: Any) -> Any:
     return grad_position[0] if isinstance(grad_position, (tuple, list)) and len(grad_position) == 1 else grad_position
 
 
-def _checked(fn: Any, grad_position: Any, weights: Any, name: str) -> None:
+def _checked(fn: Any, grad_position: Any, weights: Any, has_aux: Any, name: str) -> None:
     if not callable(fn):
         raise TypeError(f"{name}: fn must be callable, got {type(fn).__name__}")
     if grad_position is None and weights is None:
         raise ValueError(f"{name}: grad_position and weights can not be None at the same time")
+    if isinstance(grad_position, (tuple, list)) and not grad_position:
+        raise ValueError(f"{name}: grad_position must name an argument, or be None with weights, got {grad_position!r}")
+    if not isinstance(has_aux, bool):
+        raise TypeError(f"{name}: has_aux must be a bool, got {has_aux!r}")
 
 
 def value_and_grad(
@@ -168,7 +174,7 @@ def value_and_grad(
         A function returning `(value, gradients)`: of one position a Tensor, of several a tuple; with weights too,
         `(of inputs, of weights)`; with `grad_position=None` those of the weights alone.
     """
-    _checked(fn, grad_position, weights, "value_and_grad")
+    _checked(fn, grad_position, weights, has_aux, "value_and_grad")
     return GradientFunction(
         fn, _alone(grad_position), weights, has_aux=has_aux, sens_param=sens_param, with_value=True,
         return_ids=return_ids,
@@ -180,7 +186,7 @@ def grad(
     has_aux: bool = False, return_ids: bool = False, sens_param: bool = False,
 ) -> Callable[..., Any]:
     """As `value_and_grad`, but the function returns the gradients only (with `has_aux`: gradients, other values)."""
-    _checked(fn, grad_position, weights, "grad")
+    _checked(fn, grad_position, weights, has_aux, "grad")
     return GradientFunction(
         fn, _alone(grad_position), weights, has_aux=has_aux, sens_param=sens_param, return_ids=return_ids
     )

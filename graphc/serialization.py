@@ -31,9 +31,10 @@ METADATA_KEY = "graphc"  # of the file's string-to-string metadata; holds JSON: 
 
 
 def save_checkpoint(
-    save_obj: Any, ckpt_file_name: str | os.PathLike[str], integrated_save: bool = True, async_save: bool = False,
-    append_dict: dict[str, Any] | None = None, enc_key: bytes | None = None, enc_mode: str = "AES-GCM",
-    choice_func: Callable[[str], bool] | None = None, crc_check: bool = False, format: str = "ckpt",
+    save_obj: Any, ckpt_file_name: str | os.PathLike[str], integrated_save: bool = True,
+    async_save: bool | str = False, append_dict: dict[str, Any] | None = None, enc_key: bytes | None = None,
+    enc_mode: str = "AES-GCM", choice_func: Callable[[str], bool] | None = None, crc_check: bool = False,
+    format: str = "ckpt",
 ) -> None:
     """Writes Parameters to a file.
 
@@ -56,6 +57,11 @@ def save_checkpoint(
     """
     if format not in SUFFIXES:
         raise ValueError(f"save_checkpoint: format must be one of {sorted(SUFFIXES)}, got {format!r}")
+    if append_dict is not None and not isinstance(append_dict, dict):
+        raise TypeError(f"save_checkpoint: append_dict must be a dict, got {type(append_dict).__name__}")
+    if not isinstance(async_save, bool) and async_save not in ("process", "thread"):
+        error = ValueError if isinstance(async_save, str) else TypeError
+        raise error(f"save_checkpoint: async_save must be a bool, 'process' or 'thread', got {async_save!r}")
     _refuse_encryption("save_checkpoint", enc_key, enc_mode)
     values = _chosen(_named_values(save_obj), choice_func)
     for name, value in (append_dict or {}).items():
@@ -134,6 +140,8 @@ def load_param_into_net(
     if not isinstance(parameter_dict, dict):
         got = type(parameter_dict).__name__
         raise TypeError(f"load_param_into_net: expected parameter_dict to be a dict, got {got}")
+    if not isinstance(strict_load, bool):
+        raise TypeError(f"load_param_into_net: strict_load must be a bool, got {strict_load!r}")
     if remove_redundancy:
         raise ValueError("load_param_into_net: remove_redundancy is not supported: there is no distributed training")
     for name, value in parameter_dict.items():

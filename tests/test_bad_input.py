@@ -379,6 +379,7 @@ def test_a_checkpoint_of_another_network(tmp_path: Path) -> None:
 
 
 OTHER = nn.Dense(4, 3)
+ROWS = dataset.NumpySlicesDataset({"a": [1, 2]}, shuffle=False)
 
 
 @pytest.mark.parametrize(
@@ -405,6 +406,8 @@ OTHER = nn.Dense(4, 3)
         (lambda: nn.TrainOneStepCell(ops.sum, nn.SGD(OTHER.trainable_params())), TypeError, "'network' must be Cell"),
         (lambda: nn.TrainOneStepCell(nn.Dense(4, 3), nn.SGD(OTHER.trainable_params())), ValueError,
          "updates none of the parameters of the 'network'"),
+        (lambda: ms.grad(ops.sum, ()), ValueError, "grad_position must name an argument"),
+        (lambda: ms.save_checkpoint(OTHER, "never", async_save="soon"), ValueError, "'process' or 'thread', got"),
     ],
 )  # fmt: skip
 def test_mistakes_that_said_little(mistake: Callable[[], Any], error: type[Exception], message: str) -> None:
@@ -446,6 +449,30 @@ def test_mistakes_that_said_little(mistake: Callable[[], Any], error: type[Excep
         lambda: ops.sum(Tensor([1.0]), 0, keepdim=1), lambda: ops.amax(Tensor([1.0]), 0, "yes"),
         lambda: ops.max(Tensor([1.0]), 0, 1), lambda: ops.sort(Tensor([1.0]), 0, "down"),
         lambda: dataset.NumpySlicesDataset([1], num_shards="2", shard_id=0),
+        *(lambda wrong=wrong: nn.Unflatten(wrong, (2, 2)) for wrong in ("1", None, 1.5, True, (1,))),
+        *(lambda wrong=wrong: nn.Adam(OTHER.trainable_params(), beta1=wrong) for wrong in ("1", None, True)),
+        *(lambda make=make, wrong=wrong: make(wrong)
+          for make in (ms.amp.StaticLossScaler, ms.amp.FixedLossScaleManager, ms.amp.DynamicLossScaleManager)
+          for wrong in ("2", True, None)),
+        *(lambda make=make, wrong=wrong: make(ops.sum, weights=wrong)
+          for make in (ms.grad, ms.value_and_grad) for wrong in (1.5, 0)),
+        *(lambda make=make, wrong=wrong: make(ops.sum, has_aux=wrong)
+          for make in (ms.grad, ms.value_and_grad) for wrong in ("yes", 1, None)),
+        *(lambda wrong=wrong: ms.save_checkpoint(OTHER, "never", append_dict=wrong) for wrong in ("a", 0, [])),
+        *(lambda wrong=wrong: ms.save_checkpoint(OTHER, "never", async_save=wrong) for wrong in (1, None, [])),
+        lambda: ms.load_param_into_net(OTHER, {}, strict_load=1),
+        *(lambda wrong=wrong: ROWS.project(wrong) for wrong in (1.5, None, True)),
+        lambda: ROWS.rename(None, ["b"]), lambda: ROWS.filter(bool, input_columns=3),
+        lambda: ROWS.create_tuple_iterator(columns=1.5), lambda: dataset.NumpySlicesDataset([1], column_names=1.5),
+        *(lambda make=make: make([1, "x"])
+          for make in (vision.RandomRotation, vision.RandomColorAdjust, dataset.WeightedRandomSampler)),
+        lambda: vision.Normalize([1, "x"], [1.0]),
+        *(lambda wrong=wrong: dataset.transforms.PadEnd(wrong) for wrong in (None, 3, {})),
+        lambda: dataset.transforms.PadEnd([3], [0]), lambda: ops.one_hot(Tensor([1]), []),
+        *(lambda wrong=wrong: ops.layer_norm(ops.ones((2, 3)), (3,), wrong) for wrong in ("a", object(), {})),
+        *(lambda wrong=wrong: train.Model(OTHER, nn.MSELoss(), nn.SGD(OTHER.trainable_params())).train(wrong, ROWS)
+          for wrong in ("a", 1.5, None, True)),
+        lambda: train.Model(OTHER, nn.MSELoss(), nn.SGD(OTHER.trainable_params())).train(1, ROWS, sink_size=1.5),
     ],
 )  # fmt: skip
 def test_what_is_of_a_wrong_type_is_a_type_error(make: Any) -> None:

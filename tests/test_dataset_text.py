@@ -173,3 +173,12 @@ def test_vectors_of_runs_of_characters(tmp_path: Path) -> None:
 def test_errors(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_strings_come_as_arrays_beside_tensors() -> None:
+    words = ds.NumpySlicesDataset({"number": [1, 2], "word": ["a", "bc"]}, shuffle=False)
+    first, second = (dict(row) for row in words.create_dict_iterator(num_epochs=1))
+    assert isinstance(first["number"], ms.Tensor) and isinstance(first["word"], np.ndarray)
+    assert (first["word"].item(), second["word"].item()) == ("a", "bc")
+    ((numbers, batch),) = words.batch(2)
+    assert numbers.asnumpy().tolist() == [1, 2] and batch.tolist() == ["a", "bc"]

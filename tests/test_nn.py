@@ -236,6 +236,13 @@ def test_pools_of_other_ranks_and_adaptive_pools() -> None:
     close(run(nn.AdaptiveAvgPool1d(4), x), x.reshape(2, 3, 4, 2).mean(-1))
 
 
+def test_volumes_of_pad_mode_same_count_padding_and_images_do_not() -> None:
+    ones = ops.ones((1, 1, 3, 3, 3))  # the window at a corner reaches 8 of 27, or 4 of 9, elements
+    corner = [nn.AvgPool3d(3, 1, "same", count_include_pad=counted)(ones)[0, 0, 0, 0, 0] for counted in (True, False)]
+    close(ops.stack(corner), np.array([8 / 27, 1], np.float32))
+    close(nn.AvgPool2d(3, 1, "same")(ones[0])[0, 0, 0, 0], np.float32(1))
+
+
 # Normalisation
 
 

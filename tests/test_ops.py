@@ -441,6 +441,30 @@ def test_gradients() -> None:
 # Methods of Tensor
 
 
+@pytest.mark.parametrize(
+    "root",
+    [lambda x: ops.norm(x), lambda x: ops.norm(x, 3, 0), lambda x: ops.norm(x, 1.5, 0), lambda x: ops.std(x, 0),
+     lambda x: ops.std(x, 0, 1), lambda x: ops.std_mean(x, 0)[0]],
+)  # fmt: skip
+def test_roots_of_nothing_have_no_slope(root: Any) -> None:
+    for function in (grad(root), jit(grad(root))):
+        assert function(Tensor([0.0, 0.0, 0.0])).tolist() == [0, 0, 0]
+
+
+def test_differences_end_where_no_elements_are_left() -> None:
+    assert ops.diff(ops.ones((4, 2)), 3, 1).shape == ops.diff(ops.ones((4, 2)), 9, 1).shape == (4, 0)
+    assert ops.diff(Tensor([True, False, False])).tolist() == [True, False]
+    assert grad(lambda x: ops.diff(x, 2).sum())(Tensor([1.0])).tolist() == [0]
+
+
+def test_distances_of_integers_and_bools_do_not_wrap() -> None:
+    small, other = Tensor([100, 16], uint8), Tensor([0, 3], uint8)
+    np.testing.assert_allclose(ops.hypot(small, other), np.hypot([100, 16], [0, 3]), rtol=1e-6)
+    assert ops.isclose(Tensor([3, 250], uint8), Tensor([5, 1], uint8), atol=2.0).tolist() == [True, False]
+    assert ops.isclose(Tensor([1.0, 0.5]), Tensor([True, True])).tolist() == [True, False]
+    assert ops.hypot(Tensor([True]), Tensor([0.0])).tolist() == [1]
+
+
 def test_methods() -> None:
     x = Tensor(A)
     np.testing.assert_array_equal(x.T.asnumpy(), A.T)

@@ -410,6 +410,13 @@ def test_exponential_of_the_unused_side_gives_no_nan(function: Callable[..., Ten
     assert np.isfinite(slope.asnumpy()).all()
 
 
+def test_binary_cross_entropy_corrects_probabilities_that_are_all_wrong() -> None:
+    p, y = Tensor(np.array([0.0, 1.0, 1e-14, 0.25])), Tensor(np.array([1.0, 0.0, 1.0, 1.0]))
+    slope = grad(lambda p: loss.binary_cross_entropy(p, y, reduction="sum"))(p)
+    np.testing.assert_allclose(slope, [-1e12, 1e12, -1e12, -4])
+    np.testing.assert_allclose(loss.binary_cross_entropy(p, y, reduction="none")[:3], -np.log(1e-12), rtol=1e-6)
+
+
 def test_binary_cross_entropy_with_logits_is_exact_far_out_and_smooth_at_zero() -> None:
     x, y = Tensor(np.array([0.0, 200.0, -200.0])), Tensor(np.array([0.25, 1.0, 0.0]))
     value, slope = (

@@ -848,7 +848,7 @@ def test_a_bar_only_where_nothing_else_prints(monkeypatch):
         (lambda: model_of().train(2, batches(), initial_epoch=2), ValueError, r"\(2\) must be less than epoch \(2\)"),
         (lambda: model_of().train(1, batches(), callbacks=[3]), TypeError, "expected a Callback.*got int"),
         (lambda: model_of().train(1, batches(), None, True, 0), ValueError, "sink_size must be an int >= 1, or -1"),
-        (lambda: model_of().train(1, batches(), None, True, 2.0), ValueError, "sink_size must be an int.*got 2.0"),
+        (lambda: model_of().train(1, batches(), None, True, 2.0), TypeError, "sink_size must be an int.*got 2.0"),
         (lambda: model_of().train(1, batches(), None, 1), TypeError, "dataset_sink_mode must be a bool"),
         (lambda: model_of().fit(1, batches(), batches(), 0), ValueError, "valid_frequency.*0"),
         (lambda: LossMonitor(-1), ValueError, "per_print_times.*-1"),

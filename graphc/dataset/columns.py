@@ -1,12 +1,12 @@
 """Column names: checking those a user gives, and which columns a step's results replace."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
 def names_list(name: str, columns: str | Sequence[str]) -> list[str]:
     """Column names as a list."""
-    names = [columns] if isinstance(columns, str) else list(columns)
+    names = [columns] if isinstance(columns, str) else list(columns) if isinstance(columns, Iterable) else []
     if not names or not all(isinstance(column, str) and column for column in names):
         raise TypeError(f"{name}: got columns {columns!r}, expected a name or a list of names")
     return names

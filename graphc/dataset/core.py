@@ -345,7 +345,7 @@ class Dataset:
     def create_dict_iterator(
         self, num_epochs: int = -1, output_numpy: bool = False, do_copy: bool = False
     ) -> RowIterator:
-        """An iterator over rows as dicts from column name to Tensor.
+        """An iterator over rows as dicts from column name to Tensor, or to an array where the column holds strings.
 
         Each `for` loop over it is one epoch. Every epoch begun on this dataset, by this iterator or a later one, has
         the next number and so its own shuffles; `config.set_seed` restarts the numbers.
@@ -527,7 +527,8 @@ def _converter(output_numpy: bool, do_copy: bool) -> Callable[[np.ndarray], Any]
         return np.copy if do_copy else lambda array: array
     from graphc.tensor import from_numpy  # the pipeline itself is plain NumPy
 
-    return lambda array: from_numpy(array.copy())  # the array may be the program's own
+    # The array may be the program's own. Strings stay arrays, because no Tensor holds them.
+    return lambda array: array.copy() if array.dtype.kind in "US" else from_numpy(array.copy())
 
 
 def _common(shape: Sequence[int | None], other: Sequence[int]) -> list[int | None]:

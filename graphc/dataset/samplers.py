@@ -210,7 +210,7 @@ class WeightedRandomSampler(BuiltinSampler):
         super().__init__(num_samples)
         if not isinstance(replacement, bool):
             raise TypeError(f"WeightedRandomSampler: got replacement {replacement!r}, expected a bool")
-        if isinstance(weights, str) or not isinstance(weights, (Sequence, np.ndarray)):
+        if not isinstance(weights, (Sequence, np.ndarray)) or any(isinstance(weight, str) for weight in weights):
             raise TypeError(f"WeightedRandomSampler: got weights {weights!r}, expected a list of numbers")
         self._weights = np.asarray(weights, np.float64)
         if self._weights.ndim != 1 or not np.isfinite(self._weights).all() or (self._weights < 0).any():

@@ -10,6 +10,7 @@ threads or on how samples were grouped.
 """
 
 import itertools
+import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -359,7 +360,11 @@ class PadEnd(ColumnTransform):
     """
 
     def __init__(self, pad_shape: Sequence[int | None], pad_value: Any = None) -> None:
+        if not isinstance(pad_shape, (list, tuple)):
+            raise TypeError(f"PadEnd: pad_shape: got {pad_shape!r}, expected a list of ints")
         self._shape = [None if size is None else check_int("PadEnd: pad_shape", size, 1) for size in pad_shape]
+        if pad_value is not None and not isinstance(pad_value, (str, bytes, numbers.Number)):
+            raise TypeError(f"PadEnd: pad_value: got {pad_value!r}, expected a number or a string")
         self._value = pad_value
 
     def stacked(self, rng: Rng, block: np.ndarray) -> np.ndarray:

@@ -41,6 +41,8 @@ class Unflatten(Layer):
 
     def __init__(self, axis: int, unflattened_size: tuple[int, ...]) -> None:
         super().__init__()
+        if not check.is_int(axis):
+            raise TypeError(f"For 'Unflatten', the 'axis' must be an int, but got {axis!r}.")
         if not isinstance(unflattened_size, (tuple, list)):
             raise TypeError(f"For 'Unflatten', the 'unflattened_size' must be a tuple, but got {unflattened_size!r}.")
         self.axis, self.unflattened_size = axis, tuple(unflattened_size)

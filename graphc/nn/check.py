@@ -58,7 +58,8 @@ def number(where: str, name: str, value: Any) -> float:
 
 def between(where: str, name: str, value: Any, low: float, high: float, ends: str = "()") -> float:
     """`value`, a number between `low` and `high`; `ends` says by its brackets which of them are allowed."""
-    above = number(where, name, value) >= low if ends[0] == "[" else value > low
+    number(where, name, value)
+    above = value >= low if ends[0] == "[" else value > low
     below = value <= high if ends[1] == "]" else value < high
     if not (above and below):
         raise ValueError(

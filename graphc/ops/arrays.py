@@ -13,7 +13,7 @@ from graphc.dtype import int64
 from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import as_dtype, as_tensor, broadcast, cast, full_like, scalar, to_dtype, to_float
 from graphc.ops.creation import arange, row_and_column
-from graphc.ops.elementwise import abs_, add, div, equal, isnan, logical_not, mul, select, sign, sub
+from graphc.ops.elementwise import abs_, add, div, equal, isnan, logical_not, mul, not_equal, select, sign, sub
 from graphc.ops.functions import less, signbit
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.scan import sort
@@ -297,14 +297,18 @@ def trace(input: Any) -> Tensor:
 
 
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
-    """The differences of neighbours along an axis, taken `n` times; `prepend` and `append` join the ends first."""
+    """The differences of neighbours along an axis (of bools, whether they differ), taken `n` times.
+
+    `prepend` and `append` join the ends first.
+    """
     ends = [None if part is None else as_tensor("diff", part) for part in (prepend, append)]
     joined = [part for part in (ends[0], as_tensor("diff", x), ends[1]) if part is not None]
     y = concat(joined, axis) if len(joined) > 1 else joined[0]
     axis = axis_of("diff", axis, y.ndim)
-    for _ in range(as_int("diff", n, "n", 0)):
+    differ = not_equal if y.dtype.is_bool else sub
+    for _ in range(min(as_int("diff", n, "n", 0), y.shape[axis])):  # no elements remain after as many
         count = y.shape[axis] - 1
-        y = sub(y.narrow(axis, 1, count), y.narrow(axis, 0, count))
+        y = differ(y.narrow(axis, 1, count), y.narrow(axis, 0, count))
     return y
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from graphc.dtype import bool_, finite_limits, float64
 from graphc.eager import as_one_piece
 from graphc.op import TABLE
-from graphc.ops.coerce import as_tensor, cast, full_like, to_float
+from graphc.ops.coerce import as_float, as_tensor, cast, common_dtype, full_like, to_float
 from graphc.ops.elementwise import pow
 from graphc.place import located, named
 from graphc.tensor import Tensor
@@ -340,8 +340,8 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
 
 @as_one_piece
 def hypot(input: Any, other: Any) -> Tensor:
-    """`sqrt(input**2 + other**2)`."""
-    return sqrt(add(square(input), square(other)))
+    """`sqrt(input**2 + other**2)`; of bools and integers in float32."""
+    return sqrt(add(square(as_float("hypot", input)), square(as_float("hypot", other))))
 
 
 def deg2rad(x: Any) -> Tensor:
@@ -487,8 +487,9 @@ def heaviside(input: Any, values: Any) -> Tensor:
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether `|input - other| <= atol + rtol * |other|`; equal infinities are close, NaNs with `equal_nan`."""
     x, y = as_tensor("isclose", input), as_tensor("isclose", other)
-    near = logical_and(isfinite(y), less_equal(abs(sub(x, y)), add(mul(abs(y), rtol), atol)))
-    near = logical_or(near, equal(x, y))
+    same, dtype = equal(x, y), common_dtype((x, y))
+    x, y = (cast(t, dtype if dtype.is_float else float64) for t in (x, y))  # integers' differences might wrap
+    near = logical_or(same, logical_and(isfinite(y), less_equal(abs(sub(x, y)), add(mul(abs(y), rtol), atol))))
     return logical_or(near, logical_and(isnan(x), isnan(y))) if equal_nan else near
 
 

@@ -470,12 +470,16 @@ def binary_cross_entropy(logits: Any, labels: Any, weight: Any = None, reduction
         logits: the probabilities (MindSpore's name for them).
         labels: of the same shape.
         weight: multiplies every loss; broadcasts.
-    Arguments of the logarithms are at least 1e-12, so the loss is finite.
+    Arguments of the logarithms are at least 1e-12, so the loss is finite; the slope stays what it is there, so that a
+    probability that is all wrong is corrected.
     """
     p, y = as_float("binary_cross_entropy", logits), as_tensor("binary_cross_entropy", labels)
-    least = 1e-12
-    loss = -(y * log(maximum(p, least)) + (1.0 - y) * log(maximum(1.0 - p, least)))
+    loss = -(y * _log_of_probability(p) + (1.0 - y) * _log_of_probability(1.0 - p))
     return _reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
+
+
+def _log_of_probability(p: Tensor) -> Tensor:
+    return log(p + stop_gradient(maximum(p, 1e-12) - p))
 
 
 @widely

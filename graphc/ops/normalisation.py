@@ -78,6 +78,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     shape = as_ints("layer_norm", normalized_shape, "normalized_shape")
     if not shape or x.shape[-len(shape) :] != shape:
         raise located(ValueError(f"layer_norm: expected last extents {shape}, got {x.type}"))
+    weight, bias = (p if p is None else as_tensor("layer_norm", p) for p in (weight, bias))
     for parameter in (weight, bias):
         if parameter is not None and parameter.shape != shape:
             raise located(ValueError(f"layer_norm: expected weight and bias of shape {shape}, got {parameter.type}"))

@@ -133,7 +133,7 @@ def _avg_pool(
         mean = total / divisor_override
     else:
         counted = [(0, 0)] * count
-        if count_include_pad and str(pad_mode).lower() == "pad":
+        if count_include_pad and (count == 3 or str(pad_mode).lower() == "pad"):  # MindSpore's volumes count "same" too
             counted = margins(name, images.shape[2:], window["kernel"], window["stride"], pad_mode, padding)
         mean = total / _counts(images, window, counted)
     return squeeze(mean, 0) if single else mean
@@ -186,7 +186,7 @@ def avg_pool3d(
     input_x: Any, kernel_size: Any = 1, stride: Any = 1, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: Any = 0, pad_mode: str = "pad",
 ) -> Tensor:
-    """`avg_pool2d` along three dimensions, of `[N, C, D, H, W]` or `[C, D, H, W]`."""
+    """`avg_pool2d` along three dimensions, of `[N, C, D, H, W]` or `[C, D, H, W]`; padding of "same" may count too."""
     return _avg_pool(
         "AvgPool3d", 3, input_x, kernel_size, stride, pad_mode, padding, ceil_mode, count_include_pad, divisor_override
     )

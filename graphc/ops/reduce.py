@@ -303,8 +303,9 @@ def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> 
 
 @widely
 def std(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """The standard deviation over the axes: the square root of `var`, with its arguments."""
-    return sqrt(var(input, axis, ddof, keepdims))
+    """The standard deviation over the axes: the square root of `var`, with its arguments; where it is 0, so is its
+    derivative."""
+    return _root(var(input, axis, ddof, keepdims), sqrt)
 
 
 @widely
@@ -535,11 +536,17 @@ def _vector_norm(x: Tensor, p: float, axes: tuple[int, ...], keep: bool) -> Tens
     size = abs_(x)
     if math.isinf(p):
         return reduce_over(max_ if p > 0 else min_, size, axes, keep)
-    return sum_over(size, axes, keep) if p == 1 else pow(sum_over(pow(size, p), axes, keep), 1 / p)
+    if p == 1:
+        return sum_over(size, axes, keep)
+    total = sum_over(pow(size, p), axes, keep)
+    return _root(total, lambda t: pow(t, 1 / p)) if p > 0 else pow(total, 1 / p)
 
 
 def _root_of_squares(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
-    """The 2-norm; its derivative at 0 is 0, where that of the square root is infinite."""
-    total = sum_over(square(x), axes, keep)
+    return _root(sum_over(square(x), axes, keep), sqrt)
+
+
+def _root(total: Tensor, root: Callable[[Tensor], Tensor]) -> Tensor:
+    """A root of sums of powers; its derivative at 0 is 0, where that of the root alone is infinite."""
     zero = equal(total, 0)
-    return select(zero, total, sqrt(select(zero, 1.0, total)))
+    return select(zero, total, root(select(zero, 1.0, total)))

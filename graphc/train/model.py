@@ -21,6 +21,7 @@ import numpy as np
 from graphc import context
 from graphc.amp import mix_precision, train_step_cell
 from graphc.nn.cell import Cell
+from graphc.nn.check import is_int
 from graphc.nn.wrap import TrainOneStepCell, WithEvalCell, WithLossCell
 from graphc.tensor import Tensor, from_numpy
 from graphc.train import progress
@@ -231,8 +232,9 @@ class Model:
     ) -> None:
         _check_epochs(where, epoch, initial_epoch)
         _check_bool(where, "dataset_sink_mode", dataset_sink_mode)
-        if isinstance(sink_size, bool) or not isinstance(sink_size, int) or (sink_size < 1 and sink_size != -1):
-            raise ValueError(f"{where}: sink_size must be an int >= 1, or -1 for all of the dataset, got {sink_size!r}")
+        if not is_int(sink_size) or (sink_size < 1 and sink_size != -1):
+            error = ValueError if is_int(sink_size) else TypeError
+            raise error(f"{where}: sink_size must be an int >= 1, or -1 for all of the dataset, got {sink_size!r}")
         train_network, batches = self.train_network, _size(where, "train_dataset", train_dataset)
         chunk = sink_size if dataset_sink_mode and sink_size != -1 else None
         batches = chunk or batches
@@ -448,16 +450,18 @@ def _check_columns(where: str, columns: Columns, network: Cell, labelled: bool) 
 
 def _check_epochs(where: str, epoch: Any, initial_epoch: Any) -> None:
     for name, value, least in (("epoch", epoch, 1), ("initial_epoch", initial_epoch, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{where}: {name} must be an int >= {least}, got {value!r}")
+        if not is_int(value) or value < least:
+            error = ValueError if is_int(value) else TypeError
+            raise error(f"{where}: {name} must be an int >= {least}, got {value!r}")
     if initial_epoch >= epoch:
         raise ValueError(f"{where}: initial_epoch ({initial_epoch}) must be less than epoch ({epoch})")
 
 
 def _check_frequency(frequency: Any) -> None:
     numbers = frequency if isinstance(frequency, (list, tuple)) else [frequency]
-    if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in numbers):
-        raise ValueError(f"Model.fit: valid_frequency must be an int >= 1 or a list of them, got {frequency!r}")
+    if not numbers or any(not is_int(n) or n < 1 for n in numbers):
+        error = ValueError if all(map(is_int, numbers)) else TypeError
+        raise error(f"Model.fit: valid_frequency must be an int >= 1 or a list of them, got {frequency!r}")
 
 
 def _is_due(epoch: int, frequency: int | list[int]) -> bool:

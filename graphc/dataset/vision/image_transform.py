@@ -1,6 +1,7 @@
 """What operations on images are made of, and how they read their arguments."""
 
 import math
+import numbers
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -94,12 +95,9 @@ def parse_fill(name: str, fill_value: float | Sequence[float]) -> np.ndarray:
 
 def parse_range(name: str, value: float | Sequence[float], low: float, high: float = math.inf) -> tuple[float, float]:
     """A pair (min, max) within `low` to `high`."""
-    if isinstance(value, str):
+    if not isinstance(value, (Sequence, np.ndarray)) or not all(isinstance(v, numbers.Real) for v in value):
         raise TypeError(f"{name}: got {value!r}, expected a pair of numbers")
-    try:
-        pair = tuple(float(v) for v in value)  # type: ignore[union-attr]  # a lone number is told below
-    except TypeError:
-        raise TypeError(f"{name}: got {value!r}, expected a pair of numbers") from None
+    pair = tuple(float(v) for v in value)
     if len(pair) != 2 or not low <= pair[0] <= pair[1] <= high:
         raise ValueError(f"{name}: got {value!r}, expected (min, max) with {low} <= min <= max <= {high}")
     return pair[0], pair[1]

@@ -32,7 +32,7 @@ class Normalize(ColumnTransform):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], is_hwc: bool = True) -> None:
         for what, given in (("mean", mean), ("std", std)):
-            if not isinstance(given, (Sequence, np.ndarray)) or isinstance(given, str):
+            if not isinstance(given, (Sequence, np.ndarray)) or any(isinstance(v, str) for v in given):
                 raise TypeError(f"Normalize: got {what} {given!r}, expected a list of numbers")
         self._mean = np.atleast_1d(np.asarray(mean, np.float32))
         self._std = np.atleast_1d(np.asarray(std, np.float32))
