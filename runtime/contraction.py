@@ -3,10 +3,10 @@
 A `Plan` follows from extents, strides, vector length and registers. It decides speed only: what is computed, bit for
 bit, is the `Contraction`'s own. `print(plan(c, 16))` shows a row-major product of 512 x 512 as
 
-    40 units: j 8x64 in blocks of 1; i 82x6+4x5 in blocks of 18, sum k:512/2, in blocks of k:256, fetches i ahead
+    40 units: i 82x6+4x5 in blocks of 18; j 8x64 in blocks of 1, sum k:512/2, in blocks of k:256, fetches i ahead
 
-eight tiles of 64 columns times 82 of six rows and four of five; a unit has 18 of those; the sum runs in two blocks of
-256, two steps in the loop's body, while the rows of the next tile are fetched.
+82 tiles of six rows and four of five times eight of 64 columns; a unit has 18 of the former; the sum runs in two blocks
+of 256, two steps in the loop's body, while the rows of the next tile are fetched.
 """
 
 from __future__ import annotations
@@ -295,6 +295,7 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     chosen = _blocked_runs(chosen) if runs else _blocked(chosen, search.steps)
     chosen = replace(chosen, turns_results=_turns_results(chosen))
     chosen = replace(chosen, cut=_cut(chosen, search.steps))
+    chosen = _read_once(chosen)
     return replace(chosen, ahead=_ahead(chosen), rows_ahead=_rows_ahead(chosen))
 
 
@@ -572,6 +573,31 @@ def _blocked_runs(chosen: Plan) -> Plan:
             tiles = min(axis.tiles, max(share, TURNED_FOR), max(WAITING_BYTES // (one * chosen.lanes * size), 1))
             axes[n] = replace(axis, block=-(-axis.tiles // -(-axis.tiles // tiles)))
     return replace(chosen, axes=tuple(axes), packed=frozenset(c.vectors))
+
+
+def _read_once(chosen: Plan) -> Plan:
+    """The loops turned where the scalar operand comes from afar for each panel of vectors: then it comes once.
+
+    As much of it as stays in the second-level cache, if that serves more rows than a panel has columns, meets all
+    panels before the next part is read: the units of one part follow one another.
+    """
+    c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
+    if chosen.runs or chosen.packed or c.turned or c.lanes_summed:
+        return chosen
+    panels = [axis for axis in chosen.axes if not axis.dim.stride(c.scalars)]
+    rows = [axis for axis in chosen.axes if axis.dim.stride(c.scalars) and not axis.dim.stride(c.vectors)]
+    far = size * prod(axis.dim.extent for axis in rows) * chosen.steps >= FROM_AFAR
+    if not far or prod(axis.blocks for axis in panels) == 1 or any(axis.block > 1 for axis in panels):
+        return chosen
+    room = 2 * BUFFER_BYTES // (size * chosen.steps)
+    if room <= prod(axis.tile for axis in panels):
+        return chosen
+    parts: list[Axis] = []
+    for axis in reversed(rows):
+        parts.insert(0, replace(axis, block=max(1, min(axis.block, room // axis.tile))))
+        room //= axis.tile * parts[0].block
+    others = [axis for axis in chosen.axes if axis not in rows and axis not in panels]
+    return replace(chosen, axes=(*others, *parts, *panels))
 
 
 def _turns_results(chosen: Plan) -> bool:

@@ -902,9 +902,20 @@ def test_what_comes_from_afar_is_read_as_it_lies():
     check([Conv(2, 9, 9, (57, 131), (3, 3), stride=2, pad=(1, 1), groups=9).rows()], lanes=(16,))
 
 
+def test_rows_from_afar_are_read_once_for_all_columns():
+    """The gradient of the weights of a large vocabulary: what the cache holds of the rows meets every column."""
+    far, near = (plan(matmul(rows, 768, 256, a="T").c, 16) for rows in (50257, 768))
+    assert [axis.dim.name for axis in far.axes] == ["i", "j"] and [axis.dim.name for axis in near.axes] == ["j", "i"]
+    i, j = far.axes
+    assert j.block == 1 and i.block > 1 and 4 * i.span * 256 <= 2 * planning.BUFFER_BYTES
+    long = plan(matmul(2048, 768, 2000).c, 16)  # whose rows are few in that part: each panel serves more of them
+    assert [axis.dim.name for axis in long.axes] == ["j", "i"]
+    check([matmul(3001, 130, 90, a="T")], lanes=(16,))
+
+
 def test_plans_print():
     assert str(plan(matmul(512, 512, 512).c, 16)) == (
-        "40 units: j 8x64 in blocks of 1; i 82x6+4x5 in blocks of 18, sum k:512/2, in blocks of k:256, fetches i ahead"
+        "40 units: i 82x6+4x5 in blocks of 18; j 8x64 in blocks of 1, sum k:512/2, in blocks of k:256, fetches i ahead"
     )
     assert str(matmul(2, 3, 4).c) == "float m i:2(4,0)  n j:3(0,1)  k k:4(1,3)  lanes j"
 
