@@ -33,6 +33,10 @@ FEWEST_CHANNELS, FEWEST_SUMMED, FEWEST_TILES, MOST_BEYOND = 16, 32, 16, 1.2
 than what the maps take; and of how many times the pixels that there are, tiles may be, which the last ones of an odd
 number reach beyond."""
 
+LARGE, FEWEST_SAVED = 8 << 20, 16
+"""Bytes of an image's tiles from which on they go to memory and back; and the product of both channels over their sum,
+multiplications saved for each element of a tile, from which on that pays."""
+
 PART, MOST_PARTS, LARGEST_PART = 4 << 20, 32, 20 << 20
 """Bytes of the tiles from which a part of a gradient of weights is made, so that they stay in a last-level cache; how
 many parts there are at most, and how large they may be then."""
@@ -45,7 +49,9 @@ def winograd(graph: Graph) -> Graph:
 def _in_tiles(node: Node) -> Node:
     """What takes the place of a convolution, or of the gradient of its weights, that takes less time in tiles."""
     if node.op == "conv" and _pays(node, node.operands[1].shape, node.shape, FEWEST_CHANNELS):
-        return _convolution(node, maker(node))
+        features, channels = node.operands[1].shape[:2]
+        saves = features * channels >= FEWEST_SAVED * (features + channels)
+        return _convolution(node, maker(node)) if saves or _bytes(node, features + channels) < LARGE else node
     if node.op == "conv_grad_weight" and _pays(node, node.shape, node.operands[1].shape, FEWEST_SUMMED):
         return _gradient_of_weights(node, maker(node)) if _images_at_once(node) else node
     return node
@@ -63,11 +69,15 @@ def _pays(node: Node, weights: tuple[int, ...], image: tuple[int, ...], fewest: 
 
 def _images_at_once(node: Node) -> int:
     """From how many images' tiles each part of a gradient of weights is made; 0 if they are too large."""
-    images, tiles = node.operands[0].shape[0], prod(_count(node.operands[1].shape[2:]))
-    each = POINTS * tiles * sum(node.shape[:2]) * node.dtype.itemsize
+    images, each = node.operands[0].shape[0], _bytes(node.operands[1], sum(node.shape[:2]))
     most = max(PART // each, -(-images // MOST_PARTS), 1)
     alike = -(-images // -(-images // most)) if images else 0
     return alike if alike * each <= LARGEST_PART else 0
+
+
+def _bytes(image: Node, channels: int) -> int:
+    """What the tiles of one image take, of so many channels and the size of that of these images."""
+    return POINTS * prod(_count(image.shape[2:])) * channels * image.dtype.itemsize
 
 
 def _count(size: tuple[int, ...]) -> tuple[int, ...]:

@@ -100,6 +100,9 @@ def test_a_convolution_becomes_a_product_of_tiles() -> None:
         (convolution(1, 64, 64, (32, 32), taps=5), False),
         (convolution(1, 64, 64, (32, 32), taps=1), False),
         (convolution(1, 64, 64, (32, 32), dtype="f64"), False),
+        (convolution(1, 16, 16, (96, 96)), True),
+        (convolution(1, 16, 16, (128, 128)), False),  # tiles that go to memory, for few channels
+        (convolution(1, 32, 32, (128, 128)), True),
         (gradient_of_weights(1, 32, 32, (8, 8)), True),
         (gradient_of_weights(1, 31, 64, (8, 8)), False),
         (gradient_of_weights(1, 512, 512, (56, 56)), False),  # tiles of one image are more than a cache holds
