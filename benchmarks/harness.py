@@ -245,7 +245,7 @@ class Workers:
             worker.close()
 
     def open(self, workload: Workload, dropout: bool = True) -> dict[str, float]:
-        """Has every worker build the workload and make its first step. Those that cannot sit it out.
+        """Has every worker build the workload and make its first step. Those that lack the model, or fail, sit it out.
 
         Returns:
             The seconds that it took each.
@@ -262,10 +262,12 @@ class Workers:
         self._open, answers = {}, {}
         for name, worker in list(self.workers.items()):
             try:
-                answers[name] = ask(worker)
-                self._open[name] = worker
+                answer = ask(worker)
             except WorkerError as error:
                 self._drop(name, worker, error)
+                continue
+            if not answer.get("lacks"):
+                answers[name], self._open[name] = answer, worker
         return answers
 
     def _drop(self, name: str, worker: Worker, error: WorkerError) -> None:
@@ -376,10 +378,16 @@ def machine() -> dict[str, Any]:
 # Frameworks
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that all benchmarks of several frameworks share."""
+def add_arguments(parser: argparse.ArgumentParser, usual: Sequence[str] = PEERS) -> None:
+    """The arguments that all benchmarks of several frameworks share.
+
+    Args:
+        usual: the peers that are measured, if installed, when `--peers` is not there.
+    """
     parser.add_argument("--threads", choices=("1", "all"), default="1", help="one pinned core, or all of them")
-    parser.add_argument("--peers", help=f"which to compare with, of {','.join(PEERS)} (default: those installed)")
+    installed = f"those of {','.join(usual)} that are installed"
+    parser.add_argument("--peers", help=f"which to compare with, of {','.join(PEERS)} (default: {installed})")
+    parser.set_defaults(usual_peers=tuple(usual))
     parser.add_argument("--rounds", type=int, default=15, help="samples of each figure")
     parser.add_argument("--json", metavar="FILE", help="write figures there")
     parser.add_argument("--markdown", metavar="FILE", help="write the tables there, in Markdown")
@@ -389,7 +397,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def interpreters(args: argparse.Namespace) -> dict[str, str]:
     """The interpreter of graphc and of each peer that was asked for and can be imported."""
-    wanted = args.peers.split(",") if args.peers else PEERS
+    wanted = args.peers.split(",") if args.peers else args.usual_peers
     unknown = sorted(set(wanted) - set(PEERS) - {"none"})
     if unknown:
         raise SystemExit(f"--peers: expected some of {', '.join(PEERS)} or none, got {', '.join(unknown)}")

@@ -97,7 +97,8 @@ def bars(path: str | Path, steps: Steps) -> None:
 
 
 def ratios(path: str | Path, steps: Steps) -> None:
-    """Draws how many times as long as graphc the fastest peer takes: a line for each network, its batches as numbers.
+    """Draws how many times as long as graphc the fastest peer takes: a line for each network, its batches as numbers in
+    the colour of that peer.
 
     Args:
         path: the picture, its kind by its suffix.
@@ -105,23 +106,28 @@ def ratios(path: str | Path, steps: Steps) -> None:
     """
     plt = _pyplot()
     found: dict[str, dict[str, float]] = {}
+    colors: dict[str, str] = {}
+    fastest: dict[tuple[str, str], str] = {}
     for label, by_name in steps.items():
         best = fastest_peer(by_name, lambda figure: figure["ms"])
         if best is not None and OURS in by_name:
             name, _, batch = label.rpartition(" batch ")
             found.setdefault(name, {})[batch] = best[1]["ms"] / by_name[OURS]["ms"]
+            fastest[name, batch] = colors.setdefault(best[0], f"C{len(colors)}")
     lines = sorted(found.items(), key=lambda line: math.prod(line[1].values()) ** (1 / len(line[1])))
     figure, axes = plt.subplots(figsize=(7.5, 0.8 + 0.17 * len(lines)))
-    for row, (_, by_batch) in enumerate(lines):
+    for row, (name, by_batch) in enumerate(lines):
         axes.plot([min(by_batch.values()), max(by_batch.values())], [row, row], color="0.9", linewidth=3, zorder=1)
         for batch, ratio in by_batch.items():
-            color = "C0" if ratio >= 1 else "C3"
-            axes.text(ratio, row, batch, color=color, fontsize=7, ha="center", va="center")
+            axes.text(ratio, row, batch, color=fastest[name, batch], fontsize=7, ha="center", va="center")
+    for name, color in colors.items():
+        axes.plot([], [], "s", color=color, label=name)
+    axes.legend(fontsize=7, loc="lower right")
     axes.axvline(1, color="black", linewidth=1, zorder=0)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}x")
     axes.set_yticks(range(len(lines)), [name for name, _ in lines], fontsize=7)
     axes.set_ylim(-1, len(lines))
-    axes.set_xlabel("the faster of PyTorch's modes : graphc in graph mode, at each batch size")
+    axes.set_xlabel("the fastest other framework : graphc in graph mode, at each batch size")
     axes.grid(alpha=0.3, zorder=0)
     _save(plt, figure, path)

@@ -86,32 +86,44 @@ def _first_steps(result: Results, names: Sequence[str]) -> list[str]:
 
 
 def _networks(result: Results, pictures: str) -> list[str]:
-    ratios: dict[str, list[tuple[int, float, float]]] = {}
+    ratios: dict[str, list[tuple[int, float, float, str]]] = {}
     for label, by_name in result["steps"].items():
         name, _, batch = label.rpartition(" batch ")
-        best, eagerly = _best(by_name), by_name.get("graphc eager")
+        best, eagerly = fastest_peer(by_name, lambda figure: figure["ms"]), by_name.get("graphc eager")
         if best and OURS in by_name:
-            row = (int(batch), best / by_name[OURS]["ms"], best / eagerly["ms"] if eagerly else 0.0)
+            ms = best[1]["ms"]
+            row = (int(batch), ms / by_name[OURS]["ms"], ms / eagerly["ms"] if eagerly else 0.0, best[0])
             ratios.setdefault(name, []).append(row)
-    graph = [ratio for found in ratios.values() for _, ratio, _ in found]
-    eager = [ratio for found in ratios.values() for _, _, ratio in found if ratio]
+    graph = [row[1] for found in ratios.values() for row in found]
+    eager = [row[2] for found in ratios.values() for row in found if row[2]]
     if not graph:
         return []
     rows = []
     for name, measured in ratios.items():
         modes = ([f"{row[0]}: {_times(row[i])}" for row in sorted(measured) if row[i]] for i in (1, 2))
-        rows.append([name, *map(", ".join, modes)])
-    compiled = any("torch compile" in step for step in result["steps"].values())
-    theirs = "the faster of PyTorch's modes" if compiled else "PyTorch's eager mode"
+        rows.append([name, *map(", ".join, modes), _who({row[0]: row[3] for row in sorted(measured)})])
+    steps = result["steps"].values()
+    peers = [HEADINGS[c.name] for c in CONTENDERS if c.is_peer and any(c.name in step for step in steps)]
+    theirs = f"the fastest of {', '.join(peers)}" if len(peers) > 1 else peers[0]
     text = (
         f"Other networks, {_conditions(result)}: how many times as long {theirs} takes. "
         f"In graph mode graphc is ahead in {sum(r >= 1 for r in graph)} of {len(graph)} steps, "
         f"{_times(_geometric_mean(graph))} in the geometric mean, {_times(min(graph))} at worst"
     )
     text += f"; in eager mode {_times(_geometric_mean(eager))}." if eager else "."
-    table = markdown_table(["network", "graph mode, batch: ratio", "eager mode"], rows)
+    table = markdown_table(["network", "graph mode, batch: ratio", "eager mode", "fastest other"], rows)
     parts = [text, f"<details><summary>All of them</summary>\n\n{table}\n\n</details>"]
     return [*parts, f"![Ratios of all networks]({pictures}/networks.svg)"] if pictures else parts
+
+
+def _who(fastest: Mapping[int, str]) -> str:
+    """The fastest peers of a network's batches: `PyTorch eager`, or `1, 32: JAX jit; 128: PyTorch eager`."""
+    batches: dict[str, list[str]] = {}
+    for batch, name in fastest.items():
+        batches.setdefault(HEADINGS[name], []).append(str(batch))
+    if len(batches) == 1:
+        return next(iter(batches))
+    return "; ".join(f"{', '.join(found)}: {name}" for name, found in batches.items())
 
 
 def _kernels(result: Results, pictures: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The process that runs one framework, in its own interpreter: it answers requests on stdin, a line of JSON each.
 
-    {"do": "open", "workload": {...}, "dropout": true}   -> {"seconds": time to the end of the first step}
+    {"do": "open", "workload": {...}, "dropout": true}   -> {"seconds": time to the end of the first step},
+                                                            or {"lacks": the model's name}
     {"do": "measure", "seconds": 0.03}                   -> {"wall": s per step, "cpu": s per step, "steps": n}
     {"do": "losses", "count": 5}                         -> {"losses": [...]}
     {"do": "memory"}                                     -> {"peak": bytes}
@@ -45,11 +46,13 @@ class Server:
         self.block = 1
 
     def open(self, workload: dict[str, Any], dropout: bool = True) -> dict[str, Any]:
-        """Builds a model and makes its first step."""
+        """Builds a model and makes its first step, if the framework has it in its `MODELS`."""
         from workloads import Workload
 
         self.session = None
         spec = Workload.from_json(workload)
+        if spec.model not in self.api.MODELS:
+            return {"lacks": spec.model}
         arrays = spec.batches(RING)
         start = time.perf_counter()
         self.session = self.api.Session(spec, self.variant, self.threads, dropout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -49,6 +50,41 @@ def test_networks_without_peers(tmp_path: Path) -> None:
     arguments = ("--peers", "none", "--networks", "autoencoder", "--batches", "1", "--rounds", "2", "--no-eager")
     _, figures = run(tmp_path, "networks", *arguments)
     assert set(figures["steps"]["autoencoder batch 1"]) == {"graphc graph"}
+
+
+@pytest.mark.usefixtures("modules")
+def test_who_lacks_a_model_sits_it_out_without_a_word() -> None:
+    from harness import Workers, contenders
+    from workloads import Workload
+
+    pythons, reports = {"graphc": sys.executable}, list[str]()
+    with Workers(contenders(pythons)[:1], pythons, report=reports.append) as workers:
+        assert workers.open(Workload("perpetuum", 1, (1,))) == {} and workers.losses() == {}
+        assert set(workers.open(Workload("linear", 1, (1,), "line", "mse"))) == {"graphc graph"}
+    assert reports == []
+
+
+def test_every_framework_has_every_network() -> None:
+    def names(framework: str) -> list[str]:
+        module = ast.parse((BENCHMARKS / "frameworks" / f"{framework}_networks.py").read_text())
+        table = next(s for s in module.body if isinstance(s, ast.AnnAssign) and ast.unparse(s.target) == "NETWORKS")
+        assert isinstance(table.value, ast.Dict)
+        return [ast.literal_eval(key) for key in table.value.keys if key]
+
+    assert names("jax") == names("torch") == names("mindspore")
+
+
+@pytest.mark.usefixtures("modules")
+def test_peers_that_take_long_are_measured_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import argparse
+
+    import harness
+
+    monkeypatch.setattr(harness, "_has", lambda python, module: True)
+    parser = argparse.ArgumentParser()
+    harness.add_arguments(parser, ("torch", "jax"))
+    assert set(harness.interpreters(parser.parse_args([]))) == {"graphc", "torch", "jax"}
+    assert set(harness.interpreters(parser.parse_args(["--peers", "mindspore"]))) == {"graphc", "mindspore"}
 
 
 def test_kernels_without_peers(tmp_path: Path) -> None:
@@ -139,7 +175,9 @@ PROGRAMS = figures_of(
 NETWORKS = figures_of(
     {
         "lstm-2-layers batch 1": {"graphc graph": 1.0, "graphc eager": 8.0, "torch eager": 4.0, "torch compile": 2.0},
-        "lstm-2-layers batch 32": {"graphc graph": 4.0, "graphc eager": 8.0, "torch eager": 2.0},
+        "lstm-2-layers batch 32": {"graphc graph": 4.0, "graphc eager": 8.0, "torch eager": 2.0, "jax jit": 3.0},
+        "lstm-2-layers batch 64": {"graphc graph": 4.0, "graphc eager": 8.0, "torch eager": 8.0, "jax jit": 4.0},
+        "tcn batch 1": {"graphc graph": 1.0, "torch eager": 1.0},
     },
     "networks",
 )
@@ -161,8 +199,11 @@ def test_report_writes_tables() -> None:
     assert "| ms per step | graphc, graph | graphc, eager | PyTorch eager | JAX jit | fastest other : graphc |" in text
     assert "| LeNet-5, batch 32 | 0.8 | 1.5 | 3.6 | 6.8 ~ | 4.5x |" in text
     assert "| LeNet-5, batch 32 | 0.68 / 0.31 s, 96 MiB | - | - | - |" in text
-    assert "ahead in 1 of 2 steps, 1.00x in the geometric mean, 0.50x at worst; in eager mode 0.25x." in text
-    assert "| lstm-2-layers | 1: 2.0x, 32: 0.50x | 1: 0.25x, 32: 0.25x |" in text
+    assert "how many times as long the fastest of PyTorch eager, torch.compile, JAX jit takes." in text
+    assert "ahead in 3 of 4 steps, 1.00x in the geometric mean, 0.50x at worst; in eager mode 0.31x." in text
+    who = "1: torch.compile; 32: PyTorch eager; 64: JAX jit"
+    assert f"| lstm-2-layers | 1: 2.0x, 32: 0.50x, 64: 1.00x | 1: 0.25x, 32: 0.25x, 64: 0.50x | {who} |" in text
+    assert "| tcn | 1: 1.00x |  | PyTorch eager |" in text
     assert "2 single kernels, CPU time of one core, Abacus: 2 are at least as fast as PyTorch's, 2.0x in" in text
     assert "](docs/pictures/steps.svg)" in text and "svg" not in section([PROGRAMS, NETWORKS, KERNELS])
 
@@ -196,7 +237,7 @@ def test_report_draws_pictures(tmp_path: Path) -> None:
         drawn.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert set(drawn[0]) == {"kernels.svg", "networks.svg", "steps.svg"}
     assert drawn[0] == drawn[1]
-    assert b"lstm-2-layers" in drawn[0]["networks.svg"]
+    assert b"lstm-2-layers" in drawn[0]["networks.svg"] and b"torch compile" in drawn[0]["networks.svg"]
     assert all(len(picture) < 100_000 for picture in drawn[0].values())
 
 

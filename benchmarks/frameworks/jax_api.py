@@ -8,115 +8,127 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from workloads import Workload, initial_values
 
-Layer = tuple[int, ...]
+from frameworks.jax_networks import NETWORKS, Shapes, Values, channels_last, conv, dense_stack, drop, flat, max_pool
 
 
-def conv(x: Any, weight: Any, bias: Any) -> Any:
-    weight = weight.transpose(2, 3, 1, 0)
-    return lax.conv_general_dilated(x, weight, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")) + bias
+def linear(p: Values, x: Any) -> Any:
+    return dense_stack(p, x, 1)
 
 
-def pool(x: Any) -> Any:
-    return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+def mlp(p: Values, x: Any, inputs: int, hidden: int) -> Any:
+    return dense_stack(p, x.reshape(-1, inputs), hidden, hidden, 10)
 
 
-def drop(x: Any, key: Any, rate: float) -> Any:
-    return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0) if rate else x
+def convolutional(p: Values, x: Any, features: tuple[int, int], dropout: float = 0.0) -> Any:
+    """Two convolutions with pooling and dropout."""
+    x = channels_last(x)
+    for count in features:
+        x = drop(p, max_pool(jax.nn.relu(conv(p, x, count, 5, bias=True, padding=0))), dropout)
+    return flat(x)
 
 
-def dense_stack(x: Any, parameters: list[Any]) -> Any:
-    """Dense layers with ReLU between them."""
-    for i in range(0, len(parameters), 2):
-        x = x @ parameters[i].T + parameters[i + 1]
-        x = jax.nn.relu(x) if i + 2 < len(parameters) else x
-    return x
+def cnn(p: Values, x: Any, dropout: float = 0.3) -> Any:
+    return dense_stack(p, convolutional(p, x, (32, 64), dropout), 512, 10)
 
 
-def convolutional(p: list[Any], x: Any, key: Any, rate: float) -> Any:
-    """Two convolutions with pooling and dropout, then dense layers."""
-    first, second = jax.random.split(key)
-    x = x.transpose(0, 2, 3, 1)
-    x = drop(pool(jax.nn.relu(conv(x, p[0], p[1]))), first, rate)
-    x = drop(pool(jax.nn.relu(conv(x, p[2], p[3]))), second, rate)
-    return dense_stack(x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1), p[4:])
-
-
-def dense(p: list[Any], x: Any, key: Any, rate: float) -> Any:
-    return dense_stack(x.reshape(x.shape[0], -1), p)
-
-
-def with_biases(*weights: Layer) -> list[Layer]:
-    """The shapes of weights, each followed by its bias."""
-    return [shape for weight in weights for shape in (weight, weight[:1])]
-
-
-def lenet(channels: int) -> list[Layer]:
-    return with_biases((6, channels, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (10, 84))
-
-
-MODELS: dict[str, tuple[Callable[..., list[Layer]], Callable[..., Any]]] = {
-    "linear": (lambda: with_biases((1, 1)), dense),
-    "mlp": (lambda inputs, hidden: with_biases((hidden, inputs), (hidden, hidden), (10, hidden)), dense),
-    "cnn": (lambda: with_biases((32, 1, 5, 5), (64, 32, 5, 5), (512, 1024), (10, 512)), convolutional),
-    "cifar": (lambda: lenet(3), convolutional),
-    "lenet": (lambda: lenet(1), convolutional),
-    "autoencoder": (lambda: with_biases((256, 784), (64, 256), (256, 64), (784, 256)), dense),
-}
-"""For each model the shapes of its parameters, and the function of (parameters, inputs, random key, dropout rate)."""
+def lenet(p: Values, x: Any) -> Any:
+    return dense_stack(p, convolutional(p, x, (6, 16)), 120, 84, 10)
 
 
 def cross_entropy(logits: Any, y: Any) -> Any:
-    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], 1))
+    """Of the last axis."""
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), y[..., None], -1))
 
 
 def mean_squares(prediction: Any, y: Any) -> Any:
     return jnp.mean((prediction - y) ** 2)
 
 
-def sgd(p: list[Any], state: Any, grads: list[Any], lr: float) -> tuple[list[Any], Any]:
-    return [a - lr * g for a, g in zip(p, grads)], state
+def vae_loss(output: tuple[Any, ...], x: Any) -> Any:
+    image, mean, log_variance = output
+    return mean_squares(image, x) - 0.5 * jnp.mean(1 + log_variance - mean * mean - jnp.exp(log_variance))
 
 
-def momentum(p: list[Any], state: Any, grads: list[Any], lr: float) -> tuple[list[Any], Any]:
-    state = [0.9 * v + g for v, g in zip(state, grads)]
-    return [a - lr * v for a, v in zip(p, state)], state
+MODELS: dict[str, Callable[..., Any]] = {
+    "linear": linear, "mlp": mlp, "cnn": cnn, "cifar": lenet, "lenet": lenet, **NETWORKS
+}  # fmt: skip
+"""Functions of (parameters, inputs)."""
+
+LOSSES: dict[str, Callable[..., Any]] = {
+    "cross_entropy": cross_entropy, "mse": mean_squares, "vae": vae_loss, "tokens": cross_entropy
+}  # fmt: skip
 
 
-def adam(p: list[Any], state: Any, grads: list[Any], lr: float) -> tuple[list[Any], Any]:
-    step, m, v = state[0] + 1, state[1], state[2]
-    m = [0.9 * a + 0.1 * g for a, g in zip(m, grads)]
-    v = [0.999 * a + 0.001 * g * g for a, g in zip(v, grads)]
-    rate = lr * jnp.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-    return [w - rate * a / (jnp.sqrt(b) + 1e-8) for w, a, b in zip(p, m, v)], (step, m, v)
+def decayed(g: Any, w: Any, decay: float) -> Any:
+    return g + decay * w if decay else g
+
+
+def sgd(w: Any, g: Any, slots: list[Any], t: Any, lr: float, decay: float) -> tuple[Any, list[Any]]:
+    return w - lr * decayed(g, w, decay), []
+
+
+def momentum(w: Any, g: Any, slots: list[Any], t: Any, lr: float, decay: float) -> tuple[Any, list[Any]]:
+    v = 0.9 * slots[0] + decayed(g, w, decay)
+    return w - lr * v, [v]
+
+
+def rmsprop(w: Any, g: Any, slots: list[Any], t: Any, lr: float, decay: float) -> tuple[Any, list[Any]]:
+    g = decayed(g, w, decay)
+    s = 0.9 * slots[0] + 0.1 * g * g
+    return w - lr * g * jax.lax.rsqrt(s + 1e-10), [s]
+
+
+def adamw(w: Any, g: Any, slots: list[Any], t: Any, lr: float, decay: float) -> tuple[Any, list[Any]]:
+    m, v = 0.9 * slots[0] + 0.1 * g, 0.999 * slots[1] + 0.001 * g * g
+    rate = lr * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+    return w * (1 - lr * decay) - rate * m / (jnp.sqrt(v) + 1e-8), [m, v]
+
+
+OPTIMIZERS: dict[str, tuple[Callable[..., tuple[Any, list[Any]]], tuple[float, ...]]] = {
+    "sgd": (sgd, ()), "momentum": (momentum, (0.0,)), "rmsprop": (rmsprop, (1.0,)),
+    "adam": (adamw, (0.0, 0.0)), "adamw": (adamw, (0.0, 0.0)),
+}  # fmt: skip
+"""What updates a parameter, given its gradient, slots and the number of the step, and where its slots start."""
+
+
+def clipped(grads: list[Any], clip: float) -> list[Any]:
+    """The gradients, made shorter if all of them together are longer than `clip`."""
+    norm = jnp.sqrt(sum(jnp.vdot(g, g) for g in grads))
+    return [g * (clip / jnp.maximum(norm, clip)) for g in grads]
 
 
 class Session:
     """A model being trained. `variant` is "jit"."""
 
     def __init__(self, workload: Workload, variant: str, threads: int, dropout: bool) -> None:
-        shapes, model = MODELS[workload.model]
-        rate = 0.3 if workload.dropout and dropout else 0.0
-        layers = shapes(**workload.sizes)
-        self.parameters = [jnp.asarray(value) for value in initial_values(layers, [False] * len(layers))]
-        update = {"sgd": sgd, "momentum": momentum, "adam": adam}[workload.optimizer]
+        options = {**workload.sizes, **({"dropout": 0.0} if workload.dropout and not dropout else {})}
+        network, loss_fn = MODELS[workload.model], LOSSES[workload.loss]
+        update, starts = OPTIMIZERS[workload.optimizer]
+        asked = Shapes()
+        sample = jnp.zeros((workload.batch, *workload.inputs), jnp.int32 if workload.vocabulary else jnp.float32)
+        jax.eval_shape(lambda x: network(asked, x, **options), sample)
+        values = zip(initial_values(asked.shapes, asked.factors), asked.layouts, strict=True)
+        weights = [jnp.asarray(value.transpose(layout)) for value, layout in values]
+        slots = [[jnp.full_like(w, start) for start in starts] for w in weights]
+        averages = [jnp.zeros(shape) for shape in asked.averages]
+        self.state: Any = weights, slots, averages, jnp.zeros(()), jax.random.key(0)
 
-        def zeros() -> list[Any]:
-            return [jnp.zeros_like(p) for p in self.parameters]
+        def train_step(state: Any, x: Any, y: Any) -> tuple[Any, Any]:
+            weights, slots, averages, t, key = state
+            key, use = jax.random.split(key) if workload.dropout and dropout else (key, key)
 
-        self.state: Any = (jnp.zeros(()), zeros(), zeros()) if workload.optimizer == "adam" else zeros()
-        self.key = jax.random.key(0)
-        loss_fn = cross_entropy if workload.loss == "cross_entropy" else mean_squares
+            def loss_of(weights: list[Any]) -> tuple[Any, list[Any]]:
+                p = Values(weights, averages, use)
+                return loss_fn(network(p, x, **options), y), p.averages
 
-        def train_step(p: list[Any], state: Any, key: Any, x: Any, y: Any) -> tuple[list[Any], Any, Any, Any]:
-            key, use = jax.random.split(key) if rate else (key, key)
-            loss, grads = jax.value_and_grad(lambda p: loss_fn(model(p, x, use, rate), y))(p)
-            p, state = update(p, state, grads, workload.lr)
-            return p, state, key, loss
+            (loss, averages), grads = jax.value_and_grad(loss_of, has_aux=True)(weights)
+            grads = clipped(grads, workload.clip) if workload.clip else grads
+            updated = [update(*item, t + 1, workload.lr, workload.decay) for item in zip(weights, grads, slots)]
+            return ([w for w, _ in updated], [s for _, s in updated], averages, t + 1, key), loss
 
-        self.train_step = jax.jit(train_step, donate_argnums=(0, 1, 2))
+        self.train_step = jax.jit(train_step, donate_argnums=0)
         self.loss: Any = None
 
     def prepare(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,11 +137,9 @@ class Session:
 
     def step(self, x: np.ndarray, y: np.ndarray) -> None:
         """Makes one step from NumPy arrays."""
-        self.parameters, self.state, self.key, self.loss = self.train_step(
-            self.parameters, self.state, self.key, x, y
-        )
+        self.state, self.loss = self.train_step(self.state, x, y)
 
     def sync(self) -> float:
         """Waits until the last step is done; returns its loss."""
-        jax.block_until_ready(self.parameters)
+        jax.block_until_ready(self.state)
         return float(self.loss)

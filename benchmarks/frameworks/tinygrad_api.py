@@ -47,6 +47,26 @@ MODELS: dict[str, Callable[..., Layers]] = {
 }  # fmt: skip
 
 
+OPTIMIZERS: dict[str, Callable[..., Any]] = {
+    "sgd": lambda p, lr, decay: nn.optim.SGD(p, lr, weight_decay=decay),
+    "momentum": lambda p, lr, decay: nn.optim.SGD(p, lr, momentum=0.9, weight_decay=decay),
+    "adam": lambda p, lr, decay: nn.optim.Adam(p, lr),
+    "adamw": lambda p, lr, decay: nn.optim.AdamW(p, lr, weight_decay=decay),
+}
+
+
+def training() -> Any:
+    """In which layers drop and optimizers step: newer versions have a variable of the context for it."""
+    return Tensor.train() if hasattr(Tensor, "train") else Context(TRAINING=1)
+
+
+def clip(parameters: list[Tensor], longest: float) -> None:
+    """Shortens the gradients if all of them together are longer."""
+    norm = sum((p.grad.square().sum() for p in parameters), Tensor(0.0)).sqrt()
+    for p in parameters:
+        p.grad = p.grad * (longest / norm.maximum(longest))
+
+
 class Session:
     """A model being trained. `variant` is "jit"."""
 
@@ -57,11 +77,7 @@ class Session:
         parameters = [p for layer in layers if hasattr(layer, "weight") for p in (layer.weight, layer.bias)]
         for p, value in zip(parameters, initial_values([p.shape for p in parameters], [False] * len(parameters))):
             p.assign(Tensor(value)).realize()
-        optimizer = {
-            "sgd": lambda: nn.optim.SGD(parameters, workload.lr),
-            "momentum": lambda: nn.optim.SGD(parameters, workload.lr, momentum=0.9),
-            "adam": lambda: nn.optim.Adam(parameters, workload.lr),
-        }[workload.optimizer]()
+        optimizer = OPTIMIZERS[workload.optimizer](parameters, workload.lr, workload.decay)
 
         @TinyJit
         def train_step(x: Tensor, y: Tensor) -> Tensor:
@@ -70,6 +86,8 @@ class Session:
             classes = workload.loss == "cross_entropy"
             loss = out.sparse_categorical_crossentropy(y) if classes else (out - y).square().mean()
             loss.backward()
+            if workload.clip:
+                clip(parameters, workload.clip)
             return loss.realize(*optimizer.schedule_step())
 
         self.train_step = train_step
@@ -81,7 +99,7 @@ class Session:
 
     def step(self, x: np.ndarray, y: np.ndarray) -> None:
         """Makes one step from NumPy arrays."""
-        with Context(TRAINING=1):
+        with training():
             self.loss = self.train_step(Tensor(x).realize(), Tensor(y).realize())
 
     def sync(self) -> float:
