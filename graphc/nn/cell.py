@@ -9,7 +9,7 @@ from reprlib import recursive_repr
 from typing import Any
 
 from graphc import context
-from graphc.dispatch import assign, state
+from graphc.dispatch import assign
 from graphc.dtype import DType, bfloat16, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
@@ -20,6 +20,7 @@ from graphc.nn.state import Unmatched, collect, load
 from graphc.ops.storage import check_device
 from graphc.parameter import Parameter, ParameterTuple
 from graphc.place import located, warn
+from graphc.state import state
 from graphc.tensor import Tensor
 
 _MISSING = object()

@@ -9,13 +9,13 @@ from typing import Any
 import numpy
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.numpy.creation import asarray
 from graphc.ops import abs as abs
 from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import broadcast_shape, cast
 from graphc.ops.coerce import common_dtype as _common_dtype
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ir import TensorType
 from graphc.op import define_op
@@ -41,6 +40,7 @@ from graphc.ops.reduce import any as any_of
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.scan import cumsum
 from graphc.ops.shape import expand_dims, moveaxis, reshape
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [
