@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy
@@ -65,6 +65,8 @@ def broadcast_arrays(*args: Any) -> list[Tensor]:
 
 
 def _joinable(name: str, arrays: Any) -> list[Tensor]:
+    if not isinstance(arrays, Iterable):
+        raise located(TypeError(f"{name}: expected several tensors, got {type(arrays).__name__} {arrays!r:.60}"))
     tensors = [asarray(a) for a in arrays]
     if not tensors:
         raise located(ValueError(f"{name}: expected at least one tensor"))
