@@ -44,7 +44,7 @@ def in_short_runs(view: Node, users: Mapping[Node, Sequence[Node]], layouts: Map
         return True
     computed = _computed(view, users)
     if steps[0] == 1:
-        work = sum(1 if node.op in CHEAP or node.op in ("relu", "select") else COSTLY for node in computed)
+        work = sum(1 if node.op in CHEAP else COSTLY for node in computed)
         return work * (LANES - run) > STORED * run
     woven = run <= READ_NEAR and places[run] == places[0] + 1 and steps[0] >= LANES
     return not woven or len(computed) * run > WOVEN or not _alone(view, computed)
