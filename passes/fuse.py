@@ -69,21 +69,8 @@ def _turns(node: Node, layouts: Mapping[Node, Layout]) -> bool:
 def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dict[Node, int]:
     """The nodes whose values go to memory, each with the depth of the expression that computes it."""
     users = graph.users()
+    stored = _stored_anyway(graph, layouts, wholes, users)
     again = _as_cheap_as_loads(graph, users)
-    stored = {*graph.kept, *wholes}
-    stored.update(node for node, layout in layouts.items() if layout.within)
-    stored.update(node for node in graph.nodes if _turns(node, layouts))
-    stored.update(node for node in graph.nodes if is_free(node) and in_short_runs(node, users, layouts))
-    stored.update(node for node in graph.nodes if _loses_its_edges(node, users))
-    turned = {base_of(node) for node in graph.nodes if "permutes" in traits_of(node)}
-    stored.update(node for node in turned if _is_reduced(node))
-    for node in graph.nodes:
-        if is_contraction(node) or unrolled(node):
-            stored.add(node)
-            stored.update(base_of(o) for o in node.operands)
-        elif handmade(node):
-            stored.add(node)
-            stored.update(node.operands)
     groups: dict[Node, frozenset[Node]] = {}
     alone: frozenset[Node] = frozenset()
     in_step: set[Node] = set()  # computed once for each element of the one group that reads them
@@ -93,11 +80,9 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
             continue
         found = [frozenset((user,)) if user in stored else groups.get(user, alone) for user in users[node]]
         readers = groups[node] = found[0] if len(found) == 1 else frozenset().union(*found)
-        if node in stored or is_free(node):
+        if node in stored or is_free(node) or (len(readers) > 1 and node in again):
             continue
         root = next(iter(readers)) if len(readers) == 1 else None
-        if len(readers) > 1 and node in again:
-            continue
         if root is None or handmade(root) or is_contraction(root) or unrolled(root):
             stored.add(node)
         elif all(elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
@@ -110,6 +95,28 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
         if depth[node] >= DEEPEST:
             stored.add(node)
     return {n: depth[n] for n in stored if n.op not in LEAVES}
+
+
+def _stored_anyway(
+    graph: Graph, layouts: dict[Node, Layout], wholes: set[Node], users: Mapping[Node, Sequence[Node]]
+) -> set[Node]:
+    """The nodes that go to memory whoever reads them: results, what lies in a layout of its own, the operands of
+    contractions and of hand-made kernels, and what a reader would find out of order."""
+    stored = {*graph.kept, *wholes}
+    stored.update(node for node, layout in layouts.items() if layout.within)
+    turned = {base_of(node) for node in graph.nodes if "permutes" in traits_of(node)}
+    stored.update(node for node in turned if _is_reduced(node))
+    for node in graph.nodes:
+        in_runs = is_free(node) and in_short_runs(node, users, layouts)
+        if in_runs or _turns(node, layouts) or _loses_its_edges(node, users):
+            stored.add(node)
+        if is_contraction(node) or unrolled(node):
+            stored.add(node)
+            stored.update(base_of(o) for o in node.operands)
+        elif handmade(node):
+            stored.add(node)
+            stored.update(node.operands)
+    return stored
 
 
 def _is_reduced(node: Node) -> bool:
