@@ -16,8 +16,8 @@ import numpy as np
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op, set_apply
 from graphc.parameter import Parameter
-from graphc.place import located as located
-from graphc.state import state as state
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Tensor
 
 KernelRunner = Callable[[Op, tuple[Tensor, ...], dict[str, Any], TensorType], Tensor]

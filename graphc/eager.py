@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
@@ -93,7 +92,6 @@ class Piece:
         self._lock = threading.RLock()  # another thread may ask for a value
         self.looked = 0  # how often a value was looked at
         self.new = False  # whether something ran op by op
-        self.collects = False  # whether Python is to look for cycles again when all is noted
         self._clear()
 
     def _clear(self) -> None:
@@ -258,19 +256,10 @@ class Piece:
             assert isinstance(entry.op, Op), "functions of ops alone have no derivatives of their own"
             return entry.op, tuple(map(name, entry.operands)), entry.attrs, name(entry.result)
 
-        def form(value: Any) -> Any:
-            if isinstance(value, Tensor):
-                return name(value)
-            if value is None:
-                return None
-            if type(value) not in (tuple, list):
-                raise KeyError(value)
-            return type(value), *map(form, value)
-
         try:
             writes = tuple((name(self._leaves[~leaf]), leaf, made) for leaf, made in self._writes(count).items())
             return Stretch(
-                self._at, self._count - count, numbers, tuple(map(name, brought)), form(value), types,
+                self._at, self._count - count, numbers, tuple(map(name, brought)), _form(value, name), types,
                 writes, tuple({name(t) for t in operands if tape is not None and tape.reads(t)}),
                 [] if tape is None else [*map(taped, tape.entries)], [] if tape is None else [*map(taped, tape.before)],
             )  # fmt: skip
@@ -433,11 +422,8 @@ class Piece:
     def _new(
         self, key: list[Any], op: Op | None, operands: tuple[int, ...], attrs: dict[str, Any], type_: TensorType
     ) -> Step:
-        """A step that comes here for the first time, and as a rule with many others that are kept as well."""
+        """A step that comes here for the first time."""
         forest.steps += 1
-        if gc.isenabled():
-            gc.disable()
-            self.collects = True
         return self._at.after.setdefault(tuple(key), Step(self._at, op, operands, attrs, type_, user_location()))
 
     def fulfil(self, tensor: Tensor) -> None:
@@ -497,6 +483,21 @@ class Piece:
                 self.run()
             for leaf, value in kept:
                 np.copyto(leaf.numpy_view(), value)
+
+
+def _form(value: Any, name: Callable[[Tensor], int]) -> Any:
+    """How a value is made of named tensors: a name, None, or (tuple or list, *forms).
+
+    Raises:
+        KeyError: it is none of these, or has a tensor without a name.
+    """
+    if isinstance(value, Tensor):
+        return name(value)
+    if value is None:
+        return None
+    if type(value) not in (tuple, list):
+        raise KeyError(value)
+    return type(value), *[_form(item, name) for item in value]
 
 
 class _Recalled:
@@ -562,18 +563,14 @@ class in_one_piece:  # noqa: N801 (used as a statement: `with in_one_piece(net):
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         now = state.now
         piece, now.piece = now.piece, None
-        try:
-            if piece is None:
-                if self._kind is not None:
-                    self._kind.seconds += perf_counter() - self._began
-            elif error is None:
-                piece.run()
-                self._root.noted(piece.new, self._kind)
-            else:
-                piece.abandon()
-        finally:
-            if piece is not None and piece.collects:
-                gc.enable()
+        if piece is None:
+            if self._kind is not None:
+                self._kind.seconds += perf_counter() - self._began
+        elif error is None:
+            piece.run()
+            self._root.noted(piece.new, self._kind)
+        else:
+            piece.abandon()
 
 
 def as_one_piece(function: Function) -> Function:

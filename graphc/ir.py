@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -210,6 +211,16 @@ class Graph:
         from graphc.irtext import graph_text  # the printer reads what this module defines
 
         return graph_text(self)
+
+    @cached_property
+    def kept(self) -> frozenset[Node]:
+        """The nodes whose values outlive a run: outputs, and what inputs are updated to."""
+        return frozenset((*self.outputs, *(value for _, value in self.updates)))
+
+    @cached_property
+    def number(self) -> dict[Node, int]:
+        """Where each node stands in `nodes`."""
+        return {node: at for at, node in enumerate(self.nodes)}
 
     def users(self) -> dict[Node, list[Node]]:
         """For every node, the nodes that read it (once per operand slot)."""

@@ -39,7 +39,7 @@ def run_op_by_op(graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
         IndexError: an index read from data is out of range. No input has changed.
     """
     values: dict[Node, Tensor] = dict(zip(graph.inputs, inputs, strict=True))
-    kept = {*graph.inputs, *graph.outputs, *(value for _, value in graph.updates)}
+    kept = {*graph.inputs, *graph.kept}
     last_use = {operand: node for node in graph.nodes for operand in node.operands}
     try:
         for node in graph.nodes:

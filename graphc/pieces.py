@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from graphc.runtime.executable import Executable
 
 MOST_STEPS, MOST_COMPILED = 50_000, 256
-"""How many steps, and compiled pieces, are kept; when there are more, all are forgotten."""
+"""How many steps, and compiled pieces, are kept; when there are more, all are forgotten, but not where they vary."""
 
 VARIED = 4
 """Pieces vary at a line where so many calls in a row ran op by op, because they came for the first time or there are
@@ -144,9 +144,20 @@ class Root(Step):
         self._new_ones = 0  # calls in a row that ran op by op, until there are so many that pieces are known to vary
         self._kinds: dict[Hashable, Kind] = {}
 
+    @property
+    def varies(self) -> bool:
+        """Whether pieces are known to vary here."""
+        return self._new_ones >= VARIED
+
+    def without_pieces(self) -> Root:
+        """It before any piece; what is known of calls stays."""
+        bare = Root(self.name)
+        bare.longest, bare._new_ones, bare._kinds = self.longest, self._new_ones, self._kinds
+        return bare
+
     def kind(self, args: Sequence[Any]) -> Kind | None:
         """What is known of calls with such arguments; None where pieces do not vary, and all are to be noted."""
-        if self._new_ones < VARIED:
+        if not self.varies:
             return None
         key: list[Any] = []
         known = tuple(key) if describe(args, key, [], lambda tensor, _: tensor.type) else None
@@ -170,7 +181,7 @@ class Root(Step):
         """
         if kind is not None:
             kind.in_vain = kind.in_vain + 1 if new else 0
-        elif self._new_ones < VARIED:
+        elif not self.varies:
             self._new_ones = self._new_ones + 1 if new else 0
 
 
@@ -290,7 +301,8 @@ class Forest:
         So whatever comes again comes from the same lines, and its errors name them.
         """
         if self.steps > MOST_STEPS or self.compiled > MOST_COMPILED:
-            self.roots, self.steps, self.compiled = {}, 0, 0
+            self.roots = {key: root.without_pieces() for key, root in self.roots.items() if root.varies}
+            self.steps = self.compiled = 0
         key = (called.__code__ if isinstance(called, (FunctionType, MethodType)) else type(called), user_line())
         found = self.roots.get(key)
         if found is None:

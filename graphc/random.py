@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import assign, located, state
+from graphc.dispatch import assign
 from graphc.dtype import int64
 from graphc.parameter import Parameter
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Tensor
 
 _seed: int | None = None

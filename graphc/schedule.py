@@ -102,6 +102,11 @@ def rows(shape: tuple[int, ...]) -> Layout:
     return Layout(shape)
 
 
+def layout_of(node: Node, layouts: Mapping[Node, Layout]) -> Layout:
+    """How a node lies if it is stored: as `layouts` say, or in rows."""
+    return layouts.get(node) or rows(node.shape)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The place of a value inside another one, `whole`, of which it is a part.
@@ -212,7 +217,7 @@ class Schedule:
     chains: tuple[Chain, ...] = ()
 
     def layout(self, node: Node) -> Layout:
-        return self.layouts.get(node) or rows(node.shape)
+        return layout_of(node, self.layouts)
 
     @cached_property
     def runs(self) -> tuple[Chain | Group, ...]:

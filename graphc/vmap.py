@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["vmap"]

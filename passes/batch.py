@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from math import prod
 
 from graphc.index import Gathered, Ix, Var
-from graphc.ir import Graph, Node
+from graphc.ir import LEAVES, Graph, Node
 from graphc.op import unrolled
 from graphc.passes.access import OUTPUT, Access
 from graphc.passes.nodes import base_of, handmade, is_contraction, is_free
-from graphc.passes.parts import LEAVES
 from graphc.schedule import LANES, NEAR, RUN_STEPS, RUN_USES
 
 MOST_IN_BATCHES = 0.8

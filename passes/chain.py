@@ -192,8 +192,7 @@ class _Uses:
             for node in nodes:
                 self._readers.setdefault(node, []).append(group)
         tenants = Counter(buffers.values())
-        self._kept = {*schedule.graph.outputs, *self.updates}
-        self._kept.update(node for node, buffer in buffers.items() if tenants[buffer] > 1)
+        self._kept = {node for node, buffer in buffers.items() if tenants[buffer] > 1} | schedule.graph.kept
 
     def only_by(self, node: Node, groups: Sequence[Group]) -> bool:
         """Whether nobody but these groups needs a value or its memory."""

@@ -26,7 +26,7 @@ from graphc.passes.nodes import CHEAP, base_of, elementwise, handmade, is_contra
 from graphc.passes.order import in_order
 from graphc.passes.parts import Part, Web
 from graphc.passes.runs import in_short_runs
-from graphc.schedule import Group, Layout, Schedule, rows
+from graphc.schedule import Group, Layout, Schedule, layout_of
 
 DEEPEST = 64
 """How many ops deep the expression of one kernel may be: what writes it recurses, and a Python stack has an end."""
@@ -50,7 +50,7 @@ def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
     web = Web(parts)
     _merge(web, graph, layouts)
     _pair(web, graph, layouts)
-    order = {node: i for i, node in enumerate(graph.nodes)}
+    order = graph.number
     groups = (
         Group(tuple(sorted(p.nodes, key=order.__getitem__)), tuple(p.stores), p.contraction, p.handmade, p.joined)
         for p in in_order(web, graph)
@@ -69,22 +69,8 @@ def _turns(node: Node, layouts: Mapping[Node, Layout]) -> bool:
 def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dict[Node, int]:
     """The nodes whose values go to memory, each with the depth of the expression that computes it."""
     users = graph.users()
-    kept = {*graph.outputs, *(v for _, v in graph.updates)}
-    again = _as_cheap_as_loads(graph, users, kept)
-    stored = kept | wholes
-    stored.update(node for node, layout in layouts.items() if layout.within)
-    stored.update(node for node in graph.nodes if _turns(node, layouts))
-    stored.update(node for node in graph.nodes if is_free(node) and in_short_runs(node, users, layouts))
-    stored.update(node for node in graph.nodes if _loses_its_edges(node, users))
-    turned = {base_of(node) for node in graph.nodes if "permutes" in traits_of(node)}
-    stored.update(node for node in turned if _is_reduced(node))
-    for node in graph.nodes:
-        if is_contraction(node) or unrolled(node):
-            stored.add(node)
-            stored.update(base_of(o) for o in node.operands)
-        elif handmade(node):
-            stored.add(node)
-            stored.update(node.operands)
+    stored = _stored_anyway(graph, layouts, wholes, users)
+    again = _as_cheap_as_loads(graph, users)
     groups: dict[Node, frozenset[Node]] = {}
     alone: frozenset[Node] = frozenset()
     in_step: set[Node] = set()  # computed once for each element of the one group that reads them
@@ -94,16 +80,14 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
             continue
         found = [frozenset((user,)) if user in stored else groups.get(user, alone) for user in users[node]]
         readers = groups[node] = found[0] if len(found) == 1 else frozenset().union(*found)
-        if node in stored or is_free(node):
+        if node in stored or is_free(node) or (len(readers) > 1 and node in again):
             continue
         root = next(iter(readers)) if len(readers) == 1 else None
-        if len(readers) > 1 and node in again:
-            continue
         if root is None or handmade(root) or is_contraction(root) or unrolled(root):
             stored.add(node)
         elif all(elementwise(u, node) and (u is root or u in in_step) for u in users[node]):
             in_step.add(node)
-        elif not _computed_once(node, root, layouts.get(root) or rows(root.shape), groups, stored, work):
+        elif not _computed_once(node, root, layout_of(root, layouts), groups, stored, work):
             stored.add(node)
     depth: dict[Node, int] = {}
     for node in graph.nodes:
@@ -111,6 +95,28 @@ def _stored(graph: Graph, layouts: dict[Node, Layout], wholes: set[Node]) -> dic
         if depth[node] >= DEEPEST:
             stored.add(node)
     return {n: depth[n] for n in stored if n.op not in LEAVES}
+
+
+def _stored_anyway(
+    graph: Graph, layouts: dict[Node, Layout], wholes: set[Node], users: Mapping[Node, Sequence[Node]]
+) -> set[Node]:
+    """The nodes that go to memory whoever reads them: results, what lies in a layout of its own, the operands of
+    contractions and of hand-made kernels, and what a reader would find out of order."""
+    stored = {*graph.kept, *wholes}
+    stored.update(node for node, layout in layouts.items() if layout.within)
+    turned = {base_of(node) for node in graph.nodes if "permutes" in traits_of(node)}
+    stored.update(node for node in turned if _is_reduced(node))
+    for node in graph.nodes:
+        in_runs = is_free(node) and in_short_runs(node, users, layouts)
+        if in_runs or _turns(node, layouts) or _loses_its_edges(node, users):
+            stored.add(node)
+        if is_contraction(node) or unrolled(node):
+            stored.add(node)
+            stored.update(base_of(o) for o in node.operands)
+        elif handmade(node):
+            stored.add(node)
+            stored.update(node.operands)
+    return stored
 
 
 def _is_reduced(node: Node) -> bool:
@@ -148,9 +154,7 @@ def _loses_its_edges(node: Node, users: Mapping[Node, Sequence[Node]]) -> bool:
     return False
 
 
-def _as_cheap_as_loads(
-    graph: Graph, users: Mapping[Node, Sequence[Node]], kept: Collection[Node]
-) -> Collection[Node]:
+def _as_cheap_as_loads(graph: Graph, users: Mapping[Node, Sequence[Node]]) -> Collection[Node]:
     """The nodes that several groups may each compute where they read them, in a few steps from one value of their size.
 
     To load that value takes as long as to load the node's, which is then not written. Where nobody else reads it, it
@@ -164,7 +168,7 @@ def _as_cheap_as_loads(
         source = full.pop() if len(full) == 1 else node
         if source is node or is_free(source) or steps.get(source, 0) == CHEAP_WORK:
             continue
-        if source.op == "input" or source in kept or len({*users[source]}) > 1:
+        if source.op == "input" or source in graph.kept or len({*users[source]}) > 1:
             steps[node] = steps.get(source, 0) + 1
     return steps
 
@@ -307,8 +311,7 @@ MOST_WORK, CHEAP_WORK = 2, 4
 
 
 def _merge(web: Web, graph: Graph, layouts: dict[Node, Layout]) -> None:
-    kept = {*graph.outputs, *(v for _, v in graph.updates)}
-    order = {node: i for i, node in enumerate(graph.nodes)}
+    kept, order = graph.kept, graph.number
     for part in reversed(list(web.parts)):
         if part not in web.parts or part.handmade or part.joined or is_free(part.stores[0]):
             continue
@@ -335,7 +338,7 @@ def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout])
         return False
     if any(map(_is_reduction, consumer.stores)):
         return False
-    first, *others = (layouts.get(s) or rows(s.shape) for s in (*producer.stores, *consumer.stores))
+    first, *others = (layout_of(s, layouts) for s in (*producer.stores, *consumer.stores))
     if len(producer.shape) > 1 and not all(first.walks_like(other) for other in others):
         return False
     if _depth_below(web, producer, consumer) + max(consumer.depths.values()) > DEEPEST:
@@ -350,7 +353,7 @@ def _fits(web: Web, producer: Part, consumer: Part, layouts: dict[Node, Layout])
 
 def _pair(web: Web, graph: Graph, layouts: dict[Node, Layout]) -> None:
     """Reductions over the same windows of a value read them together: a maximum, and where it stands."""
-    order = {node: i for i, node in enumerate(graph.nodes)}
+    order = graph.number
     found: dict[Hashable, Part] = {}
     for part in list(web.parts):
         if part.contraction or part.handmade or part.joined:
@@ -367,7 +370,7 @@ def _pair(web: Web, graph: Graph, layouts: dict[Node, Layout]) -> None:
 
 def _run_alike(web: Web, first: Part, second: Part, layouts: dict[Node, Layout]) -> bool:
     """Whether the loops of one part can be those of another, of which none needs the other."""
-    one, *others = (layouts.get(s) or rows(s.shape) for s in (*first.stores, *second.stores))
+    one, *others = (layout_of(s, layouts) for s in (*first.stores, *second.stores))
     same = all(one.walks_like(other) for other in others) and web.reads[second] <= web.reads[first]
     return same and not web.depends(first, second) and not web.depends(second, first)
 

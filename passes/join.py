@@ -13,18 +13,17 @@ from __future__ import annotations
 from graphc.ir import LEAVES, Graph, Node
 from graphc.op import TABLE, Places, traits_of
 from graphc.passes.nodes import handmade, is_free
-from graphc.schedule import Layout, Window
+from graphc.schedule import Layout, Window, layout_of
 
 
 def join(graph: Graph, layouts: dict[Node, Layout]) -> tuple[Graph, dict[Node, Layout]]:
     """The graph with the copies that fill concatenations, and with the layouts of what is computed inside them."""
-    kept = {*graph.outputs, *(v for _, v in graph.updates)}
     users = graph.users()
     wholes = [n for n in graph.nodes if _is_stored(n, graph, users, layouts)]
     if not wholes:
         return graph, layouts
-    layouts = layouts | {whole: held for whole in wholes if (held := _of_parts(whole, layouts, users, kept))}
-    inside = _Inside(layouts, users, kept, set(wholes))
+    layouts = layouts | {whole: held for whole in wholes if (held := _of_parts(whole, graph, users, layouts))}
+    inside = _Inside(graph, users, layouts, set(wholes))
     parts = {whole: [inside(operand, whole) for operand in whole.operands] for whole in wholes}
     new: dict[Node, Node] = {}
     found: dict[Node, Layout] = {}
@@ -44,7 +43,7 @@ def join(graph: Graph, layouts: dict[Node, Layout]) -> tuple[Graph, dict[Node, L
 
 
 def _place(whole: Node, parts: list[Node | None], layouts: dict[Node, Layout]) -> None:
-    layout = layouts.get(whole, Layout(whole.shape))
+    layout = layout_of(whole, layouts)
     for operand, part, (begin, step) in zip(whole.operands, parts, _places(whole), strict=True):
         inside = operand if part is None else part
         window = Window(whole, layout, begin, step, operand.shape)
@@ -52,11 +51,11 @@ def _place(whole: Node, parts: list[Node | None], layouts: dict[Node, Layout]) -
 
 
 def _of_parts(
-    whole: Node, layouts: dict[Node, Layout], users: dict[Node, list[Node]], kept: set[Node]
+    whole: Node, graph: Graph, users: dict[Node, list[Node]], layouts: dict[Node, Layout]
 ) -> Layout | None:
     """The layout that all parts have, if it is an order of axes, and the whole may have it too."""
-    orders = {layouts.get(part, Layout(part.shape)).order for part in whole.operands}
-    if len(orders) > 1 or whole in layouts or whole in kept or any(handmade(user) for user in users[whole]):
+    orders = {layout_of(part, layouts).order for part in whole.operands}
+    if len(orders) > 1 or whole in layouts or whole in graph.kept or any(handmade(user) for user in users[whole]):
         return None
     (order,) = orders
     return Layout(whole.shape, False, order) if order else None
@@ -72,7 +71,7 @@ def _is_stored(node: Node, graph: Graph, users: dict[Node, list[Node]], layouts:
     """Whether a node is a concatenation that is better stored than looked up part by part."""
     if "joins" not in traits_of(node) or 0 in node.shape:
         return False
-    layout, places = layouts.get(node, Layout(node.shape)), _places(node)
+    layout, places = layout_of(node, layouts), _places(node)
     if layout.order or node in (v for _, v in graph.updates):
         return False
     if layout.blocked and any(begin[0] or step[0] > 1 for begin, step in places):
@@ -93,13 +92,13 @@ class _Inside:
     """Which node computes an operand of a concatenation, if it may do so inside it; each only once."""
 
     def __init__(
-        self, layouts: dict[Node, Layout], users: dict[Node, list[Node]], kept: set[Node], wholes: set[Node]
+        self, graph: Graph, users: dict[Node, list[Node]], layouts: dict[Node, Layout], wholes: set[Node]
     ) -> None:
-        self.layouts, self.users, self.kept, self.wholes = layouts, users, kept, wholes
+        self.kept, self.users, self.layouts, self.wholes = graph.kept, users, layouts, wholes
         self.taken: set[Node] = set()
 
     def __call__(self, operand: Node, whole: Node) -> Node | None:
-        around = self.layouts.get(whole, Layout(whole.shape))
+        around = layout_of(whole, self.layouts)
         node = operand
         while "reshape" in traits_of(node) and not around.blocked:
             node = node.operands[0]
@@ -107,7 +106,7 @@ class _Inside:
             return None
         if is_free(node) and node not in self.wholes:
             return None
-        layout = self.layouts.get(node, Layout(node.shape))
+        layout = layout_of(node, self.layouts)
         if (layout.blocked, layout.order) != (around.blocked, around.order):
             return None
         if any(handmade(user) for user in self.users[node]):

@@ -14,15 +14,14 @@ from dataclasses import replace
 from math import prod
 
 from graphc.index import Ix, Var
-from graphc.ir import Graph, Node, rewrite
+from graphc.ir import LEAVES, Graph, Node, rewrite
 from graphc.op import TABLE, traits_of
 from graphc.passes.access import OUTPUT, Access, moves
 from graphc.passes.apart import images_apart
 from graphc.passes.batch import in_lanes, same_entry
 from graphc.passes.lower import is_affine
 from graphc.passes.nodes import base_of, handmade, is_contraction, is_free, permutes
-from graphc.passes.parts import LEAVES
-from graphc.schedule import LANES, TAPS, TURNED, Layout
+from graphc.schedule import LANES, TAPS, TURNED, Layout, layout_of
 
 
 def layout(graph: Graph, body: bool = False) -> tuple[Graph, dict[Node, Layout]]:
@@ -53,7 +52,6 @@ class _Layouts:
         self.graph, self.users, self.access = graph, graph.users(), access
         self.blocked = blocked
         self._wide = _read_wide(graph, self.users) | _met_in_epilogues(graph) if blocked else set()
-        self.kept = {*graph.outputs, *(value for _, value in graph.updates)}
         self.layouts: dict[Node, Layout] = {}
         self._copies: dict[tuple[Node, Layout], Node] = {}
         self._new: dict[Node, Node] = {}
@@ -86,9 +84,9 @@ class _Layouts:
         """A contraction whose operands lie as its kernel needs them."""
         blocked = node in self.blocked
         for at, (old, want) in enumerate(zip(node.operands, self._wanted(node, operands), strict=True)):
-            if want and self.layouts.get(operands[at], Layout(old.shape)) != want:
+            if want and layout_of(operands[at], self.layouts) != want:
                 source = old if old.op == "input" else operands[at]
-                there = want == self.layouts.get(source, Layout(old.shape))
+                there = want == layout_of(source, self.layouts)
                 operands[at] = source if there else self.copy(source, want)
             elif blocked and _jumps(operands[at]):
                 operands[at] = self.copy(operands[at], Layout(old.shape))
@@ -209,7 +207,7 @@ class _Layouts:
         Where the sum is short, updating the weights in the order in which the gradient is computed, which is across
         their rows, takes longer than the gradient does; so it is stored and they are updated in their own order.
         """
-        if node in self.kept or len(node.shape) < 3 or not self.access.slides(node):
+        if node in self.graph.kept or len(node.shape) < 3 or not self.access.slides(node):
             return ()
         if any(handmade(user) for user in self.users[node]):
             return ()  # which reads rows

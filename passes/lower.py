@@ -36,7 +36,7 @@ def is_affine(node: Node, views: Sequence[Node], layouts: Mapping[Node, Layout])
     buffers = {n: Buffer("", n.dtype, schedule.layout(n).elements) for n in reads}
     loops, index = _domain(b, schedule.layout(node))
     lowering = _Lowering(b, schedule, Group((*views, node), (node,), node), buffers)
-    return _tiled(b, lowering, node, loops, index, [schedule.layout(node)])[0] is not None
+    return _tiled(b, lowering, node, loops, index, [schedule.layout(node)]) is not None
 
 
 def lower(schedule: Schedule, buffers: Mapping[Node, Buffer]) -> Iterator[Kernel | TiledKernel | None]:
@@ -57,8 +57,9 @@ def _lower_group(schedule: Schedule, group: Group, buffers: Mapping[Node, Buffer
     lowering = _Lowering(b, schedule, group, buffers)
     tiled = None
     if group.contraction is not None:
-        tiled, index = _tiled(b, lowering, group.contraction, loops, index, layouts)
-        if tiled is not None:
+        found = _tiled(b, lowering, group.contraction, loops, index, layouts)
+        if found is not None:
+            tiled, index = found
             lowering.given = b.given("acc", group.contraction.dtype, frozenset(tiled.loops))
             lowering.given_index = tuple(index)
     stores = tuple(
@@ -157,8 +158,8 @@ class _Lowering:
 
 def _tiled(
     b: LoopBuilder, lowering: _Lowering, node: Node, loops: tuple[Var, ...], index: list[Ix], held: Sequence[Layout]
-) -> tuple[TiledKernel | None, list[Ix]]:
-    """The contraction in tiled form, if its operands are memory read at affine addresses; and the index it stores.
+) -> tuple[TiledKernel, list[Ix]] | None:
+    """The contraction in tiled form, if its operands are memory read at affine addresses, and the index it stores.
 
     Args:
         held: the layouts of what is stored.
@@ -167,10 +168,10 @@ def _tiled(
         value = lowering.value(node, index)
     lowering.forget()
     if value.kind != "contract":
-        return None, index
+        return None
     operands, there = value.args[:2], value.args[2:]
     if any(x.kind != "load" or x.args not in ((), there) for x in operands):
-        return None, index
+        return None
     summed, by_lanes = value.data
     wanted = splits((*loops, *summed[by_lanes:]), [x.data[1] for x in operands])
     new, parts = split_variables(b, wanted)
@@ -186,19 +187,19 @@ def _tiled(
         inner = (*inner, lane)
         apart = [x.data[1].coefficient(lane) != 1 for x in (a, c)]
         if any(apart) and (not all(apart) or summed[0].extent % LANES):  # the kernel turns both, or none
-            return None, index
+            return None
     if any(x.data[1].coefficient(v) is None for x in (a, c) for v in (*outer, *inner)):
-        return None, index
+        return None
     inside = _conditions(there[0].substitute(new), outer, inner) if there else ()
     if inside is None:
-        return None, index
+        return None
     if not by_lanes and not held[0].blocked:
         addresses = [a.data[1], c.data[1], *(one.address(at) for one in held)]
         outer, new = _as_one(b, outer, {x.output for x in inside}, addresses)
         a, c, at = a.substitute(new), c.substitute(new), [ix.substitute(new) for ix in at]
     choice = (lane, False) if by_lanes else lane_choice(outer, inner, a, c, inside)
     if choice is None:
-        return None, index
+        return None
     lanes, swap = choice
     if swap:
         a, c = c, a

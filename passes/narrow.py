@@ -46,7 +46,7 @@ class _Narrowing:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.users = graph.users()
-        self.kept = {*graph.outputs, *(value for _, value in graph.updates)}
+        self.kept = graph.kept
         self.new: dict[Node, Node] = {}
 
     def run(self) -> Graph:

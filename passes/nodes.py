@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphc.ir import LEAVES, Node
 from graphc.op import TABLE, traits_of
 
-CHEAP = {"add", "sub", "mul", "neg", "square", "maximum", "minimum", "abs"}
+CHEAP = {"add", "sub", "mul", "neg", "square", "maximum", "minimum", "abs", "relu"}
 """Ops that take no longer than a load."""
 
 

@@ -35,9 +35,8 @@ def _order_updates(web: Web, graph: Graph) -> None:
 
 def _as_written(web: Web, graph: Graph) -> list[Part]:
     """Each part after those that it needs, otherwise in the order of the graph."""
-    order = {node: i for i, node in enumerate(graph.nodes)}
     done: dict[Part, None] = {}
-    for first in sorted(web.parts, key=lambda p: order[p.stores[0]]):
+    for first in sorted(web.parts, key=lambda p: graph.number[p.stores[0]]):
         stack = [(first, False)]
         while stack:
             part, ready = stack.pop()
@@ -48,17 +47,16 @@ def _as_written(web: Web, graph: Graph) -> list[Part]:
                 continue
             stack.append((part, True))
             needs = web.just_before(part) - {part}
-            stack += [(p, False) for p in sorted(needs, key=lambda p: -order[p.stores[0]])]
+            stack += [(p, False) for p in sorted(needs, key=lambda p: -graph.number[p.stores[0]])]
     return list(done)
 
 
 def _sooner(parts: Sequence[Part], web: Web, graph: Graph) -> list[Part]:
     """The same order, but for parts that free more than they write: as soon as that is so."""
-    kept = {*graph.outputs, *(value for _, value in graph.updates)}
     place = {part: (n, 0) for n, part in enumerate(parts)}
     for n, part in enumerate(parts, 1):
         written = sum(store.type.nbytes for store in part.stores)
-        larger = [o for o in web.reads[part] if o in web.home and o not in kept and o.type.nbytes > written]
+        larger = [o for o in web.reads[part] if o in web.home and o not in graph.kept and o.type.nbytes > written]
         free = [max(place[p] for p in (*web.readers_of(o), web.home[o]) if p is not part) for o in larger]
         if free and min(free) < place[part]:
             known = max(place[p] for p in web.just_before(part) if p is not part)

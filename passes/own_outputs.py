@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from graphc.ir import LEAVES, Graph, Node, rewrite, with_results
-from graphc.op import TABLE
+from graphc.passes.nodes import handmade
 
 
 def own_outputs(graph: Graph) -> Graph:
@@ -26,7 +26,7 @@ def own_outputs(graph: Graph) -> Graph:
 
 
 def _constants_in_memory(node: Node) -> Node:
-    if node.op == "constant" or TABLE[node.op].kernel is None:
+    if not handmade(node):
         return node
     return node.with_operands(_copy(o) if o.op == "constant" else o for o in node.operands)
 

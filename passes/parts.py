@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 
-from graphc.ir import LEAVES as LEAVES
 from graphc.ir import Node
-from graphc.op import TABLE, traits_of
+from graphc.op import traits_of
+from graphc.passes.nodes import handmade
 
 
 class Part:
@@ -28,7 +28,7 @@ class Part:
         self.depths = {node: depth}
         self.bits = 0
         self.shape = node.shape
-        self.handmade = None if node.op in LEAVES else TABLE[node.op].kernel
+        self.handmade = handmade(node)
         self._aligned: set[Node] | None = None
 
     def collect(self, stored: Container[Node], starts: Iterable[Node]) -> None:

@@ -18,7 +18,7 @@ from graphc.loop_builder import LoopBuilder, Reader
 from graphc.loops import Buffer, Value
 from graphc.op import TABLE
 from graphc.passes.nodes import CHEAP, base_of, elementwise, is_free, permutes
-from graphc.schedule import LANES, READ_NEAR, Layout, rows, unravel
+from graphc.schedule import LANES, READ_NEAR, Layout, layout_of, unravel
 
 COSTLY, STORED, WOVEN = 8, 4, 64
 """How many cheap ops take as long as another one; as writing a value and reading it; and how many of any kind may be
@@ -31,7 +31,7 @@ def in_short_runs(view: Node, users: Mapping[Node, Sequence[Node]], layouts: Map
     if few or not any(elementwise(user, view) and not is_free(user) for user in users[view]):
         return False
     base = base_of(view)
-    layout = layouts.get(base) or rows(base.shape)
+    layout = layout_of(base, layouts)
     moved = base.type.size == view.type.size and permutes(view, base)
     if layout.blocked or not (layout.order or moved):
         return False
@@ -44,7 +44,7 @@ def in_short_runs(view: Node, users: Mapping[Node, Sequence[Node]], layouts: Map
         return True
     computed = _computed(view, users)
     if steps[0] == 1:
-        work = sum(1 if node.op in CHEAP or node.op in ("relu", "select") else COSTLY for node in computed)
+        work = sum(1 if node.op in CHEAP else COSTLY for node in computed)
         return work * (LANES - run) > STORED * run
     woven = run <= READ_NEAR and places[run] == places[0] + 1 and steps[0] >= LANES
     return not woven or len(computed) * run > WOVEN or not _alone(view, computed)

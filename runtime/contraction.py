@@ -517,49 +517,88 @@ def _vectors(c: Contraction, lanes: int, tile: Mapping[str, int]) -> tuple[int, 
 
 
 def _blocked(chosen: Plan, steps: Steps, stream: bool = False) -> Plan:
-    """Says how many tiles of each axis a unit takes, and what it packs.
+    """Says what a unit packs, and how many tiles of each axis it takes.
+
+    Args:
+        stream: whether units read both operands from memory; found out of those that are chosen as if not.
+    """
+    c = chosen.contraction
+    packable = [x for x in "ab" if _packable(c, x, steps) and x != chosen.turns]
+    must = [x for x in packable if c.lane.stride(x) not in (0, 1)]  # vectors that do not lie in memory: gathered once
+    may = [x for x in packable if _far(c, x) and _pays(chosen, x)]
+    units = _Units(chosen, must, may, stream)
+    found = replace(chosen, axes=units.axes(), packed=frozenset(units.packed))
+    small = units.long and not units.large and not units.packed
+    return _blocked(chosen, steps, True) if small and _streams(found, steps) else found
+
+
+class _Units:
+    """How many tiles of each axis a unit of work takes.
 
     The innermost axes grow first, until a unit is worth its overhead; those whose tiles share a panel grow further.
     Where the scalar operand of a long sum is packed, which reads it from far, units are as large as the cores allow,
-    first along the axes that use its elements again. So they are where both operands `stream` from memory.
+    first along the axes that use its elements again. So they are where both operands stream from memory.
+
+    Attributes:
+        packed: the operands that a unit packs.
+        long: whether the sum is; `large`: whether units are as large as the cores allow.
     """
-    c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
-    tile = size * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(c.vectors))
-    packable = [x for x in "ab" if _packable(c, x, steps) and x != chosen.turns]
-    must = [x for x in packable if c.lane.stride(x) not in (0, 1)]  # vectors that do not lie in memory: gathered once
-    may = [x for x in packable if _far(c, x) and _pays(chosen, x, tile)]
-    packed = must + may
-    long = chosen.steps >= LONG_SUM
-    large, turned = long and (stream or c.scalars in may), bool(must) and long
-    kept = min(chosen.steps, PANEL_BYTES // tile or 1, PANEL_STEPS if c.scalars in may else chosen.steps)
-    rooms = {c.scalars: BUFFER_BYTES << large, c.vectors: 2 * BUFFER_BYTES}
-    total = _work(c, chosen.lanes)
-    usual = min(max(UNIT_WORK, total // UNITS), 64 * UNIT_WORK)
-    axes = list(chosen.axes)
-    for n in sorted(range(len(axes)), key=lambda n: (large and bool(axes[n].dim.stride(c.scalars)), -n)):
-        axis = axes[n]
-        spans = prod(x.span for x in axes)
-        shares = any(not axis.dim.stride(operand) for operand in packed)
-        enough = max(usual, (32 if c.scalars in may else 8) * UNIT_WORK) if shares else usual
-        share = -(-total // (host().cores * spans * chosen.steps))  # so that there is not one unit more than cores
-        turned_for = any(not axis.dim.stride(operand) for operand in must)
+
+    def __init__(self, chosen: Plan, must: Sequence[str], may: Sequence[str], stream: bool) -> None:
+        """Args: operands that a unit must pack, and that it packs because it pays."""
+        c, tile = chosen.contraction, _tile_bytes(chosen)
+        self._chosen, self._must, self.packed = chosen, must, [*must, *may]
+        self._size, self._scalars_packed = SIZEOF[c.element], c.scalars in may
+        self.long = chosen.steps >= LONG_SUM
+        self.large, self._turned = self.long and (stream or self._scalars_packed), bool(must) and self.long
+        self._kept = min(
+            chosen.steps, PANEL_BYTES // tile or 1, PANEL_STEPS if self._scalars_packed else chosen.steps
+        )
+        self._rooms = {c.scalars: BUFFER_BYTES << self.large, c.vectors: 2 * BUFFER_BYTES}
+        self._total = _work(c, chosen.lanes)
+        self._usual = min(max(UNIT_WORK, self._total // UNITS), 64 * UNIT_WORK)
+
+    def axes(self) -> tuple[Axis, ...]:
+        """The axes, each with the tiles that a unit takes of it."""
+        axes, scalars = list(self._chosen.axes), self._chosen.contraction.scalars
+        for n in sorted(range(len(axes)), key=lambda n: (self.large and bool(axes[n].dim.stride(scalars)), -n)):
+            axis = axes[n]
+            tiles = max(1, min(axis.tiles, self._wanted(axis, axes), self._most(axis, axes)))
+            axes[n] = replace(axis, block=-(-axis.tiles // -(-axis.tiles // tiles)))
+        return tuple(axes)
+
+    def _wanted(self, axis: Axis, axes: Sequence[Axis]) -> int:
+        """How many tiles are worth their overhead, and what they pack."""
+        steps, spans = self._chosen.steps, prod(x.span for x in axes)
+        shares = any(not axis.dim.stride(operand) for operand in self.packed)
+        enough = max(self._usual, (32 if self._scalars_packed else 8) * UNIT_WORK) if shares else self._usual
+        share = -(-self._total // (host().cores * spans * steps))  # so that there is not one unit more than cores
+        turned_for = any(not axis.dim.stride(operand) for operand in self._must)
         least = max(TURNED_FOR, min(4 * TURNED_FOR, share // 4)) if turned_for else 1
-        tiles = max(round(enough / (spans * chosen.steps)), least)
-        if large:
-            tiles = max(tiles, share)
-        elif turned and shares:  # each unit turns its own
-            tiles = min(share, 2 * BUFFER_BYTES // (spans * chosen.lanes * size))
-        tiles = min(tiles, axis.span * rooms[c.scalars] // (spans * chosen.lanes * size))  # accumulators that wait
-        if large and not axis.dim.stride(c.scalars):
-            tiles = min(tiles, REUSE // prod(x.span for x in axes if not x.dim.stride(c.scalars)) or 1)
-        for operand in packed:
+        tiles = max(round(enough / (spans * steps)), least)
+        if self.large:
+            return max(tiles, share)
+        if self._turned and shares:  # each unit turns its own
+            return min(share, 2 * BUFFER_BYTES // (spans * self._chosen.lanes * self._size))
+        return tiles
+
+    def _most(self, axis: Axis, axes: Sequence[Axis]) -> int:
+        """For how many tiles there is room: for accumulators that wait, and for what is packed."""
+        c, spans = self._chosen.contraction, prod(x.span for x in axes)
+        most = axis.span * self._rooms[c.scalars] // (spans * self._chosen.lanes * self._size)
+        if self.large and not axis.dim.stride(c.scalars):
+            most = min(most, REUSE // prod(x.span for x in axes if not x.dim.stride(c.scalars)) or 1)
+        for operand in self.packed:
             if axis.dim.stride(operand):
                 others = prod(x.span * x.lanes for x in axes if x is not axis and x.dim.stride(operand))
-                tiles = min(tiles, rooms[operand] // (others * axis.small * kept * size))
-        tiles = max(1, min(axis.tiles, tiles))
-        axes[n] = replace(axis, block=-(-axis.tiles // -(-axis.tiles // tiles)))
-    found = replace(chosen, axes=tuple(axes), packed=frozenset(packed))
-    return _blocked(chosen, steps, True) if long and not large and not packed and _streams(found, steps) else found
+                most = min(most, self._rooms[operand] // (others * axis.small * self._kept * self._size))
+        return most
+
+
+def _tile_bytes(chosen: Plan) -> int:
+    """Bytes of the vector operand that a tile reads in one step."""
+    c = chosen.contraction
+    return SIZEOF[c.element] * prod(axis.span * axis.lanes for axis in chosen.axes if axis.dim.stride(c.vectors))
 
 
 def _blocked_runs(chosen: Plan) -> Plan:
@@ -645,8 +684,8 @@ def _far(c: Contraction, operand: str) -> bool:
     return c.transform(operand) is None and any(d.stride(operand) == 1 for d in c.outputs)
 
 
-def _pays(chosen: Plan, operand: str, tile: int) -> bool:
-    """Whether enough tiles read a packed operand again; `tile` is the bytes of the vector operand's in one step.
+def _pays(chosen: Plan, operand: str) -> bool:
+    """Whether enough tiles read a packed operand again.
 
     Several lines side by side at each step need no packing: they are fetched together.
     """
@@ -655,7 +694,7 @@ def _pays(chosen: Plan, operand: str, tile: int) -> bool:
     if operand == chosen.contraction.scalars:
         long = chosen.steps >= LONG_SUM and prod(axis.vectors for axis in others) >= 2
         return long or (again >= 4 and chosen.steps >= 2 * PANEL_STEPS)
-    return again >= 16 and tile <= 2 * LINE
+    return again >= 16 and _tile_bytes(chosen) <= 2 * LINE
 
 
 def _cut(chosen: Plan, steps: Steps) -> Cut | None:

@@ -271,14 +271,7 @@ class Memory:
         blended = count > 2 * width and len({(o - low) % width for o in used}) == len(used)
         most = count if blended else max(count - width, 0)
         starts = [min(start, most) for start in range(0, count, width)]
-        vectors = []
-        for start in starts:
-            pointer, there = b.gep(first, start, element), min(count - start, width)
-            lanes_on = mask(there, width) if there < width else None
-            if guard is not None:
-                lanes_on = b.select(guard, lanes_on or mask(width, width), mask(0, width))
-            type_ = vector(element, width)
-            vectors.append(b.load(pointer, type_) if lanes_on is None else b.masked_load(pointer, type_, lanes_on))
+        vectors = [self._load_first(b.gep(first, at, element), min(count - at, width), element, guard) for at in starts]
         places = []  # for each lane which vector has it, and where
         for offset, there in zip(offsets, on, strict=True):
             at = offset - low if there else 0
@@ -286,9 +279,19 @@ class Memory:
             places.append((number, at - starts[number]))
         if len(vectors) == 1 and all(at == lane for lane, (_, at) in enumerate(places) if on[lane]):
             return vectors[0]
-        if blended:
-            return self._blended(vectors, places)
-        result = vectors[0]
+        return self._blended(vectors, places) if blended else self._in_order(vectors, places)
+
+    def _load_first(self, pointer: Val, count: int, element: str, guard: Val | None) -> Val:
+        """A vector of which so many lanes are read, or none where the guard does not hold."""
+        b, width = self._b, self._scope.width
+        lanes_on, type_ = mask(count, width) if count < width else None, vector(element, width)
+        if guard is not None:
+            lanes_on = b.select(guard, lanes_on or mask(width, width), mask(0, width))
+        return b.load(pointer, type_) if lanes_on is None else b.masked_load(pointer, type_, lanes_on)
+
+    def _in_order(self, vectors: list[Val], places: list[tuple[int, int]]) -> Val:
+        """The lanes, from one vector after the other."""
+        b, width, result = self._b, self._scope.width, vectors[0]
         for number in range(1, max(len(vectors), 2)):
             other = vectors[number] if number < len(vectors) else result
             result = b.shuffle(result, other, [

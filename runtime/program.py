@@ -70,9 +70,9 @@ class Code:
 
 def emit(kernel: Kernel | TiledKernel | None, group: Group, buffers: dict[Node, Buffer], target: Target) -> Code:
     """The LLVM IR of one group; its function is named by the hash of what it does, so equal kernels are one."""
-    module = Module("kernel")
     if kernel is None:
         return _emit_handmade(group, buffers)
+    module = Module("kernel")
     if isinstance(kernel, TiledKernel):
         emit_tiled(module, "kernel", kernel, target)
         count, flops = tiled_units(kernel, target), 2 * tiled_work(kernel)

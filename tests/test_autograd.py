@@ -16,6 +16,7 @@ import graphc as ms
 from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, ParameterTuple, Tensor, jit, nn, ops
 from graphc.autograd import Tape, sweep
 from graphc.ops.elementwise import square
+from graphc.state import state
 from graphc.trace import trace
 
 Array = np.ndarray
@@ -554,7 +555,7 @@ def test_an_error_within_closes_the_tape() -> None:
 
     with pytest.raises(KeyError, match="mine"):
         ms.grad(broken)(X)
-    assert ms.dispatch.state.now.tapes == () and ms.dispatch.state.now.trace is None
+    assert state.now.tapes == () and state.now.trace is None
     equal(ms.grad(product)(X, Y), DX)
 
 

@@ -204,11 +204,25 @@ def test_missing_and_superfluous_arguments() -> None:
         (lambda x: ops.reshape(x, "2,3"), "reshape: shape must be an int or a tuple of ints, got '2,3'"),
         (lambda x: ops.cast(x, "float99"), "dtype: expected one of float32"),
         (lambda x: x.astype(3), "dtype: expected one of float32"), (lambda x: ops.sum(x, 1.5), "axis must be an int"),
+        (lambda x: nn.SSIM()(3, x), r"^SSIM: expected a Tensor as img1, got int 3; SSIM test_bad_input.py:\d+$"),
+        (lambda x: nn.DiceLoss()(x, None), "DiceLoss: expected a Tensor as label, got NoneType None"),
+        (lambda x: nn.BiDense(2, 3, 4)(x, input2="a"), "BiDense: expected a Tensor as input2, got str 'a'"),
+        (lambda x: nn.SSIM()(x), r"missing 1 required positional argument: 'img2'"),
+        (lambda x: ms.numpy.stack(x.size), r"stack: expected several tensors, got int 6; test_bad_input.py:\d+$"),
+        (lambda x: ms.mint.randint(x.size), r"randint: expected low, high and size, or high and size, got \(6,\)"),
     ],
 )  # fmt: skip
 def test_wrong_types_of_operands(call: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         run(call, f32(2, 3))
+
+
+@pytest.mark.parametrize("loss", [ops.cross_entropy, ops.nll_loss], ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize("weight", [None, f32(3)], ids=["", "weighted"])
+def test_labels_that_are_no_class(loss: Callable[..., Tensor], weight: Tensor | None) -> None:
+    message = rf"^{loss.__name__}: label 7 at position 1 is out of range \[0, 3\); test_bad_input.py:\d+$"
+    with pytest.raises(IndexError, match=message):
+        run(lambda x, labels: loss(x, labels, weight), f32(2, 3), Tensor([1, 7])).asnumpy()
 
 
 # Training: nothing is changed by a step that fails

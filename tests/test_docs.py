@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from graphc.compiler import STAGES
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if path.is_file()]
 
@@ -135,3 +137,14 @@ def test_an_error_names_the_pages_line():
 )
 def test_matching(printed, expected, same):
     assert matches(printed, expected) is same
+
+
+def test_the_page_on_how_it_works_knows_all_stages_and_passes() -> None:
+    """In order; and of each module of `passes/` which stage it serves."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page[page.index("| stage, as it is dumped |") :].split("\n\n")[0]
+    rows = [row.split("|") for row in table.splitlines()[2:]]
+    assert tuple(name for row in rows for name in re.findall(r"`(\w+)`", row[1])) == STAGES
+    named = {name for row in rows for cell in row[1:] for name in re.findall(r"`(?:passes/)?(\w+)(?:\.py)?`", cell)}
+    modules = {path.stem for path in (ROOT / "passes").glob("*.py")} - {"__init__", "nodes"}
+    assert modules <= named, f"without a stage: {sorted(modules - named)}"

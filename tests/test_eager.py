@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
 import gc
@@ -490,21 +489,53 @@ def test_where_pieces_vary_ops_run_at_once_until_arguments_come_again_and_again(
     assert not new_steps(lambda: together(net, x[:20])), "others still vary"
 
 
-def test_python_looks_for_cycles_again_after_a_piece():
-    def f(x: Tensor, wrong: bool) -> Tensor:
+def test_that_pieces_vary_is_known_when_they_are_forgotten(monkeypatch: pytest.MonkeyPatch):
+    def net(x: Tensor) -> Tensor:
+        return ops.exp(x * 2.0) + x
+
+    x = rows(40)
+    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    for n in range(1, 10):
+        if n == 9:
+            monkeypatch.setattr(pieces, "MOST_STEPS", 0)
+        together(net, x[:n])
+    assert pieces.forest.steps == 0, "all were forgotten, and no other was noted"
+    monkeypatch.setattr(pieces, "COMPILE", 0.0)
+    assert new_steps(lambda: together(net, x[:11]) + together(net, x[:11])), "it comes again"
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_whether_python_looks_for_cycles_is_left_to_the_program(on: bool):
+    def f(x: Tensor) -> Tensor:
         y = ops.tanh(x) + 1.0
         seen.append(gc.isenabled())
-        if wrong:
-            raise ValueError
-        return y
+        (gc.enable if on else gc.disable)()
+        return y * 3.0
 
     seen: list[bool] = []
-    for wrong in (False, True):
-        with contextlib.suppress(ValueError):
-            together(f, rows(3 + wrong), wrong)
-        assert gc.isenabled()
-    together(f, rows(3), False)
-    assert seen == [False, False, True], "not while steps are noted that are kept"
+    before = gc.isenabled()
+    (gc.disable if on else gc.enable)()
+    try:
+        together(f, rows(3 + on))  # of another shape, and so new
+        assert seen == [not on]
+        assert gc.isenabled() is on
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+def test_pieces_do_not_wait_for_python_to_look_for_cycles():
+    def f(x: Tensor) -> Tensor:
+        seen.append(weakref.ref(state.now.piece))
+        return ops.softmax(x) + 1.0
+
+    seen: list[weakref.ref[eager.Piece]] = []
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        together(f, rows(3))
+        assert seen[0]() is None
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_arguments_that_do_not_tell_pieces_apart_are_noted_seldom(monkeypatch: pytest.MonkeyPatch):

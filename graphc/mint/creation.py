@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.ops.coerce import as_tensor, cast, to_dtype
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.mint.signatures import renamed
 from graphc.ops import (
     cond,
@@ -22,6 +21,7 @@ from graphc.ops import (
 )
 from graphc.ops import inverse as inv
 from graphc.ops.matrices import adjoint
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -9,6 +9,7 @@ from graphc.dtype import int64
 from graphc.mint.creation import on_cpu
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_tensor, cast, to_dtype
+from graphc.place import located
 from graphc.random import Generator, generator_of
 from graphc.tensor import Tensor
 
@@ -40,6 +41,8 @@ def randn_like(input: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
 def randint(*args: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
     """Random whole numbers: `randint(low, high, size)` in [low, high), or `randint(high, size)` from 0: int64."""
     on_cpu("randint", device)
+    if not 2 <= len(args) <= 3:
+        raise located(TypeError(f"randint: expected low, high and size, or high and size, got {args!r:.60}"))
     low, high, size = (0, *args) if len(args) == 2 else args
     return ops.randint(low, high, size, generator_of("randint", generator), dtype=to_dtype(dtype, int64))
 

@@ -182,13 +182,14 @@ class PReLU(Layer):
 class RReLU(Layer):
     """x where x >= 0, else x times a random slope, in [lower, upper) for each element (Xu et al. 2015)."""
 
-    _draws = True
-
     def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3) -> None:
         super().__init__()
         self.lower, self.upper = check.number("RReLU", "lower", lower), check.number("RReLU", "upper", upper)
         if lower > upper:
             raise ValueError(f"For 'RReLU', the 'lower' must be at most 'upper', but got {lower} and {upper}.")
+
+    def _draws(self) -> bool:
+        return True
 
     def construct(self, x: Tensor) -> Tensor:
         return ops.rrelu(x, self.lower, self.upper)

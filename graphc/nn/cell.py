@@ -9,7 +9,7 @@ from reprlib import recursive_repr
 from typing import Any
 
 from graphc import context
-from graphc.dispatch import assign, state
+from graphc.dispatch import assign
 from graphc.dtype import DType, bfloat16, dtype_of, float16, float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
@@ -20,6 +20,7 @@ from graphc.nn.state import Unmatched, collect, load
 from graphc.ops.storage import check_device
 from graphc.parameter import Parameter, ParameterTuple
 from graphc.place import located, warn
+from graphc.state import state
 from graphc.tensor import Tensor
 
 _MISSING = object()
@@ -235,8 +236,10 @@ class Cell:
                     value = self._constructed(args, kwargs)
                 else:
                     value = self.construct(*args, **kwargs)
-            except Exception:
+            except Exception as error:
                 hooks.after_error(self, args, kwargs)
+                if (unfit := _unfit(self, error, args, kwargs)) is not None:
+                    raise unfit from None
                 raise
             return hooks.after_forward(self, args, kwargs, value) if hooks.forward else value
         finally:
@@ -651,6 +654,25 @@ class Cell:
         lines = [*([extra] if extra else []), *inner]
         indented = "\n".join(lines).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {indented}\n)"
+
+
+def _unfit(cell: Cell, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None:
+    """What to raise in place of an error of Python's own, where a layer of graphc takes a Tensor and was given none."""
+    construct = type(cell).construct
+    pythons = type(error) in (AttributeError, TypeError) and not getattr(error, "located", False)
+    if not pythons or not construct.__module__.startswith("graphc."):
+        return None
+    signature = inspect.signature(construct)
+    try:
+        given = signature.bind(cell, *args, **kwargs).arguments
+    except TypeError:  # too few or too many: the error says so
+        return None
+    for name, value in given.items():
+        taken = signature.parameters[name].annotation
+        if not isinstance(value, Tensor) and (taken == "Tensor" or (taken == "Tensor | None" and value is not None)):
+            got = f"{type(value).__name__} {value!r:.60}"
+            return located(TypeError(f"{type(cell).__name__}: expected a Tensor as {name}, got {got}"))
+    return None
 
 
 def _check_like(name: str, described: tuple[Any, ...], args: tuple[Any, ...]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.initializer import HeUniform, Uniform, initializer
 from graphc.nn import check
@@ -15,6 +14,7 @@ from graphc.nn.check import float_dtype
 from graphc.nn.layer import Layer
 from graphc.ops.coerce import as_tensor
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor
 
 PAD_MODES = ("valid", "same", "pad")

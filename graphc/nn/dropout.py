@@ -33,8 +33,7 @@ class Dropout(Layer):
         self.keep_prob, self.p = keep_prob, p
         self._probability = 1 - keep_prob if p is None else p
 
-    @property
-    def _draws(self) -> bool:  # type: ignore[override]
+    def _draws(self) -> bool:
         return self.training and self._probability > 0
 
     def construct(self, x: Tensor) -> Tensor:
@@ -49,8 +48,7 @@ class Dropout(Layer):
 class _ChannelDropout(Layer):
     """What dropouts of whole channels share."""
 
-    @property
-    def _draws(self) -> bool:  # type: ignore[override]
+    def _draws(self) -> bool:
         return self.training and 0 < self.p < 1
 
     def __init__(self, p: float = 0.5) -> None:

@@ -51,14 +51,16 @@ class Layer(Cell):
     """
 
     _of_ops = True
-    _draws = False
-    """Whether a call draws numbers from the program's stream."""
     _made_anew = Cell._made_anew | {"_fixed_now", "_fixed_as"}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not cls.__module__.startswith(_HOMES) and vars(cls).keys() - _HARMLESS:
             cls._of_ops = False
+
+    def _draws(self) -> bool:
+        """Whether a call draws numbers from the program's stream."""
+        return False
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         now = state.now
@@ -93,7 +95,7 @@ class Layer(Cell):
         if found is None:
             if len(known) >= MOST_FIXED:
                 known.clear()
-            streams = (stream(None),) if any(cell._draws for cell in cells if isinstance(cell, Layer)) else ()
+            streams = (stream(None),) if any(cell._draws() for cell in cells if isinstance(cell, Layer)) else ()
             reads = (*self.get_parameters(), *streams)
             found = known[facts] = Fixed(object(), reads, Often(_weakly(self), reads))
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import assign, located
+from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.eager import of_ops
 from graphc.initializer import initializer
@@ -15,6 +15,7 @@ from graphc.nn.layer import Layer
 from graphc.ops.coerce import as_tensor, widely
 from graphc.ops.normalisation import moments, standardize
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

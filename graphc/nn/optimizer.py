@@ -12,13 +12,15 @@ import numpy as np
 
 from graphc import ops
 from graphc.deferred import join
-from graphc.dispatch import assign, located, state
+from graphc.dispatch import assign
 from graphc.dtype import float32, int32
 from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.containers import CellList
 from graphc.nn.schedule import LearningRateSchedule
 from graphc.parameter import Parameter, ParameterTuple
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Tensor
 
 Scalar = float | Tensor

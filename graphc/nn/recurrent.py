@@ -10,7 +10,6 @@ import math
 from typing import Any, ClassVar
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.eager import of_ops
 from graphc.initializer import Uniform, initializer
@@ -21,6 +20,7 @@ from graphc.nn.layer import Layer
 from graphc.ops.coerce import as_tensor, common_dtype
 from graphc.ops.recurrence import scan
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor
 
 State = tuple[Tensor, ...]

@@ -79,8 +79,7 @@ class MultiheadAttention(Layer):
             self.bias_k = made(XavierNormal(), (1, 1, embed_dim), "bias_k")
             self.bias_v = made(XavierNormal(), (1, 1, embed_dim), "bias_v")
 
-    @property
-    def _draws(self) -> bool:  # type: ignore[override]
+    def _draws(self) -> bool:
         return self.training and self.dropout > 0
 
     def construct(

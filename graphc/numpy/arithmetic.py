@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import DType, float32, promote
 from graphc.numpy.creation import asarray
 from graphc.numpy.dtypes import to
 from graphc.numpy.ufuncs import power
 from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_dtype, cast
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import float32, int32
 from graphc.numpy.dtypes import holds_tensors, short, to
 from graphc.ops import abs as abs
 from graphc.ops.axes import as_int, as_ints
 from graphc.ops.coerce import as_dtype, as_tensor, cast
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

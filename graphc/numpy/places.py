@@ -9,7 +9,6 @@ from typing import Any
 import numpy
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import int32
 from graphc.numpy.creation import asarray
 from graphc.numpy.dtypes import short
@@ -17,6 +16,7 @@ from graphc.numpy.selection import where
 from graphc.ops import abs as abs
 from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import as_dtype, cast
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

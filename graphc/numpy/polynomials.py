@@ -6,7 +6,6 @@ import builtins
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.numpy.creation import asarray
 from graphc.numpy.shapes import concatenate
@@ -14,6 +13,7 @@ from graphc.numpy.statistics import convolve
 from graphc.ops import abs as abs
 from graphc.ops.axes import as_int
 from graphc.ops.coerce import cast
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

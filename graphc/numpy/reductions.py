@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import bool_, float32, int32, uint8
 from graphc.numpy.creation import asarray, ones_like
 from graphc.numpy.dtypes import to
@@ -15,6 +14,7 @@ from graphc.numpy.shapes import ravel
 from graphc.ops import abs as abs
 from graphc.ops.axes import as_int
 from graphc.ops.coerce import as_dtype, cast
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import bool_, int32
 from graphc.numpy.creation import asarray
 from graphc.numpy.dtypes import to
@@ -14,6 +13,7 @@ from graphc.numpy.shapes import ravel
 from graphc.ops import abs as abs
 from graphc.ops.axes import axis_of
 from graphc.ops.coerce import broadcast_shape, cast
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

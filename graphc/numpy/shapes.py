@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.numpy.creation import asarray
 from graphc.ops import abs as abs
 from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import broadcast_shape, cast
 from graphc.ops.coerce import common_dtype as _common_dtype
+from graphc.place import located
 from graphc.tensor import Tensor
 
 
@@ -65,6 +65,8 @@ def broadcast_arrays(*args: Any) -> list[Tensor]:
 
 
 def _joinable(name: str, arrays: Any) -> list[Tensor]:
+    if not isinstance(arrays, Iterable):
+        raise located(TypeError(f"{name}: expected several tensors, got {type(arrays).__name__} {arrays!r:.60}"))
     tensors = [asarray(a) for a in arrays]
     if not tensors:
         raise located(ValueError(f"{name}: expected at least one tensor"))

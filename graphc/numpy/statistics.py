@@ -9,7 +9,6 @@ from typing import Any
 import numpy
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import float32, int32
 from graphc.numpy.creation import array, asarray
 from graphc.numpy.dtypes import to
@@ -20,6 +19,7 @@ from graphc.numpy.shapes import atleast_2d, concatenate, ravel
 from graphc.ops import abs as abs
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import cast
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.ops.coerce import as_float, as_tensor, widely
 from graphc.ops.elementwise import (
     abs_,
@@ -21,6 +20,7 @@ from graphc.ops.elementwise import (
 )
 from graphc.ops.elementwise import softplus as softplus_
 from graphc.ops.shape import reshape, split_evenly
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -7,7 +7,6 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.ops.coerce import cast, to_float
 from graphc.ops.conv import per_dimension
 from graphc.ops.pool import as_images, plane_index
@@ -15,6 +14,7 @@ from graphc.ops.reduce import argmax_, max_, reduce_over, sum_over
 from graphc.ops.shape import concat, expand_dims, reshape, squeeze
 from graphc.ops.views import take_range, unravel
 from graphc.ops.windows import Ints, max_pool, max_pool_index, sum_pool
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

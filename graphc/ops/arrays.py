@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import as_dtype, as_tensor, broadcast, cast, full_like, scalar, to_dtype, to_float
@@ -18,6 +17,7 @@ from graphc.ops.functions import less, signbit
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.scan import sort
 from graphc.ops.shape import concat, diagonal, expand_dims, flip, moveaxis, reshape, swapaxes, tensor_split
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.ops.coerce import as_tensor
 from graphc.ops.elementwise import exp, greater_equal, less_equal, log, logical_and, maximum, minimum
 from graphc.ops.shape import expand_dims, stack, unstack
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["bounding_box_decode", "bounding_box_encode", "check_valid", "iou"]

@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from graphc.dispatch import located, state
 from graphc.dtype import ALL, DType, bool_, dtype_of, float32, int64, promote
 from graphc.op import TABLE
 from graphc.parameter import Parameter
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Number, Tensor
 
 Coerce = Callable[..., tuple[Tensor, ...]]

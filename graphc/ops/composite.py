@@ -9,7 +9,7 @@ import math
 from math import prod
 from typing import Any
 
-from graphc.dispatch import assign, located
+from graphc.dispatch import assign
 from graphc.dtype import bool_
 from graphc.ops.axes import as_int, axes_of, axis_of
 from graphc.ops.coerce import as_float, as_tensor, broadcast, broadcast_shape, cast, to_dtype, widely
@@ -31,6 +31,7 @@ from graphc.ops.linalg import matrices
 from graphc.ops.reduce import max_, norm, reduce_over, sum_over
 from graphc.ops.shape import expand_dims, reshape, swapaxes, transpose
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.dispatch import assign as assign_to
-from graphc.dispatch import located, state
 from graphc.dtype import DType
 from graphc.nested import flatten, kind_of, map_leaves
 from graphc.ops.coerce import as_dtype, as_tensor, cast
@@ -18,6 +17,8 @@ from graphc.ops.recurrence import scan
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
 from graphc.parameter import Parameter
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError
 
 __all__ = [

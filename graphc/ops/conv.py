@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.axes import as_ints
@@ -28,6 +27,7 @@ from graphc.ops.elementwise import add
 from graphc.ops.linalg import contract, same_dtype
 from graphc.ops.shape import flip, reshape, transpose
 from graphc.ops.views import slice_, weave
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import DType, float32, int32, int64
 from graphc.ir import TensorType
 from graphc.op import define_op
@@ -27,6 +26,7 @@ from graphc.ops.coerce import (
     to_dtype,
 )
 from graphc.ops.elementwise import add, equal, mul
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

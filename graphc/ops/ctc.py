@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.ops.coerce import as_tensor, full_like
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
@@ -30,6 +29,7 @@ from graphc.ops.gather import gather_elements
 from graphc.ops.reduce import sum_over
 from graphc.ops.shape import broadcast_to, concat, expand_dims, reshape, stack
 from graphc.ops.views import take_range
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["ctc_greedy_decoder", "ctc_loss"]

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from graphc.autograd import with_vjp
-from graphc.dispatch import located, state
 from graphc.nested import leaves_of
 from graphc.ops.coerce import as_dtype
 from graphc.ops.primitives import Primitive
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Tensor
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.axes import as_int
@@ -22,6 +21,7 @@ from graphc.ops.linalg import matmul_
 from graphc.ops.reduce import prod_, sum_over
 from graphc.ops.shape import diagonal
 from graphc.ops.triangles import tril, triu
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

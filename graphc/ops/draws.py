@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import bool_, float32, float64, int32
 from graphc.ops.coerce import as_dtype, as_tensor, broadcast, broadcast_shape, cast, full_like
 from graphc.ops.elementwise import abs_, exp, floor, log, rsqrt, select, sqrt, stop_gradient
@@ -18,6 +17,7 @@ from graphc.ops.random import Seed, _shape, rand, randn
 from graphc.ops.reduce import argmax
 from graphc.ops.scan import top_k
 from graphc.ops.shape import concat, expand_dims, reshape, squeeze, stack
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["choice_with_mask", "gamma", "random_gamma", "random_poisson"]

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import DType, bool_, dtype_of
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
@@ -30,6 +29,7 @@ from graphc.ops.coerce import (
     together,
 )
 from graphc.ops.coerce import cast as cast_to
+from graphc.place import located
 from graphc.tensor import Tensor
 
 Ct = Tensor

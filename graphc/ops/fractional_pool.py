@@ -11,7 +11,6 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.dtype import float32, int64
 from graphc.ops.coerce import as_tensor, broadcast, cast, filled
 from graphc.ops.conv import per_dimension
@@ -23,6 +22,7 @@ from graphc.ops.random import rand
 from graphc.ops.reduce import argmax
 from graphc.ops.shape import concat, expand_dims, narrow, reshape, squeeze
 from graphc.ops.windows import Ints
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["fractional_max_pool2d", "fractional_max_pool3d"]

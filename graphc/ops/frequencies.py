@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.ops.axes import as_int, axes_of
 from graphc.ops.coerce import as_dtype, as_tensor
 from graphc.ops.shape import roll
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["fftfreq", "fftshift", "ifftshift", "rfftfreq"]

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
@@ -32,6 +31,7 @@ from graphc.ops.elementwise import (
 )
 from graphc.ops.shape import moveaxis, reshape, transpose, unstack
 from graphc.ops.views import reshape_
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import bool_, int64
 from graphc.ops.coerce import broadcast, broadcast_all, cast, full_like, scalar
 from graphc.ops.creation import iota
@@ -22,6 +21,7 @@ from graphc.ops.selection import takes_no_note, with_value
 from graphc.ops.shape import moveaxis, reshape, stack
 from graphc.ops.views import flip_, pad_, slice_
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.state import state
 from graphc.tensor import Tensor, set_getitem
 

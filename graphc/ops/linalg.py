@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import DType
 from graphc.ir import TensorType
 from graphc.op import FEWEST_JOINED, Filled, Later, define_op
@@ -25,6 +24,7 @@ from graphc.ops.reduce import sum_over
 from graphc.ops.shape import diagonal, reshape, transpose
 from graphc.ops.views import concat_, steps_along
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from graphc.dispatch import located, state
 from graphc.ir import Graph, Node, TensorType, postorder
 from graphc.irtext import graph_text
 from graphc.op import TABLE
 from graphc.ops.shape import reshape
 from graphc.ops.views import slice_
 from graphc.parameter import Parameter
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Number, Tensor
 from graphc.trace import Trace
 

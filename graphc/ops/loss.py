@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ir import TensorType
 from graphc.op import define_op
@@ -41,6 +40,7 @@ from graphc.ops.reduce import any as any_of
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.scan import cumsum
 from graphc.ops.shape import expand_dims, moveaxis, reshape
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -51,37 +51,38 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _pick_type(x: TensorType, index: TensorType) -> TensorType:
+def _pick_type(x: TensorType, index: TensorType, *, name: str) -> TensorType:
     if not index.dtype.is_int:
-        raise TypeError(f"pick: expected integer labels, got {index}")
+        raise TypeError(f"{name}: expected integer labels, got {index}")
     if not x.ndim or index.shape != x.shape[:-1]:
-        raise ValueError(f"pick: expected one label for each row of {x}, got {index}")
+        raise ValueError(f"{name}: expected one label for each row of {x}, got {index}")
     return TensorType(index.shape, x.dtype)
 
 
 @define_op(infer=_pick_type, traits="checks")
-def pick(x: np.ndarray, index: np.ndarray) -> np.ndarray:
+def pick(x: np.ndarray, index: np.ndarray, *, name: str = "pick") -> np.ndarray:
     """From each row the element that the label names: `x[..., index]`.
 
     Args:
         x: `[..., C]`.
         index: integers `[...]`.
+        name: of the loss in whose place it checks them.
     Returns:
         `[...]`, the dtype of `x`.
     Raises:
         IndexError: a label lies outside [0, C).
     """
-    check_positions("pick", index, x.shape[-1], "label")
+    check_positions(name, index, x.shape[-1], "label")
     return np.take_along_axis(x, index[..., None].astype(np.int64), -1)[..., 0]
 
 
 @pick.def_vjp
-def pick_vjp(ct: Tensor, y: Tensor, x: Tensor, index: Tensor) -> Any:
+def pick_vjp(ct: Tensor, y: Tensor, x: Tensor, index: Tensor, *, name: str) -> Any:
     return place(ct, index, extent=x.shape[-1]), None
 
 
 @pick.def_lower
-def pick_lower(b: Any, at: Any, x: Any, index: Any) -> Any:
+def pick_lower(b: Any, at: Any, x: Any, index: Any, *, name: str) -> Any:
     return x([*at, b.gathered(index, at, x.shape[-1], "label")])
 
 
@@ -175,8 +176,8 @@ def cross_entropy(
     z = shifted(scores, (axis,))  # where the classes lie: neighbours in memory stay neighbours
     log_sum, rows = log(sum_over(exp(z), (axis,))), _class_last(name, z)
     return _of_labels(
-        name, lambda index: log_sum - pick(rows, index), lambda: rows - expand_dims(log_sum, -1), rows, target, weight,
-        ignore_index, reduction, label_smoothing,
+        name, lambda index: log_sum - pick(rows, index, name=name), lambda: rows - expand_dims(log_sum, -1), rows,
+        target, weight, ignore_index, reduction, label_smoothing,
     )  # fmt: skip
 
 
@@ -192,8 +193,8 @@ def nll_loss(
     name = "nll_loss"
     rows = _class_last(name, as_float(name, inputs))
     return _of_labels(
-        name, lambda index: -pick(rows, index), lambda: rows, rows, as_tensor(name, target), weight, ignore_index,
-        reduction, label_smoothing,
+        name, lambda index: -pick(rows, index, name=name), lambda: rows, rows, as_tensor(name, target), weight,
+        ignore_index, reduction, label_smoothing,
     )  # fmt: skip
 
 
@@ -237,7 +238,7 @@ def _of_labels(
     index = select(counts, target, 0)  # what is ignored is not checked either
     loss = nll(index)
     weights = _class_weights(name, weight, rows)
-    own = None if weights is None else pick(weights, index)
+    own = None if weights is None else pick(weights, index, name=name)
     loss = loss if own is None else loss * own
     if _smoothing(name, smoothing):
         even = log_p() if weights is None else log_p() * weights

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.ops.arrays import diag_embed
 from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
@@ -16,6 +15,7 @@ from graphc.ops.gather import gather
 from graphc.ops.linalg import matmul
 from graphc.ops.scatter import diagonal_scatter
 from graphc.ops.shape import diagonal, meshgrid, moveaxis, reshape, stack, swapaxes
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -12,7 +12,6 @@ import inspect
 from importlib import import_module
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.dtype import DType, bfloat16, bool_, float16, float32, float64, int16, int32, int64, uint8
 from graphc.eager import at_once, of_ops
 from graphc.gradients import register_hook
@@ -38,6 +37,7 @@ from graphc.ops.solvers import qr_method
 from graphc.ops.statistics import peak_to_peak
 from graphc.ops.storage import check_device
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor, from_numpy
 
 _AS_FUNCTIONS = {  # module: its functions that are methods too

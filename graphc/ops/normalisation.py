@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from graphc.dispatch import assign, located
+from graphc.dispatch import assign
 from graphc.ops.axes import as_int, as_ints, axes_of
 from graphc.ops.coerce import as_float, as_tensor, widely
 from graphc.ops.elementwise import (
@@ -18,6 +18,7 @@ from graphc.ops.elementwise import (
 from graphc.ops.reduce import sum_over
 from graphc.ops.shape import broadcast_to, reshape
 from graphc.ops.windows import sum_pool
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.dtype import float_info, int64
 from graphc.ops.arrays import vstack
 from graphc.ops.coerce import as_tensor, cast, full_like
@@ -31,6 +30,7 @@ from graphc.ops.scan import argsort
 from graphc.ops.selection import unique
 from graphc.ops.shape import broadcast_to, pad, reshape
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import bool_, int64
 from graphc.ir import TensorType
 from graphc.op import define_op
@@ -17,6 +16,7 @@ from graphc.ops.elementwise import equal, select
 from graphc.ops.gather import check_integers, check_positions
 from graphc.ops.shape import expand_dims, reshape
 from graphc.ops.views import broadcast_to_
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["one_hot"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_tensor, scalar
 from graphc.ops.conv import margins, per_dimension
 from graphc.ops.elementwise import add
 from graphc.ops.shape import pad_constant, reshape, stack, transpose
 from graphc.ops.views import pad_, take_range
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["batch_to_space_nd", "col2im", "fold", "space_to_batch_nd", "unfold"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ops.coerce import as_tensor, broadcast, cast, scalar, to_float
 from graphc.ops.conv import margins, per_dimension
@@ -13,6 +12,7 @@ from graphc.ops.creation import iota
 from graphc.ops.elementwise import floor_div, floor_mod, pow_
 from graphc.ops.shape import expand_dims, squeeze
 from graphc.ops.windows import Ints, Pairs, max_pool, max_pool_index, sum_pool
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
 from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, to_float
 from graphc.ops.resize import resize_axes
 from graphc.ops.shape import reshape, split_evenly
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

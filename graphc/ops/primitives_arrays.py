@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
 from graphc.ops import control
 from graphc.ops.coerce import as_dtype, as_tensor, cast, full_like
@@ -23,6 +22,7 @@ from graphc.ops.primitives import (
 )
 from graphc.ops.shape import reshape
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor
 
 _PLAIN = {

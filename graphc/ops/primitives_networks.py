@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.dtype import int32, int64
 from graphc.ops import control
 from graphc.ops.coerce import as_tensor, cast, full_like
@@ -16,6 +15,7 @@ from graphc.ops.gather import gather_nd
 from graphc.ops.primitives import _REQUIRED, PRIMITIVES, _function, _only, _primitive
 from graphc.ops.shape import expand_dims, reshape, stack, transpose
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
 from graphc.ops.coerce import as_tensor, cast, full_like
 from graphc.ops.primitives import _REQUIRED, PRIMITIVES, _function, _plain_call, _primitive
 from graphc.ops.shape import reshape
+from graphc.place import located
 from graphc.tensor import Tensor
 
 _PLAIN = {

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import bool_, finite_limits, int64, uint8
 from graphc.gradients import grad
 from graphc.ops.axes import as_int, as_ints
@@ -22,6 +21,7 @@ from graphc.ops.reduce import all, amax, amin, any
 from graphc.ops.selection import with_value
 from graphc.ops.shape import expand_dims, narrow, stack, unstack
 from graphc.ops.sparse_tensors import COOTensor, sparse_dense_matmul
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["population_count", "scalar_cast", "sparse_segment_mean"]

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import DType, dtype_of, float32, float64, int32, int64
 from graphc.eager import of_ops
 from graphc.ir import TensorType
@@ -41,6 +40,7 @@ from graphc.ops.reduce import argmax_, sum_over
 from graphc.ops.scan import argsort_, cumsum_, topk
 from graphc.ops.shape import expand_dims, reshape
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.random import Generator, advance, stream
 from graphc.random_bits import philox4x32_numpy
 from graphc.tensor import Tensor

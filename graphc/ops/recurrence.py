@@ -32,7 +32,6 @@ from typing import Any
 import numpy as np
 
 from graphc.autograd import Contributions, Tape, contributions, total
-from graphc.dispatch import located, state
 from graphc.ir import Graph, Node, TensorType, postorder, verify
 from graphc.irtext import parse
 from graphc.op import TABLE, Later, define_op, infer_node, traits_of
@@ -41,6 +40,8 @@ from graphc.ops.elementwise import add
 from graphc.ops.loop_body import OWN, Body, Loop, Read, Write, last_step, taken
 from graphc.ops.shape import reshape
 from graphc.ops.views import broadcast_to_, pad_, surrounded
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Number, Tensor
 
 __all__: list[str] = []

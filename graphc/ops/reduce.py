@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import DType, bool_, int32, int64
 from graphc.ir import TensorType
 from graphc.op import TABLE, Filled, Op, define_op
@@ -39,6 +38,7 @@ from graphc.ops.gather import gather_elements_
 from graphc.ops.scan import argsort_, cumprod_
 from graphc.ops.shape import concat, moveaxis, reshape
 from graphc.ops.views import broadcast_to_, flip_, reshape_, take_range, unravel
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.adaptive_pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_tensor, broadcast, cast, to_float
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["interpolate", "upsample"]

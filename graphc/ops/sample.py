@@ -9,7 +9,6 @@ from math import prod
 from operator import add, mul
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.dtype import int64
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_tensor, cast, full_like, to_float
@@ -30,6 +29,7 @@ from graphc.ops.gather import gather_
 from graphc.ops.linalg import matmul
 from graphc.ops.shape import expand_dims, reshape, stack, swapaxes, transpose
 from graphc.ops.views import take_range
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["affine_grid", "crop_and_resize", "grid_sample"]

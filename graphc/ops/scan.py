@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import float32, int32, int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
@@ -21,6 +20,7 @@ from graphc.ops.elementwise import less, less_equal
 from graphc.ops.functions import logaddexp
 from graphc.ops.shape import expand_dims, narrow, swapaxes
 from graphc.ops.views import concat_, flip_, reshape_, take_range
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import dtype_of, finite_limits
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
@@ -15,6 +14,7 @@ from graphc.ops.coerce import as_tensor, cast, full_like
 from graphc.ops.elementwise import equal, greater_equal, less, logical_and, maximum, select
 from graphc.ops.gather import gather_, scatter_add_
 from graphc.ops.shape import reshape
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["unsorted_segment_max", "unsorted_segment_min", "unsorted_segment_prod"]

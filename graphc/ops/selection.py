@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located, state
 from graphc.dtype import bool_, int64
 from graphc.ops.axes import as_int
 from graphc.ops.coerce import as_tensor, broadcast_all, cast
@@ -17,6 +16,8 @@ from graphc.ops.elementwise import select
 from graphc.ops.gather import gather_
 from graphc.ops.scan import argsort_
 from graphc.ops.shape import reshape
+from graphc.place import located
+from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError
 
 __all__ = ["argwhere", "bincount", "masked_fill", "masked_select", "nonzero", "unique"]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import float64, int64
 from graphc.ops.axes import as_int, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, common_dtype, scalar
@@ -18,6 +17,7 @@ from graphc.ops.linalg import outer
 from graphc.ops.reduce import amax, amin
 from graphc.ops.selection import takes_no_note, with_value
 from graphc.ops.shape import concat, expand_dims, reshape
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import promote
 from graphc.ops.axes import as_int, as_ints, axes_of, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, scalar
 from graphc.ops.views import concat_, diagonal_, flip_, on_diagonal, pad_, reshape_, slice_, take_range, transpose_
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

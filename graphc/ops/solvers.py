@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.autograd import with_vjp
-from graphc.dispatch import located
 from graphc.dtype import float_info, int64
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, filled, full_like
 from graphc.ops.creation import iota, row_and_column
@@ -45,6 +44,7 @@ from graphc.ops.linalg import matmul, same_dtype
 from graphc.ops.reduce import amax, norm, sum_over
 from graphc.ops.shape import concat, expand_dims, reshape
 from graphc.ops.views import take_range
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import int32, int64
 from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, scalar, to_dtype, to_float
@@ -32,6 +31,7 @@ from graphc.ops.linalg import matmul
 from graphc.ops.reduce import amax, amin, norm, sum_over
 from graphc.ops.scan import argsort_, searchsorted
 from graphc.ops.shape import expand_dims, moveaxis, reshape, swapaxes
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import located
 from graphc.dtype import DType, float32
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_dtype, cast
@@ -18,6 +17,7 @@ from graphc.ops.elementwise import identity
 from graphc.ops.selection import with_value
 from graphc.ops.shape import narrow, pad, reshape
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor, from_numpy
 
 

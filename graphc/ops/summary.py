@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dispatch import assign, located
+from graphc.dispatch import assign
 from graphc.gradients import stop_gradient
 from graphc.ir import TensorType
 from graphc.ops.primitives import PRIMITIVES, _primitive
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__: list[str] = []

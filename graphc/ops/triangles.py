@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.ops.coerce import as_tensor, full_like
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import greater_equal, less_equal, select
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["tril", "triu"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from graphc.dispatch import located
 from graphc.ops.coerce import filled
 from graphc.ops.conv import per_dimension
 from graphc.ops.gather import tensor_scatter_elements
 from graphc.ops.pool import as_images
 from graphc.ops.shape import reshape, squeeze
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["max_unpool1d", "max_unpool2d", "max_unpool3d"]

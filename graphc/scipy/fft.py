@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import DType, float32, float64
 from graphc.ops.axes import as_int, axis_of
 from graphc.ops.coerce import as_tensor, cast
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["dct", "dctn", "idct", "idctn"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.ops.coerce import as_tensor
 from graphc.ops.linalg import same_dtype
 from graphc.ops.solvers import mirrored
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["block_diag", "cho_factor", "cho_solve", "cholesky", "det", "eigh", "inv", "lstsq", "solve_triangular"]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc import nn, ops
-from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.initializer import Normal, Uniform, initializer
 from graphc.mint.nn import functional
@@ -39,6 +38,7 @@ from graphc.nn.padding import ZeroPad1d, ZeroPad3d
 from graphc.ops.axes import as_ints
 from graphc.ops.conv import per_dimension
 from graphc.parameter import Parameter
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [
@@ -160,8 +160,7 @@ class _Dropout(Layer):
             raise ValueError(f"{type(self).__name__}: p must be in [0, 1], got {p!r}")
         self.p, self.inplace = p, inplace
 
-    @property
-    def _draws(self) -> bool:  # type: ignore[override]
+    def _draws(self) -> bool:
         return self.training and 0 < self.p < 1
 
     def construct(self, input: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ from abc import abstractmethod
 from typing import Any
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import float32
 from graphc.nn.cell import Cell
 from graphc.ops.coerce import as_dtype, as_tensor, cast
+from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = ["Bijector", "Exp", "GumbelCDF", "Invert", "PowerTransform", "ScalarAffine", "Softplus"]

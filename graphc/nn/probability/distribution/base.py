@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.nn.cell import Cell
 from graphc.ops.coerce import as_dtype, as_tensor, cast, to_float
+from graphc.place import located
 from graphc.tensor import Tensor
 
 Parameters = tuple[Tensor, ...]

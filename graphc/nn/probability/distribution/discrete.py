@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.dtype import float32, int32
 from graphc.nn.probability.distribution.base import Distribution
 from graphc.ops.coerce import cast
+from graphc.place import located
 from graphc.tensor import Tensor
 
 PROBS1 = {"probs1": "probs", "probs1_b": "probs_b"}

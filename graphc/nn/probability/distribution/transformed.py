@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from graphc import ops
-from graphc.dispatch import located
 from graphc.nn.probability.bijector import Bijector
 from graphc.nn.probability.distribution.base import Distribution
+from graphc.place import located
 from graphc.tensor import Tensor
 
 
