@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphc import aliases, amp, dtype, log, nn, ops, train
 from graphc.amp import DynamicLossScaleManager, FixedLossScaleManager
+from graphc.anomaly import detect_anomaly
 from graphc.context import (
     COMPATIBLE,
     GRAPH_MODE,
@@ -106,6 +107,7 @@ __all__ = [
     "bool_",
     "data_sink",
     "default_generator",
+    "detect_anomaly",
     "dtype_to_nptype",
     "dtype_to_pytype",
     "export",

@@ -96,7 +96,7 @@ def set_context(**kwargs: Any) -> None:
         mode: GRAPH_MODE (0) or PYNATIVE_MODE (1).
         runtime_num_threads: threads of native code, at least 1; results do not depend on it.
         save_graphs: write the dumps of every compile (True, False, or a level 0 to 3: any above 0 means True).
-        save_graphs_path: the folder of the dumps.
+        save_graphs_path: the folder of the dumps; the first that a process writes there removes those of others.
         device_target: only "CPU".
         device_id: only 0.
         pynative_synchronize: in PYNATIVE_MODE run every op when it is called, one by one, rather than what a Cell calls

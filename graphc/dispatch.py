@@ -17,7 +17,7 @@ from graphc.ir import TensorType
 from graphc.op import TABLE, Op, set_apply
 from graphc.parameter import Parameter
 from graphc.place import located
-from graphc.state import state
+from graphc.state import look, state
 from graphc.tensor import Tensor
 
 KernelRunner = Callable[[Op, tuple[Tensor, ...], dict[str, Any], TensorType], Tensor]
@@ -199,7 +199,10 @@ def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: Tens
     for operand, array in zip(operands, arrays):
         if isinstance(operand, Parameter) and np.may_share_memory(result, array):
             result = result.copy()  # a Parameter's buffer changes later; the result must not
-    return Tensor.wrap(result, type_)
+    made = Tensor.wrap(result, type_)
+    if look.op is not None:
+        look.op(op, operands, made)
+    return made
 
 
 def assign(target: Parameter, value: Tensor) -> Parameter:

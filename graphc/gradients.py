@@ -18,7 +18,7 @@ from graphc.jit import Jitted
 from graphc.nested import leaves_of, map_leaves, with_tensors
 from graphc.op import TABLE
 from graphc.parameter import Parameter
-from graphc.place import located
+from graphc.place import leave_out_own_frames, located
 from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError
 from graphc.trace import no_collection
@@ -67,19 +67,23 @@ class GradientFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         now = state.now
         nested = now.trace is not None or now.piece is not None or now.tapes
-        if not nested and context.in_graph_mode():
-            try:
-                return defer(self, args, kwargs)
-            except TracedValueError as error:
-                self.jitted.check_tolerated(error)
-        args, kwargs = with_tensors((args, kwargs))
-        if nested:
-            return self.differentiate(*args, **kwargs)
-        with in_one_piece(self.fn, (*args, *kwargs.values())):
-            if now.piece is not None:
+        try:
+            if not nested and context.in_graph_mode():
+                try:
+                    return defer(self, args, kwargs)
+                except TracedValueError as error:
+                    self.jitted.check_tolerated(error)
+            args, kwargs = with_tensors((args, kwargs))
+            if nested:
                 return self.differentiate(*args, **kwargs)
-            with no_collection():  # what a tape notes lives to the end
-                return self.differentiate(*args, **kwargs)
+            with in_one_piece(self.fn, (*args, *kwargs.values())):
+                if now.piece is not None:
+                    return self.differentiate(*args, **kwargs)
+                with no_collection():  # what a tape notes lives to the end
+                    return self.differentiate(*args, **kwargs)
+        except Exception as error:
+            leave_out_own_frames(error)
+            raise
 
     def with_update(self, optimizer: Optimizer) -> Jitted:
         """This function followed by the optimizer's step with its gradients, compiled as one."""

@@ -14,7 +14,7 @@ from graphc import context
 from graphc.eager import in_one_piece
 from graphc.nested import flatten, with_tensors
 from graphc.op_by_op import FEW, pays, run_op_by_op
-from graphc.place import warn
+from graphc.place import leave_out_own_frames, warn
 from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError, filled, from_numpy, settle
 from graphc.trace import Traced, trace
@@ -181,18 +181,26 @@ class Jitted:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         now = state.now
-        if now.trace is not None or now.tapes:
-            if now.trace is not None:
-                now.trace.enter(self.function)
-            return self.function(*args, **kwargs)  # part of a larger graph, or of a derivative
-        if now.call is not None or now.piece is not None:
-            settle()
-        ready = self._ready
-        if ready is not None and not kwargs and ready.still_valid():
-            memory = ready.attempt(args)
-            if memory is not None:
-                self._in_a_row = 0
-                return ready.value_in(memory)
+        try:
+            if now.trace is not None or now.tapes:
+                if now.trace is not None:
+                    now.trace.enter(self.function)
+                return self.function(*args, **kwargs)  # part of a larger graph, or of a derivative
+            if now.call is not None or now.piece is not None:
+                settle()
+            ready = self._ready
+            if ready is not None and not kwargs and ready.still_valid():
+                memory = ready.attempt(args)
+                if memory is not None:
+                    self._in_a_row = 0
+                    return ready.value_in(memory)
+            return self._anyhow(args, kwargs)
+        except Exception as error:
+            leave_out_own_frames(error)
+            raise
+
+    def _anyhow(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the function returns, for arguments that are not seen to be like those of the last call."""
         try:
             entry, results = self.slowly(args, kwargs)
         except TracedValueError as error:

@@ -9,7 +9,7 @@ import numpy as np
 from graphc.dispatch import run, runs_compiled
 from graphc.ir import LEAVES, Graph, Node
 from graphc.op import TABLE
-from graphc.state import state
+from graphc.state import look, state
 from graphc.tensor import Number, Tensor
 
 FEW, MANY_KERNELS = 2, 8
@@ -38,6 +38,8 @@ def run_op_by_op(graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
     Raises:
         IndexError: an index read from data is out of range. No input has changed.
     """
+    if look.graph is not None:
+        look.graph(graph, inputs)
     values: dict[Node, Tensor] = dict(zip(graph.inputs, inputs, strict=True))
     kept = {*graph.inputs, *graph.kept}
     last_use = {operand: node for node in graph.nodes for operand in node.operands}

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import warnings
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
 from graphc.ir import NOWHERE, Location
@@ -88,6 +88,26 @@ def located(error: Exception) -> Exception:
     better = type(error)(f"{message}; {where}") if where != NOWHERE else error
     better.located = True  # type: ignore[attr-defined]  # marks the message as complete
     return better
+
+
+def leave_out_own_frames(error: Exception) -> None:
+    """Leaves graphc's own frames out of a traceback, but for those behind the last line of the program.
+
+    It is for handlers that then `raise`, in functions that a program calls: what the reader sees is where his own code
+    was, and what went wrong there. Before, the frames of Cells and of tracing were nine of ten.
+    """
+    frames: list[TracebackType] = []
+    frame = error.__traceback__
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.tb_next
+    theirs = [number for number, frame in enumerate(frames) if is_users(frame.tb_frame.f_code.co_filename)]
+    behind = theirs[-1] + 1 if theirs else 1  # the first is the handler's
+    kept = frames[behind] if behind < len(frames) else None
+    for number in reversed(theirs):
+        frame = frames[number]
+        kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    error.__traceback__ = kept or error.__traceback__
 
 
 def _called() -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -91,7 +92,7 @@ class Profile:
     It can be opened again, and then adds what runs to what it has. Profiles nest, and each has all that runs in it.
 
     Attributes:
-        seconds: how long it was open.
+        seconds: how long it was open, without the time that it took itself to prepare steps to be watched.
     """
 
     def __init__(self) -> None:
@@ -99,6 +100,7 @@ class Profile:
         self._calls: list[Call] = []
         self._opened: int | None = None  # when, in nanoseconds of the monotonic clock
         self._start: int | None = None
+        self._before = 0  # how many calls there were when it was opened
         self._figures: dict[tuple[int, int], KernelTime] = {}  # by program and number
         self._counted = 0  # how many calls they are of
 
@@ -109,7 +111,7 @@ class Profile:
             raise RuntimeError("profile: this profile is open already; make another one for what runs inside it")
         settle()  # what was asked for before is not part of it
         self._opened = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-        self._start = self._start or self._opened
+        self._start, self._before = self._start or self._opened, len(self._calls)
         watch(self._calls)
         return self
 
@@ -122,7 +124,9 @@ class Profile:
         finally:
             unwatch(self._calls)
             opened, self._opened = self._opened, None
-            self.seconds += (time.clock_gettime_ns(time.CLOCK_MONOTONIC) - (opened or 0)) / 1e9
+            here = threading.get_native_id()
+            preparing = sum(call.preparing for call in self._calls[self._before :] if call.thread == here)
+            self.seconds += (time.clock_gettime_ns(time.CLOCK_MONOTONIC) - (opened or 0) - preparing) / 1e9
 
     @property
     def kernels(self) -> tuple[KernelTime, ...]:
@@ -200,8 +204,10 @@ class Profile:
                 "ts": (first - start) / 1e3, "dur": (last - first) / 1e3, "args": details,
             }  # fmt: skip
 
+        preparing: dict[int, int] = {}  # so far, by thread: it is left out
         for call in calls:
-            stamps = call.stamps.tolist()
+            preparing[call.thread] = preparing.get(call.thread, 0) + call.preparing
+            stamps = (call.stamps - preparing[call.thread]).tolist()
             function = call.program.schedule.graph.name
             yield event(call, function, "function", stamps[0], stamps[-1], {"kernels": len(stamps) - 1})
             for number in _ran(call):

@@ -7,7 +7,9 @@ program that was compiled before runs without it.
 from __future__ import annotations
 
 import functools
+import glob
 import os
+import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,8 @@ from graphc.trace import no_collection
 if TYPE_CHECKING:
     from graphc.runtime.program import Program
 
-_compiles = 0
+_dumped: dict[str, int] = {}
+"""How many compiles this process has written dumps of, by the folder."""
 
 
 def compile_graph(graph: Graph, bound: Sequence[Tensor], dump: bool = True) -> Executable:
@@ -65,16 +68,29 @@ def _program(graph: Graph) -> Program:
 
 
 def _dump(graph: Graph) -> None:
-    """Writes the text of every stage: `<path>/<compile>_<graph>/<stage number>_<stage>.txt`."""
-    from graphc.compiler import stage_texts
+    """Writes the text of every stage: `<path>/<compile>_<graph>/<stage number>_<stage>.txt`.
 
-    global _compiles
-    folder = os.path.join(os.fspath(context.get_context("save_graphs_path")), f"{_compiles:02d}_{graph.name}")
-    _compiles += 1
+    The first of a process takes the place of all that others have written there before.
+    """
+    from graphc.compiler import STAGES, stage_texts
+
+    path = os.path.abspath(context.get_context("save_graphs_path"))
+    if path not in _dumped:
+        _remove_dumps(path, {f"{number:02d}_{name}.txt" for number, name in enumerate(STAGES)})
+    number = _dumped[path] = _dumped.get(path, -1) + 1
+    folder = os.path.join(path, f"{number:02d}_{graph.name}")
     os.makedirs(folder, exist_ok=True)
-    for number, (name, text) in enumerate(stage_texts(graph)):
-        with open(os.path.join(folder, f"{number:02d}_{name}.txt"), "w", encoding="utf-8") as file:
+    for stage, (name, text) in enumerate(stage_texts(graph)):
+        with open(os.path.join(folder, f"{stage:02d}_{name}.txt"), "w", encoding="utf-8") as file:
             file.write(text + "\n")
+
+
+def _remove_dumps(path: str, names: set[str]) -> None:
+    """Removes the folders of dumps, where they hold nothing else, so that no reader takes an old one for a new one."""
+    for first in glob.glob(os.path.join(glob.escape(path), "[0-9][0-9]*_*", "00_traced.txt")):
+        folder = os.path.dirname(first)
+        if names.issuperset(os.listdir(folder)):
+            shutil.rmtree(folder)
 
 
 def set_num_threads(count: int) -> None:

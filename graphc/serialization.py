@@ -5,6 +5,7 @@
 
 Inside, a checkpoint is a safetensors file whatever it is called: names, types, shapes and raw numbers, no code. Python
 scalars of `append_dict` are stored as numbers of rank 0, strings in the file's metadata, with the order of the names.
+MindSpore reads it as `format="safetensors"`, and its own files (`graphc.mindspore_file`) are read here too.
 A file appears whole or not at all: it is written beside its place, flushed to the disk and then renamed over it.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc import mindspore_file
 from graphc.dtype import dtype_of
 from graphc.parameter import Parameter
 from graphc.place import warn
@@ -47,7 +49,7 @@ def save_checkpoint(
         append_dict: further names and values: numbers, bools, strings, Tensors.
         choice_func: says of each name of `save_obj` whether it is saved.
         crc_check: whether to store a checksum, which `load_checkpoint(crc_check=True)` verifies.
-        format: "ckpt" or "safetensors"; only the suffix differs.
+        format: "ckpt" or "safetensors"; only the suffix differs. MindSpore reads the latter.
         async_save: accepted; the file is complete when the call returns, whatever it says.
         enc_key, enc_mode: only at MindSpore's defaults.
     Raises:
@@ -79,7 +81,7 @@ def load_checkpoint(
     specify_prefix: str | Iterable[str] | None = None, choice_func: Callable[[str], bool] | None = None,
     crc_check: bool = False, remove_redundancy: bool = False, format: str = "ckpt",
 ) -> dict[str, Any]:
-    """Reads a file that `save_checkpoint` wrote, or any other safetensors file.
+    """Reads a file that `save_checkpoint` wrote, any other safetensors file, or one that MindSpore has written.
 
     Args:
         ckpt_file_name: the file; where it does not exist, that name with a checkpoint's suffix is tried.
@@ -122,9 +124,10 @@ def load_param_into_net(
     Args:
         net: the Cell.
         parameter_dict: name to Parameter, as `load_checkpoint` returns it.
-        strict_load: types must agree exactly. Otherwise a value of another width of the same kind (float64 for
-            float32, int32 for int64) is converted, and where names of the file are those of `net` behind one common
-            prefix (`backbone.fc.weight` for `fc.weight`), they are taken for them.
+        strict_load: types and shapes must agree exactly. Otherwise a value of another width of the same kind (float64
+            for float32, int32 for int64) is converted, a list of one number stands for the number (as in MindSpore's
+            `global_step`), and where names of the file are those of `net` behind one common prefix
+            (`backbone.fc.weight` for `fc.weight`), they are taken for them.
         remove_redundancy: only False.
     Returns:
         The names of `net`'s Parameters that were not loaded (about which it also warns), and the names in
@@ -269,6 +272,8 @@ def read_file(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 def _read(path: str, wanted: Callable[[str], bool], checksum: bool) -> dict[str, Any]:
     from safetensors import SafetensorError, safe_open
 
+    if mindspore_file.is_mindspores(path):
+        return mindspore_file.read(path, wanted, checksum)
     try:
         with safe_open(path, framework="numpy") as file:
             stored = list(file.keys())
@@ -378,8 +383,8 @@ def _matches(targets: Iterable[str], available: dict[str, Any], strict: bool) ->
 
 
 def _fitted(target: Parameter, source: Parameter, strict: bool) -> Tensor:
-    """The value of `source` in the type of `target`."""
-    if target.shape != source.shape:
+    """The value of `source` in the type of `target`, and in its shape: a list of one number is as good as a number."""
+    if target.shape != source.shape and (strict or {target.shape, source.shape} != {(), (1,)}):
         raise RuntimeError(
             f"load_param_into_net: {target.name} of the net has shape {target.shape}, {source.name} in the checkpoint "
             f"has {source.shape}; nothing was loaded"
@@ -392,7 +397,7 @@ def _fitted(target: Parameter, source: Parameter, strict: bool) -> Tensor:
             f"load_param_into_net: {target.name} of the net has type {target.dtype}, {source.name} in the checkpoint "
             f"has {source.dtype}; nothing was loaded"
         )
-    return Tensor.wrap(converted)
+    return Tensor.wrap(converted.reshape(target.shape))
 
 
 def _loses_integers(array: np.ndarray, converted: np.ndarray) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from graphc.autograd import Tape
     from graphc.deferred import Deferred
     from graphc.eager import Piece
-    from graphc.ir import Location
+    from graphc.ir import Graph, Location
     from graphc.nn.cell import Cell
+    from graphc.op import Op
+    from graphc.tensor import Tensor
     from graphc.trace import Trace
 
 
@@ -47,3 +50,19 @@ class _State(threading.local):
 
 
 state = _State()
+
+
+class Look:
+    """What `detect_anomaly` has look at values, in all threads; None while nobody does.
+
+    Attributes:
+        graph: is given each graph, and its inputs, before that runs.
+        op: is given each op that NumPy ran by itself, its operands and its result.
+    """
+
+    def __init__(self) -> None:
+        self.graph: Callable[[Graph, Sequence[Tensor]], None] | None = None
+        self.op: Callable[[Op, Sequence[Tensor], Tensor], None] | None = None
+
+
+look = Look()

@@ -28,19 +28,19 @@ _MAGIC = b"graphc\0o"
 _HEADER = struct.Struct("<8sIQ32s")  # magic, version, payload bytes, SHA-256 of key and payload
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = ".o"
-_TRIM_EVERY = 64  # stores of this process between two looks at the folder's size
+_TRIM_EVERY = 256  # of so many stores one looks how full the folder is
+_SLICES = 16  # it looks at the entries whose keys begin with one digit: to look at all of a full folder takes a second
 _REFRESH_SECONDS = 3600.0  # a use is recorded at most this often; also the age of an abandoned temporary file
 
 _lock = threading.Lock()
 _hits = 0
 _misses = 0
-_stores = 0
 _warned: set[Path] = set()
 
 
 @dataclass(frozen=True)
 class Stats:
-    """Loads answered and not answered by this process, and what the folder holds."""
+    """Loads answered and not answered by this process; the folder's entries, and the bytes that they take there."""
 
     hits: int
     misses: int
@@ -83,15 +83,11 @@ def store(key: str, payload: bytes) -> None:
     Raises:
         ValueError: `key` is not 64 hexadecimal digits.
     """
-    global _stores
     folder = _trusted(key, create=True)
     if folder is None or not _write(folder / (key + _SUFFIX), _pack(key, payload)):
         return
-    with _lock:
-        due = _stores % _TRIM_EVERY == 0
-        _stores += 1
-    if due:
-        _trim(folder)
+    if int(key[-2:], 16) % _TRIM_EVERY == 0:
+        _trim(folder, key[0])
 
 
 def stats() -> Stats:
@@ -200,32 +196,42 @@ def _write(path: Path, blob: bytes) -> bool:
         _delete(temporary)  # still there only when something failed
 
 
-def _files(folder: Path) -> list[tuple[float, int, str]]:
-    """(last use, bytes, path) of the entries and temporary files of a folder."""
+def _files(folder: Path, begin: tuple[str, ...] = ("",)) -> list[tuple[float, int, str]]:
+    """(last use, bytes on the disk, path) of the entries and temporary files of a folder whose names begin so."""
     found = []
     with contextlib.suppress(OSError), os.scandir(folder) as listing:
         for entry in listing:
-            if entry.name.endswith((_SUFFIX, ".tmp")):
+            if entry.name.startswith(begin) and entry.name.endswith((_SUFFIX, ".tmp")):
                 with contextlib.suppress(OSError):
                     status = entry.stat(follow_symlinks=False)
-                    found.append((status.st_mtime, status.st_size, entry.path))
+                    found.append((status.st_mtime, _on_disk(status), entry.path))
     return found
 
 
-def _trim(folder: Path) -> None:
-    """Delete abandoned temporary files, and entries unused for longest while all exceed LIMIT_BYTES."""
-    now = time.time()
+def _on_disk(status: os.stat_result) -> int:
+    """The bytes that a file takes: whole blocks, which for most entries are several times what they hold."""
+    blocks: int | None = getattr(status, "st_blocks", None)
+    return status.st_size if blocks is None else blocks * 512
+
+
+def _trim(folder: Path, digit: str) -> None:
+    """Delete abandoned temporary files, and entries unused for longest while there are too many.
+
+    Keys are digests, so the entries whose keys begin with one digit are a sixteenth of all, and may take a sixteenth of
+    LIMIT_BYTES.
+    """
+    now, limit = time.time(), LIMIT_BYTES // _SLICES
     entries = []
-    for used, size, path in _files(folder):
+    for used, size, path in _files(folder, (digit, ".")):
         if path.endswith(_SUFFIX):
             entries.append((used, size, path))
         elif now - used > _REFRESH_SECONDS:
             _delete(path)
     total = sum(size for _, size, _ in entries)
-    if total <= LIMIT_BYTES:
+    if total <= limit:
         return
     for _, size, path in sorted(entries):
-        if total <= LIMIT_BYTES * 3 // 4:  # leaves room, so that the next store need not trim again
+        if total <= limit * 3 // 4:  # leaves room, so that the next store need not trim again
             break
         _delete(path)
         total -= size

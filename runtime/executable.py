@@ -19,6 +19,7 @@ from graphc.ir import Graph, TensorType
 from graphc.runtime import entry, jit, pool
 from graphc.runtime.binary import Binary
 from graphc.schedule import Home
+from graphc.state import look
 from graphc.tensor import Tensor, filled
 
 if TYPE_CHECKING:
@@ -40,7 +41,12 @@ def observe(chosen: Observer | None) -> None:
     global observer
     entry.closed[0] = 1  # first, so that a step that an observer is about to run stays as it was bound
     observer = chosen
-    entry.closed[0] = int(chosen is not None)
+    close_or_open()
+
+
+def close_or_open() -> None:
+    """Makes steps come to Python first, while somebody watches them or looks at their values; or not, from now on."""
+    entry.closed[0] = int(observer is not None or look.graph is not None)
 
 
 TOGETHER_BYTES = LARGE
@@ -75,7 +81,7 @@ class Executable:
     """A program's binary with its memory: call it with the arguments' tensors.
 
     Args:
-        graph: what it computes; read for the number and the types of inputs and outputs.
+        graph: what it computes.
         binary: its code, and where its buffers live.
         bound: the tensors of the inputs that are no arguments.
         program: makes the program that the binary is of, when an error or a profile asks for it.
@@ -86,7 +92,7 @@ class Executable:
     def __init__(
         self, graph: Graph, binary: Binary, bound: Sequence[Tensor], program: Callable[[], Program]
     ) -> None:
-        self.bound, self._make_program = tuple(bound), program
+        self.graph, self.bound, self._make_program = graph, tuple(bound), program
         jit.publish("graphc_parallel", pool.address)
         self._native = jit.load(binary.sources, [binary.step])
         self._step = self._native.address(binary.step)
@@ -102,6 +108,11 @@ class Executable:
         self._fill_table(binary)
         self._enter = self._builtin(None, (self._step, *self.addresses))
         self._bind = self._builtin(None, (0, *self.addresses), watched=False)
+
+    @functools.cached_property
+    def _regardless(self) -> Callable[..., Any]:
+        """What `_enter` is, also while steps come to Python first."""
+        return self._builtin(None, (self._step, *self.addresses), watched=False)
 
     @functools.cached_property
     def program(self) -> Program:
@@ -177,9 +188,11 @@ class Executable:
         """
         memory = self._enter(*leaves) if self.keeps_gil else None
         if memory is None:
+            if look.graph is not None:
+                look.graph(self.graph, [*leaves, *self.bound[: len(self.graph.inputs) - len(leaves)]])
             with self._lock:
                 memory = self._enter(*leaves)
-                while memory is None:  # an address is not known yet, or a profile is open
+                while memory is None:  # an address is not known yet, or somebody watches
                     memory = self._observed(leaves)
         if type(memory) is bytes:
             self.fail(memory)
@@ -189,7 +202,7 @@ class Executable:
         """What `_enter` returns; if there is an observer, it runs the step."""
         memory, watching = self.bind(leaves), observer
         if watching is None:
-            return self._enter(*leaves)
+            return self._enter(*leaves) if not entry.closed[0] else self._regardless(*leaves)
         if not watching(self):
             return memory
         status = self._status.tobytes()

@@ -17,6 +17,7 @@ import ctypes
 import hashlib
 import re
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Call:
         threads: how many the pool had.
         thread, thread_name: the one that called: the system's number, and Python's name.
         loc: the user's line that called, where the program itself knows of none (an op by itself).
+        preparing: nanoseconds that went before it, into making a step that can be watched; the first time only.
     """
 
     program: Program
@@ -60,6 +62,7 @@ class Call:
     thread: int
     thread_name: str
     loc: Location
+    preparing: int
 
 
 _watching: list[list[Call]] = []
@@ -108,17 +111,19 @@ _timers: weakref.WeakKeyDictionary[Executable, _Timer] = weakref.WeakKeyDictiona
 
 def _observe(executable: Executable) -> int:
     """Runs the executable's step, whose arguments are bound, and notes when its kernels ran."""
+    began = time.monotonic_ns()
     with _lock:
         timer = _timers.get(executable)
     if timer is None:
         timer = _Timer(executable)
         with _lock:
             _timers[executable] = timer
+    preparing = time.monotonic_ns() - began
     thread = threading.current_thread()
     loc = NOWHERE if timer.has_lines else user_location()
     threads = pool.num_threads()
     failed, stamps = timer.run(executable)
-    call = Call(executable.program, stamps, threads, threading.get_native_id(), thread.name, loc)
+    call = Call(executable.program, stamps, threads, threading.get_native_id(), thread.name, loc, preparing)
     with _lock:
         for calls in _watching:
             calls.append(call)

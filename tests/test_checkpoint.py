@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import zlib
 
 import numpy as np
 import pytest
@@ -368,3 +369,78 @@ def test_a_list_of_parameters(tmp_path):
     loaded = load_checkpoint(tmp_path / "list.ckpt")
     assert list(loaded) == [p.name for p in net.trainable_params() if p.name != "fc.bias"]
     np.testing.assert_array_equal(loaded["fc.weight"].asnumpy(), net.fc.weight.asnumpy())
+
+
+# Files that MindSpore has written
+
+
+def field(number, content):
+    """A field of a message of Protocol Buffers that holds bytes, as MindSpore writes it."""
+    size, length = len(content), b""
+    while size > 127:
+        length, size = length + bytes([size & 127 | 128]), size >> 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+
+def mindspores(name, kind, shape, content):
+    dims = b"".join(bytes([1 << 3, size]) for size in shape)  # proto2 does not pack them
+    return field(1, field(1, name.encode()) + field(2, dims + field(2, kind.encode()) + field(3, content)))
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    weight = np.arange(12, dtype=np.float32).reshape(4, 3)
+    content = (
+        mindspores("weight", "Float32", (4, 3), weight[:1].tobytes())  # a large one is cut into parts
+        + mindspores("weight", "Float32", (4, 3), weight[1:].tobytes())
+        + mindspores("half", "BFloat16", (2,), np.array([1, -2], bfloat16.np).tobytes())
+        + mindspores("on", "Bool", (1,), b"\x01")
+        + mindspores("epoch", "Int64", (0,), np.int64(3).tobytes())
+        + mindspores("none", "Float32", (0,), b"")
+        + mindspores("note", "str", (1,), "größer".encode("utf-32-le"))
+    )
+    path = tmp_path / "theirs.ckpt"
+    path.write_bytes(content)
+    return path
+
+
+def test_checkpoints_of_mindspore_are_read(theirs):
+    loaded = load_checkpoint(theirs)
+    assert list(loaded) == ["weight", "half", "on", "epoch", "none", "note"]
+    np.testing.assert_array_equal(loaded["weight"].asnumpy(), np.arange(12, dtype=np.float32).reshape(4, 3))
+    assert loaded["half"].dtype is bfloat16
+    assert loaded["half"].float().asnumpy().tolist() == [1, -2]
+    assert loaded["on"].asnumpy().tolist() == [True]
+    assert (loaded["epoch"].shape, int(loaded["epoch"])) == ((), 3)
+    assert loaded["none"].shape == (0,)
+    assert loaded["note"] == "größer"
+    assert list(load_checkpoint(theirs, specify_prefix="e")) == ["epoch"]
+
+
+def test_checksum_of_mindspore(theirs):
+    content = theirs.read_bytes()
+    with pytest.raises(ValueError, match="has no checksum to verify"):
+        load_checkpoint(theirs, crc_check=True)
+    theirs.write_bytes(content + b"crc_num" + zlib.crc32(content).to_bytes(10, "big"))
+    assert load_checkpoint(theirs, crc_check=True).keys() == load_checkpoint(theirs).keys()
+    theirs.write_bytes(content + b"crc_num" + bytes(10))
+    with pytest.raises(ValueError, match=r"theirs\.ckpt is damaged: its content does not agree with its checksum"):
+        load_checkpoint(theirs, crc_check=True)
+
+
+def test_damaged_checkpoint_of_mindspore(theirs):
+    content = theirs.read_bytes()
+    for damaged in (content[:-1], content[:20], content.replace(b"Float32", b"Float31")):
+        theirs.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"theirs\.ckpt is not a checkpoint, or is damaged: "):
+            load_checkpoint(theirs)
+
+
+def test_a_list_of_one_number_is_taken_for_the_number(tmp_path):
+    save_checkpoint({"count": Tensor(np.array([5], np.int32))}, tmp_path / "one.ckpt")
+    net = Net()
+    with pytest.warns(UserWarning, match="2 of 3 Parameters"):
+        load_param_into_net(net, load_checkpoint(tmp_path / "one.ckpt"))
+    assert (net.count.shape, int(net.count)) == ((), 5)
+    with pytest.raises(RuntimeError, match="nothing was loaded"):
+        load_param_into_net(net, load_checkpoint(tmp_path / "one.ckpt"), strict_load=True)

@@ -353,3 +353,68 @@ def test_a_reader_that_has_seen_enough_is_no_error():
 def test_version():
     process = start("--version", stdout=subprocess.PIPE)
     assert process.communicate(timeout=60)[0] == f"graphc {graphc.__version__}\n"
+
+
+def test_terminals_that_lack_a_letter_show_another():
+    command = [sys.executable, "-m", "graphc", "profile", "linear", "--rounds", "1"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?s each" in done.stdout
+
+
+# Programs
+
+PROGRAM = """\
+import sys
+import graphc as ms
+from graphc import Tensor, ops
+
+print(sys.argv[1:], __name__)
+
+@ms.jit
+def root(x):
+    return ops.sqrt(x) * 2.0  # line 9
+
+print(root(Tensor([4.0, float(sys.argv[1])])))
+if len(sys.argv) > 2:
+    sys.exit(int(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def program():
+    """A program, run in a process of its own."""
+    Path("program.py").write_text(PROGRAM, encoding="utf-8")
+
+    def run(*given):
+        command = [sys.executable, "-m", "graphc", "run", *given]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+def test_run_runs_a_program_as_python_does(program):
+    done = program("program.py", "9", "3", "--profile")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout == "['9', '3', '--profile'] __main__\n[4. 6.]\n"
+    done = program("program.py", "nine")
+    assert done.returncode == 1
+    assert done.stderr.startswith('Traceback (most recent call last):\n  File "program.py", line 11, in <module>\n')
+    done = program("nosuch.py")
+    assert (done.returncode, done.stderr) == (2, "graphc run: there is no file nosuch.py\n")
+
+
+def test_run_looks_into_a_program(program):
+    done = program("--profile", "--trace", "trace.json", "--save-graphs", "ir", "--log-traces", "program.py", "9")
+    assert done.returncode == 0
+    assert "1 kernel of 1 function, 1 call: " in done.stdout and "program.py:9" in done.stdout
+    assert done.stderr == "graphc: root: traced for (f32[2])\n"
+    assert "sqrt_mul" in Path("trace.json").read_text(encoding="utf-8")
+    assert "program.py:9" in Path("ir/00_root/00_traced.txt").read_text(encoding="utf-8")
+
+
+def test_run_finds_where_nan_comes_from(program):
+    done = program("--detect-anomaly", "program.py", "-1")
+    assert done.returncode == 1
+    assert "FloatingPointError: what root returns has NaN, from sqrt (program.py:9): 1 of 2" in done.stderr

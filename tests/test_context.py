@@ -141,3 +141,19 @@ def test_settings_that_are_only_kept() -> None:
             set_context(**{name: wrong})
         if before is not None:
             set_context(**{name: before})
+
+
+def test_dumps_take_the_place_of_those_of_earlier_processes(tmp_path: Path) -> None:
+    folder = tmp_path / "ir"
+    for old in ("00_step", "07_step", "08_kept"):
+        (folder / old).mkdir(parents=True)
+        (folder / old / "00_traced.txt").write_text("old")
+    (folder / "08_kept" / "notes.txt").write_text("of the user")
+    (folder / "09_other").mkdir()
+    set_context(save_graphs=True, save_graphs_path=folder)
+    for _ in range(2):
+        jit(lambda x: x * 2.0 + 1.0)(Tensor([1.0, 2.0]))
+    assert sorted(path.name for path in folder.iterdir()) == ["00_lambda", "01_lambda", "08_kept", "09_other"]
+    set_context(save_graphs_path=tmp_path / "others")
+    jit(lambda x: x * 3.0)(Tensor([1.0, 2.0]))
+    assert [path.name for path in (tmp_path / "others").iterdir()] == ["00_lambda"]

@@ -138,14 +138,14 @@ def test_importing_graphc_loads_numpy_and_little_else():
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        "aliases", "arrays", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log", "parallel",
-        "printing", "random_bits",
+        "aliases", "arrays", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log",
+        "mindspore_file", "parallel", "printing", "protobuf", "random_bits",
     ),
     ("known", "loop_builder", "loops", "schedule"),
     ("dispatch", "hints", "nested", "op", "parameter", "place", "state", "surroundings", "tensor"),
     ("dataset", "initializer", "random"),
     ("autograd", "eager", "op_by_op", "pieces", "trace"),
-    ("deferred", "gradients", "jit", "often", "profile"),
+    ("anomaly", "deferred", "gradients", "jit", "often", "profile"),
     ("ops",),
     ("passes",),
     ("runtime",),
@@ -178,6 +178,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("ops", "vmap"): "MindSpore has it under ops as well; it is written with ops",
     ("gradients", "ops"): "the derivative of a function is made with ops, some of which take derivatives",
     ("nn", "train"): "metrics are found under their older names, which were of nn",
+    ("anomaly", "runtime"): "steps are told to come to Python first, only where somebody asks",
     ("profile", "runtime"): "what is timed is compiled; it is looked at only once a profile is opened",
     ("runtime", "devices"): "MindSpore has streams and memory in a module of that name",
     ("random", "ops"): "a stream is advanced by an op, and ops draw from streams",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import inspect
 import runpy
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -115,3 +116,49 @@ def test_an_error_begins_with_the_function_that_was_called(message, call):
     first = inspect.getsourcelines(call)[1]
     assert str(caught.value).startswith(message)
     assert str(caught.value).endswith(f"; test_place.py:{first}")
+
+
+class Fails(nn.Cell):
+    def construct(self, x):
+        return ops.matmul(x, ops.ones((3, 3)))
+
+
+class Outer(nn.Cell):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.SequentialCell(nn.ReLU(), Fails())
+
+    def construct(self, x):
+        return self.layers(x)
+
+
+def frames(error):
+    """The functions of a traceback, those of graphc as `...`."""
+    return [f.name if f.filename == __file__ else "..." for f in traceback.extract_tb(error.__traceback__)]
+
+
+@pytest.mark.parametrize("mode", [ms.GRAPH_MODE, ms.PYNATIVE_MODE])
+@pytest.mark.parametrize("through", ["cell", "gradient", "jit"])
+def test_traceback_has_the_program_and_what_is_behind_its_last_line(mode, through):
+    net = Outer()
+
+    def forward(x):
+        return net(x).sum()
+
+    called = {"cell": net, "gradient": ms.grad(forward), "jit": ms.jit(forward)}[through]
+    ms.set_context(mode=mode)
+    try:
+        with pytest.raises(ValueError, match="inner dimensions differ") as error:
+            called(ops.ones((2, 2)))
+    finally:
+        ms.set_context(mode=ms.PYNATIVE_MODE)
+    found = frames(error.value)
+    between = [] if through == "cell" else ["forward"]
+    assert found[1 : found.index("...")] == [*between, "construct", "construct"]
+    assert set(found[found.index("...") :]) == {"..."}
+
+
+def test_traceback_keeps_all_frames_where_none_is_the_programs():
+    with pytest.raises(TypeError) as error:
+        ms.jit(ops.matmul)(ops.ones((2, 2)), "x")
+    assert frames(error.value)[-1] == "..."

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import graphc as ms
 from graphc import Tensor, nn, ops
 from graphc.profile import KernelTime, Profile, short_lines
 from graphc.runtime import executable, limits
+from graphc.runtime import profile as watching
 
 FILE = Path(__file__).name
 
@@ -417,6 +419,23 @@ def test_the_trace_is_a_timeline_of_every_call() -> None:
         assert [event["name"] for event in own] == [k.name for k in p.kernels]
         assert span["ts"] <= own[0]["ts"] and own[-1]["ts"] + own[-1]["dur"] <= span["ts"] + span["dur"] + 1e-6
     assert max(e["ts"] + e["dur"] for e in functions) <= p.seconds * 1e6
+
+
+def test_the_making_of_watched_steps_is_no_part_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(watching._Timer):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            time.sleep(0.5)
+
+    monkeypatch.setattr(watching, "_Timer", Slow)
+    function = ms.jit(lambda x: ops.exp(x) * 2)
+    x = ops.ones(8)
+    function(x).asnumpy()
+    with ms.profile() as p:
+        for _ in range(3):
+            function(x).asnumpy()
+    assert p.seconds < 0.5
+    assert all(0 <= event["ts"] < 0.5e6 for event in events(p, "kernel"))
 
 
 def test_figures_as_json() -> None:

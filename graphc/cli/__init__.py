@@ -1,4 +1,4 @@
-"""The command line: `graphc train`, `dump`, `profile`, `doctor`, `bench`.
+"""The command line: `graphc train`, `run`, `dump`, `profile`, `doctor`, `bench`.
 
 Each command is a module with two functions: `arguments(parser)` says what it takes, `run(args)` does it and returns the
 exit code. What a user gets wrong is one line on the standard error and exit code 2.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -18,6 +19,7 @@ from graphc.cli.errors import UsageError
 
 COMMANDS = {
     "train": "train a network on images, and say how well it does",
+    "run": "run a program, and profile it or look into what it compiles",
     "dump": "print or draw any stage of compiling a network's training step",
     "profile": "time each kernel of a network's training step",
     "doctor": "say what graphc finds on this machine, and try it",
@@ -65,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser().parse_args(given)
     except SystemExit as done:  # --help, --version, or an error that is already printed
         return int(done.code or 0)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without a letter such as µ shows another in its place
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warned

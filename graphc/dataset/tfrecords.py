@@ -10,7 +10,7 @@ import gzip
 import mmap
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,60 +25,11 @@ from graphc.dataset.files import DataFileError, find_files
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.schema import Column, Schema
 from graphc.dataset.tables import TableSource
+from graphc.protobuf import Bytes, fields, varints
 
 __all__ = ["TFRecordDataset"]
 
-Bytes = bytes | memoryview
 _DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {"GZIP": gzip.decompress, "ZLIB": zlib.decompress}
-_VARINT, _EIGHT, _MESSAGE, _FOUR = 0, 1, 2, 5  # how a field of a message is written
-
-
-# Messages of Protocol Buffers
-
-
-def _varint(data: Bytes, at: int) -> tuple[int, int]:
-    """The number at a place, seven bits a byte, and the place after it."""
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-
-
-def _varints(data: Bytes) -> np.ndarray:
-    """The int64 numbers that are written one after the other."""
-    bytes_ = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(bytes_ < 128)
-    if not bytes_.size:
-        return np.zeros(0, np.int64)
-    if not ends.size or ends[-1] != bytes_.size - 1:
-        raise IndexError("the last number has no end")
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    within = np.arange(bytes_.size) - np.repeat(starts, ends - starts + 1)
-    parts = (bytes_ & 127).astype(np.uint64) << (7 * within).astype(np.uint64)
-    return np.bitwise_or.reduceat(parts, starts).view(np.int64)
-
-
-def _fields(data: Bytes) -> Iterator[tuple[int, int, Bytes]]:
-    """The fields of a message: number, how it is written, bytes."""
-    at, end = 0, len(data)
-    while at < end:
-        tag, at = _varint(data, at)
-        wire, begin = tag & 7, at
-        if wire == _MESSAGE:
-            size, begin = _varint(data, at)
-            at = begin + size
-        elif wire == _VARINT:
-            at = _varint(data, at)[1]
-        elif wire in (_EIGHT, _FOUR):
-            at += 8 if wire == _EIGHT else 4
-        else:
-            raise IndexError(f"field {tag >> 3} is written in way {wire}")
-        if at > end:
-            raise IndexError(f"field {tag >> 3} ends {at - end} bytes after its message")
-        yield tag >> 3, wire, data[begin:at]
 
 
 Feature = list[bytes] | np.ndarray
@@ -86,22 +37,22 @@ Feature = list[bytes] | np.ndarray
 
 def _feature(data: Bytes) -> Feature:
     """The values of a feature: bytes, float32 or int64; of an empty feature none."""
-    for kind, _, values in _fields(data):
-        parts = [bytes(part) for number, _, part in _fields(values) if number == 1]
+    for kind, _, values in fields(data):
+        parts = [bytes(part) for number, _, part in fields(values) if number == 1]
         if kind == 1:
             return parts
         if kind in (2, 3):  # what is packed and what is not is written alike
             joined = b"".join(parts)
-            return np.frombuffer(joined, "<f4") if kind == 2 else _varints(joined)
+            return np.frombuffer(joined, "<f4") if kind == 2 else varints(joined)
     return np.zeros(0, np.int64)
 
 
 def _example(data: Bytes) -> dict[str, Bytes]:
     """The features of an Example by name, not yet read."""
     found: dict[str, Bytes] = {}
-    for features in (part for number, _, part in _fields(data) if number == 1):
-        for entry in (part for number, _, part in _fields(features) if number == 1):
-            pair = {number: part for number, _, part in _fields(entry)}
+    for features in (part for number, _, part in fields(data) if number == 1):
+        for entry in (part for number, _, part in fields(features) if number == 1):
+            pair = {number: part for number, _, part in fields(entry)}
             found[str(pair.get(1, b""), "utf-8")] = pair.get(2, b"")
     return found
 

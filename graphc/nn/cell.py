@@ -19,7 +19,7 @@ from graphc.nn.own_backward import with_own_backward
 from graphc.nn.state import Unmatched, collect, load
 from graphc.ops.storage import check_device
 from graphc.parameter import Parameter, ParameterTuple
-from graphc.place import located, warn
+from graphc.place import leave_out_own_frames, located, warn
 from graphc.state import state
 from graphc.tensor import Tensor
 
@@ -199,17 +199,21 @@ class Cell:
         if "_params" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() in its __init__")
         now = state.now
-        if now.trace is not None or now.piece is not None or now.tapes:
-            return self._run(*args, **kwargs)
-        if context.in_graph_mode():
-            if "_set_inputs" in self.__dict__:
-                _check_like(type(self).__name__, self._set_inputs, args)
-            return self._compiled(*args, **kwargs)
-        quick = self._at_once(args) if not kwargs and now.call is None else None
-        if quick is not None:
-            return quick
-        with in_one_piece(self, (*args, *kwargs.values())):
-            return self._run(*args, **kwargs)
+        try:
+            if now.trace is not None or now.piece is not None or now.tapes:
+                return self._run(*args, **kwargs)
+            if context.in_graph_mode():
+                if "_set_inputs" in self.__dict__:
+                    _check_like(type(self).__name__, self._set_inputs, args)
+                return self._compiled(*args, **kwargs)
+            quick = self._at_once(args) if not kwargs and now.call is None else None
+            if quick is not None:
+                return quick
+            with in_one_piece(self, (*args, *kwargs.values())):
+                return self._run(*args, **kwargs)
+        except Exception as error:
+            leave_out_own_frames(error)
+            raise
 
     def _at_once(self, args: tuple[Any, ...]) -> Any:
         """What a call returns, if that can be had by native code; else None, and nothing is done."""
