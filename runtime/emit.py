@@ -8,7 +8,8 @@ it depends on is known; a value that depends on the vector loop is a vector of s
 width (LLVM splits or joins them), any other a scalar.
 
 Here are the loops: `values.py` writes what they compute, and `reductions.py` those values that are loops themselves.
-Two forms of the innermost loops have modules of their own, `panels.py` and `blocks.py`.
+Two forms of the innermost loops have modules of their own, `panels.py` and `blocks.py`, and updates that leave most
+rows as they are have `unchanged.py`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from graphc.index import Ix, Var
 from graphc.known import cuts, period
 from graphc.loops import Buffer, Kernel, TiledKernel, gathers
 from graphc.runtime.blocks import crossing, write_blocks
-from graphc.runtime.llvmtext import Builder, Module, Val, i64
+from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
 from graphc.runtime.panels import down_columns, write_panels
 from graphc.runtime.reductions import contract, reduce, weight
+from graphc.runtime.unchanged import may_stay, some_change, unchanged
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES
 
@@ -81,6 +83,8 @@ class _Nest:
         if rest == [kernel.vector] and (loads := crossing(kernel, var, rest[0], w.scope)):
             write_blocks(w, kernel, var, rest[0], loads, begin or i64(0), end or i64(var.extent))
             return
+        if rest and self._where_rows_change(rest, var, begin or i64(0), end or i64(var.extent)):
+            return
         outer = self._copies
         parts, step = self._parts(var, begin is None)
         self._copies *= len(parts) * (1 if var is kernel.vector else step)
@@ -99,6 +103,27 @@ class _Nest:
             with b.loop(b.mul(first, step), b.mul(last, step), step) as index:
                 self._step(rest, var, index, known, step)
         self._copies = outer
+
+    def _where_rows_change(self, rest: list[Var], var: Var, begin: Val, end: Val) -> bool:
+        """Writes a loop whose steps mostly leave memory as it is, sixteen at a time; False if it is no such loop."""
+        w, b = self._w, self._w.b
+        found = unchanged(self._kernel, var)
+        if found is None:
+            return False
+        always = b.int_op("xor", may_stay(w, found), const(1, "i1"))
+
+        def changes(base: Val, count: int) -> Val:
+            return b.int_op("or", always, some_change(w, found, var, base, count))
+
+        def rows(first: Val, last: Val) -> None:
+            with b.loop(first, last) as index, b.when(changes(index, 1)):
+                self._step(rest, var, index, Ix.of(var), 1)
+
+        whole = b.add(begin, b.int_op("and", b.sub(end, begin), -LANES))
+        with b.loop(begin, whole, LANES) as base, b.when(changes(base, LANES)):
+            rows(base, b.add(base, LANES))
+        rows(whole, end)
+        return True
 
     def _step(self, rest: list[Var], var: Var, base: Val, known: Ix, count: int) -> None:
         """One step of a loop: so many iterations, across the lanes or one after the other."""
