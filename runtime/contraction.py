@@ -47,9 +47,9 @@ TURNED_FOR = 12
 times as many, where that leaves a few units for each core."""
 
 TURN = 4
-"""Steps of a sum along memory that packing turns into vectors along the lanes at a time."""
+"""Steps of a sum along memory that are turned into vectors along the lanes at a time, as a rule (`Plan.at_once`)."""
 
-FEW, TURNING = 8, 8
+FEW, TURNING = 12, 8
 """Vectors that do not lie in memory are turned where they are used, if what turning takes leaves a register for every
 row; more rows share a panel. So do more than a few where lines crowd, and are gone before their next part is read."""
 
@@ -229,6 +229,19 @@ class Plan:
     def steps(self) -> int:
         """The fmas of one accumulator, of all its vectors where the lanes are summed."""
         return _steps(self.contraction, self.lanes)
+
+    @property
+    def at_once(self) -> int:
+        """Steps of a sum along memory that are turned into vectors along the lanes at a time.
+
+        As many as a line has where the lines of all lanes meet in one set of the first-level cache, which cannot hold
+        them until the next steps: each is read once then.
+        """
+        c, size = self.contraction, SIZEOF[self.contraction.element]
+        if c.turned:
+            return min(SQUARE, self.lanes)
+        crowded = self.lanes > WAYS and size * c.lane.stride(c.vectors) % PAGE == 0
+        return min(LINE // size, self.lanes) if crowded else TURN
 
     @property
     def across(self) -> Axis:
@@ -669,9 +682,9 @@ def _turns(c: Contraction, lanes: int, registers: int, steps: Steps) -> bool:
     """Whether tiles turn the vector operand: its steps lie along memory, not its vectors, and few rows use them."""
     if not c.sums or c.sums[-1].stride(c.vectors) != 1 or c.lane.stride(c.vectors) in (0, 1) or lanes < TURN:
         return False
-    crowded = SIZEOF[c.element] * c.lane.stride(c.vectors) % FAR == 0
+    most, crowded = registers - TURNING, SIZEOF[c.element] * c.lane.stride(c.vectors) % FAR == 0
     uses = prod(d.extent for d in c.outputs if not d.stride(c.vectors))
-    return uses <= (FEW if crowded else registers - TURNING) and _packable(c, c.vectors, steps)
+    return uses <= (min(FEW, most) if crowded else most) and _packable(c, c.vectors, steps)
 
 
 def _far(c: Contraction, operand: str) -> bool:
@@ -720,7 +733,7 @@ def _cut(chosen: Plan, steps: Steps) -> Cut | None:
         most = min(most, room / step if c.lane.stride(operand) else PANEL_STEPS)
     if (chosen.runs or chosen.turns_results) and most >= chosen.steps:
         return Cut(0, c.sums[0].extent)
-    return _cut_to(c, chosen.window, int(most)) if most < chosen.steps else None
+    return _cut_to(chosen, int(most)) if most < chosen.steps else None
 
 
 def _ahead(chosen: Plan) -> str | None:
@@ -766,16 +779,16 @@ def _reach(c: Contraction, operand: str) -> int:
     return SIZEOF[c.element] * sum((d.extent - 1) * abs(d.stride(operand)) for d in c.outputs + c.k)
 
 
-def _cut_to(c: Contraction, window: Sequence[int], steps: int) -> Cut | None:
+def _cut_to(chosen: Plan, steps: int) -> Cut | None:
     """Blocks of about `steps` steps, as equal as can be, and whole in the unrolled body and in what packing turns.
 
     Of more, where a block would separate what terms exist from the tile that decides it.
     """
-    inner = 1
+    c, inner = chosen.contraction, 1
     for level in reversed(range(len(c.sums))):
         extent = c.sums[level].extent
         if inner * extent > steps and not any(c.condition(d.name) for d in c.sums[: level + 1]):
-            whole = lcm(window[level], TURN if level == len(c.sums) - 1 else 1)
+            whole = lcm(chosen.window[level], chosen.at_once if level == len(c.sums) - 1 else 1)
             size = -(-extent // -(-extent * inner // max(steps, 1)))
             size = -(-size // whole) * whole
             if size < extent:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise, product
 from math import prod
 
-from graphc.runtime.contraction import LINE, SHORT_SUM, SQUARE, TURN, Plan, plan
+from graphc.runtime.contraction import LINE, SHORT_SUM, Plan, plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
 from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
@@ -44,7 +44,7 @@ LONGEST_EPILOGUE = 128
 
 def emit(
     b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish: Finish, begin: Val, end: Val,
-    fetch: Fetch | None = None, operations: int = 0,
+    fetch: Fetch | None = None, operations: int = 0, by_rows: bool = False,
 ) -> None:
     """Writes the units `begin <= u < end` of a contraction, of `units(c, target_lanes)`, at the builder's place.
 
@@ -56,8 +56,11 @@ def emit(
         begin, end: i64.
         fetch: where the epilogue's memory is far away.
         operations: of the epilogue of an accumulator.
+        by_rows: whether a tile's accumulators are finished one row after the other, as rows lie pages apart.
     """
-    _Kernel(b, plan(c, target_lanes), a, bp, finish, fetch, operations).run(begin, end)
+    kernel = _Kernel(b, plan(c, target_lanes), a, bp, finish, fetch, operations)
+    kernel.by_rows = by_rows
+    kernel.run(begin, end)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,6 @@ class _Kernel:
             for x, address in (("a", a), ("b", bp))
         )
         self.panels, self.turned = Panels(self.nest, self.operands), Turned(self.nest)
-        self.at_once = min(SQUARE, self.lanes) if self.turned else TURN  # steps that are turned where they are used
         spans = {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes == 1}
         spans |= {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes > 1}
         self.waiting = self.nest.stack("waiting", spans) if chosen.cut else None
@@ -106,6 +108,7 @@ class _Kernel:
         rows = any(axis.lanes == 1 for axis in chosen.axes)  # without any all is fetched at once
         self.trips = trips.get(self.longest, 1) if rows else 1
         self.stage = b.alloca(c.element, cells * max(self.lanes, LOGICAL_LANES)) if self.staged else None
+        self.by_rows = False
         self.on: Val | None = None  # the lanes that exist, where they are summed; None where all do
 
     def run(self, begin: Val, end: Val) -> None:
@@ -200,8 +203,8 @@ class _Kernel:
                     b.store(acc, b.gep(self.stage, n * self.lanes, self.nest.element))
                 self.finish_stage(place, self.stage)
                 return
-            for cell, acc in zip(cells, accs, strict=True):
-                self.finish(b, place.coords(cell.offsets), acc, cell.active, self.across)
+            for n in self.row_by_row(cells) if self.by_rows else range(len(cells)):
+                self.finish(b, place.coords(cells[n].offsets), accs[n], cells[n].active, self.across)
 
     def cells(self, place: Place) -> list[_Cell]:
         """The accumulators of a tile, in the order of the axes."""
@@ -209,6 +212,14 @@ class _Kernel:
         choices = [[(name, x, min(step, size - x)) for x in range(0, size, step)] for name, size, step in sizes]
         active = [{name: n for name, _, n in cell}.get(self.c.lanes, self.lanes) for cell in product(*choices)]
         return [_Cell({name: x for name, x, _ in cell}, n) for cell, n in zip(product(*choices), active, strict=True)]
+
+    def row_by_row(self, cells: list[_Cell]) -> list[int]:
+        """The accumulators in another order: those along the lanes one after the other.
+
+        Where rows are whole pages apart, a load of the next row would take the store just before for one to its place.
+        """
+        across = [[x for name, x in cell.offsets.items() if name != self.c.lanes] for cell in cells]
+        return sorted(range(len(cells)), key=across.__getitem__)
 
     def finish_stage(self, place: Place, address: Val) -> None:
         """Finishes a tile's accumulators, stored in the order of the axes."""
@@ -290,8 +301,8 @@ class _Kernel:
         existing: dict[tuple[int, ...], range] = {}  # by the step, and what the conditions ask of a cell
         for at, n in self.ordered(corners, moves, steps, order):
             step, last = steps[at], steps[at][names[-1]] if names else 0
-            if self.plan.turns and n == order[0] and last % self.at_once == 0:
-                self.turn(place, cells, step, names[-1], min(self.at_once, window[-1] - last), loaded)
+            if self.plan.turns and n == order[0] and last % self.plan.at_once == 0:
+                self.turn(place, cells, step, names[-1], min(self.plan.at_once, window[-1] - last), loaded)
             asked = (at, cells[n].active, *[cells[n].offsets.get(x.output, 0) for x in conditions])
             if asked not in existing:
                 existing[asked] = self.there(conditions, place, cells[n], step)
@@ -435,7 +446,7 @@ class _Kernel:
                 if any(0 < sum(k in r for r in some) < len(some) for some in terms):
                     marks |= {k, k + 1}
             if self.turned and self.plan.turns and dim is self.c.sums[-1]:  # in what is turned at once, whole
-                size = self.at_once
+                size = self.plan.at_once
                 marks = {m for mark in marks for m in (mark // size * size, min(-(-mark // size) * size, dim.extent))}
             for lo, hi in pairwise(sorted(marks)):
                 live = [n for n in everyone if any(lo < r.stop and r.start < hi for r in terms[n])]

@@ -107,14 +107,14 @@ class Panels:
         dim = nest.c.sums[last]
 
         def turned(place: Place) -> None:
-            for start, stop, step in nest.stretches(nest.sum_span(last), dim.extent, TURN):
+            for start, stop, step in nest.stretches(nest.sum_span(last), dim.extent, nest.plan.at_once):
                 with nest.loop(start, stop, step) as x:
                     self._copy_turned(nest.at(place, dim.name, x), dim, step, active)
 
         nest.over_steps(place, turned, first, last)
 
     def _copy_turned(self, place: Place, dim: Dim, count: int, active: int) -> None:
-        """Copies up to TURN steps of a summed dim that lies along memory."""
+        """Copies some steps of a summed dim that lies along memory."""
         for n, turned in enumerate(turned_steps(self.nest, place.sides[0], 0, active, count)):
             self._store(place, {dim.name: n}, turned)
 
@@ -271,8 +271,8 @@ def fetch(nest: Nest, side: Side, corner: Val, x: Val, count: int) -> None:
 
 
 def turned_steps(nest: Nest, side: Side, offset: int, active: int, count: int) -> list[Val]:
-    """The vectors of up to TURN or SQUARE steps along memory: of the first `active` lanes, the others are 0.0."""
-    wide = TURN if count <= TURN else min(SQUARE, nest.lanes)
+    """The vectors of up to as many steps as lanes, along memory: of the first `active` lanes, the others are 0.0."""
+    wide = next(size for size in (TURN, SQUARE, nest.lanes) if count <= size or size == nest.lanes)
     b, piece = nest.b, vector(nest.element, wide)
     rows = [const(0.0, piece)] * nest.lanes
     for lane in range(active):

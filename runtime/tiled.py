@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.index import Ix, Var
 from graphc.loops import Buffer, TiledKernel
-from graphc.runtime.contraction import FROM_AFAR, Contraction, Dim, Inside, units
+from graphc.runtime.contraction import FROM_AFAR, PAGE, Contraction, Dim, Inside, units
 from graphc.runtime.contraction_emit import emit
 from graphc.runtime.emit import begun
 from graphc.runtime.functions import ELEMENT, operations
@@ -83,7 +83,7 @@ def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -
 
     emit(
         builder, contraction_of(kernel), target.lanes, a, b, finish, builder.args[1], builder.args[2],
-        fetch if far else None, _epilogue(kernel),
+        fetch if far else None, _epilogue(kernel), pages_apart(kernel),
     )  # fmt: skip
     builder.ret()
 
@@ -93,6 +93,15 @@ def _epilogue(kernel: TiledKernel) -> int:
     found = [(v, v.deps) for v in kernel.values if v.kind == "fn" and v.deps]
     found += [(v, v.deps | {v.data[1]}) for v in kernel.values if v.kind == "reduce"]
     return sum(operations(v) * prod(var.extent for var in deps if var not in kernel.loops) for v, deps in found)
+
+
+def pages_apart(kernel: TiledKernel) -> bool:
+    """Whether rows of a result lie a whole number of pages apart."""
+    apart = [
+        store.buffer.dtype.itemsize * (store.address.coefficient(var) or 0)
+        for store in kernel.stores for var in kernel.loops if var is not kernel.lanes and var.extent > 1
+    ]  # fmt: skip
+    return any(step and step % PAGE == 0 for step in apart)
 
 
 def _place(base: Val, beyond: int) -> tuple[Val, int]:

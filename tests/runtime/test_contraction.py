@@ -19,7 +19,7 @@ from guarded import Guarded
 from graphc import ops
 from graphc.compiler import stage_texts
 from graphc.runtime import contraction as planning
-from graphc.runtime import contraction_emit, jit
+from graphc.runtime import contraction_emit, jit, tiled
 from graphc.runtime.contraction import Contraction, Cut, Dim, Inside, plan, units
 from graphc.runtime.contraction_emit import emit
 from graphc.runtime.llvmtext import Module, const, i64, mask
@@ -384,7 +384,8 @@ def test_matrix_products_of_all_sizes(a, b):
 def test_few_rows_turn_what_they_read_themselves():
     assert plan(matmul(8, 70, 50, "N", "T").c, 16).turns == "b" and not plan(matmul(8, 70, 50, "N", "T").c, 16).packed
     assert plan(matmul(25, 70, 50, "N", "T").c, 16).packed == {"b"} and plan(matmul(8, 70, 50).c, 16).turns is None
-    assert plan(matmul(9, 70, 512, "N", "T").c, 16).packed == {"b"}  # as many lines of one set would crowd
+    assert [plan(matmul(12, 70, 512, "N", "T").c, lanes).turns for lanes in (8, 16)] == [None, "b"]
+    assert plan(matmul(13, 70, 512, "N", "T").c, 16).packed == {"b"}  # as many lines of one set would crowd
     assert plan(matmul(70, 8, 50, "T", "N", lanes="i").c, 8).turns is None  # its vectors lie in memory
     inner = case(
         m=(Dim("i", 3, 60, 0),), n=(Dim("j", 40, 0, 60),), k=(Dim("k", 2, 30, 30), Dim("l", 21, 1, 1)), lanes="j",
@@ -395,6 +396,48 @@ def test_few_rows_turn_what_they_read_themselves():
     )  # fmt: skip
     assert all(plan(some.c, lanes).turns == "b" for some in (inner, two) for lanes in LANES)
     check([inner, two, matmul(5, 33, 3, "N", "T"), matmul(24, 17, 19, "T", "T", element="double")])
+
+
+def test_lines_that_meet_in_one_set_of_the_cache_are_turned_whole():
+    def rows(m, apart, steps, element="float"):
+        return case(
+            m=(Dim("i", m, steps, 0),), n=(Dim("j", 37, 0, apart),), k=(Dim("k", steps, 1, 1),), lanes="j",
+            element=element,
+        )  # fmt: skip
+
+    def loads(some, lanes):
+        return len(re.findall(rf"load <{lanes} x float>", kernel_text("k", some.c, 16)))
+
+    assert [plan(rows(1, apart, 96).c, 16).at_once for apart in (1008, 1024, 1040, 4096)] == [4, 16, 4, 16]
+    assert plan(rows(1, 1024, 96).c, 8).at_once == 4  # a set holds a line of each of eight lanes
+    assert loads(rows(1, 1024, 96), 4) == 0 < loads(rows(1, 1024, 96), 16)
+    assert loads(rows(1, 1040, 96), 16) == 0 < loads(rows(1, 1040, 96), 4)
+    few, packed, double = rows(2, 1024, 109), rows(30, 1024, 109), rows(3, 512, 45, "double")
+    assert plan(few.c, 16).turns == "b" and plan(packed.c, 16).packed == {"b"}
+    assert plan(packed.c, 16).at_once == 16 and "<4 x float>" not in kernel_text("k", packed.c, 16)
+    check([few, packed, double])
+
+
+def test_results_pages_apart_are_finished_row_by_row(monkeypatch):
+    """Where rows are pages apart, reading what a result is added to would wait for the one above to be stored."""
+    found = []
+
+    def finish(b, coords, acc, active, across):
+        found.append([(x.name, more) for x, more in (coords["i"], coords["j"])])
+
+    module, c = Module("k"), matmul(9, 128, 1).c
+    b = module.function("k", [("ptr", "a"), ("ptr", "b"), ("i64", "begin"), ("i64", "end")])
+    emit(b, c, 16, *b.args[:2], finish, *b.args[2:], by_rows=True)
+    tile = {axis.dim.name: axis.tile for axis in plan(c, 16).axes}
+    first = found[: tile["i"] * tile["j"] // 16]
+    assert tile["i"] > 1 and tile["j"] > 16
+    assert first == sorted(first, key=lambda at: (at[0][1], at[1][1]))
+    asked = []
+    monkeypatch.setattr(tiled, "emit", lambda *args: asked.append(args[-1]))
+    for columns in (1024, 1040):
+        x, y = np.ones((70, 3), np.float32), np.ones((3, columns), np.float32)
+        dict(stage_texts(trace(ops.matmul, (x, y), {}, "matmul").graph))
+    assert set(asked) == {True, False}
 
 
 def test_lanes_along_either_operand_or_both():
