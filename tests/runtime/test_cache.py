@@ -222,7 +222,7 @@ def test_abandoned_temporary_files_go(folder, monkeypatch):
 WRITER = """
 import random, sys
 from graphc.runtime import cache
-cache._TRIM_EVERY, cache.LIMIT_BYTES = 3, 60_000
+cache._TRIM_EVERY, cache.LIMIT_BYTES = 3, cache._SLICES * 60_000  # of which these keys, that begin alike, have one
 random.seed(int(sys.argv[1]))
 for _ in range(int(sys.argv[2])):
     key = f"{random.randrange(8):064x}"
