@@ -11,6 +11,11 @@ A call made while another is under way, from inside a kernel or from a second Py
 The pool is IR, compiled like any other module. Workers are made at first need. A word that is waited for is watched
 for some microseconds and then slept on, by workers and by the joining thread alike, so that nothing spins for long on
 a core that another process needs. Calls and answers travel along a tree, so that no thread signals more than four.
+
+Where other processes hold the cores, the system wakes a worker on the caller's core, where it can only take turns with
+the caller: it moves away. There it may have to wait for a slice of time, and calling it costs more than it brings. So
+each call's gain is added up; a caller that loses by it computes the next calls alone for a while, for longer the sooner
+it loses again. Who computes a piece does not show in a result.
 """
 
 import ctypes
@@ -23,9 +28,12 @@ from graphc.runtime.jit import Native
 from graphc.runtime.target import Target, available_cores, host
 
 MAX_THREADS = 256
+LOSS_NS = 200_000  # what calls may lose on balance before the caller computes alone
 
 _SPIN_SECONDS = 25e-6  # a fork-join of two threads on one core costs about two of these
 _FANOUT = 4
+_GAIN_NS = 4_000_000  # so much of earlier gains counts at the most
+_ALONE_NS = 10_000_000, 320_000_000  # at first, and at most
 
 _threads: int | None = None  # None until someone asks or sets
 _pool: Native | None = None
@@ -97,8 +105,8 @@ def _start() -> Native:
 
 
 def _configure(pool: Native) -> None:
-    configure = pool.function("graphc_pool_configure", None, ctypes.c_int64, ctypes.c_int32)
-    configure(num_threads(), _spins(pool))
+    configure = pool.function("graphc_pool_configure", None, ctypes.c_int64, ctypes.c_int32, ctypes.c_int64)
+    configure(num_threads(), _spins(pool), LOSS_NS)
 
 
 def _spins(pool: Native) -> int:
@@ -120,15 +128,16 @@ def _reset_in_child() -> None:
 
 def pool_ir(target: Target) -> str:
     """The pool as an LLVM IR module for a POSIX system."""
-    return "\n".join((_POOL, _park_on_futex(target.futex) if target.futex else _PARK_ON_CONDITION, target.processor_ir))
+    of_system = (_park_on_futex(target.futex), _MOVE_ON_LINUX) if target.futex else (_PARK_ON_CONDITION, _NEVER_MOVE)
+    return "\n".join((_POOL, *of_system, target.processor_ir))
 
 
 # Signals stay with the thread that Python handles them on, but for those that a fault raises in the worker itself.
 _FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP)
 
 _POOL = f"""\
-; What travels to a thread: call number, asleep, kernel, args, n, pieces, floating-point control. One cache line.
-%call = type {{ i32, i32, ptr, ptr, i64, i64, i32, [84 x i8] }}
+; What travels to a thread: call number, asleep, kernel, args, n, pieces, floating-point control, the core of who calls.
+%call = type {{ i32, i32, ptr, ptr, i64, i64, i32, i32, [80 x i8] }}
 ; What travels back: number of the call that is done, awaited.
 %answer = type {{ i32, i32, [120 x i8] }}
 
@@ -137,6 +146,10 @@ _POOL = f"""\
 @busy = internal global i32 0, align 128
 @workers = internal global i64 0, align 128
 @threads = internal global i64 1
+@loss = internal global i64 0  ; ns, of which the caller stops calling workers
+@gained = internal global i64 0  ; ns, by calling workers instead of computing alone
+@alone_until = internal global i64 0  ; ns; nobody is called before
+@alone_for = internal global i64 0  ; ns; how long that was
 @spins = internal global i32 1
 
 declare i32 @pthread_create(ptr, ptr, ptr, ptr)
@@ -146,6 +159,9 @@ declare i32 @sigfillset(ptr)
 declare i32 @sigdelset(ptr, i32)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 declare i64 @llvm.umin.i64(i64, i64)
+declare i64 @llvm.smin.i64(i64, i64)
+declare i64 @llvm.umax.i64(i64, i64)
+declare i32 @clock_gettime(i32, ptr)
 
 define void @graphc_parallel(ptr %kernel, ptr %args, i64 %n) nounwind {{
 entry:
@@ -159,18 +175,79 @@ count:
 try:
   %taken = cmpxchg ptr @busy, i32 0, i32 1 acquire monotonic
   %ours = extractvalue {{ i32, i1 }} %taken, 1
-  br i1 %ours, label %together, label %alone
+  br i1 %ours, label %look, label %alone
 alone:
   call void %kernel(ptr %args, i64 0, i64 %n)
   br label %done
+look:
+  %time = call i64 @now()
+  %until = load atomic i64, ptr @alone_until monotonic, align 8
+  %early = icmp slt i64 %time, %until
+  br i1 %early, label %not_yet, label %together
+not_yet:
+  store atomic i32 0, ptr @busy release, align 4
+  br label %alone
 together:
   %pieces = call i64 @hire(i64 %wanted)
   %control = call i32 @fp_control()
-  call void @share(i64 0, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control)
+  %start = call i64 @now()
+  %computing = call i64 @share(i64 0, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control)
+  call void @judge(i64 %start, i64 %computing, i64 %n, i64 %pieces)
   store atomic i32 0, ptr @busy release, align 4
   br label %done
 done:
   ret void
+}}
+
+; What a call gained: the time that all units would have taken, as the caller's own took %computing, less what it took.
+define internal void @judge(i64 %start, i64 %computing, i64 %n, i64 %pieces) nounwind {{
+entry:
+  %end = call i64 @now()
+  %own = call i64 @cut(i64 %n, i64 1, i64 %pieces)
+  %own_units = uitofp i64 %own to double
+  %units = uitofp i64 %n to double
+  %times = fdiv double %units, %own_units
+  %own_time = sitofp i64 %computing to double
+  %whole_time = fmul double %own_time, %times
+  %alone = fptosi double %whole_time to i64
+  %together = sub i64 %end, %start
+  %gain = sub i64 %alone, %together
+  %before = load i64, ptr @gained
+  %sum = add i64 %before, %gain
+  %gained = call i64 @llvm.smin.i64(i64 %sum, i64 {_GAIN_NS})
+  store i64 %gained, ptr @gained
+  %loss = load atomic i64, ptr @loss monotonic, align 8
+  %least = sub i64 0, %loss
+  %lost = icmp slt i64 %gained, %least
+  br i1 %lost, label %retreat, label %done
+retreat:
+  %until = load atomic i64, ptr @alone_until monotonic, align 8
+  %since = sub i64 %end, %until
+  %for = load i64, ptr @alone_for
+  %soon = icmp slt i64 %since, %for
+  %doubled = mul i64 %for, 2
+  %most = call i64 @llvm.umin.i64(i64 %doubled, i64 {_ALONE_NS[1]})
+  %longer = call i64 @llvm.umax.i64(i64 %most, i64 {_ALONE_NS[0]})
+  %now_for = select i1 %soon, i64 %longer, i64 {_ALONE_NS[0]}
+  %now_until = add i64 %end, %now_for
+  store i64 %now_for, ptr @alone_for
+  store atomic i64 %now_until, ptr @alone_until monotonic, align 8
+  store i64 0, ptr @gained
+  br label %done
+done:
+  ret void
+}}
+
+; Nanoseconds of the monotonic clock.
+define internal i64 @now() nounwind {{
+  %time = alloca [2 x i64], align 8
+  call i32 @clock_gettime(i32 {time.CLOCK_MONOTONIC}, ptr %time)
+  %nanoseconds_at = getelementptr i64, ptr %time, i64 1
+  %seconds = load i64, ptr %time
+  %nanoseconds = load i64, ptr %nanoseconds_at
+  %whole = mul i64 %seconds, 1000000000
+  %ns = add i64 %whole, %nanoseconds
+  ret i64 %ns
 }}
 
 ; Make workers until there are %wanted threads with the caller, or the system refuses; how many there are to use.
@@ -211,13 +288,15 @@ done:
   ret i64 %use
 }}
 
-; Thread %t's part of a call: pass it to its children in the tree, compute its piece, wait for the children.
-define internal void @share(i64 %t, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control) nounwind {{
+; Thread %t's part of a call: pass it to its children in the tree, compute its piece, wait for the children. How
+; many nanoseconds its own piece took.
+define internal i64 @share(i64 %t, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control) nounwind {{
 entry:
   %up = mul i64 %t, {_FANOUT}
   %first = add i64 %up, 1
   %past = add i64 %first, {_FANOUT}
   %end = call i64 @llvm.umin.i64(i64 %past, i64 %pieces)
+  %core = call i32 @core()
   br label %calling
 calling:
   %c = phi i64 [ %first, %entry ], [ %c_next, %call ]
@@ -231,11 +310,13 @@ call:
   %c_n = getelementptr %call, ptr @calls, i64 %c, i32 4
   %c_pieces = getelementptr %call, ptr @calls, i64 %c, i32 5
   %c_control = getelementptr %call, ptr @calls, i64 %c, i32 6
+  %c_core = getelementptr %call, ptr @calls, i64 %c, i32 7
   store ptr %kernel, ptr %c_kernel
   store ptr %args, ptr %c_args
   store i64 %n, ptr %c_n
   store i64 %pieces, ptr %c_pieces
   store i32 %control, ptr %c_control
+  store i32 %core, ptr %c_core
   %last = load atomic i32, ptr %number monotonic, align 4
   %this = add i32 %last, 1
   call void @tell(ptr %number, ptr %asleep, i32 %this)
@@ -245,7 +326,10 @@ compute:
   %t_next = add i64 %t, 1
   %begin = call i64 @cut(i64 %n, i64 %t, i64 %pieces)
   %stop = call i64 @cut(i64 %n, i64 %t_next, i64 %pieces)
+  %start = call i64 @now()
   call void %kernel(ptr %args, i64 %begin, i64 %stop)
+  %computed = call i64 @now()
+  %computing = sub i64 %computed, %start
   br label %joining
 joining:
   %j = phi i64 [ %first, %compute ], [ %j_next, %join ]
@@ -261,7 +345,7 @@ join:
   %j_next = add i64 %j, 1
   br label %joining
 done:
-  ret void
+  ret i64 %computing
 }}
 
 ; n * t / pieces, without the overflow of the product.
@@ -285,6 +369,7 @@ entry:
   %t_n = getelementptr %call, ptr @calls, i64 %t, i32 4
   %t_pieces = getelementptr %call, ptr @calls, i64 %t, i32 5
   %t_control = getelementptr %call, ptr @calls, i64 %t, i32 6
+  %t_core = getelementptr %call, ptr @calls, i64 %t, i32 7
   %answer = getelementptr %answer, ptr @answers, i64 %t, i32 0
   %awaited = getelementptr %answer, ptr @answers, i64 %t, i32 1
   br label %next
@@ -296,6 +381,14 @@ next:
   %n = load i64, ptr %t_n
   %pieces = load i64, ptr %t_pieces
   %control = load i32, ptr %t_control
+  %callers = load i32, ptr %t_core
+  %core = call i32 @core()
+  %met = icmp eq i32 %callers, %core
+  br i1 %met, label %avoid, label %prepare
+avoid:
+  call void @move(i32 %core)
+  br label %prepare
+prepare:
   ; The caller's rounding and subnormals, or the result would depend on who computes a piece.
   %own = call i32 @fp_control()
   %same = icmp eq i32 %control, %own
@@ -304,7 +397,7 @@ adopt:
   call void @set_fp_control(i32 %control)
   br label %compute
 compute:
-  call void @share(i64 %t, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control)
+  call i64 @share(i64 %t, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control)
   call void @tell(ptr %answer, ptr %awaited, i32 %this)
   br label %next
 }}
@@ -355,7 +448,9 @@ done:
   ret i32 %new
 }}
 
-define void @graphc_pool_configure(i64 %threads, i32 %spins) nounwind {{
+define void @graphc_pool_configure(i64 %threads, i32 %spins, i64 %loss) nounwind {{
+  store atomic i64 %loss, ptr @loss monotonic, align 8
+  store atomic i64 0, ptr @alone_until monotonic, align 8
   store atomic i32 %spins, ptr @spins monotonic, align 4
   store atomic i64 %threads, ptr @threads monotonic, align 8
   ret void
@@ -366,6 +461,8 @@ define void @graphc_pool_reset() nounwind {{
   call void @llvm.memset.p0.i64(ptr @calls, i8 0, i64 {MAX_THREADS * 128}, i1 false)
   call void @llvm.memset.p0.i64(ptr @answers, i8 0, i64 {MAX_THREADS * 128}, i1 false)
   store i64 0, ptr @workers
+  store i64 0, ptr @gained
+  store atomic i64 0, ptr @alone_until monotonic, align 8
   store atomic i32 0, ptr @busy release, align 4
   call void @renew_parking()
   ret void
@@ -409,6 +506,55 @@ define internal void @renew_parking() nounwind {{
 }}
 """
 
+
+# The C library's set of cores has 1024 bits. To leave a core is to forbid it for a moment.
+_MOVE_ON_LINUX = """\
+declare i32 @sched_getcpu()
+declare i32 @sched_getaffinity(i32, i64, ptr)
+declare i32 @sched_setaffinity(i32, i64, ptr)
+
+define internal i32 @core() nounwind {
+  %core = call i32 @sched_getcpu()
+  ret i32 %core
+}
+
+define internal void @move(i32 %core) nounwind {
+entry:
+  %cores = alloca [128 x i8], align 8
+  %error = call i32 @sched_getaffinity(i32 0, i64 128, ptr %cores)
+  %known = icmp sge i32 %error, 0
+  %number = zext i32 %core to i64
+  %inside = icmp ult i64 %number, 1024
+  %possible = and i1 %known, %inside
+  br i1 %possible, label %leave, label %done
+leave:
+  %byte = lshr i64 %number, 3
+  %at = getelementptr i8, ptr %cores, i64 %byte
+  %number8 = trunc i64 %number to i8
+  %bit = and i8 %number8, 7
+  %mask = shl i8 1, %bit
+  %others = xor i8 %mask, -1
+  %before = load i8, ptr %at
+  %without = and i8 %before, %others
+  store i8 %without, ptr %at
+  call i32 @sched_setaffinity(i32 0, i64 128, ptr %cores)
+  store i8 %before, ptr %at
+  call i32 @sched_setaffinity(i32 0, i64 128, ptr %cores)
+  br label %done
+done:
+  ret void
+}
+"""
+
+_NEVER_MOVE = """\
+define internal i32 @core() nounwind {
+  ret i32 0
+}
+
+define internal void @move(i32 %core) nounwind {
+  ret void
+}
+"""
 
 # Sleeping on one condition variable for all words.
 _PARK_ON_CONDITION = """\

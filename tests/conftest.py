@@ -14,6 +14,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from graphc.runtime import pool
+
 os.environ.setdefault("GRAPHC_CACHE_DIR", str(Path(__file__).resolve().parent.parent / "build" / "test-cache"))
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background
@@ -21,6 +23,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what ru
 
 hypothesis.settings.register_profile("graphc", deadline=None)  # what an example takes depends on what is cached
 hypothesis.settings.load_profile("graphc")
+
+
+pool.LOSS_NS = 1 << 62  # small kernels, too, are shared by threads however long it takes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,7 +13,7 @@ import pytest
 from graphc.runtime import jit, pool, target
 
 # Kernels over args = { ptr counts, ptr ends, ptr floats }. `mark` counts each index and notes each piece, `divide`
-# divides floats by three as the computing thread rounds, `nest` takes an array of args and marks each in parallel.
+# divides floats by three as the computing thread rounds, `late` marks and takes long but for the first piece, `nest` takes an array of args and marks each in parallel.
 KERNELS = """\
 declare void @graphc_parallel(ptr, ptr, i64)
 
@@ -70,6 +70,25 @@ done:
   ret void
 }
 
+declare i32 @usleep(i32)
+
+define void @late(ptr %args, i64 %begin, i64 %end) {
+entry:
+  call void @mark(ptr %args, i64 %begin, i64 %end)
+  %first = icmp eq i64 %begin, 0
+  br i1 %first, label %done, label %wait
+wait:
+  call i32 @usleep(i32 5000)
+  br label %done
+done:
+  ret void
+}
+
+define void @parallel_late(ptr %args, i64 %n) {
+  call void @graphc_parallel(ptr @late, ptr %args, i64 %n)
+  ret void
+}
+
 define void @parallel_mark(ptr %args, i64 %n) {
   call void @graphc_parallel(ptr @mark, ptr %args, i64 %n)
   ret void
@@ -88,7 +107,7 @@ define void @parallel_nest(ptr %args, i64 %n) {
 
 KEEP: list[jit.Native] = []
 
-NAMES = ["parallel_mark", "parallel_divide", "parallel_nest"]
+NAMES = ["parallel_mark", "parallel_divide", "parallel_nest", "parallel_late"]
 SIZE = 5000
 
 
@@ -203,6 +222,53 @@ def test_python_threads_may_call_at_once(mark):
     assert all(list(work.counts[:100]) == [500] * 100 for work in works)
 
 
+def pieces_of(parallel, n: int) -> int:
+    work = Work()
+    parallel(work.args, n)
+    assert list(work.counts[:n]) == [1] * n
+    return len(work.pieces())
+
+
+def test_caller_who_loses_by_calling_works_alone_for_a_while(native, monkeypatch):
+    monkeypatch.setattr(pool, "LOSS_NS", 1_000_000)
+    pool.set_num_threads(2)
+    late = entry(native, "parallel_late")
+    pieces = [pieces_of(late, 100) for _ in range(300)]
+    assert pieces[0] == 2 and pieces.count(1) > 100
+    time.sleep(0.4)  # longer than it stays alone
+    assert pieces_of(late, 100) == 2
+    while pieces_of(late, 100) == 2:
+        pass
+    pool.set_num_threads(2)
+    assert pieces_of(late, 100) == 2  # a new number is tried at once
+
+
+def test_caller_bears_what_it_is_told_to(native):
+    pool.set_num_threads(2)
+    late = entry(native, "parallel_late")
+    assert [pieces_of(late, 100) for _ in range(20)] == [2] * 20
+
+
+def test_worker_leaves_the_core_of_its_caller():
+    succeeds("""
+pool.set_num_threads(2)
+mark()
+cores = os.sched_getaffinity(0)
+one = min(cores)
+(worker,) = map(int, workers())
+os.sched_setaffinity(0, {one})
+met = 0
+for _ in range(200):
+    os.sched_setaffinity(worker, {one})  # to the caller's core
+    os.sched_setaffinity(worker, cores)
+    mark()
+    met += int(open(f"/proc/self/task/{worker}/stat").read().rsplit(")", 1)[1].split()[36]) == one
+    assert os.sched_getaffinity(worker) == cores
+assert met < 100 or len(cores) == 1, met
+check(201)
+""")
+
+
 def test_pieces_round_as_the_caller_does(native):
     downward = {"x86_64": 0x400, "aarch64": 0x800000}.get(target.host().arch)
     if downward is None:
@@ -229,7 +295,7 @@ def test_sleeping_on_a_condition_variable():
     names = ["graphc_pool_configure", "graphc_pool_reset"]
     own = jit.compile_text([text, KERNELS], [*names, *NAMES])
     own.function(names[1], None)()
-    own.function(names[0], None, ctypes.c_int64, ctypes.c_int32)(4, 50)
+    own.function(names[0], None, ctypes.c_int64, ctypes.c_int32, ctypes.c_int64)(4, 50, pool.LOSS_NS)
     own_mark = entry(own, "parallel_mark")
     work = Work()
     for round_ in range(300):
@@ -281,6 +347,7 @@ PROGRAM = f"""
 import ctypes, os, signal, sys, threading, time
 from graphc.runtime import jit, pool
 KERNELS, NAMES, SIZE = {KERNELS!r}, {NAMES!r}, 1000
+pool.LOSS_NS = 1 << 62
 native = jit.compile_text([KERNELS], NAMES)
 parallel_mark = native.function("parallel_mark", None, ctypes.c_void_p, ctypes.c_int64)
 counts, ends = (ctypes.c_int64 * SIZE)(), (ctypes.c_int64 * SIZE)()
