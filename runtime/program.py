@@ -32,8 +32,9 @@ BRIEF_NS = 100_000
 """Estimated time below which a step keeps the GIL. Giving it up costs as much as the shortest steps take, and where
 another thread computes in Python it comes back only after `sys.getswitchinterval()`, 5 ms."""
 
-OPERATIONS_PER_NS, BYTES_PER_NS = 48, 15
-"""What one core is taken to do for these estimates: three vectors of sixteen per nanosecond, and main memory's rate."""
+OPERATIONS_PER_NS, BYTES_PER_NS, BYTES_AGAIN_PER_NS = 48, 15, 40
+"""What one core is taken to do for these estimates: three vectors of sixteen per nanosecond, and main memory's rate, or
+that of the second-level cache for what a loop's steps read again."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,13 @@ class Code:
     @property
     def estimate(self) -> float:
         """Nanoseconds on one core, roughly."""
+        return self._estimate(BYTES_PER_NS)
+
+    def _estimate(self, bytes_per_ns: float) -> float:
         if self.parts:
-            return self.times * sum(part.estimate for part in self.parts)
-        return max(self.flops / 2 / OPERATIONS_PER_NS, sum(b.nbytes for b in self.buffers) / BYTES_PER_NS)
+            each = bytes_per_ns if self.times == 1 else BYTES_AGAIN_PER_NS
+            return self.times * sum(part._estimate(each) for part in self.parts)
+        return max(self.flops / 2 / OPERATIONS_PER_NS, sum(b.nbytes for b in self.buffers) / bytes_per_ns)
 
     def texts(self) -> Iterator[str]:
         """The modules of what it calls, and its own."""

@@ -13,7 +13,8 @@ import pytest
 from graphc.runtime import jit, pool, target
 
 # Kernels over args = { ptr counts, ptr ends, ptr floats }. `mark` counts each index and notes each piece, `divide`
-# divides floats by three as the computing thread rounds, `late` marks and takes long but for the first piece, `nest` takes an array of args and marks each in parallel.
+# divides floats by three as the computing thread rounds, `late` marks and takes long but for the first piece, `nest`
+# takes an array of args and marks each in parallel.
 KERNELS = """\
 declare void @graphc_parallel(ptr, ptr, i64)
 
