@@ -305,7 +305,7 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
         window = search.steps.window(_vectors(c, lanes, tile))
     streamed = "ab"[search.steps.streamed(_vectors(c, lanes, tile), window)]
     chosen = Plan(c, lanes, _axes(c, lanes, tile), window, streamed, turns=turns, runs=runs)
-    chosen = _blocked_runs(chosen) if runs else _blocked(chosen, search.steps)
+    chosen = _blocked_runs(chosen) if runs else _together(_blocked(chosen, search.steps))
     chosen = replace(chosen, turns_results=_turns_results(chosen))
     chosen = replace(chosen, cut=_cut(chosen, search.steps))
     chosen = _read_once(chosen)
@@ -627,6 +627,28 @@ def _blocked_runs(chosen: Plan) -> Plan:
     return replace(chosen, axes=tuple(axes), packed=frozenset(c.vectors))
 
 
+def _together(chosen: Plan) -> Plan:
+    """Units of many tiles where each alone would read the vectors of a long sum from afar.
+
+    The sum of such a unit is cut (`_cut`): a part of the vectors meets all its tiles while it is in the cache.
+    """
+    c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
+    rows = [axis for axis in chosen.axes if not axis.dim.stride(c.vectors)]
+    alone = chosen.steps >= LONG_SUM and _from_afar(c) and all(axis.block == 1 for axis in rows)
+    if not alone or chosen.packed or chosen.turns or c.turned or c.lanes_summed:
+        return chosen
+    share = -(-host().cores // prod(axis.blocks for axis in chosen.axes if axis not in rows))
+    waiting = size * chosen.lanes * prod(axis.span for axis in chosen.axes)
+    room = min(-(-prod(axis.tiles for axis in rows) // share), WAITING_BYTES // waiting)
+    axes = list(chosen.axes)
+    for n, axis in reversed([*enumerate(axes)]):
+        if axis in rows and room > 1:
+            tiles = min(axis.tiles, room)
+            axes[n] = replace(axis, block=-(-axis.tiles // -(-axis.tiles // tiles)))
+            room = -(-room // tiles)
+    return replace(chosen, axes=tuple(axes))
+
+
 def _read_once(chosen: Plan) -> Plan:
     """The loops turned where the scalar operand comes from afar for each panel of vectors: then it comes once.
 
@@ -782,12 +804,14 @@ def _reach(c: Contraction, operand: str) -> int:
 def _cut_to(chosen: Plan, steps: int) -> Cut | None:
     """Blocks of about `steps` steps, as equal as can be, and whole in the unrolled body and in what packing turns.
 
-    Of more, where a block would separate what terms exist from the tile that decides it.
+    Of more, where a block would separate what terms exist from the tile that decides it: a loop of single steps can be
+    cut where only some exist, one that is unrolled cannot, nor one around it.
     """
     c, inner = chosen.contraction, 1
     for level in reversed(range(len(c.sums))):
         extent = c.sums[level].extent
-        if inner * extent > steps and not any(c.condition(d.name) for d in c.sums[: level + 1]):
+        bounded = [d for d in c.sums[: level + (chosen.window[level] > 1)] if c.condition(d.name)]
+        if inner * extent > steps and not bounded:
             whole = lcm(chosen.window[level], chosen.at_once if level == len(c.sums) - 1 else 1)
             size = -(-extent // -(-extent * inner // max(steps, 1)))
             size = -(-size // whole) * whole

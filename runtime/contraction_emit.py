@@ -437,7 +437,7 @@ class _Kernel:
             return
         base = place.base[condition.output]
         if not self.known(dim, place):
-            yield self.existing(condition, base, dim.extent), everyone
+            yield self.nest.inside(self.existing(condition, base, dim.extent), span), everyone
         elif base.literal:
             terms = [[condition.terms(x, dim.extent) for x in self.coordinates(condition, base, c)] for c in cells]
             marks = {mark for some in terms for r in some for mark in (r.start, r.stop)}
@@ -451,7 +451,7 @@ class _Kernel:
             for lo, hi in pairwise(sorted(marks)):
                 live = [n for n in everyone if any(lo < r.stop and r.start < hi for r in terms[n])]
                 if live:
-                    yield (lo, hi), live
+                    yield self.nest.inside((lo, hi), span), live
         else:
             yield span, everyone
 

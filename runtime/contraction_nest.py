@@ -184,6 +184,12 @@ class Nest:
         if whole < extent:
             yield whole, hi, extent - whole
 
+    def inside(self, span: Span, bounds: Span) -> Span:
+        """What of a range is in another, which is all there is if it is known here."""
+        if all(isinstance(x, int) for x in bounds):
+            return span
+        return self.most(span[0], bounds[0]), self.least(span[1], bounds[1])
+
     def least(self, x: Operand, y: Operand) -> Val:
         return self.b.intrinsic("smin", "i64", value(x), value(y))
 

@@ -209,6 +209,20 @@ class Conv:
         origin = -(self.pad[0] * w + self.pad[1])
         return Case(c, self.n * self.ci * h * w, self.n * self.co * oh * ow, origin, 0)
 
+    def gradient_of_weights_of_features(self):
+        """Of planes and a cotangent [N, H, W, C], its features across the lanes."""
+        (h, w), (oh, ow), (kh, kw), s, d = self.size, self.out, self.kernel, self.stride, self.dilation
+        c = Contraction(
+            m=(Dim("ci", self.ci, h * w, 0), Dim("kh", kh, d * w, 0), Dim("kw", kw, d, 0)),
+            n=(Dim("co", self.co, 0, 1),),
+            k=(
+                Dim("n", self.n, self.ci * h * w, self.co * oh * ow), Dim("oh", oh, s * w, ow * self.co),
+                Dim("ow", ow, s, self.co),
+            ),
+            lanes="co", inside=self.inside(("kh", "oh"), ("kw", "ow")),
+        )  # fmt: skip
+        return Case(c, self.n * self.ci * h * w, self.n * self.co * oh * ow, -(self.pad[0] * w + self.pad[1]), 0)
+
     def rows(self):
         """Of [N, C, H, W], with an image's rows across the lanes, and its margins."""
         (h, w), (oh, ow), (kh, kw), s, d = self.size, self.out, self.kernel, self.stride, self.dilation
@@ -677,15 +691,20 @@ def variations(c, lanes):
     yield replace(usual, axes=tuple(replace(axis, block=axis.tiles) for axis in usual.axes))
     yield replace(usual, streamed="b" if usual.streamed == "a" else "a")
     for level, d in enumerate(c.merged().sums):
-        if not c.lanes_summed and not any(c.condition(x.name) for x in c.sums[: level + 1]):
-            whole = 4 * usual.window[level]
+        whole = 4 * usual.window[level]
+        if c.condition(d.name) and usual.window[level] == 1:
+            whole = 1
+        elif c.condition(d.name):
+            continue
+        if not c.lanes_summed and not any(c.condition(x.name) for x in c.sums[:level]):
             yield replace(usual, cut=Cut(level, whole * max(1, d.extent // whole // 3)))
 
 
 def test_no_plan_changes_a_bit(monkeypatch):
-    conv = Conv(2, 5, 7, (6, 7), (3, 3))
+    conv, padded = Conv(2, 5, 7, (6, 7), (3, 3)), Conv(2, 3, 19, (11, 9), (5, 3), stride=2, pad=(3, 1))
     cases = [matmul(29, 45, 70), matmul(29, 45, 71, "N", "T"), matmul(9, 40, 50, "T")]
     cases += [conv.forward(), conv.channels_last()]
+    cases += [padded.gradient_of_weights_of_features(), padded.forward(), padded.channels_last()]
     for some, lanes in product(cases, LANES):
         for chosen in variations(some.c, lanes):
             monkeypatch.setattr(contraction_emit, "plan", lambda *_, chosen=chosen: chosen)
@@ -954,6 +973,19 @@ def test_rows_from_afar_are_read_once_for_all_columns():
     long = plan(matmul(2048, 768, 2000).c, 16)  # whose rows are few in that part: each panel serves more of them
     assert [axis.dim.name for axis in long.axes] == ["j", "i"]
     check([matmul(3001, 130, 90, a="T")], lanes=(16,))
+
+
+def test_vectors_from_afar_meet_the_tiles_of_a_unit_in_parts():
+    """The gradient of few channels' weights: a few rows of the cotangent at a time meet all channels and taps."""
+    far, near = (
+        Conv(1, 3, features, (224, 200), (7, 7), stride=2, pad=(3, 3)).gradient_of_weights_of_features()
+        for features in (32, 16)
+    )
+    chosen = plan(far.c, 16)
+    assert chosen.units <= max(planning.host().cores, 2) and prod(axis.tiles for axis in chosen.axes) > 20
+    assert chosen.cut and chosen.contraction.condition(chosen.contraction.sums[chosen.cut.level].name)
+    assert plan(near.c, 16).units > 20 and not plan(near.c, 16).cut
+    check([far], lanes=(16,))
 
 
 def test_plans_print():
