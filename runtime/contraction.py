@@ -69,6 +69,9 @@ LINE, PAGE, WAYS = 64, 4096, 8
 """Bytes that a cache brings at once, those after which addresses meet in one set of the first-level cache, and how many
 lines a set holds."""
 
+SERVES = 24
+"""Multiply-adds for which a unit uses a vector from afar, up to which it takes more tiles that use it."""
+
 SHARED, FROM_AFAR = 4, 1 << 20
 """For how many multiply-adds a vector is fetched ahead of time, and of how large an operand, which comes from afar; of
 half as large a one where it is rows that are fetched."""
@@ -628,14 +631,14 @@ def _blocked_runs(chosen: Plan) -> Plan:
 
 
 def _together(chosen: Plan) -> Plan:
-    """Units of many tiles where each alone would read the vectors of a long sum from afar.
+    """Units of many tiles where a few of them alone would read the vectors of a long sum from afar.
 
     The sum of such a unit is cut (`_cut`): a part of the vectors meets all its tiles while it is in the cache.
     """
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
     rows = [axis for axis in chosen.axes if not axis.dim.stride(c.vectors)]
-    alone = chosen.steps >= LONG_SUM and _from_afar(c) and all(axis.block == 1 for axis in rows)
-    if not alone or chosen.packed or chosen.turns or c.turned or c.lanes_summed:
+    few = chosen.steps >= LONG_SUM and _from_afar(c) and prod(axis.span for axis in rows) <= SERVES
+    if not few or chosen.packed or chosen.turns or c.turned or c.lanes_summed:
         return chosen
     share = -(-host().cores // prod(axis.blocks for axis in chosen.axes if axis not in rows))
     waiting = size * chosen.lanes * prod(axis.span for axis in chosen.axes)
