@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise, product
 from math import prod
 
-from graphc.runtime.contraction import LINE, SHORT_SUM, Plan, plan
+from graphc.runtime.contraction import plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
 from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
+from graphc.runtime.contraction_plan import LINE, SHORT_SUM, Plan
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
 from graphc.runtime.llvmtext import SIZEOF, Builder, Val, const, const_vector, i64, mask
 
@@ -58,9 +59,7 @@ def emit(
         operations: of the epilogue of an accumulator.
         by_rows: whether a tile's accumulators are finished one row after the other, as rows lie pages apart.
     """
-    kernel = _Kernel(b, plan(c, target_lanes), a, bp, finish, fetch, operations)
-    kernel.by_rows = by_rows
-    kernel.run(begin, end)
+    _Kernel(b, plan(c, target_lanes), a, bp, finish, fetch, operations, by_rows).run(begin, end)
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,10 @@ class _Kernel:
     """Writes one contraction into one function."""
 
     def __init__(
-        self, b: Builder, chosen: Plan, a: Val, bp: Val, finish: Finish, fetch: Fetch | None, operations: int
-    ) -> None:
-        self.b, self.plan, self.finish = b, chosen, finish
+        self, b: Builder, chosen: Plan, a: Val, bp: Val, finish: Finish, fetch: Fetch | None, operations: int,
+        by_rows: bool,
+    ) -> None:  # fmt: skip
+        self.b, self.plan, self.finish, self.by_rows = b, chosen, finish, by_rows
         self.nest = Nest(b, chosen)
         c = self.c = chosen.contraction
         self.lanes, self.type = self.nest.lanes, self.nest.type
@@ -108,7 +108,6 @@ class _Kernel:
         rows = any(axis.lanes == 1 for axis in chosen.axes)  # without any all is fetched at once
         self.trips = trips.get(self.longest, 1) if rows else 1
         self.stage = b.alloca(c.element, cells * max(self.lanes, LOGICAL_LANES)) if self.staged else None
-        self.by_rows = False
         self.on: Val | None = None  # the lanes that exist, where they are summed; None where all do
 
     def run(self, begin: Val, end: Val) -> None:

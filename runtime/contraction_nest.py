@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from graphc.runtime.contraction import OUTER, ROW, Axis, Group, Plan
+from graphc.runtime.contraction_plan import OUTER, ROW, Axis, Group, Plan
 from graphc.runtime.contraction_terms import Dim, Transform
 from graphc.runtime.llvmtext import Builder, Operand, Val, const_vector, i64, mask, vector
 from graphc.schedule import NEAR

@@ -6,7 +6,8 @@ from math import prod
 
 from graphc.index import Var
 from graphc.loops import Kernel, Stride, TiledKernel
-from graphc.runtime.contraction import OUTER, plan
+from graphc.runtime.contraction import plan
+from graphc.runtime.contraction_plan import OUTER
 from graphc.runtime.emit import units
 from graphc.runtime.target import Target
 from graphc.runtime.tiled import contraction_of

@@ -19,9 +19,12 @@ from guarded import Guarded
 from graphc import ops
 from graphc.compiler import stage_texts
 from graphc.runtime import contraction as planning
+from graphc.runtime import contraction_blocks as blocks
 from graphc.runtime import contraction_emit, jit, tiled
-from graphc.runtime.contraction import Contraction, Cut, Dim, Inside, plan, units
+from graphc.runtime import contraction_tile as tiling
+from graphc.runtime.contraction import Contraction, Dim, Inside, plan, units
 from graphc.runtime.contraction_emit import emit
+from graphc.runtime.contraction_plan import Cut
 from graphc.runtime.llvmtext import Module, const, i64, mask
 from graphc.trace import trace
 
@@ -637,7 +640,7 @@ def test_images_that_no_panel_could_hold_are_gathered():
 def test_gradients_of_weights_with_features_far_apart():
     """Each unit turns the features, so there are as few units as there are cores."""
     wide = Conv(32, 24, 64, (16, 16), (3, 3), pad=(1, 1)).wide_gradient_of_weights().c
-    assert plan(wide, 16).packed == {"b"} and plan(wide, 16).units <= 2 * planning.host().cores
+    assert plan(wide, 16).packed == {"b"} and plan(wide, 16).units <= 2 * blocks.host().cores
     check(conv.wide_gradient_of_weights() for conv in CONVS)
     check([Conv(2, 20, 40, (7, 6), (3, 3), pad=(1, 1)).wide_gradient_of_weights()])
 
@@ -712,9 +715,9 @@ def test_no_plan_changes_a_bit(monkeypatch):
 
 
 def test_packed_panels_change_no_bit(monkeypatch):
-    monkeypatch.setattr(planning, "FAR", 64)
-    monkeypatch.setattr(planning, "PANEL_STEPS", 8)
-    monkeypatch.setattr(planning, "PANEL_BYTES", 2048)
+    monkeypatch.setattr(blocks, "FAR", 64)
+    monkeypatch.setattr(blocks, "PANEL_STEPS", 8)
+    monkeypatch.setattr(blocks, "PANEL_BYTES", 2048)
     planning.plan.cache_clear()
     cases = [matmul(100, 200, 50, a, b) for a, b in product("NT", "NT")]
     some = case(
@@ -760,7 +763,7 @@ def test_runs_lie_side_by_side_only_where_that_fills_vectors_which_many_use():
     full, single, few, odd = (8, 64, 64, (8, 8)), (1, 64, 64, (7, 7)), (8, 64, 8, (7, 7)), (13, 64, 64, (13, 13))
     assert not any(plan(pixels(*some).c, 16).runs for some in (full, single, few, odd))
     large = plan(pixels(32, 512, 2048, (7, 7)).c, 16)
-    assert large.cut and 4 * large.cut.size * 400 <= planning.RUN_BYTES + 8 * 400 and large.units >= 4
+    assert large.cut and 4 * large.cut.size * 400 <= blocks.RUN_BYTES + 8 * 400 and large.units >= 4
 
 
 def test_stack_stays_small():
@@ -783,7 +786,7 @@ def test_units_of_long_sums_are_as_large_as_cores_allow():
     """Both operands of a weight's gradient are read from far: one of 256 x 256 is a unit for each core."""
     c = matmul(256, 256, 4096, "T", "N").c
     chosen = plan(c, 16)
-    cores = min(planning.host().cores, 4)
+    cores = min(blocks.host().cores, 4)
     assert chosen.packed == {"a"} and chosen.units >= cores and (cores > 2 or chosen.units == cores)
     assert chosen.across.block == 4  # what is packed is used for all 256 columns
     assert plan(matmul(256, 256, 1024, "T", "N").c, 16).units > chosen.units
@@ -911,8 +914,8 @@ def test_epilogues_that_are_written_once_change_no_bit(monkeypatch):
     check(cases)
 
 
-def always_staged(self, b, chosen, a, bp, finish, fetch, operations, made=contraction_emit._Kernel.__init__):
-    made(self, b, chosen, a, bp, finish, fetch, 10**6)
+def always_staged(self, b, chosen, a, bp, finish, fetch, operations, by_rows, made=contraction_emit._Kernel.__init__):
+    made(self, b, chosen, a, bp, finish, fetch, 10**6, by_rows)
 
 
 def test_the_search_for_tiles_leaves_out_none_that_would_be_better():
@@ -921,10 +924,10 @@ def test_the_search_for_tiles_leaves_out_none_that_would_be_better():
     cases += [summed(7, 9, 3, 16)]
     cases += [conv.forward(), conv.gradient_of_input(), conv.rows(), wide.rows(), wide.channels_last()]
     for some, lanes in product(cases, LANES):
-        search = planning._Search(some.c.merged(), lanes)
-        registers = planning._registers(lanes)
-        tiles = sorted(planning._tiles(search._c, lanes, registers), key=lambda tile: -prod(tile.values()))
-        cells = [planning._vectors(search._c, lanes, tile) for tile in tiles]
+        search = tiling.Search(some.c.merged(), lanes)
+        registers = tiling.registers_of(lanes)
+        tiles = sorted(tiling.tiles_worth_trying(search._c, lanes, registers), key=lambda tile: -prod(tile.values()))
+        cells = [tiling.vectors_of(search._c, lanes, tile) for tile in tiles]
         fit = [t for t, n in zip(tiles, cells, strict=True) if search.steps.step(n).registers <= registers]
         costs = [search._cost(tile, inf) for tile in fit]
         best = search.best(registers)
@@ -960,7 +963,7 @@ def test_what_comes_from_afar_is_read_as_it_lies():
     def rows(c):
         return next(axis.tile for axis in plan(c, 16).axes if axis.dim.name == "oh")
 
-    assert rows(strided) <= planning.STREAMS and rows(plain) <= planning.STREAMS < rows(near)
+    assert rows(strided) <= tiling.STREAMS and rows(plain) <= tiling.STREAMS < rows(near)
     check([Conv(2, 9, 9, (57, 131), (3, 3), stride=2, pad=(1, 1), groups=9).rows()], lanes=(16,))
 
 
@@ -969,7 +972,7 @@ def test_rows_from_afar_are_read_once_for_all_columns():
     far, near = (plan(matmul(rows, 768, 256, a="T").c, 16) for rows in (50257, 768))
     assert [axis.dim.name for axis in far.axes] == ["i", "j"] and [axis.dim.name for axis in near.axes] == ["j", "i"]
     i, j = far.axes
-    assert j.block == 1 and i.block > 1 and 4 * i.span * 256 <= 2 * planning.BUFFER_BYTES
+    assert j.block == 1 and i.block > 1 and 4 * i.span * 256 <= 2 * blocks.BUFFER_BYTES
     long = plan(matmul(2048, 768, 2000).c, 16)  # whose rows are few in that part: each panel serves more of them
     assert [axis.dim.name for axis in long.axes] == ["j", "i"]
     check([matmul(3001, 130, 90, a="T")], lanes=(16,))
@@ -982,7 +985,7 @@ def test_vectors_from_afar_meet_the_tiles_of_a_unit_in_parts():
         for features in (32, 16)
     )
     chosen = plan(far.c, 16)
-    assert chosen.units <= max(planning.host().cores, 2) and prod(axis.tiles for axis in chosen.axes) > 20
+    assert chosen.units <= max(blocks.host().cores, 2) and prod(axis.tiles for axis in chosen.axes) > 20
     assert chosen.cut and chosen.contraction.condition(chosen.contraction.sums[chosen.cut.level].name)
     assert plan(near.c, 16).units > 20 and not plan(near.c, 16).cut
     check([far], lanes=(16,))
