@@ -10,18 +10,22 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
+import pickle
+import random
 import re
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from graphc.dtype import DType
 from graphc.ir import Graph, Location, Node, TensorType, constant_node, input_node
 from graphc.nested import flatten
 from graphc.op import Op
 from graphc.parameter import Parameter
-from graphc.place import located, user_location
+from graphc.place import located, user_location, warn
 from graphc.state import state
 from graphc.surroundings import Surroundings, outer_variables
 from graphc.tensor import Tensor, TracedValueError
@@ -279,6 +283,7 @@ def _traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
         label = names[index] if index < len(names) else f"arg{index}"
         stand_ins.append(recording.stand_in(recording.add_input(label, leaf.type, None)))
     outer, state.now.trace = state.now.trace, recording
+    drawn = _generators()
     try:
         recording.enter(function)
         for given in (*args, *kwargs.values()):
@@ -298,6 +303,7 @@ def _traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     arguments = len(leaves)
     del stand_ins, inner_args, inner_kwargs, value, outputs
     recording.check_pure(name)
+    _warn_of_draws(name, drawn)
     recording.surroundings.settle()
     graph = Graph(name, tuple(recording.inputs), out_nodes, recording.updates(), arguments)
     visited = tuple((weakref.ref(cell), seen) for cell, seen in recording.visited.items())
@@ -306,6 +312,21 @@ def _traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
         graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured), changed, recording.surroundings,
         weights,
     )  # fmt: skip
+
+
+def _generators() -> dict[str, object]:
+    """The states of the generators that programs draw from without naming one."""
+    return {"Python's random": random.getstate(), "np.random": pickle.dumps(np.random.get_state(legacy=False))}
+
+
+def _warn_of_draws(where: str, before: Mapping[str, object]) -> None:
+    """Warns where a function drew numbers, which its graph holds as constants."""
+    for generator, state_now in _generators().items():
+        if state_now != before[generator]:
+            warn(
+                f"{where} draws from {generator} while it is traced: every call of its graph has the numbers that were "
+                "drawn then; draw with graphc.ops, or give the numbers as arguments"
+            )
 
 
 def _argument_names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:

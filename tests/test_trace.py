@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import inspect
+import random
+import warnings
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -396,6 +398,30 @@ def test_global_and_closure_containers() -> None:
     for function, name in ((to_global, "LOG"), (to_closure, "local"), (to_dict, "SEEN")):
         with pytest.raises(TraceError, match=f"{name} had 0 items"):
             graph_of(function, X)
+
+
+@pytest.mark.parametrize(
+    ("draw", "named"), [(random.random, "Python's random"), (lambda: np.random.normal(), "np.random")]
+)
+def test_numbers_drawn_while_tracing_are_warned_of(draw: Any, named: str) -> None:
+    @jit
+    def noisy(x: Tensor) -> Tensor:
+        return x * draw()
+
+    x = Tensor(np.ones(3, np.float32))
+    with pytest.warns(UserWarning, match=f"noisy draws from {named} while it is traced"):
+        first = noisy(x)
+    assert first.asnumpy().tolist() == noisy(x).asnumpy().tolist()
+
+
+def test_numbers_drawn_in_graphs_are_nothing_to_warn_of() -> None:
+    @jit
+    def noisy(x: Tensor) -> Tensor:
+        return nn.Dropout(p=0.5)(x) + ops.standard_normal((3,))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        noisy(Tensor(np.ones(3, np.float32)))
 
 
 def test_kept_tensors() -> None:
