@@ -14,8 +14,8 @@ a core that another process needs. Calls and answers travel along a tree, so tha
 
 Where other processes hold the cores, the system wakes a worker on the caller's core, where it can only take turns with
 the caller: it moves away. There it may have to wait for a slice of time, and calling it costs more than it brings. So
-each call's gain is added up; a caller that loses by it computes the next calls alone for a while, for longer the sooner
-it loses again. Who computes a piece does not show in a result.
+each call's gain is added up: the time of all pieces less that of the call. A caller that loses by calling computes the
+next calls alone for a while, for longer the sooner it loses again. Who computes a piece does not show in a result.
 """
 
 import ctypes
@@ -32,6 +32,7 @@ LOSS_NS = 200_000  # what calls may lose on balance before the caller computes a
 
 _SPIN_SECONDS = 25e-6  # a fork-join of two threads on one core costs about two of these
 _FANOUT = 4
+_UNEQUAL = 8  # a piece may have so many times the caller's work; where it took longer, it had to wait
 _GAIN_NS = 4_000_000  # so much of earlier gains counts at the most
 _ALONE_NS = 10_000_000, 320_000_000  # at first, and at most
 
@@ -138,8 +139,8 @@ _FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.S
 _POOL = f"""\
 ; What travels to a thread: call number, asleep, kernel, args, n, pieces, floating-point control, the core of who calls.
 %call = type {{ i32, i32, ptr, ptr, i64, i64, i32, i32, [80 x i8] }}
-; What travels back: number of the call that is done, awaited.
-%answer = type {{ i32, i32, [120 x i8] }}
+; What travels back: number of the call that is done, awaited, nanoseconds that the piece took.
+%answer = type {{ i32, i32, i64, [112 x i8] }}
 
 @calls = internal global [{MAX_THREADS} x %call] zeroinitializer, align 128  ; to thread t; the caller is number 0
 @answers = internal global [{MAX_THREADS} x %answer] zeroinitializer, align 128
@@ -191,30 +192,38 @@ together:
   %pieces = call i64 @hire(i64 %wanted)
   %control = call i32 @fp_control()
   %start = call i64 @now()
-  %computing = call i64 @share(i64 0, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control)
-  call void @judge(i64 %start, i64 %computing, i64 %n, i64 %pieces)
+  call void @share(i64 0, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control)
+  call void @judge(i64 %start, i64 %pieces)
   store atomic i32 0, ptr @busy release, align 4
   br label %done
 done:
   ret void
 }}
 
-; What a call gained: the time that all units would have taken, as the caller's own took %computing, less what it took.
-define internal void @judge(i64 %start, i64 %computing, i64 %n, i64 %pieces) nounwind {{
+; What a call gained: the time of all pieces less what it took.
+define internal void @judge(i64 %start, i64 %pieces) nounwind {{
 entry:
   %end = call i64 @now()
-  %own = call i64 @cut(i64 %n, i64 1, i64 %pieces)
-  %own_units = uitofp i64 %own to double
-  %units = uitofp i64 %n to double
-  %times = fdiv double %units, %own_units
-  %own_time = sitofp i64 %computing to double
-  %whole_time = fmul double %own_time, %times
-  %alone = fptosi double %whole_time to i64
   %together = sub i64 %end, %start
-  %gain = sub i64 %alone, %together
+  %own_at = getelementptr %answer, ptr @answers, i64 0, i32 2
+  %own = load i64, ptr %own_at
+  %most_each = mul i64 %own, {_UNEQUAL}
+  br label %adding
+adding:
+  %t = phi i64 [ 0, %entry ], [ %t_next, %adding ]
+  %alone = phi i64 [ 0, %entry ], [ %alone_next, %adding ]
+  %piece_at = getelementptr %answer, ptr @answers, i64 %t, i32 2
+  %piece = load i64, ptr %piece_at
+  %believed = call i64 @llvm.umin.i64(i64 %piece, i64 %most_each)
+  %alone_next = add i64 %alone, %believed
+  %t_next = add i64 %t, 1
+  %more = icmp ult i64 %t_next, %pieces
+  br i1 %more, label %adding, label %sum
+sum:
+  %gain = sub i64 %alone_next, %together
   %before = load i64, ptr @gained
-  %sum = add i64 %before, %gain
-  %gained = call i64 @llvm.smin.i64(i64 %sum, i64 {_GAIN_NS})
+  %balance = add i64 %before, %gain
+  %gained = call i64 @llvm.smin.i64(i64 %balance, i64 {_GAIN_NS})
   store i64 %gained, ptr @gained
   %loss = load atomic i64, ptr @loss monotonic, align 8
   %least = sub i64 0, %loss
@@ -288,9 +297,8 @@ done:
   ret i64 %use
 }}
 
-; Thread %t's part of a call: pass it to its children in the tree, compute its piece, wait for the children. How
-; many nanoseconds its own piece took.
-define internal i64 @share(i64 %t, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control) nounwind {{
+; Thread %t's part of a call: pass it to its children in the tree, compute its piece, wait for the children.
+define internal void @share(i64 %t, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control) nounwind {{
 entry:
   %up = mul i64 %t, {_FANOUT}
   %first = add i64 %up, 1
@@ -329,7 +337,9 @@ compute:
   %start = call i64 @now()
   call void %kernel(ptr %args, i64 %begin, i64 %stop)
   %computed = call i64 @now()
-  %computing = sub i64 %computed, %start
+  %took = sub i64 %computed, %start
+  %took_at = getelementptr %answer, ptr @answers, i64 %t, i32 2
+  store i64 %took, ptr %took_at
   br label %joining
 joining:
   %j = phi i64 [ %first, %compute ], [ %j_next, %join ]
@@ -345,7 +355,7 @@ join:
   %j_next = add i64 %j, 1
   br label %joining
 done:
-  ret i64 %computing
+  ret void
 }}
 
 ; n * t / pieces, without the overflow of the product.
@@ -397,7 +407,7 @@ adopt:
   call void @set_fp_control(i32 %control)
   br label %compute
 compute:
-  call i64 @share(i64 %t, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control)
+  call void @share(i64 %t, ptr %kernel, ptr %args, i64 %n, i64 %pieces, i32 %control)
   call void @tell(ptr %answer, ptr %awaited, i32 %this)
   br label %next
 }}

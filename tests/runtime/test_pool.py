@@ -13,8 +13,8 @@ import pytest
 from graphc.runtime import jit, pool, target
 
 # Kernels over args = { ptr counts, ptr ends, ptr floats }. `mark` counts each index and notes each piece, `divide`
-# divides floats by three as the computing thread rounds, `late` marks and takes long but for the first piece, `nest`
-# takes an array of args and marks each in parallel.
+# divides floats by three as the computing thread rounds, `late` marks and takes long but for the first piece, as
+# `uneven` does, but less so, `nest` takes an array of args and marks each in parallel.
 KERNELS = """\
 declare void @graphc_parallel(ptr, ptr, i64)
 
@@ -85,6 +85,20 @@ done:
   ret void
 }
 
+define void @uneven(ptr %args, i64 %begin, i64 %end) {
+entry:
+  call void @mark(ptr %args, i64 %begin, i64 %end)
+  %first = icmp eq i64 %begin, 0
+  %microseconds = select i1 %first, i32 10000, i32 40000
+  call i32 @usleep(i32 %microseconds)
+  ret void
+}
+
+define void @parallel_uneven(ptr %args, i64 %n) {
+  call void @graphc_parallel(ptr @uneven, ptr %args, i64 %n)
+  ret void
+}
+
 define void @parallel_late(ptr %args, i64 %n) {
   call void @graphc_parallel(ptr @late, ptr %args, i64 %n)
   ret void
@@ -108,7 +122,7 @@ define void @parallel_nest(ptr %args, i64 %n) {
 
 KEEP: list[jit.Native] = []
 
-NAMES = ["parallel_mark", "parallel_divide", "parallel_nest", "parallel_late"]
+NAMES = ["parallel_mark", "parallel_divide", "parallel_nest", "parallel_late", "parallel_uneven"]
 SIZE = 5000
 
 
@@ -242,6 +256,14 @@ def test_caller_who_loses_by_calling_works_alone_for_a_while(native, monkeypatch
         pass
     pool.set_num_threads(2)
     assert pieces_of(late, 100) == 2  # a new number is tried at once
+
+
+def test_uneven_pieces_are_no_loss(native, monkeypatch):
+    monkeypatch.setattr(pool, "LOSS_NS", 5_000_000)
+    pool.set_num_threads(2)
+    uneven = entry(native, "parallel_uneven")
+    pieces = [pieces_of(uneven, 100) for _ in range(12)]
+    assert pieces.count(2) > 8  # but where the machine had something else to do
 
 
 def test_caller_bears_what_it_is_told_to(native):
