@@ -34,9 +34,9 @@ def reduce(w: Writer, value: Value) -> Val:
     w.ahead(value.args)
     if var.extent == 0:
         return identity(kind, value.dtype, 1)
-    if kind in ("argmax", "argmin"):
-        return _extreme_position(w, value)
-    return finished(w.b, value, _in_lanes(w, value) if w.scope.is_vector(value) else _across_lanes(w, value))
+    if w.scope.is_vector(value):
+        return finished(w.b, value, _in_lanes(w, value))
+    return finished(w.b, value, _fold_lanes(w.b, value, across_lanes(w, value)))
 
 
 # What reductions are, and what their results are made of
@@ -86,17 +86,59 @@ def fold(b: Builder, kind: str, dtype: DType, parts: Sequence[Val]) -> Val:
 
 def finished(b: Builder, value: Value, result: Val) -> Val:
     """What came out of a reduction; which zero a maximum is depends on the order, so it is made 0.0."""
+    if value.data[0] in ("argmax", "argmin"):
+        return result if result.element == "i64" else b.convert("zext", result, "i64")
     if value.data[0] in ("max", "min") and value.dtype.is_float:
         return b.fadd(result, const(0.0, result.type))
     return result
 
 
-def _fold_lanes(b: Builder, kind: str, dtype: DType, x: Val) -> Val:
-    width = x.lanes
+Partial = tuple[Val, ...]
+"""A running result of each of sixteen lanes: of one reduction, or of `argmax` and its kin what was found, and where."""
+
+
+def _fold_lanes(b: Builder, value: Value, partial: Partial) -> Val:
+    width = partial[0].lanes
     while width > 1:
         width //= 2
-        x = combine(b, kind, dtype, *_halves(b, x, width))
-    return x
+        lower, upper = zip(*(_halves(b, x, width) for x in partial), strict=True)
+        partial = _both(b, value, lower, upper)
+    return partial[-1]
+
+
+def fold_rows(b: Builder, value: Value, partials: Sequence[Partial]) -> Val:
+    """Folds sixteen partial results, each as `_fold_lanes` does: the result of each in its lane.
+
+    Two vectors become one of half as many lanes of each, by instructions that need no register to say which.
+    """
+    for apart, lower in _TOGETHER:
+        upper = [lane + apart[1] for lane in lower]
+        firsts = [i for i in range(len(partials)) if not i & apart[0]]
+        pairs = [tuple(zip(partials[i], partials[i + apart[0]], strict=True)) for i in firsts]
+        partials = [
+            _both(b, value, *(tuple(b.shuffle(x, y, lanes) for x, y in pair) for lanes in (lower, upper)))
+            for pair in pairs
+        ]
+    return partials[0][-1]
+
+
+_TOGETHER = (
+    ((4, 8), [*range(8), *range(16, 24)]),
+    ((4, 4), [g + lane for g in (0, 8, 16, 24) for lane in range(4)]),
+    ((1, 2), [g + lane for g in range(0, 16, 4) for lane in (0, 1, 16, 17)]),
+    ((1, 1), [g + lane for g in range(0, 16, 4) for lane in (0, 2, 16, 18)]),
+)
+"""For each halving of the lanes: how far apart in the list are the two vectors that meet, and in a vector the lanes;
+and the lower ones of these. What is left after the last one lies in the order of the rows."""
+
+
+def _both(b: Builder, value: Value, x: Partial, y: Partial) -> Partial:
+    """Two partial results as one."""
+    kind = value.data[0]
+    if len(x) == 1:
+        return (combine(b, kind, value.dtype, x[0], y[0]),)
+    better = _is_better(b, kind, value.args[0].dtype, (y[0], y[1]), (x[0], x[1]))
+    return b.select(better, y[0], x[0]), b.select(better, y[1], x[1])
 
 
 def _halves(b: Builder, x: Val, width: int) -> tuple[Val, Val]:
@@ -131,9 +173,11 @@ class _Slots:
 # Across the lanes: one reduction
 
 
-def _across_lanes(w: Writer, value: Value) -> Val:
-    """A reduction that no lane depends on: its own variable lies across the lanes."""
+def across_lanes(w: Writer, value: Value) -> Partial:
+    """A reduction that no lane depends on: its own variable lies across the lanes, still to be folded."""
     kind, var = value.data
+    if kind in ("argmax", "argmin"):
+        return _position_across_lanes(w, value)
     (body,), b, scope, dtype = value.args, w.b, w.scope, value.dtype
     start = identity(kind, dtype, LANES)
     total = start
@@ -156,7 +200,7 @@ def _across_lanes(w: Writer, value: Value) -> Val:
         with scope.across(var, i64(full), tail):
             item = w.spread(body)
             total = combine(b, kind, dtype, total, b.select(mask(tail, LANES), item, start))
-    return _fold_lanes(b, kind, dtype, total)
+    return (total,)
 
 
 def _chains(value: Value, count: int) -> int:
@@ -169,6 +213,8 @@ def _chains(value: Value, count: int) -> int:
 
 def _in_lanes(w: Writer, value: Value) -> Val:
     kind, var = value.data
+    if kind in ("argmax", "argmin"):
+        return _position_in_lanes(w, value)
     b, dtype = w.b, value.dtype
     start = identity(kind, dtype, w.scope.width)
     if not is_ordered(value):
@@ -207,15 +253,14 @@ def _each(w: Writer, value: Value) -> Iterator[Val]:
 # argmax and argmin: the first extreme, NaN before everything, as in NumPy
 
 
-def _extreme_position(w: Writer, value: Value) -> Val:
-    position = _position_in_lanes if w.scope.is_vector(value) else _position_across_lanes
-    found = position(w, value, "i32" if value.data[1].extent < 2**31 else "i64")
-    return found if found.element == "i64" else w.b.convert("zext", found, "i64")
+def _counter(var: Var) -> str:
+    """The type of positions while they are compared."""
+    return "i32" if var.extent < 2**31 else "i64"
 
 
-def _position_in_lanes(w: Writer, value: Value, counter: str) -> Val:
+def _position_in_lanes(w: Writer, value: Value) -> Val:
     kind, var = value.data
-    (body,), b, scope = value.args, w.b, w.scope
+    (body,), b, scope, counter = value.args, w.b, w.scope, _counter(var)
     type_ = vector(counter, scope.width)
     if is_short(value):
         (_, x), *later = enumerate(_each(w, value))
@@ -232,9 +277,9 @@ def _position_in_lanes(w: Writer, value: Value, counter: str) -> Val:
     return out[1]
 
 
-def _position_across_lanes(w: Writer, value: Value, counter: str) -> Val:
+def _position_across_lanes(w: Writer, value: Value) -> Found:
     kind, var = value.data
-    (body,), b, scope = value.args, w.b, w.scope
+    (body,), b, scope, counter = value.args, w.b, w.scope, _counter(var)
     steps = const_vector(range(LANES), counter)
     full, tail = var.extent // LANES * LANES, var.extent % LANES
     if full:
@@ -254,13 +299,7 @@ def _position_across_lanes(w: Writer, value: Value, counter: str) -> Val:
             else:  # lanes beyond the end lose: their value is the worst, and their position the last
                 worst = identity("max" if kind == "argmax" else "min", body.dtype, LANES)
                 x, at = b.select(on, item, worst), b.select(on, where, const(var.extent, steps.type))
-    width = LANES
-    while width > 1:
-        width //= 2
-        (x, y), (at, other) = _halves(b, x, width), _halves(b, at, width)
-        better = _is_better(b, kind, body.dtype, (y, other), (x, at))
-        x, at = b.select(better, y, x), b.select(better, other, at)
-    return at
+    return x, at
 
 
 Found = tuple[Val, Val]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -50,9 +51,13 @@ class Run:
 
 def computed(
     shape: Sequence[int], dtype: DType, inputs: Sequence[np.ndarray], body: Callable[..., Value], vector: bool = True,
-    pieces: int = 1,
+    pieces: int = 1, folded: int | None = None,
 ) -> np.ndarray:
-    """The array of `body(b, index, *readers)` over `shape`, its innermost loop across the lanes if `vector`."""
+    """The array of `body(b, index, *readers)` over `shape`, its innermost loop across the lanes if `vector`.
+
+    Args:
+        folded: which of the loops is of rows that are folded sixteen at once, if any.
+    """
     b = LoopBuilder()
     buffers = [Buffer(f"x{k}", dtype_of(a.dtype), a.size) for k, a in enumerate(inputs)]
     out = Buffer("out", dtype, int(np.prod(shape, dtype=int)))
@@ -67,6 +72,7 @@ def computed(
     index = [Ix.of(v) for v in loops]
     value = body(b, index, *(reader(x, a) for x, a in zip(buffers, inputs, strict=True)))
     kernel = Kernel("k", loops, (Store(out, flat(index, shape), value),), loops[-1] if vector and loops else None)
+    kernel = replace(kernel, folded=None if folded is None else loops[folded])
     result = np.full(shape, 77, dtype.np)
     arrays = {**dict(zip(buffers, inputs, strict=True)), out: result}
     Run(kernel, arrays, pieces)
@@ -432,6 +438,80 @@ def test_sums_that_need_sums_have_it_too(rows: int, size: int) -> None:
     spread = np.array([defined_sum(row) for row in (x - means[:, None]) * (x - means[:, None])])
     for pieces in (1, 2, 3):
         assert_same(computed((rows, size), float32, [x], body, pieces=pieces), spread[:, None] * x)
+
+
+ROWS = [1, 5, 16, 33]
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("kind", ["sum", "prod", "max", "min", "argmax", "argmin"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint8"])
+def test_rows_folded_at_once_are_what_each_is_alone(rows: int, kind: str, dtype: str) -> None:
+    for size in (1, 10, 16, 40):
+        x = (RNG.normal(size=(rows, size)) if dtype[0] == "f" else RNG.integers(0, 9, (rows, size))).astype(dtype)
+        if dtype[0] == "f":
+            x[::3, size // 2] = np.nan
+
+        def body(b: LoopBuilder, i: list[Ix], x: Reader, kind: str = kind, size: int = size) -> Value:
+            return getattr(b, kind)(size, lambda k: x([i[0], k]))
+
+        kept = int64 if kind.startswith("arg") else dtype_of(dtype)
+        alone = computed((rows,), kept, [x], body, vector=False)
+        for pieces in (1, 3):
+            assert_same(computed((rows,), kept, [x], body, vector=False, pieces=pieces, folded=0), alone)
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("size", [3, 16, 37])
+def test_rows_whose_reductions_need_one_another_are_folded_in_steps(rows: int, size: int) -> None:
+    """As of a softmax; with a factor and a flag for each row, and a place that is read from memory."""
+    x = RNG.normal(size=(2, rows, size)).astype(np.float32)
+    factor, flag = RNG.normal(size=rows).astype(np.float32), RNG.random(rows) < 0.5
+    place = RNG.integers(0, size, rows).astype(np.int32)
+
+    def body(b: LoopBuilder, i: list[Ix], x: Reader, factor: Reader, flag: Reader, place: Reader) -> Value:
+        most = b.max(size, lambda k: x([i[0], i[1], k]))
+        total = b.sum(size, lambda k: b.fn("exp", x([i[0], i[1], k]) - most)) * factor([i[1]])
+        one = x([i[0], i[1], b.gathered(place, [i[1]], size)])
+        return b.select(flag([i[1]]), b.fn("log", total) - x(i), one + most) + b.fn("exp", x(i) - most) / total
+
+    arrays = [x, factor, flag, place]
+    alone = computed(x.shape, float32, arrays, body)
+    for pieces in (1, 2):
+        assert_same(computed(x.shape, float32, arrays, body, pieces=pieces, folded=1), alone)
+    best = x.max(-1, keepdims=True)
+    total = np.exp(x - best).sum(-1, keepdims=True) * factor[:, None]
+    there = np.take_along_axis(x, np.broadcast_to(place[:, None], (2, rows, 1)), -1) + best
+    with np.errstate(invalid="ignore"):
+        wanted = np.where(flag[:, None], np.log(total) - x, there) + np.exp(x - best) / total
+    np.testing.assert_allclose(alone, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+def test_rows_that_are_folded_read_and_write_nothing_outside(at_end: bool) -> None:
+    """The last ones are fewer than sixteen, and so is what each has one of."""
+    for rows, size in product((1, 7, 17), (5, 20)):
+        x = guarded(RNG.normal(size=(rows, size)).astype(np.float32), at_end)
+        shift, out = (guarded(RNG.normal(size=rows).astype(np.float32), at_end) for _ in range(2))
+        b = LoopBuilder()
+        buffers = [Buffer(name, float32, a.size) for name, a in (("x", x), ("shift", shift), ("out", out))]
+        i = b.var("i", rows)
+        most = b.max(size, lambda k, i=i, b=b, x=buffers[0], size=size: b.load(x, Ix.of(i) * size + k))
+        kernel = Kernel("k", (i,), (Store(buffers[2], Ix.of(i), most + b.load(buffers[1], Ix.of(i))),), folded=i)
+        Run(kernel, dict(zip(buffers, (x, shift, out), strict=True)))
+        assert_same(out, x.max(1) + shift)
+
+
+@pytest.mark.parametrize("tail", [2, 6, 8, 10, 12, 14])
+def test_no_vector_is_expanded_to_leave_lanes_out_of_a_sum(tail: int) -> None:
+    """`vexpandpd` is what LLVM likes for an even number of lanes, and takes 35 cycles on Zen 4."""
+    b = LoopBuilder()
+    x, y = Buffer("x", float32, 5 * tail), Buffer("y", float32, 5)
+    i = b.var("i", 5)
+    module = Module("tail")
+    sums = b.sum(tail, lambda k: b.load(x, Ix.of(i) * tail + k) * b.const(2.0, float32))
+    emit_loops(module, "tail", Kernel("k", (i,), (Store(y, Ix.of(i), sums),)))
+    assert "expand" not in jit.assembly(str(module))
 
 
 def test_at_most_eight_sums_down_columns_step_together() -> None:
