@@ -39,6 +39,10 @@ computed for a place of its own, most of what is computed is not needed there.
 """
 
 
+LONG_TOTAL = 1024
+"""From how many terms on a total has a kernel of its own."""
+
+
 def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
     wholes = {layout.within.whole for layout in layouts.values() if layout.within}
     stored = _stored(graph, layouts, wholes)
@@ -105,7 +109,9 @@ def _stored_anyway(
     stored = {*graph.kept, *wholes}
     stored.update(node for node, layout in layouts.items() if layout.within)
     turned = {base_of(node) for node in graph.nodes if "permutes" in traits_of(node)}
-    stored.update(node for node in turned if _is_reduced(node))
+    stored.update(node for node in graph.nodes if _is_long_total(node))
+    picked = {base_of(node.operands[0]) for node in graph.nodes if _picks_many(node)}
+    stored.update(node for node in turned | picked if _is_reduced(node))
     for node in graph.nodes:
         in_runs = is_free(node) and in_short_runs(node, users, layouts)
         if in_runs or _turns(node, layouts) or _loses_its_edges(node, users):
@@ -117,6 +123,16 @@ def _stored_anyway(
             stored.add(node)
             stored.update(node.operands)
     return stored
+
+
+def _is_long_total(node: Node) -> bool:
+    """Whether a node is one number made of many: to be made once, not for each part that its readers' work comes in."""
+    return _is_reduction(node) and node.type.size == 1 and node.operands[0].type.size >= LONG_TOTAL
+
+
+def _picks_many(node: Node) -> bool:
+    """Whether a node looks up most elements of its operand, in any order."""
+    return "looks_up" in traits_of(node) and node.type.size * MOST_WORK >= node.operands[0].type.size
 
 
 def _is_reduced(node: Node) -> bool:
