@@ -409,6 +409,11 @@ def accesses(kernel: Kernel | TiledKernel) -> Iterator[tuple[Buffer, Ix]]:
 
 def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:
     """The indices that the kernel reads from memory and checks."""
+    return gathered(kernel.values)
+
+
+def gathered(values: Iterable[Value]) -> list[Gathered]:
+    """The indices that some values read from memory."""
     found: dict[Gathered, None] = {}
 
     def visit(ix: Ix) -> None:
@@ -418,7 +423,7 @@ def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:
             elif not isinstance(atom, Var):
                 visit(atom.of)
 
-    for value in kernel.values:
+    for value in values:
         if value.kind in ("load", "position"):
             visit(value.data[-1])
     return list(found)

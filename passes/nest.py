@@ -223,15 +223,16 @@ def _woven(kernel: Kernel) -> Kernel:
     return replace(kernel, loops=(*others, along), stores=tuple(s for some in stores for s in some), vector=along)
 
 
-FEWEST_ROWS, ROWS_BYTES = 4, 1 << 14
-"""Rows from which on it pays to fold what is reduced in sixteen at once, and bytes that sixteen may read for it: half
-of the first-level cache."""
+FEWEST_ROWS, LONG_SUM, ROWS_BYTES = 4, 64, 1 << 14
+"""Rows from which on it pays to fold what is reduced in sixteen at once; terms of a single sum up to which it does; and
+bytes that sixteen rows may read for it: half of the first-level cache."""
 
 
 def _folded(kernel: Kernel) -> Kernel:
     """Rows sixteen by sixteen, if what is reduced in each is folded across the lanes; see `runtime/folded.py`.
 
-    A single sum is as well folded alone, while the machine goes on with what is made of that of the row before.
+    A single sum is as well folded alone, while the machine goes on with what is made of that of the row before, or,
+    where nothing is, with a longer row; and folding masks takes longer than folding numbers.
     """
     if not kernel.loops or kernel.vector not in (None, kernel.loops[-1]):
         return kernel
@@ -240,10 +241,11 @@ def _folded(kernel: Kernel) -> Kernel:
         return kernel
     around = {*kernel.loops[: kernel.loops.index(row) + 1]}
     reductions = [v for v in kernel.values if v.kind == "reduce" and row in v.deps and v.deps <= around]
+    serves = len(reductions) > 1 or any(v.data[0] != "sum" for v in reductions)
     if kernel.vector is None:
-        serves = bool(reductions) and all(s.address.coefficient(row) == 1 for s in kernel.stores)
-    else:
-        serves = len(reductions) > 1 or any(v.data[0] != "sum" for v in reductions)
+        serves = serves or any(v.data[1].extent < LONG_SUM for v in reductions)
+        serves = serves and all(s.address.coefficient(row) == 1 for s in kernel.stores)
+    serves = serves and not any(v.dtype.is_bool for v in reductions)
     return replace(kernel, folded=row) if serves and LANES * _read(reductions) <= _room(kernel) else kernel
 
 

@@ -278,8 +278,8 @@ class Builder:
         return self.emit(vector("i1", x.lanes), f"fcmp {predicate} {x.type} {x.name}, {y.name}")
 
     def select(self, cond: Val, x: Val, y: Val) -> Val:
-        if cond.literal and y.element in ("float", "double") and y == const(0, y.type) and not _halves(cond):
-            y = self._hidden_zero(y.type)
+        if cond.literal and cond.lanes > 1 and y.element in ("float", "double"):
+            y = self._hidden_zero(y.type) if y == const(0, y.type) and not _halves(cond) else y
         return self.emit(x.type, f"select {cond.type} {cond.name}, {x.type} {x.name}, {y.type} {y.name}")
 
     def _hidden_zero(self, type_: str) -> Val:

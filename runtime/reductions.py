@@ -9,13 +9,16 @@ are fast.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import gcd
 
 from graphc.dtype import DType
-from graphc.index import Ix, Var
-from graphc.loops import Value, all_values
-from graphc.runtime.functions import function, identity
+from graphc.index import Atom, Gathered, Ix, Quotient, Remainder, Var
+from graphc.known import has_data
+from graphc.loops import Value, all_values, gathered, operands_of
+from graphc.runtime.functions import ELEMENT, function, identity
 from graphc.runtime.indices import narrowed
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, vector
+from graphc.runtime.memory import from_memory, to_memory
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES
 
@@ -24,6 +27,13 @@ CHAINS, SMALL = 4, 12
 
 UNROLLED = 160
 """How many expression nodes a reduction's unrolled body may have."""
+
+LIGHT, WRITTEN = {"add", "sub", "mul", "neg", "abs", "square", "select"}, 6
+"""What a reduction may be made of, and of how many operations, for its body to be written sixteen times."""
+
+PAGE, ONE_SET = 4096, 32
+"""Bytes after which lines meet in one set of the first-level cache, and from how many on they are gone, even from where
+they might be found again soon, when the second part of them is read."""
 
 _FUNCTION = {"sum": "add", "prod": "mul", "any": "or", "all": "and"}
 
@@ -178,6 +188,8 @@ def across_lanes(w: Writer, value: Value) -> Partial:
     kind, var = value.data
     if kind in ("argmax", "argmin"):
         return _position_across_lanes(w, value)
+    if (length := _row_length(value)) is not None:
+        return (_row_by_row(w, value, length),)
     (body,), b, scope, dtype = value.args, w.b, w.scope, value.dtype
     start = identity(kind, dtype, LANES)
     total = start
@@ -203,6 +215,63 @@ def across_lanes(w: Writer, value: Value) -> Partial:
     return (total,)
 
 
+SHORTEST = 4
+"""Elements of a row from which on it is quicker to go row by row than to work out the place of each element."""
+
+
+def _row_length(value: Value) -> int | None:
+    """How long the rows are that a reduction goes through, if it looks up places for each, as sums over all elements of
+    what was gathered do; None if it goes through no such rows."""
+    var = value.data[1]
+    found: set[int] = set()
+    for load in all_values(value.args):
+        if load.kind == "load" and var in load.deps and has_data(load.data[1]):
+            parts = (atom for atom in _atoms(load.data[1]) if isinstance(atom, (Quotient, Remainder)))
+            found |= {part.by for part in parts if part.of == Ix.of(var)}
+    length = min(found, default=0)
+    return length if length >= SHORTEST and var.extent % length == 0 else None
+
+
+def _atoms(ix: Ix) -> Iterator[Atom]:
+    """What an index is made of, with what the indices are made of that it reads from memory."""
+    for atom, _ in ix.terms:
+        yield atom
+        if isinstance(atom, Gathered):
+            for load in all_values([atom.value]):
+                if load.kind in ("load", "position"):
+                    yield from _atoms(load.data[-1])
+        elif not isinstance(atom, Var):
+            yield from _atoms(atom.of)
+
+
+def _row_by_row(w: Writer, value: Value, length: int) -> Val:
+    """The partial results of a reduction of which what is the same in a row is worked out once for it.
+
+    A row begins in the lane where the one before it has ended, and leaves the others as they are.
+    """
+    kind, var = value.data
+    b, scope, start = w.b, w.scope, identity(kind, value.dtype, LANES)
+    row, place = Var("row", var.extent // length), Var("place", length)
+    new = {var: Ix.of(row) * length + Ix.of(place)}
+    body = value.args[0].substitute(new)
+    for atom in gathered(all_values(value.args)):
+        w.indices.checks_also(atom, atom.substitute(new))
+    steps = const_vector(range(LANES), "i64")
+    with b.loop_carrying(0, row.extent, [start]) as (at, (total,), out), scope.at(row, at):
+        w.ahead([body])
+        before = b.int_op("and", b.mul(at, length), LANES - 1) if length % LANES else i64(0)
+        with b.loop_carrying(b.sub(i64(0), before), length, [total], LANES) as (first, (running,), done):
+            on = None
+            if length % LANES:
+                places = b.add(b.splat(first, LANES), steps)
+                on = b.icmp("ult", places, length)
+            with scope.across(place, first, on=on):
+                item = w.spread(body)
+            done[0] = combine(b, kind, value.dtype, running, item if on is None else b.select(on, item, start))
+        out[0] = done[0]
+    return out[0]
+
+
 def _chains(value: Value, count: int) -> int:
     """How many running results to keep where their order does not matter: one waits for itself at every step."""
     return 1 if is_ordered(value) or count < 2 * CHAINS or len(list(all_values(value.args))) > SMALL else CHAINS
@@ -217,16 +286,132 @@ def _in_lanes(w: Writer, value: Value) -> Val:
         return _position_in_lanes(w, value)
     b, dtype = w.b, value.dtype
     start = identity(kind, dtype, w.scope.width)
+    if w.scope.width == LANES and few_columns(value, w.scope.lane_var):
+        return _side_by_side(w, value, start)
     if not is_ordered(value):
         return _running(w, value, start)
     if is_short(value):
         return fold(b, kind, dtype, [combine(b, kind, dtype, start, item) for item in _each(w, value)])
+    if fits_registers(value):
+        return fold(b, kind, dtype, _in_registers(w, value, start))
     slots = _Slots(b, start, var.extent)
     with b.loop(0, var.extent) as index, w.scope.at(var, index):
         item = w.spread(value.args[0])
         place = slots.place(index)
         b.store(combine(b, kind, dtype, b.load(place, start.type), item), place)
     return slots.folded(kind, dtype)
+
+
+def few_columns(value: Value, lane: Var | None) -> bool:
+    """Whether the lanes are all columns of rows that lie one behind the other, so few that a vector holds several.
+
+    With more, masks take longer to be put together than they take by themselves.
+    """
+    kind, var = value.data
+    most = LANES // 4 if value.dtype.is_bool else LANES - 1
+    if lane is None or not 1 < lane.extent <= most or var.extent < 2 * LANES or kind in ("argmax", "argmin"):
+        return False
+    inside = [v for v in all_values(value.args) if var in v.deps]
+    return not any(v.kind in ("reduce", "contract") for v in inside) and all(
+        v.data[1].coefficient(lane) == 1 and v.data[1].coefficient(var) == lane.extent and not v.args
+        for v in inside if v.kind == "load"
+    )  # fmt: skip
+
+
+def _side_by_side(w: Writer, value: Value, start: Val) -> Val:
+    """A reduction of few columns, sixteen rows at once, which are as many vectors as there are columns."""
+    kind, var = value.data
+    b, scope, dtype, lane = w.b, w.scope, value.dtype, w.scope.lane_var
+    assert lane is not None
+    count, full = lane.extent, var.extent // LANES
+    block, place = Var("rows", full + 1), Var("place", LANES * count)
+    new = {var: Ix.of(block) * LANES + Ix.of(place) // count, lane: Ix.of(place) % count}
+    body = value.args[0].substitute(new)
+    around = {known.substitute(new): w.spread(known) for known in _known_around(value.args[0], var, lane)}
+    repeated = [
+        {known: b.shuffle(x, x, [(number * LANES + at) % count for at in range(LANES)]) for known, x in around.items()}
+        for number in range(count)
+    ]  # fmt: skip
+
+    def item(number: int, there: int = LANES) -> Val:
+        with scope.across(place, i64(number * LANES), there):
+            for known, x in repeated[number].items():
+                scope.keep(known, x)
+            found = w.spread(body)
+        return found if there == LANES else b.select(mask(there, LANES), found, start)
+
+    with b.loop_carrying(0, full, [start] * count) as (index, running, out), scope.at(block, index):
+        w.ahead([body])
+        out[:] = [combine(b, kind, dtype, x, item(number)) for number, x in enumerate(running)]
+    totals, left = list(out), var.extent % LANES * count
+    with scope.at(block, i64(full)):
+        for number in range(-(-left // LANES)):
+            there = min(left - number * LANES, LANES)
+            totals[number] = combine(b, kind, dtype, totals[number], item(number, there))
+    return _folded_side_by_side(b, value, totals)
+
+
+def _known_around(body: Value, var: Var, lane: Var) -> list[Value]:
+    """Of what a reduction is made, what each lane has of its own, the same in all steps."""
+    found: dict[Value, None] = {}
+    stack = [body]
+    while stack:
+        value = stack.pop()
+        if var in value.deps:
+            stack += operands_of(value)
+        elif lane in value.deps:
+            found.setdefault(value)
+    return list(found)
+
+
+def _folded_side_by_side(b: Builder, value: Value, totals: Sequence[Val]) -> Val:
+    """Folds rows that lie one behind the other in vectors, half of them to the other half, down to one."""
+    element, dtype = ELEMENT[value.dtype.short], value.dtype
+    stack, type_ = b.alloca(element, (len(totals) + 1) * LANES), vector(element, LANES)
+    for number, total in enumerate(totals):
+        b.store(to_memory(b, total, dtype), b.gep(stack, number * LANES, element))
+
+    def read(place: int) -> Val:
+        return from_memory(b, b.load(b.gep(stack, place, element), type_, align=1), dtype)
+
+    half = len(totals) * LANES
+    while half > len(totals):
+        half //= 2
+        for at in range(0, half, LANES):
+            both = combine(b, value.data[0], dtype, read(at), read(at + half))
+            b.store(to_memory(b, both, dtype), b.gep(stack, at, element), align=1)
+    return read(0)
+
+
+def fits_registers(value: Value) -> bool:
+    """Whether the partial results of a reduction stay in registers, sixteen steps being written one after the other.
+
+    Not where the lines that it then reads across would push each other out of a set of the cache before their
+    neighbours are read; nor where something is looked up, which would be checked again for every vector.
+    """
+    var = value.data[1]
+    values = [v for v in all_values(value.args) if var in v.deps]
+    light = all(v.kind in ("load", "cast") or (v.kind == "fn" and v.data[0] in LIGHT) for v in values)
+    if not light or len(values) > WRITTEN or not is_ordered(value):
+        return False
+    loads = [v for v in values if v.kind == "load"]
+    steps = [(v.data[1].coefficient(var), v.dtype.itemsize) for v in loads]
+    return all(step is not None and gcd(step * size, PAGE) * var.extent < ONE_SET * PAGE for step, size in steps)
+
+
+def _in_registers(w: Writer, value: Value, start: Val) -> list[Val]:
+    """The partial results of a reduction that each lane has of its own, sixteen steps at once."""
+    kind, var = value.data
+    b, scope, full = w.b, w.scope, var.extent // LANES * LANES
+    with b.loop_carrying(0, full, [start] * LANES, LANES) as (index, running, out):
+        for c in range(LANES):
+            with scope.at(var, index, Ix.of(Var(var.name, full // LANES)) * LANES + c, beyond=c):
+                out[c] = combine(b, kind, value.dtype, running[c], w.spread(value.args[0]))
+    totals = list(out)
+    for c in range(var.extent - full):
+        with scope.at(var, i64(full + c)):
+            totals[c] = combine(b, kind, value.dtype, totals[c], w.spread(value.args[0]))
+    return totals
 
 
 def _running(w: Writer, value: Value, start: Val) -> Val:

@@ -57,13 +57,16 @@ class Scope:
         self._truths.pop()
 
     @contextmanager
-    def at(self, var: Var, index: Val, known: Ix | None = None) -> Iterator[None]:
-        """Within, `var` is `index`, of which `known` is known."""
+    def at(self, var: Var, index: Val, known: Ix | None = None, beyond: int = 0) -> Iterator[None]:
+        """Within, `var` is `index + beyond`, of which `known` is known."""
         outer, self.known = self.known, self.known.also(var, _known_index(var, index, known))
         self.vars[var] = index
+        if beyond:
+            self.beyond[var] = beyond
         with self.inside():
             yield
         del self.vars[var]
+        self.beyond.pop(var, None)
         self.known = outer
 
     @contextmanager
