@@ -210,7 +210,8 @@ def _computed_once(
         work[told] = _work(node, root, layout, inside)
     least, most = work[told]
     size = prod(node.shape)
-    return least <= MOST_WORK * size or most <= _most_work(node, inside) * size
+    twice = REDUCED_WORK if _is_reduction(node) else MOST_WORK
+    return least <= twice * size or most <= _most_work(node, inside) * size
 
 
 def _told(node: Node, root: Node, inside: Callable[[Node], bool]) -> Hashable | None:
@@ -319,8 +320,9 @@ def _most_work(node: Node, inside: Callable[[Node], bool]) -> int:
     return CHEAP_WORK if sum(read.type.size == node.type.size for read in reads) <= 1 else 1
 
 
-MOST_WORK, CHEAP_WORK = 2, 4
-"""How many times over a value may be computed instead of being stored; and one that costs little more than its load."""
+MOST_WORK, REDUCED_WORK, CHEAP_WORK = 2, 1.25, 4
+"""How many times over a value may be computed instead of being stored; one that many are reduced to, which takes far
+longer than to load it; and one that costs little more than its load."""
 
 
 # Step 2: consumers become epilogues of their producers

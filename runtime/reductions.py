@@ -2,8 +2,8 @@
 
 Sums and products of floats have an order that nothing may change: sixteen partial results, one for each k mod 16,
 folded by halves. Where no lane depends on the reduction its own variable lies across the lanes, which then are the
-sixteen; where every lane has one of its own they lie on the stack. Other reductions keep as many running results as
-are fast.
+sixteen; where every lane has one of its own they lie in registers, if what is reduced is made of little, or on the
+stack. Other reductions keep as many running results as are fast.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from math import gcd
 
 from graphc.dtype import DType
-from graphc.index import Atom, Gathered, Ix, Quotient, Remainder, Var
+from graphc.index import Atom, Gathered, Ix, Quotient, Remainder, Var, variables_of
 from graphc.known import has_data
 from graphc.loops import Value, all_values, gathered, operands_of
 from graphc.runtime.functions import ELEMENT, function, identity
@@ -220,15 +220,24 @@ SHORTEST = 4
 
 
 def _row_length(value: Value) -> int | None:
-    """How long the rows are that a reduction goes through, if it looks up places for each, as sums over all elements of
-    what was gathered do; None if it goes through no such rows."""
+    """How long the rows are that a reduction goes through, if their places are data, as in a sum of what is gathered,
+    or begin anywhere in a vector, as in a sum of what is repeated; None if it goes through no such rows."""
     var = value.data[1]
-    found: set[int] = set()
+    anywhere: set[int] = set()
+    lengths: set[int] = set()
     for load in all_values(value.args):
-        if load.kind == "load" and var in load.deps and has_data(load.data[1]):
-            parts = (atom for atom in _atoms(load.data[1]) if isinstance(atom, (Quotient, Remainder)))
-            found |= {part.by for part in parts if part.of == Ix.of(var)}
-    length = min(found, default=0)
+        if load.kind != "load" or var not in load.deps:
+            continue
+        address = load.data[1]
+        parts = (atom for atom in _atoms(address) if isinstance(atom, (Quotient, Remainder)))
+        found = {part.by for part in parts if part.of == Ix.of(var)}
+        if has_data(address):
+            lengths |= found
+        elif sum(var in variables_of(atom) for atom, _ in address.terms) > 1:
+            anywhere |= found
+    length = min(lengths | anywhere, default=0)
+    if not lengths and length % LANES == 0:
+        return None
     return length if length >= SHORTEST and var.extent % length == 0 else None
 
 

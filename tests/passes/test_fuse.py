@@ -466,3 +466,11 @@ def test_a_long_total_is_made_once(rows: int, apart: bool) -> None:
     ]  # fmt: skip
     groups = body(*lines, "return %2", inputs=f"%x: f32[{rows},20]")
     assert groups == ([["sum"], ["broadcast_to", "div"]] if apart else [["sum", "broadcast_to", "div"]])
+
+
+def test_what_many_are_reduced_to_is_not_computed_twice() -> None:
+    lines = [
+        "%0: f32[12,30] = sum(%x, run=(0, 1))", "%1: f32[2,12,30] = broadcast_to(%0, shape=(2, 12, 30))",
+        "%2: f32[2,12,30] = exp(%1)",
+    ]  # fmt: skip
+    assert body(*lines, "return %2", inputs="%x: f32[20,12,30]") == [["sum"], ["broadcast_to", "exp"]]

@@ -576,6 +576,16 @@ def test_sums_of_all_that_is_looked_up_go_row_by_row(length: int, kind: str) -> 
         np.testing.assert_allclose(got, getattr(np, kind)(terms), rtol=1e-4)
 
 
+@pytest.mark.parametrize("length", [3, 10, 16, 33])
+def test_sums_of_what_is_repeated_go_row_by_row(length: int) -> None:
+    x = RNG.normal(size=(7, length)).astype(np.float32)
+
+    def body(b: LoopBuilder, i: list[Ix], x: Reader) -> Value:
+        return b.sum(21 * length, lambda k: x([k // (3 * length), k % length]))
+
+    assert_same(computed((), float32, [x], body), np.array(defined_sum(np.repeat(x, 3, 0).reshape(-1))))
+
+
 @pytest.mark.parametrize("tail", [2, 6, 8, 10, 12, 14])
 def test_no_vector_is_expanded_to_leave_lanes_out_of_a_sum(tail: int) -> None:
     """`vexpandpd` is what LLVM likes for an even number of lanes, and takes 35 cycles on Zen 4."""
