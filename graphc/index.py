@@ -77,6 +77,12 @@ class Gathered:
     def __str__(self) -> str:
         return f"[{self.value}]"
 
+    def substitute(self, new: Mapping[Var, Ix]) -> Gathered:
+        """The index with variables replaced."""
+        guard = self.guard.substitute(new) if self.guard is not None else None
+        position = self.position.substitute(new) if self.position is not None else None
+        return Gathered(self.value.substitute(new), self.extent, self.what, guard, self.author, position)
+
 
 Atom = Var | Quotient | Remainder | Gathered
 IxLike = Union["Ix", int]
@@ -217,9 +223,7 @@ def _substitute(atom: Atom, new: Mapping[Var, Ix]) -> Ix:
     if isinstance(atom, Var):
         return new[atom] if atom in new else Ix.of(atom)
     if isinstance(atom, Gathered):
-        guard = atom.guard.substitute(new) if atom.guard is not None else None
-        position = atom.position.substitute(new) if atom.position is not None else None
-        return Ix.of(Gathered(atom.value.substitute(new), atom.extent, atom.what, guard, atom.author, position))
+        return Ix.of(atom.substitute(new))
     inner = atom.of.substitute(new)
     return inner // atom.by if isinstance(atom, Quotient) else inner % atom.by
 

@@ -140,12 +140,15 @@ class Kernel:
         loops: outermost first.
         vector: the loop whose iterations lie across a vector's lanes (the innermost), if any.
         stores: done once in the innermost loop, for every index.
+        folded: the innermost loop, or the one around the vector, if what is reduced in sixteen of its steps is folded
+            at once.
     """
 
     name: str
     loops: tuple[Var, ...]
     stores: tuple[Store, ...]
     vector: Var | None = None
+    folded: Var | None = None
 
     @property
     def reads(self) -> tuple[Buffer, ...]:
@@ -164,7 +167,8 @@ class Kernel:
     def __str__(self) -> str:
         lines, indent = [_heading(self)], "  "
         for var in self.loops:
-            lines.append(f"{indent}for {var} in 0..{var.extent}{' vector' if var is self.vector else ''} {{")
+            how = " vector" if var is self.vector else " folded" if var is self.folded else ""
+            lines.append(f"{indent}for {var} in 0..{var.extent}{how} {{")
             indent += "  "
         lines += [f"{indent}{line}" for line in _store_lines(self.stores)]
         for depth in range(len(self.loops), 0, -1):
@@ -301,21 +305,21 @@ def all_values(roots: Iterator[Value] | Sequence[Value]) -> Iterator[Value]:
     """Every expression below the roots, operands first, each once."""
     seen: set[Value] = set()
     for root in roots:
-        stack = [(root, _inner(root))] if root not in seen else []  # a stack of its own: expressions may be deep
+        stack = [(root, operands_of(root))] if root not in seen else []  # a stack of its own: expressions may be deep
         seen.add(root)
         while stack:
             value, rest = stack[-1]
             for inner in rest:
                 if inner not in seen:
                     seen.add(inner)
-                    stack.append((inner, _inner(inner)))
+                    stack.append((inner, operands_of(inner)))
                     break
             else:
                 stack.pop()
                 yield value
 
 
-def _inner(value: Value) -> Iterator[Value]:
+def operands_of(value: Value) -> Iterator[Value]:
     """What the value is made of: its operands, and the indices that it reads from memory."""
     if value.kind in ("load", "position"):
         return chain(value.args, _gathered_values(value.data[-1]))
@@ -349,7 +353,7 @@ def structure(kernel: Kernel | TiledKernel) -> Hashable | None:
             told.datum((c.output, c.summed, c.output_step, c.sum_step, c.start, c.extent)) for c in kernel.inside
         ]
     else:
-        parts.append(told.datum(kernel.vector))
+        parts += [told.datum(kernel.vector), told.datum(kernel.folded)]
     for value in all_values(roots):
         parts.append((value.kind, value.dtype.short, told.datum(value.data), told.datum(value.args)))
         told.number(value)
@@ -405,6 +409,11 @@ def accesses(kernel: Kernel | TiledKernel) -> Iterator[tuple[Buffer, Ix]]:
 
 def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:
     """The indices that the kernel reads from memory and checks."""
+    return gathered(kernel.values)
+
+
+def gathered(values: Iterable[Value]) -> list[Gathered]:
+    """The indices that some values read from memory."""
     found: dict[Gathered, None] = {}
 
     def visit(ix: Ix) -> None:
@@ -414,7 +423,7 @@ def gathers(kernel: Kernel | TiledKernel) -> list[Gathered]:
             elif not isinstance(atom, Var):
                 visit(atom.of)
 
-    for value in kernel.values:
+    for value in values:
         if value.kind in ("load", "position"):
             visit(value.data[-1])
     return list(found)

@@ -69,7 +69,7 @@ class Op:
             (a view of the same elements in the same order), `permutes` (a view with its axes in another order), `joins`
             (a view of operands side by side, see `places`), `moves` (no view, and of elements of any type),
             `several` (its result is several values one after the other), `reduction`, `contraction`, `random`,
-            `checks` (may raise at run time).
+            `checks` (may raise at run time), `looks_up` (elements of its first operand, at places that are data).
     """
 
     def __init__(

@@ -39,6 +39,10 @@ computed for a place of its own, most of what is computed is not needed there.
 """
 
 
+LONG_TOTAL = 1024
+"""From how many terms on a total has a kernel of its own."""
+
+
 def fuse(graph: Graph, layouts: dict[Node, Layout]) -> Schedule:
     wholes = {layout.within.whole for layout in layouts.values() if layout.within}
     stored = _stored(graph, layouts, wholes)
@@ -105,7 +109,9 @@ def _stored_anyway(
     stored = {*graph.kept, *wholes}
     stored.update(node for node, layout in layouts.items() if layout.within)
     turned = {base_of(node) for node in graph.nodes if "permutes" in traits_of(node)}
-    stored.update(node for node in turned if _is_reduced(node))
+    stored.update(node for node in graph.nodes if _is_long_total(node))
+    picked = {base_of(node.operands[0]) for node in graph.nodes if _picks_many(node)}
+    stored.update(node for node in turned | picked if _is_reduced(node))
     for node in graph.nodes:
         in_runs = is_free(node) and in_short_runs(node, users, layouts)
         if in_runs or _turns(node, layouts) or _loses_its_edges(node, users):
@@ -117,6 +123,16 @@ def _stored_anyway(
             stored.add(node)
             stored.update(node.operands)
     return stored
+
+
+def _is_long_total(node: Node) -> bool:
+    """Whether a node is one number made of many: to be made once, not for each part that its readers' work comes in."""
+    return _is_reduction(node) and node.type.size == 1 and node.operands[0].type.size >= LONG_TOTAL
+
+
+def _picks_many(node: Node) -> bool:
+    """Whether a node looks up most elements of its operand, in any order."""
+    return "looks_up" in traits_of(node) and node.type.size * MOST_WORK >= node.operands[0].type.size
 
 
 def _is_reduced(node: Node) -> bool:
@@ -194,7 +210,8 @@ def _computed_once(
         work[told] = _work(node, root, layout, inside)
     least, most = work[told]
     size = prod(node.shape)
-    return least <= MOST_WORK * size or most <= _most_work(node, inside) * size
+    twice = REDUCED_WORK if _is_reduction(node) else MOST_WORK
+    return least <= twice * size or most <= _most_work(node, inside) * size
 
 
 def _told(node: Node, root: Node, inside: Callable[[Node], bool]) -> Hashable | None:
@@ -303,8 +320,9 @@ def _most_work(node: Node, inside: Callable[[Node], bool]) -> int:
     return CHEAP_WORK if sum(read.type.size == node.type.size for read in reads) <= 1 else 1
 
 
-MOST_WORK, CHEAP_WORK = 2, 4
-"""How many times over a value may be computed instead of being stored; and one that costs little more than its load."""
+MOST_WORK, REDUCED_WORK, CHEAP_WORK = 2, 1.25, 4
+"""How many times over a value may be computed instead of being stored; one that many are reduced to, which takes far
+longer than to load it; and one that costs little more than its load."""
 
 
 # Step 2: consumers become epilogues of their producers

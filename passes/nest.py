@@ -16,7 +16,7 @@ from itertools import pairwise
 from graphc.index import Ix, Quotient, Remainder, Var
 from graphc.known import Known, has_data
 from graphc.loop_builder import LoopBuilder
-from graphc.loops import Kernel, Store, all_values
+from graphc.loops import Kernel, Store, Value, all_values
 from graphc.schedule import LANES, READ_NEAR
 
 
@@ -34,7 +34,7 @@ def arranged(kernel: Kernel, blocked: bool) -> Kernel:
     woven = _woven(split)
     if woven is split and _narrow(split) and not _narrow(kernel) and any(v.kind == "reduce" for v in split.values):
         woven = _with_vector(_join_loops(_split_loops(kernel, inner=False)))
-    return _vector_first(_crossing_last(_along_reads(_along_rows(woven))))
+    return _folded(_vector_first(_crossing_last(_along_reads(_along_rows(woven)))))
 
 
 def arranged_together(kernel: Kernel, few: bool) -> Kernel:
@@ -221,6 +221,48 @@ def _woven(kernel: Kernel) -> Kernel:
     b = kernel.stores[0].value.b
     stores = [_substituted(b, kernel.stores, {across: Ix.of(step)}) for step in range(across.extent)]
     return replace(kernel, loops=(*others, along), stores=tuple(s for some in stores for s in some), vector=along)
+
+
+FEWEST_ROWS, LONG_SUM, ROWS_BYTES = 4, 64, 1 << 14
+"""Rows from which on it pays to fold what is reduced in sixteen at once; terms of a single sum up to which it does; and
+bytes that sixteen rows may read for it: half of the first-level cache."""
+
+
+def _folded(kernel: Kernel) -> Kernel:
+    """Rows sixteen by sixteen, if what is reduced in each is folded across the lanes; see `runtime/folded.py`.
+
+    A single sum is as well folded alone, while the machine goes on with what is made of that of the row before, or,
+    where nothing is, with a longer row; and folding masks takes longer than folding numbers.
+    """
+    if not kernel.loops or kernel.vector not in (None, kernel.loops[-1]):
+        return kernel
+    row = kernel.loops[-1] if kernel.vector is None else kernel.loops[-2] if len(kernel.loops) > 1 else None
+    if row is None or row.extent < FEWEST_ROWS or any(v.kind == "contract" for v in kernel.values):
+        return kernel
+    around = {*kernel.loops[: kernel.loops.index(row) + 1]}
+    reductions = [v for v in kernel.values if v.kind == "reduce" and row in v.deps and v.deps <= around]
+    serves = len(reductions) > 1 or any(v.data[0] != "sum" for v in reductions)
+    if kernel.vector is None:
+        serves = serves or any(v.data[1].extent < LONG_SUM for v in reductions)
+        serves = serves and all(s.address.coefficient(row) == 1 for s in kernel.stores)
+    serves = serves and not any(v.dtype.is_bool for v in reductions)
+    return replace(kernel, folded=row) if serves and LANES * _read(reductions) <= _room(kernel) else kernel
+
+
+def _read(reductions: Sequence[Value]) -> int:
+    """How many bytes reductions read for one result of each, what several read once."""
+    read = {
+        value.data[0]: value.dtype.itemsize * var.extent
+        for one in reductions for var in [one.data[1]]
+        for value in all_values(one.args) if value.kind == "load" and var in value.deps
+    }  # fmt: skip
+    return sum(read.values())
+
+
+def _room(kernel: Kernel) -> int:
+    """Bytes that sixteen rows may have; fewer where each element is divided: then nothing else takes as long."""
+    divided = (v for v in kernel.values if v.kind == "fn" and v.data[0] == "div")
+    return ROWS_BYTES // 4 if any(kernel.vector in v.deps for v in divided) else ROWS_BYTES
 
 
 def _along_rows(kernel: Kernel) -> Kernel:

@@ -8,8 +8,8 @@ it depends on is known; a value that depends on the vector loop is a vector of s
 width (LLVM splits or joins them), any other a scalar.
 
 Here are the loops: `values.py` writes what they compute, and `reductions.py` those values that are loops themselves.
-Two forms of the innermost loops have modules of their own, `panels.py` and `blocks.py`, and updates that leave most
-rows as they are have `unchanged.py`.
+Three forms of the innermost loops have modules of their own, `folded.py`, `panels.py` and `blocks.py`, and updates that
+leave most rows as they are have `unchanged.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from graphc.index import Ix, Var
 from graphc.known import cuts, period
 from graphc.loops import Buffer, Kernel, TiledKernel, gathers
 from graphc.runtime.blocks import crossing, write_blocks
+from graphc.runtime.folded import write_folded
 from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
 from graphc.runtime.panels import down_columns, write_panels
 from graphc.runtime.reductions import contract, reduce, weight
@@ -84,6 +85,9 @@ class _Nest:
             write_blocks(w, kernel, var, rest[0], loads, begin or i64(0), end or i64(var.extent))
             return
         if rest and self._where_rows_change(rest, var, begin or i64(0), end or i64(var.extent)):
+            return
+        if var is kernel.folded and not self._turns(var):
+            write_folded(w, kernel, begin or i64(0), end or i64(var.extent), lambda: self.write(rest))
             return
         outer = self._copies
         parts, step = self._parts(var, begin is None)

@@ -66,7 +66,7 @@ class Indices:
         if isinstance(atom, Var):
             return self._scope.index(atom)
         if isinstance(atom, Gathered):
-            return self._gathered(atom)
+            return self.checked(atom)
         assert isinstance(atom, (Quotient, Remainder))
         return self._divided(self.scalar(atom.of), atom)
 
@@ -104,7 +104,7 @@ class Indices:
             steps = const_vector(range(scope.width), element)
             return b.add(b.splat(narrowed(b, scope.index(atom), element), scope.width), steps)
         if isinstance(atom, Gathered):
-            return narrowed(b, scope.spread(self._gathered(atom)), element)
+            return narrowed(b, scope.spread(self.checked(atom)), element)
         assert isinstance(atom, (Quotient, Remainder))
         return self._divided(self.lanes(atom.of, element), atom)
 
@@ -129,7 +129,12 @@ class Indices:
 
     # Indices from memory
 
-    def _gathered(self, atom: Gathered) -> Val:
+    def checks_also(self, atom: Gathered, same: Gathered) -> None:
+        """An index that is checked as another one is: the same, in terms of other variables."""
+        if atom in self._checks:
+            self._checks[same] = self._checks[atom]
+
+    def checked(self, atom: Gathered) -> Val:
         """An index from memory, checked; where it is out of range the error is noted and 0 is used."""
         found = self._scope.find(atom)
         if found is not None:

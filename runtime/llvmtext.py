@@ -155,6 +155,12 @@ class Module:
         return "\n".join([f"; {self.name}", *self.globals, *declared, *bodies]) + "\n"
 
 
+def _halves(lanes_on: Val) -> bool:
+    """Whether a constant mask is that of a vector's lower half, or of half of that, or of half of that, and so on."""
+    lanes = lanes_on.lanes
+    return any(lanes_on == mask(lanes >> by, lanes) for by in range(1, lanes.bit_length()))
+
+
 def _often(first: int, second: int) -> str:
     """Says of a branch how often it goes which way.
 
@@ -178,12 +184,13 @@ class Builder:
         linkage = "internal " if internal else ""
         self._head = f"define {linkage}{ret} @{name}({signature}) {attributes} {{"
         self.lines: list[str] = ["entry:"]
-        self._stack: list[str] = []  # allocas, kept apart so that they do not move the lines of open loops
+        self._first: list[str] = []  # allocas and the like, kept apart so that they do not move the lines of open loops
+        self._zeros: dict[str, Val] = {}  # by type
         self.block = "entry"
         self._count = 0
 
     def __str__(self) -> str:
-        return "\n".join([self._head, self.lines[0], *self._stack, *self.lines[1:], "}"])
+        return "\n".join([self._head, self.lines[0], *self._first, *self.lines[1:], "}"])
 
     # Names, blocks and raw instructions
 
@@ -271,7 +278,26 @@ class Builder:
         return self.emit(vector("i1", x.lanes), f"fcmp {predicate} {x.type} {x.name}, {y.name}")
 
     def select(self, cond: Val, x: Val, y: Val) -> Val:
+        if cond.literal and cond.lanes > 1 and y.element in ("float", "double"):
+            y = self._hidden_zero(y.type) if y == const(0, y.type) and not _halves(cond) else y
         return self.emit(x.type, f"select {cond.type} {cond.name}, {x.type} {x.name}, {y.type} {y.name}")
+
+    def _hidden_zero(self, type_: str) -> Val:
+        """Zeros that code generation does not know to be zeros.
+
+        A vector of which some lanes become zero it may make by expanding it (`vexpandpd`), which takes 35 cycles here.
+        """
+        if type_ not in self._zeros:
+            lanes, integer = lanes_of(type_), {"float": "i32", "double": "i64"}[element_of(type_)]
+            whole, zero = vector(integer, lanes), f"%{self.fresh('zero')}"
+            self._first += [
+                f'  {zero}.of = call {integer} asm "", "=r,0"({integer} 0)',
+                f"  {zero}.in = insertelement {whole} poison, {integer} {zero}.of, i64 0",
+                f"  {zero}.all = shufflevector {whole} {zero}.in, {whole} poison, <{lanes} x i32> zeroinitializer",
+                f"  {zero} = bitcast {whole} {zero}.all to {type_}",
+            ]
+            self._zeros[type_] = Val(zero, type_)
+        return self._zeros[type_]
 
     def convert(self, op: str, x: Val, element: str) -> Val:
         """A cast instruction (sitofp, fptosi, zext, sext, trunc, fpext, fptrunc, uitofp, bitcast), lane by lane."""
@@ -425,7 +451,7 @@ class Builder:
     def alloca(self, element: str, count: int, align: int = 64) -> Val:
         """`count` elements on the stack, for the life of the call; written into the entry block."""
         name = f"%{self.fresh('stack')}"
-        self._stack.append(f"  {name} = alloca {element}, i64 {count}, align {align}")
+        self._first.append(f"  {name} = alloca {element}, i64 {count}, align {align}")
         return Val(name, "ptr")
 
     # Control flow

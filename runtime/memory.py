@@ -156,6 +156,8 @@ class Memory:
             return const(0, REGISTER[dtype.short])
         if not scope.is_vector(value):
             return from_memory(b, self._load_one(buffer, address, guard), dtype)
+        if scope.active is not None and not scope.active.literal:
+            guard = scope.active if guard is None else b.int_op("and", scope.spread(guard), scope.active)
         on = [lane < scope.count for lane in range(scope.width)]
         if truth is not None and len(truth) > 1:
             on = [x and y for x, y in zip(on, truth, strict=True)]

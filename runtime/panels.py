@@ -9,15 +9,25 @@ that do not need each other's results step together, so that what they both read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from graphc.index import Ix, Var
 from graphc.loops import Kernel, Value
 from graphc.runtime.functions import identity
-from graphc.runtime.llvmtext import Val, vector
-from graphc.runtime.reductions import CHAINS, combine, finished, fold, is_ordered, is_short
+from graphc.runtime.llvmtext import Val, i64, vector
+from graphc.runtime.reductions import (
+    CHAINS,
+    combine,
+    few_columns,
+    finished,
+    fits_registers,
+    fold,
+    is_ordered,
+    is_short,
+    weight,
+)
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES
 
@@ -29,21 +39,29 @@ TOGETHER = 8
 """So many reductions step together at most: the partial results of more would push each other out of the first-level
 cache, and what they read is more streams than the machine can foresee."""
 
+WRITTEN_OUT, FEW_STEPS = 24, 64
+"""Operations up to which the vectors of a panel are written without a loop; and steps of a reduction below which the
+first ones, which find nothing to add to, are written by themselves."""
+
 LARGE = 1 << 23
 """Bytes from which on what is reduced is taken to come from main memory."""
 
 
 def down_columns(kernel: Kernel, inner: Var) -> list[list[Value]]:
-    """The long reductions that each lane has of its own; those that may step together in one list."""
+    """The long reductions that each lane has of its own; those that may step together in one list.
+
+    None if all of them are done better where they stand: one that is would be done again for each step of another.
+    """
+    long = [v for v in kernel.values if _is_long(v, kernel, inner)]
+    if all(fits_registers(value) or few_columns(value, inner) for value in long):
+        return []
     found: list[list[Value]] = []
     level: dict[Value, int] = {}  # of every value, how many of the lists must be done before it
     for value in kernel.values:
         level[value] = max((level[v] for v in value.args), default=0)
-        if value.kind != "reduce" or inner not in value.deps or not value.deps <= {*kernel.loops}:
+        if value not in long:
             continue
         extent = value.data[1].extent
-        if not extent or is_short(value) or value.data[0] in ("argmax", "argmin"):
-            continue
         later = range(level[value], len(found))
         fits = (i for i in later if found[i][0].data[1].extent == extent and len(found[i]) < TOGETHER)
         same = next(fits, len(found))
@@ -52,6 +70,13 @@ def down_columns(kernel: Kernel, inner: Var) -> list[list[Value]]:
         found[same].append(value)
         level[value] = same + 1
     return found
+
+
+def _is_long(value: Value, kernel: Kernel, inner: Var) -> bool:
+    if value.kind != "reduce" or inner not in value.deps or not value.deps <= {*kernel.loops}:
+        return False
+    kind, var = value.data
+    return bool(var.extent) and not is_short(value) and kind not in ("argmax", "argmin")
 
 
 def write_panels(
@@ -65,12 +90,19 @@ def write_panels(
     largest = max(v.data[1].extent * var.extent * v.dtype.itemsize for together in down for v in together)
     each = max(sum(v.dtype.itemsize for v in together) for together in down)
     wide = max((PANEL if largest < LARGE else WIDE) // each // LANES, 1) * LANES
+    if first.literal and last.literal and int(last.name) - int(first.name) <= wide:
+        _write_panel(_Panel(w, var, first, last, known, wide), kernel, down)
+        return
     with w.b.loop(first, last, wide) as base:
-        panel = _Panel(w, var, base, w.b.intrinsic("smin", "i64", w.b.add(base, wide), last), known, wide)
-        for together in down:
-            panel.reduce(together)
-        with panel.columns():
-            w.store(kernel.stores)
+        stop = w.b.intrinsic("smin", "i64", w.b.add(base, wide), last)
+        _write_panel(_Panel(w, var, base, stop, known, wide), kernel, down)
+
+
+def _write_panel(panel: _Panel, kernel: Kernel, down: list[list[Value]]) -> None:
+    for together in down:
+        panel.reduce(together)
+    for _ in panel.columns(len(kernel.values)):
+        panel.w.store(kernel.stores)
 
 
 class _Partial(NamedTuple):
@@ -86,14 +118,30 @@ class _Panel:
     """The columns of `var` from `base` to `stop`, at most `wide`."""
 
     def __init__(self, w: Writer, var: Var, base: Val, stop: Val, known: Ix, wide: int) -> None:
-        self._w, self._var, self._base, self._stop, self._known, self._wide = w, var, base, stop, known, wide
+        self.w, self._var, self._base, self._stop, self._known, self._wide = w, var, base, stop, known, wide
         self._done: list[_Partial] = []  # whose first row is the result
 
+    def columns(self, work: int) -> Iterator[Val]:
+        """The vectors of the panel, each as how far it is from the left edge. Results are known where it is written.
+
+        Args:
+            work: how many operations are written for each: few vectors of little work are written without a loop.
+        """
+        b, bounds = self.w.b, (self._base, self._stop)
+        if all(bound.literal for bound in bounds):
+            first, stop = (int(bound.name) for bound in bounds)
+            if (stop - first) // LANES * work <= WRITTEN_OUT:
+                for column in range(first, stop, LANES):
+                    with self._column(i64(column)) as offset:
+                        yield offset
+                return
+        with b.loop(*bounds, LANES) as at, self._column(at) as offset:
+            yield offset
+
     @contextmanager
-    def columns(self) -> Iterator[Val]:
-        """A loop over the vectors of the panel; yields how far from its left edge each is. Results are known within."""
-        b, scope = self._w.b, self._w.scope
-        with b.loop(self._base, self._stop, LANES) as column, scope.across(self._var, column, known=self._known):
+    def _column(self, column: Val) -> Iterator[Val]:
+        b, scope = self.w.b, self.w.scope
+        with scope.across(self._var, column, known=None if column.literal else self._known):
             offset = b.sub(column, self._base)
             for value, start, _, stack in self._done:
                 scope.keep(value, b.load(b.gep(stack, offset, start.element), vector(start.element, LANES)))
@@ -101,33 +149,53 @@ class _Panel:
 
     def reduce(self, together: list[Value]) -> None:
         """Writes reductions that step together."""
-        w, b = self._w, self._w.b
         partials = [self._partial(value) for value in together]
-        with self.columns() as offset:
+        extent, work = int(together[0].data[1].extent), weight([value.args[0] for value in together])
+        height = partials[0].height
+        if extent < FEW_STEPS and all(partial.height == height for partial in partials):
+            self._steps(partials, 0, height, work, first=True)
+            if extent > height:
+                self._steps(partials, height, extent, work)
+        else:
+            self._begin(partials)
+            self._steps(partials, 0, extent, work)
+        self._fold(partials)
+        self._done += partials
+
+    def _begin(self, partials: Sequence[_Partial]) -> None:
+        b = self.w.b
+        for offset in self.columns(sum(partial.height for partial in partials)):
             for _, start, height, stack in partials:
                 for slot in range(height):
                     b.store(start, b.gep(stack, b.add(offset, slot * self._wide), start.element))
-        with b.loop(0, together[0].data[1].extent) as index, ExitStack() as loops:
-            for value in together:
+
+    def _steps(self, partials: Sequence[_Partial], low: int, high: int, work: int, first: bool = False) -> None:
+        """The steps from `low` on; the `first` ones find nothing to add to."""
+        w, b = self.w, self.w.b
+        with b.loop(low, high) as index, ExitStack() as loops:
+            for value, *_ in partials:
                 loops.enter_context(w.scope.at(value.data[1], index))
-            w.ahead([v.args[0] for v in together])
-            rows = [b.mul(b.int_op("and", index, _slots(v) - 1), self._wide) for v in together]
-            with self.columns() as offset:
+            w.ahead([value.args[0] for value, *_ in partials])
+            rows = [b.mul(b.int_op("and", index, _slots(value) - 1), self._wide) for value, *_ in partials]
+            for offset in self.columns(work):
                 for (value, start, _, stack), row in zip(partials, rows, strict=True):
                     item = w.spread(value.args[0])
                     place = b.gep(stack, b.add(row, offset), start.element)
-                    b.store(combine(b, value.data[0], value.dtype, b.load(place, start.type), item), place)
-        with self.columns() as offset:
+                    before = start if first else b.load(place, start.type)
+                    b.store(combine(b, value.data[0], value.dtype, before, item), place)
+
+    def _fold(self, partials: Sequence[_Partial]) -> None:
+        b = self.w.b
+        for offset in self.columns(sum(partial.height for partial in partials)):
             for value, start, height, stack in partials:
                 places = [b.gep(stack, b.add(offset, slot * self._wide), start.element) for slot in range(height)]
                 result = fold(b, value.data[0], value.dtype, [b.load(place, start.type) for place in places])
                 b.store(finished(b, value, result), places[0])
-        self._done += partials
 
     def _partial(self, value: Value) -> _Partial:
         start = identity(value.data[0], value.dtype, LANES)
         height = min(value.data[1].extent, _slots(value)) if is_ordered(value) else _slots(value)
-        return _Partial(value, start, height, self._w.b.alloca(start.element, height * self._wide))
+        return _Partial(value, start, height, self.w.b.alloca(start.element, height * self._wide))
 
 
 def _slots(value: Value) -> int:

@@ -57,23 +57,31 @@ class Scope:
         self._truths.pop()
 
     @contextmanager
-    def at(self, var: Var, index: Val, known: Ix | None = None) -> Iterator[None]:
-        """Within, `var` is `index`, of which `known` is known."""
+    def at(self, var: Var, index: Val, known: Ix | None = None, beyond: int = 0) -> Iterator[None]:
+        """Within, `var` is `index + beyond`, of which `known` is known."""
         outer, self.known = self.known, self.known.also(var, _known_index(var, index, known))
         self.vars[var] = index
+        if beyond:
+            self.beyond[var] = beyond
         with self.inside():
             yield
         del self.vars[var]
+        self.beyond.pop(var, None)
         self.known = outer
 
     @contextmanager
     def across(
-        self, var: Var, base: Val, active: int = LANES, width: int = LANES, known: Ix | None = None, beyond: int = 0
-    ) -> Iterator[None]:
-        """Within, `var` runs over the lanes of a vector, from `base + beyond` in lane 0, of which `known` is known."""
+        self, var: Var, base: Val, active: int = LANES, width: int = LANES, known: Ix | None = None, beyond: int = 0,
+        on: Val | None = None,
+    ) -> Iterator[None]:  # fmt: skip
+        """Within, `var` runs over the lanes of a vector, from `base + beyond` in lane 0, of which `known` is known.
+
+        Args:
+            active: how many of the lanes count; `on`: which do, where that is not known yet.
+        """
         outer = self.lane_var, self.active, self.width, self.count, self.known
         self.lane_var, self.width, self.count = var, width, active
-        self.active = mask(active, width) if active < width else None
+        self.active = mask(active, width) if active < width else on
         self.vars[var] = base
         if beyond:
             self.beyond[var] = beyond

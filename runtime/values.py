@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from graphc.index import Gathered
+from graphc.index import Gathered, variables_of
 from graphc.loops import Buffer, Store, Value
 from graphc.runtime.functions import cast, constant, function
 from graphc.runtime.indices import Indices
@@ -82,7 +82,11 @@ class Writer:
                 continue
             inner = list(self._operands(value))
             if value.kind in ("load", "position"):
-                inner += [atom.value for atom, _ in value.data[-1].terms if isinstance(atom, Gathered)]
+                gathered = [atom for atom, _ in value.data[-1].terms if isinstance(atom, Gathered)]
+                inner += [atom.value for atom in gathered]
+                for atom in gathered:
+                    if variables_of(atom) <= scope.vars.keys():
+                        self.indices.checked(atom)
             stack += reversed(inner)
 
     def _operands(self, value: Value) -> tuple[Value, ...]:

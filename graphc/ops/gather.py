@@ -80,7 +80,7 @@ def _gather_type(x: TensorType, *positions: TensorType, axis: int, batch_dims: i
     return TensorType((*x.shape[:axis], *own[batch_dims:], *x.shape[axis + count :]), x.dtype)
 
 
-@define_op(infer=_gather_type, traits="checks", name="gather")
+@define_op(infer=_gather_type, traits="checks looks_up", name="gather")
 def gather_(x: np.ndarray, *positions: np.ndarray, axis: int, batch_dims: int = 0) -> np.ndarray:
     """The elements of `x` at `positions`, one tensor for each of the axes from `axis` on.
 
@@ -156,7 +156,7 @@ def _gather_elements_type(x: TensorType, positions: TensorType, *, axis: int) ->
     return TensorType(positions.shape, x.dtype)
 
 
-@define_op(infer=_gather_elements_type, traits="checks", name="gather_elements")
+@define_op(infer=_gather_elements_type, traits="checks looks_up", name="gather_elements")
 def gather_elements_(x: np.ndarray, positions: np.ndarray, *, axis: int) -> np.ndarray:
     """`x` at each element's own index, but with its position along `axis` replaced by the element.
 

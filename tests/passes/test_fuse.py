@@ -447,3 +447,30 @@ def test_what_was_surrounded_is_stored_where_a_reduction_runs_over_its_edges(run
     ]
     groups = body(*lines, "return %2", inputs="%x: f32[4,5,7]")
     assert (groups[0] == ["pad"]) == apart
+
+
+@pytest.mark.parametrize(("places", "apart"), [(4, False), (17, True)])
+def test_a_reduction_of_which_most_is_looked_up_is_stored(places: int, apart: bool) -> None:
+    """Summed where it is looked up, it would read apart in every lane; where little of it is, less is summed so."""
+    lines = ["%0: f32[12,17] = sum(%x, run=(1, 2))", f"%1: f32[12,{places}] = gather(%0, %i, axis=1, batch_dims=0)"]
+    groups = body(*lines, "return %1", inputs=f"%x: f32[12,20,17], %i: i32[{places}]")
+    assert groups == ([["sum"], ["gather"]] if apart else [["sum", "gather"]])
+
+
+@pytest.mark.parametrize(("rows", "apart"), [(8, False), (64, True)])
+def test_a_long_total_is_made_once(rows: int, apart: bool) -> None:
+    """Its readers' work comes in parts, of threads and of blocks of rows, each of which would make it again."""
+    lines = [
+        "%0: f32[] = sum(%x, run=(0, 2))", f"%1: f32[{rows},20] = broadcast_to(%0, shape=({rows}, 20))",
+        f"%2: f32[{rows},20] = div(%x, %1)",
+    ]  # fmt: skip
+    groups = body(*lines, "return %2", inputs=f"%x: f32[{rows},20]")
+    assert groups == ([["sum"], ["broadcast_to", "div"]] if apart else [["sum", "broadcast_to", "div"]])
+
+
+def test_what_many_are_reduced_to_is_not_computed_twice() -> None:
+    lines = [
+        "%0: f32[12,30] = sum(%x, run=(0, 1))", "%1: f32[2,12,30] = broadcast_to(%0, shape=(2, 12, 30))",
+        "%2: f32[2,12,30] = exp(%1)",
+    ]  # fmt: skip
+    assert body(*lines, "return %2", inputs="%x: f32[20,12,30]") == [["sum"], ["broadcast_to", "exp"]]

@@ -78,7 +78,7 @@ def test_a_reduction_over_inner_axes() -> None:
     assert kernel_text("graph f(%x: f32[4,6,5]) {\n  %0: f32[4] = sum(%x, run=(1, 3))\n  return %0\n}") == dedent(
         """\
         kernel sum(x: f32[120], 0: f32[4]) {
-          for i1 in 0..4 {
+          for i1 in 0..4 folded {
             0[i1] = sum k2 in 0..30 of (x[30*i1+k2])
           }
         }"""
@@ -505,3 +505,22 @@ def test_kernels_of_a_training_step(batch: int) -> None:
     check_kernels(schedule)
     made = kernels(schedule)
     assert sum(isinstance(k, TiledKernel) for k in made) == sum(g.contraction is not None for g in schedule.groups)
+
+
+@pytest.mark.parametrize(
+    ("rows", "length", "reduced", "folded"),
+    [
+        (8, 20, "max", True), (8, 20, "sum", False),  # one sum is folded while the next row is begun
+        (3, 20, "max", False), (8, 300, "max", False),  # too few rows; sixteen leave the first-level cache
+    ],
+)  # fmt: skip
+def test_short_rows_are_folded_sixteen_at_once(rows: int, length: int, reduced: str, folded: bool) -> None:
+    text = kernel_text(f"""
+        graph f(%x: f32[{rows},{length}]) {{
+          %0: f32[{rows}] = {reduced}(%x, run=(1, 2))
+          %1: f32[{rows},1] = reshape(%0, shape=({rows}, 1))
+          %2: f32[{rows},{length}] = broadcast_to(%1, shape=({rows}, {length}))
+          %3: f32[{rows},{length}] = mul(%x, %2)
+          return %3
+        }}""")
+    assert (f"for i1 in 0..{rows} folded {{" in text) == folded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -50,9 +51,13 @@ class Run:
 
 def computed(
     shape: Sequence[int], dtype: DType, inputs: Sequence[np.ndarray], body: Callable[..., Value], vector: bool = True,
-    pieces: int = 1,
+    pieces: int = 1, folded: int | None = None,
 ) -> np.ndarray:
-    """The array of `body(b, index, *readers)` over `shape`, its innermost loop across the lanes if `vector`."""
+    """The array of `body(b, index, *readers)` over `shape`, its innermost loop across the lanes if `vector`.
+
+    Args:
+        folded: which of the loops is of rows that are folded sixteen at once, if any.
+    """
     b = LoopBuilder()
     buffers = [Buffer(f"x{k}", dtype_of(a.dtype), a.size) for k, a in enumerate(inputs)]
     out = Buffer("out", dtype, int(np.prod(shape, dtype=int)))
@@ -67,6 +72,7 @@ def computed(
     index = [Ix.of(v) for v in loops]
     value = body(b, index, *(reader(x, a) for x, a in zip(buffers, inputs, strict=True)))
     kernel = Kernel("k", loops, (Store(out, flat(index, shape), value),), loops[-1] if vector and loops else None)
+    kernel = replace(kernel, folded=None if folded is None else loops[folded])
     result = np.full(shape, 77, dtype.np)
     arrays = {**dict(zip(buffers, inputs, strict=True)), out: result}
     Run(kernel, arrays, pieces)
@@ -434,20 +440,178 @@ def test_sums_that_need_sums_have_it_too(rows: int, size: int) -> None:
         assert_same(computed((rows, size), float32, [x], body, pieces=pieces), spread[:, None] * x)
 
 
+ROWS = [1, 5, 16, 33]
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("kind", ["sum", "prod", "max", "min", "argmax", "argmin"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint8"])
+def test_rows_folded_at_once_are_what_each_is_alone(rows: int, kind: str, dtype: str) -> None:
+    for size in (1, 10, 16, 40):
+        x = (RNG.normal(size=(rows, size)) if dtype[0] == "f" else RNG.integers(0, 9, (rows, size))).astype(dtype)
+        if dtype[0] == "f":
+            x[::3, size // 2] = np.nan
+
+        def body(b: LoopBuilder, i: list[Ix], x: Reader, kind: str = kind, size: int = size) -> Value:
+            return getattr(b, kind)(size, lambda k: x([i[0], k]))
+
+        kept = int64 if kind.startswith("arg") else dtype_of(dtype)
+        alone = computed((rows,), kept, [x], body, vector=False)
+        for pieces in (1, 3):
+            assert_same(computed((rows,), kept, [x], body, vector=False, pieces=pieces, folded=0), alone)
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("size", [3, 16, 37])
+def test_rows_whose_reductions_need_one_another_are_folded_in_steps(rows: int, size: int) -> None:
+    """As of a softmax; with a factor and a flag for each row, and a place that is read from memory."""
+    x = RNG.normal(size=(2, rows, size)).astype(np.float32)
+    factor, flag = RNG.normal(size=rows).astype(np.float32), RNG.random(rows) < 0.5
+    place = RNG.integers(0, size, rows).astype(np.int32)
+
+    def body(b: LoopBuilder, i: list[Ix], x: Reader, factor: Reader, flag: Reader, place: Reader) -> Value:
+        most = b.max(size, lambda k: x([i[0], i[1], k]))
+        total = b.sum(size, lambda k: b.fn("exp", x([i[0], i[1], k]) - most)) * factor([i[1]])
+        one = x([i[0], i[1], b.gathered(place, [i[1]], size)])
+        return b.select(flag([i[1]]), b.fn("log", total) - x(i), one + most) + b.fn("exp", x(i) - most) / total
+
+    arrays = [x, factor, flag, place]
+    alone = computed(x.shape, float32, arrays, body)
+    for pieces in (1, 2):
+        assert_same(computed(x.shape, float32, arrays, body, pieces=pieces, folded=1), alone)
+    best = x.max(-1, keepdims=True)
+    total = np.exp(x - best).sum(-1, keepdims=True) * factor[:, None]
+    there = np.take_along_axis(x, np.broadcast_to(place[:, None], (2, rows, 1)), -1) + best
+    with np.errstate(invalid="ignore"):
+        wanted = np.where(flag[:, None], np.log(total) - x, there) + np.exp(x - best) / total
+    np.testing.assert_allclose(alone, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+def test_rows_that_are_folded_read_and_write_nothing_outside(at_end: bool) -> None:
+    """The last ones are fewer than sixteen, and so is what each has one of."""
+    for rows, size in product((1, 7, 17), (5, 20)):
+        x = guarded(RNG.normal(size=(rows, size)).astype(np.float32), at_end)
+        shift, out = (guarded(RNG.normal(size=rows).astype(np.float32), at_end) for _ in range(2))
+        b = LoopBuilder()
+        buffers = [Buffer(name, float32, a.size) for name, a in (("x", x), ("shift", shift), ("out", out))]
+        i = b.var("i", rows)
+        most = b.max(size, lambda k, i=i, b=b, x=buffers[0], size=size: b.load(x, Ix.of(i) * size + k))
+        kernel = Kernel("k", (i,), (Store(buffers[2], Ix.of(i), most + b.load(buffers[1], Ix.of(i))),), folded=i)
+        Run(kernel, dict(zip(buffers, (x, shift, out), strict=True)))
+        assert_same(out, x.max(1) + shift)
+
+
+def defined_sums(x: np.ndarray) -> np.ndarray:
+    """The sums over the first axis, in the order that is defined."""
+    lanes = np.zeros((16, *x.shape[1:]), x.dtype)
+    for k, row in enumerate(x):
+        lanes[k % 16] += row
+    while len(lanes) > 1:
+        lanes = lanes[: len(lanes) // 2] + lanes[len(lanes) // 2 :]
+    return lanes[0]
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 7, 10, 15, 16, 40, 200])
+@pytest.mark.parametrize("terms", [17, 31, 32, 33, 63, 64, 65, 100])
+def test_sums_down_columns_have_the_order_that_is_defined(columns: int, terms: int) -> None:
+    """Few columns by vectors of several rows, few terms in registers, others in panels; and one that needs another."""
+    x = (RNG.normal(size=(2, terms, columns)) * 10.0 ** RNG.integers(-2, 3, (2, terms, columns))).astype(np.float32)
+    scale = RNG.normal(size=columns).astype(np.float32)
+    place = RNG.integers(0, terms, (2, terms)).astype(np.int32)
+
+    def summed(b: LoopBuilder, i: list[Ix], x: Reader, scale: Reader, place: Reader) -> Value:
+        return b.sum(terms, lambda k: x([i[0], k, i[1]]) * scale([i[1]]))
+
+    def centred(b: LoopBuilder, i: list[Ix], x: Reader, scale: Reader, place: Reader) -> Value:
+        mean = b.sum(terms, lambda k: x([i[0], k, i[1]])) / b.const(terms, float32)
+        return b.sum(terms, lambda k: (x([i[0], k, i[1]]) - mean) * (x([i[0], k, i[1]]) - mean))
+
+    def looked_up(b: LoopBuilder, i: list[Ix], x: Reader, scale: Reader, place: Reader) -> Value:
+        return b.sum(terms, lambda k: x([i[0], b.gathered(place, [i[0], k], terms), i[1]]))
+
+    def greatest(b: LoopBuilder, i: list[Ix], x: Reader, scale: Reader, place: Reader) -> Value:
+        return b.max(terms, lambda k: x([i[0], k, i[1]]))
+
+    inputs = [x, scale, place]
+    means = np.array([defined_sums(one) for one in x]) / np.float32(terms)
+    spread = x - means[:, None]
+    wanted = {
+        summed: [defined_sums(one * scale) for one in x], centred: [defined_sums(one * one) for one in spread],
+        looked_up: [defined_sums(one[at]) for one, at in zip(x, place, strict=True)], greatest: [*x.max(1)],
+    }  # fmt: skip
+    for body, sums in wanted.items():
+        for pieces in (1, 2):
+            assert_same(computed((2, columns), float32, inputs, body, pieces=pieces), np.array(sums))
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("columns", [1, 3, 10, 15])
+def test_sums_of_few_columns_read_nothing_outside(columns: int, at_end: bool) -> None:
+    x = guarded(RNG.normal(size=(37, columns)).astype(np.float32), at_end)
+    got = computed((columns,), float32, [x], lambda b, i, x: b.sum(37, lambda k: x([k, i[0]])))
+    assert_same(got, defined_sums(x))
+
+
+@pytest.mark.parametrize("length", [1, 3, 4, 10, 16, 30, 48, 50])
+@pytest.mark.parametrize("kind", ["sum", "prod", "max"])
+def test_sums_of_all_that_is_looked_up_go_row_by_row(length: int, kind: str) -> None:
+    """A row begins in any lane; what is beside it may be nobody's, and a place that is wrong is told as it is."""
+    table = guarded((RNG.normal(size=(9, length)) * 2).astype(np.float32), at_end=True)
+    place, factor = RNG.integers(0, 9, 21).astype(np.int32), RNG.normal(size=(21, length)).astype(np.float32)
+    size = 21 * length
+
+    def body(b: LoopBuilder, i: list[Ix], table: Reader, place: Reader, factor: Reader) -> Value:
+        def one(k: Ix) -> Value:
+            row = b.gathered(place, [k // length], 9)
+            return table([row, k % length]) * factor([k // length, k % length])
+
+        return getattr(b, kind)(size, one)
+
+    got = computed((), float32, [table, place, factor], body)
+    terms = (table[place] * factor).reshape(-1)
+    if kind == "sum":
+        assert_same(got, np.array(defined_sum(terms)))
+    else:
+        np.testing.assert_allclose(got, getattr(np, kind)(terms), rtol=1e-4)
+
+
+@pytest.mark.parametrize("length", [3, 10, 16, 33])
+def test_sums_of_what_is_repeated_go_row_by_row(length: int) -> None:
+    x = RNG.normal(size=(7, length)).astype(np.float32)
+
+    def body(b: LoopBuilder, i: list[Ix], x: Reader) -> Value:
+        return b.sum(21 * length, lambda k: x([k // (3 * length), k % length]))
+
+    assert_same(computed((), float32, [x], body), np.array(defined_sum(np.repeat(x, 3, 0).reshape(-1))))
+
+
+@pytest.mark.parametrize("tail", [2, 6, 8, 10, 12, 14])
+def test_no_vector_is_expanded_to_leave_lanes_out_of_a_sum(tail: int) -> None:
+    """`vexpandpd` is what LLVM likes for an even number of lanes, and takes 35 cycles on Zen 4."""
+    b = LoopBuilder()
+    x, y = Buffer("x", float32, 5 * tail), Buffer("y", float32, 5)
+    i = b.var("i", 5)
+    module = Module("tail")
+    sums = b.sum(tail, lambda k: b.load(x, Ix.of(i) * tail + k) * b.const(2.0, float32))
+    emit_loops(module, "tail", Kernel("k", (i,), (Store(y, Ix.of(i), sums),)))
+    assert "expand" not in jit.assembly(str(module))
+
+
 def test_at_most_eight_sums_down_columns_step_together() -> None:
     """Partial results of more would leave the first-level cache."""
-    arrays = RNG.normal(size=(20, 40, 48)).astype(np.float32)
+    arrays = RNG.normal(size=(20, 40, 1024)).astype(np.float32)
     b = LoopBuilder()
-    buffers, out = [Buffer(f"x{n}", float32, 40 * 48) for n in range(20)], Buffer("out", float32, 20 * 48)
-    i = b.var("i", 48)
+    buffers, out = [Buffer(f"x{n}", float32, 40 * 1024) for n in range(20)], Buffer("out", float32, 20 * 1024)
+    i = b.var("i", 1024)
     stores = tuple(
-        Store(out, Ix.of(i) + 48 * n, b.sum(40, lambda k, x=x: b.load(x, k * 48 + Ix.of(i))))
+        Store(out, Ix.of(i) + 1024 * n, b.sum(40, lambda k, x=x: b.load(x, k * 1024 + Ix.of(i))))
         for n, x in enumerate(buffers)
     )
-    kernel, result = Kernel("k", (i,), stores, i), np.zeros((20, 48), np.float32)
+    kernel, result = Kernel("k", (i,), stores, i), np.zeros((20, 1024), np.float32)
     assert [len(together) for together in down_columns(kernel, i)] == [8, 8, 4]
     Run(kernel, {**dict(zip(buffers, arrays)), out: result})
-    folded = np.zeros((20, 16, 48), np.float32)
+    folded = np.zeros((20, 16, 1024), np.float32)
     for k in range(40):
         folded[:, k % 16] += arrays[:, k]
     while folded.shape[1] > 1:
@@ -456,11 +620,27 @@ def test_at_most_eight_sums_down_columns_step_together() -> None:
     assert_same(result, folded[:, 0])
 
 
+def test_rows_whose_lines_meet_in_one_set_are_not_read_across() -> None:
+    """Those are reduced in panels; others sixteen at once, with partial results in registers."""
+    for columns, panels in ((1000, 0), (1024, 1)):
+        b = LoopBuilder()
+        x, i = Buffer("x", float32, 40 * columns), b.var("i", columns)
+        total = b.sum(40, lambda k, x=x, i=i, b=b, n=columns: b.load(x, k * n + Ix.of(i)))
+        assert len(down_columns(Kernel("k", (i,), (Store(x, Ix.of(i), total),), i), i)) == panels
+
+
 def test_bool_reductions() -> None:
     x = RNG.random((40, 21)) < 0.9
     for vector in (False, True):
         assert_same(computed((40,), bool_, [x], lambda b, i, x: b.all(21, lambda k: x([i[0], k])), vector), x.all(1))
         assert_same(computed((40,), bool_, [x], lambda b, i, x: b.any(21, lambda k: x([i[0], k])), vector), x.any(1))
+    rare = RNG.random((40, 12)) < 0.03
+    for columns in (3, 12):
+        few = np.ascontiguousarray(rare[:, :columns])
+        assert_same(computed((columns,), bool_, [few], lambda b, i, x: b.any(40, lambda k: x([k, i[0]]))), few.any(0))
+    for folded in (None, 0):
+        got = computed((40,), bool_, [rare], lambda b, i, x: b.any(12, lambda k: x([i[0], k])), False, folded=folded)
+        assert_same(got, rare.any(1))
 
 
 @pytest.mark.parametrize("size", [1, 3, 16, 17, 40])
