@@ -31,9 +31,9 @@ UNROLLED = 160
 LIGHT, WRITTEN = {"add", "sub", "mul", "neg", "abs", "square", "select"}, 6
 """What a reduction may be made of, and of how many operations, for its body to be written sixteen times."""
 
-PAGE, ONE_SET = 4096, 32
-"""Bytes after which lines meet in one set of the first-level cache, and from how many on they are gone, even from where
-they might be found again soon, when the second part of them is read."""
+MANY_TERMS, PAGE, ONE_SET = 2048, 4096, 32
+"""Terms beyond which lines are not read across, as they would fill the second-level cache; bytes after which lines meet
+in one set of the first-level one; and from how many on that meet there they are gone when they are needed again."""
 
 _FUNCTION = {"sum": "add", "prod": "mul", "any": "or", "all": "and"}
 
@@ -405,7 +405,8 @@ def fits_registers(value: Value) -> bool:
         return False
     loads = [v for v in values if v.kind == "load"]
     steps = [(v.data[1].coefficient(var), v.dtype.itemsize) for v in loads]
-    return all(step is not None and gcd(step * size, PAGE) * var.extent < ONE_SET * PAGE for step, size in steps)
+    near = all(step is not None and gcd(step * size, PAGE) * var.extent < ONE_SET * PAGE for step, size in steps)
+    return near and var.extent <= MANY_TERMS
 
 
 def _in_registers(w: Writer, value: Value, start: Val) -> list[Val]:
