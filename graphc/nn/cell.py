@@ -43,7 +43,7 @@ class Cell:
     def __init__(self, auto_prefix: bool = True, flags: dict[str, Any] | None = None) -> None:
         own = self.__dict__
         own["_params"], own["_cells"] = {}, {}
-        own["version"] = 0
+        own["changes_made"] = 0
         own["training"] = False
         own["_auto_prefix"] = auto_prefix
         own["_buffers"] = {}
@@ -56,8 +56,14 @@ class Cell:
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
+        if isinstance(getattr(type(self), name, None), property):
+            object.__setattr__(self, name, value)
+            return
         if "_params" not in own:
-            raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
+            if isinstance(value, (Parameter, Cell, ParameterTuple)):
+                raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
+            own[name] = value
+            return
         trace = state.now.trace
         if trace is not None and self in trace.visited:
             self._set_while_traced(name, value)
@@ -147,7 +153,7 @@ class Cell:
         return sorted({*super().__dir__(), *self._params, *self._cells})
 
     def _changed(self) -> None:
-        self.__dict__["version"] += 1
+        self.__dict__["changes_made"] += 1
         context.structure_changed()
 
     def insert_param_to_cell(self, param_name: str, param: Parameter, check_name_contain_dot: bool = True) -> None:

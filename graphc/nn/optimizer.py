@@ -5,7 +5,9 @@ The learning rate is a Parameter that the graph reads: setting it between steps 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,7 +73,7 @@ class Optimizer(Cell):
         self, learning_rate: Any, parameters: Any, weight_decay: Any = 0.0, loss_scale: float = 1.0
     ) -> None:
         super().__init__(auto_prefix=False)
-        self.target, self.unique = "CPU", True  # where it runs; whether it sums gradients of one row first
+        self._target, self.unique = "CPU", True  # where it runs; whether it sums gradients of one row first
         items = _listed(parameters)
         self.loss_scale = check.positive_float("Optimizer", "loss_scale", loss_scale)
         self.is_group = isinstance(items[0], dict)
@@ -103,9 +105,32 @@ class Optimizer(Cell):
         self.hyper_map, self.map_ = ops.HyperMap(), ops.Map()
         self.hyper_map_reverse, self.map_reverse = ops.HyperMap(reverse=True), ops.Map(reverse=True)
         self.param_length, self.reciprocal_scale = len(self.parameters), 1.0 / self.loss_scale
+        self._parameters = self.parameters
+        self.use_parallel, self.optim_filter = False, (True,) * self.param_length  # this device updates all of them
 
     learning_rate: Any
     weight_decay: Any
+
+    @property
+    def target(self) -> str:
+        """Where parameters are updated: "CPU"."""
+        return self._target
+
+    @target.setter
+    def target(self, value: str) -> None:
+        self._set_base_target(value)
+
+    def _set_base_target(self, value: str) -> None:
+        """By this name programs call it from `target` of their own.
+
+        Raises:
+            TypeError, ValueError: `value` is not "CPU".
+        """
+        if not isinstance(value, str):
+            raise TypeError(f"For 'Optimizer', the property 'target' must be string, but got {type(value).__name__}")
+        if value != "CPU":
+            raise ValueError(f"For 'Optimizer', the property 'target' must be 'CPU', but got {value!r}")
+        self._target = value
 
     def _set_rates(self, rates: list[Parameter | LearningRateSchedule]) -> None:
         if not self.is_group_lr:
@@ -236,6 +261,22 @@ class Optimizer(Cell):
             for g, flag in zip(gradients, self.grad_centralization_flags, strict=True)
         )
 
+    def flatten_gradients(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The gradients as they are: there is no one vector of all Parameters here."""
+        return gradients
+
+    def _grad_sparse_indices_deduplicate(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The gradients as they are: none of them is sparse."""
+        return gradients
+
+    def broadcast_params(self, optim_result: Any) -> Any:
+        """What an update gave, as it is: other devices, which would be told of it, are none."""
+        return optim_result
+
+    def _is_dynamic_lr_or_weight_decay(self) -> bool:
+        """Whether the learning rate or the weight decay depends on the step."""
+        return self.dynamic_lr or self.dynamic_weight_decay
+
     def scale_grad(self, gradients: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The gradients divided by the loss scale."""
         return tuple(gradients if self.loss_scale == 1.0 else (g * (1.0 / self.loss_scale) for g in gradients))
@@ -264,6 +305,34 @@ class Optimizer(Cell):
         super().update_parameters_name(prefix, recurse)
         for parameter, name in names:
             parameter.name = name
+
+
+def opt_init_args_register(fn: Callable[..., None]) -> Callable[..., None]:
+    """Has the `__init__` of a program's optimizer note what it was given, defaults too.
+
+    It goes to `init_params` (a dict with `params`), `init_learning_rate` (None for a Cell) and `init_args`, the others.
+    """
+    signature = inspect.signature(fn)
+
+    @functools.wraps(fn)
+    def noting(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        given = dict(list(bound.arguments.items())[1:])
+        notes: dict[str, Any] = {}
+        if "params" in given:
+            notes["init_params"] = {"params": given.pop("params")}
+        if "optimizer" in given:
+            notes["init_params"] = {"params": given.pop("optimizer").init_params["params"]}
+        if "learning_rate" in given:
+            rate = given.pop("learning_rate")
+            plain = rate.asnumpy().tolist() if isinstance(rate, Tensor) else rate
+            notes["init_learning_rate"] = None if isinstance(rate, Cell) else plain
+        notes["init_args"] = given
+        fn(self, *args, **kwargs)
+        vars(self).update(notes)
+
+    return noting
 
 
 def _listed(parameters: Any) -> list[Any]:
