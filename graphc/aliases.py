@@ -24,6 +24,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "common.initializer": ("initializer",),
     "common.parameter": ("parameter", "tensor"),
     "common.seed": ("random",),
+    "common.sparse_tensor": ("ops.sparse_tensors", ""),
     "common.tensor": ("tensor",),
     "communication": ("parallel",),
     "communication.management": ("parallel",),
@@ -95,7 +96,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "profiler": ("profile",),
     "train.amp": ("amp",),
     "train.dataset_helper": ("train.sink",),
-    "train.callback._callback": ("train.callback",),
+    "train.callback._callback": ("train.callbacks", "train.callback"),
     "train.loss_scale_manager": ("amp",),
     "train.data_sink": ("train.sink",),
     "train.summary.summary_record": ("train.summary",),
@@ -106,7 +107,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 """Name of a module -> the modules whose names it gives, both without the leading `graphc.`; earlier ones come first."""
 
 _PARTS: dict[str, tuple[str, str]] = {
-    "common": ("generator hook_handle jit_config lazy_inline mutable no_inline recompute sparse_tensor", ""),
+    "common": ("generator hook_handle jit_config lazy_inline mutable no_inline recompute", ""),
     "dataset.core": ("config", "dataset.config"),
     "dataset.engine": (
         "datasets_audio datasets_standard_format datasets_text datasets_user_defined datasets_vision iterators",

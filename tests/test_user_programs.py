@@ -920,14 +920,17 @@ def test_odd_batches_copies_pickles_and_nets_without_parameters(mode):
 def test_names_are_where_older_programs_look_for_them():
     from graphc.common.parameter import Parameter as ThatParameter
     from graphc.common.parameter import ParameterTuple as ThatTuple
+    from graphc.common.sparse_tensor import RowTensorInner
     from graphc.mint.functional import softmax
     from graphc.nn.loss.loss import _Loss
     from graphc.ops._primitive_cache import _get_cache_prim
+    from graphc.train.callback._callback import _handle_loss
     from graphc.version import __version__
 
     assert ThatParameter is Parameter and ThatTuple is ParameterTuple and _Loss is LossBase
     assert isinstance(mstype.float32, ms.Type) and isinstance(mstype.int8, mstype.Type) and __version__
     assert softmax is ms.mint.nn.functional.softmax and ms.ms_class is ms.jit_class
+    assert RowTensorInner is ms.RowTensor and _handle_loss((Tensor([1.0, 2.0]), 3)) == 1.5
     assert _get_cache_prim(P.ReduceSum)(keep_dims=True)(Tensor([1.0, 2.0])).tolist() == [3.0]
 
 
