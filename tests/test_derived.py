@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, boost, nn, ops, set_context, value_and_grad
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, boost, int32, nn, ops, set_context, value_and_grad
 from graphc.boost.grad_accumulation import gradient_accumulation_op, gradient_clear_op
 from graphc.nn.layer.rnn_cells import RNNCellBase
 from graphc.nn.optim.optimizer import opt_init_args_register
@@ -129,16 +129,38 @@ def test_attributes_of_a_cell_may_have_any_name_and_be_set_early(mode: int) -> N
         TooEarly()
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_number_set_in_the_place_of_a_scalar_parameter_is_its_value(mode: int) -> None:
+    class Counter(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.count = Parameter(Tensor(7, int32))
+            self.rows = Parameter(Tensor([1.0, 2.0]))
+
+        def construct(self, x: Tensor) -> Tensor:
+            self.count = 3
+            self.count += 1
+            return x * self.count
+
+    set_context(mode=mode)
+    net = Counter()
+    assert net(Tensor(2.0)).item() == 8.0 and net.count.item() == 4 and net.count.dtype is int32
+    net.count = 5
+    assert isinstance(net.count, Parameter) and net.count.item() == 5
+    with pytest.raises(TypeError, match="expected a Parameter or Cell in the place of a Parameter, got int"):
+        net.rows = 1
+
+
 _descend = ops.MultitypeFuncGraph("descend")
 
 
-@_descend.register("Float32", "Tensor", "Tensor", "Bool")
-def _descend_one(share: float, parameter: Parameter, gradient: Tensor, filtered: bool) -> Tensor:
-    return ops.assign_sub(parameter, gradient * share) if filtered else gradient
+@_descend.register("Float32", "Tensor", "Tensor", "Tensor", "Bool")
+def _descend_one(share: float, decay: Tensor, parameter: Parameter, gradient: Tensor, filtered: bool) -> Tensor:
+    return ops.assign_sub(parameter, gradient * share + decay) if filtered else gradient
 
 
-@_descend.register("Float32", "RowTensor", "Tensor", "Bool")
-def _descend_rows(share: float, parameter: Any, gradient: Tensor, filtered: bool) -> Tensor:
+@_descend.register("Float32", "Tensor", "RowTensor", "Tensor", "Bool")
+def _descend_rows(share: float, decay: Tensor, parameter: Any, gradient: Tensor, filtered: bool) -> Tensor:
     raise AssertionError("no gradient is one of rows")
 
 
@@ -153,7 +175,8 @@ class Descent(nn.Optimizer):
     def construct(self, gradients: Any) -> Any:
         gradients = self._grad_sparse_indices_deduplicate(self.decay_weight(self.flatten_gradients(gradients)))
         assert not self._is_dynamic_lr_or_weight_decay()
-        result = self.map_(ops.partial(_descend, self.share), self._parameters, gradients, self.optim_filter)
+        rule = ops.partial(_descend, self.share, self.weight_decay)
+        result = self.map_(rule, self._parameters, gradients, self.optim_filter)
         return self.broadcast_params(result) if self.use_parallel else result
 
     @nn.Optimizer.target.setter
@@ -165,10 +188,11 @@ class Descent(nn.Optimizer):
 def test_optimizers_of_programs_find_what_mindspore_has_in_their_base(mode: int) -> None:
     set_context(mode=mode)
     net = nn.Dense(2, 1, weight_init="ones", has_bias=False)
-    optimizer = Descent(net.trainable_params(), 0.25)
+    optimizer = Descent(net.trainable_params(), 0.25, weight_decay=0.25)
+    assert optimizer.weight_decay.item() == optimizer.get_weight_decay().item() == 0.25
     optimizer((Tensor([[2.0, 4.0]]),))
-    assert net.weight.tolist() == [[0.0, -1.0]]
-    assert optimizer.init_args == {"share": 0.5, "weight_decay": 0.0} and optimizer.init_learning_rate == 0.25
+    assert net.weight.tolist() == [[-0.375, -1.375]]
+    assert optimizer.init_args == {"share": 0.5, "weight_decay": 0.25} and optimizer.init_learning_rate == 0.25
     assert optimizer.init_params["params"][0] is net.weight
     assert optimizer.target == "CPU"
     optimizer.target = "CPU"

@@ -71,6 +71,7 @@ class Cell:
         params, cells = own["_params"], own["_cells"]
         is_value = isinstance(value, Tensor) and not isinstance(value, Parameter)
         held = params.get(name, cells.get(name))
+        value, is_value = (Tensor(value, held.dtype), True) if _is_number_for(held, value) else (value, is_value)
         if isinstance(held, Parameter) and is_value:
             held.set_data(value)  # as in MindSpore, the Parameter stays one, and gets the value
             return
@@ -102,6 +103,7 @@ class Cell:
         parameter = self._params.get(name)
         if parameter is value and value is not None:
             return
+        value = Tensor(value, parameter.dtype) if _is_number_for(parameter, value) else value
         if parameter is None or not isinstance(value, Tensor) or isinstance(value, Parameter):
             raise located(
                 AttributeError(
@@ -705,6 +707,11 @@ def _holds_others(value: Any, own: set[int]) -> bool:
     if isinstance(value, Cell):
         return any(id(parameter) not in own for parameter in value.get_parameters())
     return isinstance(value, Parameter) and id(value) not in own
+
+
+def _is_number_for(held: Any, value: Any) -> bool:
+    """Whether a number is set in the place of a Parameter that holds one, and so is its new value."""
+    return isinstance(value, (int, float)) and isinstance(held, Parameter) and held.shape == ()
 
 
 def _swapped(name: str, old: str, new: str) -> str:

@@ -63,6 +63,7 @@ class Optimizer(Cell):
         loss_scale: what the loss was multiplied by: gradients are divided by it.
     Attributes:
         parameters: the ParameterTuple that gradients are given for, in this order.
+        weight_decay: times the loss scale: a float32 Tensor `[]` or a Cell; one for each parameter of groups.
         learning_rate: a Parameter, a LearningRateSchedule, or one for each parameter where groups set their own.
         global_step: int32 Parameter `[]`: how many steps were made.
     Raises:
@@ -144,7 +145,8 @@ class Optimizer(Cell):
     def _set_decays(self, decays: list[float | Cell]) -> None:
         self.dynamic_weight_decay = any(isinstance(d, Cell) for d in decays)
         scaled = tuple(d if isinstance(d, Cell) else d * self.loss_scale for d in decays)
-        self.weight_decay = scaled if self.is_group else scaled[0]
+        given = tuple(d if isinstance(d, Cell) else Tensor(d, float32) for d in scaled)
+        self.weight_decay = given if self.is_group else given[0]
         if self.dynamic_weight_decay:
             self.weight_decay_schedules = CellList(
                 [d for d in dict.fromkeys(scaled) if isinstance(d, Cell)], auto_prefix=False
@@ -246,9 +248,9 @@ class Optimizer(Cell):
         )
 
     def _decays(self) -> list[Scalar | None]:
-        """The weight decay of each parameter, None where there is none."""
+        """The weight decay of each parameter, None where there is none; a number, where it is known."""
         decay = self.get_weight_decay()
-        each = decay if self.is_group else (decay,) * len(self.parameters)
+        each = map(_number, decay if self.is_group else (decay,) * len(self.parameters))
         return [
             d if flag and not (isinstance(d, float) and d == 0.0) else None
             for d, flag in zip(each, self.decay_flags, strict=True)
@@ -333,6 +335,12 @@ def opt_init_args_register(fn: Callable[..., None]) -> Callable[..., None]:
         vars(self).update(notes)
 
     return noting
+
+
+def _number(decay: Any) -> Any:
+    """What a program may set as a weight decay: as a float, unless it follows from the step."""
+    known = isinstance(decay, Tensor) and not isinstance(decay, Parameter) and not decay.is_traced
+    return float(decay) if known else decay
 
 
 def _listed(parameters: Any) -> list[Any]:
