@@ -26,6 +26,7 @@ from graphc.context import (
 from graphc.dispatch import set_kernel_runner, set_shortcut
 from graphc.dtype import (
     SYNONYMS,
+    Type,
     bfloat16,
     bool_,
     dtype_to_nptype,
@@ -101,6 +102,7 @@ __all__ = [
     "RowTensor",
     "SparseTensor",
     "Tensor",
+    "Type",
     "_no_grad",
     "amp",
     "bfloat16",
@@ -140,6 +142,7 @@ __all__ = [
     "load_param_into_net",
     "log",
     "manual_seed",
+    "ms_class",
     "ms_function",
     "mutable",
     "nn",
@@ -181,7 +184,7 @@ set_kernel_runner(_run_kernel)
 set_shortcut(shortcut)
 aliases.install("graphc")
 
-ms_function = jit  # its name in MindSpore 1
+ms_function, ms_class = jit, jit_class  # their names in MindSpore 1
 SparseTensor = COOTensor  # likewise
 
 __version__ = "0.1.0"
@@ -225,7 +228,7 @@ _OF_DEVICES = {
 
 def __getattr__(name: str) -> Any:
     """What is loaded when first named, the names of `graphc.train` and `graphc.dtype` that MindSpore has here too."""
-    if name in ("dataset", "devices", "experimental", "mint", "numpy", "runtime", "scipy", "vision"):
+    if name in ("boost", "dataset", "devices", "experimental", "mint", "numpy", "runtime", "scipy", "vision"):
         return importlib.import_module(f"graphc.{name}")
     if name in train.__all__ or name in ("LossScaleManager", "build_train_network", "constexpr"):
         home: Any = train if name in train.__all__ else ops if name == "constexpr" else amp

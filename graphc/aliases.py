@@ -16,12 +16,15 @@ from types import ModuleType
 from typing import Any
 
 HOMES: dict[str, tuple[str, ...]] = {
+    "_checkparam": ("checks",),
+    "boost.grad_accumulation": ("boost",),
     "common": ("",),
     "common.api": ("",),
     "common.dtype": ("dtype",),
     "common.initializer": ("initializer",),
-    "common.parameter": ("tensor",),
+    "common.parameter": ("parameter", "tensor"),
     "common.seed": ("random",),
+    "common.sparse_tensor": ("ops.sparse_tensors", ""),
     "common.tensor": ("tensor",),
     "communication": ("parallel",),
     "communication.management": ("parallel",),
@@ -77,6 +80,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "nn.wrap.cell_wrapper": ("nn.wrap",),
     "nn.wrap.grad_reducer": ("nn.wrap",),
     "nn.wrap.loss_scale": ("nn.wrap",),
+    "mint.functional": ("mint.nn.functional",),
+    "ops._primitive_cache": ("ops.primitives",),
     "ops.composite": ("ops",),
     "ops.composite.base": ("ops",),
     "ops.function": ("ops",),
@@ -91,17 +96,18 @@ HOMES: dict[str, tuple[str, ...]] = {
     "profiler": ("profile",),
     "train.amp": ("amp",),
     "train.dataset_helper": ("train.sink",),
-    "train.callback._callback": ("train.callback",),
+    "train.callback._callback": ("train.callbacks", "train.callback"),
     "train.loss_scale_manager": ("amp",),
     "train.data_sink": ("train.sink",),
     "train.summary.summary_record": ("train.summary",),
     "utils": ("ops.storage",),
     "utils.dlpack": ("ops.storage",),
+    "version": ("",),
 }
 """Name of a module -> the modules whose names it gives, both without the leading `graphc.`; earlier ones come first."""
 
 _PARTS: dict[str, tuple[str, str]] = {
-    "common": ("generator hook_handle jit_config lazy_inline mutable no_inline recompute sparse_tensor", ""),
+    "common": ("generator hook_handle jit_config lazy_inline mutable no_inline recompute", ""),
     "dataset.core": ("config", "dataset.config"),
     "dataset.engine": (
         "datasets_audio datasets_standard_format datasets_text datasets_user_defined datasets_vision iterators",
@@ -162,7 +168,7 @@ class Alias(ModuleType):
 def _find(alias: str, homes: tuple[str, ...], name: str) -> Any:
     if name == "__all__":
         return sorted({n for home in homes for n in dir(import_module(home)) if not n.startswith("_")})
-    if name.startswith("__"):  # as all modules are asked for `__file__` and the like
+    if name.startswith("__") and name != "__version__":  # as all modules are asked for `__file__` and the like
         raise AttributeError(f"module {alias!r} has no attribute {name!r}")
     *earlier, last = map(import_module, homes)
     return next((getattr(home, name) for home in earlier if hasattr(home, name)), None) or getattr(last, name)

@@ -44,6 +44,8 @@ class DType:
         return dtype_of, (self.name,)
 
 
+Type = DType  # MindSpore's name of the class
+
 float32 = DType("float32", "f32")
 float64 = DType("float64", "f64")
 int32 = DType("int32", "i32")

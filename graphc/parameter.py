@@ -80,9 +80,10 @@ class Parameter(Tensor):
         assign(self, changed)
 
     def set_data(self, data: Any, slice_shape: bool = False) -> Parameter:
-        """Writes `data` (of the same shape; cast to this dtype) into the buffer."""
-        if slice_shape:
-            raise ValueError("Parameter.set_data: slice_shape is for distributed slices, which graphc does not have")
+        """Writes `data` (of the same shape; cast to this dtype) into the buffer.
+
+        `slice_shape` says that it may be the slice of one of several devices; here that is all of it.
+        """
         self._put(data if isinstance(data, Tensor) else Tensor(data))
         return self
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,8 @@ def load_param_into_net(
         strict_load: types and shapes must agree exactly. Otherwise a value of another width of the same kind (float64
             for float32, int32 for int64) is converted, a list of one number stands for the number (as in MindSpore's
             `global_step`), and where names of the file are those of `net` behind one common prefix
-            (`backbone.fc.weight` for `fc.weight`), they are taken for them.
+            (`backbone.fc.weight` for `fc.weight`), they are taken for them. So are names without that of a list
+            (`0.weight` for `layers.0.weight`), which MindSpore gives where Cells are appended to an empty one.
         remove_redundancy: only False.
     Returns:
         The names of `net`'s Parameters that were not loaded (about which it also warns), and the names in
@@ -379,7 +381,18 @@ def _matches(targets: Iterable[str], available: dict[str, Any], strict: bool) ->
             prefix = candidate.removesuffix(missing[0])
             if prefix.endswith(".") and all(prefix + name in numbers for name in missing):
                 return found | {name: prefix + name for name in missing}
+        return found | _appended(missing, numbers - found.keys())
     return found
+
+
+def _appended(names: list[str], available: set[str]) -> dict[str, str]:
+    """For names of Parameters in Cells that were appended to an empty list, their names in MindSpore, where there.
+
+    It leaves out the list's name, `0.weight` for `layers.0.weight`; where two lists then share a name, it is neither's.
+    """
+    short = {name: name.partition(".")[2] for name in names}
+    counts = Counter(short.values())
+    return {name: s for name, s in short.items() if s[:1].isdigit() and s in available and counts[s] == 1}
 
 
 def _fitted(target: Parameter, source: Parameter, strict: bool) -> Tensor:

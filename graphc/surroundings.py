@@ -257,7 +257,8 @@ def is_plain(value: Any) -> bool:
 
 def _plain_function(function: Any) -> Any:
     """The function itself, of a method or of what wraps it; of any other value the value."""
-    return inspect.unwrap(getattr(function, "__func__", function))
+    plain = function.__func__ if isinstance(function, (MethodType, staticmethod, classmethod)) else function
+    return inspect.unwrap(plain) if callable(plain) else plain  # what is none may answer to any name
 
 
 def _function_behind(attribute: Any) -> FunctionType | None:

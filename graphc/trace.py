@@ -138,7 +138,7 @@ class Trace:
     def visit(self, cell: Cell) -> None:
         """Notes that the graph depends on the cell as it is now."""
         if cell not in self.visited:
-            self.visited[cell] = cell.version, cell.training
+            self.visited[cell] = cell.changes_made, cell.training
             self.watch(vars(cell), f"{type(cell).__name__}.")
             self.surroundings.note_cell(cell)
 
@@ -236,7 +236,9 @@ class Traced:
 
     def still_valid(self) -> bool:
         """Whether every Cell that was called, and every tensor captured, still is as it was."""
-        cells = all((cell := ref()) is not None and (cell.version, cell.training) == seen for ref, seen in self.visited)
+        cells = all(
+            (cell := ref()) is not None and (cell.changes_made, cell.training) == seen for ref, seen in self.visited
+        )
         tensors = all((tensor := ref()) is None or tensor._array is array for ref, array in self.captured)
         return cells and tensors and all(
             (p := ref()) is None or (p.requires_grad, p.gradient_hooks) == seen for ref, seen in self.weights

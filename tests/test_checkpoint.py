@@ -12,7 +12,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from graphc import serialization
+from graphc import nn, serialization
 from graphc.dtype import bfloat16, float16
 from graphc.nn.cell import Cell
 from graphc.parameter import Parameter
@@ -178,6 +178,29 @@ def test_integers_that_do_not_fit_are_refused():
     with pytest.raises(RuntimeError, match=r"Int32.*Int64"):
         load_param_into_net(net, {"small": Parameter(np.int64(2**40), "small")})
     assert net.small.asnumpy() == 1
+
+
+def test_names_of_cells_that_were_appended_to_an_empty_list_may_lack_the_lists_as_in_mindspore():
+    class Net(Cell):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.layers, self.heads, self.tails = (nn.CellList() for _ in range(4))
+            for part in (self.layers, self.layers, self.heads, self.tails):
+                part.append(nn.Dense(2, 2, "zeros", has_bias=part is self.heads))
+            self.last = nn.Dense(2, 2, "zeros", has_bias=False)
+
+    saved = {
+        name: Parameter(np.full((2, 2) if "weight" in name else (2,), i + 1.0, np.float32))
+        for i, name in enumerate(("0.weight", "1.weight", "last.weight", "0.bias"))
+    }
+    net = Net()
+    with pytest.warns(UserWarning, match=r"3 of 6 Parameters of Net .*layers.0.weight, heads.0.weight, tails.0.weight"):
+        missing, unused = load_param_into_net(net, saved)  # three share a name, whose value may be of any of them
+    assert missing == ["layers.0.weight", "heads.0.weight", "tails.0.weight"] and unused == ["0.weight"]
+    values = {p.name: p.asnumpy().max() for p in net.get_parameters()}
+    assert values["layers.1.weight"] == 2 and values["last.weight"] == 3 and values["heads.0.bias"] == 4
+    with pytest.warns(UserWarning, match="5 of 6"):
+        load_param_into_net(net, saved, strict_load=True)
 
 
 def test_a_common_prefix_is_taken_off_unless_strict(file):

@@ -138,7 +138,7 @@ def test_importing_graphc_loads_numpy_and_little_else():
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        "aliases", "arrays", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log",
+        "aliases", "arrays", "checks", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log",
         "mindspore_file", "parallel", "printing", "protobuf", "random_bits",
     ),
     ("known", "loop_builder", "loops", "schedule"),
@@ -152,7 +152,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("alone", "compiler", "programs"),
     ("drawing",),
     ("amp", "devices", "experimental", "nn", "numpy", "serialization", "vmap"),
-    ("export", "mint", "scipy", "train"),
+    ("boost", "export", "mint", "scipy", "train"),
     ("",),  # graphc/__init__.py, which offers all of the above
     ("models", "vision"),
     ("__main__", "cli"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import sys
@@ -193,3 +194,30 @@ def test_what_only_the_program_around_it_changes_does_not_count() -> None:
         trainer.losses.append(float(forward(ops.ones((1, 2)))))
         trainer.step = step
     assert [len(kept) for kept in forward._kept.values()] == [1]
+
+
+class Settings(dict[str, Any]):
+    """A dict whose items are attributes, and which makes one of any name that it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self.setdefault(name, Settings())
+
+    def __deepcopy__(self, memo: Any) -> Settings:
+        return Settings({name: copy.deepcopy(value, memo) for name, value in self.items()})
+
+
+def test_an_object_that_answers_to_any_name_may_be_kept_and_its_items_count() -> None:
+    class Net(nn.Cell):
+        def __init__(self, settings: Settings) -> None:
+            super().__init__()
+            self.settings = settings
+
+        def construct(self, x: Tensor) -> Tensor:
+            return x * self.settings.head.scale
+
+    ms.set_context(mode=ms.GRAPH_MODE)
+    settings = Settings(head=Settings(scale=3))
+    net = Net(settings)
+    assert net(X).tolist() == [3.0, 3.0]
+    settings.head["scale"] = 5
+    assert net(X).tolist() == [5.0, 5.0]

@@ -917,6 +917,32 @@ def test_odd_batches_copies_pickles_and_nets_without_parameters(mode):
     assert plain(Tensor([1.0]), flag=False).asnumpy() == [-1.0]
 
 
+def test_names_are_where_older_programs_look_for_them():
+    from graphc.common.parameter import Parameter as ThatParameter
+    from graphc.common.parameter import ParameterTuple as ThatTuple
+    from graphc.common.sparse_tensor import RowTensorInner
+    from graphc.mint.functional import softmax
+    from graphc.nn.loss.loss import _Loss
+    from graphc.ops._primitive_cache import _get_cache_prim
+    from graphc.train.callback._callback import _handle_loss
+    from graphc.version import __version__
+
+    assert ThatParameter is Parameter and ThatTuple is ParameterTuple and _Loss is LossBase
+    assert isinstance(mstype.float32, ms.Type) and isinstance(mstype.int8, mstype.Type) and __version__
+    assert softmax is ms.mint.nn.functional.softmax and ms.ms_class is ms.jit_class
+    assert RowTensorInner is ms.RowTensor and _handle_loss((Tensor([1.0, 2.0]), 3)) == 1.5
+    assert _get_cache_prim(P.ReduceSum)(keep_dims=True)(Tensor([1.0, 2.0])).tolist() == [3.0]
+
+
+def test_a_number_may_be_assigned_to_a_parameter():
+    count, seen = Parameter(Tensor(3, ms.int32)), Parameter(Tensor(False))
+    assert ms.jit(lambda: F.assign(count, 7))().item() == count.item() == 7 and count.dtype == ms.int32
+    F.assign(seen, True)
+    assert seen.item() is True
+    with pytest.raises(ValueError, match=r"assign: shapes differ, w is f32\[2\]"):
+        F.assign(Parameter([1.0, 2.0], "w"), 0)
+
+
 def test_every_older_module_name_is_importable():
     for name, homes in aliases.HOMES.items():
         module = importlib.import_module(f"graphc.{name}")

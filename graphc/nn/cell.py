@@ -43,7 +43,7 @@ class Cell:
     def __init__(self, auto_prefix: bool = True, flags: dict[str, Any] | None = None) -> None:
         own = self.__dict__
         own["_params"], own["_cells"] = {}, {}
-        own["version"] = 0
+        own["changes_made"] = 0
         own["training"] = False
         own["_auto_prefix"] = auto_prefix
         own["_buffers"] = {}
@@ -56,8 +56,14 @@ class Cell:
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
+        if isinstance(getattr(type(self), name, None), property):
+            object.__setattr__(self, name, value)
+            return
         if "_params" not in own:
-            raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
+            if isinstance(value, (Parameter, Cell, ParameterTuple)):
+                raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
+            own[name] = value
+            return
         trace = state.now.trace
         if trace is not None and self in trace.visited:
             self._set_while_traced(name, value)
@@ -65,6 +71,7 @@ class Cell:
         params, cells = own["_params"], own["_cells"]
         is_value = isinstance(value, Tensor) and not isinstance(value, Parameter)
         held = params.get(name, cells.get(name))
+        value, is_value = (Tensor(value, held.dtype), True) if _is_number_for(held, value) else (value, is_value)
         if isinstance(held, Parameter) and is_value:
             held.set_data(value)  # as in MindSpore, the Parameter stays one, and gets the value
             return
@@ -96,6 +103,7 @@ class Cell:
         parameter = self._params.get(name)
         if parameter is value and value is not None:
             return
+        value = Tensor(value, parameter.dtype) if _is_number_for(parameter, value) else value
         if parameter is None or not isinstance(value, Tensor) or isinstance(value, Parameter):
             raise located(
                 AttributeError(
@@ -147,7 +155,7 @@ class Cell:
         return sorted({*super().__dir__(), *self._params, *self._cells})
 
     def _changed(self) -> None:
-        self.__dict__["version"] += 1
+        self.__dict__["changes_made"] += 1
         context.structure_changed()
 
     def insert_param_to_cell(self, param_name: str, param: Parameter, check_name_contain_dot: bool = True) -> None:
@@ -699,6 +707,11 @@ def _holds_others(value: Any, own: set[int]) -> bool:
     if isinstance(value, Cell):
         return any(id(parameter) not in own for parameter in value.get_parameters())
     return isinstance(value, Parameter) and id(value) not in own
+
+
+def _is_number_for(held: Any, value: Any) -> bool:
+    """Whether a number is set in the place of a Parameter that holds one, and so is its new value."""
+    return isinstance(value, (int, float)) and isinstance(held, Parameter) and held.shape == ()
 
 
 def _swapped(name: str, old: str, new: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from graphc import ops
@@ -78,6 +79,22 @@ class _Conv(Layer):
             x, self._kernel(), self.bias, self.stride, self.pad_mode, self._ends, self.dilation, self.group
         )
 
+    def _primitive(self) -> Any:
+        """The layer's operation as an object that takes a weight, for classes that programs derive."""
+        kernel = (1,) * (2 - self.spatial) + self.kernel_size  # over one dimension it has an axis of extent 1 more
+        stride, dilation = ((1,) * (2 - self.spatial) + each for each in (self.stride, self.dilation))
+        ends = (0,) * (4 - 2 * self.spatial) + self._ends
+        kind = ops.Conv3D if self.spatial == 3 else ops.Conv2D
+        return kind(
+            self.out_channels, kernel, pad_mode=self.pad_mode, pad=ends, stride=stride, dilation=dilation,
+            group=self.group,
+        )
+
+    @cached_property
+    def bias_add(self) -> Any:
+        """`ops.BiasAdd`, for classes that programs derive."""
+        return ops.BiasAdd()
+
     def extend_repr(self) -> str:
         text = (
             f"input_channels={self.in_channels}, output_channels={self.out_channels}, "
@@ -127,6 +144,7 @@ class Conv1d(_OnLines):
     """
 
     spatial, operation = 1, staticmethod(ops.conv1d)
+    conv2d = cached_property(_Conv._primitive)
 
 
 class Conv2d(_Conv):
@@ -146,6 +164,7 @@ class Conv2d(_Conv):
     """
 
     spatial, operation, data_format = 2, staticmethod(ops.conv2d), "NCHW"
+    conv2d = cached_property(_Conv._primitive)
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",
@@ -163,6 +182,7 @@ class Conv3d(_Conv):
     """Convolution of `[N, in_channels, D, H, W]`; see Conv2d. 'pad' may have (head, tail, top, bottom, left, right)."""
 
     spatial, operation, data_format = 3, staticmethod(ops.conv3d), "NCDHW"
+    conv3d = cached_property(_Conv._primitive)
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, pad_mode: str = "same",

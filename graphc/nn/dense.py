@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 from graphc import ops
@@ -51,6 +52,21 @@ class Dense(Layer):
     @property
     def _of_ops(self) -> bool:  # type: ignore[override]
         return self.activation is None or isinstance(self.activation, Cell)  # a function may do anything
+
+    @property
+    def activation_flag(self) -> bool:
+        """Whether there is an activation."""
+        return self.activation is not None
+
+    @cached_property
+    def matmul(self) -> Any:
+        """`ops.MatMul` with the weight's layout, for classes that programs derive."""
+        return ops.MatMul(transpose_b=True)
+
+    @cached_property
+    def bias_add(self) -> Any:
+        """`ops.BiasAdd`, for classes that programs derive."""
+        return ops.BiasAdd()
 
     def construct(self, x: Tensor) -> Tensor:
         y = ops.dense(x, self.weight, self.bias)

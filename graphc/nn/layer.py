@@ -90,7 +90,7 @@ class Layer(Cell):
             if not of_ops or any(cell._hooks) or "_float" in cell.__dict__ or "construct" in cell.__dict__:
                 return None
         known: dict[Hashable, Fixed] = self.__dict__.setdefault("_fixed_as", {})
-        facts = tuple((id(cell), cell.version, cell.training) for cell in cells)
+        facts = tuple((id(cell), cell.changes_made, cell.training) for cell in cells)
         found = known.get(facts)
         if found is None:
             if len(known) >= MOST_FIXED:

@@ -42,6 +42,8 @@ class LossBase(Layer):
         return ops.sum(x, self.get_axis(x)) if self.reduction == "sum" else x
 
 
+_Loss = LossBase  # its name in MindSpore 1
+
 # Of classes
 
 

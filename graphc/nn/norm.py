@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from graphc import ops
@@ -245,7 +246,10 @@ class GroupNorm(_ChannelNorm):
         self._set_scale(num_channels, affine, gamma_init, beta_init, float_dtype("GroupNorm", dtype))
 
     def construct(self, x: Tensor) -> Tensor:
-        x = self._checked(x, self.num_channels)
+        return self._cal_output(self._checked(x, self.num_channels))
+
+    def _cal_output(self, x: Tensor) -> Tensor:
+        """The result, by the name that classes which programs derive call."""
         return ops.group_norm(x, self.num_groups, self.gamma, self.beta, self.eps)
 
     def extend_repr(self) -> str:
@@ -285,6 +289,11 @@ class LayerNorm(Layer):
         dtype = float_dtype("LayerNorm", dtype)
         self.gamma = Parameter(initializer(gamma_init, self.normalized_shape, dtype), "gamma")
         self.beta = Parameter(initializer(beta_init, self.normalized_shape, dtype), "beta")
+
+    @cached_property
+    def layer_norm(self) -> Any:
+        """The layer's operation as an object that takes `gamma` and `beta`, for classes that programs derive."""
+        return ops.LayerNorm(self.begin_norm_axis, self.begin_params_axis, self.epsilon)
 
     def construct(self, x: Tensor) -> Tensor:
         x = as_tensor("LayerNorm", x)

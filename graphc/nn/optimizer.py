@@ -5,7 +5,9 @@ The learning rate is a Parameter that the graph reads: setting it between steps 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +63,7 @@ class Optimizer(Cell):
         loss_scale: what the loss was multiplied by: gradients are divided by it.
     Attributes:
         parameters: the ParameterTuple that gradients are given for, in this order.
+        weight_decay: times the loss scale: a float32 Tensor `[]` or a Cell; one for each parameter of groups.
         learning_rate: a Parameter, a LearningRateSchedule, or one for each parameter where groups set their own.
         global_step: int32 Parameter `[]`: how many steps were made.
     Raises:
@@ -71,7 +74,7 @@ class Optimizer(Cell):
         self, learning_rate: Any, parameters: Any, weight_decay: Any = 0.0, loss_scale: float = 1.0
     ) -> None:
         super().__init__(auto_prefix=False)
-        self.target, self.unique = "CPU", True  # where it runs; whether it sums gradients of one row first
+        self._target, self.unique = "CPU", True  # where it runs; whether it sums gradients of one row first
         items = _listed(parameters)
         self.loss_scale = check.positive_float("Optimizer", "loss_scale", loss_scale)
         self.is_group = isinstance(items[0], dict)
@@ -103,9 +106,32 @@ class Optimizer(Cell):
         self.hyper_map, self.map_ = ops.HyperMap(), ops.Map()
         self.hyper_map_reverse, self.map_reverse = ops.HyperMap(reverse=True), ops.Map(reverse=True)
         self.param_length, self.reciprocal_scale = len(self.parameters), 1.0 / self.loss_scale
+        self._parameters = self.parameters
+        self.use_parallel, self.optim_filter = False, (True,) * self.param_length  # this device updates all of them
 
     learning_rate: Any
     weight_decay: Any
+
+    @property
+    def target(self) -> str:
+        """Where parameters are updated: "CPU"."""
+        return self._target
+
+    @target.setter
+    def target(self, value: str) -> None:
+        self._set_base_target(value)
+
+    def _set_base_target(self, value: str) -> None:
+        """By this name programs call it from `target` of their own.
+
+        Raises:
+            TypeError, ValueError: `value` is not "CPU".
+        """
+        if not isinstance(value, str):
+            raise TypeError(f"For 'Optimizer', the property 'target' must be string, but got {type(value).__name__}")
+        if value != "CPU":
+            raise ValueError(f"For 'Optimizer', the property 'target' must be 'CPU', but got {value!r}")
+        self._target = value
 
     def _set_rates(self, rates: list[Parameter | LearningRateSchedule]) -> None:
         if not self.is_group_lr:
@@ -119,7 +145,8 @@ class Optimizer(Cell):
     def _set_decays(self, decays: list[float | Cell]) -> None:
         self.dynamic_weight_decay = any(isinstance(d, Cell) for d in decays)
         scaled = tuple(d if isinstance(d, Cell) else d * self.loss_scale for d in decays)
-        self.weight_decay = scaled if self.is_group else scaled[0]
+        given = tuple(d if isinstance(d, Cell) else Tensor(d, float32) for d in scaled)
+        self.weight_decay = given if self.is_group else given[0]
         if self.dynamic_weight_decay:
             self.weight_decay_schedules = CellList(
                 [d for d in dict.fromkeys(scaled) if isinstance(d, Cell)], auto_prefix=False
@@ -221,9 +248,9 @@ class Optimizer(Cell):
         )
 
     def _decays(self) -> list[Scalar | None]:
-        """The weight decay of each parameter, None where there is none."""
+        """The weight decay of each parameter, None where there is none; a number, where it is known."""
         decay = self.get_weight_decay()
-        each = decay if self.is_group else (decay,) * len(self.parameters)
+        each = map(_number, decay if self.is_group else (decay,) * len(self.parameters))
         return [
             d if flag and not (isinstance(d, float) and d == 0.0) else None
             for d, flag in zip(each, self.decay_flags, strict=True)
@@ -235,6 +262,22 @@ class Optimizer(Cell):
             g - ops.mean(g, tuple(range(1, g.ndim)), keep_dims=True) if flag and g.ndim > 1 else g
             for g, flag in zip(gradients, self.grad_centralization_flags, strict=True)
         )
+
+    def flatten_gradients(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The gradients as they are: there is no one vector of all Parameters here."""
+        return gradients
+
+    def _grad_sparse_indices_deduplicate(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The gradients as they are: none of them is sparse."""
+        return gradients
+
+    def broadcast_params(self, optim_result: Any) -> Any:
+        """What an update gave, as it is: other devices, which would be told of it, are none."""
+        return optim_result
+
+    def _is_dynamic_lr_or_weight_decay(self) -> bool:
+        """Whether the learning rate or the weight decay depends on the step."""
+        return self.dynamic_lr or self.dynamic_weight_decay
 
     def scale_grad(self, gradients: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The gradients divided by the loss scale."""
@@ -264,6 +307,40 @@ class Optimizer(Cell):
         super().update_parameters_name(prefix, recurse)
         for parameter, name in names:
             parameter.name = name
+
+
+def opt_init_args_register(fn: Callable[..., None]) -> Callable[..., None]:
+    """Has the `__init__` of a program's optimizer note what it was given, defaults too.
+
+    It goes to `init_params` (a dict with `params`), `init_learning_rate` (None for a Cell) and `init_args`, the others.
+    """
+    signature = inspect.signature(fn)
+
+    @functools.wraps(fn)
+    def noting(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        given = dict(list(bound.arguments.items())[1:])
+        notes: dict[str, Any] = {}
+        if "params" in given:
+            notes["init_params"] = {"params": given.pop("params")}
+        if "optimizer" in given:
+            notes["init_params"] = {"params": given.pop("optimizer").init_params["params"]}
+        if "learning_rate" in given:
+            rate = given.pop("learning_rate")
+            plain = rate.asnumpy().tolist() if isinstance(rate, Tensor) else rate
+            notes["init_learning_rate"] = None if isinstance(rate, Cell) else plain
+        notes["init_args"] = given
+        fn(self, *args, **kwargs)
+        vars(self).update(notes)
+
+    return noting
+
+
+def _number(decay: Any) -> Any:
+    """What a program may set as a weight decay: as a float, unless it follows from the step."""
+    known = isinstance(decay, Tensor) and not isinstance(decay, Parameter) and not decay.is_traced
+    return float(decay) if known else decay
 
 
 def _listed(parameters: Any) -> list[Any]:

@@ -86,31 +86,41 @@ def _run_layer(
     return outputs, final
 
 
-class _RecurrentCell(Layer):
-    """One step of a recurrent layer.
+class RNNCellBase(Layer):
+    """The Parameters of one step of a recurrent layer; a program's own has a `construct(x, hx)`.
 
     Args:
         input_size: features I of the input `[N, I]` (or `[I]`).
         hidden_size: features H of the state `[N, H]` (or `[H]`).
         has_bias: whether there are `bias_ih` and `bias_hh`.
+        num_chunks: how many gates there are: `weight_ih` is `[num_chunks * H, I]`.
         dtype: of the Parameters, which start uniform within 1 / sqrt(H) of 0.
     """
 
-    kind = ""
-
-    def __init__(self, input_size: int, hidden_size: int, has_bias: bool = True, dtype: Any = float32) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, has_bias: bool, num_chunks: int, dtype: Any = float32
+    ) -> None:
         super().__init__()
         where = type(self).__name__
         self.input_size = check.positive_int(where, "input_size", input_size)
         self.hidden_size = check.positive_int(where, "hidden_size", hidden_size)
         self.has_bias = check.boolean(where, "has_bias", has_bias)
-        self.nonlinearity = "tanh"
-        dtype, rows = float_dtype(where, dtype), _STEPS[self.kind][0] * hidden_size
+        dtype, rows = float_dtype(where, dtype), num_chunks * hidden_size
         init = Uniform(1 / math.sqrt(hidden_size))
         self.weight_ih = Parameter(initializer(init, (rows, input_size), dtype), "weight_ih")
         self.weight_hh = Parameter(initializer(init, (rows, hidden_size), dtype), "weight_hh")
         self.bias_ih = Parameter(initializer(init, rows, dtype), "bias_ih") if has_bias else None
         self.bias_hh = Parameter(initializer(init, rows, dtype), "bias_hh") if has_bias else None
+
+
+class _RecurrentCell(RNNCellBase):
+    """One step of a recurrent layer; see RNNCellBase for the arguments."""
+
+    kind = ""
+
+    def __init__(self, input_size: int, hidden_size: int, has_bias: bool = True, dtype: Any = float32) -> None:
+        super().__init__(input_size, hidden_size, has_bias, _STEPS[self.kind][0], dtype)
+        self.nonlinearity = "tanh"
 
     def construct(self, x: Tensor, hx: Any = None) -> Any:
         where = type(self).__name__

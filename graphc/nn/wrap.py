@@ -12,6 +12,7 @@ from graphc.nn import check
 from graphc.nn.basic import Identity
 from graphc.nn.cell import Cell
 from graphc.nn.optimizer import Optimizer
+from graphc.parallel import ParallelMode
 from graphc.parameter import Parameter, ParameterTuple
 from graphc.tensor import Tensor
 
@@ -151,6 +152,7 @@ class TrainOneStepCell(Cell):
         self.grad = GradOperation(get_by_list=True, sens_param=True)
         self.grad_no_sens = GradOperation(get_by_list=True)
         self.reducer_flag, self.grad_reducer = False, Identity()
+        self.parallel_mode = ParallelMode.STAND_ALONE
         self.return_grad = check.boolean("TrainOneStepCell", "return_grad", return_grad)
         self.network.set_train()
 
@@ -250,6 +252,7 @@ class TrainOneStepWithLossScaleCell(TrainOneStepCell):
         else:
             raise TypeError(f"For '{where}', the 'scale_sense' must be a Cell or a scalar Tensor, got {scale_sense!r}.")
         self.scale_sense = Parameter(value, "scale_sense", requires_grad=False)
+        self.hyper_map = ops.HyperMap()
 
     def set_sense_scale(self, sens: Tensor) -> None:
         """Sets the scale, where it is not left to a Cell."""

@@ -16,6 +16,7 @@ from graphc.ops.functions import addn, greater, identity
 from graphc.ops.recurrence import scan
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
+from graphc.ops.sparse_tensors import COOTensor, CSRTensor, RowTensor
 from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.state import state
@@ -32,14 +33,14 @@ __all__ = [
 
 
 def assign(variable: Parameter, value: Any) -> Tensor:
-    """Makes `value` (of the same shape; cast to its dtype) what the Parameter holds from here on.
+    """Makes `value` (a number or of the same shape; cast to its dtype) what the Parameter holds from here on.
 
     Returns:
         The value that it holds now, a tensor that later assignments do not change.
     Raises:
         TypeError: `variable` is no Parameter. ValueError: the shapes differ.
     """
-    own = identity(value)
+    own = Tensor(value, variable.dtype) if isinstance(value, (int, float)) else identity(value)
     return own if value is variable else held(variable, own)
 
 
@@ -163,7 +164,9 @@ class Map(HyperMap):
 
 _TYPE_NAMES: dict[str, type | tuple[type, ...]] = {
     "Tensor": Tensor, "Number": (int, float), "Bool": bool, "Int": int, "Float": float, "String": str,
-    "Tuple": tuple, "List": list, "Dict": dict, "Function": type(lambda: None), "None": type(None),
+    "Int32": int, "Int64": int, "Float32": float, "Float64": float, "Tuple": tuple, "List": list, "Dict": dict,
+    "Dictionary": dict, "Slice": slice, "Ellipsis": type(...), "Function": type(lambda: None), "None": type(None),
+    "COOTensor": COOTensor, "CSRTensor": CSRTensor, "RowTensor": RowTensor,
 }  # fmt: skip
 
 

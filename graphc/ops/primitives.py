@@ -104,6 +104,11 @@ def prim_attr_register(fn: Callable[..., None]) -> Callable[..., None]:
     return __init__
 
 
+def _get_cache_prim(cls: type[Primitive]) -> Callable[..., Primitive]:
+    """What makes objects of a class of operations; programs that call it in every step keep them in MindSpore."""
+    return cls
+
+
 def _function(name: str) -> Callable[..., Any]:
     function: Callable[..., Any] = getattr(import_module("graphc.ops"), name)
     return function

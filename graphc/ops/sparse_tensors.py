@@ -343,6 +343,9 @@ class RowTensor(_Sparse):
         return self.shape
 
 
+RowTensorInner = RowTensor  # by this name gradients of programs for MindSpore make one
+
+
 def _parts(name: str, **given: Any) -> list[Tensor]:
     """The parts, of which all but the last are integers."""
     for what, part in given.items():
