@@ -54,6 +54,9 @@ _WINDOWS = [
     ((1, 1, 5, 4), _window((3, 2), (1, 2), 1)),
     ((1, 2, 7, 9), _window((3, 2), (1, 3), ((1, 0), (0, 1)), (2, 1))),  # dilated, with gaps, padded unevenly
     ((2, 1, 9), _window(2, 3, dims=1)),  # with gaps and a rest
+    ((2, 3, 5, 4), _window((5, 4), 1)),  # all of the image
+    ((1, 2, 8, 9), _window((7, 3), (1, 2))),  # fewer windows than a window has rows
+    ((1, 2, 7, 6), _window((6, 5), (2, 1), ((1, 2), (2, 0)))),
     ((1, 1, 4, 3, 5), _window((2, 3, 2), 2, dims=3)),
 ]
 

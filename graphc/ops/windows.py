@@ -131,22 +131,31 @@ def _sum_over_windows(
     b: Any, index: list[Any], ct: Any, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints,
     value: Callable[[list[Any], Any], Any],
 ) -> Any:
-    """The sum of `value(window, position in it)` over the windows that contain the element at `index`."""
+    """The sum of `value(window, position in it)` over the windows that contain the element at `index`.
+
+    Along each dimension these are looked for backwards from the last one, or among all where there are fewer.
+    """
     lead, at = index[:2], index[2:]
     reach = tuple(-(-(d * (k - 1) + 1) // s) for k, s, d in zip(kernel, stride, dilation, strict=True))
+    few = tuple(n < r and d == 1 for n, r, d in zip(ct.shape[2:], reach, dilation, strict=True))
+    counts = tuple(n if all_ else r for n, r, all_ in zip(ct.shape[2:], reach, few, strict=True))
 
     def term(j: Any) -> Any:
         out, position, ranges = [], 0, []
-        for p, back, k, s, (lo, _), d, n in zip(
-            at, unravel(j, reach), kernel, stride, padding, dilation, ct.shape[2:], strict=True
+        for p, step, all_, k, s, (lo, _), d, n in zip(
+            at, unravel(j, counts), few, kernel, stride, padding, dilation, ct.shape[2:], strict=True
         ):
-            o, offset = (p + lo) // s - back, (p + lo) % s + back * s
-            ranges += [(o, 0, n), (offset // d, 0, k), (offset % d, 0, 1)]
+            if all_:
+                o, offset = step, p + lo - step * s
+                ranges += [(offset, 0, k)]
+            else:
+                o, offset = (p + lo) // s - step, (p + lo) % s + step * s
+                ranges += [(o, 0, n), (offset // d, 0, k), (offset % d, 0, 1)]
             position = position * k + offset // d
             out.append(o)
         return b.inside(ranges, lambda: value([*lead, *out], position), b.const(0, ct.dtype))
 
-    return term(0) if prod(reach) == 1 else b.sum(prod(reach), term)
+    return term(0) if prod(counts) == 1 else b.sum(prod(counts), term)
 
 
 # Sums
