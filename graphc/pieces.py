@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 MOST_STEPS, MOST_COMPILED = 50_000, 256
 """How many steps, and compiled pieces, are kept; when there are more, all are forgotten, but not where they vary."""
 
-VARIED = 4
+VARIED, REPEATED = 4, 3
 """Pieces vary at a line where so many calls in a row ran op by op, because they came for the first time or there are
-more different ones than this; from then on."""
+more different ones than this; from then on. One that comes so often in a row, as where a network is trained, is
+compiled however many there are."""
 
 COMPILE, MORE = 5e-4, 20
 """Twice so many seconds it takes to compile a piece, for each of its steps and so many more; much less where its code
@@ -136,12 +137,14 @@ class Root(Step):
         longest: the steps of the longest of them.
     """
 
-    __slots__ = ("_kinds", "_new_ones", "longest", "name", "pieces")
+    __slots__ = ("_before", "_kinds", "_new_ones", "_now", "longest", "name", "pieces")
 
     def __init__(self, name: str) -> None:
         super().__init__(None, None, (), {}, NOTHING, NOWHERE)
         self.name, self.pieces, self.longest = name, 0, 0
         self._new_ones = 0  # calls in a row that ran op by op, until there are so many that pieces are known to vary
+        self._before: list[int] = []  # the endings of the call before, by id
+        self._now: list[int] = []  # those of this one
         self._kinds: dict[Hashable, Kind] = {}
 
     @property
@@ -179,10 +182,16 @@ class Root(Step):
         Args:
             new: whether something that it noted ran op by op.
         """
+        repeated, self._before, self._now = self._now == self._before, self._now, []
         if kind is not None:
             kind.in_vain = kind.in_vain + 1 if new else 0
         elif not self.varies:
-            self._new_ones = self._new_ones + 1 if new else 0
+            self._new_ones = self._new_ones + 1 if new and not repeated else 0
+
+    def repeats(self, ending: Ending) -> bool:
+        """Notes that a piece ran; whether one did in the call before, too."""
+        self._now.append(id(ending))
+        return id(ending) in self._before
 
 
 class Ending:
@@ -201,6 +210,7 @@ class Ending:
         self.root, self.results = root, results
         self.steps = _needed(last.path(), results)
         self.seconds = 0.0
+        self._in_a_row = 0
         root.longest = max(root.longest, len(self.steps))
         self._numbers: list[np.ndarray | None] | None = None  # None: changes from run to run
         self._compiled: tuple[Executable, list[int]] | None = None  # with the leaf behind each of its inputs
@@ -216,9 +226,11 @@ class Ending:
         """
         with self._lock:
             known = self._numbers == [] or self._know(leaves)
+            self._in_a_row = self._in_a_row + 1 if self.root.repeats(self) else 1
             if self._compiled is None:
                 graph, inputs = self._graph(leaves)
-                often = expected or self.root.pieces <= VARIED or self.seconds >= COMPILE * (len(self.steps) + MORE)
+                often = expected or self.root.pieces <= VARIED or self._in_a_row >= REPEATED
+                often = often or self.seconds >= COMPILE * (len(self.steps) + MORE)
                 if (known and often) or not pays(graph, self.root.pieces - 1):
                     self._compiled = self._compile(graph, [leaves[k] for k in inputs]), inputs
             compiled = self._compiled

@@ -489,6 +489,21 @@ def test_where_pieces_vary_ops_run_at_once_until_arguments_come_again_and_again(
     assert not new_steps(lambda: together(net, x[:20])), "others still vary"
 
 
+def test_what_comes_again_and_again_in_a_row_is_compiled_however_much_came_before(monkeypatch: pytest.MonkeyPatch):
+    """One line of a program trains one network after another."""
+
+    def net(x: Tensor) -> Tensor:
+        return ops.exp(x * 3.0) + x
+
+    x = rows(40)
+    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    for n in range(1, 4 * pieces.VARIED):
+        before = compiled()
+        for call in range(5):
+            assert same(together(net, x[:n]), alone(net, x[:n]))
+            assert compiled() == before + (call > 0 if n <= pieces.VARIED else call >= pieces.REPEATED - 1)
+
+
 def test_that_pieces_vary_is_known_when_they_are_forgotten(monkeypatch: pytest.MonkeyPatch):
     def net(x: Tensor) -> Tensor:
         return ops.exp(x * 2.0) + x
