@@ -100,7 +100,8 @@ def _networks(result: Results, pictures: str) -> list[str]:
         return []
     rows = []
     for name, measured in ratios.items():
-        modes = ([f"{row[0]}: {_times(row[i])}" for row in sorted(measured) if row[i]] for i in (1, 2))
+        kinds = (1, 2) if eager else (1,)
+        modes = ([f"{row[0]}: {_times(row[i])}" for row in sorted(measured) if row[i]] for i in kinds)
         rows.append([name, *map(", ".join, modes), _who({row[0]: row[3] for row in sorted(measured)})])
     steps = result["steps"].values()
     peers = [HEADINGS[c.name] for c in CONTENDERS if c.is_peer and any(c.name in step for step in steps)]
@@ -111,7 +112,8 @@ def _networks(result: Results, pictures: str) -> list[str]:
         f"{_times(_geometric_mean(graph))} in the geometric mean, {_times(min(graph))} at worst"
     )
     text += f"; in eager mode {_times(_geometric_mean(eager))}." if eager else "."
-    table = markdown_table(["network", "graph mode, batch: ratio", "eager mode", "fastest other"], rows)
+    columns = ["network", "graph mode, batch: ratio", *(["eager mode"] if eager else []), "fastest other"]
+    table = markdown_table(columns, rows)
     parts = [text, f"<details><summary>All of them</summary>\n\n{table}\n\n</details>"]
     return [*parts, f"![Ratios of all networks]({pictures}/networks.svg)"] if pictures else parts
 
