@@ -22,7 +22,7 @@ from graphc.ir import LEAVES, Graph, Node
 from graphc.loop_builder import LoopBuilder, Reader
 from graphc.loops import Value, all_values
 from graphc.op import TABLE, traits_of, unrolled
-from graphc.passes.nodes import CHEAP, base_of, elementwise, handmade, is_contraction, is_free
+from graphc.passes.nodes import CHEAP, base_of, elementwise, handmade, is_contraction, is_free, shown_by
 from graphc.passes.order import in_order
 from graphc.passes.parts import Part, Web
 from graphc.passes.runs import in_short_runs
@@ -180,13 +180,23 @@ def _as_cheap_as_loads(graph: Graph, users: Mapping[Node, Sequence[Node]]) -> Co
     for node in graph.nodes:
         if node.op not in CHEAP:
             continue
-        full = {o for o in node.operands if base_of(o).type.size == node.type.size}
-        source = full.pop() if len(full) == 1 else node
-        if source is node or is_free(source) or steps.get(source, 0) == CHEAP_WORK:
+        full = {o for o in node.operands if shown_by(o).type.size == node.type.size}
+        if len(full) != 1:
             continue
-        if source.op == "input" or source in graph.kept or len({*users[source]}) > 1:
+        (read,) = full
+        source = shown_by(read)
+        if is_free(source) or steps.get(source, 0) == CHEAP_WORK:
+            continue
+        if source.op == "input" or source in graph.kept or _read_by_several(read, users):
             steps[node] = steps.get(source, 0) + 1
     return steps
+
+
+def _read_by_several(view: Node, users: Mapping[Node, Sequence[Node]]) -> bool:
+    """Whether a view, one that it shows, or what they show in the end, has several readers."""
+    while len({*users[view]}) == 1 and is_free(view):
+        view = view.operands[0]
+    return len({*users[view]}) > 1
 
 
 def _computed_once(

@@ -26,14 +26,15 @@ def handmade(node: Node) -> str | None:
 
 def base_of(node: Node) -> Node:
     """The node whose memory a view reads: what a concatenation stores, the view itself if it shows several or none."""
-    seen = node
-    while is_free(seen) and seen.op != "constant":
-        if "joins" in traits_of(seen):
-            return seen
-        if len(seen.operands) != 1:
-            return node
-        seen = seen.operands[0]
-    return node if seen.op == "constant" else seen
+    seen = shown_by(node)
+    return node if is_free(seen) and "joins" not in traits_of(seen) else seen
+
+
+def shown_by(node: Node) -> Node:
+    """What a view of one value shows in the end: a constant, what is computed, or what shows several values."""
+    while is_free(node) and len(node.operands) == 1 and "joins" not in traits_of(node):
+        node = node.operands[0]
+    return node
 
 
 def permutes(view: Node, base: Node) -> bool:

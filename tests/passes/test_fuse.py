@@ -336,6 +336,24 @@ def test_what_is_as_cheap_as_its_load_is_computed_by_all_who_read_it() -> None:
     assert longer == [["exp", "broadcast_to", "div"], ["sum"], ["sum"]]
 
 
+def test_a_number_and_a_view_take_no_load_of_their_own() -> None:
+    """What is made of a turned value and a number is computed again wherever it is read, from that one value."""
+    text = """
+        graph f(%x: f32[64,32]; %y: f32[32,64]) {
+          %0: f32[32,64] = transpose(%x, perm=(1, 0))
+          %1: f32[32,64] = broadcast_to(0.5, shape=(32, 64))
+          %2: f32[32,64] = mul(%0, %1)
+          %3: f32[32,64] = tanh(%2)
+          %4: f32[32] = sum(%3, run=(1, 2))
+          %5: f32[32,64] = div(%y, %2)
+          return %4, %5
+        }"""
+    groups = groups_of(text)
+    assert [[op for op in group if op != "broadcast_to"] for group in groups] == [
+        ["transpose", "mul", "tanh", "sum"], ["transpose", "mul", "div"]
+    ]  # fmt: skip
+
+
 def test_long_chains_of_what_is_cheap_are_stored_in_between() -> None:
     """Each value of a recurrence has another reader: none is computed again from the first."""
     lines, results = [], []
