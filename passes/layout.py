@@ -19,6 +19,7 @@ from graphc.op import TABLE, traits_of
 from graphc.passes.access import OUTPUT, Access, moves
 from graphc.passes.apart import images_apart
 from graphc.passes.batch import in_lanes, same_entry
+from graphc.passes.innermost import channels_last
 from graphc.passes.lower import is_affine
 from graphc.passes.nodes import base_of, handmade, is_contraction, is_free, permutes
 from graphc.schedule import LANES, TAPS, TURNED, Layout, layout_of
@@ -34,7 +35,8 @@ def layout(graph: Graph, body: bool = False) -> tuple[Graph, dict[Node, Layout]]
     blocked = in_lanes(graph, access) if not body else set()
     if not blocked:
         graph = rewrite(graph, lambda node: images_apart(node, access))
-    made = _Layouts(graph, blocked, access)
+    last = channels_last(graph) if not blocked and not body else set()
+    made = _Layouts(graph, blocked, last, access)
     for node in graph.nodes:
         made.add(node)
     return made.result()
@@ -45,12 +47,13 @@ class _Layouts:
 
     Attributes:
         blocked: the nodes to be stored with the batch in the lanes.
+        last: those to be stored with their channels innermost.
         layouts: of the new nodes, those that are not row-major.
     """
 
-    def __init__(self, graph: Graph, blocked: set[Node], access: Access) -> None:
+    def __init__(self, graph: Graph, blocked: set[Node], last: set[Node], access: Access) -> None:
         self.graph, self.users, self.access = graph, graph.users(), access
-        self.blocked = blocked
+        self.blocked, self.last = blocked, last
         self._wide = _read_wide(graph, self.users) | _met_in_epilogues(graph) if blocked else set()
         self.layouts: dict[Node, Layout] = {}
         self._copies: dict[tuple[Node, Layout], Node] = {}
@@ -77,8 +80,16 @@ class _Layouts:
         if _crosses_entries(node) and node.operands[0] in self.blocked:
             operands = [self.copy(operands[0], Layout(node.operands[0].shape))]
         made = self._new[node] = node.with_operands(operands)
+        if (held := self._held(node)) != Layout(node.shape):
+            self.layouts[made] = held
+
+    def _held(self, node: Node) -> Layout:
+        """How a node lies that is stored where it is computed."""
+        if node in self.last:
+            return Layout(node.shape, False, _last(node, 1))
         if node in self.blocked:
-            self.layouts[made] = Layout(node.shape, True)
+            return Layout(node.shape, True)
+        return Layout(node.shape, False, self._stored_order(node) if is_contraction(node) else ())
 
     def _contraction(self, node: Node, operands: list[Node]) -> Node:
         """A contraction whose operands lie as its kernel needs them."""
@@ -90,7 +101,7 @@ class _Layouts:
                 operands[at] = source if there else self.copy(source, want)
             elif blocked and _jumps(operands[at]):
                 operands[at] = self.copy(operands[at], Layout(old.shape))
-        held = Layout(node.shape, True) if blocked else Layout(node.shape, False, self._stored_order(node))
+        held = self._held(node)
         made = node.with_operands(operands)
         if not self._is_tiled(made, held):
             for at, old in enumerate(node.operands):
@@ -147,7 +158,10 @@ class _Layouts:
         if self.access.places_once(node) and not any(o in self.layouts for o in operands):
             return [_unfilled(o) for o in node.operands]
         both = set.intersection(*({v.name for ix in index for v in ix.variables} for _, index in seen.reads))
-        wants = [_channels_last(o, seen.indices(o), both) or _unfilled(o) for o in node.operands]
+        wants = [
+            _channels_last(o, seen.indices(o), both) or (None if o in self.last else _unfilled(o))
+            for o in node.operands
+        ]
         if len(wants) == 2 and all(want and want.order for want in wants) and self.access.slides(node):
             return self._vectors_of_one(node, operands, wants)
         return wants
@@ -265,7 +279,12 @@ def _channels_last(operand: Node, indices: list[tuple[Ix, ...]], both: set[str])
     last = max(own, key=lambda axis: operand.shape[axis])
     if operand.shape[last] < LANES // 2:
         return None
-    return Layout(operand.shape, False, (*(a for a in range(len(operand.shape)) if a != last), last))
+    return Layout(operand.shape, False, _last(operand, last))
+
+
+def _last(node: Node, axis: int) -> tuple[int, ...]:
+    """The order of a node's axes in which one lies innermost."""
+    return (*(a for a in range(len(node.shape)) if a != axis), axis)
 
 
 def _crosses_entries(node: Node) -> bool:
