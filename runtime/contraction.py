@@ -19,6 +19,7 @@ from graphc.runtime.contraction_blocks import (
     blocked,
     blocked_runs,
     cut,
+    next_beside,
     next_rows,
     next_vectors,
     packable,
@@ -87,7 +88,9 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     chosen = replace(chosen, turns_results=turns_results(chosen))
     chosen = replace(chosen, cut=cut(chosen, search.steps))
     chosen = read_once(chosen)
-    return replace(chosen, ahead=next_vectors(chosen), rows_ahead=next_rows(chosen))
+    return replace(
+        chosen, ahead=next_vectors(chosen), rows_ahead=next_rows(chosen), beside_ahead=next_beside(chosen)
+    )
 
 
 def _side_by_side(c: Contraction, lanes: int) -> tuple[Contraction, tuple[Dim, ...]]:

@@ -336,3 +336,17 @@ def next_rows(chosen: Plan) -> str | None:
     if axis is None or run < line or axis.dim.stride(c.scalars) < line:
         return None
     return axis.dim.name if axis.dim.stride(c.scalars) * SIZEOF[c.element] % PAGE else None
+
+
+def next_beside(chosen: Plan) -> str | None:
+    """Along which dim the next tile's rows are worth fetching where they lie side by side, and each step reads a line.
+
+    A product with a transposed matrix reads so. Its steps are too far apart for the machine to see where they go.
+    """
+    c = chosen.contraction
+    line = LINE // SIZEOF[c.element]
+    if c.lanes_summed or c.turned or chosen.runs or c.scalars in chosen.packed or not from_afar(c, c.scalars):
+        return None
+    axis = next((x for x in reversed(chosen.axes) if x.dim.stride(c.scalars) and x.tiles > 1), None)
+    apart = all(d.stride(c.scalars) >= line for d in c.sums)
+    return axis.dim.name if axis and apart and axis.dim.stride(c.scalars) == 1 else None

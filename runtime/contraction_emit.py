@@ -297,6 +297,8 @@ class _Kernel:
         moves = [[side.offset(step) for step in steps] for side in sides]
         if self.plan.rows_ahead and names:
             self.fetch_rows(place, self.plan.rows_ahead, names[-1], window[-1])
+        if self.plan.beside_ahead:
+            self.fetch_beside(place, self.plan.beside_ahead, moves["ab".index(self.c.scalars)])
         existing: dict[tuple[int, ...], range] = {}  # by the step, and what the conditions ask of a cell
         for at, n in self.ordered(corners, moves, steps, order):
             step, last = steps[at], steps[at][names[-1]] if names else 0
@@ -332,6 +334,18 @@ class _Kernel:
         at = self.nest.address(side, b.mul(first, apart))
         for n in range(each):
             b.prefetch(b.gep(at, (rows + n) * apart, self.nest.element))
+
+    def fetch_beside(self, place: Place, along: str, moves: Sequence[int]) -> None:
+        """Fetches what the next tile's rows, which lie side by side, read at these steps.
+
+        Args:
+            along: the output dim of the rows.
+            moves: how far on each step reads.
+        """
+        side = next(side for side in place.sides if side.name == self.c.scalars)
+        rows, line = place.groups[along].size, LINE // SIZEOF[self.c.element]
+        for move, back in product(moves, range(0, rows, line)):
+            self.b.prefetch(self.nest.address(side, move + 2 * rows - 1 - back))
 
     def fetch_some(self, place: Place, x: Val, step: int, cells: list[_Cell]) -> None:
         """Fetches the memory of a few rows of a tile, of others where the sum's longest loop is next.

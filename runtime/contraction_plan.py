@@ -139,6 +139,7 @@ class Plan:
         packed: the operands ("a", "b") copied into panels before use.
         ahead: the output dim along which the vector operand of the next tile is fetched while this one is computed.
         rows_ahead: the output dim along which the rows of the next tile are, elements of the scalar operand.
+        beside_ahead: that along which they are where they lie side by side, in lines that only the steps have apart.
         turns: the operand whose vectors do not lie in memory, its steps do, and which a tile turns as it reads it.
         turns_results: whether results wait till they can be turned, to be finished along `contraction.along`.
         runs: output dims whose runs lie side by side in the panel of the vector operand, and across the lanes as one.
@@ -153,6 +154,7 @@ class Plan:
     packed: frozenset[str] = frozenset()
     ahead: str | None = None
     rows_ahead: str | None = None
+    beside_ahead: str | None = None
     turns: str | None = None
     turns_results: bool = False
     runs: tuple[Dim, ...] = ()
@@ -199,8 +201,8 @@ class Plan:
             parts.append(f"turns results along {self.contraction.along}")
         if self.runs:
             parts.append("rows of " + " ".join(f"{d.name}:{d.extent}" for d in self.runs))
-        if self.ahead or self.rows_ahead:
-            parts.append(f"fetches {' and '.join(filter(None, (self.ahead, self.rows_ahead)))} ahead")
+        if fetched := [name for name in (self.ahead, self.rows_ahead, self.beside_ahead) if name]:
+            parts.append(f"fetches {' and '.join(fetched)} ahead")
         return f"{self.units} units: " + ", ".join(parts)
 
 

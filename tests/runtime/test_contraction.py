@@ -818,6 +818,18 @@ def test_rows_that_come_from_afar_are_fetched_before_their_tile(monkeypatch):
     check([along])
 
 
+def test_a_transposed_matrix_that_comes_from_afar_is_fetched_a_line_for_each_step() -> None:
+    across = matmul(900, 32, 730, "T")
+    assert plan(across.c, 16).beside_ahead == "i" and "fetches i ahead" in str(plan(across.c, 16))
+    assert plan(matmul(300, 32, 730, "T").c, 16).beside_ahead is None  # which the cache holds
+    assert plan(matmul(900, 32, 730).c, 16).beside_ahead is None  # steps lie in one line
+    chosen = plan(across.c, 16)
+    rows, steps = chosen.axes[-1].tile, chosen.window[-1]
+    lines = kernel_text("k", across.c, 16).count("call void @llvm.prefetch")
+    assert rows <= 16 and lines % steps == 0 and lines > 0
+    check([across, matmul(901, 33, 731, "T")])
+
+
 def test_rows_that_meet_in_one_set_of_the_cache_are_no_more_than_it_holds():
     """A batch of sixteen uses each weight once, and 28 rows of them come from the second level at each step."""
 
