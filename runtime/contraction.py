@@ -28,6 +28,7 @@ from graphc.runtime.contraction_blocks import (
     turns_results,
 )
 from graphc.runtime.contraction_plan import FAR, OUTER, ROW, SQUARE, TURN, Plan
+from graphc.runtime.contraction_rows import along_rows
 from graphc.runtime.contraction_step import Steps
 from graphc.runtime.contraction_terms import Contraction, Coords, Dim, Inside, Transform
 from graphc.runtime.contraction_tile import Search, axes_of, registers_of, vectors_of
@@ -84,10 +85,13 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
         window = search.steps.window(vectors_of(c, lanes, tile))
     streamed = "ab"[search.steps.streamed(vectors_of(c, lanes, tile), window)]
     chosen = Plan(c, lanes, axes_of(c, lanes, tile), window, streamed, turns=turns, runs=runs)
-    chosen = blocked_runs(chosen) if runs else together(blocked(chosen, search.steps))
-    chosen = replace(chosen, turns_results=turns_results(chosen))
-    chosen = replace(chosen, cut=cut(chosen, search.steps))
-    chosen = read_once(chosen)
+    if streaming := along_rows(chosen):
+        chosen = replace(streaming, turns_results=turns_results(streaming))
+    else:
+        chosen = blocked_runs(chosen) if runs else together(blocked(chosen, search.steps))
+        chosen = replace(chosen, turns_results=turns_results(chosen))
+        chosen = replace(chosen, cut=cut(chosen, search.steps))
+        chosen = read_once(chosen)
     return replace(
         chosen, ahead=next_vectors(chosen), rows_ahead=next_rows(chosen), beside_ahead=next_beside(chosen)
     )

@@ -51,6 +51,9 @@ SERVES = 24
 SHARED = 4
 """For how many multiply-adds a vector from afar is fetched ahead of time."""
 
+MAY_BE_AFAR = 256 * 1024
+"""Bytes of an operand of which a line is fetched for many multiply-adds, though the second-level cache may hold it."""
+
 STREAMED = 3
 """Bytes for a multiply-add of vectors from which on memory is too slow."""
 
@@ -282,10 +285,10 @@ def cut(chosen: Plan, steps: Steps) -> Cut | None:
         most = min(most, room / step if c.lane.stride(operand) else PANEL_STEPS)
     if (chosen.runs or chosen.turns_results) and most >= chosen.steps:
         return Cut(0, c.sums[0].extent)
-    return _cut_to(chosen, int(most)) if most < chosen.steps else None
+    return cut_to(chosen, int(most)) if most < chosen.steps else None
 
 
-def _cut_to(chosen: Plan, steps: int) -> Cut | None:
+def cut_to(chosen: Plan, steps: int) -> Cut | None:
     """Blocks of about `steps` steps, as equal as can be, and whole in the unrolled body and in what packing turns.
 
     Of more, where a block would separate what terms exist from the tile that decides it: a loop of single steps can be
@@ -345,8 +348,9 @@ def next_beside(chosen: Plan) -> str | None:
     """
     c = chosen.contraction
     line = LINE // SIZEOF[c.element]
-    if c.lanes_summed or c.turned or chosen.runs or c.scalars in chosen.packed or not from_afar(c, c.scalars):
+    if c.lanes_summed or c.turned or chosen.runs or c.scalars in chosen.packed or reach(c, c.scalars) < MAY_BE_AFAR:
         return None
     axis = next((x for x in reversed(chosen.axes) if x.dim.stride(c.scalars) and x.tiles > 1), None)
     apart = all(d.stride(c.scalars) >= line for d in c.sums)
-    return axis.dim.name if axis and apart and axis.dim.stride(c.scalars) == 1 else None
+    follows = axis and axis.dim.stride(c.scalars) == 1 and (not chosen.cut or axis.block > 1)
+    return axis.dim.name if axis and apart and follows else None

@@ -20,12 +20,13 @@ from graphc import ops
 from graphc.compiler import stage_texts
 from graphc.runtime import contraction as planning
 from graphc.runtime import contraction_blocks as blocks
-from graphc.runtime import contraction_emit, jit, tiled
+from graphc.runtime import contraction_emit, contraction_rows, jit, tiled
 from graphc.runtime import contraction_tile as tiling
 from graphc.runtime.contraction import Contraction, Dim, Inside, plan, units
 from graphc.runtime.contraction_emit import emit
 from graphc.runtime.contraction_plan import Cut
 from graphc.runtime.llvmtext import Module, const, i64, mask
+from graphc.runtime.target import host
 from graphc.trace import trace
 
 SIZES = (1, 2, 3, 7, 13, 17, 31, 33, 63, 65, 127, 129)
@@ -821,13 +822,32 @@ def test_rows_that_come_from_afar_are_fetched_before_their_tile(monkeypatch):
 def test_a_transposed_matrix_that_comes_from_afar_is_fetched_a_line_for_each_step() -> None:
     across = matmul(900, 32, 730, "T")
     assert plan(across.c, 16).beside_ahead == "i" and "fetches i ahead" in str(plan(across.c, 16))
-    assert plan(matmul(300, 32, 730, "T").c, 16).beside_ahead is None  # which the cache holds
+    assert plan(matmul(80, 32, 730, "T").c, 16).beside_ahead is None  # which the cache holds
     assert plan(matmul(900, 32, 730).c, 16).beside_ahead is None  # steps lie in one line
     chosen = plan(across.c, 16)
     rows, steps = chosen.axes[-1].tile, chosen.window[-1]
     lines = kernel_text("k", across.c, 16).count("call void @llvm.prefetch")
     assert rows <= 16 and lines % steps == 0 and lines > 0
     check([across, matmul(901, 33, 731, "T")])
+
+
+def test_a_few_rows_meet_a_large_matrix_as_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows from end to end: the sum is in blocks of few steps, of each of which a unit computes many tiles."""
+
+    def chosen(*size: int, **more: str) -> tuple[bool, int | None]:
+        found = plan.__wrapped__(matmul(*size, **more).c, 16)
+        return max(axis.block for axis in found.axes) > 3 and not found.packed, found.cut and found.cut.size
+
+    monkeypatch.setattr(contraction_rows, "host", lambda: replace(host(), cores=2))
+    assert chosen(1, 1024, 1024) == (True, 8)
+    assert chosen(10, 1000, 1000) == (True, 12)
+    assert chosen(32, 4096, 4096) == (True, 32)
+    assert chosen(128, 4096, 4096) == (True, 128)
+    assert chosen(300, 4096, 4096)[1] == 256  # a panel of it serves many rows
+    assert chosen(10, 400, 400)[1] != 12  # which the cache holds
+    assert chosen(10, 1000, 1000, b="T")[1] is None  # steps lie side by side
+    check([matmul(m, n, k) for m, n, k in ((1, 1000, 301), (3, 999, 300), (17, 333, 1021), (64, 530, 509))])
+    check([matmul(m, n, k, lanes="i") for m, n, k in ((31, 1000, 301), (65, 333, 1021), (129, 530, 509))])
 
 
 def test_rows_that_meet_in_one_set_of_the_cache_are_no_more_than_it_holds():
