@@ -52,7 +52,7 @@ SHARED = 4
 """For how many multiply-adds a vector from afar is fetched ahead of time."""
 
 MAY_BE_AFAR = 256 * 1024
-"""Bytes of an operand of which a line is fetched for many multiply-adds, though the second-level cache may hold it."""
+"""Bytes of an operand from which a line is fetched for many multiply-adds, though a cache may have it."""
 
 STREAMED = 3
 """Bytes for a multiply-add of vectors from which on memory is too slow."""
@@ -314,7 +314,11 @@ def next_vectors(chosen: Plan) -> str | None:
     That is where many multiply-adds use each, and no other block of the sum comes before the next tile.
     """
     c, size = chosen.contraction, SIZEOF[chosen.contraction.element]
-    again = prod(axis.tile for axis in chosen.axes if not axis.dim.stride(c.vectors))
+    rows = [axis for axis in chosen.axes if not axis.dim.stride(c.vectors)]
+    again = prod(axis.tile for axis in rows)
+    if chosen.turns and not c.turned:  # which reads a line of each at a time
+        large = reach(c, c.vectors) >= (MAY_BE_AFAR if again >= SHARED else FROM_AFAR)
+        return c.lanes if large and all(axis.tiles == 1 for axis in rows) else None
     whole_lines = chosen.lanes * size == LINE and c.lane.stride(c.vectors) == 1 and c.vectors not in chosen.packed
     if c.lanes_summed or not whole_lines or again < SHARED or not from_afar(c):
         return None

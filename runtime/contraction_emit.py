@@ -15,7 +15,7 @@ from math import prod
 from graphc.runtime.contraction import plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
 from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
-from graphc.runtime.contraction_plan import LINE, SHORT_SUM, Plan
+from graphc.runtime.contraction_plan import FAR, LINE, SHORT_SUM, Plan
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
 from graphc.runtime.llvmtext import SIZEOF, Builder, Val, const, const_vector, i64, mask
 
@@ -429,6 +429,15 @@ class _Kernel:
                 offsets = {**cell.offsets, **here}
                 key = (side.name, side.offset(offsets), range(cell.active))
                 loaded[key] = self.transformed(side, place, offsets, here, x)
+            if self.plan.ahead:
+                self.fetch_lines(place, side, offset, self.plan.ahead)
+
+    def fetch_lines(self, place: Place, side: Side, offset: int, along: str) -> None:
+        """Fetches the lines that the next tile turns at these steps; where they meet in one set to the second level."""
+        apart, size = side.strides[along], place.groups[along].size
+        near = apart * SIZEOF[self.c.element] % FAR != 0
+        for n in range(size, size + self.lanes):
+            self.b.prefetch(self.nest.address(side, offset + n * apart), near=near)
 
     def transformed(
         self, side: Side, place: Place, offsets: Mapping[str, int], step: Mapping[str, int], x: Val

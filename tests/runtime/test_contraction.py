@@ -831,6 +831,18 @@ def test_a_transposed_matrix_that_comes_from_afar_is_fetched_a_line_for_each_ste
     check([across, matmul(901, 33, 731, "T")])
 
 
+def test_lines_that_the_next_tile_turns_are_fetched() -> None:
+    """Sixteen rows at a time, at the places where this tile reads its own; far ones to the second level."""
+    for k, near in ((500, True), (1024, False)):
+        turned = matmul(5, 700, k, b="T")
+        assert plan(turned.c, 16).turns == "b" and plan(turned.c, 16).ahead == "j"
+        fetched = re.findall(r"call void @llvm.prefetch.p0\(ptr %\S+, i32 0, i32 (\d)", kernel_text("k", turned.c, 16))
+        assert len(fetched) >= 16 and {*fetched} == {"3" if near else "2"}
+        check([turned])
+    assert plan(matmul(5, 100, 500, b="T").c, 16).ahead is None  # which the cache holds
+    assert plan(matmul(1, 300, 300, b="T").c, 16).ahead is None  # which it may hold, and one row uses once
+
+
 def test_a_few_rows_meet_a_large_matrix_as_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its rows from end to end: the sum is in blocks of few steps, of each of which a unit computes many tiles."""
 
