@@ -89,7 +89,7 @@ class _Together:
             for view in _shown(user, self.users):
                 if view.shape[_last(view)] >= LANES:
                     yield _vote(_steps(view, image, _last(view)), image)
-            if not is_free(user) and user.op != "conv_grad_weight":
+            if _reads_in_order(user):
                 yield -1
 
 
@@ -98,10 +98,14 @@ def _shown(user: Node, users: dict[Node, list[Node]]) -> Iterator[Node]:
     stack = [user] if is_free(user) else []
     while stack:
         view = stack.pop()
-        further = [u for u in users[view] if is_free(u)]
-        stack += further
-        if len(further) < len(users[view]):
+        stack += [u for u in users[view] if is_free(u)]
+        if any(map(_reads_in_order, users[view])):
             yield view
+
+
+def _reads_in_order(user: Node) -> bool:
+    """Whether a node computes something in the order in which its operands lie; a gradient of weights has its own."""
+    return not is_free(user) and user.op != "conv_grad_weight"
 
 
 def _vote(axis: int | None, image: Node) -> int:
