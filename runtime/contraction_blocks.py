@@ -320,10 +320,14 @@ def next_vectors(chosen: Plan) -> str | None:
         large = reach(c, c.vectors) >= (MAY_BE_AFAR if again >= SHARED else FROM_AFAR)
         return c.lanes if large and all(axis.tiles == 1 for axis in rows) else None
     whole_lines = chosen.lanes * size == LINE and c.lane.stride(c.vectors) == 1 and c.vectors not in chosen.packed
-    if c.lanes_summed or not whole_lines or again < SHARED or not from_afar(c):
+    if c.lanes_summed or not whole_lines or not from_afar(c):
         return None
-    axis = next((x for x in reversed(chosen.axes) if x.dim.stride(c.vectors) and x.tiles > 1), None)
-    return axis.dim.name if axis and (not chosen.cut or axis.block > 1) else None
+    moved = [axis for axis in chosen.axes if axis.dim.stride(c.vectors) and axis.tiles > 1]
+    if again < SHARED:  # but for what taps share, if rows of pixels have more of them
+        taps = {name: d.extent for d in c.sums for name, _ in c.slides[c.vectors, d.name]}
+        rows = [axis for axis in moved if again * prod(taps.values()) >= SHARED and taps.get(axis.dim.name, 1) > 1]
+        return rows[0].dim.name if rows and not chosen.cut else None
+    return moved[-1].dim.name if moved and (not chosen.cut or moved[-1].block > 1) else None
 
 
 def next_rows(chosen: Plan) -> str | None:

@@ -831,6 +831,18 @@ def test_a_transposed_matrix_that_comes_from_afar_is_fetched_a_line_for_each_ste
     check([across, matmul(901, 33, 731, "T")])
 
 
+def test_rows_of_pixels_that_come_from_afar_are_fetched_where_taps_share_them() -> None:
+    """Of a depthwise convolution with its channels side by side: each vector serves few multiply-adds of each tap."""
+    size, channels = 60, 80
+    row, pixel = size * channels, channels
+    c = Contraction(
+        (Dim("c", channels, 1, 1),), (), (Dim("h", size - 2, 0, row), Dim("w", size - 2, 0, pixel)),
+        (Dim("kh", 3, channels * 3, row), Dim("kw", 3, channels, pixel)), "c",
+    )  # fmt: skip
+    assert plan(c, 16).ahead == "h"
+    assert plan(replace(c, k=(replace(c.k[0], extent=1), replace(c.k[1], extent=1))), 16).ahead is None
+
+
 def test_lines_that_the_next_tile_turns_are_fetched() -> None:
     """Sixteen rows at a time, at the places where this tile reads its own; far ones to the second level."""
     for k, near in ((500, True), (1024, False)):
