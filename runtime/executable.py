@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from graphc.arrays import ALIGNMENT, LARGE, aligned_empty
+from graphc.arrays import LARGE, LINE, aligned_empty
 from graphc.ir import Graph, TensorType
 from graphc.runtime import entry, jit, pool
 from graphc.runtime.binary import Binary
@@ -70,7 +70,7 @@ def places_of(types: Sequence[TensorType], together: bool) -> tuple[list[int], l
     for type_ in types:
         if together and type_.nbytes <= TOGETHER_BYTES:
             places.append(Place(0, sizes[0]))
-            sizes[0] += -(-type_.nbytes // ALIGNMENT) * ALIGNMENT
+            sizes[0] += -(-type_.nbytes // LINE) * LINE
         else:
             places.append(Place(len(sizes), 0))
             sizes.append(type_.nbytes)
