@@ -21,7 +21,7 @@ from graphc.trace import Traced, trace
 
 if TYPE_CHECKING:
     from graphc.deferred import Promises
-    from graphc.runtime.entry import Expected
+    from graphc.runtime.entry_plan import Expected
     from graphc.runtime.executable import Executable
 
 
