@@ -144,7 +144,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("known", "loop_builder", "loops", "schedule"),
     ("dispatch", "hints", "nested", "op", "parameter", "place", "state", "surroundings", "tensor"),
     ("dataset", "initializer", "random"),
-    ("autograd", "eager", "op_by_op", "pieces", "trace"),
+    ("autograd", "eager", "noting", "op_by_op", "pieces", "trace"),
     ("anomaly", "deferred", "gradients", "jit", "often", "profile"),
     ("ops",),
     ("passes",),
