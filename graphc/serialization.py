@@ -16,18 +16,16 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from graphc import mindspore_file
 from graphc.dtype import dtype_of
+from graphc.nn.cell import Cell
 from graphc.parameter import Parameter
 from graphc.place import warn
 from graphc.tensor import Tensor, as_array
-
-if TYPE_CHECKING:
-    from graphc.nn.cell import Cell
 
 SUFFIXES = {"ckpt": ".ckpt", "safetensors": ".safetensors"}
 METADATA_KEY = "graphc"  # of the file's string-to-string metadata; holds JSON: order, strings, checksum
@@ -138,8 +136,6 @@ def load_param_into_net(
         TypeError: not a Cell, or not a dict of names to Parameters.
         RuntimeError: a shape or type that does not fit.
     """
-    from graphc.nn.cell import Cell
-
     if not isinstance(net, Cell):
         raise TypeError(f"load_param_into_net: expected net to be a Cell, got {type(net).__name__}")
     if not isinstance(parameter_dict, dict):
@@ -175,8 +171,6 @@ def load_param_into_net(
 
 def _named_values(save_obj: Any) -> dict[str, Any]:
     """The names and values of a Cell, a dict or a list of dicts."""
-    from graphc.nn.cell import Cell
-
     pairs: list[tuple[str, Any]]
     if isinstance(save_obj, Cell):
         pairs = [(parameter.name, parameter) for parameter in save_obj.get_parameters()]
