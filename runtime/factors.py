@@ -7,7 +7,7 @@ after the other, then the halves of the vector onto each other. All is done in t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from graphc.ir import TensorType
 from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Operand, Val, const, const_vector, i64, mask, vector
+from graphc.runtime.work import Work
 from graphc.schedule import LANES
 
 SWEEPS = 40
@@ -118,29 +119,24 @@ def _element(type_: TensorType) -> str:
     return ELEMENT[type_.dtype.short]
 
 
-def _each(
-    b: Builder, source: Val, from_: TensorType, result: Val, to: TensorType, begin: Val, end: Val,
-    body: Callable[[Val, Rows, Val], None],
-) -> None:  # fmt: skip
-    """`body(number, matrix, address of its result)` for the matrices from `begin` to `end`."""
+def _each(work: Work, body: Callable[[Val, Rows, Val], None]) -> None:
+    """`body(number, matrix, address of its result)` for every matrix of the first operand."""
+    b, from_, to = work.b, work.types[0], work.type_
     if not to.size:
         return
     rows, columns = from_.shape[-2:]
     size = math.prod(to.shape[len(from_.shape) - 2 :])
-    with b.loop(begin, end) as number:
-        matrix = Rows(b, b.gep(source, b.mul(number, rows * columns), _element(from_)), columns, _element(from_))
-        body(number, matrix, b.gep(result, b.mul(number, size), _element(to)))
+    with b.loop(work.begin, work.end) as number:
+        address = b.gep(work.operands[0], b.mul(number, rows * columns), _element(from_))
+        body(number, Rows(b, address, columns, _element(from_)), b.gep(work.result, b.mul(number, size), _element(to)))
 
 
 # Triangles
 
 
-def emit_cholesky(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_cholesky(work: Work) -> None:
     """The transposed factor, row by row, each taken off those below it; then its transpose."""
-    n, element = type_.shape[-1], _element(type_)
+    b, n, element = work.b, work.type_.shape[-1], _element(work.type_)
 
     def factor(number: Val, x: Rows, out: Val) -> None:
         u, half, zero = Rows(b, out, n, element), const(0.5, element), const(0.0, element)
@@ -148,7 +144,7 @@ def emit_cholesky(
             u.put(b.fadd(b.fmul(half, x.get(i, j)), b.fmul(half, x.get(j, i))), i, j)
         with b.loop(0, n) as k:
             pivot = u.get(k, k)
-            fail(b, b.fcmp("ule", pivot, zero), number, k)
+            work.fail(b.fcmp("ule", pivot, zero), number, k)
             root = b.intrinsic("sqrt", element, pivot)
 
             def divide(column: Val, count: int) -> None:
@@ -168,20 +164,17 @@ def emit_cholesky(
             u.put(u.get(i, j), j, i)
             u.put(zero, i, j)
 
-    _each(b, operands[0], types[0], result, type_, begin, end, factor)
+    _each(work, factor)
 
 
-def emit_triangular_solve(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_triangular_solve(work: Work) -> None:
     """Rows of the result one after the other, of each what the rows before it leave of the right-hand side."""
-    n, columns = type_.shape[-2:]
-    element, transposed = _element(type_), attrs["transpose"]
-    upwards = attrs["upper"] != transposed
+    b, (n, columns) = work.b, work.type_.shape[-2:]
+    element, transposed = _element(work.type_), work.attrs["transpose"]
+    upwards = work.attrs["upper"] != transposed
 
     def solve(number: Val, a: Rows, out: Val) -> None:
-        given = Rows(b, b.gep(operands[1], b.mul(number, n * columns), element), columns, element)
+        given = Rows(b, b.gep(work.operands[1], b.mul(number, n * columns), element), columns, element)
         x = Rows(b, out, columns, element)
 
         def place(step: Val) -> Val:
@@ -195,13 +188,13 @@ def emit_triangular_solve(
                     times = b.fneg(a.get(j, i) if transposed else a.get(i, j))
                     after[:] = [b.fma(b.splat(times, _lanes(count)), x.get(j, column, count), rest)]
                 value = after[0]
-                if not attrs["unit"]:
+                if not work.attrs["unit"]:
                     value = b.fdiv(value, b.splat(a.get(i, i), _lanes(count)))
                 x.put(value, i, column, count)
 
         _spans(b, columns, solve_columns)
 
-    _each(b, operands[0], types[0], result, type_, begin, end, solve)
+    _each(work, solve)
 
 
 # Householder's reflections
@@ -260,13 +253,10 @@ def _orthogonal(b: Builder, m: Rows, rows: int, columns: int, count: int, taus: 
         m.put(b.fsub(one, tau), k, k)
 
 
-def emit_qr(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_qr(work: Work) -> None:
     """Q and then R; the reflections are found where there is room for the whole matrix."""
-    rows, columns = types[0].shape[-2:]
-    count, element = min(rows, columns), _element(type_)
+    b, (rows, columns) = work.b, work.types[0].shape[-2:]
+    count, element = min(rows, columns), _element(work.type_)
     taus = b.alloca(element, max(count, 1))
 
     def factor(number: Val, x: Rows, out: Val) -> None:
@@ -291,16 +281,13 @@ def emit_qr(
                 r.put(b.select(b.icmp("sge", j, i), above, const(0.0, element)), i, j)
         _orthogonal(b, q, rows, count, count, taus)
 
-    _each(b, operands[0], types[0], result, type_, begin, end, factor)
+    _each(work, factor)
 
 
-def emit_complete(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_complete(work: Work) -> None:
     """The reflections that make the columns those of the identity make of the others the rest of a basis."""
-    rows, columns = types[0].shape[-2:]
-    element = _element(type_)
+    b, (rows, columns) = work.b, work.types[0].shape[-2:]
+    element = _element(work.type_)
     taus = b.alloca(element, max(columns, 1))
 
     def fill(number: Val, x: Rows, out: Val) -> None:
@@ -320,7 +307,7 @@ def emit_complete(
                 _orthogonal(b, q, rows, rows, columns, taus)
                 copy()
 
-    _each(b, operands[0], types[0], result, type_, begin, end, fill)
+    _each(work, fill)
 
 
 # Jacobi's rotations
@@ -448,16 +435,13 @@ def _fill_row(b: Builder, m: Rows, row: Val, at: int, length: int) -> None:
     _divide_row(b, m, row, at, length, norm)
 
 
-def emit_svd(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_svd(work: Work) -> None:
     """A row for each singular value: its left vector, itself, its right vector.
 
     The shorter of the two begins as a row of the identity, the longer as what the matrix makes of that.
     """
-    rows, columns = types[0].shape[-2:]
-    count, width, element = *type_.shape[-2:], _element(type_)
+    b, (rows, columns) = work.b, work.types[0].shape[-2:]
+    count, width, element = *work.type_.shape[-2:], _element(work.type_)
     tall = rows >= columns
     at, length = (0, rows) if tall else (rows + 1, columns)
     short = rows + 1 if tall else 0
@@ -485,7 +469,7 @@ def emit_svd(
             m.put(b.fmul(m.get(i, rows), scale), i, rows)
         _choose_signs(b, m, count, rows + 1, columns, width, rows)
 
-    _each(b, operands[0], types[0], result, type_, begin, end, decompose)
+    _each(work, decompose)
 
 
 def _row_of_product(b: Builder, m: Rows, row: Val, x: Rows, at: int, column: Val, count: int) -> Val:
@@ -496,16 +480,13 @@ def _row_of_product(b: Builder, m: Rows, row: Val, x: Rows, at: int, column: Val
     return after[0]
 
 
-def emit_eigh(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_eigh(work: Work) -> None:
     """A row for each eigenvalue: itself, then its vector.
 
     With a multiple of the identity added the matrix is positive definite, so that its eigenvectors are the directions
     of its rows once rotations have made these orthogonal; the values are Rayleigh's quotients.
     """
-    n, width, element = *type_.shape[-2:], _element(type_)
+    b, (n, width), element = work.b, work.type_.shape[-2:], _element(work.type_)
 
     def decompose(number: Val, x: Rows, out: Val) -> None:
         m, zero, one = Rows(b, out, width, element), const(0.0, element), const(1.0, element)
@@ -538,4 +519,4 @@ def emit_eigh(
         _order(b, m, n, width, 0, "olt")
         _choose_signs(b, m, n, 1, n, width, 0)
 
-    _each(b, operands[0], types[0], result, type_, begin, end, decompose)
+    _each(work, decompose)

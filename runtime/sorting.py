@@ -18,6 +18,7 @@ from graphc.ir import TensorType
 from graphc.runtime.functions import ELEMENT, UNSIGNED
 from graphc.runtime.lanes import Lanes, gather, where
 from graphc.runtime.llvmtext import Builder, Val, const, const_vector, i64, mask, vector
+from graphc.runtime.work import Work
 from graphc.schedule import LANES
 
 RUN = 2048
@@ -40,24 +41,21 @@ def argsort_units(types: list[TensorType], type_: TensorType, attrs: Mapping[str
     return prod(type_.shape[:-1]) if type_.size else 0
 
 
-def emit_argsort(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: object,
-) -> None:
+def emit_argsort(work: Work) -> None:
     """The positions of each row's elements, in their order.
 
     Rows that the network cannot hold go as i32 between the two halves of the row's own result of i64, and are widened
     at the end; so no memory is needed that grows with them.
     """
-    length, dtype, descending = type_.shape[-1], types[0].dtype, attrs["descending"]
-    if not type_.size:
+    b, length, dtype, descending = work.b, work.type_.shape[-1], work.types[0].dtype, work.attrs["descending"]
+    if not work.type_.size:
         return
     element, narrow = ELEMENT[dtype.short], dtype.itemsize * 8 <= HALF
     network = _Network(b, dtype, descending) if narrow and length <= RUN else None
     digits = _Digits(b, dtype, descending, length) if network is None and length >= SHORT else None
-    with b.loop(begin, end) as row:
+    with b.loop(work.begin, work.end) as row:
         start = b.mul(row, length)
-        keys, out = b.gep(operands[0], start, element), b.gep(result, start, "i64")
+        keys, out = b.gep(work.operands[0], start, element), b.gep(work.result, start, "i64")
         if network:
             network.sort(keys, i64(0), length)
             network.store(out, "i64", length)
@@ -71,25 +69,22 @@ def emit_argsort(
                 _merge_all(b, low, high, keys, element, _order(dtype, descending), length)
 
 
-def emit_leading(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: object,
-) -> None:
+def emit_leading(work: Work) -> None:
     """The positions of each row's first `count` elements in their order."""
-    length, dtype, count = types[0].shape[-1], types[0].dtype, type_.shape[-1]
-    if not type_.size:
+    b, length, dtype, count = work.b, work.types[0].shape[-1], work.types[0].dtype, work.type_.shape[-1]
+    if not work.type_.size:
         return
     if dtype.itemsize * 8 > HALF:
-        chosen = _Chosen(b, dtype, attrs["descending"], length, count)
-        with b.loop(begin, end) as row:
-            keys = b.gep(operands[0], b.mul(row, length), ELEMENT[dtype.short])
-            chosen.store(keys, b.gep(result, b.mul(row, count), "i64"))
+        chosen = _Chosen(b, dtype, work.attrs["descending"], length, count)
+        with b.loop(work.begin, work.end) as row:
+            keys = b.gep(work.operands[0], b.mul(row, length), ELEMENT[dtype.short])
+            chosen.store(keys, b.gep(work.result, b.mul(row, count), "i64"))
         return
-    network = _Network(b, dtype, attrs["descending"])
-    with b.loop(begin, end) as row:
-        keys = b.gep(operands[0], b.mul(row, length), ELEMENT[dtype.short])
+    network = _Network(b, dtype, work.attrs["descending"])
+    with b.loop(work.begin, work.end) as row:
+        keys = b.gep(work.operands[0], b.mul(row, length), ELEMENT[dtype.short])
         network.sort_leading(keys, length, count)
-        network.store(b.gep(result, b.mul(row, count), "i64"), "i64", count)
+        network.store(b.gep(work.result, b.mul(row, count), "i64"), "i64", count)
 
 
 def leading_steps(types: list[TensorType], type_: TensorType) -> int:
@@ -127,30 +122,27 @@ def searchsorted_steps(types: list[TensorType], type_: TensorType) -> int:
     return 4 * types[0].shape[1].bit_length()
 
 
-def emit_searchsorted(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: object,
-) -> None:
+def emit_searchsorted(work: Work) -> None:
     """How many elements of the row come before each one, by halving, sixteen at a time."""
-    (_, length), (_, count), dtype = types[0].shape, type_.shape, types[0].dtype
+    b, (_, length), (_, count), dtype = work.b, work.types[0].shape, work.type_.shape, work.types[0].dtype
     element, blocks = ELEMENT[dtype.short], max(1, -(-count // PLACES))
-    than = ("ole" if attrs["right"] else "olt") if dtype.is_float else ("sle" if attrs["right"] else "slt")
+    than = ("o" if dtype.is_float else "s") + ("le" if work.attrs["right"] else "lt")
     compare = b.fcmp if dtype.is_float else b.icmp
 
     def find(row: Val, at: Val, lanes: int) -> None:
-        keys, place = b.gep(operands[0], b.mul(row, length), element), b.add(b.mul(row, count), at)
-        wanted = b.load(b.gep(operands[1], place, element), vector(element, lanes))
+        keys, place = b.gep(work.operands[0], b.mul(row, length), element), b.add(b.mul(row, count), at)
+        wanted = b.load(b.gep(work.operands[1], place, element), vector(element, lanes))
         base, zero, left = const(0, vector("i64", lanes)), const(0, vector("i64", lanes)), length
         while left:
             half = max(1, left // 2)
             tested = gather(keys, Lanes(b, b.add(base, const(half - 1, base.type))), element).val
             step = b.select(compare(than, tested, wanted), const(half, base.type), zero)
             base, left = b.add(base, step), left - half
-        b.store(base, b.gep(result, place, "i64"))
+        b.store(base, b.gep(work.result, place, "i64"))
 
-    if not type_.size:
+    if not work.type_.size:
         return
-    with b.loop(begin, end) as unit:
+    with b.loop(work.begin, work.end) as unit:
         row, first = b.int_op("sdiv", unit, blocks), b.mul(b.int_op("srem", unit, blocks), PLACES)
         last = b.intrinsic("smin", "i64", b.add(first, PLACES), i64(count))
         whole = b.sub(last, b.int_op("srem", b.sub(last, first), LANES))

@@ -15,6 +15,7 @@ from graphc.runtime import jit, sorting
 from graphc.runtime.handmade import KERNELS
 from graphc.runtime.llvmtext import Module, i64
 from graphc.runtime.sorting import RUN
+from graphc.runtime.work import Work
 
 NUMBERS = (float32, float64, int32, int64, uint8)
 
@@ -33,15 +34,15 @@ def run(name, /, *arrays, **attrs):
     args, begin, end = b.args
     *operands, result, reports = (b.load(b.gep(args, i, "ptr"), "ptr") for i in range(len(arrays) + 2))
 
-    def fail(into, cond, position, value):
-        with into.when(cond):  # reports[0] counts; then come the pairs
-            count = into.load(reports, "i64")
-            at = into.add(into.mul(count, 2), 1)
-            into.store(position, into.gep(reports, at, "i64"))
-            into.store(value, into.gep(reports, into.add(at, 1), "i64"))
-            into.store(into.add(count, i64(1)), reports)
+    def fail(cond, position, value):
+        with b.when(cond):  # reports[0] counts; then come the pairs
+            count = b.load(reports, "i64")
+            at = b.add(b.mul(count, 2), 1)
+            b.store(position, b.gep(reports, at, "i64"))
+            b.store(value, b.gep(reports, b.add(at, 1), "i64"))
+            b.store(b.add(count, i64(1)), reports)
 
-    kernel.emit(b, operands, result, types, type_, attrs, begin, end, fail)
+    kernel.emit(Work(b, operands, result, types, type_, attrs, begin, end, fail))
     b.ret()
     native = jit.compile_text([str(module)], ["kernel"])
     call = native.function("kernel", None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
