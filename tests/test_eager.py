@@ -386,9 +386,9 @@ def test_a_graph_sees_what_was_set_in_a_tensor_that_it_captured():
 
     assert graph(Tensor([0.0, 0.0])).tolist() == [1.0, 2.0]
     for value in (3.0, 4.0):
-        structure = ms.context.structure()
+        structure = ms.context.structure
         assert together(f, Tensor([value])).tolist() == [2 * value, 4.0]
-        assert ms.context.structure() == structure + 1, "nobody captured the other one"
+        assert ms.context.structure == structure + 1, "nobody captured the other one"
         assert graph(Tensor([0.0, 0.0])).tolist() == [value, 2.0]
 
 
