@@ -89,18 +89,22 @@ def _sums(
     return totals
 
 
-def _dot(b: Builder, x: Rows, row: Val, at: int, y: Rows, other: Val, there: int, length: int) -> Val:
+def _dot(m: Rows, row: Val, other: Val, at: int, length: int) -> Val:
+    """The product of two rows, from column `at` on."""
+    b = m.b
+
     def factors(column: Val, count: int) -> list[tuple[Val, Val]]:
-        return [(x.get(row, b.add(column, at), count), y.get(other, b.add(column, there), count))]
+        return [(m.get(row, b.add(column, at), count), m.get(other, b.add(column, at), count))]
 
-    return _sums(b, x.element, length, 1, factors)[0]
+    return _sums(b, m.element, length, 1, factors)[0]
 
 
-def _scale(b: Builder, x: Rows, rows: int, columns: int) -> Val:
+def _scale(x: Rows, rows: int, columns: int) -> Val:
     """The power of two below the largest element: what is divided by it has squares that neither overflow nor vanish.
 
     Infinity where an element is infinite: then results are NaN.
     """
+    b = x.b
     bits, exponent = ("i32", 0x7F800000) if x.element == "float" else ("i64", 0x7FF0000000000000)
     with b.loop_carrying(0, rows, [const(0.0, x.element)]) as (row, (largest,), after):
         with b.loop_carrying(0, columns, [largest]) as (column, (found,), inner):
@@ -200,8 +204,9 @@ def emit_triangular_solve(work: Work) -> None:
 # Householder's reflections
 
 
-def _reflect(b: Builder, m: Rows, k: Val, tau: Val, rows: int, columns: int) -> None:
+def _reflect(m: Rows, k: Val, tau: Val, rows: int, columns: int) -> None:
     """The columns after k of the rows from k on, reflected by `1 - tau v v^T`: v is 1, then column k below row k."""
+    b = m.b
     below = b.add(k, 1)
 
     def reflect(column: Val, count: int) -> None:
@@ -219,8 +224,9 @@ def _reflect(b: Builder, m: Rows, k: Val, tau: Val, rows: int, columns: int) -> 
     _spans(b, columns, reflect, below)
 
 
-def _factor(b: Builder, m: Rows, rows: int, columns: int, taus: Val) -> None:
+def _factor(m: Rows, rows: int, columns: int, taus: Val) -> None:
     """R on and above the diagonal, and below it the vectors of the reflections that made it: LAPACK's geqr2."""
+    b = m.b
     one, zero = const(1.0, m.element), const(0.0, m.element)
     with b.loop(0, min(rows, columns)) as k:
         below = b.add(k, 1)
@@ -236,18 +242,19 @@ def _factor(b: Builder, m: Rows, rows: int, columns: int, taus: Val) -> None:
             m.put(b.fdiv(m.get(i, k), divisor), i, k)
         m.put(beta, k, k)
         b.store(tau, b.gep(taus, k, m.element))
-        _reflect(b, m, k, tau, rows, columns)
+        _reflect(m, k, tau, rows, columns)
 
 
-def _orthogonal(b: Builder, m: Rows, rows: int, columns: int, count: int, taus: Val) -> None:
+def _orthogonal(m: Rows, rows: int, columns: int, count: int, taus: Val) -> None:
     """In place of the vectors of `count` reflections the first columns of their product: LAPACK's org2r."""
+    b = m.b
     one, zero = const(1.0, m.element), const(0.0, m.element)
     with b.loop(0, count) as step:
         k = b.sub(i64(count - 1), step)
         tau = b.load(b.gep(taus, k, m.element), m.element)
         with b.loop(0, k) as i:
             m.put(zero, i, k)
-        _reflect(b, m, k, tau, rows, columns)
+        _reflect(m, k, tau, rows, columns)
         with b.loop(b.add(k, 1), rows) as i:
             m.put(b.fneg(b.fmul(tau, m.get(i, k))), i, k)
         m.put(b.fsub(one, tau), k, k)
@@ -263,7 +270,7 @@ def emit_qr(work: Work) -> None:
         q = Rows(b, out, count, element)
         r = Rows(b, b.gep(out, rows * count, element), columns, element)
         work = q if rows >= columns else r
-        scale = _scale(b, x, rows, columns)
+        scale = _scale(x, rows, columns)
         with b.loop(0, rows) as i:
 
             def divide(column: Val, number: int) -> None:
@@ -271,7 +278,7 @@ def emit_qr(work: Work) -> None:
                 work.put(b.fdiv(x.get(i, column, number), by), i, column, number)
 
             _spans(b, columns, divide)
-        _factor(b, work, rows, columns, taus)
+        _factor(work, rows, columns, taus)
         with b.loop(0, count) as i:
             if work is r:
                 with b.loop(0, i) as j:
@@ -279,7 +286,7 @@ def emit_qr(work: Work) -> None:
             with b.loop(0, columns) as j:
                 above = b.fmul(work.get(i, j), scale)
                 r.put(b.select(b.icmp("sge", j, i), above, const(0.0, element)), i, j)
-        _orthogonal(b, q, rows, count, count, taus)
+        _orthogonal(q, rows, count, count, taus)
 
     _each(work, factor)
 
@@ -303,8 +310,8 @@ def emit_complete(work: Work) -> None:
         if columns:
             copy()
             if columns < rows:
-                _factor(b, q, rows, columns, taus)
-                _orthogonal(b, q, rows, rows, columns, taus)
+                _factor(q, rows, columns, taus)
+                _orthogonal(q, rows, rows, columns, taus)
                 copy()
 
     _each(work, fill)
@@ -313,12 +320,13 @@ def emit_complete(work: Work) -> None:
 # Jacobi's rotations
 
 
-def _rotate(b: Builder, m: Rows, rows: int, at: int, length: int, width: int) -> None:
+def _rotate(m: Rows, rows: int, at: int, length: int, width: int) -> None:
     """Pairs of rows turned in their plane until the parts of all from `at` on are orthogonal (Hestenes 1958).
 
     Pairs follow each other as the rounds of a tournament, so that a machine computes several at a time: in round r row
     r + k meets row r - k, counted round; of an even number of rows the last one stands apart and meets row r.
     """
+    b = m.b
     if rows < 2:
         return
     circle = rows - 1 + rows % 2
@@ -361,8 +369,9 @@ def _rotate(b: Builder, m: Rows, rows: int, at: int, length: int, width: int) ->
                 _spans(b, width, turn)
 
 
-def _order(b: Builder, m: Rows, rows: int, width: int, key: int, before: str) -> None:
+def _order(m: Rows, rows: int, width: int, key: int, before: str) -> None:
     """The rows in the order of their elements in column `key`."""
+    b = m.b
     if rows < 2:
         return
     with b.loop(0, rows - 1) as i:
@@ -381,7 +390,8 @@ def _order(b: Builder, m: Rows, rows: int, width: int, key: int, before: str) ->
             _spans(b, width, swap)
 
 
-def _divide_row(b: Builder, m: Rows, row: Val, at: int, length: int, by: Val) -> None:
+def _divide_row(m: Rows, row: Val, at: int, length: int, by: Val) -> None:
+    b = m.b
     def divide(column: Val, count: int) -> None:
         place = b.add(column, at)
         m.put(b.fdiv(m.get(row, place, count), b.splat(by, _lanes(count))), row, place, count)
@@ -389,8 +399,9 @@ def _divide_row(b: Builder, m: Rows, row: Val, at: int, length: int, by: Val) ->
     _spans(b, length, divide)
 
 
-def _choose_signs(b: Builder, m: Rows, rows: int, at: int, length: int, width: int, apart: int) -> None:
+def _choose_signs(m: Rows, rows: int, at: int, length: int, width: int, apart: int) -> None:
     """Rows with their sign changed, but for column `apart`, whose largest element from `at` on is below 0."""
+    b = m.b
     with b.loop(0, rows) as i:
         first = m.get(i, at)
         with b.loop_carrying(at, at + length, [b.intrinsic("fabs", m.element, first), first]) as (
@@ -406,11 +417,12 @@ def _choose_signs(b: Builder, m: Rows, rows: int, at: int, length: int, width: i
             m.put(kept, i, apart)
 
 
-def _fill_row(b: Builder, m: Rows, row: Val, at: int, length: int) -> None:
+def _fill_row(m: Rows, row: Val, at: int, length: int) -> None:
     """A part of a row as a unit vector orthogonal to those of the rows before it.
 
     It is what they leave of the unit vector along the axis that they cover least, orthogonalized twice.
     """
+    b = m.b
     zero, one = const(0.0, m.element), const(1.0, m.element)
     start = [const(2.0, m.element), i64(0)]
     with b.loop_carrying(0, length, start) as (column, (least, found), after):
@@ -423,7 +435,7 @@ def _fill_row(b: Builder, m: Rows, row: Val, at: int, length: int) -> None:
     with b.loop(0, length) as column:
         m.put(b.select(b.icmp("eq", column, axis), one, zero), row, b.add(column, at))
     with b.loop(0, 2), b.loop(0, row) as k:
-        times = b.fneg(_dot(b, m, k, at, m, row, at, length))
+        times = b.fneg(_dot(m, k, row, at, length))
 
         def subtract(column: Val, count: int) -> None:
             place = b.add(column, at)
@@ -431,8 +443,8 @@ def _fill_row(b: Builder, m: Rows, row: Val, at: int, length: int) -> None:
             m.put(b.fma(more, m.get(k, place, count), m.get(row, place, count)), row, place, count)
 
         _spans(b, length, subtract)
-    norm = b.intrinsic("sqrt", m.element, _dot(b, m, row, at, m, row, at, length))
-    _divide_row(b, m, row, at, length, norm)
+    norm = b.intrinsic("sqrt", m.element, _dot(m, row, row, at, length))
+    _divide_row(m, row, at, length, norm)
 
 
 def emit_svd(work: Work) -> None:
@@ -448,7 +460,7 @@ def emit_svd(work: Work) -> None:
 
     def decompose(number: Val, x: Rows, out: Val) -> None:
         m, zero, one = Rows(b, out, width, element), const(0.0, element), const(1.0, element)
-        scale = _scale(b, x, rows, columns)
+        scale = _scale(x, rows, columns)
         with b.loop(0, count) as i:
             with b.loop(0, length) as j:
                 value = x.get(j, i) if tall else x.get(i, j)
@@ -456,24 +468,25 @@ def emit_svd(work: Work) -> None:
             with b.loop(0, count) as j:
                 m.put(b.select(b.icmp("eq", i, j), one, zero), i, b.add(j, short))
             m.put(zero, i, rows)
-        _rotate(b, m, count, at, length, width)
+        _rotate(m, count, at, length, width)
         with b.loop(0, count) as i:
-            norm = b.intrinsic("sqrt", element, _dot(b, m, i, at, m, i, at, length))
+            norm = b.intrinsic("sqrt", element, _dot(m, i, i, at, length))
             m.put(norm, i, rows)
             with b.when(b.fcmp("une", norm, zero)):
-                _divide_row(b, m, i, at, length, norm)
-        _order(b, m, count, width, rows, "ogt")
+                _divide_row(m, i, at, length, norm)
+        _order(m, count, width, rows, "ogt")
         with b.loop(0, count) as i:
             with b.when(b.fcmp("oeq", m.get(i, rows), zero)):
-                _fill_row(b, m, i, at, length)
+                _fill_row(m, i, at, length)
             m.put(b.fmul(m.get(i, rows), scale), i, rows)
-        _choose_signs(b, m, count, rows + 1, columns, width, rows)
+        _choose_signs(m, count, rows + 1, columns, width, rows)
 
     _each(work, decompose)
 
 
-def _row_of_product(b: Builder, m: Rows, row: Val, x: Rows, at: int, column: Val, count: int) -> Val:
+def _row_of_product(m: Rows, row: Val, x: Rows, at: int, column: Val, count: int) -> Val:
     """A few elements of row `row` of the product of two square matrices: of `m` from column 1, of `x` from `at` on."""
+    b = m.b
     place = b.add(column, at)
     with b.loop_carrying(0, m.stride - 1, [const(0.0, vector(m.element, _lanes(count)))]) as (j, (total,), after):
         after[:] = [b.fma(b.splat(m.get(row, b.add(j, 1)), _lanes(count)), x.get(j, place, count), total)]
@@ -491,7 +504,7 @@ def emit_eigh(work: Work) -> None:
     def decompose(number: Val, x: Rows, out: Val) -> None:
         m, zero, one = Rows(b, out, width, element), const(0.0, element), const(1.0, element)
         half = const(0.5, element)
-        scale = _scale(b, x, n, n)
+        scale = _scale(x, n, n)
         with b.loop(0, n) as i, b.loop(0, n) as j:
             upper, lower = (b.fmul(half, b.fdiv(v, scale)) for v in (x.get(i, j), x.get(j, i)))
             m.put(b.fadd(upper, lower), i, b.add(j, 1))
@@ -499,7 +512,7 @@ def emit_eigh(work: Work) -> None:
         with b.loop_carrying(0, n, [zero]) as (i, (total,), after):
 
             def of_square(column: Val, count: int) -> list[tuple[Val, Val]]:
-                return [(_row_of_product(b, m, i, m, 1, column, count),) * 2]
+                return [(_row_of_product(m, i, m, 1, column, count),) * 2]
 
             after[:] = [b.fadd(total, _sums(b, element, n, 1, of_square)[0])]
         bound = b.intrinsic("sqrt", element, b.intrinsic("sqrt", element, after[0]))
@@ -507,16 +520,16 @@ def emit_eigh(work: Work) -> None:
         with b.loop(0, n) as i:
             m.put(zero, i, 0)
             m.put(b.fadd(m.get(i, b.add(i, 1)), shift), i, b.add(i, 1))
-        _rotate(b, m, n, 1, n, width)
+        _rotate(m, n, 1, n, width)
         with b.loop(0, n) as i:
-            _divide_row(b, m, i, 1, n, b.intrinsic("sqrt", element, _dot(b, m, i, 1, m, i, 1, n)))
+            _divide_row(m, i, 1, n, b.intrinsic("sqrt", element, _dot(m, i, i, 1, n)))
 
             def factors(column: Val, count: int) -> list[tuple[Val, Val]]:
-                image = _row_of_product(b, m, i, x, 0, column, count)
+                image = _row_of_product(m, i, x, 0, column, count)
                 return [(b.fdiv(image, b.splat(scale, _lanes(count))), m.get(i, b.add(column, 1), count))]
 
             m.put(b.fmul(_sums(b, element, n, 1, factors)[0], scale), i, 0)
-        _order(b, m, n, width, 0, "olt")
-        _choose_signs(b, m, n, 1, n, width, 0)
+        _order(m, n, width, 0, "olt")
+        _choose_signs(m, n, 1, n, width, 0)
 
     _each(work, decompose)

@@ -21,15 +21,8 @@ from graphc.runtime.factors import (
 )
 from graphc.runtime.running import RECUR, extreme_so_far, scan
 from graphc.runtime.scatter import emit_first_places, scatter, scatter_elements
-from graphc.runtime.sorting import (
-    argsort_units,
-    emit_argsort,
-    emit_leading,
-    emit_searchsorted,
-    leading_steps,
-    searchsorted_steps,
-    searchsorted_units,
-)
+from graphc.runtime.searching import emit_searchsorted, searchsorted_steps, searchsorted_units
+from graphc.runtime.sorting import argsort_units, emit_argsort, emit_leading, leading_steps
 from graphc.runtime.work import Attrs, Handmade, Work
 
 
