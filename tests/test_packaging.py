@@ -138,8 +138,8 @@ def test_importing_graphc_loads_numpy_and_little_else():
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        "aliases", "arrays", "checks", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log",
-        "mindspore_file", "parallel", "printing", "protobuf", "random_bits",
+        "aliases", "arrays", "checkpoint_file", "checks", "context", "data", "dtype", "fingerprint", "index", "ir",
+        "irtext", "log", "mindspore_file", "parallel", "printing", "protobuf", "random_bits",
     ),
     ("known", "loop_builder", "loops", "schedule"),
     ("dispatch", "hints", "nested", "op", "parameter", "place", "state", "surroundings", "tensor"),

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from graphc.checkpoint_file import SUFFIXES
 from graphc.nn.cell import Cell
 from graphc.random import get_rng_state
-from graphc.serialization import SUFFIXES, save_checkpoint
+from graphc.serialization import save_checkpoint
 from graphc.tensor import Tensor
 from graphc.train.callbacks import Callback, RunContext, step_in_epoch
 
