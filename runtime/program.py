@@ -343,9 +343,9 @@ class Program:
             number, check: as of `check`.
             position, value: what the kernel noted.
         """
-        node, what, extent = self.check(number, check)
+        group, (node, what, extent) = self.schedule.runs[number], self.check(number, check)
         where = f"; {node.loc}" if str(node.loc) else ""
-        made = KERNELS.get(getattr(self.schedule.runs[number], "handmade", None) or "")
+        made = KERNELS.get(group.handmade or "") if isinstance(group, Group) else None
         if made is not None and made.complaint:
             return RuntimeError(f"{node.op}: {made.complaint.format(position=position, value=value)}{where}")
         asked = node.attrs.get("name", node.op)
