@@ -109,7 +109,7 @@ def test_shapes_that_come_once_share_few_kernels() -> None:
         x = Tensor(np.ones((2, length), np.float32))
         ops.exp(x)
         ops.matmul(x, ops.transpose(x, (1, 0)))
-    assert len(alone._kernels) <= 12
+    assert 0 < len(alone._kernels) <= 12
     assert all({1, 4} >= {*t.shape} - {16, 32, 64, 128, 256} for call in alone._kernels for t in call.types)
 
 
