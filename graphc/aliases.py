@@ -81,7 +81,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "nn.wrap.grad_reducer": ("nn.wrap",),
     "nn.wrap.loss_scale": ("nn.wrap",),
     "mint.functional": ("mint.nn.functional",),
-    "ops._primitive_cache": ("ops.primitives",),
+    "ops._primitive_cache": ("ops.primitive_classes",),
     "ops.composite": ("ops",),
     "ops.composite.base": ("ops",),
     "ops.function": ("ops",),

@@ -10,8 +10,9 @@ import numpy as np
 from graphc.dtype import bfloat16, dtype_of
 from graphc.ir import TensorType
 
-ALIGNMENT = 64
-"""Bytes of a line of the cache."""
+LINE, PAGE = 64, 4096
+"""Bytes that a cache brings at once; and those after which addresses meet in one set of the first-level cache, and a
+load waits for a store before it as if it read what that writes."""
 
 LARGE = 16_384
 """Bytes from which it counts whether an array begins where a line does."""
@@ -25,8 +26,8 @@ _types: dict[tuple[tuple[int, ...], np.dtype[Any]], TensorType] = {}
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
     """An uninitialised C-contiguous array whose data starts at a multiple of 64 bytes."""
     count = int(np.prod(shape, dtype=np.int64))
-    raw = np.empty(count * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
+    raw = np.empty(count * dtype.itemsize + LINE, np.uint8)
+    start = -raw.ctypes.data % LINE
     return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
 
 

@@ -65,18 +65,14 @@ _SETTINGS = {
 
 _settings: dict[str, Any] = {key: setting.default for key, setting in _SETTINGS.items()}
 
-_structure = 0
-
-
-def structure() -> int:
-    """Grows whenever any Cell or Parameter changes what a trace depends on."""
-    return _structure
+structure = 0
+"""Grows whenever any Cell or Parameter changes what a trace depends on."""
 
 
 def structure_changed() -> None:
     """Notes that traces made so far may no longer hold; each checks the Cells it visited before its next run."""
-    global _structure
-    _structure += 1
+    global structure
+    structure += 1
 
 
 def in_graph_mode() -> bool:

@@ -1,7 +1,7 @@
 """What calling an op does: run it, now or with others, or record it into the graph being traced; and on open tapes.
 
 `apply` is the one road from the op table to a value. It makes the operands agree and asks the op's rule for the
-result's type. Then it records a node (`graphc.trace`), or notes the op to run it with others (`graphc.eager`), or runs
+result's type. Then it records a node (`graphc.trace`), or notes the op to run it with others (`graphc.noting`), or runs
 it: its NumPy meaning where that is exact to the bit and fast, otherwise its own compiled kernel (`set_kernel_runner`,
 called by the compiler).
 """

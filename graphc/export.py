@@ -14,6 +14,7 @@ import json
 import os
 from typing import Any
 
+from graphc.checkpoint_file import read_file, write_file
 from graphc.ir import GraphError, verify
 from graphc.irtext import parse
 from graphc.nested import with_tensors
@@ -21,7 +22,6 @@ from graphc.nn.cell import Cell
 from graphc.nn.exported import Exported, rebuilt, structure_of
 from graphc.op import infer_node
 from graphc.parameter import Parameter
-from graphc.serialization import read_file, write_file
 from graphc.tensor import Tensor
 from graphc.trace import trace
 

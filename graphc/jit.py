@@ -21,7 +21,7 @@ from graphc.trace import Traced, trace
 
 if TYPE_CHECKING:
     from graphc.deferred import Promises
-    from graphc.runtime.entry import Expected
+    from graphc.runtime.entry_plan import Expected
     from graphc.runtime.executable import Executable
 
 
@@ -49,7 +49,7 @@ class Compiled:
         self.results = [output.type for output in traced.graph.outputs]
         marks: list[Any] = [object() for _ in self.results]
         self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
-        self.structure = context.structure()
+        self.structure = context.structure
         self._unchanged = traced.surroundings.unchanged if traced.surroundings.any() else None
         self._enter: Callable[..., Any] = _nothing
         self._fits: Callable[..., Any] = _nothing
@@ -72,12 +72,12 @@ class Compiled:
         """Whether all that the trace depends on, besides its arguments, is as it was."""
         if self._unchanged is not None and not self._unchanged():
             return False
-        return self.structure == context._structure or self._revalidated()
+        return self.structure == context.structure or self._revalidated()
 
     def _revalidated(self) -> bool:
         if not self.traced.still_valid():
             return False
-        self.structure = context.structure()
+        self.structure = context.structure
         return True
 
     def run(self, leaves: list[Tensor]) -> list[Tensor]:
@@ -270,7 +270,7 @@ class Jitted:
             entry = self.cache.get(key)
         if entry is None or not entry.still_valid():
             refused = self._refused.get(key)
-            if refused is not None and refused[0] == context.structure():
+            if refused is not None and refused[0] == context.structure:
                 raise TracedValueError(refused[1])
             entry = self.cache[key] = self._valid_again(key) or self._traced(key, args, kwargs)
         else:
@@ -289,7 +289,7 @@ class Jitted:
         except TracedValueError as error:
             if len(self._refused) >= MOST_REFUSED:
                 self._refused.clear()
-            self._refused[key] = context.structure(), str(error)
+            self._refused[key] = context.structure, str(error)
             raise
         entry = Compiled(traced, len(self.cache))
         kept = self._kept.setdefault(key, [])

@@ -43,7 +43,7 @@ class Entry:
 
     def __init__(self, traced: Traced, args: tuple[Any, ...]) -> None:
         from graphc.programs import compile_graph  # brings llvmlite
-        from graphc.runtime.entry import Expected
+        from graphc.runtime.entry_plan import Expected
 
         graph = traced.graph
         self._rebuild, self._types = traced.rebuild, [output.type for output in graph.outputs]

@@ -1,7 +1,7 @@
 """The pieces of eager mode that have run before: a tree of their steps, and how each piece runs.
 
 The nodes of the tree are `Step`s, its edges ops with their operands. So a piece is recognised while it is being noted
-(`graphc.eager`), beginning at the `Root` of the line that called it. Where one ended there is an `Ending`: the first
+(`graphc.noting`), beginning at the `Root` of the line that called it. Where one ended there is an `Ending`: the first
 time it runs op by op, later compiled.
 """
 

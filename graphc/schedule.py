@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from graphc.index import Ix, IxLike
 from graphc.ir import Graph, Node
+from graphc.irtext import node_names
 
 if TYPE_CHECKING:
     from graphc.loops import Buffer
@@ -242,8 +243,6 @@ class Schedule:
 
     def chains_text(self) -> str:
         """Which groups run in chains."""
-        from graphc.irtext import node_names
-
         names = node_names(self.graph)
         number = {group: at for at, group in enumerate(self.groups)}
         lines = [f"chains {self.graph.name} {{"]
@@ -275,8 +274,6 @@ class Schedule:
         return found
 
     def __str__(self) -> str:
-        from graphc.irtext import node_names
-
         names = node_names(self.graph)
         lines = [f"schedule {self.graph.name} {{"]
         for number, group in enumerate(self.groups):
@@ -355,8 +352,6 @@ class MemoryPlan:
 
     def text(self, schedule: Schedule) -> str:
         """Peak, bound and who holds it; then every value with its offset and live range."""
-        from graphc.irtext import node_names
-
         names = node_names(schedule.graph)
         lines = [
             f"memory {schedule.graph.name}: arena {self.arena_bytes} bytes, largest live set {self.bound_bytes} bytes"

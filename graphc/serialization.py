@@ -5,32 +5,25 @@
 
 Inside, a checkpoint is a safetensors file whatever it is called: names, types, shapes and raw numbers, no code. Python
 scalars of `append_dict` are stored as numbers of rank 0, strings in the file's metadata, with the order of the names.
-MindSpore reads it as `format="safetensors"`, and its own files (`graphc.mindspore_file`) are read here too.
-A file appears whole or not at all: it is written beside its place, flushed to the disk and then renamed over it.
+MindSpore reads it as `format="safetensors"`, and its own files (`graphc.mindspore_file`) are read here too. What a file
+holds, and where, says `graphc.checkpoint_file`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from graphc import mindspore_file
+from graphc.checkpoint_file import SUFFIXES, existing, read_checkpoint, with_suffix, write_checkpoint
 from graphc.dtype import dtype_of
+from graphc.nn.cell import Cell
 from graphc.parameter import Parameter
 from graphc.place import warn
 from graphc.tensor import Tensor, as_array
-
-if TYPE_CHECKING:
-    from graphc.nn.cell import Cell
-
-SUFFIXES = {"ckpt": ".ckpt", "safetensors": ".safetensors"}
-METADATA_KEY = "graphc"  # of the file's string-to-string metadata; holds JSON: order, strings, checksum
 
 
 def save_checkpoint(
@@ -73,7 +66,9 @@ def save_checkpoint(
         values[name] = value
     if not values:
         raise ValueError("save_checkpoint: nothing to save: save_obj has no Parameters (or choice_func chose none)")
-    _write(_with_suffix(ckpt_file_name, format), values, crc_check)
+    strings = {name: value for name, value in values.items() if isinstance(value, str)}
+    arrays = {name: _stored(name, value) for name, value in values.items() if name not in strings}
+    write_checkpoint(with_suffix(ckpt_file_name, format), [*values], arrays, strings, crc_check)
 
 
 def load_checkpoint(
@@ -104,9 +99,9 @@ def load_checkpoint(
     _refuse_encryption("load_checkpoint", dec_key, dec_mode)
     if remove_redundancy:
         raise ValueError("load_checkpoint: remove_redundancy is not supported: there is no distributed training")
-    path = _existing(ckpt_file_name, format)
+    path = existing(ckpt_file_name, format)
     wanted = _filter(filter_prefix, specify_prefix, choice_func)
-    loaded = {name: _parameter(path, name, value) for name, value in _read(path, wanted, crc_check).items()}
+    loaded = {name: _parameter(path, name, value) for name, value in read_checkpoint(path, wanted, crc_check).items()}
     if not loaded:
         raise ValueError(
             f"load_checkpoint: nothing is left of {path} after filter_prefix={filter_prefix!r}, "
@@ -138,8 +133,6 @@ def load_param_into_net(
         TypeError: not a Cell, or not a dict of names to Parameters.
         RuntimeError: a shape or type that does not fit.
     """
-    from graphc.nn.cell import Cell
-
     if not isinstance(net, Cell):
         raise TypeError(f"load_param_into_net: expected net to be a Cell, got {type(net).__name__}")
     if not isinstance(parameter_dict, dict):
@@ -175,8 +168,6 @@ def load_param_into_net(
 
 def _named_values(save_obj: Any) -> dict[str, Any]:
     """The names and values of a Cell, a dict or a list of dicts."""
-    from graphc.nn.cell import Cell
-
     pairs: list[tuple[str, Any]]
     if isinstance(save_obj, Cell):
         pairs = [(parameter.name, parameter) for parameter in save_obj.get_parameters()]
@@ -215,82 +206,6 @@ def _stored(name: Any, value: Any) -> np.ndarray:
     raise TypeError(f"save_checkpoint: expected {name!r} to be a Parameter, Tensor, number or str, got {got}")
 
 
-# Files
-
-
-def _write(path: str, values: dict[str, Any], checksum: bool) -> None:
-    strings = {name: value for name, value in values.items() if isinstance(value, str)}
-    arrays = {name: _stored(name, value) for name, value in values.items() if name not in strings}
-    notes: dict[str, Any] = {"names": list(values), "strings": strings}
-    if checksum:
-        notes["crc32"] = _checksum(arrays)
-    write_file("save_checkpoint", path, arrays, {METADATA_KEY: json.dumps(notes)})
-
-
-def write_file(where: str, path: str, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-    """Writes a safetensors file, whole or not at all.
-
-    Args:
-        where: what errors call the function that asks for it.
-    Raises:
-        OSError: it cannot be written; a file that was there before is as it was.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
-    folder, base = os.path.split(path)
-    if not os.path.isdir(folder or "."):
-        raise FileNotFoundError(f"{where}: there is no folder {folder!r} to write {base!r} into")
-    unfinished = os.path.join(folder, f".{base}.{os.getpid()}.tmp")
-    try:
-        save_file(arrays, unfinished, metadata)
-        with open(unfinished, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except (OSError, SafetensorError) as error:
-        code = getattr(error, "errno", None)
-        message = f"{where}: could not write {path}: {error}; a file that was there before is as it was"
-        raise OSError(code, message) if code else OSError(message) from error
-    finally:
-        if os.path.exists(unfinished):
-            os.unlink(unfinished)
-
-
-def read_file(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays and the metadata of a safetensors file.
-
-    Raises:
-        ValueError: it is none, or is damaged.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no dict)
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
-
-
-def _read(path: str, wanted: Callable[[str], bool], checksum: bool) -> dict[str, Any]:
-    from safetensors import SafetensorError, safe_open
-
-    if mindspore_file.is_mindspores(path):
-        return mindspore_file.read(path, wanted, checksum)
-    try:
-        with safe_open(path, framework="numpy") as file:
-            stored = list(file.keys())
-            notes = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
-            strings: dict[str, str] = notes.get("strings", {})
-            if checksum:
-                _verify({name: file.get_tensor(name) for name in sorted(stored)}, notes, path)
-            found = {name: file.get_tensor(name) for name in stored if wanted(name)}
-    except (SafetensorError, OSError, json.JSONDecodeError, AttributeError, TypeError) as error:
-        raise ValueError(f"load_checkpoint: {path} is not a checkpoint, or is damaged: {error}") from error
-    found |= {name: text for name, text in strings.items() if wanted(name)}
-    order = {name: place for place, name in enumerate(notes.get("names", []))}
-    return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))
-
-
 def _parameter(path: str, name: str, value: np.ndarray | str) -> Parameter | str:
     if isinstance(value, str):
         return value
@@ -299,51 +214,6 @@ def _parameter(path: str, name: str, value: np.ndarray | str) -> Parameter | str
     except TypeError as error:
         raise ValueError(f"load_checkpoint: {name!r} in {path} is of no type graphc has: {error}") from None
     return Parameter(value, name)
-
-
-def _checksum(arrays: dict[str, np.ndarray]) -> int:
-    """The CRC-32 of all names, types and numbers."""
-    crc = 0
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        crc = zlib.crc32(f"{name} {array.dtype} {arrays[name].shape}".encode(), crc)
-        crc = zlib.crc32(array.reshape(-1).view(np.uint8).data, crc)
-    return crc
-
-
-def _verify(arrays: dict[str, np.ndarray], notes: dict[str, Any], path: str) -> None:
-    if "crc32" not in notes:
-        raise ValueError(f"load_checkpoint: {path} has no checksum to verify; save it with crc_check=True")
-    found = _checksum(arrays)
-    if found != notes["crc32"]:
-        raise ValueError(f"load_checkpoint: {path} is damaged: its checksum is {notes['crc32']}, its content's {found}")
-
-
-def _with_suffix(file: str | os.PathLike[str], format: str) -> str:
-    path = _path("save_checkpoint", file)
-    if not isinstance(path, str) or not os.path.basename(path):
-        raise ValueError(f"save_checkpoint: expected a file name, got {file!r}")
-    return path if path.endswith((format, *SUFFIXES.values())) else path + _suffix("save_checkpoint", format)
-
-
-def _path(where: str, file: Any) -> Any:
-    if not isinstance(file, (str, bytes, os.PathLike)):
-        raise TypeError(f"{where}: ckpt_file_name must be a str or a path, got {file!r:.80}")
-    return os.fspath(file)
-
-
-def _existing(file: str | os.PathLike[str], format: str) -> str:
-    path: str = _path("load_checkpoint", file)
-    for candidate in (path, path + _suffix("load_checkpoint", format), *(path + s for s in SUFFIXES.values())):
-        if os.path.isfile(candidate):
-            return candidate
-    raise ValueError(f"load_checkpoint: there is no file {path!r}")
-
-
-def _suffix(where: str, format: str) -> str:
-    if format not in SUFFIXES:
-        raise ValueError(f"{where}: format must be one of {sorted(SUFFIXES)}, got {format!r}")
-    return SUFFIXES[format]
 
 
 def _refuse_encryption(where: str, key: bytes | None, mode: str) -> None:

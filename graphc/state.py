@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from graphc.autograd import Tape
     from graphc.deferred import Deferred
-    from graphc.eager import Piece
     from graphc.ir import Graph, Location
     from graphc.nn.cell import Cell
+    from graphc.noting import Piece
     from graphc.op import Op
     from graphc.tensor import Tensor
     from graphc.trace import Trace

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc import context
 from graphc.arrays import address_of, copy_of, known_type, type_of
 from graphc.dtype import DType, dtype_of, float32
 from graphc.ir import Node, TensorType
 from graphc.op import TABLE
 from graphc.place import located
+from graphc.printing import tensor_repr
 from graphc.state import state
 
 if TYPE_CHECKING:
@@ -320,8 +322,6 @@ class Tensor:
         return Tensor.wrap(self.asnumpy())
 
     def __repr__(self) -> str:
-        from graphc.printing import tensor_repr
-
         return tensor_repr(self)
 
     def __str__(self) -> str:
@@ -391,8 +391,6 @@ class Tensor:
             if now.trace is not None and before._node is None:
                 now.trace.overwritten(self, before)
         if hasattr(self, "_captured"):
-            from graphc import context
-
             context.structure_changed()
 
     def _take(self, source: Tensor) -> None:

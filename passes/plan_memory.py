@@ -17,14 +17,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from graphc.arrays import LINE, PAGE
 from graphc.ir import Node
 from graphc.op import traits_of
 from graphc.passes.parts import read_at
 from graphc.schedule import Group, Home, MemoryPlan, Schedule
 
-ALIGNMENT = 64
-
-PAGE, APART = 4096, 27 * ALIGNMENT
+APART = 27 * LINE
 """A load waits for a store whose address agrees with its own but for whole pages, so neighbours keep a distance."""
 
 
@@ -161,7 +160,7 @@ def _read_elsewhere(group: Group) -> set[Node]:
 
 def _bytes(schedule: Schedule, node: Node) -> int:
     size = schedule.elements(node) * node.dtype.itemsize
-    return -(-size // ALIGNMENT) * ALIGNMENT + (APART if size >= PAGE else 0)
+    return -(-size // LINE) * LINE + (APART if size >= PAGE else 0)
 
 
 def _largest_live_set(

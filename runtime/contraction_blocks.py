@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import lcm, prod
 
+from graphc.arrays import LINE, PAGE
 from graphc.runtime.contraction_plan import (
     CROWD,
     FAR,
     FROM_AFAR,
-    LINE,
-    PAGE,
     PANEL_BYTES,
     TURN,
     Axis,

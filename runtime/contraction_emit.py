@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise, product
 from math import prod
 
+from graphc.arrays import LINE
 from graphc.runtime.contraction import plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
 from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
-from graphc.runtime.contraction_plan import FAR, LINE, SHORT_SUM, Plan
+from graphc.runtime.contraction_plan import FAR, SHORT_SUM, Plan
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
 from graphc.runtime.llvmtext import SIZEOF, Builder, Val, const, const_vector, i64, mask
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from graphc.arrays import LINE
 from graphc.runtime.contraction_nest import Nest, Place, Side, value
-from graphc.runtime.contraction_plan import LINE, ROW, SQUARE, TURN
+from graphc.runtime.contraction_plan import ROW, SQUARE, TURN
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Dim, Stream
 from graphc.runtime.llvmtext import SIZEOF, Val, const, const_vector, i64, mask, vector
 

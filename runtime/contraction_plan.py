@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import groupby
 from math import prod
 
+from graphc.arrays import LINE, PAGE
 from graphc.runtime.contraction_terms import Contraction, Dim
 from graphc.runtime.llvmtext import SIZEOF
 
@@ -19,9 +20,8 @@ SQUARE = 8
 ROW, OUTER = "row", "+"
 """The dim in which runs lie side by side; and what the name of one gets of which some are in the row, outside of it."""
 
-LINE, PAGE, WAYS = 64, 4096, 8
-"""Bytes that a cache brings at once, those after which addresses meet in one set of the first-level cache, and how many
-lines a set holds."""
+WAYS = 8
+"""How many lines a set of the first-level cache holds."""
 
 FAR, CROWD = 2048, 1024
 """Bytes between neighbours from which they meet in few sets of the cache; and those whose multiples do so earlier."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
+from graphc.arrays import LINE
 from graphc.runtime.contraction_blocks import cut_to
-from graphc.runtime.contraction_plan import FROM_AFAR, LINE, Plan, reach
+from graphc.runtime.contraction_plan import FROM_AFAR, Plan, reach
 from graphc.runtime.llvmtext import SIZEOF
 from graphc.runtime.target import host
 

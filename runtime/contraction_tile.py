@@ -7,10 +7,9 @@ from itertools import product, takewhile
 from math import inf, prod
 from typing import NamedTuple
 
+from graphc.arrays import LINE, PAGE
 from graphc.runtime.contraction_plan import (
     FAR,
-    LINE,
-    PAGE,
     PANEL_BYTES,
     SHORT_SUM,
     WAYS,

@@ -5,12 +5,11 @@ One unit of work is one matrix. Equal pivots go to the upper row; a NaN is never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from graphc.ir import TensorType
 from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Val, const, i64, vector
+from graphc.runtime.work import Work
 from graphc.schedule import LANES
 
 
@@ -78,27 +77,21 @@ def _copy(b: Builder, source: Val, target: Square) -> None:
         b.store(b.load(b.gep(source, i, target.element), target.element), b.gep(target.base, i, target.element))
 
 
-def _matrices(
-    b: Builder, operand: Val, result: Val, type_: TensorType, begin: Val, end: Val,
-    body: Callable[[Square], None],
-) -> None:  # fmt: skip
-    """`body` of a copy of each matrix from `begin` to `end`, in its place in the result."""
-    n, element = type_.shape[-1], ELEMENT[type_.dtype.short]
-    if not type_.size:
+def _matrices(work: Work, body: Callable[[Square], None]) -> None:
+    """`body` of a copy of every matrix, in its place in the result."""
+    b, n, element = work.b, work.type_.shape[-1], ELEMENT[work.type_.dtype.short]
+    if not work.type_.size:
         return
-    with b.loop(begin, end) as number:
+    with b.loop(work.begin, work.end) as number:
         offset = b.mul(number, n * n)
-        matrix = Square(b, b.gep(result, offset, element), n, element)
-        _copy(b, b.gep(operand, offset, element), matrix)
+        matrix = Square(b, b.gep(work.result, offset, element), n, element)
+        _copy(b, b.gep(work.operands[0], offset, element), matrix)
         body(matrix)
 
 
-def emit_inverse(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_inverse(work: Work) -> None:
     """Gauss and Jordan's method in place: column k, once it is that of the identity, holds one of the inverse."""
-    n = type_.shape[-1]
+    b, n = work.b, work.type_.shape[-1]
     pivots = b.alloca("i64", max(n, 1))
 
     def invert(m: Square) -> None:
@@ -127,15 +120,12 @@ def emit_inverse(
                 m.put(right, row, k)
                 m.put(left, row, pivot)
 
-    _matrices(b, operands[0], result, type_, begin, end, invert)
+    _matrices(work, invert)
 
 
-def emit_lu(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_lu(work: Work) -> None:
     """Elimination downwards; the factors stay where they made zeros. No factor where the whole column is 0."""
-    n = type_.shape[-1]
+    b, n = work.b, work.type_.shape[-1]
 
     def eliminate(m: Square) -> None:
         zero = const(0.0, m.element)
@@ -149,4 +139,4 @@ def emit_lu(
                 m.put(factor, row, k)
                 m.subtract(row, factor, k, below)
 
-    _matrices(b, operands[0], result, type_, begin, end, eliminate)
+    _matrices(work, eliminate)

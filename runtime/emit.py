@@ -7,9 +7,10 @@
 it depends on is known; a value that depends on the vector loop is a vector of sixteen elements, whatever the machine's
 width (LLVM splits or joins them), any other a scalar.
 
-Here are the loops: `values.py` writes what they compute, and `reductions.py` those values that are loops themselves.
-Three forms of the innermost loops have modules of their own, `folded.py`, `panels.py` and `blocks.py`, and updates that
-leave most rows as they are have `unchanged.py`.
+Here are the loops: `values.py` writes what they compute, and `reductions.py` and `contraction_loops.py` those values
+that are loops themselves.
+Three forms of the innermost loops have modules of their own, `folded.py`, `panels.py` and `blocks.py`, and updates
+that leave most rows as they are have `unchanged.py`.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from graphc.index import Ix, Var
 from graphc.known import cuts, period
 from graphc.loops import Buffer, Kernel, TiledKernel, gathers
 from graphc.runtime.blocks import crossing, write_blocks
+from graphc.runtime.contraction_loops import contract
 from graphc.runtime.folded import write_folded
 from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
 from graphc.runtime.panels import down_columns, write_panels
-from graphc.runtime.reductions import contract, reduce, weight
+from graphc.runtime.reductions import reduce, weight
 from graphc.runtime.unchanged import may_stay, some_change, unchanged
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from graphc.arrays import ALIGNMENT, LARGE, aligned_empty
+from graphc.arrays import LARGE, LINE, aligned_empty
 from graphc.ir import Graph, TensorType
-from graphc.runtime import entry, jit, pool
+from graphc.runtime import jit, pool
 from graphc.runtime.binary import Binary
+from graphc.runtime.entry import GIL, builtin
+from graphc.runtime.entry_plan import STATUS_WORDS, Expected, Plan, Slot, closed
 from graphc.schedule import Home
 from graphc.state import look
 from graphc.tensor import Tensor, filled
@@ -39,14 +41,14 @@ observer: Observer | None = None
 def observe(chosen: Observer | None) -> None:
     """Makes `chosen` run all steps from now on; None: they run by themselves."""
     global observer
-    entry.closed[0] = 1  # first, so that a step that an observer is about to run stays as it was bound
+    closed[0] = 1  # first, so that a step that an observer is about to run stays as it was bound
     observer = chosen
     close_or_open()
 
 
 def close_or_open() -> None:
     """Makes steps come to Python first, while somebody watches them or looks at their values; or not, from now on."""
-    entry.closed[0] = int(observer is not None or look.graph is not None)
+    closed[0] = int(observer is not None or look.graph is not None)
 
 
 TOGETHER_BYTES = LARGE
@@ -70,7 +72,7 @@ def places_of(types: Sequence[TensorType], together: bool) -> tuple[list[int], l
     for type_ in types:
         if together and type_.nbytes <= TOGETHER_BYTES:
             places.append(Place(0, sizes[0]))
-            sizes[0] += -(-type_.nbytes // ALIGNMENT) * ALIGNMENT
+            sizes[0] += -(-type_.nbytes // LINE) * LINE
         else:
             places.append(Place(len(sizes), 0))
             sizes.append(type_.nbytes)
@@ -96,10 +98,10 @@ class Executable:
         jit.publish("graphc_parallel", pool.address)
         self._native = jit.load(binary.sources, [binary.step])
         self._step = self._native.address(binary.step)
-        self.keeps_gil = binary.brief and entry.GIL
+        self.keeps_gil = binary.brief and GIL
         self.arena_bytes = binary.arena_bytes
         self._arena = aligned_empty((max(binary.arena_bytes, 1),), _BYTE)
-        self._status = aligned_empty((entry.STATUS_WORDS,), _WORD)
+        self._status = aligned_empty((STATUS_WORDS,), _WORD)
         self._status[:] = 0
         self._lock = threading.Lock()
         self._arguments = graph.arguments
@@ -120,7 +122,7 @@ class Executable:
         return self._make_program()
 
     def _fill_table(self, binary: Binary) -> None:
-        self._slots: dict[str, list[entry.Slot]] = {"input": [], "output": []}
+        self._slots: dict[str, list[Slot]] = {"input": [], "output": []}
         self._starts: list[int] = []
         entries: list[int] = []
         arena, status = self._arena.ctypes.data, self._status.ctypes.data
@@ -128,7 +130,7 @@ class Executable:
         def add(home: Home) -> None:
             if home.kind != "arena":
                 slots = self._slots["output" if home.kind == "output" else "input"]
-                slots.append(entry.Slot(home.at, len(entries), home.beyond))
+                slots.append(Slot(home.at, len(entries), home.beyond))
             entries.append(arena + home.at + home.beyond if home.kind == "arena" else 0)
 
         for homes in binary.homes:
@@ -146,21 +148,21 @@ class Executable:
                 self._table[at] = self.bound[number - self._arguments].address() + further
 
     def _builtin(
-        self, expected: Sequence[entry.Expected] | None, step: tuple[int, int, int], together: bool = False,
+        self, expected: Sequence[Expected] | None, step: tuple[int, int, int], together: bool = False,
         watched: bool = True,
     ) -> Callable[..., Any]:
         """A built-in function that writes addresses into the table and runs the step."""
         sizes, places = places_of(self.types, together)
         outputs = [
-            entry.Slot(places[k].memory, at, places[k].offset + further) for k, at, further in self._slots["output"]
+            Slot(places[k].memory, at, places[k].offset + further) for k, at, further in self._slots["output"]
         ]
         most = self._arguments + len(self.bound)
-        plan = entry.Plan(
+        plan = Plan(
             step, self.keeps_gil, self._slots["input"], outputs, sizes, most, expected, watched, self._read
         )
-        return entry.builtin("graphc_enter", plan)
+        return builtin("graphc_enter", plan)
 
-    def way(self, expected: Sequence[entry.Expected], together: bool = False) -> Callable[..., Any]:
+    def way(self, expected: Sequence[Expected], together: bool = False) -> Callable[..., Any]:
         """A function that runs the program on arguments if they are all as expected.
 
         Args:
@@ -202,7 +204,7 @@ class Executable:
         """What `_enter` returns; if there is an observer, it runs the step."""
         memory, watching = self.bind(leaves), observer
         if watching is None:
-            return self._enter(*leaves) if not entry.closed[0] else self._regardless(*leaves)
+            return self._enter(*leaves) if not closed[0] else self._regardless(*leaves)
         if not watching(self):
             return memory
         status = self._status.tobytes()
@@ -218,6 +220,6 @@ class Executable:
 
     def fail(self, status: bytes) -> None:
         """Raises the error that a status block tells of."""
-        args, check, position, value = struct.unpack(f"={entry.STATUS_WORDS}q", status)[2:6]
+        args, check, position, value = struct.unpack(f"={STATUS_WORDS}q", status)[2:6]
         number = self._starts.index((args - self.addresses[0]) // 8)
         raise self.program.error(number, check, position, value)

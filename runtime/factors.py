@@ -7,7 +7,7 @@ after the other, then the halves of the vector onto each other. All is done in t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from graphc.ir import TensorType
 from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Builder, Operand, Val, const, const_vector, i64, mask, vector
+from graphc.runtime.work import Work
 from graphc.schedule import LANES
 
 SWEEPS = 40
@@ -88,18 +89,22 @@ def _sums(
     return totals
 
 
-def _dot(b: Builder, x: Rows, row: Val, at: int, y: Rows, other: Val, there: int, length: int) -> Val:
+def _dot(m: Rows, row: Val, other: Val, at: int, length: int) -> Val:
+    """The product of two rows, from column `at` on."""
+    b = m.b
+
     def factors(column: Val, count: int) -> list[tuple[Val, Val]]:
-        return [(x.get(row, b.add(column, at), count), y.get(other, b.add(column, there), count))]
+        return [(m.get(row, b.add(column, at), count), m.get(other, b.add(column, at), count))]
 
-    return _sums(b, x.element, length, 1, factors)[0]
+    return _sums(b, m.element, length, 1, factors)[0]
 
 
-def _scale(b: Builder, x: Rows, rows: int, columns: int) -> Val:
+def _scale(x: Rows, rows: int, columns: int) -> Val:
     """The power of two below the largest element: what is divided by it has squares that neither overflow nor vanish.
 
     Infinity where an element is infinite: then results are NaN.
     """
+    b = x.b
     bits, exponent = ("i32", 0x7F800000) if x.element == "float" else ("i64", 0x7FF0000000000000)
     with b.loop_carrying(0, rows, [const(0.0, x.element)]) as (row, (largest,), after):
         with b.loop_carrying(0, columns, [largest]) as (column, (found,), inner):
@@ -118,29 +123,24 @@ def _element(type_: TensorType) -> str:
     return ELEMENT[type_.dtype.short]
 
 
-def _each(
-    b: Builder, source: Val, from_: TensorType, result: Val, to: TensorType, begin: Val, end: Val,
-    body: Callable[[Val, Rows, Val], None],
-) -> None:  # fmt: skip
-    """`body(number, matrix, address of its result)` for the matrices from `begin` to `end`."""
+def _each(work: Work, body: Callable[[Val, Rows, Val], None]) -> None:
+    """`body(number, matrix, address of its result)` for every matrix of the first operand."""
+    b, from_, to = work.b, work.types[0], work.type_
     if not to.size:
         return
     rows, columns = from_.shape[-2:]
     size = math.prod(to.shape[len(from_.shape) - 2 :])
-    with b.loop(begin, end) as number:
-        matrix = Rows(b, b.gep(source, b.mul(number, rows * columns), _element(from_)), columns, _element(from_))
-        body(number, matrix, b.gep(result, b.mul(number, size), _element(to)))
+    with b.loop(work.begin, work.end) as number:
+        address = b.gep(work.operands[0], b.mul(number, rows * columns), _element(from_))
+        body(number, Rows(b, address, columns, _element(from_)), b.gep(work.result, b.mul(number, size), _element(to)))
 
 
 # Triangles
 
 
-def emit_cholesky(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_cholesky(work: Work) -> None:
     """The transposed factor, row by row, each taken off those below it; then its transpose."""
-    n, element = type_.shape[-1], _element(type_)
+    b, n, element = work.b, work.type_.shape[-1], _element(work.type_)
 
     def factor(number: Val, x: Rows, out: Val) -> None:
         u, half, zero = Rows(b, out, n, element), const(0.5, element), const(0.0, element)
@@ -148,7 +148,7 @@ def emit_cholesky(
             u.put(b.fadd(b.fmul(half, x.get(i, j)), b.fmul(half, x.get(j, i))), i, j)
         with b.loop(0, n) as k:
             pivot = u.get(k, k)
-            fail(b, b.fcmp("ule", pivot, zero), number, k)
+            work.fail(b.fcmp("ule", pivot, zero), number, k)
             root = b.intrinsic("sqrt", element, pivot)
 
             def divide(column: Val, count: int) -> None:
@@ -168,20 +168,17 @@ def emit_cholesky(
             u.put(u.get(i, j), j, i)
             u.put(zero, i, j)
 
-    _each(b, operands[0], types[0], result, type_, begin, end, factor)
+    _each(work, factor)
 
 
-def emit_triangular_solve(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_triangular_solve(work: Work) -> None:
     """Rows of the result one after the other, of each what the rows before it leave of the right-hand side."""
-    n, columns = type_.shape[-2:]
-    element, transposed = _element(type_), attrs["transpose"]
-    upwards = attrs["upper"] != transposed
+    b, (n, columns) = work.b, work.type_.shape[-2:]
+    element, transposed = _element(work.type_), work.attrs["transpose"]
+    upwards = work.attrs["upper"] != transposed
 
     def solve(number: Val, a: Rows, out: Val) -> None:
-        given = Rows(b, b.gep(operands[1], b.mul(number, n * columns), element), columns, element)
+        given = Rows(b, b.gep(work.operands[1], b.mul(number, n * columns), element), columns, element)
         x = Rows(b, out, columns, element)
 
         def place(step: Val) -> Val:
@@ -195,20 +192,21 @@ def emit_triangular_solve(
                     times = b.fneg(a.get(j, i) if transposed else a.get(i, j))
                     after[:] = [b.fma(b.splat(times, _lanes(count)), x.get(j, column, count), rest)]
                 value = after[0]
-                if not attrs["unit"]:
+                if not work.attrs["unit"]:
                     value = b.fdiv(value, b.splat(a.get(i, i), _lanes(count)))
                 x.put(value, i, column, count)
 
         _spans(b, columns, solve_columns)
 
-    _each(b, operands[0], types[0], result, type_, begin, end, solve)
+    _each(work, solve)
 
 
 # Householder's reflections
 
 
-def _reflect(b: Builder, m: Rows, k: Val, tau: Val, rows: int, columns: int) -> None:
+def _reflect(m: Rows, k: Val, tau: Val, rows: int, columns: int) -> None:
     """The columns after k of the rows from k on, reflected by `1 - tau v v^T`: v is 1, then column k below row k."""
+    b = m.b
     below = b.add(k, 1)
 
     def reflect(column: Val, count: int) -> None:
@@ -226,8 +224,9 @@ def _reflect(b: Builder, m: Rows, k: Val, tau: Val, rows: int, columns: int) -> 
     _spans(b, columns, reflect, below)
 
 
-def _factor(b: Builder, m: Rows, rows: int, columns: int, taus: Val) -> None:
+def _factor(m: Rows, rows: int, columns: int, taus: Val) -> None:
     """R on and above the diagonal, and below it the vectors of the reflections that made it: LAPACK's geqr2."""
+    b = m.b
     one, zero = const(1.0, m.element), const(0.0, m.element)
     with b.loop(0, min(rows, columns)) as k:
         below = b.add(k, 1)
@@ -243,37 +242,35 @@ def _factor(b: Builder, m: Rows, rows: int, columns: int, taus: Val) -> None:
             m.put(b.fdiv(m.get(i, k), divisor), i, k)
         m.put(beta, k, k)
         b.store(tau, b.gep(taus, k, m.element))
-        _reflect(b, m, k, tau, rows, columns)
+        _reflect(m, k, tau, rows, columns)
 
 
-def _orthogonal(b: Builder, m: Rows, rows: int, columns: int, count: int, taus: Val) -> None:
+def _orthogonal(m: Rows, rows: int, columns: int, count: int, taus: Val) -> None:
     """In place of the vectors of `count` reflections the first columns of their product: LAPACK's org2r."""
+    b = m.b
     one, zero = const(1.0, m.element), const(0.0, m.element)
     with b.loop(0, count) as step:
         k = b.sub(i64(count - 1), step)
         tau = b.load(b.gep(taus, k, m.element), m.element)
         with b.loop(0, k) as i:
             m.put(zero, i, k)
-        _reflect(b, m, k, tau, rows, columns)
+        _reflect(m, k, tau, rows, columns)
         with b.loop(b.add(k, 1), rows) as i:
             m.put(b.fneg(b.fmul(tau, m.get(i, k))), i, k)
         m.put(b.fsub(one, tau), k, k)
 
 
-def emit_qr(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_qr(work: Work) -> None:
     """Q and then R; the reflections are found where there is room for the whole matrix."""
-    rows, columns = types[0].shape[-2:]
-    count, element = min(rows, columns), _element(type_)
+    b, (rows, columns) = work.b, work.types[0].shape[-2:]
+    count, element = min(rows, columns), _element(work.type_)
     taus = b.alloca(element, max(count, 1))
 
     def factor(number: Val, x: Rows, out: Val) -> None:
         q = Rows(b, out, count, element)
         r = Rows(b, b.gep(out, rows * count, element), columns, element)
         work = q if rows >= columns else r
-        scale = _scale(b, x, rows, columns)
+        scale = _scale(x, rows, columns)
         with b.loop(0, rows) as i:
 
             def divide(column: Val, number: int) -> None:
@@ -281,7 +278,7 @@ def emit_qr(
                 work.put(b.fdiv(x.get(i, column, number), by), i, column, number)
 
             _spans(b, columns, divide)
-        _factor(b, work, rows, columns, taus)
+        _factor(work, rows, columns, taus)
         with b.loop(0, count) as i:
             if work is r:
                 with b.loop(0, i) as j:
@@ -289,18 +286,15 @@ def emit_qr(
             with b.loop(0, columns) as j:
                 above = b.fmul(work.get(i, j), scale)
                 r.put(b.select(b.icmp("sge", j, i), above, const(0.0, element)), i, j)
-        _orthogonal(b, q, rows, count, count, taus)
+        _orthogonal(q, rows, count, count, taus)
 
-    _each(b, operands[0], types[0], result, type_, begin, end, factor)
+    _each(work, factor)
 
 
-def emit_complete(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_complete(work: Work) -> None:
     """The reflections that make the columns those of the identity make of the others the rest of a basis."""
-    rows, columns = types[0].shape[-2:]
-    element = _element(type_)
+    b, (rows, columns) = work.b, work.types[0].shape[-2:]
+    element = _element(work.type_)
     taus = b.alloca(element, max(columns, 1))
 
     def fill(number: Val, x: Rows, out: Val) -> None:
@@ -316,22 +310,23 @@ def emit_complete(
         if columns:
             copy()
             if columns < rows:
-                _factor(b, q, rows, columns, taus)
-                _orthogonal(b, q, rows, rows, columns, taus)
+                _factor(q, rows, columns, taus)
+                _orthogonal(q, rows, rows, columns, taus)
                 copy()
 
-    _each(b, operands[0], types[0], result, type_, begin, end, fill)
+    _each(work, fill)
 
 
 # Jacobi's rotations
 
 
-def _rotate(b: Builder, m: Rows, rows: int, at: int, length: int, width: int) -> None:
+def _rotate(m: Rows, rows: int, at: int, length: int, width: int) -> None:
     """Pairs of rows turned in their plane until the parts of all from `at` on are orthogonal (Hestenes 1958).
 
     Pairs follow each other as the rounds of a tournament, so that a machine computes several at a time: in round r row
     r + k meets row r - k, counted round; of an even number of rows the last one stands apart and meets row r.
     """
+    b = m.b
     if rows < 2:
         return
     circle = rows - 1 + rows % 2
@@ -374,8 +369,9 @@ def _rotate(b: Builder, m: Rows, rows: int, at: int, length: int, width: int) ->
                 _spans(b, width, turn)
 
 
-def _order(b: Builder, m: Rows, rows: int, width: int, key: int, before: str) -> None:
+def _order(m: Rows, rows: int, width: int, key: int, before: str) -> None:
     """The rows in the order of their elements in column `key`."""
+    b = m.b
     if rows < 2:
         return
     with b.loop(0, rows - 1) as i:
@@ -394,7 +390,8 @@ def _order(b: Builder, m: Rows, rows: int, width: int, key: int, before: str) ->
             _spans(b, width, swap)
 
 
-def _divide_row(b: Builder, m: Rows, row: Val, at: int, length: int, by: Val) -> None:
+def _divide_row(m: Rows, row: Val, at: int, length: int, by: Val) -> None:
+    b = m.b
     def divide(column: Val, count: int) -> None:
         place = b.add(column, at)
         m.put(b.fdiv(m.get(row, place, count), b.splat(by, _lanes(count))), row, place, count)
@@ -402,8 +399,9 @@ def _divide_row(b: Builder, m: Rows, row: Val, at: int, length: int, by: Val) ->
     _spans(b, length, divide)
 
 
-def _choose_signs(b: Builder, m: Rows, rows: int, at: int, length: int, width: int, apart: int) -> None:
+def _choose_signs(m: Rows, rows: int, at: int, length: int, width: int, apart: int) -> None:
     """Rows with their sign changed, but for column `apart`, whose largest element from `at` on is below 0."""
+    b = m.b
     with b.loop(0, rows) as i:
         first = m.get(i, at)
         with b.loop_carrying(at, at + length, [b.intrinsic("fabs", m.element, first), first]) as (
@@ -419,11 +417,12 @@ def _choose_signs(b: Builder, m: Rows, rows: int, at: int, length: int, width: i
             m.put(kept, i, apart)
 
 
-def _fill_row(b: Builder, m: Rows, row: Val, at: int, length: int) -> None:
+def _fill_row(m: Rows, row: Val, at: int, length: int) -> None:
     """A part of a row as a unit vector orthogonal to those of the rows before it.
 
     It is what they leave of the unit vector along the axis that they cover least, orthogonalized twice.
     """
+    b = m.b
     zero, one = const(0.0, m.element), const(1.0, m.element)
     start = [const(2.0, m.element), i64(0)]
     with b.loop_carrying(0, length, start) as (column, (least, found), after):
@@ -436,7 +435,7 @@ def _fill_row(b: Builder, m: Rows, row: Val, at: int, length: int) -> None:
     with b.loop(0, length) as column:
         m.put(b.select(b.icmp("eq", column, axis), one, zero), row, b.add(column, at))
     with b.loop(0, 2), b.loop(0, row) as k:
-        times = b.fneg(_dot(b, m, k, at, m, row, at, length))
+        times = b.fneg(_dot(m, k, row, at, length))
 
         def subtract(column: Val, count: int) -> None:
             place = b.add(column, at)
@@ -444,27 +443,24 @@ def _fill_row(b: Builder, m: Rows, row: Val, at: int, length: int) -> None:
             m.put(b.fma(more, m.get(k, place, count), m.get(row, place, count)), row, place, count)
 
         _spans(b, length, subtract)
-    norm = b.intrinsic("sqrt", m.element, _dot(b, m, row, at, m, row, at, length))
-    _divide_row(b, m, row, at, length, norm)
+    norm = b.intrinsic("sqrt", m.element, _dot(m, row, row, at, length))
+    _divide_row(m, row, at, length, norm)
 
 
-def emit_svd(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_svd(work: Work) -> None:
     """A row for each singular value: its left vector, itself, its right vector.
 
     The shorter of the two begins as a row of the identity, the longer as what the matrix makes of that.
     """
-    rows, columns = types[0].shape[-2:]
-    count, width, element = *type_.shape[-2:], _element(type_)
+    b, (rows, columns) = work.b, work.types[0].shape[-2:]
+    count, width, element = *work.type_.shape[-2:], _element(work.type_)
     tall = rows >= columns
     at, length = (0, rows) if tall else (rows + 1, columns)
     short = rows + 1 if tall else 0
 
     def decompose(number: Val, x: Rows, out: Val) -> None:
         m, zero, one = Rows(b, out, width, element), const(0.0, element), const(1.0, element)
-        scale = _scale(b, x, rows, columns)
+        scale = _scale(x, rows, columns)
         with b.loop(0, count) as i:
             with b.loop(0, length) as j:
                 value = x.get(j, i) if tall else x.get(i, j)
@@ -472,45 +468,43 @@ def emit_svd(
             with b.loop(0, count) as j:
                 m.put(b.select(b.icmp("eq", i, j), one, zero), i, b.add(j, short))
             m.put(zero, i, rows)
-        _rotate(b, m, count, at, length, width)
+        _rotate(m, count, at, length, width)
         with b.loop(0, count) as i:
-            norm = b.intrinsic("sqrt", element, _dot(b, m, i, at, m, i, at, length))
+            norm = b.intrinsic("sqrt", element, _dot(m, i, i, at, length))
             m.put(norm, i, rows)
             with b.when(b.fcmp("une", norm, zero)):
-                _divide_row(b, m, i, at, length, norm)
-        _order(b, m, count, width, rows, "ogt")
+                _divide_row(m, i, at, length, norm)
+        _order(m, count, width, rows, "ogt")
         with b.loop(0, count) as i:
             with b.when(b.fcmp("oeq", m.get(i, rows), zero)):
-                _fill_row(b, m, i, at, length)
+                _fill_row(m, i, at, length)
             m.put(b.fmul(m.get(i, rows), scale), i, rows)
-        _choose_signs(b, m, count, rows + 1, columns, width, rows)
+        _choose_signs(m, count, rows + 1, columns, width, rows)
 
-    _each(b, operands[0], types[0], result, type_, begin, end, decompose)
+    _each(work, decompose)
 
 
-def _row_of_product(b: Builder, m: Rows, row: Val, x: Rows, at: int, column: Val, count: int) -> Val:
+def _row_of_product(m: Rows, row: Val, x: Rows, at: int, column: Val, count: int) -> Val:
     """A few elements of row `row` of the product of two square matrices: of `m` from column 1, of `x` from `at` on."""
+    b = m.b
     place = b.add(column, at)
     with b.loop_carrying(0, m.stride - 1, [const(0.0, vector(m.element, _lanes(count)))]) as (j, (total,), after):
         after[:] = [b.fma(b.splat(m.get(row, b.add(j, 1)), _lanes(count)), x.get(j, place, count), total)]
     return after[0]
 
 
-def emit_eigh(
-    b: Builder, operands: list[Val], result: Val, types: list[TensorType], type_: TensorType, attrs: Mapping[str, Any],
-    begin: Val, end: Val, fail: Any,
-) -> None:
+def emit_eigh(work: Work) -> None:
     """A row for each eigenvalue: itself, then its vector.
 
     With a multiple of the identity added the matrix is positive definite, so that its eigenvectors are the directions
     of its rows once rotations have made these orthogonal; the values are Rayleigh's quotients.
     """
-    n, width, element = *type_.shape[-2:], _element(type_)
+    b, (n, width), element = work.b, work.type_.shape[-2:], _element(work.type_)
 
     def decompose(number: Val, x: Rows, out: Val) -> None:
         m, zero, one = Rows(b, out, width, element), const(0.0, element), const(1.0, element)
         half = const(0.5, element)
-        scale = _scale(b, x, n, n)
+        scale = _scale(x, n, n)
         with b.loop(0, n) as i, b.loop(0, n) as j:
             upper, lower = (b.fmul(half, b.fdiv(v, scale)) for v in (x.get(i, j), x.get(j, i)))
             m.put(b.fadd(upper, lower), i, b.add(j, 1))
@@ -518,7 +512,7 @@ def emit_eigh(
         with b.loop_carrying(0, n, [zero]) as (i, (total,), after):
 
             def of_square(column: Val, count: int) -> list[tuple[Val, Val]]:
-                return [(_row_of_product(b, m, i, m, 1, column, count),) * 2]
+                return [(_row_of_product(m, i, m, 1, column, count),) * 2]
 
             after[:] = [b.fadd(total, _sums(b, element, n, 1, of_square)[0])]
         bound = b.intrinsic("sqrt", element, b.intrinsic("sqrt", element, after[0]))
@@ -526,16 +520,16 @@ def emit_eigh(
         with b.loop(0, n) as i:
             m.put(zero, i, 0)
             m.put(b.fadd(m.get(i, b.add(i, 1)), shift), i, b.add(i, 1))
-        _rotate(b, m, n, 1, n, width)
+        _rotate(m, n, 1, n, width)
         with b.loop(0, n) as i:
-            _divide_row(b, m, i, 1, n, b.intrinsic("sqrt", element, _dot(b, m, i, 1, m, i, 1, n)))
+            _divide_row(m, i, 1, n, b.intrinsic("sqrt", element, _dot(m, i, i, 1, n)))
 
             def factors(column: Val, count: int) -> list[tuple[Val, Val]]:
-                image = _row_of_product(b, m, i, x, 0, column, count)
+                image = _row_of_product(m, i, x, 0, column, count)
                 return [(b.fdiv(image, b.splat(scale, _lanes(count))), m.get(i, b.add(column, 1), count))]
 
             m.put(b.fmul(_sums(b, element, n, 1, factors)[0], scale), i, 0)
-        _order(b, m, n, width, 0, "olt")
-        _choose_signs(b, m, n, 1, n, width, 0)
+        _order(m, n, width, 0, "olt")
+        _choose_signs(m, n, 1, n, width, 0)
 
-    _each(b, operands[0], types[0], result, type_, begin, end, decompose)
+    _each(work, decompose)

@@ -17,7 +17,8 @@ from graphc.loops import Kernel, Value, all_values, operands_of
 from graphc.runtime.functions import ELEMENT
 from graphc.runtime.llvmtext import Val, const_vector, i64
 from graphc.runtime.memory import from_memory, to_memory
-from graphc.runtime.reductions import across_lanes, finished, fold_rows
+from graphc.runtime.partials import finished, fold_rows
+from graphc.runtime.reductions import across_lanes
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES
 

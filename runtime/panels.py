@@ -17,17 +17,9 @@ from graphc.index import Ix, Var
 from graphc.loops import Kernel, Value
 from graphc.runtime.functions import identity
 from graphc.runtime.llvmtext import Val, i64, vector
-from graphc.runtime.reductions import (
-    CHAINS,
-    combine,
-    few_columns,
-    finished,
-    fits_registers,
-    fold,
-    is_ordered,
-    is_short,
-    weight,
-)
+from graphc.runtime.partials import combine, finished, fold, is_ordered
+from graphc.runtime.reductions import CHAINS, fits_registers, is_short, weight
+from graphc.runtime.side_by_side import few_columns
 from graphc.runtime.values import Writer
 from graphc.schedule import LANES
 

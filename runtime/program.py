@@ -22,10 +22,11 @@ from graphc.runtime.chain import Link, emit_chain
 from graphc.runtime.emit import emit_loops, slots, units
 from graphc.runtime.functions import operations
 from graphc.runtime.handmade import KERNELS
-from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
+from graphc.runtime.llvmtext import Module, Val, const, i64
 from graphc.runtime.recurrence import Part, emit_scan
 from graphc.runtime.target import Target, host
 from graphc.runtime.tiled import emit_tiled, tiled_units
+from graphc.runtime.work import Work
 from graphc.schedule import Chain, Group, Home, MemoryPlan, Schedule, Twin
 
 BRIEF_NS = 100_000
@@ -127,12 +128,12 @@ def _emit_handmade(group: Group, buffers: dict[Node, Buffer]) -> Code:
     pointers = [b.load(b.gep(args, i, "ptr"), "ptr") for i in range(len(nodes))]
     status = b.load(b.gep(args, len(nodes), "ptr"), "ptr")
 
-    def fail(into: Builder, cond: Val, position: Val, value: Val) -> None:
-        with into.when(cond, seldom=True):
-            into.call("graphc_index_error", "void", status, args, i64(0), position, value)
+    def fail(cond: Val, position: Val, value: Val) -> None:
+        with b.when(cond, seldom=True):
+            b.call("graphc_index_error", "void", status, args, i64(0), position, value)
 
     types = [o.type for o in node.operands]
-    made.emit(b, pointers[:-1], pointers[-1], types, node.type, node.attrs, begin, end, fail)
+    made.emit(Work(b, pointers[:-1], pointers[-1], types, node.type, node.attrs, begin, end, fail))
     b.ret()
     name, text = _named(str(module), group.name)
     count = made.units(types, node.type, node.attrs)
@@ -342,9 +343,9 @@ class Program:
             number, check: as of `check`.
             position, value: what the kernel noted.
         """
-        node, what, extent = self.check(number, check)
+        group, (node, what, extent) = self.schedule.runs[number], self.check(number, check)
         where = f"; {node.loc}" if str(node.loc) else ""
-        made = KERNELS.get(getattr(self.schedule.runs[number], "handmade", None) or "")
+        made = KERNELS.get(group.handmade or "") if isinstance(group, Group) else None
         if made is not None and made.complaint:
             return RuntimeError(f"{node.op}: {made.complaint.format(position=position, value=value)}{where}")
         asked = node.attrs.get("name", node.op)

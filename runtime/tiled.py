@@ -6,11 +6,12 @@ from contextlib import nullcontext
 from math import prod
 from typing import Any
 
+from graphc.arrays import PAGE
 from graphc.index import Ix, Var
 from graphc.loops import Buffer, TiledKernel
 from graphc.runtime.contraction import Contraction, Dim, Inside, units
 from graphc.runtime.contraction_emit import emit
-from graphc.runtime.contraction_plan import FROM_AFAR, PAGE
+from graphc.runtime.contraction_plan import FROM_AFAR
 from graphc.runtime.emit import begun
 from graphc.runtime.functions import ELEMENT, operations
 from graphc.runtime.llvmtext import Builder, Module, Val, i64

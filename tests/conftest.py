@@ -13,7 +13,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from modes import mode
 
+import graphc
 from graphc.runtime import pool
 
 os.environ.setdefault("GRAPHC_CACHE_DIR", str(Path(__file__).resolve().parent.parent / "build" / "test-cache"))
@@ -56,6 +58,13 @@ def free_copies() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(batch, "COPIED", 0)
         yield
+
+
+@pytest.fixture(params=["eager", "graph"])
+def each_mode(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The test runs in PYNATIVE_MODE, and in GRAPH_MODE."""
+    with mode(graphc.GRAPH_MODE if request.param == "graph" else graphc.PYNATIVE_MODE) as value:
+        yield value
 
 
 @pytest.fixture(autouse=True)

@@ -124,11 +124,11 @@ def threads(count: int, split_everything: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def mode(value: int) -> Iterator[None]:
+def mode(value: int) -> Iterator[int]:
     """Within, GRAPH_MODE or PYNATIVE_MODE."""
     before = ms.get_context("mode")
     ms.set_context(mode=value)
     try:
-        yield
+        yield value
     finally:
         ms.set_context(mode=before)

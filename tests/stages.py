@@ -9,6 +9,7 @@ import numpy as np
 
 import graphc as ms
 from graphc import Tensor, nn, ops
+from graphc.arrays import LINE
 from graphc.compiler import GRAPH_PASSES
 from graphc.ir import Graph, Node, verify
 from graphc.irtext import parse
@@ -16,7 +17,7 @@ from graphc.op import TABLE, infer_node, traits_of
 from graphc.passes.fuse import DEEPEST, fuse
 from graphc.passes.join import join
 from graphc.passes.layout import layout
-from graphc.passes.plan_memory import ALIGNMENT, plan_memory
+from graphc.passes.plan_memory import plan_memory
 from graphc.schedule import Group, Home, MemoryPlan, Schedule
 from graphc.trace import trace
 
@@ -90,10 +91,10 @@ def check_plan(schedule: Schedule, plan: MemoryPlan) -> None:
         home = plan.homes[node]
         if home.kind != "arena":
             return [(home.kind, home.at)]
-        assert home.at % ALIGNMENT == 0
-        count = -(-schedule.layout(node).elements * node.dtype.itemsize // ALIGNMENT)
-        assert home.at + count * ALIGNMENT <= plan.arena_bytes
-        return [("arena", home.at // ALIGNMENT + i) for i in range(count)]
+        assert home.at % LINE == 0
+        count = -(-schedule.layout(node).elements * node.dtype.itemsize // LINE)
+        assert home.at + count * LINE <= plan.arena_bytes
+        return [("arena", home.at // LINE + i) for i in range(count)]
 
     for group in schedule.groups:
         for node in group.reads:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reference import assert_same
 
 from graphc import Parameter, Tensor, alone, jit, nn, ops, value_and_grad
 from graphc.alone import Call
@@ -36,15 +37,6 @@ def both(name: str, arrays: list[np.ndarray], **attrs: Any) -> tuple[np.ndarray,
     return found.asnumpy(), alone._kernel(call)(operands)[0].asnumpy()
 
 
-def assert_same_bits(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    """Equal to the sign of zero; every NaN is like another."""
-    found, wanted = pair
-    assert found.dtype == wanted.dtype and found.shape == wanted.shape
-    nan = np.isnan(wanted)
-    np.testing.assert_array_equal(np.isnan(found), nan)
-    assert found[~nan].tobytes() == wanted[~nan].tobytes()
-
-
 EDGES = np.array([-0.0, 0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45])
 
 
@@ -61,9 +53,9 @@ def test_reductions(name: str, dtype: str) -> None:
     rng = np.random.default_rng(5)
     for shape in ((1,), (3,), (17,), (33,), (130,), (5, 31), (3, 7, 2), (2, 40, 3)):
         for lo in range(len(shape)):
-            assert_same_bits(both(name, [values(rng, shape, dtype, 0.02)], run=(lo, lo + 1)))
+            assert_same(*both(name, [values(rng, shape, dtype, 0.02)], run=(lo, lo + 1)))
     for zero in (-0.0, 0.0):
-        assert_same_bits(both(name, [np.full((2, 5), zero).astype(dtype)], run=(1, 2)))
+        assert_same(*both(name, [np.full((2, 5), zero).astype(dtype)], run=(1, 2)))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
@@ -75,16 +67,16 @@ def test_products(dtype: str, transpose_a: bool, transpose_b: bool) -> None:
     for batch, m, k, n in (*(((), *sizes) for sizes in plain), *batched):
         x = values(rng, (*batch, k, m) if transpose_a else (*batch, m, k), dtype)
         y = values(rng, (*batch, n, k) if transpose_b else (*batch, k, n), dtype)
-        assert_same_bits(both("matmul", [x, y], transpose_a=transpose_a, transpose_b=transpose_b))
+        assert_same(*both("matmul", [x, y], transpose_a=transpose_a, transpose_b=transpose_b))
 
 
 def test_products_of_zeros_and_of_what_is_no_number() -> None:
     zeros = np.full((2, 3), -0.0, np.float32)
-    assert_same_bits(both("matmul", [zeros, np.ones((3, 2), np.float32)], transpose_a=False, transpose_b=False))
+    assert_same(*both("matmul", [zeros, np.ones((3, 2), np.float32)], transpose_a=False, transpose_b=False))
     tiny = np.full((2, 3), -1e-30, np.float32)
-    assert_same_bits(both("matmul", [tiny, np.full((3, 2), 1e-30, np.float32)], transpose_a=False, transpose_b=False))
+    assert_same(*both("matmul", [tiny, np.full((3, 2), 1e-30, np.float32)], transpose_a=False, transpose_b=False))
     odd = values(np.random.default_rng(0), (5, 9), "float32", 0.2)
-    assert_same_bits(both("matmul", [odd, odd], transpose_a=False, transpose_b=True))
+    assert_same(*both("matmul", [odd, odd], transpose_a=False, transpose_b=True))
 
 
 @pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "erf", "log", "atan2", "pow"])
@@ -92,7 +84,7 @@ def test_element_by_element(name: str) -> None:
     rng = np.random.default_rng(7)
     for shape in ((1,), (7,), (3, 11), (2, 3, 29)):
         count = 2 if name in ("atan2", "pow") else 1
-        assert_same_bits(both(name, [values(rng, shape, "float32", 0.1) for _ in range(count)]))
+        assert_same(*both(name, [values(rng, shape, "float32", 0.1) for _ in range(count)]))
 
 
 def test_a_few_results_of_many_elements_come_from_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +109,7 @@ def test_shapes_that_come_once_share_few_kernels() -> None:
         x = Tensor(np.ones((2, length), np.float32))
         ops.exp(x)
         ops.matmul(x, ops.transpose(x, (1, 0)))
-    assert len(alone._kernels) <= 12
+    assert 0 < len(alone._kernels) <= 12
     assert all({1, 4} >= {*t.shape} - {16, 32, 64, 128, 256} for call in alone._kernels for t in call.types)
 
 

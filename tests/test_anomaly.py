@@ -5,7 +5,7 @@ import pytest
 
 import graphc as ms
 from graphc import Parameter, Tensor, nn, ops
-from graphc.runtime import entry
+from graphc.runtime.entry_plan import closed
 
 
 @pytest.fixture(params=["graph", "eager"], autouse=True)
@@ -117,11 +117,11 @@ def test_it_ends_with_the_block_and_nests_with_profiles():
     with ms.detect_anomaly(), ms.profile() as outer:
         with ms.detect_anomaly():
             function(x)
-        assert entry.closed[0]
+        assert closed[0]
         function(x)
     assert sum(kernel.calls for kernel in outer.kernels if kernel.function == "lambda") == 2
     with ms.profile(), ms.detect_anomaly():
         function(x)
-    assert not entry.closed[0]
+    assert not closed[0]
     with pytest.raises(TypeError, match="infinite must be a bool"):
         ms.detect_anomaly(infinite="no")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,6 @@ from graphc.state import state
 from graphc.trace import trace
 
 Array = np.ndarray
-
-
-@pytest.fixture(params=[PYNATIVE_MODE, GRAPH_MODE], ids=["eager", "graph"])
-def each_mode(request: pytest.FixtureRequest) -> Iterator[int]:
-    with in_mode(request.param):
-        yield request.param
 
 
 pytestmark = pytest.mark.usefixtures("each_mode")

@@ -6,13 +6,12 @@ test_trace.py, files and checkpoints in test_dataset.py and test_checkpoint.py; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from modes import mode
 from reference import assert_same
 
 import graphc as ms
@@ -20,11 +19,7 @@ import graphc.random
 from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, dataset, jit, nn, ops, train
 from graphc.dataset import vision
 
-
-@pytest.fixture(params=[PYNATIVE_MODE, GRAPH_MODE], ids=["eager", "graph"], autouse=True)
-def each_mode(request: pytest.FixtureRequest) -> Iterator[int]:
-    with mode(request.param):
-        yield request.param
+pytestmark = pytest.mark.usefixtures("each_mode")
 
 
 def f32(*shape: int) -> Tensor:

@@ -12,9 +12,7 @@ ANCHORS = Tensor([[0.0, 0, 3, 3], [1, 1, 2, 4], [5, 6, 29, 22]])
 MEANS, STDS = (0.1, 0.0, 0.0, 0.2), (1.0, 1.0, 0.5, 2.0)
 
 
-@pytest.fixture(autouse=True, params=[graphc.GRAPH_MODE, graphc.PYNATIVE_MODE])
-def mode(request: pytest.FixtureRequest) -> None:
-    graphc.set_context(mode=request.param)
+pytestmark = pytest.mark.usefixtures("each_mode")
 
 
 def close(found: Tensor, wanted: object) -> None:

@@ -12,7 +12,8 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from graphc import nn, serialization
+from graphc import nn
+from graphc.checkpoint_file import METADATA_KEY
 from graphc.dtype import bfloat16, float16
 from graphc.nn.cell import Cell
 from graphc.parameter import Parameter
@@ -252,7 +253,7 @@ def test_damaged_files_are_named(file, damage):
 
 def test_damaged_notes_are_named(tmp_path):
     for notes in ("{", "[1]", '"x"', "null"):
-        save_file({"w": np.zeros(1, np.float32)}, tmp_path / "n.ckpt", {serialization.METADATA_KEY: notes})
+        save_file({"w": np.zeros(1, np.float32)}, tmp_path / "n.ckpt", {METADATA_KEY: notes})
         with pytest.raises(ValueError, match=r"n.ckpt is not a checkpoint, or is damaged"):
             load_checkpoint(tmp_path / "n.ckpt")
 
@@ -382,7 +383,7 @@ def test_two_parameters_of_one_name(tmp_path):
 
 def test_notes_are_plain_json(file):
     with safe_open(file, framework="numpy") as opened:
-        notes = json.loads(opened.metadata()[serialization.METADATA_KEY])
+        notes = json.loads(opened.metadata()[METADATA_KEY])
     assert notes == {"names": ["count", "fc.weight", "fc.bias"], "strings": {}}
 
 

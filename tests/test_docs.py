@@ -10,8 +10,11 @@ Pages run in an empty folder, so they may write files.
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import functools
 import io
+import pkgutil
 import re
 import shlex
 from collections.abc import Iterator
@@ -105,6 +108,89 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_what_a_page_names_exists(page):
+    """In backquotes: files, and names of the project's code or of a module that it imports."""
+    wrong = {name for _, name in quoted(prose(page.read_text(encoding="utf-8"))) if not known(name)}
+    assert wrong == set()
+
+
+def test_comments_name_files_and_modules_that_exist():
+    """Names in capitals stand for any."""
+    wrong = []
+    for path, text in SOURCES.items():
+        for line, name in quoted(text):
+            files = [file for file in re.findall(r"[\w/]+\.py\b", name) if not is_file(file) and file not in EXAMPLES]
+            modules = [found for found in re.findall(r"\bgraphc(?:\.\w+)+", name) if not resolves(found)]
+            wrong += [f"{path.relative_to(ROOT)}:{line} names {found}" for found in (*files, *modules)]
+    assert wrong == []
+
+
+SOURCES = {
+    path: path.read_text(encoding="utf-8")
+    for folder in ("graphc", "passes", "runtime", "benchmarks", "examples", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+
+EXAMPLES = {"FILE.py", "PROGRAM.py", "NAME.py", "file.py", "lenet.py", "mnist.py"}
+"""What users' programs are called."""
+
+
+def prose(markdown: str) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```", lambda block: "\n" * block[0].count("\n"), markdown, flags=re.MULTILINE | re.DOTALL)
+
+
+def quoted(text: str) -> Iterator[tuple[int, str]]:
+    """What stands in backquotes, with the number of its line."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for found in re.findall(r"`([^`]+)`", line):
+            yield number, found
+
+
+@functools.cache
+def words() -> frozenset[str]:
+    """Every name in the code."""
+    found = {path.stem for path in SOURCES}
+    for text in SOURCES.values():
+        found.update(re.findall(r"[^\W\d]\w*", text))
+    return frozenset(found)
+
+
+def known(name: str) -> bool:
+    if re.fullmatch(r"[\w/]+\.py", name):
+        return is_file(name) or name.endswith("NAME.py")
+    owner, _, member = name.partition(".")
+    if re.fullmatch(r"\w+\.\w+", name) and (bodies := classes().get(owner)):
+        return any(re.search(rf"\b{member}\b", body) for body in bodies)
+    return set(re.findall(r"(?<![.\w/])[^\W\d]\w*", name)) <= words()
+
+
+@functools.cache
+def classes() -> dict[str, list[str]]:
+    """The texts of every class, by its name."""
+    found: dict[str, list[str]] = {}
+    for text in SOURCES.values():
+        lines = text.splitlines()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append("\n".join(lines[node.lineno - 1 : node.end_lineno]))
+    return found
+
+
+def is_file(name: str) -> bool:
+    """Whether a source file has this name, or this end of a path."""
+    return any(path.as_posix().endswith(f"/{name}") for path in SOURCES)
+
+
+def resolves(name: str) -> bool:
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 # The checker itself

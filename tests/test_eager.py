@@ -20,9 +20,10 @@ from hypothesis import given, settings
 from modes import Counted
 
 import graphc as ms
-from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, eager, nn, ops, pieces
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, nn, noting, ops, pieces
 from graphc.dispatch import apply
-from graphc.eager import MOST_STRETCHES, in_one_piece, of_ops
+from graphc.eager import in_one_piece, of_ops
+from graphc.noting import MOST_STRETCHES
 from graphc.op import TABLE
 from graphc.ops import linalg
 from graphc.ops.elementwise import stop_gradient
@@ -284,7 +285,7 @@ def test_a_long_piece_runs_in_parts(monkeypatch: pytest.MonkeyPatch):
             x = x * 1.5 - 0.25
         return x
 
-    monkeypatch.setattr(eager, "MOST_NOTED", 7)
+    monkeypatch.setattr(noting, "MOST_NOTED", 7)
     x = rows(4)
     for _ in range(3):
         assert same(together(f, x), alone(f, x))
@@ -385,9 +386,9 @@ def test_a_graph_sees_what_was_set_in_a_tensor_that_it_captured():
 
     assert graph(Tensor([0.0, 0.0])).tolist() == [1.0, 2.0]
     for value in (3.0, 4.0):
-        structure = ms.context.structure()
+        structure = ms.context.structure
         assert together(f, Tensor([value])).tolist() == [2 * value, 4.0]
-        assert ms.context.structure() == structure + 1, "nobody captured the other one"
+        assert ms.context.structure == structure + 1, "nobody captured the other one"
         assert graph(Tensor([0.0, 0.0])).tolist() == [value, 2.0]
 
 
@@ -543,7 +544,7 @@ def test_pieces_do_not_wait_for_python_to_look_for_cycles():
         seen.append(weakref.ref(state.now.piece))
         return ops.softmax(x) + 1.0
 
-    seen: list[weakref.ref[eager.Piece]] = []
+    seen: list[weakref.ref[noting.Piece]] = []
     before = gc.isenabled()
     gc.disable()
     try:

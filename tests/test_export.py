@@ -12,10 +12,10 @@ from modes import mode
 
 import graphc as ms
 from graphc import Parameter, Tensor, nn, ops
+from graphc.checkpoint_file import read_file, write_file
 from graphc.export import KEY
 from graphc.ir import GraphError
 from graphc.irtext import parse
-from graphc.serialization import read_file, write_file
 
 X = Tensor(np.random.default_rng(2).normal(size=(4, 1, 12, 12)).astype("f"))
 

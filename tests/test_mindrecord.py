@@ -12,9 +12,9 @@ import pytest
 
 import graphc.dataset as ds
 from graphc import mindrecord
-from graphc.dataset import mindrecord as records
 from graphc.dataset.encoding import lengthened, packed, shortened, unpacked
 from graphc.dataset.files import DataFileError
+from graphc.dataset.mindrecord_file import RecordFile
 from graphc.mindrecord import FileReader, FileWriter
 
 # What MindSpore 2.10 wrote: 4 samples, header_size 16 KiB, page_size 32 KiB; zlib, base 85
@@ -163,7 +163,7 @@ def test_damage_is_found(tmp_path: Path) -> None:
     path = tmp_path / "numbers"
     write(path, 3).commit()
     whole = path.read_bytes()
-    raw_begin, _, blob_begin, _ = records._File(path).places[1]
+    raw_begin, _, blob_begin, _ = RecordFile(path).places[1]
     for at, byte in ((raw_begin + 8, 0xC1), (raw_begin + 10, 0xFF), (raw_begin + 8, 0xDF), (blob_begin + 20, 0xFF)):
         path.write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
         with pytest.raises(DataFileError, match=r"sample 1 of .*numbers is damaged"):

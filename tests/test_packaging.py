@@ -138,13 +138,13 @@ def test_importing_graphc_loads_numpy_and_little_else():
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        "aliases", "arrays", "checks", "context", "data", "dtype", "fingerprint", "index", "ir", "irtext", "log",
-        "mindspore_file", "parallel", "printing", "protobuf", "random_bits",
+        "aliases", "arrays", "checkpoint_file", "checks", "context", "data", "dtype", "fingerprint", "index", "ir",
+        "irtext", "log", "mindspore_file", "parallel", "printing", "protobuf", "random_bits",
     ),
     ("known", "loop_builder", "loops", "schedule"),
     ("dispatch", "hints", "nested", "op", "parameter", "place", "state", "surroundings", "tensor"),
     ("dataset", "initializer", "random"),
-    ("autograd", "eager", "op_by_op", "pieces", "trace"),
+    ("autograd", "eager", "noting", "op_by_op", "pieces", "trace"),
     ("anomaly", "deferred", "gradients", "jit", "often", "profile"),
     ("ops",),
     ("passes",),
@@ -301,3 +301,54 @@ def find_circle(reads: dict[str, set[str]]) -> list[str] | None:
 
 def downward(i: Import) -> bool:
     return layer(i.imported) <= layer(i.importer)
+
+
+# Names that begin with an underscore
+
+SEEN_INSIDE = {
+    "Tensor": {"_array", "_become", "_captured", "_node", "_place", "_promise", "_take", "_trace"},
+    "Cell": {
+        "_buffers", "_called", "_cells", "_changed", "_compiled", "_compute_in", "_flags", "_hooks", "_params", "_run",
+    },
+    "a NamedTuple": {"_asdict", "_fields", "_make", "_replace"},
+    "sys": {"_getframe"},
+    "a library of ctypes": {"_handle", "_name"},
+}  # fmt: skip
+"""Such names that other modules read, and whose they are. The public names of a Tensor and a Cell are MindSpore's; what
+only graphc is to see of them begins with an underscore."""
+
+
+def test_private_names_are_read_where_they_are_made():
+    read = {attribute for name in MODULES for attribute in foreign(TREES[name])}
+    assert read == set().union(*SEEN_INSIDE.values())
+
+
+def test_private_names_are_not_imported():
+    """But for MindSpore's own."""
+    imported = {
+        alias.name
+        for tree in TREES.values() for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("graphc")
+        for alias in node.names if alias.name.startswith("_") and not alias.name.startswith("__")
+    }  # fmt: skip
+    assert imported == {"_no_grad"}
+
+
+def foreign(tree: ast.AST) -> Iterator[str]:
+    """Private attributes that a module reads of others than `self`, and that nothing in it makes."""
+    made: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            made.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            made.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and of_self(node):
+            made.add(node.attr)
+    for node in ast.walk(tree):
+        private = isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")
+        if private and not of_self(node) and node.attr not in made:
+            yield node.attr
+
+
+def of_self(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")

@@ -294,7 +294,7 @@ class Dataset:
         Raises:
             ValueError: another type; there is such a file; there are no rows, or some that such files do not hold.
         """
-        from graphc.dataset.mindrecord import save_dataset  # which reads them as a Dataset
+        from graphc.dataset.mindrecord_writer import save_dataset  # which reads them as a Dataset
 
         if file_type != "mindrecord":
             raise ValueError(f"Dataset.save: file_type must be 'mindrecord', got {file_type!r}")

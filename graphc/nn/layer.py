@@ -78,7 +78,7 @@ class Layer(Cell):
         """The layer as it is now, if calling it comes to applying ops to its arguments and Parameters."""
         own = self.__dict__
         seen: tuple[int, Fixed | None] | None = own.get("_fixed_now")
-        structure = context.structure()
+        structure = context.structure
         if seen is None or seen[0] != structure:
             seen = own["_fixed_now"] = structure, self._fixed_anew()
         return seen[1]

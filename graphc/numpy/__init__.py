@@ -18,6 +18,7 @@ from graphc.dtype import (
     int16,
     int32,
     int64,
+    missing,
     uint8,
     uint16,
     uint32,
@@ -520,6 +521,4 @@ amax, amin = max, min
 
 
 def __getattr__(name: str) -> DType:
-    from graphc.dtype import missing
-
     raise missing("graphc.numpy", name)

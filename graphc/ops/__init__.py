@@ -94,12 +94,12 @@ from graphc.ops.older import *
 from graphc.ops.one_hot import *
 from graphc.ops.patches import *
 from graphc.ops.pool import *
-from graphc.ops.primitives import PRIMITIVES
-from graphc.ops.primitives import Primitive as Primitive
-from graphc.ops.primitives import PrimitiveWithCheck as PrimitiveWithCheck
-from graphc.ops.primitives import PrimitiveWithInfer as PrimitiveWithInfer
+from graphc.ops.primitive_classes import PRIMITIVES
+from graphc.ops.primitive_classes import Primitive as Primitive
+from graphc.ops.primitive_classes import PrimitiveWithCheck as PrimitiveWithCheck
+from graphc.ops.primitive_classes import PrimitiveWithInfer as PrimitiveWithInfer
+from graphc.ops.primitive_classes import prim_attr_register as prim_attr_register
 from graphc.ops.primitives import ReduceOp as ReduceOp
-from graphc.ops.primitives import prim_attr_register as prim_attr_register
 from graphc.ops.primitives_pictures import *
 from graphc.ops.random import *
 from graphc.ops.reduce import *

@@ -10,7 +10,7 @@ import numpy as np
 from graphc.autograd import with_vjp
 from graphc.nested import leaves_of
 from graphc.ops.coerce import as_dtype
-from graphc.ops.primitives import Primitive
+from graphc.ops.primitive_classes import Primitive
 from graphc.place import located
 from graphc.state import state
 from graphc.tensor import Tensor

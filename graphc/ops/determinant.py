@@ -30,7 +30,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _square(name: str) -> Callable[[TensorType], TensorType]:
+def square_type(name: str) -> Callable[[TensorType], TensorType]:
+    """The type rule of an op of that name: of float matrices `[..., N, N]` the type that they have."""
+
     def infer(x: TensorType) -> TensorType:
         if not x.dtype.is_float:
             raise TypeError(f"{name}: expected floats, got {x}")
@@ -41,7 +43,7 @@ def _square(name: str) -> Callable[[TensorType], TensorType]:
     return infer
 
 
-@define_op(infer=_square("inverse"), exact=False, name="inverse")
+@define_op(infer=square_type("inverse"), exact=False, name="inverse")
 def inverse_(x: np.ndarray) -> np.ndarray:
     """The inverse of each matrix `[..., N, N]`; with infinite elements or NaN where there is none."""
     return np.asarray(np.linalg.inv(x))
@@ -56,7 +58,7 @@ def inverse_vjp(ct: Tensor, y: Tensor, x: Tensor) -> Any:
 inverse_.def_kernel("inverse")
 
 
-@define_op(infer=_square("lu"), exact=False, name="lu")
+@define_op(infer=square_type("lu"), exact=False, name="lu")
 def lu_(x: np.ndarray) -> np.ndarray:
     """The factors L and U of each matrix `[..., N, N]` after some rows have changed places, in one: L below U.
 
@@ -171,7 +173,7 @@ def matrix_power(input: Any, n: int) -> Tensor:
 def _checked(name: str, input: Any) -> Tensor:
     x = as_tensor(name, input)
     try:
-        _square(name)(x.type)
+        square_type(name)(x.type)
     except (TypeError, ValueError) as error:
         raise located(error) from None
     return x

@@ -13,7 +13,7 @@ from graphc.ops.elementwise import abs_, exp, floor, log, rsqrt, select, sqrt, s
 from graphc.ops.functions import greater, greater_equal, less, logical_and, logical_or, maximum, pow, square
 from graphc.ops.gamma_functions import lgamma
 from graphc.ops.gather import gather_elements
-from graphc.ops.random import Seed, _shape, rand, randn
+from graphc.ops.random import Seed, rand, randn, shape_of
 from graphc.ops.reduce import argmax
 from graphc.ops.scan import top_k
 from graphc.ops.shape import concat, expand_dims, reshape, squeeze, stack
@@ -48,7 +48,7 @@ def random_gamma(shape: Any, alpha: Any, seed: Seed = None) -> Tensor:
         float32 `[*shape, *alpha.shape]`; constants to differentiation.
     """
     given = cast(as_tensor("random_gamma", alpha), float32)
-    return _gamma((*_shape("random_gamma", shape), *given.shape), given, seed)
+    return _gamma((*shape_of("random_gamma", shape), *given.shape), given, seed)
 
 
 def gamma(shape: Any, alpha: Any, beta: Any, seed: Seed = None) -> Tensor:
@@ -58,7 +58,7 @@ def gamma(shape: Any, alpha: Any, beta: Any, seed: Seed = None) -> Tensor:
         float32, in the shape that `shape`, `alpha` and `beta` broadcast to.
     """
     a, b = (cast(as_tensor("gamma", o), float32) for o in (alpha, beta))
-    lead = _shape("gamma", shape)
+    lead = shape_of("gamma", shape)
     wanted = broadcast_shape("gamma", [lead, a.shape, b.shape], lambda: f"{lead}, {a.type} and {b.type}")
     return _gamma(wanted, a, seed) / b
 
@@ -73,7 +73,7 @@ def random_poisson(shape: Any, rate: Any, seed: Seed = None, dtype: Any = float3
         `[*shape, *rate.shape]` of the dtype; constants to differentiation.
     """
     given = cast(stop_gradient(as_tensor("random_poisson", rate)), float64)
-    wanted = (*_shape("random_poisson", shape), *given.shape)
+    wanted = (*shape_of("random_poisson", shape), *given.shape)
     few = less(given, FEW)
     return cast(
         select(

@@ -16,7 +16,7 @@ from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import full_like
 from graphc.ops.creation import row_and_column
-from graphc.ops.determinant import _square
+from graphc.ops.determinant import square_type
 from graphc.ops.elementwise import equal, select
 from graphc.ops.linalg import matmul_
 from graphc.ops.shape import concat, reshape, swapaxes
@@ -56,7 +56,7 @@ def _columns(x: Tensor, begin: int, count: int) -> Tensor:
 # Cholesky's factor
 
 
-@define_op(infer=_square("cholesky"), exact=False, traits="checks", name="cholesky")
+@define_op(infer=square_type("cholesky"), exact=False, traits="checks", name="cholesky")
 def cholesky_(x: np.ndarray) -> np.ndarray:
     """The lower triangle L, with a diagonal above 0, of `L L^T = (x + x^T) / 2`, of each matrix `[..., N, N]`.
 
@@ -236,7 +236,7 @@ def _differences(values: Tensor) -> Tensor:
 
 
 def _eigh_type(x: TensorType) -> TensorType:
-    *batch, rows, columns = _square("eigh")(x).shape
+    *batch, rows, columns = square_type("eigh")(x).shape
     return TensorType((*batch, rows, columns + 1), x.dtype)
 
 

@@ -14,6 +14,7 @@ from graphc.ops.coerce import as_tensor, cast, common_dtype, full_like, scalar
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import equal, select
 from graphc.ops.gather import check_integers, check_positions
+from graphc.ops.reduce import sum_over
 from graphc.ops.shape import expand_dims, reshape
 from graphc.ops.views import broadcast_to_
 from graphc.place import located
@@ -45,8 +46,6 @@ def one_hot_(indices: np.ndarray, on: np.ndarray, off: np.ndarray, *, depth: int
 
 @one_hot_.def_vjp
 def one_hot_vjp(ct: Tensor, y: Tensor, indices: Tensor, on: Tensor, off: Tensor, *, depth: int, axis: int) -> Any:
-    from graphc.ops.reduce import sum_over
-
     def part(value: bool) -> Tensor:
         chosen = one_hot_(indices, scalar(value, bool_), scalar(not value, bool_), depth=depth, axis=axis)
         return sum_over(select(chosen, ct, full_like(ct, 0)), tuple(range(ct.ndim)))

@@ -12,7 +12,7 @@ from graphc.ops.creation import arange
 from graphc.ops.elementwise import floor, select
 from graphc.ops.functions import clamp, greater_equal, less_equal, logical_and, minimum
 from graphc.ops.gather import gather_nd
-from graphc.ops.primitives import _REQUIRED, PRIMITIVES, _function, _only, _primitive
+from graphc.ops.primitive_classes import REQUIRED, enter, function, only
 from graphc.ops.shape import expand_dims, reshape, stack, transpose
 from graphc.parameter import Parameter
 from graphc.place import located
@@ -26,15 +26,15 @@ def _batch_norm(
 
     The moving variance takes in the variance whose divisor is the count less 1.
     """
-    _only(self, "data_format", "NCHW")
+    only(self, "data_format", "NCHW")
     x, moving_mean, moving_variance = (as_tensor(self.name, o) for o in (input_x, mean, variance))
     zero = full_like(moving_mean, 0)
     if not self.is_training:
-        y = _function("batch_norm")(x, moving_mean, moving_variance, scale, bias, False, self.momentum, self.epsilon)
+        y = function("batch_norm")(x, moving_mean, moving_variance, scale, bias, False, self.momentum, self.epsilon)
         return y, zero, zero, zero, zero
     axes = (0, *range(2, x.ndim))
     center, spread = x.mean(axes), x.var(axes)
-    y = _function("batch_norm")(x, center, spread, scale, bias, False, self.momentum, self.epsilon)
+    y = function("batch_norm")(x, center, spread, scale, bias, False, self.momentum, self.epsilon)
     count = x.size // x.shape[1]
     for moving, value in ((mean, center), (variance, spread * (count / max(count - 1, 1)))):
         if not isinstance(moving, Parameter):
@@ -61,7 +61,7 @@ def _roi_align(self: Any, features: Any, rois: Any) -> Tensor:
         """`[R, cells * samples]`."""
         first, last = start * self.spatial_scale, (end + ends) * self.spatial_scale
         extent = last - first
-        extent = extent if self.roi_end_mode else _function("maximum")(extent, 1.0)
+        extent = extent if self.roi_end_mode else function("maximum")(extent, 1.0)
         step = extent / (cells * samples)
         return expand_dims(first, 1) + expand_dims(step, 1) * (arange(cells * samples, dtype=x.dtype) + 0.5)
 
@@ -69,12 +69,12 @@ def _roi_align(self: Any, features: Any, rois: Any) -> Tensor:
     y, v, row = _corners(rows, x.shape[2])
     z, u, column = _corners(columns, x.shape[3])
     wide = (regions, rows.shape[1], columns.shape[1])
-    image = _function("broadcast_to")(reshape(cast(boxes[:, 0], int64), (regions, 1, 1)), wide)
+    image = function("broadcast_to")(reshape(cast(boxes[:, 0], int64), (regions, 1, 1)), wide)
     by_pixel = transpose(x, (0, 2, 3, 1))
 
     def read(down: int, across: int) -> Tensor:
-        i = _function("broadcast_to")(expand_dims(row[down], 2), wide)
-        j = _function("broadcast_to")(expand_dims(column[across], 1), wide)
+        i = function("broadcast_to")(expand_dims(row[down], 2), wide)
+        j = function("broadcast_to")(expand_dims(column[across], 1), wide)
         return gather_nd(by_pixel, stack([image, i, j], -1))
 
     v, u = reshape(v, (*v.shape, 1, 1)), reshape(u, (regions, 1, u.shape[1], 1))
@@ -94,15 +94,15 @@ def _corners(place: Tensor, extent: int) -> tuple[Tensor, Tensor, tuple[Tensor, 
 
 
 def _max_pool_with_argmax(self: Any, x: Any) -> tuple[Tensor, Tensor]:
-    pair: tuple[Tensor, Tensor] = _function("max_pool2d")(
+    pair: tuple[Tensor, Tensor] = function("max_pool2d")(
         x, self.kernel_size, self.strides, self.pads, self.dilation, True, self.ceil_mode
     )
     return pair[0], cast(pair[1], self.argmax_type)
 
 
 def _max_pool3d_with_argmax(self: Any, x: Any) -> tuple[Tensor, Tensor]:
-    _only(self, "data_format", "NCDHW")
-    pair: tuple[Tensor, Tensor] = _function("max_pool3d")(
+    only(self, "data_format", "NCDHW")
+    pair: tuple[Tensor, Tensor] = function("max_pool3d")(
         x, self.ksize, self.strides, self.pads, self.dilation, self.ceil_mode, True
     )
     return pair[0], cast(pair[1], self.argmax_type)
@@ -110,9 +110,9 @@ def _max_pool3d_with_argmax(self: Any, x: Any) -> tuple[Tensor, Tensor]:
 
 def _max_unpool(function_name: str, data_format: str) -> Callable[..., Any]:
     def call(self: Any, x: Any, argmax: Any) -> Tensor:
-        _only(self, "data_format", data_format)
+        only(self, "data_format", data_format)
         strides = self.strides or self.ksize
-        result: Tensor = _function(function_name)(
+        result: Tensor = function(function_name)(
             x, argmax, self.ksize, strides, self.pads, tuple(self.output_shape) or None
         )
         return result
@@ -126,7 +126,7 @@ def _upsample(mode: str) -> Callable[..., Any]:
             raise located(ValueError(f"{self.name}: expected output_size or scales"))
         align = getattr(self, "align_corners", None)
         scale = None if scales is None else tuple(scales)
-        result: Tensor = _function("interpolate")(x, output_size, scale, mode, align)
+        result: Tensor = function("interpolate")(x, output_size, scale, mode, align)
         return result
 
     return call
@@ -136,22 +136,22 @@ def _resize_linear_1d(self: Any, x: Any, size: Any) -> Tensor:
     if self.coordinate_transformation_mode not in ("align_corners", "half_pixel"):
         raise located(ValueError(f"{self.name}: got mode {self.coordinate_transformation_mode!r}"))
     align = self.coordinate_transformation_mode == "align_corners"
-    result: Tensor = _function("interpolate")(x, size, None, "linear", align)
+    result: Tensor = function("interpolate")(x, size, None, "linear", align)
     return result
 
 
 def _multilabel_margin_loss(self: Any, x: Any, target: Any) -> tuple[Tensor, Tensor]:
     """The loss, and 1 for each class that is among the labels before the first negative one: int32."""
-    loss: Tensor = _function("multilabel_margin_loss")(x, target, self.reduction)
+    loss: Tensor = function("multilabel_margin_loss")(x, target, self.reduction)
     labels = as_tensor(self.name, target)
-    named = _function("cumsum")(cast(labels < 0, int32), -1) < 1
+    named = function("cumsum")(cast(labels < 0, int32), -1) < 1
     classes = arange(labels.shape[-1], dtype=labels.dtype)
-    same = logical_and(_function("equal")(expand_dims(labels, -1), classes), expand_dims(named, -1))
-    return loss, cast(_function("any")(same, -2), int32)
+    same = logical_and(function("equal")(expand_dims(labels, -1), classes), expand_dims(named, -1))
+    return loss, cast(function("any")(same, -2), int32)
 
 
 def _greedy_decoder(self: Any, inputs: Any, sequence_length: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    found: tuple[Tensor, Tensor, Tensor, Tensor] = _function("ctc_greedy_decoder")(
+    found: tuple[Tensor, Tensor, Tensor, Tensor] = function("ctc_greedy_decoder")(
         inputs, sequence_length, self.merge_repeated
     )
     return found
@@ -160,7 +160,7 @@ def _greedy_decoder(self: Any, inputs: Any, sequence_length: Any) -> tuple[Tenso
 _POOL3D: dict[str, Any] = {"strides": 0, "pads": 0, "output_shape": ()}
 
 _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
-    "AdaptiveMaxPool3D": ({}, lambda p, x, output_size: _function("adaptive_max_pool3d")(
+    "AdaptiveMaxPool3D": ({}, lambda p, x, output_size: function("adaptive_max_pool3d")(
         x, tuple(output_size.tolist()) if isinstance(output_size, Tensor) else output_size, True
     )),
     "BatchNorm": (
@@ -169,34 +169,34 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "CTCGreedyDecoder": ({"merge_repeated": True}, _greedy_decoder),
     "CTCLossV2": (
         {"blank": 0, "reduction": "none", "zero_infinity": False},
-        lambda p, log_probs, targets, input_lengths, target_lengths: _function("ctc_loss")(
+        lambda p, log_probs, targets, input_lengths, target_lengths: function("ctc_loss")(
             log_probs, targets, input_lengths, target_lengths, p.blank, p.reduction, p.zero_infinity
         ),
     ),
     "MaxPool3DWithArgmax": (
         {
-            "ksize": _REQUIRED, "strides": _REQUIRED, "pads": _REQUIRED, "dilation": (1, 1, 1), "ceil_mode": False,
+            "ksize": REQUIRED, "strides": REQUIRED, "pads": REQUIRED, "dilation": (1, 1, 1), "ceil_mode": False,
             "data_format": "NCDHW", "argmax_type": int64,
         },
         _max_pool3d_with_argmax,
     ),
     "MaxPoolWithArgmaxV2": (
         {
-            "kernel_size": _REQUIRED, "strides": None, "pads": 0, "dilation": (1, 1), "ceil_mode": False,
+            "kernel_size": REQUIRED, "strides": None, "pads": 0, "dilation": (1, 1), "ceil_mode": False,
             "argmax_type": int64,
         },
         _max_pool_with_argmax,
     ),
     "MaxUnpool2D": (
-        {"ksize": _REQUIRED, **_POOL3D, "data_format": "NCHW"}, _max_unpool("max_unpool2d", "NCHW")
+        {"ksize": REQUIRED, **_POOL3D, "data_format": "NCHW"}, _max_unpool("max_unpool2d", "NCHW")
     ),
     "MaxUnpool3D": (
-        {"ksize": _REQUIRED, **_POOL3D, "data_format": "NCDHW"}, _max_unpool("max_unpool3d", "NCDHW")
+        {"ksize": REQUIRED, **_POOL3D, "data_format": "NCDHW"}, _max_unpool("max_unpool3d", "NCDHW")
     ),
     "MultilabelMarginLoss": ({"reduction": "mean"}, _multilabel_margin_loss),
     "ROIAlign": (
         {
-            "pooled_height": _REQUIRED, "pooled_width": _REQUIRED, "spatial_scale": _REQUIRED, "sample_num": 2,
+            "pooled_height": REQUIRED, "pooled_width": REQUIRED, "spatial_scale": REQUIRED, "sample_num": 2,
             "roi_end_mode": 1,
         },
         _roi_align,
@@ -206,5 +206,4 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "UpsampleTrilinear3D": ({"align_corners": False}, _upsample("trilinear")),
 }  # fmt: skip
 
-PRIMITIVES |= {name: _primitive(name, *row) for name, row in _ROWS.items()}
-
+enter({}, _ROWS)

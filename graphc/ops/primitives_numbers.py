@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.dtype import float32, int32, int64
 from graphc.ops.coerce import as_tensor, cast, full_like
-from graphc.ops.primitives import _REQUIRED, PRIMITIVES, _function, _plain_call, _primitive
+from graphc.ops.primitive_classes import REQUIRED, enter, function
 from graphc.ops.shape import reshape
 from graphc.place import located
 from graphc.tensor import Tensor
@@ -36,7 +36,7 @@ def _ints_of(value: Any) -> tuple[int, ...]:
 def _window(function_name: str, *attributes: str) -> Callable[..., Any]:
     def call(self: Any, window_length: Any) -> Tensor:
         options = {a: getattr(self, a) for a in attributes}
-        result: Tensor = _function(function_name)(_int_of(window_length), self.periodic, dtype=self.dtype, **options)
+        result: Tensor = function(function_name)(_int_of(window_length), self.periodic, dtype=self.dtype, **options)
         return result
 
     return call
@@ -45,10 +45,10 @@ def _window(function_name: str, *attributes: str) -> Callable[..., Any]:
 def _cumulative_logsumexp(self: Any, x: Any, axis: Any) -> Tensor:
     operand, along = as_tensor(self.name, x), _int_of(axis)
     operand = operand.flip(along) if self.reverse else operand
-    y: Tensor = _function("logcumsumexp")(operand, along)
+    y: Tensor = function("logcumsumexp")(operand, along)
     if self.exclusive and y.shape[along]:
         first = full_like(y.narrow(along, 0, 1), float("-inf"))
-        y = _function("concat")([first, y.narrow(along, 0, y.shape[along] - 1)], along)
+        y = function("concat")([first, y.narrow(along, 0, y.shape[along] - 1)], along)
     return y.flip(along) if self.reverse else y
 
 
@@ -57,9 +57,9 @@ def _bincount(self: Any, array: Any, size: Any, weights: Any) -> Tensor:
     numbers, count = as_tensor(self.name, array), _int_of(size)
     given = as_tensor(self.name, weights)
     given = given if given.size else full_like(cast(numbers, given.dtype), 1)
-    inside = _function("logical_and")(numbers >= 0, numbers < count)
-    result: Tensor = _function("unsorted_segment_sum")(
-        _function("select")(inside, given, 0), _function("select")(inside, numbers, 0), count
+    inside = function("logical_and")(numbers >= 0, numbers < count)
+    result: Tensor = function("unsorted_segment_sum")(
+        function("select")(inside, given, 0), function("select")(inside, numbers, 0), count
     )
     return result
 
@@ -78,7 +78,7 @@ def _fill_diagonal(self: Any, input_x: Any) -> Tensor:
         raise located(ValueError(f"{self.name}: expected a matrix, or equal extents, got {x.type}"))
     mask = np.zeros(x.shape, bool)
     np.fill_diagonal(mask, True, self.wrap)
-    result: Tensor = _function("select")(Tensor(mask), full_like(x, self.fill_value), x)
+    result: Tensor = function("select")(Tensor(mask), full_like(x, self.fill_value), x)
     return result
 
 
@@ -91,7 +91,7 @@ def _list_diff(self: Any, x: Any, y: Any) -> tuple[Tensor, Tensor]:
 
 def _bound(right: bool) -> Callable[..., Any]:
     def call(self: Any, sorted_x: Any, values: Any) -> Tensor:
-        return cast(_function("searchsorted")(sorted_x, values, right=right), self.out_type)
+        return cast(function("searchsorted")(sorted_x, values, right=right), self.out_type)
 
     return call
 
@@ -100,15 +100,15 @@ def _least_squares(self: Any, x: Any, a: Any) -> Tensor:
     """`a` fitted by the columns of `x`; with `l2_regularizer` the solution is drawn to 0 by that much."""
     matrix, wanted = as_tensor(self.name, x), as_tensor(self.name, a)
     if self.l2_regularizer:
-        square = matrix.T @ matrix + _function("eye")(matrix.shape[1], dtype=matrix.dtype) * self.l2_regularizer
-        result: Tensor = _function("solve")(square, matrix.T @ wanted)
+        square = matrix.T @ matrix + function("eye")(matrix.shape[1], dtype=matrix.dtype) * self.l2_regularizer
+        result: Tensor = function("solve")(square, matrix.T @ wanted)
     else:
-        result = _function("lstsq")(matrix, wanted)
+        result = function("lstsq")(matrix, wanted)
     return result
 
 
 def _triangular_solve(self: Any, matrix: Any, rhs: Any) -> Tensor:
-    result: Tensor = _function("solve_triangular")(matrix, rhs, upper=not self.lower, transpose=self.adjoint)
+    result: Tensor = function("solve_triangular")(matrix, rhs, upper=not self.lower, transpose=self.adjoint)
     return result
 
 
@@ -117,9 +117,9 @@ def _median(self: Any, x: Any) -> tuple[Tensor, Tensor]:
     operand = as_tensor(self.name, x)
     name = "nanmedian" if self.ignore_nan else "median"
     if not self.global_median:
-        values, places = _function(name)(operand, self.axis, self.keep_dims)
+        values, places = function(name)(operand, self.axis, self.keep_dims)
         return values, cast(places, int64)
-    value, _ = _function(name)(reshape(operand, -1), 0, False)
+    value, _ = function(name)(reshape(operand, -1), 0, False)
     return value, Tensor(0, int64)
 
 
@@ -133,7 +133,7 @@ def _pad_v3(self: Any, x: Any, paddings: Any, constant_value: Any = 0) -> Tensor
     if mode is None:
         raise located(ValueError(f"{self.name}: mode is not known, got {self.mode!r}"))
     value = constant_value.item() if isinstance(constant_value, Tensor) else constant_value
-    result: Tensor = _function("pad")(x, given, mode, value if mode == "constant" else None)
+    result: Tensor = function("pad")(x, given, mode, value if mode == "constant" else None)
     return result
 
 
@@ -143,15 +143,15 @@ def _segments(form: str) -> Callable[..., Any]:
     def call(self: Any, input_x: Any, segment_ids: Any) -> Tensor:
         x, numbers = as_tensor(self.name, input_x), as_tensor(self.name, segment_ids)
         count = int(numbers.numpy_view().max()) + 1 if numbers.size else 0
-        sizes = _function("unsorted_segment_sum")(full_like(cast(numbers, float32), 1), numbers, count)
+        sizes = function("unsorted_segment_sum")(full_like(cast(numbers, float32), 1), numbers, count)
         sizes = reshape(sizes, (count, *(1,) * (x.ndim - 1)))
-        found: Tensor = _function(f"unsorted_segment_{'sum' if form == 'mean' else form}")(x, numbers, count)
+        found: Tensor = function(f"unsorted_segment_{'sum' if form == 'mean' else form}")(x, numbers, count)
         if form == "mean":
-            return cast(found / cast(_function("maximum")(sizes, 1), found.dtype), found.dtype)
+            return cast(found / cast(function("maximum")(sizes, 1), found.dtype), found.dtype)
         if form == "sum":
             return found
         empty = 1 if form == "prod" else 0
-        result: Tensor = _function("select")(sizes > 0, found, full_like(found, empty))
+        result: Tensor = function("select")(sizes > 0, found, full_like(found, empty))
         return result
 
     return call
@@ -176,9 +176,9 @@ def _unravel_index(self: Any, indices: Any, dims: Any) -> Tensor:
     """For each axis a row of the indices along it."""
     rest, found = as_tensor(self.name, indices), list[Tensor]()
     for n in reversed(_ints_of(dims)):
-        found.append(_function("floor_mod")(rest, n))
-        rest = _function("floor_div")(rest, n)
-    result: Tensor = _function("stack")(found[::-1], 0)
+        found.append(function("floor_mod")(rest, n))
+        rest = function("floor_div")(rest, n)
+    result: Tensor = function("stack")(found[::-1], 0)
     return result
 
 
@@ -186,13 +186,13 @@ def _tridiagonal(self: Any, superdiag: Any, maindiag: Any, subdiag: Any, rhs: An
     """The product of a matrix of three diagonals `[..., 1, M]` with `[..., M, N]`; the last and first elements beyond
     the matrix are not read."""
     above, main, below = (
-        _function("swapaxes")(as_tensor(self.name, d), -1, -2) for d in (superdiag, maindiag, subdiag)
+        function("swapaxes")(as_tensor(self.name, d), -1, -2) for d in (superdiag, maindiag, subdiag)
     )
     x = as_tensor(self.name, rhs)
     zero = full_like(x.narrow(-2, 0, 1), 0)
     n = x.shape[-2]
-    following = _function("concat")([x.narrow(-2, 1, n - 1), zero], -2)
-    before = _function("concat")([zero, x.narrow(-2, 0, n - 1)], -2)
+    following = function("concat")([x.narrow(-2, 1, n - 1), zero], -2)
+    before = function("concat")([zero, x.narrow(-2, 0, n - 1)], -2)
     result: Tensor = above * following + main * x + below * before
     return result
 
@@ -212,89 +212,89 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "BartlettWindow": (_PERIODIC, _window("bartlett_window")),
     "Bernoulli": (
         {"seed": -1, "offset": 0},
-        lambda p, x, p_=0.5: _function("bernoulli")(x, p_, p.seed if p.seed > 0 else None),
+        lambda p, x, p_=0.5: function("bernoulli")(x, p_, p.seed if p.seed > 0 else None),
     ),
     "Bincount": ({}, _bincount),
     "BlackmanWindow": (_PERIODIC, _window("blackman_window")),
     "Bucketize": (
-        {"boundaries": _REQUIRED},
-        lambda p, input: cast(_function("searchsorted")(Tensor(list(p.boundaries)), cast(
+        {"boundaries": REQUIRED},
+        lambda p, input: cast(function("searchsorted")(Tensor(list(p.boundaries)), cast(
             as_tensor("Bucketize", input), float32), right=True), int32),
     ),
     "Cauchy": (
-        {"size": _REQUIRED, "median": 0.0, "sigma": 1.0},
-        lambda p: _function("zeros")(tuple(p.size), float32).cauchy(p.median, p.sigma),
+        {"size": REQUIRED, "median": 0.0, "sigma": 1.0},
+        lambda p: function("zeros")(tuple(p.size), float32).cauchy(p.median, p.sigma),
     ),
     "CheckNumerics": ({}, _check_numerics),
     "CumulativeLogsumexp": ({"exclusive": False, "reverse": False}, _cumulative_logsumexp),
     "DataFormatDimMap": (
         _FORMATS,
-        lambda p, input_x: _function("gather")(
-            Tensor(_permuted(p), as_tensor(p.name, input_x).dtype), _function("floor_mod")(input_x, 4), 0
+        lambda p, input_x: function("gather")(
+            Tensor(_permuted(p), as_tensor(p.name, input_x).dtype), function("floor_mod")(input_x, 4), 0
         ),
     ),
     "DataFormatVecPermute": (
-        _FORMATS, lambda p, input_x: _function("gather")(input_x, Tensor(_permuted(p)), 0)
+        _FORMATS, lambda p, input_x: function("gather")(input_x, Tensor(_permuted(p)), 0)
     ),
     "EqualCount": (
-        {}, lambda p, x, y: reshape(cast(_function("equal")(x, y), as_tensor(p.name, x).dtype).sum(
+        {}, lambda p, x, y: reshape(cast(function("equal")(x, y), as_tensor(p.name, x).dtype).sum(
             dtype=as_tensor(p.name, x).dtype), (1,))
     ),
-    "FillDiagonal": ({"fill_value": _REQUIRED, "wrap": False}, _fill_diagonal),
+    "FillDiagonal": ({"fill_value": REQUIRED, "wrap": False}, _fill_diagonal),
     "HammingWindow": (
         {"periodic": True, "alpha": 0.54, "beta": 0.46, "dtype": float32}, _window("hamming_window", "alpha", "beta")
     ),
     "Histogram": (
-        {"bins": 100, "min": 0.0, "max": 0.0}, lambda p, x: _function("histc")(x, p.bins, p.min, p.max)
+        {"bins": 100, "min": 0.0, "max": 0.0}, lambda p, x: function("histc")(x, p.bins, p.min, p.max)
     ),
     "IndexPut": (
-        {"accumulate": 0}, lambda p, x1, x2, indices: _function("index_put")(x1, indices, x2, bool(p.accumulate))
+        {"accumulate": 0}, lambda p, x1, x2, indices: function("index_put")(x1, indices, x2, bool(p.accumulate))
     ),
     "InplaceIndexAdd": (
-        {"axis": _REQUIRED},
-        lambda p, var, indices, updates: _function("inplace_index_add")(var, indices, updates, p.axis),
+        {"axis": REQUIRED},
+        lambda p, var, indices, updates: function("inplace_index_add")(var, indices, updates, p.axis),
     ),
-    "InplaceUpdateV2": ({}, lambda p, x, indices, v: _function("inplace_update")(x, v, indices)),
+    "InplaceUpdateV2": ({}, lambda p, x, indices, v: function("inplace_update")(x, v, indices)),
     "ListDiff": ({"out_idx": int32}, _list_diff),
     "LogSpace": (
         {"steps": 10, "base": 10, "dtype": float32},
-        lambda p, start, end: _function("logspace")(start, end, p.steps, p.base, dtype=p.dtype),
+        lambda p, start, end: function("logspace")(start, end, p.steps, p.base, dtype=p.dtype),
     ),
     "LowerBound": ({"out_type": int32}, _bound(False)),
     "Lstsq": ({"fast": True, "l2_regularizer": 0.0}, _least_squares),
     "LuUnpack": (
         {"unpack_data": True, "unpack_pivots": True},
-        lambda p, data, pivots: _function("lu_unpack")(data, pivots, p.unpack_data, p.unpack_pivots),
+        lambda p, data, pivots: function("lu_unpack")(data, pivots, p.unpack_data, p.unpack_pivots),
     ),
     "MatrixTriangularSolve": ({"lower": True, "adjoint": False}, _triangular_solve),
     "Median": ({"global_median": False, "axis": 0, "keep_dims": False, "ignore_nan": False}, _median),
-    "Mvlgamma": ({"p": _REQUIRED}, lambda p, x: _function("mvlgamma")(x, p.p)),
+    "Mvlgamma": ({"p": REQUIRED}, lambda p, x: function("mvlgamma")(x, p.p)),
     "PadV3": ({"mode": "constant", "paddings_contiguous": True}, _pad_v3),
-    "ParallelConcat": ({}, lambda p, values: _function("concat")(values, 0)),
+    "ParallelConcat": ({}, lambda p, values: function("concat")(values, 0)),
     "Quantile": (
         {"dim": None, "keep_dims": False, "ignore_nan": False},
-        lambda p, input, q: _function("nanquantile" if p.ignore_nan else "quantile")(input, q, p.dim, p.keep_dims),
+        lambda p, input, q: function("nanquantile" if p.ignore_nan else "quantile")(input, q, p.dim, p.keep_dims),
     ),
     "Gamma": (
         {"seed": 0, "seed2": 0},
-        lambda p, shape, alpha, beta: _function("gamma")(_ints_of(shape), alpha, beta, p.seed or p.seed2),
+        lambda p, shape, alpha, beta: function("gamma")(_ints_of(shape), alpha, beta, p.seed or p.seed2),
     ),
     "RandomChoiceWithMask": (
         {"count": 256, "seed": 0, "seed2": 0},
-        lambda p, input_x: _function("choice_with_mask")(input_x, p.count, p.seed or p.seed2),
+        lambda p, input_x: function("choice_with_mask")(input_x, p.count, p.seed or p.seed2),
     ),
     "RandomGamma": (
-        {"seed": 0, "seed2": 0}, lambda p, shape, alpha: _function("random_gamma")(
+        {"seed": 0, "seed2": 0}, lambda p, shape, alpha: function("random_gamma")(
             _ints_of(shape), alpha, p.seed or p.seed2
         )
     ),
     "RandomPoisson": (
         {"seed": 0, "seed2": 0, "dtype": int64},
-        lambda p, shape, rate: _function("random_poisson")(_ints_of(shape), rate, p.seed or p.seed2, p.dtype),
+        lambda p, shape, rate: function("random_poisson")(_ints_of(shape), rate, p.seed or p.seed2, p.dtype),
     ),
     "RandpermV2": (
         {"seed": 0, "offset": 0, "dtype": int64},
-        lambda p, n: _function("randperm")(_int_of(n), p.seed, p.offset, p.dtype),
+        lambda p, n: function("randperm")(_int_of(n), p.seed, p.offset, p.dtype),
     ),
     **{
         f"Segment{form.title()}": ({}, _segments(form)) for form in ("sum", "prod", "mean", "max", "min")
@@ -306,7 +306,4 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "UpperBound": ({"out_type": int32}, _bound(True)),
 }  # fmt: skip
 
-PRIMITIVES |= {
-    **{name: _primitive(name, {}, _plain_call(function)) for name, function in _PLAIN.items()},
-    **{name: _primitive(name, *row) for name, row in _ROWS.items()},
-}
+enter(_PLAIN, _ROWS)

@@ -16,7 +16,7 @@ from graphc.ops.ctc import ctc_loss
 from graphc.ops.elementwise import equal, select
 from graphc.ops.functions import bitwise_and, bitwise_right_shift, clamp, floor_mod, minimum
 from graphc.ops.gather import scatter_nd
-from graphc.ops.primitives import PRIMITIVES, _function, _only, _primitive
+from graphc.ops.primitive_classes import enter, function, only
 from graphc.ops.reduce import all, amax, amin, any
 from graphc.ops.selection import with_value
 from graphc.ops.shape import expand_dims, narrow, stack, unstack
@@ -125,7 +125,7 @@ def sparse_segment_mean(x: Any, indices: Any, segment_ids: Any) -> Tensor:
     if (np.diff(numbers) < 0).any() or (numbers < 0).any():
         raise located(ValueError("sparse_segment_mean: segment_ids must not be negative, and in ascending order"))
     count = int(numbers.max(initial=-1)) + 1
-    total = _function("unsorted_segment_sum")(_function("gather")(slices, where, 0), ids, count)
+    total = function("unsorted_segment_sum")(function("gather")(slices, where, 0), ids, count)
     each = np.maximum(np.bincount(numbers, minlength=count), 1).astype(slices.dtype.np)
     result: Tensor = total / Tensor(each.reshape(-1, *(1,) * (slices.ndim - 1)))
     return result
@@ -141,9 +141,9 @@ def _ctc_loss(
 
     Labels are given by positions (sequence, place) and values.
     """
-    _only(self, "preprocess_collapse_repeated", False)
-    _only(self, "ctc_merge_repeated", True)
-    _only(self, "ignore_longer_outputs_than_inputs", False)
+    only(self, "preprocess_collapse_repeated", False)
+    only(self, "ctc_merge_repeated", True)
+    only(self, "ignore_longer_outputs_than_inputs", False)
     scores, places, values = (as_tensor(self.name, o) for o in (x, labels_indices, labels_values))
     if scores.ndim != 3 or places.ndim != 2 or places.shape != (*values.shape, 2):
         got = f"{scores.type}, {places.type} and {values.type}"
@@ -175,7 +175,7 @@ def _no_repeat_ngram(self: Any, state_seq: Any, log_probs: Any) -> Tensor:
     again = all(stack(begun, 3), 3) if begun else cast(narrow(words, 2, 0, groups) * 0 + 1, bool_)
     completing = expand_dims(cast(narrow(words, 2, size - 1, groups), int64), 3)
     vocabulary = iota(shape=(1, 1, 1, scores.shape[2]), axis=3, dtype=int64)
-    banned = any(_function("logical_and")(equal(completing, vocabulary), expand_dims(again, 3)), 2)
+    banned = any(function("logical_and")(equal(completing, vocabulary), expand_dims(again, 3)), 2)
     return select(banned, finite_limits(scores.dtype)[0], scores)
 
 
@@ -213,4 +213,4 @@ _ROWS: dict[str, tuple[dict[str, Any], Any]] = {
     ),
 }  # fmt: skip
 
-PRIMITIVES |= {name: _primitive(name, *row) for name, row in _ROWS.items()}
+enter({}, _ROWS)

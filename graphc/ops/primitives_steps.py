@@ -16,7 +16,7 @@ from graphc.ops.coerce import as_tensor, cast
 from graphc.ops.elementwise import identity, select
 from graphc.ops.functions import abs, exp, less_equal, maximum, pow, rsqrt, sign, sqrt
 from graphc.ops.inplace import become
-from graphc.ops.primitives import PRIMITIVES, _primitive
+from graphc.ops.primitive_classes import enter
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
@@ -201,4 +201,4 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "SGD": ({"dampening": 0.0, "weight_decay": 0.0, "nesterov": False}, _sgd),
 }  # fmt: skip
 
-PRIMITIVES |= {name: _primitive(name, *row) for name, row in _ROWS.items()}
+enter({}, _ROWS)

@@ -172,7 +172,12 @@ def _draw_normal(shape: Ints, seed: Seed, dtype: DType) -> Tensor:
     return erfinv(_draw(shape, seed, dtype) * 2.0 - (1.0 - half_step)) * math.sqrt(2.0)
 
 
-def _shape(name: str, shape: Any) -> Ints:
+def shape_of(name: str, shape: Any) -> Ints:
+    """A shape that a function of that name is given.
+
+    Raises:
+        TypeError: it is none. ValueError: an extent is below 0.
+    """
     found = as_ints(name, shape)
     if min(found, default=0) < 0:
         raise located(ValueError(f"{name}: extents must be >= 0, got {found}"))
@@ -181,7 +186,7 @@ def _shape(name: str, shape: Any) -> Ints:
 
 def _sizes(name: str, size: tuple[Any, ...]) -> Ints:
     """A shape given as several ints or as one tuple."""
-    return _shape(name, size[0] if len(size) == 1 else size)
+    return shape_of(name, size[0] if len(size) == 1 else size)
 
 
 def _float_dtype(name: str, dtype: Any, default: DType = float32) -> DType:
@@ -227,7 +232,7 @@ def randn_like(input: Any, seed: Seed = None, *, dtype: Any = None) -> Tensor:
 
 def standard_normal(shape: Any, seed: Seed = None) -> Tensor:
     """Standard normal float32 numbers of a shape."""
-    return _draw_normal(_shape("standard_normal", shape), seed, float32)
+    return _draw_normal(shape_of("standard_normal", shape), seed, float32)
 
 
 def normal(shape: Any, mean: Any, stddev: Any, seed: Seed = None) -> Tensor:
@@ -237,7 +242,7 @@ def normal(shape: Any, mean: Any, stddev: Any, seed: Seed = None) -> Tensor:
         mean, stddev: numbers or Tensors; they broadcast against `shape`.
     """
     center, scale = as_tensor("normal", mean), as_tensor("normal", stddev)
-    wanted = broadcast_shape("normal", (_shape("normal", shape), center.shape, scale.shape))
+    wanted = broadcast_shape("normal", (shape_of("normal", shape), center.shape, scale.shape))
     return _draw_normal(wanted, seed, float32) * cast(scale, float32) + cast(center, float32)
 
 
@@ -255,7 +260,7 @@ def truncated_normal(
     if kind.wide:
         return cast(truncated_normal(shape, mean, stddev, lower, upper, seed, kind.wide), kind)
     least, most = math.erf(lower / math.sqrt(2)), math.erf(upper / math.sqrt(2))
-    z = erfinv(_draw(_shape("truncated_normal", shape), seed, kind) * (most - least) + least) * math.sqrt(2.0)
+    z = erfinv(_draw(shape_of("truncated_normal", shape), seed, kind) * (most - least) + least) * math.sqrt(2.0)
     z = select(less(z, lower), lower, select(greater_equal(z, upper), upper, z))  # where rounding went past a bound
     return z * stddev + mean
 
@@ -270,7 +275,7 @@ def uniform(shape: Any, minval: Any, maxval: Any, seed: Seed = None, dtype: Any 
     """
     kind = dtype_of(dtype)
     low, high = as_tensor("uniform", minval), as_tensor("uniform", maxval)
-    wanted = broadcast_shape("uniform", (_shape("uniform", shape), low.shape, high.shape))
+    wanted = broadcast_shape("uniform", (shape_of("uniform", shape), low.shape, high.shape))
     if kind.is_float:
         low, high = cast(low, kind), cast(high, kind)
         return _draw(wanted, seed, kind) * (high - low) + low
@@ -299,7 +304,7 @@ def randint(low: int, high: int, size: Any, seed: Seed = None, *, dtype: Any = N
     low, high = as_ints("randint", (low, high), "low and high")
     if not 0 < high - low <= 2**31:
         raise located(ValueError(f"randint: expected low < high, at most 2**31 apart, got {low} and {high}"))
-    return cast(_scaled(_draw_bits(_shape("randint", size), seed), high - low) + low, kind)
+    return cast(_scaled(_draw_bits(shape_of("randint", size), seed), high - low) + low, kind)
 
 
 def randint_like(input: Any, low: int, high: int, seed: Seed = None, *, dtype: Any = None) -> Tensor:
@@ -316,7 +321,7 @@ def randperm(n: int, seed: Seed = 0, offset: int = 0, dtype: Any = int64) -> Ten
     """
     if offset:
         raise located(ValueError(f"randperm: offset must be 0, got {offset!r}"))
-    return cast(argsort_(_draw_bits(_shape("randperm", (n,)), seed), descending=False), dtype_of(dtype))
+    return cast(argsort_(_draw_bits(shape_of("randperm", (n,)), seed), descending=False), dtype_of(dtype))
 
 
 def shuffle(x: Any, seed: Seed = None) -> Tensor:
@@ -410,14 +415,14 @@ def rrelu(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3) -> Tensor:
 
 def standard_laplace(shape: Any, seed: Seed = None) -> Tensor:
     """Laplace float32 numbers of mean 0 and scale 1: `-sign(v) * log(1 - |v|)`, v uniform in (-1, 1)."""
-    v = _draw(_shape("standard_laplace", shape), seed, float32) * 2.0 - (1.0 - 2.0**-24)
+    v = _draw(shape_of("standard_laplace", shape), seed, float32) * 2.0 - (1.0 - 2.0**-24)
     return -sign(v) * log(1.0 - abs_(v))
 
 
 def laplace(shape: Any, mean: Any, lambda_param: Any, seed: Seed = None) -> Tensor:
     """Laplace float32 numbers of a mean and a scale: numbers or Tensors, which broadcast against `shape`."""
     center, scale = as_tensor("laplace", mean), as_tensor("laplace", lambda_param)
-    wanted = broadcast_shape("laplace", (_shape("laplace", shape), center.shape, scale.shape))
+    wanted = broadcast_shape("laplace", (shape_of("laplace", shape), center.shape, scale.shape))
     return standard_laplace(wanted, seed) * cast(scale, float32) + cast(center, float32)
 
 

@@ -18,6 +18,7 @@ from graphc.ops.axes import as_int, axis_of
 from graphc.ops.coerce import as_tensor, cast, common_dtype, full_like, to_dtype
 from graphc.ops.elementwise import less, less_equal
 from graphc.ops.functions import logaddexp
+from graphc.ops.gather import gather_elements, gather_elements_, scatter_elements_add_
 from graphc.ops.shape import expand_dims, narrow, swapaxes
 from graphc.ops.views import concat_, flip_, reshape_, take_range
 from graphc.place import located
@@ -157,8 +158,6 @@ def _extreme_so_far(name: str, positions: Op, doc: str) -> Op:
 
     @op.def_vjp
     def vjp(ct: Tensor, y: Tensor, x: Tensor, *, axis: int) -> Any:
-        from graphc.ops.gather import scatter_elements_add_
-
         return (lambda: scatter_elements_add_(full_like(x, 0), positions(x, axis=axis), ct, axis=axis),)
 
     op.def_kernel(name)
@@ -316,8 +315,6 @@ def _order(name: str, x: Tensor, axis: int, descending: bool, count: int | None 
 
 def sort(input_x: Any, axis: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
     """The elements in order along `axis`, and the int32 positions where they were (stable; NaN is the greatest)."""
-    from graphc.ops.gather import gather_elements_
-
     x = as_tensor("sort", input_x)
     order = _order("sort", x, axis, descending)
     if x.ndim == 0:
@@ -341,8 +338,6 @@ def topk(
     if k > x.shape[axis]:
         limit = f"{x.shape[axis]} (axis {axis} of {x.type})"
         raise located(ValueError(f"topk: k must be an int from 0 to {limit}, got {k}"))
-    from graphc.ops.gather import gather_elements_
-
     order = _order("topk", x, axis, largest, k)
     return gather_elements_(x, order, axis=axis), cast(order, int32)
 
@@ -374,8 +369,6 @@ def searchsorted(
         raise located(ValueError(f"searchsorted: side must be 'left' or 'right' and agree with right, got {side!r}"))
     right = right or side == "right"
     if sorter is not None:
-        from graphc.ops.gather import gather_elements
-
         rows = gather_elements(rows, -1, sorter)
     if rows.ndim == 0 or (rows.ndim > 1 and rows.shape[:-1] != wanted.shape[:-1]):
         raise located(ValueError(f"searchsorted: {rows.type} has no row for each row of {wanted.type}"))

@@ -18,6 +18,7 @@ from graphc.dtype import bool_
 from graphc.ir import TensorType
 from graphc.op import FEWEST_JOINED, TABLE, Later, Places, define_op
 from graphc.ops.coerce import broadcast, cast, full_like, scalar
+from graphc.ops.creation import row_and_column
 from graphc.tensor import Tensor
 
 # Reshape
@@ -359,8 +360,6 @@ def diagonal_vjp(ct: Tensor, y: Tensor, x: Tensor, *, offset: int) -> Any:
 
 def on_diagonal(of_rows: Tensor, columns: int, offset: int = 0) -> Tensor:
     """Matrices with so many columns that are zero but on a diagonal: of each row one value is given."""
-    from graphc.ops.creation import row_and_column  # which is made of ops of the modules that stand on this one
-
     shape = (*of_rows.shape, columns)
     row, column = row_and_column(shape)
     wide = broadcast(reshape_(of_rows, shape=(*of_rows.shape, 1)), shape)

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from graphc.checkpoint_file import SUFFIXES
+from graphc.nn.cell import Cell
 from graphc.random import get_rng_state
-from graphc.serialization import SUFFIXES, save_checkpoint
+from graphc.serialization import save_checkpoint
 from graphc.tensor import Tensor
 from graphc.train.callbacks import Callback, RunContext, step_in_epoch
 
@@ -48,8 +50,6 @@ class CheckpointConfig:
         append_info: list[Any] | None = None, enc_key: bytes | None = None, enc_mode: str = "AES-GCM",
         exception_save: bool = False, crc_check: bool = False, remove_redundancy: bool = False, format: str = "ckpt",
     ) -> None:
-        from graphc.nn.cell import Cell
-
         counts = {
             "save_checkpoint_steps": save_checkpoint_steps, "save_checkpoint_seconds": save_checkpoint_seconds,
             "keep_checkpoint_max": keep_checkpoint_max, "keep_checkpoint_per_n_minutes": keep_checkpoint_per_n_minutes,

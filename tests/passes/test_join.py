@@ -128,11 +128,10 @@ def test_hand_made_kernels_read_rows() -> None:
     assert [op for op, _ in found] == ["copy"] * 3
 
 
-@pytest.mark.parametrize("blocked", [False, True])
-@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("axis", "blocked"), [(0, False), (1, False), (2, False), (1, True), (2, True)]  # blocks of sixteen are not cut
+)
 def test_a_part_has_the_addresses_that_the_whole_gives_it(axis: int, blocked: bool) -> None:
-    if blocked and axis == 0:
-        return  # blocks of sixteen are not cut
     shape = (20, 3, 4)
     parts = [tuple(n if d == axis else m for d, m in enumerate(shape)) for n in (2, 5)]
     whole = Layout(tuple(7 if d == axis else m for d, m in enumerate(shape)), blocked)

@@ -8,8 +8,9 @@ from graphs import Made, graphs
 from hypothesis import given, settings
 from stages import check_plan, graph_of, prepared, scheduled, training_step
 
+from graphc.arrays import LINE, PAGE
 from graphc.passes.fuse import fuse
-from graphc.passes.plan_memory import ALIGNMENT, APART, PAGE, plan_memory
+from graphc.passes.plan_memory import APART, plan_memory
 from graphc.schedule import MemoryPlan, Schedule
 
 
@@ -139,7 +140,7 @@ def test_random_graphs_have_plans_that_hold(made: Made) -> None:
         plan = plan_memory(schedule)
         check_plan(schedule, plan)
         apart = {s: APART * (s.type.nbytes >= PAGE) for g in schedule.groups for s in g.stores if s in plan.live}
-        everything = sum(-(-s.type.nbytes // ALIGNMENT) * ALIGNMENT + more for s, more in apart.items())
+        everything = sum(-(-s.type.nbytes // LINE) * LINE + more for s, more in apart.items())
         assert plan.arena_bytes <= everything or any(schedule.layout(n).blocked for n in plan.live)
 
 

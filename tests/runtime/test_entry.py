@@ -13,10 +13,12 @@ from reference import assert_same
 
 import graphc as ms
 from graphc import GRAPH_MODE, Parameter, Tensor, jit, nn, ops
-from graphc.arrays import LARGE
+from graphc.arrays import LARGE, LINE, PAGE
 from graphc.jit import Jitted
 from graphc.runtime import entry
-from graphc.runtime.entry import APART, LINE, NEAR, PAGE, Expected, builtin, expected_of, fitting, held
+from graphc.runtime.entry import builtin, expected_of, fitting, held
+from graphc.runtime.entry_ir import APART, NAMES, NEAR, entry_ir
+from graphc.runtime.entry_plan import Expected
 
 ONES = np.ones((2, 3), np.float32)
 
@@ -219,8 +221,8 @@ def test_where_references_cannot_be_counted_all_is_held(monkeypatch: pytest.Monk
 
 
 def test_the_module_defines_what_it_says() -> None:
-    text = entry.entry_ir()
-    assert all(f"@{name}(" in text for name in entry._NAMES)
+    text = entry_ir()
+    assert all(f"@{name}(" in text for name in NAMES)
     assert callable(builtin("graphc_held"))
 
 

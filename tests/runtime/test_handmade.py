@@ -11,10 +11,11 @@ import graphc.compiler  # noqa: F401 (fills the table; the passes have ops of th
 from graphc.dtype import ALL, dtype_of, float32, float64, int32, int64, uint8
 from graphc.ir import TensorType
 from graphc.op import TABLE
-from graphc.runtime import jit, sorting
+from graphc.runtime import jit, sort_merge, sorting
 from graphc.runtime.handmade import KERNELS
 from graphc.runtime.llvmtext import Module, i64
-from graphc.runtime.sorting import RUN
+from graphc.runtime.sort_network import RUN
+from graphc.runtime.work import Work
 
 NUMBERS = (float32, float64, int32, int64, uint8)
 
@@ -33,15 +34,15 @@ def run(name, /, *arrays, **attrs):
     args, begin, end = b.args
     *operands, result, reports = (b.load(b.gep(args, i, "ptr"), "ptr") for i in range(len(arrays) + 2))
 
-    def fail(into, cond, position, value):
-        with into.when(cond):  # reports[0] counts; then come the pairs
-            count = into.load(reports, "i64")
-            at = into.add(into.mul(count, 2), 1)
-            into.store(position, into.gep(reports, at, "i64"))
-            into.store(value, into.gep(reports, into.add(at, 1), "i64"))
-            into.store(into.add(count, i64(1)), reports)
+    def fail(cond, position, value):
+        with b.when(cond):  # reports[0] counts; then come the pairs
+            count = b.load(reports, "i64")
+            at = b.add(b.mul(count, 2), 1)
+            b.store(position, b.gep(reports, at, "i64"))
+            b.store(value, b.gep(reports, b.add(at, 1), "i64"))
+            b.store(b.add(count, i64(1)), reports)
 
-    kernel.emit(b, operands, result, types, type_, attrs, begin, end, fail)
+    kernel.emit(Work(b, operands, result, types, type_, attrs, begin, end, fail))
     b.ret()
     native = jit.compile_text([str(module)], ["kernel"])
     call = native.function("kernel", None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
@@ -123,7 +124,7 @@ def test_argsort(dtype, descending, rng):
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("dtype", [float32, float64, int32, int64, uint8], ids=str)
 def test_argsort_of_long_rows_goes_by_digits(dtype, descending, rng, monkeypatch):
-    monkeypatch.setattr(sorting, "_merge_all", None)  # no row of these is merged
+    monkeypatch.setattr(sort_merge.Merge, "sort", None)  # no row of these is merged
     for length in ([128, 129, 2000] if dtype.itemsize == 8 else []) + [RUN + 1, 5001]:
         words = rng.integers(0, 256, (2, length * dtype.itemsize), np.uint8)
         few, sharp = rng.integers(0, 9, (1, length)).astype(dtype.np), np.array([[0, 1] * length]).astype(dtype.np)
@@ -146,7 +147,7 @@ def test_leading(dtype, descending, rng):
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("dtype", [int64, float64], ids=str)
 def test_the_leading_of_long_rows_of_64_bits_are_chosen_by_digits(dtype, descending, rng, monkeypatch):
-    monkeypatch.setattr(sorting, "_Digits", None)  # no row is sorted as a whole
+    monkeypatch.setattr(sorting, "Digits", None)  # no row is sorted as a whole
     words = rng.integers(0, 256, (2, 5003 * 8), np.uint8).view(dtype.np)
     few, steps = rng.integers(0, 3, (1, 9001)).astype(dtype.np), np.arange(6000, dtype=dtype.np).reshape(1, -1)
     wide = (rng.integers(0, 2, (1, 9000)) * 2.0**40 + rng.integers(0, 50, (1, 9000))).astype(dtype.np)

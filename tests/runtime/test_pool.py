@@ -11,6 +11,7 @@ import time
 import pytest
 
 from graphc.runtime import jit, pool, target
+from graphc.runtime.pool_ir import pool_ir
 
 # Kernels over args = { ptr counts, ptr ends, ptr floats }. `mark` counts each index and notes each piece, `divide`
 # divides floats by three as the computing thread rounds, `late` marks and takes long but for the first piece, as
@@ -314,7 +315,7 @@ def test_sleeping_on_a_condition_variable():
     """The way of systems without futex, on this one."""
     portable = dataclasses.replace(target.host(), triple=target.host().triple.replace("linux", "posix"))
     assert portable.futex is None
-    text = pool.pool_ir(portable)
+    text = pool_ir(portable)
     names = ["graphc_pool_configure", "graphc_pool_reset"]
     own = jit.compile_text([text, KERNELS], [*names, *NAMES])
     own.function(names[1], None)()
@@ -336,7 +337,7 @@ def test_pool_compiles_for_other_processors(arch):
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     triple = f"{arch}-unknown-linux-gnu"
-    text = pool.pool_ir(dataclasses.replace(target.host(), triple=triple))
+    text = pool_ir(dataclasses.replace(target.host(), triple=triple))
     module = llvm.parse_assembly(text, llvm.create_context())
     module.verify()
     machine = llvm.Target.from_triple(triple).create_target_machine(
