@@ -35,6 +35,9 @@ WRITTEN_OUT, FEW_STEPS = 24, 64
 """Operations up to which the vectors of a panel are written without a loop; and steps of a reduction below which the
 first ones, which find nothing to add to, are written by themselves."""
 
+SEVERAL, LIGHT = 4, 12
+"""Steps that are added to a partial result at a time; and operations of a step up to which they are."""
+
 LARGE = 1 << 23
 """Bytes from which on what is reduced is taken to come from main memory."""
 
@@ -150,7 +153,7 @@ class _Panel:
                 self._steps(partials, height, extent, work)
         else:
             self._begin(partials)
-            self._steps(partials, 0, extent, work)
+            self._steps(partials, self._several(partials, extent, work), extent, work)
         self._fold(partials)
         self._done += partials
 
@@ -160,6 +163,28 @@ class _Panel:
             for _, start, height, stack in partials:
                 for slot in range(height):
                     b.store(start, b.gep(stack, b.add(offset, slot * self._wide), start.element))
+
+    def _several(self, partials: Sequence[_Partial], extent: int, work: int) -> int:
+        """Adds to each partial result SEVERAL steps at a time, which reads and writes it less often.
+
+        Returns:
+            The first step that is left.
+        """
+        w, b, height = self.w, self.w.b, partials[0].height
+        stop = extent - extent % (SEVERAL * height)
+        if work > LIGHT or any(partial.height != height for partial in partials):
+            return 0
+        with b.loop(0, stop, SEVERAL * height) as block, b.loop(0, height) as slot:
+            first, row = b.add(block, slot), b.mul(slot, self._wide)
+            for offset in self.columns(SEVERAL * work):
+                for value, start, _, stack in partials:
+                    place = b.gep(stack, b.add(row, offset), start.element)
+                    total = b.load(place, start.type)
+                    for n in range(SEVERAL):
+                        with w.scope.at(value.data[1], first, beyond=n * height):
+                            total = combine(b, value.data[0], value.dtype, total, w.spread(value.args[0]))
+                    b.store(total, place)
+        return stop
 
     def _steps(self, partials: Sequence[_Partial], low: int, high: int, work: int, first: bool = False) -> None:
         """The steps from `low` on; the `first` ones find nothing to add to."""
