@@ -21,6 +21,7 @@ from graphc.state import look, state
 from graphc.tensor import Tensor
 
 KernelRunner = Callable[[Op, tuple[Tensor, ...], dict[str, Any], TensorType], Tensor]
+InParts = Callable[[Op, tuple[Tensor, ...], dict[str, Any]], Tensor]
 
 
 _kernel_runner: KernelRunner | None = None
@@ -30,6 +31,15 @@ def set_kernel_runner(runner: KernelRunner) -> None:
     """Registers what runs an op whose NumPy result is not exact to the bit."""
     global _kernel_runner
     _kernel_runner = runner
+
+
+_in_parts: InParts
+
+
+def set_in_parts(rule: InParts) -> None:
+    """Registers what an op on complex operands is: ops on their parts (`graphc.ops.complex_rules`)."""
+    global _in_parts
+    _in_parts = rule
 
 
 Shortcut = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
@@ -118,7 +128,10 @@ def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor
 
 
 def _widely(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tensor:
-    """The result of an op on elements that are no type to compute in: that of wider ones, in the type of its rule."""
+    """The result of an op on elements that are no type to compute in: that of wider ones, in the type of its rule; or
+    that of the parts of complex ones."""
+    if any(operand.type.dtype.is_complex for operand in operands):
+        return _in_parts(op, operands, attrs)
     type_ = inferred(op, operands, attrs)
     cast = TABLE["cast"]
     wide = [o if o.type.dtype.wide is None else cast(o, dtype=o.type.dtype.wide) for o in operands]

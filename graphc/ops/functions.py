@@ -84,14 +84,12 @@ __all__ = [
     "identity",
     "inv",
     "invert",
-    "is_complex",
     "is_floating_point",
     "is_nonzero",
     "isclose",
     "isfinite",
     "isinf",
     "isnan",
-    "isreal",
     "lcm",
     "ldexp",
     "le",
@@ -505,22 +503,10 @@ def signbit(input: Any) -> Tensor:
     return less(select(equal(x, 0), reciprocal(x), x), 0) if x.dtype.is_float else less(x, 0)
 
 
-def isreal(input: Any) -> Tensor:
-    """True for every element: no dtype is complex."""
-    x = as_tensor("isreal", input)
-    return full_like(cast(x, bool_), True)
-
-
 def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether all elements are close, see `isclose`: a bool scalar."""
     close = isclose(input, other, rtol, atol, equal_nan)
     return TABLE["all"](close, run=(0, close.ndim))
-
-
-def is_complex(input: Any) -> bool:
-    """False: no dtype is complex."""
-    as_tensor("is_complex", input)
-    return False
 
 
 def is_nonzero(input: Any) -> bool:

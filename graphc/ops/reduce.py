@@ -250,7 +250,7 @@ def prod(input: Any, axis: Any = None, keep_dims: bool = False, dtype: Any = Non
 
 
 def _wide(dtype: DType) -> DType:
-    return dtype if dtype.is_float else int64
+    return dtype if dtype.is_inexact else int64
 
 
 @widely
