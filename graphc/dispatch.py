@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op, set_apply
-from graphc.parameter import Parameter
+from graphc.parameter import Parameter, Parts
 from graphc.place import located
 from graphc.state import look, state
 from graphc.tensor import Tensor
@@ -36,10 +36,14 @@ def set_kernel_runner(runner: KernelRunner) -> None:
 _in_parts: InParts
 
 
-def set_in_parts(rule: InParts) -> None:
-    """Registers what an op on complex operands is: ops on their parts (`graphc.ops.complex_rules`)."""
-    global _in_parts
-    _in_parts = rule
+_of_parts: Callable[[Tensor], Tensor]
+
+
+def set_in_parts(rule: InParts, of_parts: Callable[[Tensor], Tensor]) -> None:
+    """Registers what an op on complex operands is: ops on their parts; and what makes complex numbers of parts that lie
+    side by side (`graphc.ops.complex_rules`)."""
+    global _in_parts, _of_parts
+    _in_parts, _of_parts = rule, of_parts
 
 
 Shortcut = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
@@ -218,13 +222,16 @@ def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: Tens
     return made
 
 
-def assign(target: Parameter, value: Tensor) -> Parameter:
+def assign(target: Parameter | Parts, value: Tensor) -> Parameter:
     """Makes `value` what `target` holds from here on: now, or as an update of the traced graph.
 
     Raises:
         TypeError: `target` is no Parameter.
         ValueError: the shapes differ. Nothing is changed then.
     """
+    if isinstance(target, Parts):
+        target._take(value)
+        return assign(target.parameter, _of_parts(value))
     if not isinstance(target, Parameter):
         raise located(TypeError(f"assign: expected a Parameter to assign to, got {type(target).__name__}"))
     if value.shape != target.shape:

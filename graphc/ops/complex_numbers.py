@@ -8,8 +8,6 @@ from graphc.ops import complex_rules
 from graphc.ops.coerce import as_float, as_tensor, full_like
 from graphc.ops.complex_parts import complex_, imag_, real_
 from graphc.ops.elementwise import atan2
-from graphc.ops.shape import stack
-from graphc.ops.views import reshape_, take_range
 from graphc.place import located
 from graphc.tensor import Tensor
 
@@ -68,7 +66,9 @@ def view_as_real(input: Any) -> Tensor:
         TypeError: they are not complex.
     """
     x = as_tensor("view_as_real", input)
-    return stack([real_(x), imag_(x)], -1)
+    if not x.dtype.is_complex:
+        raise located(TypeError(f"view_as_real: expected complex numbers, got {x.type}"))
+    return complex_rules.to_parts(x)
 
 
 def view_as_complex(input: Any) -> Tensor:
@@ -80,7 +80,7 @@ def view_as_complex(input: Any) -> Tensor:
     x = as_tensor("view_as_complex", input)
     if x.shape[-1:] != (2,):
         raise located(ValueError(f"view_as_complex: expected parts [..., 2], got {x.type}"))
-    return complex_(*(reshape_(take_range(x, x.ndim - 1, k, 1), shape=x.shape[:-1]) for k in (0, 1)))
+    return complex_rules.of_parts(x)
 
 
 def is_complex(input: Any) -> bool:

@@ -29,7 +29,7 @@ from graphc.ops.conv import conv, conv_grad_weight
 from graphc.ops.elementwise import add, div, mul, neg, select, square, stop_gradient, sub
 from graphc.ops.linalg import matmul_
 from graphc.ops.shape import reshape
-from graphc.ops.views import take_range
+from graphc.ops.views import concat_, take_range
 from graphc.place import located
 from graphc.tensor import Tensor
 
@@ -50,7 +50,19 @@ def in_parts(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Ten
     return rule(*operands, **attrs)
 
 
-set_in_parts(in_parts)
+def of_parts(x: Tensor) -> Tensor:
+    """The complex numbers `[...]` of the parts that lie side by side in `[..., 2]`."""
+    re, im = (reshape(take_range(x, x.ndim - 1, part, 1), x.shape[:-1]) for part in (0, 1))
+    return complex_(re, im)
+
+
+def to_parts(x: Tensor) -> Tensor:
+    """The real and imaginary parts of complex numbers `[...]` side by side, `[..., 2]`."""
+    shape = (*x.shape, 1)
+    return concat_(reshape(real_(x), shape), reshape(imag_(x), shape), axis=x.ndim)
+
+
+set_in_parts(in_parts, of_parts)
 
 
 def parts(x: Tensor) -> Parts:
