@@ -253,13 +253,12 @@ class Tensor:
 
     numpy = asnumpy
 
-    def item(self, *index: int) -> float | int | bool | complex:
-        """The one element (or the one at `index`) as a Python number."""
+    def item(self, *index: int) -> Any:
+        """The one element (or the one at `index`) as a Python number of its kind: a float, int, bool or complex."""
         view = self.numpy_view()
         if not index and view.size != 1:
             raise located(ValueError(f"Tensor.item: expected one element or an index, got shape {self.shape}"))
-        element: float | int | bool | complex = view.item(*index)
-        return element
+        return view.item(*index)
 
     def tolist(self) -> Any:
         return self.numpy_view().tolist()
@@ -274,7 +273,7 @@ class Tensor:
         return complex(self.item())
 
     def _real_item(self) -> float | int | bool:
-        element = self.item()
+        element: float | int | bool | complex = self.item()
         if isinstance(element, complex):
             raise located(TypeError(f"Tensor: expected a real number, got {element} of {self.type}"))
         return element

@@ -56,8 +56,10 @@ class _Pairing:
 
     def real(self, node: Node) -> Node:
         """The node in whose place complex operands are pairs."""
+        if not node.operands:
+            return node
         if not any(o.dtype.is_complex for o in node.operands):
-            return self.made(node, node.op, *(self.new[o] for o in node.operands), **node.attrs) if node.operands else node
+            return self.made(node, node.op, *(self.new[o] for o in node.operands), **node.attrs)
         re, im = self.parts[node.operands[0]]
         if node.op in ("real", "imag"):
             return re if node.op == "real" else im
@@ -75,10 +77,8 @@ class _Pairing:
         if node.op == "cast":
             (x,), dtype = node.operands, part_of(node.dtype)
             if not x.dtype.is_complex:
-                zero = constant_node(0, dtype, node.loc)
-                return self.made(node, "cast", self.new[x], dtype=dtype), self.made(
-                    node, "broadcast_to", zero, shape=node.shape
-                )
+                zeros = self.made(node, "broadcast_to", constant_node(0, dtype, node.loc), shape=node.shape)
+                return self.made(node, "cast", self.new[x], dtype=dtype), zeros
             re, im = (self.made(node, "cast", part, dtype=dtype) for part in self.parts[x])
             return re, im
         if node.op == "scan" or not traits_of(node) & {"view", "moves"}:

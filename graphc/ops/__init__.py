@@ -51,6 +51,7 @@ from graphc.ops import one_hot as _one_hot
 from graphc.ops import patches as _patches
 from graphc.ops import pool as _pool
 from graphc.ops import primitives_arrays as _rows  # more rows of the table of classes
+from graphc.ops import primitives_complex as _complex
 from graphc.ops import primitives_networks as _networks
 from graphc.ops import primitives_numbers as _numbers
 from graphc.ops import primitives_steps as _steps
@@ -128,8 +129,9 @@ for _name in (
 ):  # fmt: skip
     globals()[_name] = as_one_piece(globals()[_name])
 for _name in (
-    *_adaptive_pool.__all__, *_conv.__all__, *_fourier.__all__, *_fractional_pool.__all__, *_gather.__all__, *_linalg.__all__,
-    *_one_hot.__all__, *_pool.__all__, *_reduce.__all__, *_selection.__all__, *_shape.__all__, *_triangles.__all__,
+    *_adaptive_pool.__all__, *_conv.__all__, *_fourier.__all__, *_fractional_pool.__all__, *_gather.__all__,
+    *_linalg.__all__, *_one_hot.__all__, *_pool.__all__, *_reduce.__all__, *_selection.__all__, *_shape.__all__,
+    *_triangles.__all__,
 ):  # fmt: skip
     globals()[_name] = of_ops(globals()[_name])
 for _module in (

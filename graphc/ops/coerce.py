@@ -152,9 +152,9 @@ def dtype_beside(dtype: DType, number: PythonNumber) -> DType:
     It adapts to them, unless they cannot hold its kind (an int beside bools, a float beside ints, a complex number
     beside real ones) or, among integers, its size.
     """
-    kind = natural_dtype(number)
-    if kind is complex64:
+    if isinstance(number, complex):
         return complex_of(dtype)
+    kind = natural_dtype(number)
     if kind is int64 and dtype.is_int:
         low, high = _INT_RANGES[dtype]
         return dtype if low <= number <= high else int64

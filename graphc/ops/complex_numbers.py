@@ -6,12 +6,12 @@ from typing import Any
 
 from graphc.ops import complex_rules
 from graphc.ops.coerce import as_float, as_tensor, full_like
-from graphc.ops.complex_parts import complex_, imag_, real_
+from graphc.ops.complex_parts import complex_, conjugate, imag_, real_
 from graphc.ops.elementwise import atan2
 from graphc.place import located
 from graphc.tensor import Tensor
 
-__all__ = ["angle", "complex", "conj", "imag", "is_complex", "isreal", "polar", "real", "view_as_complex", "view_as_real"]
+__all__ = ["angle", "complex", "conj", "imag", "is_complex", "isreal", "polar", "real", "view_as_real"]
 
 
 def complex(input: Any, other: Any) -> Tensor:
@@ -49,8 +49,7 @@ def imag(input: Any) -> Tensor:
 
 def conj(input: Any) -> Tensor:
     """The complex number with the other sign of its imaginary part; of a real tensor itself."""
-    x = as_tensor("conj", input)
-    return complex_rules.conjugate(x) if x.dtype.is_complex else x
+    return conjugate(as_tensor("conj", input))
 
 
 def angle(input: Any) -> Tensor:
@@ -69,18 +68,6 @@ def view_as_real(input: Any) -> Tensor:
     if not x.dtype.is_complex:
         raise located(TypeError(f"view_as_real: expected complex numbers, got {x.type}"))
     return complex_rules.to_parts(x)
-
-
-def view_as_complex(input: Any) -> Tensor:
-    """Complex numbers `[...]` of the parts that lie side by side in `[..., 2]`.
-
-    Raises:
-        ValueError: the last axis does not hold two parts.
-    """
-    x = as_tensor("view_as_complex", input)
-    if x.shape[-1:] != (2,):
-        raise located(ValueError(f"view_as_complex: expected parts [..., 2], got {x.type}"))
-    return complex_rules.of_parts(x)
 
 
 def is_complex(input: Any) -> bool:

@@ -17,6 +17,7 @@ from graphc.dtype import DType, complex_of, float32, float64
 from graphc.ir import TensorType
 from graphc.op import Later, define_op
 from graphc.ops.coerce import agree, full_like
+from graphc.ops.elementwise import add, neg, square
 from graphc.tensor import Tensor
 
 
@@ -90,3 +91,13 @@ def _as_parts(cts: Sequence[Later]) -> Tensor:
         sums[imaginary] = sums[imaginary] + value if imaginary in sums else value
     either = next(iter(sums.values()))
     return complex_(*(sums[part] if part in sums else full_like(either, 0) for part in (False, True)))
+
+
+def conjugate(x: Tensor) -> Tensor:
+    """The complex numbers with the other sign of the imaginary part; of a real tensor itself."""
+    return complex_(real_(x), neg(imag_(x))) if x.dtype.is_complex else x
+
+
+def squares(x: Tensor) -> Tensor:
+    """The squares of the absolute values: real numbers."""
+    return add(square(real_(x)), square(imag_(x))) if x.dtype.is_complex else square(x)

@@ -9,8 +9,8 @@
 neither passes nor kernels know of them. What only moves elements needs no rule. A real operand has no imaginary part,
 not one that is zero: a product with it takes two multiplications. An op without a rule is an error that names it.
 
-Formulas avoid overflow of what is squared, and losses near 0: see Kahan, "Branch cuts for complex elementary functions",
-1987, whose cuts and signs of zero these functions have where the parts are finite.
+Formulas avoid overflow of what is squared, and losses near 0: see Kahan, "Branch cuts for complex elementary
+functions", 1987, whose cuts and signs of zero these functions have where the parts are finite.
 """
 
 from __future__ import annotations
@@ -115,12 +115,6 @@ def _difference(x: Tensor, y: Tensor) -> Tensor:
     return complex_(sub(a, c), neg(d) if b is None and d is not None else b if d is None else sub(b, d))
 
 
-def conjugate(x: Tensor) -> Tensor:
-    """The complex number with the other sign of its imaginary part."""
-    a, b = pair(x)
-    return complex_(a, neg(b))
-
-
 def times_i(x: Tensor, sign: int = 1) -> Tensor:
     """A complex number times i, or -i."""
     a, b = pair(x)
@@ -151,12 +145,6 @@ def _reciprocal(x: Tensor) -> Tensor:
 def _square(x: Tensor) -> Tensor:
     a, b = pair(x)
     return complex_(mul(sub(a, b), add(a, b)), mul(mul(a, b), 2))
-
-
-def squared_size(x: Tensor) -> Tensor:
-    """The square of the absolute value: real. Of a real tensor its square."""
-    a, b = parts(x)
-    return square(a) if b is None else add(square(a), square(b))
 
 
 def size(x: Tensor) -> Tensor:

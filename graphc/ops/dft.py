@@ -56,9 +56,9 @@ def half_spectrum(x: Tensor) -> Pair:
     a, b = _factors(n)
     if a == 1 and n > 1:
         return _first(_convolution((x, full_like(x, 0))), n // 2 + 1)
-    cosines, sines = _roots(a // 2 + 1, a, a, x.dtype)
+    cosines, sines = _roots(a // 2 + 1, a, a, x.dtype, -1)
     rows = reshape_(x, shape=(outer, a, b * inner))
-    found = _sums(cosines, rows), neg(_sums(sines, rows))
+    found = _sums(cosines, rows), _sums(sines, rows)
     if b == 1:
         return found
     return _first(_in_order(_whole(_of_rows(found, b, n), a)), n // 2 + 1)
@@ -68,14 +68,16 @@ def spectrum_of_real(x: Tensor) -> Pair:
     """Of real numbers all sums of `spectrum`."""
     n = x.shape[1]
     if _factors(n) == (n, 1):
-        cosines, sines = _roots(n, n, n, x.dtype)
-        return _sums(cosines, x), neg(_sums(sines, x))
+        cosines, sines = _roots(n, n, n, x.dtype, -1)
+        return _sums(cosines, x), _sums(sines, x)
     return _whole(half_spectrum(x), n)
 
 
 def from_half_spectrum(x: Pair, n: int) -> Tensor:
-    """The n real sums of `inverse`, given the first `n // 2 + 1` numbers of a spectrum; the imaginary parts of the first
-    and, of an even number, of the last one count for nothing."""
+    """The n real sums of `inverse`, given the first `n // 2 + 1` numbers of a spectrum.
+
+    The imaginary parts of the first and, of an even number, of the last one count for nothing.
+    """
     a, b = _factors(n)
     if a == n:
         cosines, sines = _half_roots(n, x[0].dtype)
@@ -176,10 +178,10 @@ def _constant(numbers: np.ndarray, dtype: DType) -> Tensor:
 
 
 @functools.lru_cache(maxsize=1024)
-def _roots(rows: int, columns: int, n: int, dtype: DType) -> Pair:
-    """Cosines and sines of `2 pi j k / n`, for the row j and the column k."""
+def _roots(rows: int, columns: int, n: int, dtype: DType, sign: int = 1) -> Pair:
+    """Cosines, and `sign` times the sines, of `2 pi j k / n`, for the row j and the column k."""
     angles = 2 * np.pi / n * (np.outer(np.arange(rows), np.arange(columns)) % n)
-    return _constant(np.cos(angles), dtype), _constant(np.sin(angles), dtype)
+    return _constant(np.cos(angles), dtype), _constant(sign * np.sin(angles), dtype)
 
 
 def _columns(roots: Pair) -> Pair:

@@ -566,8 +566,8 @@ _SHORT_POWERS: dict[float, Callable[[Tensor], Tensor]] = {
 def pow(input: Any, exponent: Any) -> Tensor:
     """`input` to the power `exponent`, element by element.
 
-    The powers 0.5, 1, 2, 3, -0.5, -1 and -2, given as Python numbers, of floats and complex numbers are by definition the products,
-    reciprocals and square roots that they stand for (as in PyTorch). Powers of integers wrap.
+    The powers 0.5, 1, 2, 3, -0.5, -1 and -2, given as Python numbers, of floats and complex numbers are by definition
+    the products, reciprocals and square roots that they stand for (as in PyTorch). Powers of integers wrap.
 
     Raises:
         ValueError: integers to a negative Python int.

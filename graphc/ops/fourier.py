@@ -1,7 +1,7 @@
 """Discrete Fourier transforms along axes, by NumPy's and MindSpore's names: `fft`, `rfftn`, `ihfft2` and their kin.
 
-`fft` is of complex numbers, `rfft` of real ones, of whose spectrum it gives one half, and `hfft` of those whose spectrum
-is real. One that begins with `i` is the inverse, one that ends with 2 or n is over several axes.
+`fft` is of complex numbers, `rfft` of real ones, of whose spectrum it gives one half, and `hfft` of those whose
+spectrum is real. One that begins with `i` is the inverse, one that ends with 2 or n is over several axes.
 """
 
 from __future__ import annotations
@@ -10,20 +10,25 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphc.dtype import float32, part_of
-from graphc.ops.axes import as_ints, axis_of
-from graphc.ops.coerce import as_float, cast, scalar
-from graphc.ops.complex_parts import complex_
-from graphc.ops.complex_rules import conjugate, pair
+from graphc.ops.axes import as_int, as_ints, axis_of
+from graphc.ops.coerce import as_float, as_tensor, cast, scalar
+from graphc.ops.complex_parts import complex_, conjugate
+from graphc.ops.complex_rules import pair, to_parts
+from graphc.ops.creation import ones
 from graphc.ops.dft import Pair, from_half_spectrum, half_spectrum, inverse, spectrum, spectrum_of_real
 from graphc.ops.elementwise import mul, neg
+from graphc.ops.gather import gather
+from graphc.ops.shape import pad, swapaxes
 from graphc.ops.views import pad_, reshape_, take_range
 from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [
     "fft", "fft2", "fftn", "hfft", "hfft2", "hfftn", "ifft", "ifft2", "ifftn", "ihfft", "ihfft2", "ihfftn", "irfft",
-    "irfft2", "irfftn", "rfft", "rfft2", "rfftn",
+    "irfft2", "irfftn", "rfft", "rfft2", "rfftn", "stft",
 ]  # fmt: skip
 
 
@@ -37,8 +42,8 @@ def fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None
         input: tensor of any type; complex64 is computed of integers and narrower floats.
         n: to how many points the axis is cut, or filled up with zeros; by default those that there are.
         dim: the axis.
-        norm: which direction is divided by n: `"backward"` (as None) the inverse, `"forward"` this one; `"ortho"` divides
-            both by its square root.
+        norm: which direction is divided by n: `"backward"` (as None) the inverse, `"forward"` this one; `"ortho"`
+            divides both by its square root.
     Returns:
         A complex tensor, n along the axis.
     Raises:
@@ -171,8 +176,8 @@ def _real_to_complex(name: str, input: Any, s: Any, dim: Any, norm: Any) -> Tens
         raise located(TypeError(f"{name}: expected real numbers, got {x.type}"))
     axes, counts = _axes_and_counts(name, x, s, dim)
     factor = _factor(name, norm, False, math.prod(counts))
-    halves = _along(axes[-1], lambda x: half_spectrum(x[0]), (_fitted(x, axes[-1], counts[-1]),))
-    return _complex(_over(axes[:-1], counts[:-1], spectrum, halves), factor)
+    re, im = _along(axes[-1], lambda x: half_spectrum(x[0]), (_fitted(x, axes[-1], counts[-1]),))
+    return _complex(_over(axes[:-1], counts[:-1], spectrum, (re, im)), factor)
 
 
 def _complex_to_real(name: str, input: Any, s: Any, dim: Any, norm: Any) -> Tensor:
@@ -232,8 +237,7 @@ def _operand(name: str, input: Any) -> Tensor:
 
 
 def _conjugated(name: str, input: Any) -> Tensor:
-    x = _operand(name, input)
-    return conjugate(x) if x.dtype.is_complex else x
+    return conjugate(_operand(name, input))
 
 
 def _axes_and_counts(
@@ -273,3 +277,77 @@ def _factor(name: str, norm: Any, is_inverse: bool, points: int) -> float:
     divides = "backward" if is_inverse else "forward"
     found = _exchanged(name, _exchanged(name, norm))
     return 1 / math.sqrt(points) if found == "ortho" else 1 / points if found == divides else 1.0
+
+
+# Over short stretches of time
+
+
+def stft(
+    x: Any, n_fft: int, hop_length: int | None = None, win_length: int | None = None, window: Any = None,
+    center: bool = True, pad_mode: str = "REFLECT", normalized: bool = False, onesided: bool | None = None,
+    return_complex: bool | None = None,
+) -> Tensor:
+    """The short-time Fourier transform: spectra of overlapping stretches, each multiplied by a window.
+
+    Args:
+        x: `[T]` or `[B, T]`.
+        n_fft: the points of a stretch.
+        hop_length: from one stretch to the next; by default `n_fft // 4`.
+        win_length: the length of the window, at most `n_fft` (the default); around it are zeros.
+        window: `[win_length]`; ones by default.
+        center: whether `x` is continued by `n_fft // 2` points on either side, so that stretches are centred.
+        pad_mode: how it is: `"REFLECT"`, `"SYMMETRIC"` or `"CONSTANT"` (zeros).
+        normalized: whether spectra are divided by the square root of `n_fft`.
+        onesided: whether one half of the spectra is given; by default that of real `x` and `window` is.
+        return_complex: whether they are complex, or real `[..., 2]`; by default as `x` and `window` are.
+    Returns:
+        `[B, frequencies, stretches]`, for `[T]` without B.
+    Raises:
+        TypeError, ValueError: an argument is not as described, or `x` is too short.
+    """
+    signal = _operand("stft", x)
+    points = as_int("stft", n_fft, "n_fft", 1)
+    hop = as_int("stft", max(points // 4, 1) if hop_length is None else hop_length, "hop_length", 1)
+    length = as_int("stft", points if win_length is None else win_length, "win_length", 1)
+    taper = ones((length,), part_of(signal.dtype)) if window is None else as_tensor("stft", window)
+    if signal.ndim not in (1, 2) or taper.shape != (length,) or length > points:
+        expected = f"x [T] or [B, T] and a window of at most {points} points"
+        raise located(ValueError(f"stft: expected {expected}, got {signal.type}, {taper.type} and win_length {length}"))
+    is_complex = signal.dtype.is_complex or taper.dtype.is_complex
+    before = (points - length) // 2
+    taper = pad(taper, (before, points - length - before))
+    stretches = mul(_stretches(signal, points, hop, points // 2 if center else 0, pad_mode), taper)
+    norm = "ortho" if normalized else "backward"
+    if onesided if onesided is not None else not is_complex:
+        found = rfft(stretches, norm=norm)
+    else:
+        found = fft(stretches, norm=norm)
+    found = swapaxes(found, -1, -2)
+    return found if (is_complex if return_complex is None else return_complex) else to_parts(found)
+
+
+def _after_zeros(count: int, beyond: int) -> np.ndarray:
+    return np.arange(count + 2 * beyond)
+
+
+_CONTINUED: dict[str, Callable[[int, int], np.ndarray]] = {
+    "REFLECT": lambda count, beyond: np.pad(np.arange(count), beyond, "reflect"),
+    "SYMMETRIC": lambda count, beyond: np.pad(np.arange(count), beyond, "symmetric"),
+    "CONSTANT": _after_zeros,
+}
+"""The places in a signal of `count` points that it is continued with; in one that has zeros around it, all of them."""
+
+
+def _stretches(x: Tensor, points: int, hop: int, beyond: int, mode: str) -> Tensor:
+    """`[..., T]` to `[..., stretches, points]`, continued by so many points on either side."""
+    numbered = _CONTINUED.get(mode.upper() if isinstance(mode, str) else "")
+    if numbered is None:
+        raise located(ValueError(f"stft: pad_mode must be one of {', '.join(_CONTINUED)}, got {mode!r}"))
+    there = x.shape[-1]
+    if there + 2 * beyond < points or not there:
+        raise located(ValueError(f"stft: expected at least {points - 2 * beyond} points, got {x.type}"))
+    if numbered is _after_zeros and beyond:
+        x = pad(x, (beyond, beyond))
+    places = numbered(there, beyond)
+    starts = np.arange(0, len(places) - points + 1, hop)
+    return gather(x, Tensor(places[starts[:, None] + np.arange(points)]), x.ndim - 1)

@@ -15,14 +15,14 @@ from typing import Any
 from graphc.dtype import DType, bfloat16, bool_, float16, float32, float64, int16, int32, int64, uint8
 from graphc.eager import at_once, of_ops
 from graphc.gradients import register_hook
-from graphc.ops import creation, functions, inplace, random, reduce, scan, sparse_tensors, storage
+from graphc.ops import creation, functions, inplace, matrices, random, reduce, scan, sparse_tensors, storage
 from graphc.ops.arrays import diag_embed
 from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_dtype, as_tensor
+from graphc.ops.complex_parts import conjugate
 from graphc.ops.composite import softmax as softmax_tensor
-from graphc.ops.elementwise import cast
+from graphc.ops.elementwise import cast, stop_gradient
 from graphc.ops.elementwise import pow as power
-from graphc.ops.elementwise import stop_gradient
 from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
 from graphc.ops.linalg import matmul
 from graphc.ops.scan import cumsum as cumsum_tensor
@@ -530,6 +530,12 @@ def _transposed(self: Tensor) -> Tensor:
 
 
 @of_ops
+def _conjugate_transposed(self: Tensor) -> Tensor:
+    """The axes in reversed order, and complex numbers conjugated."""
+    return transpose(conjugate(self))
+
+
+@of_ops
 def _matrix_transposed(self: Tensor) -> Tensor:
     """The last two axes exchanged."""
     return swapaxes(self, -1, -2)
@@ -558,7 +564,7 @@ _OWN: dict[str, Any] = {
     "bernoulli": random.bernoulli, "multinomial": random.multinomial, "random_categorical": random.random_categorical,
     "is_contiguous": is_contiguous, "is_signed": is_signed, "stride": stride, "storage_offset": storage_offset,
     "positive": itself, "is_meta": False,
-    "device": "CPU", "H": property(_transposed), "mH": property(_matrix_transposed),
+    "device": "CPU", "H": property(_conjugate_transposed), "mH": property(matrices.adjoint),
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
     "register_hook": register_hook,
