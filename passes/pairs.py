@@ -1,7 +1,7 @@
 """Pairs: complex numbers become two real ones each, as they lie in memory.
 
-    before   graph f(%z: c64[3])                %0 = imag(%z)    %1 = neg(%0)    %2 = complex(%1, %1)
-    after    graph f(%z: f32[3,2])  %0 = slice(%z, begin=(0, 1), ...)  %1 = neg(%0)  %2 = weave(%1, %1, ...)
+    before   f(%z: c64[3])     %0 = imag(%z)                        %1 = neg(%0)   return complex(%0, %1)
+    after    f(%z: f32[3,2])   %0 = slice(%z, begin=(0, 1), ...)    %1 = neg(%0)   return concat(%0, %1, axis=1)
 
 What reads or makes complex numbers are `real`, `imag`, `complex`, casts, and ops that only move elements. The parts of
 what is moved are moved each by itself; the parts of `complex(x, y)` are x and y. So complex numbers stay only where the

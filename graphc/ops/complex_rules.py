@@ -165,9 +165,10 @@ def direction(x: Tensor) -> Tensor:
 
 
 def _sign(x: Tensor) -> Tensor:
-    """The number of size 1 in the same direction; 0 for 0."""
+    """The number of size 1 in the same direction; 0 for 0, and its derivative there."""
     of = size(x)
-    return _quotient(x, select(real.equal(of, 0), 1, of))
+    zero = real.equal(of, 0)
+    return select(zero, full_like(x, 0), _quotient(x, select(zero, 1, of)))
 
 
 # Functions
