@@ -246,7 +246,8 @@ def write_file(where: str, path: str, arrays: dict[str, np.ndarray], metadata: d
     try:
         wide = [name for name, array in arrays.items() if array.dtype == np.complex128]
         parts = {name: np.stack([arrays[name].real, arrays[name].imag], -1) for name in wide}
-        save_file(arrays | parts, unfinished, metadata | ({WIDE_KEY: json.dumps(wide)} if wide else {}))
+        notes = {WIDE_KEY: json.dumps(wide)} if wide else {}
+        save_file(arrays | parts, unfinished, metadata | notes)
         with open(unfinished, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -277,8 +278,9 @@ def read_file(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 def _held(file: Any, name: str) -> np.ndarray:
     """An array of an open file."""
     array: np.ndarray = file.get_tensor(name)
-    is_wide = name in json.loads((file.metadata() or {}).get(WIDE_KEY, "[]"))
-    return array.view(np.complex128)[..., 0] if is_wide else array
+    if name not in json.loads((file.metadata() or {}).get(WIDE_KEY, "[]")):
+        return array
+    return np.ascontiguousarray(array).view(np.complex128).reshape(array.shape[:-1])
 
 
 def _read(path: str, wanted: Callable[[str], bool], checksum: bool) -> dict[str, Any]:
@@ -293,7 +295,7 @@ def _read(path: str, wanted: Callable[[str], bool], checksum: bool) -> dict[str,
             strings: dict[str, str] = notes.get("strings", {})
             if checksum:
                 _verify({name: _held(file, name) for name in sorted(stored)}, notes, path)
-            found = {name: _held(file, name) for name in stored if wanted(name)}
+            found: dict[str, Any] = {name: _held(file, name) for name in stored if wanted(name)}
     except (SafetensorError, OSError, json.JSONDecodeError, AttributeError, TypeError) as error:
         raise ValueError(f"load_checkpoint: {path} is not a checkpoint, or is damaged: {error}") from error
     found |= {name: text for name, text in strings.items() if wanted(name)}
