@@ -390,12 +390,15 @@ class Tensor:
     def _become(self, changed: Tensor) -> None:
         """Makes this object stand for another value; what was noted of it before keeps the value it had."""
         now = state.now
-        if now.piece is None or now.trace is not None or now.tapes or not now.piece.turned(self, changed):
-            settle()  # ops that wait read the value that it has now
-            self._fulfil()
-            before = Tensor.__new__(Tensor)
-            before._take(self)
-            self._take(changed)
+        piece = now.piece if now.trace is None else None
+        if piece is None or now.tapes or not piece.turned(self, changed):
+            before = piece.renamed(self, changed) if piece is not None else None
+            if before is None:
+                settle()  # ops that wait read the value that it has now
+                self._fulfil()
+                before = Tensor.__new__(Tensor)
+                before._take(self)
+                self._take(changed)
             for tape in now.tapes:
                 tape.rename({id(self): before, id(changed): self})
             if now.trace is not None and before._node is None:
