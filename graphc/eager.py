@@ -400,7 +400,7 @@ class Piece:
             return True
 
     def renamed(self, tensor: Tensor, changed: Tensor) -> Tensor | None:
-        """As `turned`, where a tape has noted the tensor: what has its value from here on; None if that could not be."""
+        """As `turned`, where tapes have noted the tensor: what has its value from here on; None if that cannot be."""
         with self._lock:
             if type(tensor) is not Tensor or tensor._promise is not self or changed._promise is not self:
                 return None

@@ -288,6 +288,19 @@ def test_of_a_complex_result_the_real_part_is_differentiated() -> None:
         ms.grad(lambda z: z * z, sens_param=True)(z, Tensor(B.real))
 
 
+def test_derivatives_along_a_direction() -> None:
+    along = Tensor(B)
+    holomorphic = {ops.square: lambda z: 2 * z, lambda z: ops.exp(z) * z: lambda z: np.exp(z) * (1 + z)}
+    for function, slope in holomorphic.items():
+        value, found = ms.jvp(function, Tensor(A), along)
+        np.testing.assert_allclose(value.asnumpy(), function(Tensor(A)).asnumpy(), rtol=1e-12)
+        np.testing.assert_allclose(found.asnumpy(), slope(A) * B, rtol=1e-11)
+    np.testing.assert_allclose(ms.jvp(ops.conj, Tensor(A), along)[1].asnumpy(), B.conj(), rtol=1e-12)
+    with pytest.raises(TypeError, match="jacrev: expected a real value"):
+        ms.jacrev(lambda z: z * z)(along)
+    assert ms.jacrev(lambda z: ops.abs(z))(Tensor(A[0])).shape == (5, 5)
+
+
 def test_second_derivatives() -> None:
     def inner(z: Tensor) -> Tensor:
         return ops.abs(ms.grad(lambda z: ops.real(ops.exp(z) * z.conj()).sum())(z)).square().sum()

@@ -333,8 +333,7 @@ class Optimizer(Cell):
 
 def _parts(gradient: Tensor) -> Tensor:
     """The gradient of a complex Parameter as those of its parts."""
-    zeros = gradient if gradient.dtype.is_complex else ops.complex(gradient, ops.zeros_like(gradient))
-    return ops.view_as_real(zeros)
+    return ops.stack([ops.real(gradient), ops.imag(gradient)], -1)
 
 
 def _real(parameter: Parameter) -> Parameter:

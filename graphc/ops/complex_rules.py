@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any
 
 from graphc.dispatch import set_in_parts
-from graphc.op import Op
+from graphc.op import TABLE, Op
 from graphc.ops import elementwise as real
 from graphc.ops.coerce import full_like
 from graphc.ops.complex_parts import complex_, imag_, real_
@@ -33,7 +33,6 @@ from graphc.ops.views import concat_, take_range
 from graphc.place import located
 from graphc.tensor import Tensor
 
-Parts = tuple[Tensor, Tensor | None]
 Rule = Callable[..., Tensor]
 
 
@@ -65,7 +64,7 @@ def to_parts(x: Tensor) -> Tensor:
 set_in_parts(in_parts, of_parts)
 
 
-def parts(x: Tensor) -> Parts:
+def parts(x: Tensor) -> tuple[Tensor, Tensor | None]:
     """The real and the imaginary part; of a real tensor itself and None."""
     return (real_(x), imag_(x)) if x.dtype.is_complex else (x, None)
 
@@ -125,17 +124,19 @@ def times_i(x: Tensor, sign: int = 1) -> Tensor:
 
 
 def _quotient(x: Tensor, y: Tensor) -> Tensor:
-    """Both parts of `y` are divided by the larger one first, so that no square overflows (R. L. Smith, 1962)."""
-    (a, b), (c, d) = parts(x), parts(y)
+    """What is squared is divided by the larger part of `y` first (R. L. Smith, "Algorithm 116", 1962)."""
+    (c, d), (a, b) = parts(y), parts(x)
     if d is None:
         assert b is not None
         return complex_(div(a, c), div(b, c))
-    scale = stop_gradient(real.maximum(real.abs_(c), real.abs_(d)))  # the quotient does not depend on it
-    e, f = div(c, scale), div(d, scale)
-    size = add(mul(c, e), mul(d, f))
-    if b is None:
-        return complex_(div(mul(a, e), size), neg(div(mul(a, f), size)))
-    return complex_(div(add(mul(a, e), mul(b, f)), size), div(sub(mul(b, e), mul(a, f)), size))
+    b = full_like(a, 0) if b is None else b
+    right = real.greater_equal(real.abs_(c), real.abs_(d))
+    larger, smaller = select(right, c, d), select(right, d, c)
+    ratio = div(smaller, larger)
+    below = add(larger, mul(smaller, ratio))
+    along, across = select(right, a, b), select(right, b, a)
+    im = div(sub(across, mul(along, ratio)), below)
+    return complex_(div(add(along, mul(across, ratio)), below), select(right, im, neg(im)))
 
 
 def _reciprocal(x: Tensor) -> Tensor:
@@ -339,19 +340,15 @@ def _prod(x: Tensor, *, run: tuple[int, int]) -> Tensor:
     return reshape(rows if rest is None else mul(rows, rest), (*x.shape[:lo], *x.shape[hi:]))
 
 
-def _linear() -> dict[str, Rule]:
-    from graphc.op import TABLE
-
-    places = {
-        "neg": (0,), "sum": (0,), "cumsum": (0,), "sum_pool": (0,), "sum_pool_grad": (0,), "gather": (0,),
-        "gather_elements": (0,), "scatter_add": (0, 2), "scatter_set": (0, 2), "scatter_elements_add": (0, 2),
-        "scatter_elements_set": (0, 2), "select": (1, 2),
-    }  # fmt: skip
-    return {name: _each(TABLE[name], at) for name, at in places.items()}
-
+LINEAR = {
+    "neg": (0,), "sum": (0,), "cumsum": (0,), "sum_pool": (0,), "sum_pool_grad": (0,), "gather": (0,),
+    "gather_elements": (0,), "scatter_add": (0, 2), "scatter_set": (0, 2), "scatter_elements_add": (0, 2),
+    "scatter_elements_set": (0, 2), "select": (1, 2),
+}  # fmt: skip
+"""Ops that are linear, and in which of their operands."""
 
 RULES: dict[str, Rule] = {
-    **_linear(),
+    **{name: _each(TABLE[name], places) for name, places in LINEAR.items()},
     **{op.name: _product(op) for op in (mul, matmul_, conv, conv_grad_weight)},
     "add": _sum, "sub": _difference, "div": _quotient, "reciprocal": _reciprocal, "square": _square, "abs": size,
     "sign": _sign, "pow": _power, "sqrt": _sqrt, "rsqrt": lambda x: _reciprocal(_sqrt(x)),
