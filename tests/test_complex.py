@@ -123,6 +123,11 @@ MORE: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "of parts": (lambda x: ops.complex(x.imag(), x.real()), lambda x: x.imag + 1j * x.real),
     "polar": (lambda x: ops.polar(x.real(), x.imag()), lambda x: x.real * np.exp(1j * x.imag)),
     "scatter": (lambda x: ops.tensor_scatter_add(x, Tensor([[1]]), x[:1]), lambda x: x + np.eye(4)[1:2].T * x[0]),
+    "squared error": (lambda x: ops.mse_loss(x, Tensor(B)), lambda x: (np.abs(x - B) ** 2).mean()),
+    "normalised": (
+        lambda x: ops.layer_norm(x, (5,), Tensor(np.ones(5)), Tensor(np.zeros(5)), 1e-9),
+        lambda x: (x - x.mean(1, keepdims=True)) / np.sqrt(np.var(x, 1, keepdims=True) + 1e-9),
+    ),
     "norms": (lambda x: ops.clip_by_global_norm((x,), 1.0)[0], lambda x: x / np.linalg.norm(x)),
 }  # fmt: skip
 FUNCTIONS = {**{name: (getattr(ops, name), function) for name, function in ONE.items()}, **MORE}
