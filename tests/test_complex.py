@@ -13,6 +13,7 @@ import pytest
 from modes import in_both_modes
 
 import graphc as ms
+import graphc.numpy as mnp
 from graphc import Parameter, ParameterTuple, Tensor, nn, ops
 
 RNG = np.random.default_rng(20260301)
@@ -447,3 +448,13 @@ def test_a_parameter_is_assigned_to_in_a_graph() -> None:
 def test_vmap_and_jit_of_a_method_take_them() -> None:
     found = ms.vmap(lambda z: z.conj() * 2)(Tensor(A))
     np.testing.assert_array_equal(found.asnumpy(), A.conj() * 2)
+
+
+def test_numpys_names_take_them() -> None:
+    z = A.astype(np.complex64)
+    for name in ("sum", "mean", "std", "var", "nansum", "sqrt", "exp", "absolute", "cumsum", "square", "trace"):
+        got = getattr(mnp, name)(Tensor(z)).asnumpy()
+        np.testing.assert_allclose(got, getattr(np, name)(z), rtol=1e-4)
+    assert mnp.polyval(Tensor([2.0, 1.0]), Tensor(z)).asnumpy() == pytest.approx(2 * z + 1)
+    assert mnp.norm(Tensor(z)).item() == pytest.approx(np.linalg.norm(z))
+    assert mnp.ones(2, mnp.complex64).dtype is ms.complex64
