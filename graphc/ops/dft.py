@@ -177,7 +177,7 @@ def _constant(numbers: np.ndarray, dtype: DType) -> Tensor:
     return Tensor(numbers.astype(dtype.np))
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def _roots(rows: int, columns: int, n: int, dtype: DType, sign: int = 1) -> Pair:
     """Cosines, and `sign` times the sines, of `2 pi j k / n`, for the row j and the column k."""
     angles = 2 * np.pi / n * (np.outer(np.arange(rows), np.arange(columns)) % n)
