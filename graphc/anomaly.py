@@ -164,7 +164,7 @@ def _at(loc: Location) -> str:
 
 def _wrong(value: Tensor) -> tuple[str, ...]:
     """The kinds of what is wrong with a value."""
-    if not value.dtype.is_float or value.size == 0:
+    if not value.dtype.is_inexact or value.size == 0:
         return ()
     array = value.numpy_view()
     if np.isfinite(array).all():
@@ -191,7 +191,7 @@ def _described(operand: Tensor, origins: Origins) -> str:
     elif operand.size == 0:
         text = str(operand.type)
     else:
-        finite = array[np.isfinite(array)] if operand.dtype.is_float else array
+        finite = array[np.isfinite(array)] if operand.dtype.is_inexact else array
         text = f"{operand.type} from {finite.min():.4g} to {finite.max():.4g}" if finite.size else str(operand.type)
     wrong = [f"{kind} from {origin.where}" for kind, origin in origins.items()]
     return f"{text} ({', '.join(wrong)})" if wrong else text

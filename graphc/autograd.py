@@ -285,7 +285,7 @@ def with_vjp(
     if not tapes:
         return value
     outputs = leaves_of(value)
-    floats = [i for i, o in enumerate(outputs) if isinstance(o, Tensor) and o.dtype.is_float]
+    floats = [i for i, o in enumerate(outputs) if isinstance(o, Tensor) and o.dtype.is_inexact]
     now.tapes = ()  # how the value came about is not to be differentiated
     try:
         for i in floats:
@@ -405,7 +405,7 @@ def _differentiable(value: Any, position: int, integers: bool) -> list[Tensor]:
     """The float Tensors that an argument is: one, or those in a tuple, list or dict."""
     tensors = leaves_of(value)
     for tensor in tensors:
-        if not isinstance(tensor, Tensor) or not (integers or tensor.dtype.is_float):
+        if not isinstance(tensor, Tensor) or not (integers or tensor.dtype.is_inexact):
             got = tensor.type if isinstance(tensor, Tensor) else type(tensor).__name__
             raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
     return tensors
@@ -415,7 +415,7 @@ def _checked_sens(sens: Any, value: Any, heads: list[Tensor]) -> list[Tensor]:
     """The cotangents of the heads, which come alone, or in the form that the function's value has."""
     cts, outputs = leaves_of(sens), leaves_of(value)
     if len(cts) == len(outputs) != len(heads):
-        cts = [ct for ct, output in zip(cts, outputs) if isinstance(output, Tensor) and output.dtype.is_float]
+        cts = [ct for ct, output in zip(cts, outputs) if isinstance(output, Tensor) and output.dtype.is_inexact]
     if [c.type if isinstance(c, Tensor) else None for c in cts] != [h.type for h in heads]:
         got = ", ".join(str(c.type) if isinstance(c, Tensor) else type(c).__name__ for c in cts)
         expected = ", ".join(str(h.type) for h in heads)
@@ -425,13 +425,13 @@ def _checked_sens(sens: Any, value: Any, heads: list[Tensor]) -> list[Tensor]:
 
 def _heads(value: Any, has_aux: bool) -> list[Tensor]:
     """The float tensors to differentiate: of the first of several if the rest is auxiliary, otherwise of all."""
-    if type(value) is Tensor and value.type.dtype.is_float and not has_aux:
+    if type(value) is Tensor and value.type.dtype.is_inexact and not has_aux:
         return [value]
     if has_aux and (not isinstance(value, (tuple, list)) or len(value) < 2):
         got = value.type if isinstance(value, Tensor) else type(value).__name__
         raise located(ValueError(f"grad: with has_aux the function must return (loss, *others), got {got}"))
     outputs = leaves_of(value[0] if has_aux else value)
-    heads = [output for output in outputs if isinstance(output, Tensor) and output.dtype.is_float]
+    heads = [output for output in outputs if isinstance(output, Tensor) and output.dtype.is_inexact]
     constant = (Tensor, int, float, type(None))
     wrong = next((output for output in outputs if not isinstance(output, constant)), None if heads else value)
     if wrong is not None or not heads:

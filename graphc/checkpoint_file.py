@@ -17,6 +17,7 @@ from graphc import mindspore_file
 
 SUFFIXES = {"ckpt": ".ckpt", "safetensors": ".safetensors"}
 METADATA_KEY = "graphc"  # of the file's string-to-string metadata; holds JSON: order, strings, checksum
+WIDE_KEY = "complex128"  # holds a JSON list: what is complex128, which the format lacks; its parts are kept, [..., 2]
 
 
 def write_checkpoint(
@@ -54,8 +55,8 @@ def read_checkpoint(path: str, wanted: Callable[[str], bool], checksum: bool) ->
             notes = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
             strings: dict[str, str] = notes.get("strings", {})
             if checksum:
-                _verify({name: file.get_tensor(name) for name in sorted(stored)}, notes, path)
-            found = {name: file.get_tensor(name) for name in stored if wanted(name)}
+                _verify({name: _held(file, name) for name in sorted(stored)}, notes, path)
+            found: dict[str, Any] = {name: _held(file, name) for name in stored if wanted(name)}
     except (SafetensorError, OSError, json.JSONDecodeError, AttributeError, TypeError) as error:
         raise ValueError(f"load_checkpoint: {path} is not a checkpoint, or is damaged: {error}") from error
     found |= {name: text for name, text in strings.items() if wanted(name)}
@@ -100,7 +101,10 @@ def write_file(where: str, path: str, arrays: dict[str, np.ndarray], metadata: d
         raise FileNotFoundError(f"{where}: there is no folder {folder!r} to write {base!r} into")
     unfinished = os.path.join(folder, f".{base}.{os.getpid()}.tmp")
     try:
-        save_file(arrays, unfinished, metadata)
+        wide = [name for name, array in arrays.items() if array.dtype == np.complex128]
+        parts = {name: np.stack([arrays[name].real, arrays[name].imag], -1) for name in wide}
+        notes = {WIDE_KEY: json.dumps(wide)} if wide else {}
+        save_file(arrays | parts, unfinished, metadata | notes)
         with open(unfinished, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -123,9 +127,17 @@ def read_file(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no dict)
+            return {name: _held(file, name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no dict)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
+
+
+def _held(file: Any, name: str) -> np.ndarray:
+    """An array of an open file."""
+    array: np.ndarray = file.get_tensor(name)
+    if name not in json.loads((file.metadata() or {}).get(WIDE_KEY, "[]")):
+        return array
+    return np.ascontiguousarray(array).view(np.complex128).reshape(array.shape[:-1])
 
 
 # Names

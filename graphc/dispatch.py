@@ -15,12 +15,13 @@ import numpy as np
 
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op, set_apply
-from graphc.parameter import Parameter
+from graphc.parameter import Parameter, Parts
 from graphc.place import located
 from graphc.state import look, state
 from graphc.tensor import Tensor
 
 KernelRunner = Callable[[Op, tuple[Tensor, ...], dict[str, Any], TensorType], Tensor]
+InParts = Callable[[Op, tuple[Tensor, ...], dict[str, Any]], Tensor]
 
 
 _kernel_runner: KernelRunner | None = None
@@ -30,6 +31,19 @@ def set_kernel_runner(runner: KernelRunner) -> None:
     """Registers what runs an op whose NumPy result is not exact to the bit."""
     global _kernel_runner
     _kernel_runner = runner
+
+
+_in_parts: InParts
+
+
+_of_parts: Callable[[Tensor], Tensor]
+
+
+def set_in_parts(rule: InParts, of_parts: Callable[[Tensor], Tensor]) -> None:
+    """Registers what an op on complex operands is: ops on their parts; and what makes complex numbers of parts that lie
+    side by side (`graphc.ops.complex_rules`)."""
+    global _in_parts, _of_parts
+    _in_parts, _of_parts = rule, of_parts
 
 
 Shortcut = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
@@ -118,7 +132,10 @@ def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor
 
 
 def _widely(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tensor:
-    """The result of an op on elements that are no type to compute in: that of wider ones, in the type of its rule."""
+    """The result of an op on elements that are no type to compute in: that of wider ones, in the type of its rule; or
+    that of the parts of complex ones."""
+    if any(operand.type.dtype.is_complex for operand in operands):
+        return _in_parts(op, operands, attrs)
     type_ = inferred(op, operands, attrs)
     cast = TABLE["cast"]
     wide = [o if o.type.dtype.wide is None else cast(o, dtype=o.type.dtype.wide) for o in operands]
@@ -205,13 +222,16 @@ def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: Tens
     return made
 
 
-def assign(target: Parameter, value: Tensor) -> Parameter:
+def assign(target: Parameter | Parts, value: Tensor) -> Parameter:
     """Makes `value` what `target` holds from here on: now, or as an update of the traced graph.
 
     Raises:
         TypeError: `target` is no Parameter.
         ValueError: the shapes differ. Nothing is changed then.
     """
+    if isinstance(target, Parts):
+        target._take(value)
+        return assign(target.parameter, _of_parts(value))
     if not isinstance(target, Parameter):
         raise located(TypeError(f"assign: expected a Parameter to assign to, got {type(target).__name__}"))
     if value.shape != target.shape:

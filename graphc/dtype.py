@@ -17,14 +17,17 @@ class DType:
         short: the name in graph text, e.g. `f32`.
         np: the NumPy dtype.
         itemsize: bytes per element.
-        kind: NumPy's letter for a float, an integer with a sign or without one, and a bool: `f`, `i`, `u`, `b`. The
-            array's own is another for bfloat16, which NumPy does not know for a float.
-        is_float, is_int, is_bool: what kind it is.
-        wide: the type that ops compute in, whose results are rounded (of integers wrapped) to this one; None for
-            those that are computed in as they are.
+        kind: NumPy's letter for a float, an integer with a sign or without one, a bool and a complex number: `f`, `i`,
+            `u`, `b`, `c`. The array's own is another for bfloat16, which NumPy does not know for a float.
+        is_float, is_int, is_bool, is_complex: what kind it is.
+        is_inexact: whether it is a float or complex, and so has derivatives.
+        wide: the type that ops compute in, whose results are rounded (of integers wrapped) to this one; of a complex
+            type that of its real and imaginary part; None for those that are computed in as they are.
     """
 
-    __slots__ = ("is_bool", "is_float", "is_int", "itemsize", "kind", "name", "np", "short", "wide")
+    __slots__ = (
+        "is_bool", "is_complex", "is_float", "is_inexact", "is_int", "itemsize", "kind", "name", "np", "short", "wide",
+    )  # fmt: skip
 
     def __init__(self, name: str, short: str, wide: DType | None = None, of: type[np.generic] | None = None) -> None:
         """`of` is NumPy's scalar type where NumPy itself has none of the name."""
@@ -32,7 +35,8 @@ class DType:
         self.np = np.dtype(of or name)
         self.itemsize = self.np.itemsize
         self.kind = "f" if of else self.np.kind
-        self.is_float, self.is_int, self.is_bool = (self.kind in kinds for kinds in ("f", "iu", "b"))
+        kinds = ("f", "iu", "b", "c", "fc")
+        self.is_float, self.is_int, self.is_bool, self.is_complex, self.is_inexact = (self.kind in k for k in kinds)
 
     def __str__(self) -> str:
         return self.name.capitalize().replace("Uint", "UInt").replace("Bf", "BF")
@@ -58,14 +62,18 @@ int8 = DType("int8", "i8", int32)
 int16 = DType("int16", "i16", int32)
 uint16 = DType("uint16", "u16", int32)
 uint32 = DType("uint32", "u32", int64)
+complex64 = DType("complex64", "c64", float32)
+complex128 = DType("complex128", "c128", float64)
 
-ALL = (float32, float64, float16, bfloat16, int32, int64, int8, int16, uint8, uint16, uint32, bool_)
+ALL = (
+    float32, float64, float16, bfloat16, int32, int64, int8, int16, uint8, uint16, uint32, bool_, complex64, complex128,
+)  # fmt: skip
 _BY_NP = {d.np: d for d in ALL}
 _BY_SHORT = {d.short: d for d in ALL}
 
 
 def dtype_of(value: Any) -> DType:
-    """The DType for a DType, a NumPy dtype or its name, or the Python types `float`, `int`, `bool`.
+    """The DType for a DType, a NumPy dtype or its name, or the Python types `float`, `int`, `bool`, `complex`.
 
     Raises:
         TypeError: graphc has no such element type; the message lists those it has.
@@ -106,15 +114,27 @@ def promote(x: DType, y: DType) -> DType:
 
     A float wins over an integer (and keeps its own width: float16 with int64 is float16, as in MindSpore), the wider
     of two floats wins (float16 and bfloat16 make float32), of two integers the least type that holds both, and `bool`
-    gives way to everything.
+    gives way to everything. A complex type wins over all others; what its parts are follows from these rules.
     """
     if x is y:
         return x
+    if x.is_complex or y.is_complex:
+        return complex_of(promote(part_of(x), part_of(y)))
     if x.is_float != y.is_float:
         return x if x.is_float else y
     if x.is_float and x.itemsize == y.itemsize:  # neither holds the other's numbers
         return x.wide or x
     return _BY_NP[np.promote_types(x.np, y.np)]
+
+
+def part_of(dtype: DType) -> DType:
+    """The type of the real part: of a real type itself."""
+    return dtype.wide or dtype if dtype.is_complex else dtype
+
+
+def complex_of(dtype: DType) -> DType:
+    """The complex type of which numbers of a real type are parts: complex128 for float64, otherwise complex64."""
+    return complex128 if part_of(dtype) is float64 else complex64
 
 
 def dtype_to_nptype(type_: DType) -> type[np.generic]:
@@ -123,13 +143,15 @@ def dtype_to_nptype(type_: DType) -> type[np.generic]:
 
 
 def dtype_to_pytype(type_: DType) -> type:
-    """Python's type of an element type: `float` for float32 and float64, `int` for integers, `bool`."""
+    """Python's type of an element type: `float` for float32 and float64, `int` for integers, `bool`, `complex`."""
     dtype = dtype_of(type_)
+    if dtype.is_complex:
+        return complex
     return float if dtype.is_float else int if dtype.is_int else bool
 
 
 def pytype_to_dtype(obj: Any) -> DType:
-    """The element type that holds all values of Python's `float`, `int` or `bool`, or of a NumPy type.
+    """The element type that holds all values of Python's `float`, `int`, `bool` or `complex`, or of a NumPy type.
 
     Raises:
         TypeError: there is none.
@@ -137,17 +159,19 @@ def pytype_to_dtype(obj: Any) -> DType:
     return float64 if obj is float else dtype_of(obj)
 
 
-_KINDS = {name: tuple(d for d in ALL if d.kind == kind) for name, kind in (("int", "i"), ("uint", "u"), ("float", "f"))}
+_LETTERS = {"int": "i", "uint": "u", "float": "f", "complex": "c"}
+_KINDS = {name: tuple(d for d in ALL if d.kind == kind) for name, kind in _LETTERS.items()}
 
 SYNONYMS: dict[str, Any] = {
     "bool": bool_, "byte": int8, "ubyte": uint8, "short": int16, "ushort": uint16, "int": int32, "int_": int64,
     "intc": int32, "uint": uint32, "uintc": uint32, "long": int64, "half": float16, "float": float32, "single": float32,
-    "double": float64, "number_type": _KINDS["int"] + _KINDS["uint"] + _KINDS["float"],
-    "int_type": _KINDS["int"], "uint_type": _KINDS["uint"], "float_type": _KINDS["float"], "all_types": ALL,
+    "double": float64, "number_type": sum(_KINDS.values(), ()),
+    "int_type": _KINDS["int"], "uint_type": _KINDS["uint"], "float_type": _KINDS["float"],
+    "complex_type": _KINDS["complex"], "all_types": ALL,
 }  # fmt: skip
 """Other names of element types, and of groups of them, by which `graphc.dtype` gives them too."""
 
-_ABSENT = {"uint64", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2"}
+_ABSENT = {"uint64", "float8_e4m3fn", "float8_e5m2"}
 
 
 def missing(module: str, name: str) -> AttributeError:

@@ -302,6 +302,8 @@ def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> t
 
     With `has_aux` the function's other values come third, as `vjp` gives them.
     """
+    from graphc.ops.complex_parts import conjugate  # written with this module
+
     points = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
     directions = v if isinstance(v, (tuple, list)) else (v,)
     if len(points) != len(directions):
@@ -317,7 +319,7 @@ def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> t
         grads = grads[0] if has_aux else grads
         total: Tensor | None = None
         for g, d in zip(grads, directions, strict=True):
-            term = (g * d).sum()
+            term = (conjugate(g) * d).sum()
             total = term if total is None else total + term
         assert total is not None
         return total
@@ -332,6 +334,9 @@ def jacrev(
     """The Jacobian, one row (one cotangent) at a time: `[*value.shape, *input.shape]` for each position.
 
     With `has_aux` the pair of it and the function's other values: one as it is, several as a tuple.
+
+    Raises:
+        TypeError: the value is complex, of which each part has derivatives.
     """
     from graphc.ops.shape import reshape, stack
 
@@ -339,6 +344,8 @@ def jacrev(
 
     def jacobian(*args: Tensor) -> Any:
         head, *others = _apart(fn(*args), has_aux)
+        if head.dtype.is_complex:
+            raise located(TypeError(f"jacrev: expected a real value, got {head.type}; ask for those of its parts"))
 
         def gather(items: Sequence[Tensor]) -> Tensor:
             return reshape(stack(items), (*head.shape, *items[0].shape))

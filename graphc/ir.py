@@ -19,7 +19,7 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-from graphc.dtype import DType
+from graphc.dtype import DType, part_of
 
 
 class GraphError(ValueError):
@@ -175,8 +175,11 @@ def input_node(name: str, type_: TensorType, loc: Location = NOWHERE) -> Node:
     return Node("input", (), {"name": name}, type_, loc)
 
 
-def constant_node(value: float | int | bool, dtype: DType, loc: Location = NOWHERE) -> Node:
-    """A scalar known at compile time (a Python number, exact in `dtype`)."""
+def constant_node(value: float | int | bool | complex, dtype: DType, loc: Location = NOWHERE) -> Node:
+    """A scalar known at compile time (a Python number, exact in `dtype`); of a complex type the op of two such."""
+    if dtype.is_complex:
+        parts = [constant_node(part, part_of(dtype), loc) for part in (value.real, value.imag)]
+        return Node("complex", parts, {}, TensorType((), dtype), loc)
     return Node("constant", (), {"value": dtype.np.type(value).item()}, TensorType((), dtype), loc)
 
 

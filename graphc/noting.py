@@ -377,6 +377,19 @@ class Piece:
             self._made[value._place] = weakref.ref(tensor)
             return True
 
+    def renamed(self, tensor: Tensor, changed: Tensor) -> Tensor | None:
+        """As `turned`, where tapes have noted the tensor: what has its value from here on; None if that cannot be."""
+        with self._lock:
+            if type(tensor) is not Tensor or tensor._promise is not self or changed._promise is not self:
+                return None
+            self.looked += 1
+            self._recall_all()  # while the tensor has the value that was noted
+            before = Tensor.__new__(Tensor)
+            for new, value in ((before, tensor), (tensor, changed)):
+                new._take(value)
+                self._made[new._place] = weakref.ref(new)
+            return before
+
     def _number(self, tensor: Tensor) -> int:
         """The number that a known tensor is as an operand."""
         return tensor._place if tensor._promise is self else self._known[id(tensor)]
@@ -417,9 +430,7 @@ class Piece:
         with self._lock:
             if not self._count:
                 return
-            for known_tape in self._tapes.values():
-                if (tape := known_tape()) is not None:
-                    tape.recall_all()  # it needs the values
+            self._recall_all()  # tapes need the values
             alive = [(number, tensor) for number, made in self._made.items() if (tensor := made()) is not None]
             alive.sort()
             last, leaves, results = self._at, self._leaves, tuple([number for number, _ in alive])
@@ -448,6 +459,12 @@ class Piece:
             self.new = self.new or not compiled
             for (_, tensor), value in zip(alive, values, strict=True):
                 tensor.keep(value)
+
+    def _recall_all(self) -> None:
+        """Makes the entries of what tapes noted in one go."""
+        for known_tape in self._tapes.values():
+            if (tape := known_tape()) is not None:
+                tape.recall_all()
 
     def abandon(self) -> None:
         """Runs what somebody holds, after an error: Parameters that have not been written yet stay as they are."""

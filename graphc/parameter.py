@@ -121,6 +121,24 @@ class Parameter(Tensor):
     __str__ = __repr__
 
 
+class Parts(Tensor):
+    """A complex Parameter as an optimizer sees it: its real and imaginary parts `[..., 2]`, real numbers.
+
+    `assign` gives what is assigned to them to the Parameter.
+    """
+
+    __slots__ = ("parameter",)
+
+    def __init__(self, parameter: Parameter, parts: Tensor) -> None:
+        self.parameter = parameter
+        self._take(parts)
+
+    @property
+    def name(self) -> str:
+        """The Parameter's name."""
+        return self.parameter.name
+
+
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"Parameter: {name} must be a bool, got {value!r}")

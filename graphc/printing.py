@@ -3,8 +3,9 @@
     Tensor(shape=[2], dtype=Float32, value= [ 1.00000000e+00,  2.50000000e+00])
 
 The rules are those of MindSpore 2.10. Floats take 15 places (float16 11), bools 5, integers and bfloat16 as many as the
-widest one shown. From rank 2 on, an axis longer than 6 shows three items at each end; a vector does so from 1001 items
-on, and breaks its line after every 12 floats or bools, or 24 integers or bfloat16.
+widest one shown, each complex number as many as it needs. From rank 2 on, an axis longer than 6 shows three items at
+each end; a vector does so from 1001 items on, and breaks its line after every 12 floats, complex numbers or bools, or
+24 integers or bfloat16.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 EDGE = 3  # items shown at each end of a shortened axis
 LONGEST_AXIS = 2 * EDGE
 LONGEST_VECTOR = 1000
-PER_LINE = {"f": 12, "b": 12, "i": 24, "u": 24}  # items of a vector before its line breaks, by the dtype's kind
+PER_LINE = {"f": 12, "b": 12, "c": 12, "i": 24, "u": 24}  # items of a vector before its line breaks, by kind
 
 
 def tensor_repr(tensor: Tensor) -> str:
@@ -39,7 +40,7 @@ def _value(array: np.ndarray) -> str:
     if not array.size:
         return ""
     if not array.ndim:
-        return f"{array.item():g}" if dtype_of(array.dtype).is_float else str(array.item())
+        return f"{array.item():g}" if dtype_of(array.dtype).is_inexact else str(array.item())
     if array.ndim == 1:
         return _vector(array)
     texts = _texts(_ends(array))
@@ -69,9 +70,9 @@ def _ends(array: np.ndarray) -> np.ndarray:
 def _texts(array: np.ndarray) -> np.ndarray:
     """Every item as text, all of one width."""
     dtype = dtype_of(array.dtype)
-    form = {float16: "11.4e", bfloat16: "g"}.get(dtype, "15.8e" if dtype.is_float else "")
+    form = {float16: "11.4e", bfloat16: "g"}.get(dtype, {"f": "15.8e", "c": "g"}.get(dtype.kind, ""))
     items = [f"{value:{form}}" if form else str(value) for value in array.ravel().tolist()]
-    width = len("False") if dtype.is_bool else max(map(len, items))
+    width = len("False") if dtype.is_bool else 0 if dtype.is_complex else max(map(len, items))
     items = [item.rjust(width) for item in items]
     return np.array(items, dtype=object).reshape(array.shape)
 

@@ -59,6 +59,8 @@ def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
         got = f"{type(data).__name__}: {data!r:.80}"
         raise located(TypeError(f"Tensor: expected numbers (array, list, scalar), got {got}"))
     wanted = dtype.np if dtype else dtype_of(array.dtype).np
+    if array.dtype.kind == "c" != wanted.kind:
+        raise located(TypeError(f"Tensor: complex numbers are none of {dtype}; take their real part first"))
     return np.ascontiguousarray(array, wanted).reshape(array.shape)
 
 
@@ -253,27 +255,35 @@ class Tensor:
 
     numpy = asnumpy
 
-    def item(self, *index: int) -> float | int | bool:
-        """The one element (or the one at `index`) as a Python number."""
+    def item(self, *index: int) -> Any:
+        """The one element (or the one at `index`) as a Python number of its kind: a float, int, bool or complex."""
         view = self.numpy_view()
         if not index and view.size != 1:
             raise located(ValueError(f"Tensor.item: expected one element or an index, got shape {self.shape}"))
-        element: float | int | bool = view.item(*index)
-        return element
+        return view.item(*index)
 
     def tolist(self) -> Any:
         return self.numpy_view().tolist()
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._real_item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._real_item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def _real_item(self) -> float | int | bool:
+        element: float | int | bool | complex = self.item()
+        if isinstance(element, complex):
+            raise located(TypeError(f"Tensor: expected a real number, got {element} of {self.type}"))
+        return element
 
     def __index__(self) -> int:
-        if self.dtype.is_float:
+        if self.dtype.is_inexact:
             raise located(TypeError(f"Tensor: an index must be an integer, got {self.type}"))
-        return int(self.item())
+        return int(self._real_item())
 
     def __bool__(self) -> bool:
         if self._node is not None:
@@ -380,12 +390,15 @@ class Tensor:
     def _become(self, changed: Tensor) -> None:
         """Makes this object stand for another value; what was noted of it before keeps the value it had."""
         now = state.now
-        if now.piece is None or now.trace is not None or now.tapes or not now.piece.turned(self, changed):
-            settle()  # ops that wait read the value that it has now
-            self._fulfil()
-            before = Tensor.__new__(Tensor)
-            before._take(self)
-            self._take(changed)
+        piece = now.piece if now.trace is None else None
+        if piece is None or now.tapes or not piece.turned(self, changed):
+            before = piece.renamed(self, changed) if piece is not None else None
+            if before is None:
+                settle()  # ops that wait read the value that it has now
+                self._fulfil()
+                before = Tensor.__new__(Tensor)
+                before._take(self)
+                self._take(changed)
             for tape in now.tapes:
                 tape.rename({id(self): before, id(changed): self})
             if now.trace is not None and before._node is None:
@@ -510,13 +523,13 @@ class Number(Tensor):
     __slots__ = ()
 
     @classmethod
-    def of(cls, value: float | int | bool, dtype: DType) -> Number:
+    def of(cls, value: float | int | bool | complex, dtype: DType) -> Number:
         """The number in `dtype`; equal numbers share an array.
 
         Raises:
             ValueError: an integer dtype that cannot hold it.
         """
-        key = (value if value else repr(value), dtype)  # 0.0 and -0.0 are equal
+        key = (value if value and type(value) is not complex else repr(value), dtype)  # 0.0 and -0.0 are equal
         known = _elements.get(key)
         if known is None:
             if len(_elements) >= MOST_ELEMENTS:
@@ -533,7 +546,9 @@ MOST_ELEMENTS = 10_000
 """How many numbers' arrays are kept."""
 
 
-def _element(value: float | int | bool, dtype: DType) -> np.ndarray:
+def _element(value: float | int | bool | complex, dtype: DType) -> np.ndarray:
+    if isinstance(value, complex) and not dtype.is_complex:
+        raise ValueError(f"Tensor: the complex number {value} does not fit {dtype.name}")
     try:
         with np.errstate(over="ignore"):  # a float beyond the dtype is infinite there
             return np.array(value, dtype.np)

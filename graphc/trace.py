@@ -100,7 +100,7 @@ class Trace:
         node = self._first[id(tensor)] = self.add_input(tensor.name, tensor.type, tensor)
         return node
 
-    def constant(self, value: float | int | bool, dtype: DType) -> Node:
+    def constant(self, value: float | int | bool | complex, dtype: DType) -> Node:
         """The node of a number; one for all that are alike."""
         node = self._constants.get((repr(value), dtype))
         if node is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dtype import bool_, float32, float64, int32, int64, uint8
+from graphc.dtype import bool_, complex64, complex128, float32, float64, int32, int64, uint8
 
 
 @dataclass(frozen=True)
@@ -391,3 +391,29 @@ add(
     "one_hot",
     sample(whole(5, low=0, high=3, dtype="int32"), np.int32(1).reshape(()), np.int32(0).reshape(()), depth=3, axis=0),
 )
+
+
+# Complex numbers: their parts, and the ops that move them as they are
+
+
+def planar(*shape: int, dtype: str = "complex64") -> np.ndarray:
+    return (normal(*shape) + 1j * normal(*shape)).astype(dtype)
+
+
+for _dtype in FLOATS:
+    add("complex", sample(*pairs(_dtype)), sample(normal(dtype=_dtype), normal(dtype=_dtype)))
+for _dtype in ("complex64", "complex128"):
+    _corners = np.array([complex(x, y) for x in (0.0, -0.0, 1.5, np.inf, np.nan) for y in (0.0, -0.0, -2.0, -np.inf)])
+    add("real imag identity stop_gradient", sample(_corners.astype(_dtype)), sample(planar(3, 0, dtype=_dtype)))
+    for _to in (float32, float64, bool_, complex64, complex128):
+        add("cast", sample(planar(5, dtype=_dtype), dtype=_to), sample(np.zeros(2, _dtype), dtype=_to))
+add("cast", *(sample(x, dtype=to) for x in (edges("float32"), whole(7)) for to in (complex64, complex128)))
+add("reshape", sample(planar(4, 6), shape=(2, 12)))
+add("transpose", sample(planar(3, 17), perm=(1, 0)))
+add("broadcast_to", sample(planar(3, 1), shape=(2, 3, 4)), sample(planar(), shape=(5,)))
+add("slice", sample(planar(5, 7), begin=(1, 0), shape=(2, 3), step=(2, 3)))
+add("pad", sample(planar(3, 2), planar(), low=(1, 0), high=(2, 1), interior=(1, 2)))
+add("flip", sample(planar(3, 4), axes=(1,)))
+add("diagonal", sample(planar(3, 4), offset=1))
+add("concat", sample(planar(3, 2), planar(3, 4), axis=1))
+add("weave", sample(planar(3), planar(2), begins=((0,), (1,)), step=(2,), shape=(5,)))

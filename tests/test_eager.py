@@ -1084,6 +1084,27 @@ def test_items_assigned_to_after_a_function_of_ops(look: bool):
         assert same(grad(x), one_by_one(grad, x))
 
 
+def test_items_assigned_to_do_not_run_what_a_gradient_notes(monkeypatch: pytest.MonkeyPatch):
+    runs: list[int] = []
+    run = noting.Piece.run
+    monkeypatch.setattr(noting.Piece, "run", lambda piece: (runs.append(piece._count), run(piece)))
+
+    def loss(x: Tensor) -> Tensor:
+        y = ops.zeros((3, 2))
+        y[:2] = x * 2.0
+        part = y[1]
+        part[0] = part[1] * x[0, 0]  # and so in y
+        return ops.square(y).sum() + part.sum()
+
+    grad = ms.grad(loss)
+    for k in range(4):
+        x = rows(2, 2, seed=k)
+        runs.clear()
+        found = grad(x)
+        assert len([count for count in runs if count]) == 1
+        assert same(found, one_by_one(grad, x))
+
+
 @LOOKS
 def test_a_normalisation_that_is_called_twice_and_one_whose_averages_were_read(look: bool):
     norm = nn.BatchNorm1d(3)

@@ -219,7 +219,7 @@ def test_printing() -> None:
         (lambda: initializer("ones", (2, 0)), ValueError, "ints above 0"),
         (lambda: initializer("ones", (2, 1.5)), ValueError, "ints above 0"),
         (lambda: initializer(Tensor([1.0]), (2,)), ValueError, r"init has shape \(1,\), but shape is \(2,\)"),
-        (lambda: initializer("ones", 2, "complex64"), TypeError, "complex64"),
+        (lambda: initializer("ones", 2, "uint64"), TypeError, "uint64"),
         (lambda: initializer("he_uniform", (3,)), ValueError, "at least 2 dimensions"),
         (lambda: initializer("identity", (3,)), ValueError, "2 dimensions"),
         (lambda: initializer("orthogonal", (3,)), ValueError, "at least 2 dimensions"),

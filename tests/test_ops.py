@@ -573,12 +573,12 @@ def test_classes_print(primitive: Any, text: str) -> None:
 
 
 def test_every_class_has_its_function() -> None:
-    from graphc.ops import primitives, primitives_arrays, primitives_numbers
+    from graphc.ops import primitives, primitives_arrays, primitives_complex, primitives_numbers
     from graphc.ops.primitive_classes import PRIMITIVES
 
     for name in PRIMITIVES:
         assert getattr(ops, name).__name__ == name
-    for table in (primitives, primitives_arrays, primitives_numbers):
+    for table in (primitives, primitives_arrays, primitives_complex, primitives_numbers):
         assert all(callable(getattr(ops, function)) for function in table._PLAIN.values())
     with pytest.raises(AttributeError, match="no attribute 'NPUAllocFloatStatus'"):
         ops.NPUAllocFloatStatus  # noqa: B018

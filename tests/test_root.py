@@ -19,10 +19,10 @@ def test_names_of_metrics_and_of_types_at_the_root() -> None:
     assert graphc.Accuracy is nn.Accuracy and graphc.ms_function is graphc.jit
     assert graphc.double is graphc.float64 and graphc.long is graphc.int64 and graphc.dtype.float is graphc.float32
     assert graphc.common.dtype.number_type == (
-        *graphc.dtype.int_type, *graphc.dtype.uint_type, *graphc.dtype.float_type,
+        *graphc.dtype.int_type, *graphc.dtype.uint_type, *graphc.dtype.float_type, *graphc.dtype.complex_type,
     )  # fmt: skip
-    with pytest.raises(AttributeError, match="has no complex64"):
-        _ = graphc.complex64
+    with pytest.raises(AttributeError, match="has no uint64"):
+        _ = graphc.uint64
 
 
 def test_run_check_computes_something(capsys: pytest.CaptureFixture[str]) -> None:

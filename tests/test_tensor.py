@@ -21,14 +21,14 @@ from graphc.ops.coerce import dtype_beside
 def test_dtypes() -> None:
     assert [str(d) for d in ALL] == [
         "Float32", "Float64", "Float16", "BFloat16", "Int32", "Int64", "Int8", "Int16", "UInt8", "UInt16",
-        "UInt32", "Bool",
+        "UInt32", "Bool", "Complex64", "Complex128",
     ]  # fmt: skip
     assert repr(float32) == "graphc.float32" and float64.itemsize == 8 and bool_.is_bool and uint8.is_int
     for value in (float32, "float32", np.float32, np.dtype("float32"), float):
         assert dtype_of(value) is float32
     assert dtype_of(int) is int64 and dtype_of(bool) is bool_
     assert all(from_short(d.short) is d and pickle.loads(pickle.dumps(d)) is d for d in ALL)
-    for wrong in ("float8_e5m2", "uint64", np.complex64, "text", 3, None, object):
+    for wrong in ("float8_e5m2", "uint64", np.clongdouble, "text", 3, None, object):
         with pytest.raises(TypeError, match="dtype: expected one of float32"):
             dtype_of(wrong)
 
@@ -107,7 +107,7 @@ def test_by_shape_and_initializer() -> None:
         Tensor([1.0], shape=(2,))
 
 
-NO_DATA = ["text", ["a", "b"], object(), [[1, 2], [3]], np.array(["a"]), np.ones(2, np.complex64), {1: 2}]
+NO_DATA = ["text", ["a", "b"], object(), [[1, 2], [3]], np.array(["a"]), np.ones(2, np.clongdouble), {1: 2}]
 
 
 @pytest.mark.parametrize("data", NO_DATA, ids=lambda data: type(data).__name__)

@@ -874,7 +874,7 @@ MISTAKES = [
     (TypeError, "cell", lambda: nn.SequentialCell(nn.Dense(2, 2), 3)),
     (IndexError, "out of range", lambda: nn.Embedding(3, 2)(Tensor([5])).asnumpy()),
     (ValueError, "drop_remainder", lambda: nn.BatchNorm1d(2).set_train()(Tensor(data(1, 2)))),
-    (AttributeError, "float32", lambda: mstype.complex64),
+    (AttributeError, "float32", lambda: mstype.uint64),
     (ValueError, "one process", lambda: context.set_auto_parallel_context(parallel_mode="data_parallel")),
     (ValueError, "device_id", lambda: context.set_context(device_id=3)),
     (AttributeError, "Foo", lambda: P.Foo),

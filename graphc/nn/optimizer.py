@@ -20,7 +20,7 @@ from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.nn.containers import CellList
 from graphc.nn.schedule import LearningRateSchedule
-from graphc.parameter import Parameter, ParameterTuple
+from graphc.parameter import Parameter, ParameterTuple, Parts
 from graphc.place import located
 from graphc.state import state
 from graphc.tensor import Tensor
@@ -113,6 +113,16 @@ class Optimizer(Cell):
     weight_decay: Any
 
     @property
+    def parameters(self) -> ParameterTuple:
+        """The Parameters; while a step is made, complex ones as real numbers: see `Parts`."""
+        seen: ParameterTuple | None = vars(self).get("_seen")
+        return self._given if seen is None else seen
+
+    @parameters.setter
+    def parameters(self, value: ParameterTuple) -> None:
+        self._given = value
+
+    @property
     def target(self) -> str:
         """Where parameters are updated: "CPU"."""
         return self._target
@@ -176,12 +186,24 @@ class Optimizer(Cell):
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         if args:
             self._check_gradients(args[0])
+            if any(p.dtype.is_complex for p in self.parameters):
+                return self._run_on_parts(*args, **kwargs)
             if any(g.dtype.wide for g in args[0]):  # what a step computes, and keeps, is rounded only in the parameters
                 args = (tuple(ops.cast(g, g.dtype.wide or g.dtype) for g in args[0]), *args[1:])
         step = self.global_step + 1
         result = super()._run(*args, **kwargs)
         assign(self.global_step, step)
         return result
+
+    def _run_on_parts(self, gradients: Sequence[Tensor], *args: Any, **kwargs: Any) -> Any:
+        """A step on the real and imaginary parts of complex Parameters, as if they were Parameters themselves."""
+        given = zip(self._given, gradients, strict=True)
+        pairs = [(Parts(p, ops.view_as_real(p)), _parts(g)) if p.dtype.is_complex else (p, g) for p, g in given]
+        vars(self)["_seen"] = tuple(p for p, _ in pairs)
+        try:
+            return self._run(tuple(g for _, g in pairs), *args, **kwargs)
+        finally:
+            del vars(self)["_seen"]
 
     def _check_gradients(self, gradients: Any) -> None:
         name, parameters = type(self).__name__, self.parameters
@@ -295,7 +317,7 @@ class Optimizer(Cell):
     def new_state(self, prefix: str, init: Any = "zeros") -> ParameterTuple:
         """A Parameter like each of `parameters`, named `prefix.name`, that the optimizer keeps for itself, float32 for
         those of float16."""
-        made = self.parameters.clone(prefix, init)
+        made = ParameterTuple(_real(p) for p in self._given).clone(prefix, init)
         wide = [Parameter(ops.cast(p, p.dtype.wide), p.name) if p.dtype.wide else p for p in made]
         for parameter in wide:
             parameter.requires_grad = False
@@ -303,10 +325,22 @@ class Optimizer(Cell):
 
     def update_parameters_name(self, prefix: str = "", recurse: bool = True) -> None:
         """As of any Cell, but the network's Parameters keep their names: they are not the optimizer's own."""
-        names = [(parameter, parameter.name) for parameter in self.parameters]
+        names = [(parameter, parameter.name) for parameter in self._given]
         super().update_parameters_name(prefix, recurse)
         for parameter, name in names:
             parameter.name = name
+
+
+def _parts(gradient: Tensor) -> Tensor:
+    """The gradient of a complex Parameter as those of its parts."""
+    return ops.stack([ops.real(gradient), ops.imag(gradient)], -1)
+
+
+def _real(parameter: Parameter) -> Parameter:
+    """A Parameter of the parts of a complex one; any other as it is."""
+    if not parameter.dtype.is_complex:
+        return parameter
+    return Parameter(ops.view_as_real(Tensor(parameter.asnumpy())), parameter.name)
 
 
 def opt_init_args_register(fn: Callable[..., None]) -> Callable[..., None]:
@@ -363,7 +397,7 @@ def _listed(parameters: Any) -> list[Any]:
 def _check_parameters(parameters: list[Any]) -> None:
     seen: set[int] = set()
     for parameter in parameters:
-        if not isinstance(parameter, Parameter) or not parameter.dtype.is_float:
+        if not isinstance(parameter, Parameter) or not parameter.dtype.is_inexact:
             got = parameter.type if isinstance(parameter, Tensor) else type(parameter).__name__
             raise TypeError(f"For 'Optimizer', each parameter must be a float Parameter, but got {got}.")
         if id(parameter) in seen:

@@ -35,22 +35,22 @@ def with_own_backward(cell: Cell, construct: Callable[..., Any], args: tuple[Any
             cts = _replaced(cts, hook(cell, cts, grad_outputs[-1]))
         return cts
 
-    given = [a for a in args if _is_float(a)]
+    given = [a for a in args if _is_inexact(a)]
     if hooks.backward and given:
         fresh = iter(with_vjp(name, tuple(given), given, leaving))
-        args = tuple(next(fresh) if _is_float(a) else a for a in args)
+        args = tuple(next(fresh) if _is_inexact(a) else a for a in args)
     value = construct(args, kwargs)
     if getattr(type(cell), "bprop", None):
         value = _with_bprop(cell, value, args)
     if hooks.backward_pre or hooks.backward:
-        value = with_vjp(name, value, [v for v in leaves_of(value) if _is_float(v)], entering)
+        value = with_vjp(name, value, [v for v in leaves_of(value) if _is_inexact(v)], entering)
     return value
 
 
 def _with_bprop(cell: Any, value: Any, args: tuple[Any, ...]) -> Any:
     """A value of the Cell whose gradients are those that `bprop(*args, value, gradient of the value)` returns."""
     name, weights = f"{type(cell).__name__}.bprop", cell.trainable_params()
-    floats = [i for i, a in enumerate(args) if _is_float(a)]
+    floats = [i for i, a in enumerate(args) if _is_inexact(a)]
 
     def backward(*cts: Tensor) -> list[Any]:
         each = iter(cts)
@@ -70,15 +70,15 @@ def _with_bprop(cell: Any, value: Any, args: tuple[Any, ...]) -> Any:
     return result
 
 
-def _is_float(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.dtype.is_float
+def _is_inexact(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dtype.is_inexact
 
 
 def _cotangent(cts: Iterator[Tensor], output: Any) -> Any:
     """What `bprop` gets for one output: the next cotangent, zeros for one that is not differentiable."""
     if not isinstance(output, Tensor):
         return None
-    return next(cts) if output.dtype.is_float else output * 0
+    return next(cts) if output.dtype.is_inexact else output * 0
 
 
 def _missing(name: str, weight: Parameter) -> Tensor:

@@ -11,6 +11,8 @@ import math
 from graphc.dtype import (
     DType,
     bool_,
+    complex64,
+    complex128,
     float16,
     float32,
     float64,
@@ -23,6 +25,7 @@ from graphc.dtype import (
     uint16,
     uint32,
 )
+from graphc.numpy import fft
 from graphc.numpy.arithmetic import (
     around,
     array_str,
@@ -305,6 +308,8 @@ __all__ = [
     "choose",
     "clip",
     "column_stack",
+    "complex64",
+    "complex128",
     "concatenate",
     "convolve",
     "copy",
@@ -341,6 +346,7 @@ __all__ = [
     "expm1",
     "eye",
     "fabs",
+    "fft",
     "fix",
     "flip",
     "fliplr",

@@ -55,7 +55,7 @@ def polyval(p: Any, x: Any) -> Tensor:
     """The value of a polynomial at `x`, in floats."""
     (coefficients,) = _coefficients("polyval", p)
     at = asarray(x)
-    at = at if at.dtype.is_float else cast(at, float32)
+    at = at if at.dtype.is_inexact else cast(at, float32)
     total = ops.zeros_like(at)
     for i in range(coefficients.shape[0]):
         total = total * at + coefficients[i]

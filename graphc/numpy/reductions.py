@@ -33,7 +33,7 @@ def sum(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, ini
 def mean(a: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
     """The mean over the axes: of whole numbers in float32."""
     x = asarray(a)
-    x = x if x.dtype.is_float else cast(x, float32)
+    x = x if x.dtype.is_inexact else cast(x, float32)
     return to(ops.mean(x, _reduced(x, axis), keepdims), dtype)
 
 
@@ -52,7 +52,7 @@ def average(x: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """The variance over the axes; the divisor is the count less `ddof`."""
     value = asarray(x)
-    value = value if value.dtype.is_float else cast(value, float32)
+    value = value if value.dtype.is_inexact else cast(value, float32)
     return ops.var(value, _reduced(value, axis), ddof, keepdims)
 
 
@@ -132,7 +132,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, length: int | None
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The norm of vectors (one axis) or matrices (two); of all elements as one vector if neither is given."""
     value = asarray(x)
-    value = value if value.dtype.is_float else cast(value, float32)
+    value = value if value.dtype.is_inexact else cast(value, float32)
     return ops.norm(value, ord, tuple(axis) if isinstance(axis, list) else axis, keepdims)
 
 

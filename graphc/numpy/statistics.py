@@ -33,7 +33,7 @@ def _floats(x: Any) -> Tensor:
 
 def _filled(a: Any, value: float) -> Tensor:
     x = asarray(a)
-    return ops.where(ops.isnan(x), value, x) if x.dtype.is_float else x
+    return ops.where(ops.isnan(x), value, x) if x.dtype.is_inexact else x
 
 
 def nanmax(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Tensor:

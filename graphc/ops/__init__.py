@@ -29,12 +29,14 @@ from graphc.ops import adaptive_pool as _adaptive_pool
 from graphc.ops import arrays as _arrays
 from graphc.ops import bessel as _bessel
 from graphc.ops import boxes as _boxes
+from graphc.ops import complex_numbers as _complex_numbers
 from graphc.ops import composite as _composite
 from graphc.ops import conv as _conv
 from graphc.ops import creation as _creation
 from graphc.ops import ctc as _ctc
 from graphc.ops import determinant as _determinant
 from graphc.ops import draws as _draws
+from graphc.ops import fourier as _fourier
 from graphc.ops import fractional_pool as _fractional_pool
 from graphc.ops import frequencies as _frequencies
 from graphc.ops import functions as _functions
@@ -49,6 +51,7 @@ from graphc.ops import one_hot as _one_hot
 from graphc.ops import patches as _patches
 from graphc.ops import pool as _pool
 from graphc.ops import primitives_arrays as _rows  # more rows of the table of classes
+from graphc.ops import primitives_complex as _complex
 from graphc.ops import primitives_networks as _networks
 from graphc.ops import primitives_numbers as _numbers
 from graphc.ops import primitives_steps as _steps
@@ -72,6 +75,7 @@ from graphc.ops.adaptive_pool import *
 from graphc.ops.arrays import *
 from graphc.ops.bessel import *
 from graphc.ops.boxes import *
+from graphc.ops.complex_numbers import *
 from graphc.ops.composite import *
 from graphc.ops.control import *
 from graphc.ops.conv import *
@@ -81,6 +85,7 @@ from graphc.ops.custom import Custom as Custom
 from graphc.ops.determinant import *
 from graphc.ops.draws import *
 from graphc.ops.elementwise import cast as cast
+from graphc.ops.fourier import *
 from graphc.ops.fractional_pool import *
 from graphc.ops.frequencies import *
 from graphc.ops.functions import *
@@ -124,12 +129,13 @@ for _name in (
 ):  # fmt: skip
     globals()[_name] = as_one_piece(globals()[_name])
 for _name in (
-    *_adaptive_pool.__all__, *_conv.__all__, *_fractional_pool.__all__, *_gather.__all__, *_linalg.__all__,
-    *_one_hot.__all__, *_pool.__all__, *_reduce.__all__, *_selection.__all__, *_shape.__all__, *_triangles.__all__,
+    *_adaptive_pool.__all__, *_conv.__all__, *_fourier.__all__, *_fractional_pool.__all__, *_gather.__all__,
+    *_linalg.__all__, *_one_hot.__all__, *_pool.__all__, *_reduce.__all__, *_selection.__all__, *_shape.__all__,
+    *_triangles.__all__,
 ):  # fmt: skip
     globals()[_name] = of_ops(globals()[_name])
 for _module in (
-    _arrays, _bessel, _determinant, _frequencies, _functions, _gamma_functions, _matrices, _patches,
+    _arrays, _bessel, _complex_numbers, _determinant, _frequencies, _functions, _gamma_functions, _matrices, _patches,
     _resize, _sample, _scan, _scatter, _sets, _solvers, _statistics, _unpool,
 ):  # fmt: skip
     for _name in _module.__all__:

@@ -340,7 +340,7 @@ def kron(input: Any, other: Any) -> Tensor:
 def nansum(input: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over the axes, with 0 in place of NaN."""
     x = as_tensor("nansum", input)
-    x = select(isnan(x), full_like(x, 0), x) if x.dtype.is_float else x
+    x = select(isnan(x), full_like(x, 0), x) if x.dtype.is_inexact else x
     total: Tensor = x.sum(axis, dtype, keepdims)
     return total
 

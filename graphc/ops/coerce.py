@@ -6,6 +6,9 @@ something; the ops themselves see operands of one shape and dtype.
     f32[2,3] * 2.5       2.5 becomes a float32 constant, broadcast to [2, 3]
     i64[3] + f32[2,3]    cast to float32, broadcast to [2, 3]
     exp(i64[3])          cast to float32
+
+Beside a complex operand real ones stay real: a product with them takes two multiplications, not four
+(`graphc.ops.complex_rules`).
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from graphc.dtype import ALL, DType, bool_, dtype_of, float32, int64, promote
+from graphc.dtype import ALL, DType, bool_, complex64, complex_of, dtype_of, float32, int64, part_of, promote
 from graphc.op import TABLE
 from graphc.parameter import Parameter
 from graphc.place import located
@@ -24,6 +27,7 @@ from graphc.state import state
 from graphc.tensor import Number, Tensor
 
 Coerce = Callable[..., tuple[Tensor, ...]]
+PythonNumber = float | int | bool | complex
 Composed = TypeVar("Composed", bound=Callable[..., Any])
 NARROW = frozenset(d for d in ALL if d.is_float and d.wide)
 """The floats that are computed in wider ones."""
@@ -31,7 +35,7 @@ NARROW = frozenset(d for d in ALL if d.is_float and d.wide)
 _INT_RANGES = {d: (int(np.iinfo(d.np).min), int(np.iinfo(d.np).max)) for d in ALL if d.is_int}
 
 
-def scalar(value: float | int | bool, dtype: DType) -> Tensor:
+def scalar(value: PythonNumber, dtype: DType) -> Tensor:
     """The 0-d tensor of a Python number.
 
     Raises:
@@ -43,7 +47,7 @@ def scalar(value: float | int | bool, dtype: DType) -> Tensor:
         raise located(error) from None
 
 
-def filled(value: float | int | bool, dtype: DType, shape: tuple[int, ...]) -> Tensor:
+def filled(value: PythonNumber, dtype: DType, shape: tuple[int, ...]) -> Tensor:
     """A Python number in every element: in a graph a broadcast scalar, in eager mode an array at once."""
     now = state.now
     if now.trace is None and now.piece is None:
@@ -60,14 +64,23 @@ def filled(value: float | int | bool, dtype: DType, shape: tuple[int, ...]) -> T
     return made
 
 
-def full_like(tensor: Tensor, value: float | int | bool) -> Tensor:
+def full_like(tensor: Tensor, value: PythonNumber) -> Tensor:
     """`value` in the type of `tensor`."""
     return filled(value, tensor.dtype, tensor.shape)
 
 
 def cast(tensor: Tensor, dtype: DType) -> Tensor:
-    """The tensor in `dtype`; itself if it has that type."""
-    return tensor if tensor.type.dtype is dtype else TABLE["cast"](tensor, dtype=dtype)
+    """The tensor in `dtype`; itself if it has that type.
+
+    Raises:
+        TypeError: complex numbers that would lose their imaginary parts: only a program may ask for that.
+    """
+    given = tensor.type.dtype
+    if given is dtype:
+        return tensor
+    if given.is_complex and not (dtype.is_complex or dtype.is_bool):
+        raise located(TypeError(f"expected real numbers, got {tensor.type}; see ops.real, ops.abs and Tensor.astype"))
+    return TABLE["cast"](tensor, dtype=dtype)
 
 
 def widely(function: Composed) -> Composed:
@@ -113,7 +126,7 @@ def as_tensor(name: str, operand: Any) -> Tensor:
     """
     if isinstance(operand, Tensor):
         return operand
-    if isinstance(operand, (bool, int, float)):
+    if isinstance(operand, (bool, int, float, complex)):
         return scalar(operand, natural_dtype(operand))
     if isinstance(operand, (np.ndarray, np.generic, list, tuple)):
         return Tensor(operand)
@@ -121,27 +134,31 @@ def as_tensor(name: str, operand: Any) -> Tensor:
 
 
 def as_float(name: str, operand: Any) -> Tensor:
-    """The operand as a float Tensor; integers and bools become float32."""
+    """The operand as a float or complex Tensor; integers and bools become float32."""
     tensor = as_tensor(name, operand)
     return cast(tensor, to_float(tensor.dtype))
 
 
-def natural_dtype(number: float | int | bool) -> DType:
-    """The dtype of a Python number on its own: bool, int64 or float32."""
+def natural_dtype(number: PythonNumber) -> DType:
+    """The dtype of a Python number on its own: bool, int64, float32 or complex64."""
+    if isinstance(number, complex):
+        return complex64
     return bool_ if isinstance(number, bool) else int64 if isinstance(number, int) else float32
 
 
-def dtype_beside(dtype: DType, number: float | int | bool) -> DType:
+def dtype_beside(dtype: DType, number: PythonNumber) -> DType:
     """The dtype in which a Python number joins tensors of `dtype`.
 
-    It adapts to them, unless they cannot hold its kind (an int beside bools, a float beside ints) or, among integers,
-    its size.
+    It adapts to them, unless they cannot hold its kind (an int beside bools, a float beside ints, a complex number
+    beside real ones) or, among integers, its size.
     """
+    if isinstance(number, complex):
+        return complex_of(dtype)
     kind = natural_dtype(number)
     if kind is int64 and dtype.is_int:
         low, high = _INT_RANGES[dtype]
         return dtype if low <= number <= high else int64
-    return dtype if promote(kind, dtype) is dtype or dtype.is_float else kind
+    return dtype if promote(kind, dtype) is dtype or dtype.is_inexact else kind
 
 
 def common_dtype(operands: tuple[Any, ...]) -> DType:
@@ -223,9 +240,21 @@ def agree(name: str, to: Callable[[DType], DType] = lambda dtype: dtype) -> Coer
             if type_.dtype.is_float and to(type_.dtype) is type_.dtype:
                 return filled(first, type_.dtype, type_.shape), operands[1]
         operands = tuple([o if isinstance(o, Tensor) else plain(name, o) for o in operands])
-        return tuple(together(name, to(common_dtype(operands)), operands))
+        common = common_dtype(operands)
+        if common.is_complex:
+            return beside_complex(common, operands)
+        return tuple(together(name, to(common), operands))
 
     return coerce
+
+
+def beside_complex(dtype: DType, operands: Sequence[Any]) -> tuple[Tensor, ...]:
+    """Tensors, and Python numbers as Tensors, among which there is a complex one: each of its own kind and shape."""
+
+    def number(value: PythonNumber) -> Tensor:
+        return scalar(value, dtype if isinstance(value, complex) else part_of(dtype))
+
+    return tuple([o if isinstance(o, Tensor) else number(o) for o in operands])
 
 
 def together(name: str, dtype: DType, operands: Sequence[Any]) -> list[Tensor]:
@@ -240,7 +269,7 @@ def together(name: str, dtype: DType, operands: Sequence[Any]) -> list[Tensor]:
 
 def plain(name: str, operand: Any) -> Any:
     """The operand as a Tensor, or as a Python number, whose dtype is still open."""
-    if isinstance(operand, Tensor) or type(operand) in (bool, int, float):
+    if isinstance(operand, Tensor) or type(operand) in (bool, int, float, complex):
         return operand
     if isinstance(operand, np.generic):
         return operand.item()
@@ -248,8 +277,8 @@ def plain(name: str, operand: Any) -> Any:
 
 
 def to_float(dtype: DType) -> DType:
-    """The dtype in which functions of real numbers are computed: its own, or float32 for integers and bools."""
-    return dtype if dtype.is_float else float32
+    """The dtype in which functions of such numbers are computed: its own, or float32 for integers and bools."""
+    return dtype if dtype.is_inexact else float32
 
 
 def to_bool(dtype: DType) -> DType:

@@ -11,6 +11,7 @@ from graphc.dispatch import assign as assign_to
 from graphc.dtype import DType
 from graphc.nested import flatten, kind_of, map_leaves
 from graphc.ops.coerce import as_dtype, as_tensor, cast
+from graphc.ops.complex_parts import squares
 from graphc.ops.elementwise import add, div, isfinite, minimum, mul, select, sqrt, sub
 from graphc.ops.functions import addn, greater, identity
 from graphc.ops.recurrence import scan
@@ -377,7 +378,7 @@ def clip_by_global_norm(x: Any, clip_norm: float = 1.0, use_norm: Any = None) ->
     if isinstance(x, Tensor):
         return clip_by_global_norm((x,), clip_norm)[0]
     tensors = [as_tensor("clip_by_global_norm", t) for t in x]
-    total = sqrt(addn([sum_over(mul(t, t), tuple(range(t.ndim))) for t in tensors]))
+    total = sqrt(addn([sum_over(squares(t), tuple(range(t.ndim))) for t in tensors]))
     above = select(greater(total, clip_norm), total, clip_norm)
     return kind_of(x)([div(mul(t, clip_norm), above) for t in tensors])
 

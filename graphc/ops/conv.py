@@ -375,7 +375,7 @@ def _convolution(
 
 
 def _check_operands(name: str, spatial: int, x: Tensor, w: Tensor) -> None:
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         raise located(TypeError(f"{name}: expected float tensors, got {x.type} and {w.type}"))
     if x.ndim != spatial + 2 or w.ndim != spatial + 2:
         got = f"{x.type} and {w.type}"

@@ -64,7 +64,7 @@ def _constant(name: str, shape: Any, value: Any, dtype: Any) -> Tensor:
         return broadcast(value if value.ndim == 0 else value.reshape(()), sizes)
     if isinstance(value, np.generic):
         value = value.item()
-    if type(value) not in (bool, int, float):
+    if type(value) not in (bool, int, float, complex):
         raise located(TypeError(f"{name}: expected a number, got {type(value).__name__} {value!r:.60}"))
     return filled(value, to_dtype(dtype, natural_dtype(value)), sizes)
 
@@ -189,14 +189,14 @@ def row_and_column(shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
 
 def scalar_to_tensor(input_x: Any, dtype: Any = float32) -> Tensor:
     """A Python number as a scalar Tensor."""
-    if type(input_x) not in (bool, int, float):
+    if type(input_x) not in (bool, int, float, complex):
         raise located(TypeError(f"scalar_to_tensor: expected a number, got {type(input_x).__name__}"))
     return scalar(input_x, as_dtype(dtype))
 
 
 def tuple_to_array(input_x: Any) -> Tensor:
     """A tuple of numbers as a Tensor: float32, bool, or for ints int32, as in MindSpore."""
-    if not isinstance(input_x, (tuple, list)) or any(type(v) not in (bool, int, float) for v in input_x):
+    if not isinstance(input_x, (tuple, list)) or any(type(v) not in (bool, int, float, complex) for v in input_x):
         raise located(TypeError(f"tuple_to_array: expected a tuple of numbers, got {input_x!r:.60}"))
     common = common_dtype(tuple(input_x))
     return Tensor.wrap(np.array(input_x, (int32 if common is int64 else common).np))

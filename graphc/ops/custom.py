@@ -77,11 +77,11 @@ class Custom(Primitive):
         return each
 
     def _differentiable(self, operands: tuple[Any, ...], value: Any) -> Any:
-        floats = [i for i, x in enumerate(operands) if isinstance(x, Tensor) and x.dtype.is_float]
+        floats = [i for i, x in enumerate(operands) if isinstance(x, Tensor) and x.dtype.is_inexact]
 
         def backward(*cts: Tensor) -> list[Any]:
             each: Iterator[Tensor] = iter(cts)
-            outputs = [next(each) if x.dtype.is_float else x * 0 for x in leaves_of(value)]
+            outputs = [next(each) if x.dtype.is_inexact else x * 0 for x in leaves_of(value)]
             ct = tuple(outputs) if isinstance(value, tuple) else outputs[0]
             assert self.bprop is not None
             grads = self.bprop(*operands, value, ct)

@@ -138,8 +138,11 @@ def cast_(x: np.ndarray, *, dtype: DType) -> np.ndarray:
     A float becomes the integer nearest to it towards zero; what lies outside the integer's range becomes its bound,
     and NaN becomes 0. An integer that a narrower one cannot hold wraps. Every number but 0 becomes True. What becomes
     a bfloat16 becomes a float32 first, as in MindSpore and PyTorch; both times it is rounded to nearest, ties to even.
+    What becomes of a complex number is what becomes of its real part, but True if any part is not 0.
     """
     source = dtype_of(x.dtype)
+    if source.is_complex and not (dtype.is_complex or dtype.is_bool):
+        return np.asarray(cast_.meaning(x.real, dtype=dtype))
     if not source.is_float or not dtype.is_int:
         return x.astype(dtype.np)
     if source.wide:
@@ -152,7 +155,7 @@ def cast_(x: np.ndarray, *, dtype: DType) -> np.ndarray:
 
 @cast_.def_vjp
 def cast_vjp(ct: Ct, y: Tensor, x: Tensor, *, dtype: DType) -> Any:
-    return (cast_to(ct, x.dtype) if x.dtype.is_float and dtype.is_float else None,)
+    return (cast_(ct, dtype=x.dtype) if x.dtype.is_inexact and dtype.is_inexact else None,)
 
 
 @cast_.def_lower
@@ -169,7 +172,8 @@ def cast(input: Any, dtype: Any) -> Tensor:
     Raises:
         TypeError: no such dtype.
     """
-    return cast_to(as_tensor("cast", input), as_dtype(dtype))
+    x, wanted = as_tensor("cast", input), as_dtype(dtype)
+    return x if x.dtype is wanted else cast_(x, dtype=wanted)
 
 
 # Arithmetic: IEEE operations, whose NumPy result is exact
@@ -562,14 +566,14 @@ _SHORT_POWERS: dict[float, Callable[[Tensor], Tensor]] = {
 def pow(input: Any, exponent: Any) -> Tensor:
     """`input` to the power `exponent`, element by element.
 
-    The powers 0.5, 1, 2, 3, -0.5, -1 and -2, given as Python numbers, of floats are by definition the products,
-    reciprocals and square roots that they stand for (as in PyTorch). Powers of integers wrap.
+    The powers 0.5, 1, 2, 3, -0.5, -1 and -2, given as Python numbers, of floats and complex numbers are by definition
+    the products, reciprocals and square roots that they stand for (as in PyTorch). Powers of integers wrap.
 
     Raises:
         ValueError: integers to a negative Python int.
     """
     if isinstance(input, Tensor) and type(exponent) in (int, float):
-        if input.dtype.is_float and exponent in _SHORT_POWERS:
+        if input.dtype.is_inexact and exponent in _SHORT_POWERS:
             return _SHORT_POWERS[exponent](input)
         if input.dtype.is_int and isinstance(exponent, int):
             if exponent < 0:

@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from graphc.dtype import bool_, finite_limits, float64
+from graphc.dtype import finite_limits, float64
 from graphc.eager import as_one_piece
 from graphc.op import TABLE
-from graphc.ops.coerce import as_float, as_tensor, cast, common_dtype, full_like, to_float
+from graphc.ops.coerce import as_float, as_tensor, cast, common_dtype, to_float
 from graphc.ops.elementwise import pow
 from graphc.place import located, named
 from graphc.tensor import Tensor
@@ -84,14 +84,12 @@ __all__ = [
     "identity",
     "inv",
     "invert",
-    "is_complex",
     "is_floating_point",
     "is_nonzero",
     "isclose",
     "isfinite",
     "isinf",
     "isnan",
-    "isreal",
     "lcm",
     "ldexp",
     "le",
@@ -488,7 +486,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
     """Whether `|input - other| <= atol + rtol * |other|`; equal infinities are close, NaNs with `equal_nan`."""
     x, y = as_tensor("isclose", input), as_tensor("isclose", other)
     same, dtype = equal(x, y), common_dtype((x, y))
-    x, y = (cast(t, dtype if dtype.is_float else float64) for t in (x, y))  # integers' differences might wrap
+    x, y = (cast(t, dtype if dtype.is_inexact else float64) for t in (x, y))  # integers' differences might wrap
     near = logical_or(same, logical_and(isfinite(y), less_equal(abs(sub(x, y)), add(mul(abs(y), rtol), atol))))
     return logical_or(near, logical_and(isnan(x), isnan(y))) if equal_nan else near
 
@@ -505,22 +503,10 @@ def signbit(input: Any) -> Tensor:
     return less(select(equal(x, 0), reciprocal(x), x), 0) if x.dtype.is_float else less(x, 0)
 
 
-def isreal(input: Any) -> Tensor:
-    """True for every element: no dtype is complex."""
-    x = as_tensor("isreal", input)
-    return full_like(cast(x, bool_), True)
-
-
 def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether all elements are close, see `isclose`: a bool scalar."""
     close = isclose(input, other, rtol, atol, equal_nan)
     return TABLE["all"](close, run=(0, close.ndim))
-
-
-def is_complex(input: Any) -> bool:
-    """False: no dtype is complex."""
-    as_tensor("is_complex", input)
-    return False
 
 
 def is_nonzero(input: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dtype import DType
+from graphc.dtype import DType, part_of
 from graphc.ir import TensorType
 from graphc.op import FEWEST_JOINED, Filled, Later, define_op
 from graphc.ops.axes import axis_of
@@ -36,12 +36,13 @@ Axes = tuple[int, ...]
 
 
 def same_dtype(name: str) -> Callable[..., tuple[Tensor, ...]]:
-    """A coercion: the operands as Tensors of the one dtype they promote to, whatever their shapes."""
+    """A coercion: the operands as Tensors of the one dtype they promote to, whatever their shapes; beside complex ones
+    real ones stay real."""
 
     def coerce(*operands: Any) -> tuple[Tensor, ...]:
         tensors = tuple([o if isinstance(o, Tensor) else as_tensor(name, o) for o in operands])
         dtype = common_dtype(tensors)
-        return tuple([cast(t, dtype) for t in tensors])
+        return tuple([cast(t, dtype if t.dtype.is_complex else part_of(dtype)) for t in tensors])
 
     return coerce
 

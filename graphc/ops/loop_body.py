@@ -86,7 +86,14 @@ class Body(Trace):
         return self._places[id(tensor)]
 
     def read(self, type_: TensorType, read: Read) -> Tensor:
-        """A stand-in for what the steps read there."""
+        """A stand-in for what the steps read there.
+
+        Raises:
+            TypeError: complex numbers.
+        """
+        if type_.dtype.is_complex:
+            said = f"the steps of a loop cannot read complex numbers, {type_}: give them the parts, or unroll it"
+            raise located(TypeError(f"scan: {said}"))
         self.reads.append(read)
         return self.stand_in(self.add_input(f"x{len(self.reads) - 1}", type_, None))
 

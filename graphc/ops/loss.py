@@ -15,6 +15,7 @@ from graphc.dtype import int64
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import as_float, as_tensor, broadcast, cast, widely
+from graphc.ops.complex_parts import squares
 from graphc.ops.composite import cosine_similarity, log_softmax, shifted
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
@@ -276,7 +277,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     Raises:
         ValueError: the shapes do not broadcast, or there is no such reduction.
     """
-    return _reduced("mse_loss", square(_difference("mse_loss", input, target)), reduction)
+    return _reduced("mse_loss", squares(_difference("mse_loss", input, target)), reduction)
 
 
 @widely

@@ -9,6 +9,7 @@ import numpy as np
 from graphc.ops.arrays import diag_embed
 from graphc.ops.axes import as_int, as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
+from graphc.ops.complex_parts import conjugate
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import greater_equal, less_equal, logical_and, select, sub
 from graphc.ops.gather import gather
@@ -25,8 +26,8 @@ __all__ = [
 
 
 def adjoint(x: Any) -> Tensor:
-    """The last two axes exchanged: no dtype is complex."""
-    return swapaxes(x, -1, -2)
+    """The last two axes exchanged, and complex numbers conjugated."""
+    return swapaxes(conjugate(as_tensor("adjoint", x)), -1, -2)
 
 
 def diagflat(input: Any, offset: int = 0) -> Tensor:

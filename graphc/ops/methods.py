@@ -15,13 +15,14 @@ from typing import Any
 from graphc.dtype import DType, bfloat16, bool_, float16, float32, float64, int16, int32, int64, uint8
 from graphc.eager import at_once, of_ops
 from graphc.gradients import register_hook
-from graphc.ops import creation, functions, inplace, random, reduce, scan, sparse_tensors, storage
+from graphc.ops import creation, functions, inplace, matrices, random, reduce, scan, sparse_tensors, storage
 from graphc.ops.arrays import diag_embed
 from graphc.ops.axes import as_ints
-from graphc.ops.coerce import as_dtype, as_tensor, cast
+from graphc.ops.coerce import as_dtype, as_tensor
+from graphc.ops.complex_parts import conjugate
 from graphc.ops.composite import softmax as softmax_tensor
+from graphc.ops.elementwise import cast, stop_gradient
 from graphc.ops.elementwise import pow as power
-from graphc.ops.elementwise import stop_gradient
 from graphc.ops.gather import gather, gather_elements, index_add, tensor_scatter_add, tensor_scatter_sub
 from graphc.ops.linalg import matmul
 from graphc.ops.scan import cumsum as cumsum_tensor
@@ -46,11 +47,12 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
         "arctan2 arctanh asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or "
         "bitwise_right_shift bitwise_xor ceil clamp clip cos cosh deg2rad div divide eq equal erf erfc erfinv exp "
         "expm1 float_power floor floor_divide fmod fmax fmin frac gcd ge greater greater_equal gt heaviside hypot inv "
-        "invert is_complex isclose isfinite isinf isnan is_floating_point isreal lcm ldexp le lerp less less_equal log "
+        "invert isclose isfinite isinf isnan is_floating_point lcm ldexp le lerp less less_equal log "
         "log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit lt maximum "
         "minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder rsqrt sigmoid "
         "sign signbit sin sinc sinh sqrt square tan tanh true_divide trunc xdivy xlogy"
     ),
+    "complex_numbers": "angle conj imag is_complex isreal real",
     "gamma_functions": "digamma lgamma mvlgamma",
     "determinant": "det inverse log_matrix_determinant logdet matrix_determinant matrix_power slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
@@ -528,6 +530,12 @@ def _transposed(self: Tensor) -> Tensor:
 
 
 @of_ops
+def _conjugate_transposed(self: Tensor) -> Tensor:
+    """The axes in reversed order, and complex numbers conjugated."""
+    return transpose(conjugate(self))
+
+
+@of_ops
 def _matrix_transposed(self: Tensor) -> Tensor:
     """The last two axes exchanged."""
     return swapaxes(self, -1, -2)
@@ -556,7 +564,7 @@ _OWN: dict[str, Any] = {
     "bernoulli": random.bernoulli, "multinomial": random.multinomial, "random_categorical": random.random_categorical,
     "is_contiguous": is_contiguous, "is_signed": is_signed, "stride": stride, "storage_offset": storage_offset,
     "positive": itself, "is_meta": False,
-    "device": "CPU", "H": property(_transposed), "mH": property(_matrix_transposed), "real": itself, "conj": itself,
+    "device": "CPU", "H": property(_conjugate_transposed), "mH": property(matrices.adjoint),
     "numel": number_of_elements, "nelement": number_of_elements,
     "dim": number_of_dimensions, "ndimension": number_of_dimensions,
     "register_hook": register_hook,

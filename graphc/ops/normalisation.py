@@ -8,6 +8,7 @@ from typing import Any
 from graphc.dispatch import assign
 from graphc.ops.axes import as_int, as_ints, axes_of
 from graphc.ops.coerce import as_float, as_tensor, widely
+from graphc.ops.complex_parts import squares
 from graphc.ops.elementwise import (
     maximum,
     pow_,
@@ -35,7 +36,7 @@ def moments(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     count = prod(x.shape[a] for a in axes)
     mean = sum_over(x, axes, keep=True) / count
     pivot = stop_gradient(mean)
-    return mean, sum_over(square(x - pivot), axes, keep=True) / count - square(mean - pivot)
+    return mean, sum_over(squares(x - pivot), axes, keep=True) / count - squares(mean - pivot)
 
 
 @widely
@@ -97,7 +98,7 @@ def rms_norm(x: Any, gamma: Any, epsilon: float = 1e-6) -> tuple[Tensor, Tensor]
     if not weight.ndim or x.shape[-weight.ndim :] != weight.shape:
         raise located(ValueError(f"rms_norm: gamma {weight.type} does not fit the last axes of {x.type}"))
     axes = tuple(range(x.ndim - weight.ndim, x.ndim))
-    scale = rsqrt(sum_over(square(x), axes, keep=True) / weight.size + epsilon)
+    scale = rsqrt(sum_over(squares(x), axes, keep=True) / weight.size + epsilon)
     return x * scale * weight, scale
 
 
@@ -128,7 +129,7 @@ def group_norm(
 
     mean = average(x)
     pivot = stop_gradient(mean)  # as in `moments`
-    y = (x - mean) * rsqrt(average(square(x - pivot)) - square(mean - pivot) + eps)
+    y = (x - mean) * rsqrt(average(squares(x - pivot)) - squares(mean - pivot) + eps)
     return _scale_and_shift(y, _per_channel("group_norm", weight, x), _per_channel("group_norm", bias, x))
 
 
@@ -200,7 +201,7 @@ def l2_normalize(x: Any, axis: Any = 0, epsilon: float = 1e-4) -> Tensor:
     """`x / sqrt(max(sum(x^2), epsilon))` along an axis (or several)."""
     value = as_float("l2_normalize", x)
     axes = axes_of("l2_normalize", axis, value.ndim)
-    return value * rsqrt(maximum(sum_over(square(value), axes, keep=True), epsilon))
+    return value * rsqrt(maximum(sum_over(squares(value), axes, keep=True), epsilon))
 
 
 @widely
@@ -221,7 +222,7 @@ def lrn(
     value = as_float("lrn", x)
     _check_channels("lrn", value)
     n, c, *rest = value.shape
-    squares = reshape(square(value), (n, 1, c, prod(rest)))
+    each = reshape(square(value), (n, 1, c, prod(rest)))
     far = as_int("lrn", depth_radius, "depth_radius", 0)
-    near = sum_pool(squares, kernel=(2 * far + 1, 1), stride=(1, 1), padding=((far, far), (0, 0)), dilation=(1, 1))
+    near = sum_pool(each, kernel=(2 * far + 1, 1), stride=(1, 1), padding=((far, far), (0, 0)), dilation=(1, 1))
     return value * pow_(reshape(near, value.shape) * alpha + bias, -beta)

@@ -19,6 +19,7 @@ from graphc.ir import TensorType
 from graphc.op import TABLE, Filled, Op, define_op
 from graphc.ops.axes import as_ints, axes_of, axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, scalar, to_dtype, to_float, widely
+from graphc.ops.complex_parts import squares
 from graphc.ops.elementwise import (
     abs_,
     equal,
@@ -250,7 +251,7 @@ def prod(input: Any, axis: Any = None, keep_dims: bool = False, dtype: Any = Non
 
 
 def _wide(dtype: DType) -> DType:
-    return dtype if dtype.is_float else int64
+    return dtype if dtype.is_inexact else int64
 
 
 @widely
@@ -292,13 +293,13 @@ def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> 
         input, axis, keepdims: as in `mean`.
         ddof: an int or a bool: 0 for the variance of these numbers, 1 for an estimate of where they were drawn from.
     Returns:
-        Tensor in the float type of `input`; float32 of bools and integers.
+        Tensor in the float type of `input`, or of its parts; float32 of bools and integers.
     """
     x = as_tensor("var", input)
     x = cast(x, to_float(x.dtype))
     axes = axes_of("var", axis, x.ndim)
     count = product(x.shape[a] for a in axes) - int(ddof)
-    return sum_over(square(x - mean(x, axes, True)), axes, keepdims) / count if axes else full_like(x, 0)
+    return sum_over(squares(x - mean(x, axes, True)), axes, keepdims) / count if axes else full_like(squares(x), 0)
 
 
 @widely
@@ -496,6 +497,7 @@ def norm(
     """
     x = as_tensor("norm", A)
     x = cast(x, to_dtype(dtype, to_float(x.dtype)))
+    x = abs_(x) if x.dtype.is_complex and ord not in (2, -2, "nuc") else x
     axes = tuple(range(x.ndim)) if dim is None else tuple(axis_of("norm", a, x.ndim) for a in as_ints("norm", dim))
     if ord is None or (ord == "fro" and len(axes) == 2):
         return _root_of_squares(x, tuple(sorted(axes)), keepdim)

@@ -245,7 +245,7 @@ def cumsum(x: Any, axis: int, dtype: Any = None) -> Tensor:
 def cumprod(input: Any, dim: int, dtype: Any = None) -> Tensor:
     """The running products along `dim`; bools and, without `dtype`, integers of under 64 bits in int64."""
     x = as_tensor("cumprod", input)
-    chosen = to_dtype(dtype, x.dtype if x.dtype.is_float else int64)
+    chosen = to_dtype(dtype, x.dtype if x.dtype.is_inexact else int64)
     return cumprod_(cast(x, chosen), axis=axis_of("cumprod", dim, x.ndim))
 
 

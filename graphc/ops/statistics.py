@@ -9,6 +9,7 @@ import numpy as np
 from graphc.dtype import int32, int64
 from graphc.ops.axes import as_ints, axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, scalar, to_dtype, to_float
+from graphc.ops.complex_parts import conjugate
 from graphc.ops.elementwise import (
     add,
     div,
@@ -209,7 +210,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
 
 
 def _covariances(weighted: Tensor, centred: Tensor, divisor: Any, ndim: int) -> Tensor:
-    found = div(matmul(weighted, swapaxes(centred, 0, 1)), divisor)
+    found = div(matmul(weighted, swapaxes(conjugate(centred), 0, 1)), divisor)
     return found if ndim == 2 else reshape(found, ())
 
 

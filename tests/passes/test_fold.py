@@ -85,4 +85,5 @@ def test_random_graphs_mean_the_same(made: Made) -> None:
     assert_same_graphs(changed, made.graph, seeds=(made.seed,))
     for node in changed.nodes:
         known = node.operands and not node.shape and all(o.op == "constant" for o in node.operands)
+        known = known and not node.dtype.is_complex  # which `pairs` has taken away before
         assert not known or not TABLE[node.op].exact or "checks" in TABLE[node.op].traits
