@@ -97,6 +97,8 @@ def test_promotion() -> None:
             assert got is promote(x, y) is promote(y, x)
             if both == {ms.float16, ms.bfloat16}:
                 assert got is ms.float32
+            elif x.is_complex or y.is_complex:
+                assert got is (ms.complex128 if both & {ms.float64, ms.complex128} else ms.complex64)
             elif x.is_float == y.is_float:
                 assert got.np == np.promote_types(x.np, y.np)
             else:
