@@ -43,8 +43,9 @@ def on_columns(
     whole, rest = divmod(columns, BLOCK)
     start = b.mul(block, BLOCK)
     if whole:
-        with b.when(b.icmp("slt", block, whole)), b.loop(start, b.add(start, BLOCK), LANES) as column:
-            body(column, LANES)
+        with b.when(b.icmp("slt", block, whole)):
+            for first in range(0, BLOCK, LANES):
+                body(b.add(start, first), LANES)
     if rest:
         vectors = rest // LANES * LANES
         with b.when(b.icmp("eq", block, whole)):

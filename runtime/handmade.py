@@ -39,6 +39,7 @@ def _of_matrices(
 
 KERNELS: dict[str, Handmade] = {
     "scatter_add": scatter("add"),
+    "scatter_add_rows": scatter("add", from_rows=True),
     "scatter_set": scatter("set"),
     "scatter_elements_add": scatter_elements("add"),
     "scatter_elements_set": scatter_elements("set"),

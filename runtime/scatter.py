@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import prod
 
 from graphc.dtype import DType, bfloat16, finite_limits, float32
+from graphc.ir import TensorType
 from graphc.runtime.columns import BLOCK, around, blocks_of, each_block, on_columns, units_along
 from graphc.runtime.functions import ELEMENT, UNSIGNED, cast, constant
 from graphc.runtime.llvmtext import Builder, Val, const, i64, mask, vector
@@ -53,33 +54,38 @@ OF_SEGMENTS = (*EXTREMES, "prod")
 """What is made of updates alone."""
 
 
-def scatter(kind: str) -> Handmade:
+def scatter(kind: str, from_rows: bool = False) -> Handmade:
     """`x` with each update combined into the row that its position names, in the order of the positions.
 
     Of extremes and products there is no `x`: rows begin with what changes nothing, and what is at no position is left
     out.
+
+    Args:
+        from_rows: whether an update is the row of a source that another number names, times its factors if there are
+            any; one that is not there is left out.
     """
     return Handmade(
-        lambda work: _Rows(work, kind).write(), lambda types, type_, attrs: blocks_of(max(prod(type_.shape[1:]), 1))
+        lambda work: _Rows(work, kind, from_rows).write(),
+        lambda types, type_, attrs: blocks_of(max(prod(type_.shape[1:]), 1)),
     )
 
 
 class _Rows:
     """A unit is a block of columns, of all rows."""
 
-    def __init__(self, work: Work, kind: str) -> None:
-        self._work, self._b, self._kind = work, work.b, kind
+    def __init__(self, work: Work, kind: str, from_rows: bool) -> None:
+        self._work, self._b, self._kind, self._from_rows = work, work.b, kind, from_rows
         self._x: Val | None = None
         if kind in OF_SEGMENTS:
             self._updates, self._positions = work.operands
         else:
-            self._x, self._positions, self._updates = work.operands
+            self._x, self._positions, self._updates, *self._others = work.operands
         self._dtype, self._combine = work.type_.dtype, combine(kind, work.type_.dtype)
         self._element, self._columns = ELEMENT[self._dtype.short], prod(work.type_.shape[1:])
 
     def write(self) -> None:
-        b, rows, of_positions = self._b, self._work.type_.shape[0], self._work.types[1]
-        index, count = ELEMENT[of_positions.dtype.short], of_positions.size
+        b, rows, types = self._b, self._work.type_.shape[0], self._work.types
+        count = types[1].size
         if not self._work.type_.size and not count:
             return
         with b.loop(self._work.begin, self._work.end) as block:
@@ -88,12 +94,21 @@ class _Rows:
                     on_columns(b, block, self._columns, functools.partial(self._begin, row))
             if count:
                 with b.loop(0, count) as number:
-                    row = widened(b, b.load(b.gep(self._positions, number, index), index), of_positions.dtype)
+                    row = self._number(self._positions, number, types[1])
                     if self._x is not None:
                         self._work.fail(b.icmp("uge", row, rows), number, row)
-                    with b.when(b.icmp("ult", row, rows)):
-                        update = functools.partial(self._update, number, row)
+                    there, taken = b.icmp("ult", row, rows), number
+                    if self._from_rows:
+                        taken = self._number(self._others[0], number, types[3])
+                        there = b.int_op("and", there, b.icmp("ult", taken, types[2].shape[0]))
+                    with b.when(there):
+                        update = functools.partial(self._update, number, row, taken)
                         on_columns(b, block, self._columns, update)
+
+    def _number(self, memory: Val, at: Val, of: TensorType) -> Val:
+        """One of the integers in memory."""
+        index = ELEMENT[of.dtype.short]
+        return widened(self._b, self._b.load(self._b.gep(memory, at, index), index), of.dtype)
 
     def _begin(self, row: Val, column: Val, lanes: int) -> None:
         b, at = self._b, self._at(row, column)
@@ -103,11 +118,23 @@ class _Rows:
             first = b.load(b.gep(self._x, at, self._element), vector(self._element, lanes))
         b.store(first, b.gep(self._work.result, at, self._element))
 
-    def _update(self, number: Val, row: Val, column: Val, lanes: int) -> None:
-        b, type_ = self._b, vector(self._element, lanes)
+    def _update(self, number: Val, row: Val, taken: Val, column: Val, lanes: int) -> None:
+        """Adds a few columns of row `taken` of the updates to a row, times the factors of their number."""
+        b, type_, types = self._b, vector(self._element, lanes), self._work.types
+        factors = types[4].size // types[1].size if len(types) > 4 else 0  # of each number
+        alike = self._columns // factors if factors else self._columns  # neighbours with one factor
+        if lanes > 1 and factors > 1 and alike % lanes:
+            for lane in range(lanes):
+                self._update(number, row, taken, b.add(column, lane), 1)
+            return
         target = b.gep(self._work.result, self._at(row, column), self._element)
-        source = b.gep(self._updates, self._at(number, column), self._element)
-        b.store(self._combine(b, b.load(target, type_), b.load(source, type_)), target)
+        source = b.gep(self._updates, self._at(taken, column), self._element)
+        old, new = b.load(target, type_), b.load(source, type_)
+        if factors:
+            part = b.int_op("sdiv", column, alike) if factors > 1 else i64(0)
+            place = b.gep(self._others[1], b.add(b.mul(number, factors), part), self._element)
+            new = combine("prod", self._dtype)(b, new, b.splat(b.load(place, self._element), lanes))
+        b.store(self._combine(b, old, new), target)
 
     def _at(self, row: Val, column: Val) -> Val:
         return self._b.add(self._b.mul(row, self._columns), column)

@@ -385,6 +385,18 @@ for _dtype in ("float32", "float64", "int32"):
     add("rows_or_zero", sample(whole(3, 5, low=-9, high=9).astype(_dtype), _places))
     add("rows_or_zero", sample(whole(4, low=-9, high=9).astype(_dtype), np.tile(_places, 9)))
     add("rows_or_zero", sample(whole(3, 2, 20, low=-9, high=9).astype(_dtype), _places))
+for _dtype in ("float32", "float64", "int32"):
+    _to, _from = np.array([[3, 0], [3, 1]], "int32"), np.array([2, -1, 0, 4])  # two of which are not there
+    _x, _source = (whole(n, 6, low=-9, high=9).astype(_dtype) for n in (4, 3))
+    add("scatter_add_rows", sample(_x, _to, _source, _from, name="op"))
+    for _each in (1, 2, 6):
+        _factors = whole(4, _each, low=-9, high=9).astype(_dtype)
+        add("scatter_add_rows", sample(_x, _to, _source.reshape(3, 2, 3), _from, _factors, name="op"))
+_to, _from, _x = whole(50, low=0, high=5), whole(50, low=0, high=7, dtype="int32"), normal(5, 4, 36, dtype="float32")
+for _each in ((), (1,), (4,), (9,)):
+    _factors = [normal(50, n, dtype="float32") for n in _each]
+    add("scatter_add_rows", sample(_x, _to, normal(7, 144, dtype="float32"), _from, *_factors, name="op"))
+add("scatter_add_rows", sample(normal(3, 2), np.zeros(0, "int64"), normal(0, 2), np.zeros(0, "int64"), name="op"))
 _on, _off = np.float64(2.5).reshape(()), np.float64(-1).reshape(())
 add("one_hot", sample(whole(2, 3, low=0, high=4), _on, _off, depth=4, axis=2, smooth=True))
 add(

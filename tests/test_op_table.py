@@ -248,6 +248,11 @@ def test_operands_of_samples_cover_the_float_types() -> None:
         ("scatter_set", (np.ones(3, "float32"), np.array([-1, 1]), np.ones(2, "float32")), {}),
         ("first_places", (np.array([1, 3]),), {"extent": 3, "name": "first_places"}),
         ("rows_or_zero", (np.ones((3, 2), "float32"), np.array([-1, 3], "int32")), {}),
+        (
+            "scatter_add_rows",
+            (np.ones((3, 2), "float32"), np.array([0, 3]), np.ones((4, 2), "float32"), np.array([0, 1])),
+            {"name": "scatter_add_rows"},
+        ),
         ("one_hot", (np.array([0, 5]), np.array(1.0), np.array(0.0)), {"depth": 5, "axis": 1}),
         ("pick", (np.ones((2, 3), "float32"), np.array([0, 3])), {}),
     ],

@@ -1,10 +1,11 @@
-"""Tensors that are zero but for a few rows, as the gradient of a table of which few were looked up: listed, and whole.
+"""Rows that data names: tensors that are zero but for a few, listed and whole; and rows added from where they lie.
 
-The compiler's passes make them of `scatter_add` (`graphc.passes.sparse`); users have no need of them.
+The compiler's passes `sparse` and `rows` make these ops of `scatter_add`; users have no need of them.
 """
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -69,3 +70,48 @@ def rows_or_zero_lower(b: Any, index: Any, rows: Any, places: Any) -> Any:
     within = Reader(places.shape, places.dtype, lambda at: b.select(none, first, place))  # some row: it does not count
     row = rows([b.gathered(within, index[:1], rows.shape[0]), *index[1:]])
     return b.select(none, b.const(0, rows.dtype), row)
+
+
+def _scatter_add_rows_type(
+    x: TensorType, positions: TensorType, source: TensorType, rows: TensorType, *factors: TensorType, name: str
+) -> TensorType:
+    count, columns = positions.size, prod(x.shape[1:])
+    fits = positions.dtype.is_int and rows.dtype.is_int and rows.size == count and x.ndim and source.ndim
+    fits = fits and prod(source.shape[1:]) == columns and all(f.dtype is x.dtype for f in (source, *factors))
+    each = [f.size // max(count, 1) for f in factors]
+    if not fits or len(factors) > 1 or any(f.size != n * count or columns % max(n, 1) for f, n in zip(factors, each)):
+        given = ", ".join(map(str, (positions, source, rows, *factors)))
+        raise ValueError(f"scatter_add_rows: {given} do not fit {x}")
+    return x
+
+
+@define_op(infer=_scatter_add_rows_type, traits="checks")
+def scatter_add_rows(
+    x: np.ndarray, positions: np.ndarray, source: np.ndarray, rows: np.ndarray, *factors: np.ndarray, name: str
+) -> np.ndarray:
+    """`x` with rows of `source`, times factors, added to its rows at `positions`, in the row-major order of these.
+
+    That is `scatter_add(x, positions, gather(source, rows) * factors)`, whose updates need not be stored.
+
+    Args:
+        x: `[N, ...]`; positions: integers `[P...]` in [0, N).
+        source: `[M, ...]`, each row with as many elements as one of `x`.
+        rows: as many integers as positions; where one is not in [0, M), which others check, nothing is added.
+        factors: none, or as many for each of the positions as divide a row evenly: each for a part of it.
+        name: of the op in whose place it checks positions.
+    Raises:
+        IndexError: a position outside [0, N).
+    """
+    check_positions(name, positions, x.shape[0])
+    inside = ((rows >= 0) & (rows < source.shape[0])).reshape(-1)
+    columns, at = prod(x.shape[1:]), rows.reshape(-1)[inside]
+    updates = source.reshape(source.shape[0], columns)[at]
+    for given in factors:
+        parts = given.reshape(positions.size, -1)[inside]
+        updates = (updates.reshape(*parts.shape, -1) * parts[:, :, None]).reshape(at.size, columns)
+    result = x.reshape(x.shape[0], columns).copy()
+    np.add.at(result, positions.reshape(-1)[inside], updates)
+    return result.reshape(x.shape)
+
+
+scatter_add_rows.def_kernel("scatter_add_rows")

@@ -68,7 +68,8 @@ def check_nothing_outside(graph: Graph, inputs: Sequence[np.ndarray]) -> None:
     ("name", "sample"),
     [
         pytest.param(name, sample, id=f"{name}-{sample}")
-        for name in ("to_tiles", "from_tiles", "first_places", "rows_or_zero") for sample in SAMPLES[name]
+        for name in ("to_tiles", "from_tiles", "first_places", "rows_or_zero", "scatter_add_rows")
+        for sample in SAMPLES[name]
     ],
 )  # fmt: skip
 def test_kernels_of_ops(name: str, sample: Sample) -> None:
