@@ -24,8 +24,8 @@ from graphc.runtime.contraction_blocks import (
     next_vectors,
     packable,
     read_once,
+    results_turned,
     together,
-    turns_results,
 )
 from graphc.runtime.contraction_plan import FAR, OUTER, ROW, SQUARE, TURN, Plan
 from graphc.runtime.contraction_rows import along_rows
@@ -86,12 +86,10 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     streamed = "ab"[search.steps.streamed(vectors_of(c, lanes, tile), window)]
     chosen = Plan(c, lanes, axes_of(c, lanes, tile), window, streamed, turns=turns, runs=runs)
     if streaming := along_rows(chosen):
-        chosen = replace(streaming, turns_results=turns_results(streaming))
+        chosen = results_turned(streaming)
     else:
-        chosen = blocked_runs(chosen) if runs else together(blocked(chosen, search.steps))
-        chosen = replace(chosen, turns_results=turns_results(chosen))
-        chosen = replace(chosen, cut=cut(chosen, search.steps))
-        chosen = read_once(chosen)
+        chosen = results_turned(blocked_runs(chosen) if runs else together(blocked(chosen, search.steps)))
+        chosen = read_once(replace(chosen, cut=cut(chosen, search.steps)))
     return replace(
         chosen, ahead=next_vectors(chosen), rows_ahead=next_rows(chosen), beside_ahead=next_beside(chosen)
     )

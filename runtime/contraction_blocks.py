@@ -212,14 +212,28 @@ def read_once(chosen: Plan) -> Plan:
     return replace(chosen, axes=(*others, *parts, *panels))
 
 
-def turns_results(chosen: Plan) -> bool:
-    """Whether results are turned, by squares, and so stored a vector at a time where their lanes lie apart."""
+def results_turned(chosen: Plan) -> Plan:
+    """The plan with results turned, by squares, and so stored a vector at a time where their lanes lie apart; if it pays.
+
+    A unit then takes tiles up to where a square ends.
+    """
     c, axes = chosen.contraction, {axis.dim.name: axis for axis in chosen.axes}
     if not c.along or not c.sums or c.lanes_summed or c.turned or chosen.runs or chosen.lanes < TURN:
-        return False
+        return chosen
     axis, crowded = axes[c.along], SIZEOF[c.element] * c.apart % CROWDED == 0
     filled = 2 * min(axis.dim.extent, c.lane.extent) >= chosen.lanes
-    return axis.blocks == 1 and filled and (crowded or chosen.steps < TURNED_RESULTS)
+    whole = _in_squares(axis, chosen.lanes)
+    if not whole or not filled or not (crowded or chosen.steps < TURNED_RESULTS):
+        return chosen
+    axes[c.along] = replace(axis, block=whole)
+    return replace(chosen, axes=tuple(axes.values()), turns_results=True)
+
+
+def _in_squares(axis: Axis, lanes: int) -> int | None:
+    """About as many tiles as a unit takes of an axis, so that all units begin at a multiple of the lanes."""
+    some = range(-(-axis.block // 2), min(2 * axis.block, axis.tiles) + 1)
+    whole = [n for n in some if all(axis.begin(tile) % lanes == 0 for tile in range(n, axis.tiles, n))]
+    return axis.block if axis.blocks == 1 else min(whole, key=lambda n: abs(n - axis.block), default=None)
 
 
 def _streams(chosen: Plan, steps: Steps) -> bool:

@@ -163,8 +163,8 @@ class _Kernel:
         """Turns vectors of results into vectors along the dim in which they lie in memory, and finishes those."""
         b, nest, along, square = self.b, self.nest, self.c.along, self.square
         assert square
-        extent = next(axis.dim.extent for axis in self.plan.axes if axis.dim.name == along)
-        for start, stop, step in nest.stretches((0, extent), extent, self.lanes):
+        axis = next(axis for axis in self.plan.axes if axis.dim.name == along)
+        for start, stop, step in nest.stretches(nest.elements(axis), axis.dim.extent, self.lanes):
             with nest.loop(start, stop, step) as x:
                 here = nest.at(place, along, x)
                 side = here.sides[0]

@@ -89,6 +89,10 @@ class Axis:
         """The most vectors, on other dims elements, that a unit takes."""
         return self.block * self.small // self.lanes + min(self.block, self.larger)
 
+    def begin(self, tile: int) -> int:
+        """The first element of a tile."""
+        return tile * self.small + min(tile, self.larger) * self.lanes
+
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         missing = -self.dim.extent % self.lanes

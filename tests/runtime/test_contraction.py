@@ -504,6 +504,18 @@ def test_results_that_lie_along_another_dim_than_the_lanes(across):
         assert [plan(x.c, 16).turns_results for x in cases] == [False, *[True] * 5, False, *[True] * 3]
 
 
+def test_units_of_a_long_row_turn_their_results_too():
+    rows = [Conv(1, 20, 64, (3, wide), (3, 3), 2).channels_last() for wide in (1601, 1599, 2100)]
+    cases = [replace(x, c=replace(x.c, along="ow", apart=wide)) for x, wide in zip(rows, (801, 799, 1050))]
+    check(cases)
+    for x in cases:
+        chosen = plan(x.c, 16)
+        along = next(axis for axis in chosen.axes if axis.dim.name == "ow")
+        assert chosen.turns_results and along.blocks > 1
+        assert all(along.begin(tile) % 16 == 0 for tile in range(0, along.tiles, along.block))
+        assert [along.begin(g.first) for g in along.groups] == [g.start for g in along.groups]
+
+
 def test_against_float64():
     n = 150
     some = matmul(n, n, n, "T", "T")
