@@ -173,6 +173,8 @@ def _loses_its_edges(node: Node, users: Mapping[Node, Sequence[Node]]) -> bool:
 def _as_cheap_as_loads(graph: Graph, users: Mapping[Node, Sequence[Node]]) -> Collection[Node]:
     """The nodes that several groups may each compute where they read them, in a few steps from one value of their size.
 
+    Or from values that are far smaller, as are the differences of all pairs: these are in the cache.
+
     To load that value takes as long as to load the node's, which is then not written. Where nobody else reads it, it
     is the node's that is better stored: right where the other is made.
     """
@@ -180,7 +182,11 @@ def _as_cheap_as_loads(graph: Graph, users: Mapping[Node, Sequence[Node]]) -> Co
     for node in graph.nodes:
         if node.op not in CHEAP:
             continue
-        full = {o for o in node.operands if shown_by(o).type.size == node.type.size}
+        loaded = [o for o in node.operands if shown_by(o).op != "constant"]
+        if loaded and all(base_of(o).type.size * SPREAD <= node.type.size for o in loaded):
+            steps[node] = 1
+            continue
+        full = {o for o in loaded if shown_by(o).type.size == node.type.size}
         if len(full) != 1:
             continue
         (read,) = full
@@ -333,6 +339,9 @@ def _most_work(node: Node, inside: Callable[[Node], bool]) -> int:
 MOST_WORK, REDUCED_WORK, CHEAP_WORK = 2, 1.25, 4
 """How many times over a value may be computed instead of being stored; one that many are reduced to, which takes far
 longer than to load it; and one that costs little more than its load."""
+
+SPREAD = 8
+"""How many times as large as each that it is made of a value is, from which on these are taken to be in the cache."""
 
 
 # Step 2: consumers become epilogues of their producers

@@ -354,6 +354,22 @@ def test_a_number_and_a_view_take_no_load_of_their_own() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("rows", "stored"), [(8, []), (7, [["broadcast_to", "broadcast_to", "sub"]])])
+def test_differences_of_all_pairs_are_computed_by_all_who_read_them(rows: int, stored: list[list[str]]) -> None:
+    """What they are made of is in the cache, if it is far smaller."""
+    lines = (
+        f"%0: f32[{rows},64] = broadcast_to(%x, shape=({rows}, 64))",
+        f"%1: f32[{rows},64] = broadcast_to(%y, shape=({rows}, 64))",
+        f"%2: f32[{rows},64] = sub(%0, %1)",
+        f"%3: f32[{rows}] = sum(%2, run=(1, 2))",
+        "%4: f32[64] = sum(%2, run=(0, 1))",
+        "return %3, %4",
+    )
+    groups = body(*lines, inputs=f"%x: f32[{rows},1], %y: f32[64]")
+    apart = [["broadcast_to", "broadcast_to", "sub", "sum"]] * 2
+    assert groups == (stored + [["sum"]] * 2 if stored else apart)
+
+
 def test_long_chains_of_what_is_cheap_are_stored_in_between() -> None:
     """Each value of a recurrence has another reader: none is computed again from the first."""
     lines, results = [], []
