@@ -330,6 +330,8 @@ def test_what_is_as_cheap_as_its_load_is_computed_by_all_who_read_it() -> None:
     assert kept == [["exp"], ["broadcast_to", "sub", "sum"], ["broadcast_to", "sub", "sum"]]
     rectified = groups_of(TWICE.format("exp(%x)", "%0, ").replace("sub(%0, %1)", "relu(%0)"))
     assert rectified == [["exp"], ["relu", "sum"], ["relu", "sum"]]
+    halved = groups_of(TWICE.format("exp(%x)", "%0, ").replace("broadcast_to(%s", "broadcast_to(0.5"))
+    assert halved == kept, "a number is no value that must be read"
     alone = groups_of(TWICE.format("exp(%x)", ""))
     assert alone == [["exp", "broadcast_to", "sub"], ["sum"], ["sum"]]
     longer = groups_of(TWICE.format("exp(%x)", "%0, ").replace("sub(", "div("))
