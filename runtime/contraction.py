@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 from math import prod
 
+from graphc.arrays import PAGE
 from graphc.runtime.contraction_blocks import (
     blocked,
     blocked_runs,
@@ -37,9 +38,10 @@ from graphc.schedule import NEAR, RUN_STEPS, RUN_USES
 
 __all__ = ["Contraction", "Coords", "Dim", "Inside", "Plan", "Transform", "plan", "units"]
 
-FEW, TURNING = 12, 8
+FEW, NOT_MANY, TURNING = 12, 16, 8
 """Vectors that do not lie in memory are turned where they are used, if what turning takes leaves a register for every
-row; more rows share a panel. So do more than a few where lines crowd, and are gone before their next part is read."""
+row; more rows share a panel. So do more than a few where lines crowd, and are gone before their next part is read: in
+one set of the first-level cache, or in two."""
 
 WHOLE_ROWS = 320
 """Multiply-adds of a row up to which it is written as one."""
@@ -139,6 +141,8 @@ def _turns(c: Contraction, lanes: int, registers: int, steps: Steps) -> bool:
     """Whether tiles turn the vector operand: its steps lie along memory, not its vectors, and few rows use them."""
     if not c.sums or c.sums[-1].stride(c.vectors) != 1 or c.lane.stride(c.vectors) in (0, 1) or lanes < TURN:
         return False
-    most, crowded = registers - TURNING, SIZEOF[c.element] * c.lane.stride(c.vectors) % FAR == 0
+    most, apart = registers - TURNING, SIZEOF[c.element] * c.lane.stride(c.vectors)
+    if apart % FAR == 0:
+        most = min(most, NOT_MANY if apart % PAGE else FEW)
     uses = prod(d.extent for d in c.outputs if not d.stride(c.vectors))
-    return uses <= (min(FEW, most) if crowded else most) and packable(c, c.vectors, steps)
+    return uses <= most and packable(c, c.vectors, steps)

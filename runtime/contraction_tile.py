@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product, takewhile
-from math import inf, prod
+from math import gcd, inf, prod
 from typing import NamedTuple
 
 from graphc.arrays import LINE, PAGE
@@ -97,7 +97,7 @@ class Search:
             step = abs(d.stride(self._c.vectors))
             apart = SIZEOF[self._c.element] * step > 2 * LINE and step > 2 * self._c.lane.extent
             step = SIZEOF[self._c.element] * d.stride(self._c.scalars)
-            crowded = rows > WAYS and step != 0 and step % PAGE == 0
+            crowded = step != 0 and rows * gcd(step, PAGE) > WAYS * PAGE
             self._cuts[d.name, size] = _AxisCost(
                 axis.tiles, axis.vectors / axis.tiles, len(axis.groups), rows, rows if apart else 1, far, crowded,
                 3 if cut else 1,
@@ -114,7 +114,7 @@ class _AxisCost(NamedTuple):
         rows: elements of a tile across the lanes.
         streams: those that begin lines of their own.
         far: whether neighbours of a tile meet in few sets of the cache.
-        crowded: whether they meet in one that cannot hold them, so that every step finds them in the second level.
+        crowded: whether these cannot hold them, so that every step finds them in the second level.
         pieces: that the sum runs in.
     """
 

@@ -403,7 +403,9 @@ def test_few_rows_turn_what_they_read_themselves():
     assert plan(matmul(8, 70, 50, "N", "T").c, 16).turns == "b" and not plan(matmul(8, 70, 50, "N", "T").c, 16).packed
     assert plan(matmul(25, 70, 50, "N", "T").c, 16).packed == {"b"} and plan(matmul(8, 70, 50).c, 16).turns is None
     assert [plan(matmul(12, 70, 512, "N", "T").c, lanes).turns for lanes in (8, 16)] == [None, "b"]
-    assert plan(matmul(13, 70, 512, "N", "T").c, 16).packed == {"b"}  # as many lines of one set would crowd
+    assert plan(matmul(16, 70, 512, "N", "T").c, 16).turns == "b"  # as many lines of two sets have room
+    assert plan(matmul(17, 70, 512, "N", "T").c, 16).packed == {"b"}
+    assert plan(matmul(13, 70, 1024, "N", "T").c, 16).packed == {"b"}  # as many lines of one set would crowd
     assert plan(matmul(70, 8, 50, "T", "N", lanes="i").c, 8).turns is None  # its vectors lie in memory
     inner = case(
         m=(Dim("i", 3, 60, 0),), n=(Dim("j", 40, 0, 60),), k=(Dim("k", 2, 30, 30), Dim("l", 21, 1, 1)), lanes="j",
@@ -502,6 +504,13 @@ def test_results_that_lie_along_another_dim_than_the_lanes(across):
     check(cases)
     if across >= 16:
         assert [plan(x.c, 16).turns_results for x in cases] == [False, *[True] * 5, False, *[True] * 3]
+
+
+@pytest.mark.parametrize(("steps", "rows"), [(1024, 8), (512, 16), (1536, 16), (2048, 8), (256, 28), (528, 28)])
+def test_a_tile_has_no_more_rows_than_sets_of_the_cache_hold_lines(steps, rows):
+    """Rows that are whole pages apart meet in one set, those that are half a page apart in two."""
+    chosen = plan(matmul(2048, 16, steps).c, 16)
+    assert next(axis.tile for axis in chosen.axes if axis.dim.name == "i") == rows
 
 
 def test_units_of_a_long_row_turn_their_results_too():
