@@ -213,7 +213,7 @@ def read_once(chosen: Plan) -> Plan:
 
 
 def results_turned(chosen: Plan) -> Plan:
-    """The plan with results turned, by squares, and so stored a vector at a time where their lanes lie apart; if it pays.
+    """The plan with results turned by squares, if it pays: stored by vectors so, though their lanes lie apart.
 
     A unit then takes tiles up to where a square ends.
     """
