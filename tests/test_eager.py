@@ -33,7 +33,10 @@ from graphc.tensor import Number, TracedValueError
 
 @pytest.fixture(autouse=True)
 def pynative() -> None:
+    """Eager mode, with no piece known: where there are too many all are forgotten, perhaps in the midst of a test."""
     ms.set_context(mode=PYNATIVE_MODE)
+    pieces.forest.roots.clear()
+    pieces.forest.steps = pieces.forest.compiled = 0
 
 
 def rows(*shape: int, seed: int = 0) -> Tensor:
