@@ -19,7 +19,7 @@ from graphc.op import TABLE, traits_of
 from graphc.passes.access import OUTPUT, Access, moves
 from graphc.passes.apart import images_apart
 from graphc.passes.batch import in_lanes, same_entry
-from graphc.passes.innermost import channels_last
+from graphc.passes.innermost import CHANNEL, channels_last
 from graphc.passes.lower import is_affine
 from graphc.passes.nodes import base_of, handmade, is_contraction, is_free, permutes
 from graphc.schedule import LANES, TAPS, TURNED, Layout, layout_of
@@ -86,7 +86,7 @@ class _Layouts:
     def _held(self, node: Node) -> Layout:
         """How a node lies that is stored where it is computed."""
         if node in self.last:
-            return Layout(node.shape, False, _last(node, 1))
+            return Layout(node.shape, False, _last(node, CHANNEL))
         if node in self.blocked:
             return Layout(node.shape, True)
         return Layout(node.shape, False, self._stored_order(node) if is_contraction(node) else ())

@@ -29,7 +29,8 @@ WAITING = 128 * 1024
 
 
 def along_rows(chosen: Plan) -> Plan | None:
-    """The plan with its units and its sum cut so; None where operands are read in another way or are too small."""
+    """The plan with its units and its sum cut so; None where operands are read in another way, are too small,
+    or have no tile along a row for each core."""
     c = chosen.contraction
     size, large = SIZEOF[c.element], max("ab", key=lambda x: reach(c, x))
     axis = next((x for x in reversed(chosen.axes) if x.dim.stride(large) == 1), None)
@@ -40,6 +41,8 @@ def along_rows(chosen: Plan) -> Plan | None:
     if rows > MOST or apart < LINE or apart * c.sums[0].extent < FROM_AFAR:
         return None
     cores = host().cores
+    if axis.tiles < cores:
+        return None
     waiting = size * chosen.lanes * prod(x.tile // x.lanes for x in (axis, *others))
     tiles = min(max(TILES, -(-axis.tiles // (UNITS * cores))), -(-axis.tiles // cores), max(WAITING // waiting, 1))
     taken = {axis.dim.name: -(-axis.tiles // -(-axis.tiles // tiles)), **{x.dim.name: x.tiles for x in others}}

@@ -890,6 +890,7 @@ def test_a_few_rows_meet_a_large_matrix_as_it_lies(monkeypatch: pytest.MonkeyPat
     assert chosen(128, 4096, 4096) == (True, 128)
     assert chosen(300, 4096, 4096)[1] == 256  # a panel of it serves many rows
     assert chosen(10, 400, 400)[1] != 12  # which the cache holds
+    assert chosen(10, 64, 9000)[1] != 12  # of which each core would not have a tile
     assert chosen(10, 1000, 1000, b="T")[1] is None  # steps lie side by side
     assert chosen(10, 4096, 4096, lanes="i", a="T", b="T")[1] != 12  # vectors to be gathered first
     check([matmul(m, n, k) for m, n, k in ((1, 1000, 301), (3, 999, 300), (17, 333, 1021), (64, 530, 509))])
