@@ -191,15 +191,20 @@ class Trace:
                     f"trace: {name} had {length} items before {where} was traced and has {len(container)} now: "
                     "a graph cannot hold that side effect; return the value instead"
                 )
-        leaked = [loc for ref, loc in self._made if ref() is not None]
-        if leaked:
-            gc.collect()
-            leaked = [loc for ref, loc in self._made if ref() is not None]
+        leaked = self._kept()
+        for generation in (0, 2):  # cycles that the trace made are among the youngest, as nothing was collected since
+            if leaked:
+                gc.collect(generation)
+                leaked = self._kept()
         if leaked:
             raise TraceError(
                 f"trace: {where} keeps a traced tensor made at {leaked[0]} (in an attribute, a list, a global?): "
                 "a graph cannot hold that side effect; return the value instead"
             )
+
+    def _kept(self) -> list[Location]:
+        """Where the stand-ins were made that somebody holds."""
+        return [loc for ref, loc in self._made if ref() is not None]
 
     def updates(self) -> tuple[tuple[Node, Node], ...]:
         pairs = ((self._first[key], self._current[key]) for key in self._written)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,11 +105,16 @@ def _source_digest() -> str:
 
 
 @functools.cache
-def _source_stamps() -> list[tuple[str, int, int]]:
+def _source_stamps() -> set[tuple[str, int, int]]:
     """When each of these files was written last, and its size: to read them all again takes a tenth of a compile."""
-    return [(path.name, status.st_mtime_ns, status.st_size) for path in _sources() for status in [path.stat()]]
+    files = [file for folder in _folders() for file in os.scandir(folder) if file.name.endswith(".py")]
+    return {(file.path, status.st_mtime_ns, status.st_size) for file in files for status in [file.stat()]}
 
 
 def _sources() -> list[Path]:
+    return [path for folder in _folders() for path in sorted(folder.glob("*.py"))]
+
+
+def _folders() -> list[Path]:
     folders = [Path(__file__).parent, *(Path(package.__path__[0]) for package in (ops, passes))]
-    return [path for folder in (*folders, folders[1].parent) for path in sorted(folder.glob("*.py"))]
+    return [*folders, folders[1].parent]

@@ -97,7 +97,7 @@ def test_source_that_is_edited_changes_the_digest(tmp_path: Path, monkeypatch: p
     sources = [tmp_path / source.name for source in binary._sources()[:3]]
     for source in sources:
         source.write_text("x = 1\n")
-    monkeypatch.setattr(binary, "_sources", lambda: sources)
+    monkeypatch.setattr(binary, "_folders", lambda: [tmp_path])
     for known in (binary._source_digest, binary._source_stamps):
         monkeypatch.setattr(binary, known.__name__, functools.cache(known.__wrapped__))
     graph = graph_of(TEXT)
