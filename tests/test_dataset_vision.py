@@ -11,7 +11,7 @@ from PIL import Image
 
 import graphc.dataset as ds
 from graphc.dataset import vision
-from graphc.dataset.images import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
+from graphc.dataset.images import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation, resize
 from graphc.dataset.rng import Rng
 from graphc.dataset.vision import Border, Inter
 
@@ -258,6 +258,23 @@ def test_random_crop_reaches_every_place() -> None:
     padded = vision.RandomCrop((5, 6), padding=1, fill_value=99)
     assert any(99 in crop for crop in drawn(padded, numbered))
     assert vision.RandomCrop((9, 9), pad_if_needed=True)(numbered).shape == (9, 9)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize("inter", list(Inter))
+def test_images_resized_in_portions_are_those_resized_at_once(
+    inter: Inter, dtype: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 12, 9, 3)).astype(dtype)
+    for height, width in ((3, 2), (30, 40), (12, 3), (7, 9)):  # few pixels are read one by one, many in lines
+        together = resize(images, height, width, inter)
+        assert together.shape == (5, height, width, 3) and together.dtype == dtype
+        with monkeypatch.context() as patch:
+            patch.setattr("graphc.dataset.images._AT_ONCE", 2 * max(12 * 9, height * width) * 3)
+            assert np.array_equal(resize(images, height, width, inter), together)
+        turned = resize(np.ascontiguousarray(images.swapaxes(1, 2)), width, height, inter)
+        if dtype is np.float32 and inter not in (Inter.PILCUBIC, Inter.ANTIALIAS, Inter.NEAREST):
+            np.testing.assert_allclose(turned.swapaxes(1, 2), together, atol=1e-3)
 
 
 def test_random_resized_crop() -> None:

@@ -7,6 +7,7 @@ Integers are computed on in float32 (float64 above 16 bits), rounded to the near
 import io
 from collections.abc import Callable
 from enum import Enum, StrEnum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,9 @@ _POINT_KERNELS: dict[Inter, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
     Inter.BICUBIC: (2, lambda x: _cubic(x, -0.75)),
 }
 
+_AT_ONCE = 1 << 17
+"""How many pixels' values are resampled at a time: what is made on the way then stays in the cache."""
+
 Taps = tuple[np.ndarray, np.ndarray]  # for each result the source indices [out, k] and their weights [out, k]
 
 
@@ -182,14 +186,38 @@ def _taps(size: int, out: int, inter: Inter) -> Taps:
             return _filter_taps(size, out, 3.0, _lanczos)
 
 
-def _resample_axis(images: np.ndarray, axis: int, taps: Taps) -> np.ndarray:
+def _rows(images: np.ndarray, taps: Taps, work: Any) -> np.ndarray:
+    """Each row of the result as a sum of the images' rows, computed and returned in the dtype `work`."""
     index, weights = taps
-    along = [1] * images.ndim
-    along[axis] = len(index)
-    total = np.zeros((), images.dtype)
+    total = np.zeros((), work)
     for k in range(index.shape[1]):
-        total = total + np.take(images, index[:, k], axis=axis) * weights[:, k].astype(images.dtype).reshape(along)
+        total = total + np.take(images, index[:, k], axis=1) * weights[:, k].astype(work)[:, None, None]
     return total
+
+
+def _columns(images: np.ndarray, taps: Taps, work: Any) -> np.ndarray:
+    """`_rows` for columns. Pixels are read one by one only where few are; whole lines take a tenth of the time each."""
+    index, weights = taps
+    if index.size > images.shape[2]:
+        return _turned(_rows(_turned(images), taps, work))
+    total = np.zeros((), work)
+    for k in range(index.shape[1]):
+        total = total + np.take(images, index[:, k], axis=2) * weights[:, k].astype(work)[:, None]
+    return total
+
+
+def _turned(images: np.ndarray) -> np.ndarray:
+    """Images with rows and columns exchanged."""
+    return np.ascontiguousarray(images.swapaxes(1, 2))
+
+
+def _read(images: np.ndarray, rows: Taps) -> tuple[np.ndarray, Taps]:
+    """The rows that are read, if these are not all, and where they are now."""
+    index, weights = rows
+    used, places = np.unique(index, return_inverse=True)
+    if len(used) == images.shape[1]:
+        return images, rows
+    return np.take(images, used, axis=1), (places.reshape(index.shape), weights)
 
 
 def resize(images: np.ndarray, height: int, width: int, inter: Inter) -> np.ndarray:
@@ -197,20 +225,26 @@ def resize(images: np.ndarray, height: int, width: int, inter: Inter) -> np.ndar
     if images.shape[1:3] == (height, width):
         return images
     sizes = (images.shape[2], width), (images.shape[1], height)
-    larger = inter is Inter.AREA and any(size < out for size, out in sizes)
-    columns, rows = (_cover_taps(*size) if larger else _taps(*size, inter) for size in sizes)
+    enlarged = inter is Inter.AREA and any(size < out for size, out in sizes)
+    columns, rows = (_cover_taps(*size) if enlarged else _taps(*size, inter) for size in sizes)
     if inter is Inter.NEAREST:
         return images[:, rows[0][:, 0]][:, :, columns[0][:, 0]]
-    if images.dtype == np.uint8 and (larger or inter in (Inter.BILINEAR, Inter.BICUBIC)):
-        return _between_bytes(images, columns, rows)
     if images.dtype == np.uint8 and inter is Inter.AREA and all(size == 2 * out for size, out in sizes):
         whole: np.ndarray = images.astype(np.int32).reshape(len(images), height, 2, width, 2, -1).sum((2, 4)) + 2 >> 2
         return whole.astype(np.uint8)  # half up, as OpenCV has it for this size
+    between = images.dtype == np.uint8 and (enlarged or inter in (Inter.BILINEAR, Inter.BICUBIC))
+    resample = _between_bytes if between else partial(_resampled, inter=inter)
+    images, rows = _read(images, rows)
+    few = max(1, _AT_ONCE // max(images[0].size, height * width * images.shape[3]))
+    return np.concatenate([resample(images[n : n + few], columns, rows) for n in range(0, len(images), few)])
+
+
+def _resampled(images: np.ndarray, columns: Taps, rows: Taps, inter: Inter) -> np.ndarray:
     work = _work_dtype(images.dtype)
-    across = _resample_axis(images.astype(work), 2, columns)
+    across = _columns(images, columns, work)
     if inter in (Inter.PILCUBIC, Inter.ANTIALIAS):
         across = saturate(across, images.dtype).astype(work)  # Pillow stores what its first pass makes
-    return saturate(_resample_axis(across, 1, rows), images.dtype)
+    return saturate(_rows(across, rows, work), images.dtype)
 
 
 def _between_bytes(images: np.ndarray, columns: Taps, rows: Taps) -> np.ndarray:
@@ -218,13 +252,13 @@ def _between_bytes(images: np.ndarray, columns: Taps, rows: Taps) -> np.ndarray:
     (across, x), (down, y) = (
         (index, np.rint(weights.astype(np.float32) * 2048).astype(np.int32)) for index, weights in (columns, rows)
     )
-    line: np.ndarray = np.zeros((), np.int32)
-    for k in range(x.shape[1]):
-        line = line + images[:, :, across[:, k]] * x[:, k, None]
+    line = _columns(images, (across, x), np.int32)
+    taken = [np.take(line if y.shape[1] > 2 else line >> 4, down[:, k], axis=1) for k in range(y.shape[1])]
+    shares = [y[:, k, None, None] for k in range(y.shape[1])]
     if y.shape[1] > 2:
-        parts = [line[:, down[:, k]].astype(np.float32) * (y[:, k, None, None] / np.float32(2**22)) for k in range(4)]
+        parts = [row.astype(np.float32) * (share / np.float32(2**22)) for row, share in zip(taken, shares, strict=True)]
         return saturate(parts[0] + parts[1] + parts[2] + parts[3], images.dtype)
-    above, below = (((line >> 4)[:, down[:, k]] * y[:, k, None, None]) >> 16 for k in (0, 1))
+    above, below = ((row * share) >> 16 for row, share in zip(taken, shares, strict=True))
     whole: np.ndarray = (above + below + 2) >> 2
     return whole.astype(np.uint8)
 
@@ -382,14 +416,15 @@ def gaussian_blur(images: np.ndarray, size: tuple[int, int], sigma: tuple[float,
     At the edges images are mirrored, without the edge pixel.
     """
     work = images.astype(_work_dtype(images.dtype))
-    for axis, count, spread in ((2, size[0], sigma[0]), (1, size[1], sigma[1])):
+    for count, spread in zip(size, sigma, strict=True):  # across, then down
+        work = _turned(work)
         places = np.arange(count) - count // 2
         weights = np.exp(-(places**2) / (2.0 * spread * spread))
         weights /= weights.sum()
-        extent = images.shape[axis]
+        extent = work.shape[1]
         mirrored = np.pad(np.arange(extent), count // 2, mode="reflect" if extent > 1 else "edge")
         index = mirrored[np.arange(extent)[:, None] + np.arange(count)]
-        work = _resample_axis(work, axis, (index, np.broadcast_to(weights, index.shape)))
+        work = _rows(work, (index, np.broadcast_to(weights, index.shape)), work.dtype)
     return saturate(work, images.dtype)
 
 
@@ -398,7 +433,7 @@ def gaussian_blur(images: np.ndarray, size: tuple[int, int], sigma: tuple[float,
 
 def gray(images: np.ndarray) -> np.ndarray:
     """The lightness of uint8 images [N, H, W, 3] as uint8 [N, H, W]: ITU-R 601 in 16-bit fixed point, as Pillow."""
-    red, green, blue = (images[..., i].astype(np.int64) for i in range(3))
+    red, green, blue = (images[..., i].astype(np.int32) for i in range(3))
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
 
 

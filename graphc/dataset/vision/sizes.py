@@ -82,8 +82,9 @@ def pad(
         widths = ((0, 0), (top, bottom), (left, right), (0, 0))
         return np.asarray(np.pad(images, widths, mode=mode.value))  # type: ignore[call-overload]  # a literal
     n, height, width, channels = images.shape
+    row = np.tile(ops.saturate(colour(fill, channels, name).astype(np.float64), images.dtype), left + width + right)
     out = np.empty((n, top + height + bottom, left + width + right, channels), images.dtype)
-    out[:] = ops.saturate(colour(fill, channels, name).astype(np.float64), images.dtype)
+    out.reshape(-1, row.size)[:] = row
     out[:, top : top + height, left : left + width] = images
     return out
 
@@ -159,10 +160,10 @@ class RandomCrop(ImageTransform):
         images, _, _ = self.padded(images)
         height, width = self.size
         first_rows, first_columns = self.places(rng, images)
-        rows = first_rows[:, None] + np.arange(height)
-        columns = first_columns[:, None] + np.arange(width)
-        part: np.ndarray = images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
-        return part
+        out = np.empty((len(images), height, width, images.shape[3]), images.dtype)
+        for part, image, top, left in zip(out, images, first_rows.tolist(), first_columns.tolist(), strict=True):
+            part[:] = image[top : top + height, left : left + width]
+        return out
 
     def padded(self, images: np.ndarray) -> tuple[np.ndarray, int, int]:
         """Images with their border, and how wide that is on the left and at the top."""
