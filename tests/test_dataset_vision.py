@@ -272,6 +272,7 @@ def test_images_resized_in_portions_are_those_resized_at_once(
         with monkeypatch.context() as patch:
             patch.setattr("graphc.dataset.images._AT_ONCE", 2 * max(12 * 9, height * width) * 3)
             assert np.array_equal(resize(images, height, width, inter), together)
+        assert resize(images[:0], height, width, inter).shape == (0, height, width, 3)
         turned = resize(np.ascontiguousarray(images.swapaxes(1, 2)), width, height, inter)
         if dtype is np.float32 and inter not in (Inter.PILCUBIC, Inter.ANTIALIAS, Inter.NEAREST):
             np.testing.assert_allclose(turned.swapaxes(1, 2), together, atol=1e-3)

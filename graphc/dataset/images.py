@@ -7,7 +7,8 @@ Integers are computed on in float32 (float64 above 16 bits), rounded to the near
 import io
 from collections.abc import Callable
 from enum import Enum, StrEnum
-from functools import partial
+from functools import lru_cache, partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -172,8 +173,12 @@ def _filter_taps(size: int, out: int, reach: float, kernel: Callable[[np.ndarray
     return np.clip(index, 0, size - 1), weights / weights.sum(axis=1, keepdims=True)
 
 
-def _taps(size: int, out: int, inter: Inter) -> Taps:
+@lru_cache(maxsize=1024)
+def _taps(size: int, out: int, inter: Inter, enlarged: bool) -> Taps:
+    """The taps of one axis; those of parts of random sizes come again and again. `enlarged`: along some axis."""
     match inter:
+        case Inter.AREA if enlarged:
+            return _cover_taps(size, out)
         case Inter.NEAREST:
             return _nearest_taps(size, out)
         case Inter.BILINEAR | Inter.BICUBIC:
@@ -212,11 +217,11 @@ def _turned(images: np.ndarray) -> np.ndarray:
 
 
 def _read(images: np.ndarray, rows: Taps) -> tuple[np.ndarray, Taps]:
-    """The rows that are read, if these are not all, and where they are now."""
+    """The rows that are read, where these are few, and where they are now."""
     index, weights = rows
-    used, places = np.unique(index, return_inverse=True)
-    if len(used) == images.shape[1]:
+    if index.size >= images.shape[1]:
         return images, rows
+    used, places = np.unique(index, return_inverse=True)
     return np.take(images, used, axis=1), (places.reshape(index.shape), weights)
 
 
@@ -225,18 +230,18 @@ def resize(images: np.ndarray, height: int, width: int, inter: Inter) -> np.ndar
     if images.shape[1:3] == (height, width):
         return images
     sizes = (images.shape[2], width), (images.shape[1], height)
-    enlarged = inter is Inter.AREA and any(size < out for size, out in sizes)
-    columns, rows = (_cover_taps(*size) if enlarged else _taps(*size, inter) for size in sizes)
+    enlarged = any(size < out for size, out in sizes)
+    columns, rows = (_taps(*size, inter, enlarged) for size in sizes)
     if inter is Inter.NEAREST:
         return images[:, rows[0][:, 0]][:, :, columns[0][:, 0]]
     if images.dtype == np.uint8 and inter is Inter.AREA and all(size == 2 * out for size, out in sizes):
         whole: np.ndarray = images.astype(np.int32).reshape(len(images), height, 2, width, 2, -1).sum((2, 4)) + 2 >> 2
         return whole.astype(np.uint8)  # half up, as OpenCV has it for this size
-    between = images.dtype == np.uint8 and (enlarged or inter in (Inter.BILINEAR, Inter.BICUBIC))
-    resample = _between_bytes if between else partial(_resampled, inter=inter)
+    between = inter in (Inter.BILINEAR, Inter.BICUBIC) or (enlarged and inter is Inter.AREA)
+    resample = _between_bytes if between and images.dtype == np.uint8 else partial(_resampled, inter=inter)
     images, rows = _read(images, rows)
-    few = max(1, _AT_ONCE // max(images[0].size, height * width * images.shape[3]))
-    return np.concatenate([resample(images[n : n + few], columns, rows) for n in range(0, len(images), few)])
+    few = max(1, _AT_ONCE // (max(prod(images.shape[1:3]), height * width) * images.shape[3]))
+    return np.concatenate([resample(images[n : n + few], columns, rows) for n in range(0, len(images) or 1, few)])
 
 
 def _resampled(images: np.ndarray, columns: Taps, rows: Taps, inter: Inter) -> np.ndarray:
