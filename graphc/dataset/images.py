@@ -490,23 +490,28 @@ def adjust_hue(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
 
 def _hexcone(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The hue in sixths of the circle (-1 to 5), the chroma and the greatest value of float images [..., 3]."""
-    red, green, blue = (images[..., i] for i in range(3))
+    red, green, blue = (np.ascontiguousarray(images[..., i]) for i in range(3))
     value = np.maximum(np.maximum(red, green), blue)
     chroma = value - np.minimum(np.minimum(red, green), blue)
     safe = np.where(chroma == 0, images.dtype.type(1), chroma)
-    sector = np.select(
-        [value == red, value == green], [(green - blue) / safe, (blue - red) / safe + 2], (red - green) / safe + 4
-    )
-    return sector, chroma, value
+    from_green = np.where(value == green, (blue - red) / safe + 2, (red - green) / safe + 4)
+    return np.where(value == red, (green - blue) / safe, from_green), chroma, value
 
 
 def _from_hexcone(sector: np.ndarray, chroma: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Each channel is the value less the part of the chroma that its distance from the hue takes away."""
-    channels = []
-    for offset in (5, 3, 1):
-        k = np.mod(sector + value.dtype.type(offset), 6)
-        channels.append(value - chroma * np.clip(np.minimum(k, 4 - k), 0, 1))
-    return np.stack(channels, axis=-1)
+    """Each channel is the value less the part of the chroma that its distance from the hue takes away.
+
+    Args:
+        sector: -6 to 12.
+    """
+    result, six = np.empty((*value.shape, 3), value.dtype), value.dtype.type(6)
+    for channel, offset in enumerate((5, 3, 1)):
+        k = sector + value.dtype.type(offset)  # modulo six, for which np.mod takes several times as long
+        k += six * (k < 0)
+        k -= six * (k >= 12)
+        k -= six * (k >= 6)
+        result[..., channel] = value - chroma * np.clip(np.minimum(k, 4 - k), 0, 1)
+    return result
 
 
 def rgb_to_hsv(images: np.ndarray) -> np.ndarray:
@@ -519,4 +524,4 @@ def rgb_to_hsv(images: np.ndarray) -> np.ndarray:
 def hsv_to_rgb(images: np.ndarray) -> np.ndarray:
     """Float images [..., 3] of hue, saturation, value in red, green, blue."""
     hue, saturation, value = (images[..., i] for i in range(3))
-    return _from_hexcone(hue * 6, saturation * value, value).astype(images.dtype)
+    return _from_hexcone(np.mod(hue * 6, 6), saturation * value, value).astype(images.dtype)
