@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.dtype import sum_type
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op, set_apply
 from graphc.parameter import Parameter, Parts
@@ -118,6 +119,11 @@ def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor
     for operand in operands:
         if operand.type.dtype.wide is not None and not op.traits & MOVING:
             return _widely(op, operands, attrs)
+    return perform(op, operands, attrs)
+
+
+def perform(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tensor:
+    """The result of an op on operands that agree and that it takes as they are, like those of a node of a graph."""
     now = state.now
     trace, piece = now.trace, now.piece
     if trace is not None:
@@ -133,11 +139,13 @@ def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor
 
 def _widely(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tensor:
     """The result of an op on elements that are no type to compute in: that of wider ones, in the type of its rule; or
-    that of the parts of complex ones."""
+    that of the parts of complex ones. What multiplies narrow numbers as they are makes wide ones, which are rounded."""
     if any(operand.type.dtype.is_complex for operand in operands):
         return _in_parts(op, operands, attrs)
+    cast, narrow = TABLE["cast"], operands[0].type.dtype
+    if "narrow_factors" in op.traits and sum_type(narrow) is not narrow:
+        return cast(perform(op, operands, attrs), dtype=narrow)
     type_ = inferred(op, operands, attrs)
-    cast = TABLE["cast"]
     wide = [o if o.type.dtype.wide is None else cast(o, dtype=o.type.dtype.wide) for o in operands]
     result = _applied(op, tuple(wide), attrs)
     return result if result.type.dtype is type_.dtype else cast(result, dtype=type_.dtype)

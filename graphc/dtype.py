@@ -127,6 +127,11 @@ def promote(x: DType, y: DType) -> DType:
     return _BY_NP[np.promote_types(x.np, y.np)]
 
 
+def sum_type(dtype: DType) -> DType:
+    """The type of a sum of products of two numbers of a type: float32 of bfloat16, whose products it holds exactly."""
+    return float32 if dtype is bfloat16 else dtype
+
+
 def part_of(dtype: DType) -> DType:
     """The type of the real part: of a real type itself."""
     return dtype.wide or dtype if dtype.is_complex else dtype

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 
-from graphc.dtype import DType, bool_, int64
+from graphc.dtype import DType, bool_, int64, sum_type
 from graphc.index import Gathered, Ix, IxLike, Var
 from graphc.known import has_data
 from graphc.loops import Buffer, Value, all_values, exact
@@ -182,6 +182,8 @@ class LoopBuilder:
     ) -> Value:
         """The sum of products over all the extents: one chain of fused multiply-adds from +0.0, outermost index first.
 
+        Of narrow factors two terms at a time, of which the second is added first (`graphc.runtime.twos`).
+
         With `lanes`: sixteen such chains over the first index mod 16, folded by halves. With `there`: of the terms for
         which every `lo <= index < hi`; nothing is read for others.
         """
@@ -191,8 +193,8 @@ class LoopBuilder:
         with self._guarded(own or ()):
             a, b = body(*at)
         if 0 in extents or own is None:
-            return self.const(0, a.dtype)
-        return self.make("contract", a.dtype, (variables, lanes), (a, b, *own))
+            return self.const(0, sum_type(a.dtype))
+        return self.make("contract", sum_type(a.dtype), (variables, lanes), (a, b, *own))
 
     def random_bits(self, seed: Value, counter: Value, element: Value) -> Value:
         """32 random bits as an int64: word 0 of Philox4x32-10."""

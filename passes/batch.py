@@ -32,6 +32,9 @@ is one tap, so that an image is one row, and a kernel may fill vectors with thos
 IN_TILES = 0.35
 """And a product of tiles, with making and using them: in rows that is done image by image, in the cache."""
 
+IN_WORDS = 0.9
+"""A product of narrow factors: those of two terms are a word of memory in rows, and must be put together in lanes."""
+
 COPIED, COMPUTED = 18, 6
 """Multiplications that could be made while one element is copied into the lanes or out of them; and while one is
 computed that is no sum of products."""
@@ -99,7 +102,7 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
     if any(unrolled(base_of(operand)) for operand in node.operands):
         return IN_TILES
     if not access.slides(node):
-        return 1.0
+        return 1.0 if node.operands[0].dtype is node.dtype else IN_WORDS
     if node.shape[0] != batch:
         return min(SLOWEST, _weights_slower_in_rows(node, access))
     apart, features = _sliding_read(node, access)

@@ -170,6 +170,7 @@ def _tiled(
     if value.kind != "contract":
         return None
     operands, there = value.args[:2], value.args[2:]
+    narrow = operands[0].dtype is not value.dtype
     if any(x.kind != "load" or x.args not in ((), there) for x in operands):
         return None
     summed, by_lanes = value.data
@@ -189,6 +190,8 @@ def _tiled(
         if any(apart) and (not all(apart) or summed[0].extent % LANES):  # the kernel turns both, or none
             return None
     if any(x.data[1].coefficient(v) is None for x in (a, c) for v in (*outer, *inner)):
+        return None
+    if narrow and prod(v.extent for v in inner[:-1]) > 1 and inner[-1].extent % 2:  # which would part two terms
         return None
     inside = _conditions(there[0].substitute(new), outer, inner) if there else ()
     if inside is None:

@@ -53,6 +53,17 @@ def identity(node: Node) -> Node:
     return node.operands[0]
 
 
+def rounded_before(node: Node) -> Node:
+    """cast(cast(x)) = x where x was rounded to a narrow float by a cast itself, and only widened since.
+
+    Another x may hold a NaN that a cast does not make.
+    """
+    inner = node.operands[0]
+    x = inner.operands[0] if inner.op == "cast" else node
+    widened = x.dtype is node.dtype and x.op == "cast" and x.dtype.is_float and inner.dtype is x.dtype.wide
+    return x if widened and x.operands[0].dtype is inner.dtype else node
+
+
 def view_of_view(node: Node) -> Node:
     """reshape(reshape(x)) = reshape(x), and likewise for broadcasts of one rank."""
     inner = node.operands[0]
@@ -178,7 +189,7 @@ def _filled(number: float, type_: TensorType, like: Node) -> Node:
 RULES: dict[str, tuple[Rule, ...]] = {
     "identity": (identity,),
     "stop_gradient": (identity,),
-    "cast": (same_type_is_identity,),
+    "cast": (same_type_is_identity, rounded_before),
     "reshape": (same_type_is_identity, view_of_view),
     "slice": (same_type_is_identity,),
     "concat": (reshapes_joined,),

@@ -67,7 +67,7 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
         target_lanes: float32 lanes of the machine's vectors: 4, 8 or 16.
     """
     lanes = max(1, target_lanes * SIZEOF["float"] // SIZEOF[c.element])
-    c, runs = _side_by_side(c.merged(), lanes)
+    c, runs = _side_by_side(c.merged(), lanes) if not c.twos else (c.merged().in_words(), ())
     while not c.lanes_summed and c.lane.extent <= lanes // 2 >= TURN:  # short vectors lie in two lines less often
         lanes //= 2
     search, registers = Search(c, lanes), registers_of(target_lanes)

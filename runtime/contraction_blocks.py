@@ -41,6 +41,9 @@ TURNED_FOR = 12
 """Tiles that share what was turned, at least: turning a vector takes as long as its multiply-adds in two tiles. Four
 times as many, where that leaves a few units for each core."""
 
+WOVEN = 3
+"""Tiles for which words of two rows are made once, in a panel."""
+
 RUN_BYTES, WAITING_BYTES = 400 * 1024, 512 * 1024
 """What the panel of a row of runs side by side may take, and accumulators that wait."""
 
@@ -76,7 +79,8 @@ def blocked(chosen: Plan, steps: Steps, stream: bool = False) -> Plan:
     c = chosen.contraction
     allowed = [x for x in "ab" if packable(c, x, steps) and x != chosen.turns]
     must = [x for x in allowed if c.lane.stride(x) not in (0, 1)]  # vectors that do not lie in memory: gathered once
-    may = [x for x in allowed if _far(c, x) and _pays(chosen, x)]
+    must += [x for x in allowed if x not in must and _woven(chosen, x)]
+    may = [x for x in allowed if x not in must and _far(c, x) and _pays(chosen, x)]
     units = _Units(chosen, must, may, stream)
     found = replace(chosen, axes=units.axes(), packed=frozenset(units.packed))
     small = units.long and not units.large and not units.packed
@@ -99,7 +103,7 @@ class _Units:
         """Args: operands that a unit must pack, and that it packs because it pays."""
         c, tile = chosen.contraction, _tile_bytes(chosen)
         self._chosen, self._must, self.packed = chosen, must, [*must, *may]
-        self._size, self._scalars_packed = SIZEOF[c.element], c.scalars in may
+        self._size, self._scalars_packed = SIZEOF[c.element], c.scalars in (self.packed if c.halves else may)
         self.long = chosen.steps >= LONG_SUM
         self.large, self._turned = self.long and (stream or self._scalars_packed), bool(must) and self.long
         self._kept = min(
@@ -260,6 +264,19 @@ def _far(c: Contraction, operand: str) -> bool:
     if c.lane.stride(operand):
         return c.lane.stride(operand) == 1
     return c.transform(operand) is None and any(d.stride(operand) == 1 for d in c.outputs)
+
+
+def _woven(chosen: Plan, operand: str) -> bool:
+    """Whether words are put together on the way to a panel: of factors that are no neighbours in memory.
+
+    Vectors are if several tiles use them; elements that lie side by side in any case, as one by one takes longest.
+    """
+    c = chosen.contraction
+    if c.two(operand) in (None, 1):
+        return False
+    if c.lane.stride(operand):
+        return prod(axis.tiles for axis in chosen.axes if not axis.dim.stride(operand)) >= WOVEN
+    return any(d.stride(operand) == 1 for d in c.outputs)
 
 
 def _pays(chosen: Plan, operand: str) -> bool:

@@ -13,6 +13,7 @@ from itertools import accumulate, pairwise, product
 from math import prod
 
 from graphc.arrays import LINE
+from graphc.runtime import twos
 from graphc.runtime.contraction import plan
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
 from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
@@ -85,8 +86,10 @@ class _Kernel:
         dims = (*(d for d in c.outputs if d is not c.lane or not chosen.runs), *chosen.runs, *c.k)
         lane = chosen.runs[-1] if chosen.runs else c.lane
         self.across = lane.name
+        if c.halves:
+            dims, lane = c.halves.outputs + c.halves.k, c.halves.lane
         self.operands = tuple(
-            Side(x, address, {d.name: d.stride(x) for d in dims}, lane.stride(x), c.transform(x))
+            Side(x, address, {d.name: d.stride(x) for d in dims}, lane.stride(x), c.transform(x), two=c.two(x))
             for x, address in (("a", a), ("b", bp))
         )
         self.panels, self.turned = Panels(self.nest, self.operands), Turned(self.nest)
@@ -256,11 +259,14 @@ class _Kernel:
             place = self.turned.at(place)
         spans = [self.nest.sum_span(n) for n in range(level, len(sums))]
         whole = all(span == (0, w) for span, w in zip(spans, window[level:], strict=True))
+        by_words = self.c.odd and any(side.two is not None for side in place.sides[:2])
+        whole = whole and not by_words
         if whole and all(self.known(d, place) for d in sums[level:]) and not (self.turned and level <= self.c.outside):
             return self.steps(place, cells, accs, window[level:])
         dim, accs = sums[level], list(accs)
-        for span, live in self.runs(dim, spans[0], place, cells):
-            some = [cells[n] for n in live]
+        parts = self.nest.by_words(spans[0], level) if by_words else [(spans[0], dim.extent)]
+        for extent, (span, live) in ((n, run) for part, n in parts for run in self.runs(dim, part, place, cells)):
+            some, at_once = [cells[n] for n in live], 1 if self.nest.lone else window[level]
 
             def body(x: Val, accs: list[Val], step: int, some: list[_Cell] = some) -> list[Val]:
                 here = self.nest.at(place, dim.name, x)
@@ -269,11 +275,11 @@ class _Kernel:
                     self.fetch_some(here, x, window[level], some)
                 if self.turned and level == self.c.outside:
                     here = self.turned.step(here, x)
-                if window[level] == 1:
+                if window[level] == 1 and not self.nest.lone:
                     return self.chains(level + 1, here, some, accs)
                 return self.steps(here, some, accs, (step, *window[level + 1 :]))
 
-            for start, stop, step in self.nest.stretches(span, dim.extent, window[level]):
+            for start, stop, step in self.nest.stretches(span, extent, at_once):
                 out = [accs[n] for n in live]
                 if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
                     out = body(i64(start), out, step)
@@ -313,7 +319,7 @@ class _Kernel:
                     self.term(side, place, cells[n], there, step, corner[n] + move[at], loaded)
                     for side, corner, move in zip(sides, corners, moves, strict=True)
                 )
-                total = self.b.fma(x, y, accs[n])
+                total = (twos.multiply if self.c.halves else Builder.fma)(self.b, x, y, accs[n])
                 partial = len(there) < cells[n].active
                 accs[n] = self.b.select(self.nest.mask(there), total, accs[n]) if partial else total
         return accs
@@ -334,7 +340,7 @@ class _Kernel:
         first, each = self.in_turn(rows, x, count, max(1, line // count))  # bodies for which it lasts
         at = self.nest.address(side, b.mul(first, apart))
         for n in range(each):
-            b.prefetch(b.gep(at, (rows + n) * apart, self.nest.element))
+            b.prefetch(self.nest.address(replace(side, address=at), (rows + n) * apart))
 
     def fetch_beside(self, place: Place, along: str, moves: Sequence[int]) -> None:
         """Fetches what the next tile's rows, which lie side by side, read at these steps.
@@ -403,7 +409,7 @@ class _Kernel:
                     further = place.groups[self.plan.ahead].size * side.strides[self.plan.ahead]
                     b.prefetch(self.nest.address(side, offset + further))
             else:
-                x = b.load(self.nest.address(side, offset), self.nest.element)
+                x = self.nest.load(side, offset)
             x = self.transformed(side, place, {**cell.offsets, **step}, step, x)
             if x.lanes == 1:
                 x = b.splat(x, self.lanes)

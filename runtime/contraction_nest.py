@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 
 from graphc.runtime.contraction_plan import OUTER, ROW, Axis, Group, Plan
 from graphc.runtime.contraction_terms import Dim, Transform
-from graphc.runtime.llvmtext import Builder, Operand, Val, const_vector, i64, mask, vector
+from graphc.runtime.llvmtext import SIZEOF, Builder, Operand, Val, const_vector, i64, mask, vector
+from graphc.runtime.twos import HALF, word
 from graphc.schedule import NEAR
 
 Span = tuple[Operand, Operand]
@@ -29,6 +30,8 @@ class Side:
         lane: the stride along the lanes: 0 for one element in all lanes, 1 for vectors in memory.
         transform: what each loaded value goes through.
         padded: whether lanes past the extent may be read and written.
+        two: of words that are put together as they are read, of two factors: how far these are apart. Then strides
+            count factors, and an address is one's.
     """
 
     name: str
@@ -37,6 +40,12 @@ class Side:
     lane: int
     transform: Transform | None = None
     padded: bool = False
+    two: int | None = None
+
+    @property
+    def along(self) -> bool:
+        """Whether vectors lie in memory; those of words whose factors are apart in two rows."""
+        return self.lane == 1 or (self.lane, self.two) == (2, 1)
 
     def offset(self, coordinates: Mapping[str, int]) -> int:
         return sum(self.strides.get(name, 0) * x for name, x in coordinates.items())
@@ -60,6 +69,7 @@ class Nest:
     Attributes:
         tiles: the present unit's range of tiles along each axis.
         block: the present block's range of the summed dim that is cut.
+        lone: whether the present step is the last of an odd number, and its words have one factor.
     """
 
     def __init__(self, b: Builder, chosen: Plan) -> None:
@@ -68,6 +78,7 @@ class Nest:
         self.type = vector(self.element, self.lanes)
         self.tiles: dict[str, Span] = {}
         self.block: Span = (0, 0)
+        self.lone = False
         self._tables: dict[range, Val] = {}
         self._masks: dict[tuple[str, range], Val] = {}
 
@@ -103,10 +114,50 @@ class Nest:
         return Place(tuple(self.moved(s, dim, coordinate) for s in place.sides), place.base | {dim: coordinate}, groups)
 
     def address(self, side: Side, offset: Operand) -> Val:
-        return self.b.gep(side.address, offset, self.element)
+        return self.b.gep(side.address, offset, self.element if side.two is None else HALF)
+
+    def load(self, side: Side, offset: int) -> Val:
+        """One element."""
+        address = self.address(side, offset)
+        if side.two is None:
+            return self.b.load(address, self.element)
+        if side.two == 1 and not self.lone:
+            return self.b.load(address, self.element, SIZEOF[HALF])
+        lower, upper = self._factors(side, offset, lambda address: self.b.load(address, HALF))
+        return word(self.b, lower, upper, side.name)
+
+    def _factors(self, side: Side, offset: int, load: Callable[[Val], Val]) -> tuple[Val, Val | None]:
+        """The factors of words, as `load` reads them at an address; no upper ones where there is one only."""
+        assert side.two is not None
+        lower = load(self.address(side, offset))
+        return lower, None if self.lone else load(self.address(side, offset + side.two))
+
+    def load_row(self, side: Side, offset: int, on: Val | None) -> Val:
+        """A vector of neighbours in memory, of words that of two rows; only the lanes that are `on`, if not all are."""
+        b, size = self.b, SIZEOF[self.element if side.two is None else HALF]
+
+        def row(address: Val, type_: str) -> Val:
+            return b.load(address, type_, size) if on is None else b.masked_load(address, type_, on, size)
+
+        if side.two is None or (side.lane != 1 and side.two == 1 and not self.lone):
+            return row(self.address(side, offset), self.type)
+        lower, upper = self._factors(side, offset, lambda address: row(address, vector(HALF, self.lanes)))
+        return word(b, lower, upper, side.name)
+
+    def _load_words(self, side: Side, offset: int, active: range) -> Val:
+        """A vector of words, one by one if it does not lie in memory."""
+        if side.lane == 1 or (side.along and not self.lone):
+            whole = len(active) == self.lanes
+            return self.load_row(side, offset, None if whole else const_vector(self._flags(active), "i1"))
+        value = Val("zeroinitializer", self.type)
+        for lane in active:
+            value = self.b.insert(value, self.load(side, offset + lane * side.lane), lane)
+        return value
 
     def load_lanes(self, side: Side, offset: int, active: range, on: Val | None = None) -> Val:
         """A vector along the lanes, +0.0 in those that do not exist: outside of `active`, or not `on`."""
+        if side.two is not None:
+            return self._load_words(side, offset, active)
         b, address = self.b, self.address(side, offset)
         if side.lane == 1:
             if on is None and (len(active) == self.lanes or (side.padded and not active.start)):
@@ -312,13 +363,31 @@ class Nest:
             return self.block
         return 0, self.c.sums[level].extent
 
+    def by_words(self, span: Span, level: int) -> Iterator[tuple[Span, int]]:
+        """A range of a summed dim's steps, and of how many in all; the last one by itself if its words have one factor.
+
+        While that is written, `lone` says so.
+        """
+        extent = self.c.sums[level].extent
+        if not self.c.odd or level < len(self.c.sums) - 1:
+            yield span, extent
+            return
+        lo, hi = span
+        known = isinstance(lo, int) and isinstance(hi, int)
+        if extent > 1:
+            yield (lo, min(hi, extent - 1) if known else self.least(hi, extent - 1)), extent - 1
+        self.lone = True
+        yield (extent - 1, hi) if known else (self.most(lo, extent - 1), hi), extent
+        self.lone = False
+
     def over_steps(self, place: Place, body: Callable[[Place], None], level: int, stop: int) -> None:
         """Loops over the block's indices of the summed dims from `level` up to `stop`."""
         if level >= stop:
             body(place)
             return
-        with self.loop(*self.sum_span(level)) as x:
-            self.over_steps(self.at(place, self.c.sums[level].name, x), body, level + 1, stop)
+        for span, _ in self.by_words(self.sum_span(level), level):
+            with self.loop(*span) as x:
+                self.over_steps(self.at(place, self.c.sums[level].name, x), body, level + 1, stop)
 
 
 def value(x: Operand) -> Val:

@@ -18,6 +18,7 @@ from graphc.runtime.contraction_nest import Nest, Place, Side, value
 from graphc.runtime.contraction_plan import ROW, SQUARE, TURN
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Dim, Stream
 from graphc.runtime.llvmtext import SIZEOF, Val, const, const_vector, i64, mask, vector
+from graphc.runtime.twos import HALF
 
 
 class Panels:
@@ -45,7 +46,7 @@ class Panels:
 
     def _row(self, side: Side) -> str:
         """The output dim along which an operand that is the same in all lanes lies in memory."""
-        return next(d.name for d in self.nest.c.outputs if side.strides[d.name] == 1)
+        return next(d.name for d in self.nest.c.outputs if d.stride(side.name) == 1)
 
     def packed(self, sides: tuple[Side, ...], zero: Mapping[str, Val]) -> tuple[Side, ...]:
         """The sides, those that the plan packs replaced by panels of their part in the block that starts at `zero`."""
@@ -68,7 +69,7 @@ class Panels:
 
         if nest.plan.runs and side.lane:
             nest.over_elements(own, place, self._copy_runs)
-        elif row or side.lane == 1:  # what is contiguous innermost
+        elif row or side.along:  # what is contiguous innermost
             nest.over_steps(place, rows if row else vectors, first, last)
         else:
             nest.over_elements(own, place, lambda place: nest.over_vectors(place, self._copy_scattered))
@@ -96,21 +97,22 @@ class Panels:
             source, target = nest.at(place, row, x).sides
             left = b.splat(b.convert("trunc", b.sub(value(hi), x), "i32"), nest.lanes)
             on = b.icmp("slt", const_vector(range(nest.lanes), "i32"), left)
-            b.store(b.masked_load(source.address, nest.type, on), target.address)  # rows are of whole vectors
+            b.store(nest.load_row(source, 0, on), target.address)  # rows are of whole vectors
 
     def _copy_scattered(self, place: Place, active: int) -> None:
         """Copies one vector's steps, several at a time where they lie along memory."""
         nest, source = self.nest, place.sides[0]
         first, last = nest.first_level, len(nest.c.sums) - 1
-        if last < first or source.strides[nest.c.sums[last].name] != 1 or nest.lanes < TURN:
+        if last < first or nest.c.sums[last].stride(source.name) != 1 or nest.lanes < TURN:
             nest.over_steps(place, lambda place: self._copy(place, active), first, last + 1)
             return
         dim = nest.c.sums[last]
 
         def turned(place: Place) -> None:
-            for start, stop, step in nest.stretches(nest.sum_span(last), dim.extent, nest.plan.at_once):
-                with nest.loop(start, stop, step) as x:
-                    self._copy_turned(nest.at(place, dim.name, x), dim, step, active)
+            for span, extent in nest.by_words(nest.sum_span(last), last):
+                for start, stop, step in nest.stretches(span, extent, 1 if nest.lone else nest.plan.at_once):
+                    with nest.loop(start, stop, step) as x:
+                        self._copy_turned(nest.at(place, dim.name, x), dim, step, active)
 
         nest.over_steps(place, turned, first, last)
 
@@ -275,8 +277,12 @@ def turned_steps(nest: Nest, side: Side, offset: int, active: int, count: int) -
     """The vectors of up to as many steps as lanes, along memory: of the first `active` lanes, the others are 0.0."""
     wide = next(size for size in (TURN, SQUARE, nest.lanes) if count <= size or size == nest.lanes)
     b, piece = nest.b, vector(nest.element, wide)
+    if nest.lone:
+        return [nest.load_lanes(side, offset, range(active))]
+    align = None if side.two is None else SIZEOF[HALF]
     rows = [const(0.0, piece)] * nest.lanes
     for lane in range(active):
         address = nest.address(side, offset + lane * side.lane)
-        rows[lane] = b.load(address, piece) if count == wide else b.masked_load(address, piece, mask(count, wide))
+        some = None if count == wide else mask(count, wide)
+        rows[lane] = b.load(address, piece, align) if some is None else b.masked_load(address, piece, some, align)
     return b.transpose(rows)[:count]

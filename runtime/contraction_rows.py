@@ -36,6 +36,8 @@ def along_rows(chosen: Plan) -> Plan | None:
     axis = next((x for x in reversed(chosen.axes) if x.dim.stride(large) == 1), None)
     if axis is None or len(c.sums) != 1 or c.lanes_summed or c.turned or chosen.runs or c.lane.stride(c.vectors) != 1:
         return None  # sums of another kind, or vectors that do not lie in memory
+    if c.two(c.scalars) not in (None, 1):
+        return None  # elements that are to be put together first
     others = [x for x in chosen.axes if not x.dim.stride(large)]
     rows, apart = prod(x.dim.extent for x in others), c.sums[0].stride(large) * size
     if rows > MOST or apart < LINE or apart * c.sums[0].extent < FROM_AFAR:

@@ -9,6 +9,9 @@ Row-major `C[i, j] = sum_k A[i, k] * B[k, j]`, with operands M x K and K x N, is
 
     Contraction(m=(Dim("i", M, a=K, b=0),), n=(Dim("j", N, a=0, b=1),), k=(Dim("k", K, a=1, b=N),), lanes="j")
 
+With `twos` its factors are bfloat16, and the chain takes two terms at a time, the second of which is added first
+(`twos.py`); the innermost summed dim is one of an even extent, or the only one.
+
 When `lanes` names a summed dim of extent L <= 16, each output element is sixteen such chains, one for each index of
 that dim (those past L are +0.0), folded by s[l] += s[l + 8], then + 4, + 2, + 1.
 """
@@ -51,6 +54,10 @@ class Dim:
 
     def __str__(self) -> str:
         return f"{self.name}:{self.extent}({self.a},{self.b})"
+
+    def by_twos(self, a: int, b: int) -> Dim:
+        """The dim whose indices are two of this one's, with strides of its own."""
+        return Dim(self.name, -(-self.extent // 2), a, b)
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,9 @@ class Contraction:
         lane_tail: (dim, valid): at the last index of that summed dim only `valid` lanes exist (lanes in k only).
         inside: which terms exist, where that depends on the output's coordinates.
         a_transform, b_transform: applied to every loaded value before it is multiplied.
+        twos: whether factors are bfloat16, of 16 bits, which strides count.
+        halves: of what is `in_words`, whose elements are two factors each: the same with strides that count these.
+        odd: whether the last of these words has only one.
         along: the output dim along which results lie in memory, if that is another than the lanes'; those of lanes are
             `apart`, at least so many elements.
     Raises:
@@ -132,6 +142,9 @@ class Contraction:
     b_transform: Transform | None = None
     along: str = ""
     apart: int = 0
+    twos: bool = False
+    halves: Contraction | None = None
+    odd: bool = False
 
     def __post_init__(self) -> None:
         names = [d.name for d in self.outputs + self.k]
@@ -152,6 +165,8 @@ class Contraction:
             raise ValueError(f"contraction: results lie along {self.along!r}, expected an output dim but the lanes'")
         if self.lane_tail is not None:
             self._check_tail(*self.lane_tail)
+        if self.twos and (self.element != "float" or self.lanes_summed or self.inside):
+            raise ValueError("contraction: terms by twos are of floats, all exist, and no lanes are summed")
         self._check_inside([d.name for d in self.outputs], [d.name for d in self.k])
 
     def _check_tail(self, name: str, valid: int) -> None:
@@ -222,7 +237,7 @@ class Contraction:
 
         Empty where the lanes lie side by side, or where what is turned would serve more results than a tile has.
         """
-        whole = self.lane.extent == LOGICAL_LANES if self.lanes_summed else self.lane in self.batch
+        whole = self.lane.extent == LOGICAL_LANES if self.lanes_summed else self.lane in self.batch and not self.halves
         if not whole or self.lane_tail or self.a_transform or self.b_transform or min(self.lane.a, self.lane.b) <= 1:
             return {}
         taps, within, found = self.m + self.n, self.sums[self.outside :], {}
@@ -264,6 +279,10 @@ class Contraction:
             low, high = low + min(step, 0), high + max(step, 0)
         return range(low, high + 1)
 
+    def two(self, operand: str) -> int | None:
+        """How far apart the two factors of a word are in an operand; None of what has no words."""
+        return self.halves.sums[-1].stride(operand) // 2 if self.halves else None
+
     def condition(self, dim: str) -> Inside | None:
         """The condition on the terms that a dim, an output's or a summed one, takes part in."""
         return next((x for x in self.inside if dim in (x.output, x.summed)), None)
@@ -287,7 +306,37 @@ class Contraction:
                 sums.append(d)
         return replace(self, k=(*sums, self.lane) if self.lanes_summed else tuple(sums))
 
+    def in_words(self) -> Contraction:
+        """The same sum of words that hold two factors each, whose strides count words; of merged terms by twos.
+
+        Factors that are neighbours in memory, too, are a word there. Others are put together as they are read, or on
+        the way to a panel: those of one step from two rows, of which each counts half.
+
+        Raises:
+            ValueError: an odd number of terms is summed within another sum, so that words would be of two rows.
+        """
+        last = self.sums[-1] if self.sums else Dim("only", 1, 1, 1)
+        if last.extent % 2 and len(self.sums) > 1:
+            raise ValueError(f"contraction: terms by twos, but {last} of {self} is odd")
+
+        def counted(d: Dim) -> Dim:
+            a, b = (_in_words(d.stride(x)) if last.stride(x) == 1 else d.stride(x) for x in "ab")
+            return replace(d, a=a, b=b)
+
+        batch, m, n, outer = ([*map(counted, dims)] for dims in (self.batch, self.m, self.n, self.sums[:-1]))
+        halves = replace(self, k=(*self.sums[:-1], last.by_twos(2 * last.a, 2 * last.b)), twos=False)
+        return replace(
+            self, batch=tuple(batch), m=tuple(m), n=tuple(n), k=(*outer, last.by_twos(last.a, last.b)),
+            twos=False, halves=halves, odd=bool(last.extent % 2),
+        )  # fmt: skip
+
     def __str__(self) -> str:
         groups = (("batch", self.batch), ("m", self.m), ("n", self.n), ("k", self.k))
         dims = "  ".join(f"{name} {' '.join(map(str, dims))}" for name, dims in groups if dims)
-        return f"{self.element} {dims}  lanes {self.lanes}"
+        return f"{self.element} {dims}  lanes {self.lanes}{'  by twos' * self.twos}"
+
+
+def _in_words(stride: int) -> int:
+    """A stride of halves in words; that of words which overlap, 1, is no neighbour's."""
+    words = 2 if abs(stride) == 1 else -(-abs(stride) // 2)
+    return words if stride >= 0 else -words

@@ -422,9 +422,9 @@ class Builder:
         self.module.declare("llvm.prefetch.p0", "void", [type_ for type_, _ in arguments])
         self.do(f"call void @llvm.prefetch.p0({', '.join(f'{type_} {name}' for type_, name in arguments)})")
 
-    def masked_load(self, address: Val, type_: str, lanes_on: Val) -> Val:
+    def masked_load(self, address: Val, type_: str, lanes_on: Val, align: int | None = None) -> Val:
         """A vector load that reads only the lanes that are on; the others are zero."""
-        align = SIZEOF[element_of(type_)]
+        align = align or SIZEOF[element_of(type_)]
         name = f"llvm.masked.load.{suffix_of(type_)}.p0"
         self.module.declare(name, type_, ["ptr", "i32", lanes_on.type, type_])
         return self.emit(

@@ -113,6 +113,12 @@ class Target:
         return _architecture(self.triple)
 
     @property
+    def multiplies_twos(self) -> bool:
+        """Whether one instruction adds the products of two pairs of bfloat16 to a float, in every lane of a vector."""
+        features = self.features.split(",")
+        return {"+avx512bf16", "+avx512vl"}.issubset(features) and "-avx512f" not in features
+
+    @property
     def futex(self) -> int | None:
         """Number of the futex system call; None where there is none or it is not known."""
         return _FUTEX.get(self.arch) if "-linux" in self.triple else None

@@ -12,7 +12,7 @@ from reference import assert_same
 
 import graphc as ms
 from graphc import Parameter, Tensor
-from graphc.dispatch import apply
+from graphc.dispatch import perform
 from graphc.ir import Graph, Node
 from graphc.op import TABLE
 from graphc.programs import _compiled
@@ -40,7 +40,7 @@ def _values(graph: Graph, inputs: Sequence[Tensor]) -> dict[Node, Tensor]:
         if node.op == "constant":
             values[node] = Tensor(np.asarray(node.attrs["value"], node.dtype.np))
         elif node.op != "input":
-            values[node] = apply(TABLE[node.op], tuple(values[o] for o in node.operands), node.attrs)
+            values[node] = perform(TABLE[node.op], tuple(values[o] for o in node.operands), node.attrs)
     return values
 
 

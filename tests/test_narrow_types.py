@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import op_samples
 import op_samples_nn
 import pytest
-from modes import each_of
+from modes import each_of, threads
 from op_samples import Sample
 
 import graphc as ms
 import graphc.compiler
-from graphc import Tensor, ops
+from graphc import Tensor, nn, ops
 from graphc.arrays import of_numpy
+from graphc.compiler import stage_texts
 from graphc.dtype import ALL, DType, float_info, promote
 from graphc.op import TABLE
+from graphc.passes import lower
+from graphc.trace import trace
 
 SAMPLES = {**op_samples.SAMPLES, **op_samples_nn.SAMPLES}
 
@@ -219,3 +223,106 @@ def test_text_of_bfloat16() -> None:
     )
     assert repr(Tensor(np.arange(30) / 3, ms.bfloat16)).count("\n") == 1
     assert repr(Tensor(2.5, ms.bfloat16)) == "Tensor(shape=[], dtype=BFloat16, value= 2.5)"
+
+
+# Products of bfloat16, whose factors are not widened first
+
+
+def factors(seed: int, *shapes: tuple[int, ...]) -> list[Tensor]:
+    rng = np.random.default_rng(seed)
+    return [Tensor(rng.standard_normal(shape).astype(ms.bfloat16.np)) for shape in shapes]
+
+
+def by_twos(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The product in the order that is defined: of every two terms the second first, each sum rounded to float32."""
+    depth, total = x.shape[-1], np.zeros((x.shape[0], y.shape[1]), np.float32)
+    wide_x, wide_y = x.astype(np.float64), y.astype(np.float64)
+    for first in range(0, depth, 2):
+        for k in (k for k in (first + 1, first) if k < depth):
+            total = (total + wide_x[:, k, None] * wide_y[None, k]).astype(np.float32)
+    return total.astype(ms.bfloat16.np)
+
+
+PRODUCTS = {
+    "matmul": (lambda x, y: ops.matmul(x, y), ((33, 65), (65, 17))),
+    "transposed": (lambda x, y: ops.matmul(x.T, y.T), ((127, 31), (40, 127))),
+    "few rows": (lambda x, y: ops.matmul(x, y.T), ((3, 129), (70, 129))),
+    "a vector": (lambda x, y: ops.matmul(x, y), ((63,), (63, 13))),
+    "stacks": (lambda x, y: ops.bmm(x, ops.swapaxes(y, 1, 2)), ((6, 20, 13), (6, 31, 13))),
+    "heads": (
+        lambda x, y: ops.matmul(x.reshape(7, 3, 13).swapaxes(0, 1).reshape(7, 39), y), ((7, 39), (39, 18)),
+    ),
+    "side by side": (lambda x, y: ops.matmul(ops.cat((x, x[:, 1:]), 1), y), ((9, 8), (15, 5))),
+    "dense": (lambda x, y, b: ops.relu(ops.dense(x, y, b)), ((50, 37), (19, 37), (19,))),
+    "one term": (lambda x, y: ops.matmul(x, y), ((5, 1), (1, 19))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_of_bfloat16_and_their_gradients_are_the_same_in_each_mode(name: str) -> None:
+    function, shapes = PRODUCTS[name]
+    operands = factors(11, *shapes)
+    places = tuple(range(len(operands)))
+
+    def both(*given: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        weights = Tensor(np.random.default_rng(3).standard_normal(function(*given).shape).astype(ms.bfloat16.np))
+        loss = ms.value_and_grad(lambda *x: (function(*x) * weights).sum(), places)
+        return function(*given), loss(*given)[1]
+
+    found = []
+    for count in (1, 2):
+        with threads(count):
+            for run in (both, ms.jit(both)):
+                result, gradients = run(*operands)
+                found.append([result.asnumpy(), *(g.asnumpy() for g in gradients)])
+    assert all(x.dtype == ms.bfloat16.np for x in found[0])
+    for other in found[1:]:
+        assert all(x.tobytes() == y.tobytes() for x, y in zip(found[0], other, strict=True))
+    wide = [x.astype(np.float32) for x in (o.asnumpy() for o in operands)]
+    wanted = function(*map(Tensor, wide)).asnumpy()
+    assert np.allclose(found[0][0].astype(np.float32), wanted, rtol=2.0**-7, atol=2.0**-7)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 7, 64, 129])
+def test_of_every_two_terms_of_a_product_the_second_is_added_first(
+    depth: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
+    x, y = factors(depth, (19, depth), (depth, 33))
+    wanted = by_twos(x.asnumpy(), y.asnumpy())
+    assert ms.jit(lambda x, y: x @ y)(x, y).asnumpy().tobytes() == wanted.tobytes()
+    tiled = []
+    monkeypatch.setattr(lower, "_tiled", lambda *args: tiled.append(args))
+    loops = ms.jit(lambda x, y: x @ y + 0)(x, y)  # as plain loops, of what no tile can read
+    assert loops.asnumpy().tobytes() == wanted.tobytes() and tiled
+
+
+def test_a_product_of_bfloat16_reads_its_factors_as_they_are() -> None:
+    x, w = factors(0, (8, 20), (16, 20))
+    grad = ms.value_and_grad(lambda x, w: ops.matmul(x, w.T).sum(), (0, 1))
+    stages = dict(stage_texts(trace(grad, (x, w), {}, "step").graph))
+    products = [line for line in stages["kernels"].splitlines() if "contract" in line]
+    assert len(products) == 3 and "bf16[160]" in stages["kernels"]
+    assert stages["traced"].count("= matmul(") == 3 and "cast(%x" not in stages["traced"]
+    assert not any("f32[160]" in line for line in stages["kernels"].splitlines() if "kernel" in line)
+
+
+def test_what_is_no_number_reaches_the_products_that_it_is_a_factor_of() -> None:
+    x, y = (t.asnumpy().copy() for t in factors(1, (20, 35), (35, 40)))
+    x[2, 34], x[5, 3], y[7, 9], y[0, 20] = np.nan, np.inf, -np.inf, np.nan
+    got = ms.jit(lambda x, y: x @ y)(Tensor(x), Tensor(y)).asnumpy().astype(np.float32)
+    with np.errstate(all="ignore"):
+        wanted = x.astype(np.float32) @ y.astype(np.float32)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(wanted))
+    np.testing.assert_array_equal(np.isinf(got), np.isinf(wanted))
+
+
+def test_words_of_two_factors_lie_in_rows() -> None:
+    """A batch goes into the lanes only where factors are wide: what is a word in rows is none there."""
+    layer = nn.Dense(32, 48)
+    for dtype in (ms.float32, ms.bfloat16):
+        for parameter in layer.get_parameters():
+            parameter.set_dtype(dtype)
+        x = ops.ones((64, 32), dtype)
+        schedule = dict(stage_texts(trace(lambda x: ops.relu(layer(x)), (x,), {}, "layer").graph))["schedule"]
+        assert ("64/16" in schedule) == (dtype is ms.float32)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.dispatch import apply, assign
+from graphc.dispatch import assign, perform
 from graphc.ir import Graph, Node
 from graphc.nested import flatten
 from graphc.nn.cell import Cell
@@ -82,7 +82,7 @@ class GraphCell(Cell):
             if node.op == "constant":
                 values[node] = Tensor(node.attrs["value"], node.dtype)
             elif node.op != "input":
-                values[node] = apply(TABLE[node.op], tuple(values[o] for o in node.operands), node.attrs)
+                values[node] = perform(TABLE[node.op], tuple(values[o] for o in node.operands), node.attrs)
         outputs = [values[o] for o in graph.outputs]
         changed = [(values[target], values[value]) for target, value in graph.updates]
         for target, value in changed:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dtype import DType, part_of
+from graphc.dtype import DType, dtype_of, part_of, sum_type
 from graphc.ir import TensorType
 from graphc.op import FEWEST_JOINED, Filled, Later, define_op
 from graphc.ops.axes import axis_of
@@ -52,7 +52,7 @@ def contract(
     there: Callable[..., Any] | None = None,
 ) -> Any:
     """The sum of the products of `factors(*k)` over all k, those that are `there`; 0 where there are none."""
-    return b.const(0, dtype) if 0 in extents else b.contract(extents, factors, lanes, there)
+    return b.const(0, sum_type(dtype)) if 0 in extents else b.contract(extents, factors, lanes, there)
 
 
 def _matmul_type(
@@ -70,12 +70,14 @@ def _matmul_type(
     if k != k2:
         a, b = ".T" * transpose_a, ".T" * transpose_b
         raise ValueError(f"matmul: inner dimensions differ, {x}{a} @ {y}{b} ({k} and {k2})")
-    return TensorType((*x.shape[:-2], m, n), x.dtype)
+    return TensorType((*x.shape[:-2], m, n), sum_type(x.dtype))
 
 
-@define_op(infer=_matmul_type, coerce=same_dtype("matmul"), exact=False, traits="contraction", name="matmul")
+@define_op(
+    infer=_matmul_type, coerce=same_dtype("matmul"), exact=False, traits="contraction narrow_factors", name="matmul"
+)
 def matmul_(x: np.ndarray, y: np.ndarray, *, transpose_a: bool = False, transpose_b: bool = False) -> np.ndarray:
-    """The product of matrices, `[..., M, K] @ [..., K, N]` to `[..., M, N]`.
+    """The product of matrices, `[..., M, K] @ [..., K, N]` to `[..., M, N]`; of bfloat16 in float32.
 
     Args:
         x, y: tensors of one number type, with equal leading (batch) dimensions.
@@ -86,7 +88,8 @@ def matmul_(x: np.ndarray, y: np.ndarray, *, transpose_a: bool = False, transpos
     """
     left = np.swapaxes(x, -1, -2) if transpose_a else x
     right = np.swapaxes(y, -1, -2) if transpose_b else y
-    return np.asarray(np.matmul(left, right))
+    type_ = sum_type(dtype_of(x.dtype)).np
+    return np.asarray(np.matmul(left.astype(type_, copy=False), right.astype(type_, copy=False)))
 
 
 @matmul_.def_filled
@@ -103,6 +106,8 @@ def matmul_filled(
 def matmul_vjp(
     ct: Tensor, y: Tensor, a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False
 ) -> Any:
+    ct = cast(ct, a.dtype)  # exactly, where the product was rounded to the type of its factors
+
     def product(left: Tensor, right: Tensor, transpose_a: bool, transpose_b: bool) -> Later:
         attrs = {"transpose_a": transpose_a, "transpose_b": transpose_b}
         return Later(matmul_, (left, right), attrs, _one_product, _product_over_steps if left.ndim == 2 else None)

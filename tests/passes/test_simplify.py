@@ -167,6 +167,28 @@ def test_float_sums_are_not_reassociated() -> None:
     kept("%0: f32[] = add(%x, 1.0)", "%1: f32[] = add(%0, 2.0)", inputs="%x: f32[]")
 
 
+def test_what_was_rounded_before_is_not_rounded_again() -> None:
+    assert_rewrites(
+        simplify,
+        """
+        graph f(%x: f32[2,3]) {
+          %0: bf16[2,3] = cast(%x, dtype=graphc.bfloat16)
+          %1: f32[2,3]  = cast(%0, dtype=graphc.float32)
+          %2: bf16[2,3] = cast(%1, dtype=graphc.bfloat16)
+          return %2
+        }
+        """,
+        """
+        graph f(%x: f32[2,3]) {
+          %0: bf16[2,3] = cast(%x, dtype=graphc.bfloat16)
+          return %0
+        }
+        """,
+    )
+    again = "%0: f32[2,3] = cast(%x, dtype=graphc.float32)", "%1: bf16[2,3] = cast(%0, dtype=graphc.bfloat16)"
+    kept(*again, inputs="%x: bf16[2,3]")  # which makes another NaN of some
+
+
 def test_casts_that_lose_something_stay() -> None:
     kept("%0: i32[2,3] = cast(%x, dtype=graphc.int32)", "%1: f32[2,3] = cast(%0, dtype=graphc.float32)")
 

@@ -18,15 +18,17 @@ from guarded import Guarded
 
 from graphc import ops
 from graphc.compiler import stage_texts
+from graphc.dtype import bfloat16
 from graphc.runtime import contraction as planning
 from graphc.runtime import contraction_blocks as blocks
-from graphc.runtime import contraction_emit, contraction_rows, jit, tiled
+from graphc.runtime import contraction_emit, contraction_rows, jit, tiled, twos
 from graphc.runtime import contraction_tile as tiling
 from graphc.runtime.contraction import Contraction, Dim, Inside, plan, units
 from graphc.runtime.contraction_emit import emit
 from graphc.runtime.contraction_plan import Cut
-from graphc.runtime.llvmtext import Module, const, i64, mask
+from graphc.runtime.llvmtext import Module, const, i64, mask, vector
 from graphc.runtime.target import host
+from graphc.runtime.twos import HALF
 from graphc.trace import trace
 
 SIZES = (1, 2, 3, 7, 13, 17, 31, 33, 63, 65, 127, 129)
@@ -302,6 +304,7 @@ def reference_text(name, c):
     module = Module(name)
     b = module.function(name, [("ptr", "a"), ("ptr", "b"), ("ptr", "c"), ("i64", "begin"), ("i64", "end")])
     element, at = c.element, {}
+    stored = HALF if c.twos else element
     strides, _ = result_strides(c)
     partial = b.alloca(element, 16)
 
@@ -324,19 +327,35 @@ def reference_text(name, c):
             return
         with b.loop(0, dims[0].extent) as x:
             at[dims[0].name] = x
-            step = [b.gep(p, b.mul(x, s), element) for p, s in ((a, dims[0].a), (bp, dims[0].b))]
+            step = [b.gep(p, b.mul(x, s), stored) for p, s in ((a, dims[0].a), (bp, dims[0].b))]
             outputs(dims[1:], *step, b.gep(out, b.mul(x, strides[dims[0].name]), element))
 
     def chain(dims, a, bp, acc, on):
+        if c.twos and len(dims) < 2:
+            return by_twos(dims[0] if dims else Dim("none", 1, 1, 1), a, bp, acc)
         if not dims:
             return term(a, bp, acc, on)
         with b.loop_carrying(0, dims[0].extent, [acc]) as (x, carried, out):
             at[dims[0].name] = x
             if c.lane_tail and c.lane_tail[0] == dims[0].name:
                 on = b.int_op("or", b.icmp("ne", x, dims[0].extent - 1), b.icmp("slt", at[c.lanes], c.lane_tail[1]))
-            step = [b.gep(p, b.mul(x, s), element) for p, s in ((a, dims[0].a), (bp, dims[0].b))]
+            step = [b.gep(p, b.mul(x, s), stored) for p, s in ((a, dims[0].a), (bp, dims[0].b))]
             out[:] = [chain(dims[1:], *step, carried[0], on)]
         return out[0]
+
+    def by_twos(d, a, bp, acc):
+        """The second of every two terms first."""
+
+        def term(k, acc):
+            places = (b.gep(p, b.mul(k, s), HALF) for p, s in ((a, d.a), (bp, d.b)))
+            return b.fma(*(b.bitcast(b.int_op("shl", b.convert("zext", b.load(x, HALF), "i32"), 16), "float")
+                           for x in places), acc)  # fmt: skip
+
+        out = [acc]
+        if d.extent > 1:
+            with b.loop_carrying(0, d.extent // 2 * 2, [acc], 2) as (k, (carried,), out):
+                out[:] = [term(k, term(b.add(k, 1), carried))]
+        return term(i64(d.extent - 1), out[0]) if d.extent % 2 else out[0]
 
     def term(a, bp, acc, on):
         for x in c.inside:
@@ -373,10 +392,10 @@ def check(cases, lanes=LANES, fill=numbers):
     native = jit.compile_text(texts, names)
     for n, some in enumerate(cases):
         rng, dtype = np.random.default_rng(n), DTYPES[some.c.element]
-        size = result_strides(some.c)[1]
+        size, narrow = result_strides(some.c)[1], bfloat16.np if some.c.twos else dtype
         for at_end in (True, False):
-            a, b, out = (Guarded(count, dtype, at_end) for count in (some.a, some.b, size))
-            a.array[:], b.array[:] = fill(rng, some.a, dtype), fill(rng, some.b, dtype)
+            a, b, out = (Guarded(n, of, at_end) for n, of in ((some.a, narrow), (some.b, narrow), (size, dtype)))
+            a.array[:], b.array[:] = fill(rng, some.a, narrow), fill(rng, some.b, narrow)
             operands = a.address(some.a_zero), b.address(some.b_zero), out.address()
             native.function(f"reference{n}", *SIGNATURE)(*operands, 0, 1)
             expected = out.array.copy()
@@ -397,6 +416,96 @@ def check(cases, lanes=LANES, fill=numbers):
 def test_matrix_products_of_all_sizes(a, b):
     turned = [(SIZES[n], SIZES[(5 * n + 3) % 12], SIZES[(7 * n + 1) % 12]) for n in range(12)]
     check(matmul(*sizes, a, b) for sizes in turned)
+
+
+@pytest.fixture(params=["one instruction", "two multiply-adds"])
+def two_terms(request, monkeypatch):
+    """Machines with the instruction that adds two products, if this is one, and without."""
+    if request.param != "one instruction":
+        monkeypatch.setattr(twos, "host", lambda: replace(host(), features=""))
+    return request.param
+
+
+@pytest.mark.parametrize("a", "NT")
+@pytest.mark.parametrize("b", "NT")
+def test_products_of_narrow_factors_of_all_sizes(a, b, two_terms):
+    turned = [(SIZES[n], SIZES[(5 * n + 3) % 12], SIZES[(7 * n + 1) % 12]) for n in range(12)]
+    check(matmul(*sizes, a, b, twos=True) for sizes in turned)
+
+
+def test_narrow_factors_are_read_in_every_way(two_terms):
+    turning, woven, along = matmul(8, 70, 51, "N", "T", twos=True), matmul(70, 90, 33, twos=True), matmul(3, 700, 999)
+    along = replace(along, c=replace(along.c, twos=True))
+    both, blocked = matmul(130, 90, 601, "T", "N", twos=True), matmul(200, 70, 4097, "N", "T", twos=True)
+    assert plan(turning.c, 16).turns == "b" and plan(woven.c, 16).packed == {"b"} and not plan(along.c, 16).packed
+    assert plan(both.c, 16).packed == {"a", "b"} and plan(both.c, 16).cut and plan(blocked.c, 16).cut
+    lanes = case(
+        m=(Dim("i", 5, 8, 0),), n=(Dim("b", 2, 0, 8 * 16), Dim("l", 16, 0, 1)), k=(Dim("k", 8, 1, 16),), lanes="l",
+        twos=True,
+    )  # fmt: skip
+    apart = case(
+        batch=(Dim("h", 3, 2000, 3000),), m=(Dim("i", 7, 40, 0),), n=(Dim("j", 19, 0, 60),),
+        k=(Dim("k", 19, 2, 3),), lanes="j", twos=True,
+    )  # fmt: skip
+    within = case(
+        m=(Dim("i", 3, 60, 0),), n=(Dim("j", 40, 0, 60),), k=(Dim("k", 2, 30, 30), Dim("l", 22, 1, 1)), lanes="j",
+        twos=True,
+    )  # fmt: skip
+    windows = case(
+        m=(Dim("i", 9, 20, 0),), n=(Dim("j", 37, 0, 1),), k=(Dim("k", 20, 1, 1),), lanes="j", twos=True,
+    )  # fmt: skip
+    same = case(m=(Dim("i", 9, 0, 0),), n=(Dim("j", 37, 0, 1),), k=(Dim("k", 21, 0, 37),), lanes="j", twos=True)
+    check([turning, woven, along, both, blocked, lanes, apart, within, windows, same])
+
+
+def test_words_of_two_factors_take_half_the_steps():
+    narrow, single = (matmul(512, 512, 512, b="T", twos=by_twos).c for by_twos in (True, False))
+    assert (plan(narrow, 16).steps, plan(single, 16).steps) == (256, 512)
+    assert plan(narrow, 16).contraction.two("a") == plan(narrow, 16).contraction.two("b") == 1
+    assert plan(matmul(512, 512, 512, twos=True).c, 16).contraction.two("b") == 512
+    text = kernel_text("k", matmul(64, 64, 64, twos=True).c, 16)
+    assert ("vdpbf16ps" in jit.assembly(text)) == host().multiplies_twos
+    assert str(narrow).endswith("by twos")
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 8, 16])
+def test_the_second_of_two_terms_is_added_first(lanes, two_terms):
+    """Each sum is rounded to nearest; to the instruction subnormal factors and sums are zeros."""
+    rng, size, type_ = np.random.default_rng(0), 1 << 15, vector("float", lanes)
+    module = Module("two")
+    b = module.function("two", [("ptr", "x"), ("ptr", "y"), ("ptr", "acc"), ("i64", "begin"), ("i64", "end")])
+    with b.loop(*b.args[3:], lanes) as n:
+        x, y, acc = (b.gep(p, n, "float") for p in b.args[:3])
+        b.store(twos.multiply(b, *(b.load(p, type_) for p in (x, y, acc))), acc)
+    b.ret()
+    run = jit.compile_text([str(module)], ["two"]).function("two", *SIGNATURE)
+    x, y = ((rng.standard_normal((size, 2)) * 2.0 ** rng.integers(-9, 9, (size, 2))).astype(bfloat16.np) for _ in "xy")
+    acc = rng.standard_normal(size).astype(np.float32)
+    special = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0, 3e38, 1.0], bfloat16.np)
+    x[:999], y[:999] = rng.choice(special, (999, 2)), rng.choice(special, (999, 2))
+    x[1000], y[1000], acc[1000] = (0, 2.0**-130), (1, 2.0**100), 0
+    x[1001], y[1001], acc[1001] = (2.0**-70, 0), (-(2.0**-70), 0), 0
+    x[1002], y[1002], acc[1002] = (0, 2.0**-70), (0, 2.0**-60), 2.0**-127
+
+    def added(acc, half):  # a product is exact in double precision; its sum is rounded to odd there
+        product = x[:, half].astype(np.float64) * y[:, half].astype(np.float64)
+        total = acc.astype(np.float64) + product
+        back = total - product
+        error = (acc.astype(np.float64) - back) + (product - (total - back))
+        odd = total.view(np.int64) & 1 == 1
+        toward = np.where(error > 0, np.inf, -np.inf)
+        exact = (error == 0) | ~np.isfinite(error) | odd
+        return np.where(exact, total, np.nextafter(total, toward)).astype(np.float32)
+
+    with np.errstate(all="ignore"):
+        wanted = added(added(acc, 1), 0)
+    got = acc.copy()
+    run(x.ctypes.data, y.ctypes.data, got.ctypes.data, 0, size)
+    flushed = two_terms == "one instruction" and host().multiplies_twos
+    assert np.signbit(got[1001]) and wanted[1001] == -(2.0**-140)
+    wanted[1000:1003] = (0, -0.0, 0) if flushed else (2.0**-30, -(2.0**-140), 2.0**-127 + 2.0**-130)
+    np.testing.assert_array_equal(got, wanted)
+    assert (np.signbit(got) == np.signbit(wanted))[~np.isnan(wanted)].all()
 
 
 def test_few_rows_turn_what_they_read_themselves():
@@ -1181,6 +1290,15 @@ def test_transforms_see_every_value_and_its_coordinates(b_rows, m):
 GOOD = {"m": (Dim("i", 2, 1, 0),), "n": (Dim("j", 2, 0, 1),), "k": (Dim("k", 2, 1, 1),), "lanes": "j"}
 
 
+def test_words_are_of_one_row():
+    inner = Dim("l", 21, 1, 1)
+    some = Contraction(
+        m=(Dim("i", 3, 60, 0),), n=(Dim("j", 4, 0, 60),), k=(Dim("k", 2, 30, 30), inner), lanes="j", twos=True
+    )
+    with pytest.raises(ValueError, match=r"terms by twos, but l:21\(1,1\) of .* is odd"):
+        plan(some, 16)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -1194,6 +1312,7 @@ GOOD = {"m": (Dim("i", 2, 1, 0),), "n": (Dim("j", 2, 0, 1),), "k": (Dim("k", 2, 
         ({"inside": (Inside("i", "j", 1, 1, 0, 2),)}, "does not relate"),
         ({"inside": (Inside("i", "k", 1, 1, 0, 2),), "lanes": "k"}, "does not relate"),
         ({"inside": (Inside("i", "k", 1, 1, 0, 2), Inside("i", "k", 1, 1, 0, 2))}, "at most one"),
+        ({"twos": True, "inside": (Inside("i", "k", 1, 1, 0, 2),)}, "terms by twos"),
     ],
 )
 def test_contradictions_are_refused(wrong, message):
