@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dtype import sum_type
 from graphc.ir import TensorType
 from graphc.op import TABLE, Op, set_apply
 from graphc.parameter import Parameter, Parts
@@ -142,10 +141,9 @@ def _widely(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tens
     that of the parts of complex ones. What multiplies narrow numbers as they are makes wide ones, which are rounded."""
     if any(operand.type.dtype.is_complex for operand in operands):
         return _in_parts(op, operands, attrs)
-    cast, narrow = TABLE["cast"], operands[0].type.dtype
-    if "narrow_factors" in op.traits and sum_type(narrow) is not narrow:
-        return cast(perform(op, operands, attrs), dtype=narrow)
-    type_ = inferred(op, operands, attrs)
+    cast, type_ = TABLE["cast"], inferred(op, operands, attrs)
+    if "contraction" in op.traits and type_.dtype is not operands[0].type.dtype:
+        return cast(perform(op, operands, attrs), dtype=operands[0].type.dtype)
     wide = [o if o.type.dtype.wide is None else cast(o, dtype=o.type.dtype.wide) for o in operands]
     result = _applied(op, tuple(wide), attrs)
     return result if result.type.dtype is type_.dtype else cast(result, dtype=type_.dtype)

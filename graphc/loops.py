@@ -217,6 +217,11 @@ class TiledKernel:
     inside: tuple[Condition, ...] = ()
 
     @property
+    def narrow(self) -> bool:
+        """Whether the factors are narrow numbers, which are multiplied as they are, two terms at a time."""
+        return self.a.dtype is not self.acc.dtype
+
+    @property
     def reads(self) -> tuple[Buffer, ...]:
         return _loaded((self.a, self.b, *self.values))
 

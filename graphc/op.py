@@ -68,9 +68,9 @@ class Op:
             `view` (data movement only), `margin` (a view that surrounds its first operand with its second), `reshape`
             (a view of the same elements in the same order), `permutes` (a view with its axes in another order), `joins`
             (a view of operands side by side, see `places`), `moves` (no view, and of elements of any type),
-            `narrow_factors` (of a contraction, whose operands may be bfloat16; its result is of their `sum_type`),
-            `several` (its result is several values one after the other), `reduction`, `contraction`, `random`,
-            `checks` (may raise at run time), `looks_up` (elements of its first operand, at places that are data).
+            `several` (its result is several values one after the other), `reduction`, `contraction` (of narrow operands
+            as they are, if its result is of a wider type than theirs), `random`, `checks` (may raise at run time),
+            `looks_up` (elements of its first operand, at places that are data).
     """
 
     def __init__(

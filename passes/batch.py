@@ -17,7 +17,7 @@ from graphc.index import Gathered, Ix, Var
 from graphc.ir import LEAVES, Graph, Node
 from graphc.op import unrolled
 from graphc.passes.access import OUTPUT, Access
-from graphc.passes.nodes import base_of, handmade, is_contraction, is_free
+from graphc.passes.nodes import base_of, handmade, is_contraction, is_free, narrow_factors
 from graphc.schedule import LANES, NEAR, RUN_STEPS, RUN_USES
 
 MOST_IN_BATCHES = 0.8
@@ -102,7 +102,7 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
     if any(unrolled(base_of(operand)) for operand in node.operands):
         return IN_TILES
     if not access.slides(node):
-        return 1.0 if node.operands[0].dtype is node.dtype else IN_WORDS
+        return IN_WORDS if narrow_factors(node) else 1.0
     if node.shape[0] != batch:
         return min(SLOWEST, _weights_slower_in_rows(node, access))
     apart, features = _sliding_read(node, access)

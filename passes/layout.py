@@ -21,7 +21,7 @@ from graphc.passes.apart import images_apart
 from graphc.passes.batch import in_lanes, same_entry
 from graphc.passes.innermost import CHANNEL, channels_last
 from graphc.passes.lower import is_affine
-from graphc.passes.nodes import base_of, handmade, is_contraction, is_free, permutes
+from graphc.passes.nodes import base_of, handmade, is_contraction, is_free, narrow_factors, permutes
 from graphc.schedule import LANES, TAPS, TURNED, Layout, layout_of
 
 
@@ -153,6 +153,10 @@ class _Layouts:
         if seen.value is not None and seen.value.kind == "contract" and seen.value.data[1]:
             turns = self._turned_once(node, operands)
             return [Layout(o.shape) if turns else Layout(o.shape, True) for o in node.operands]
+        if narrow_factors(node) and self.access.slides(node) and not self.access.places_once(node):
+            image, weights = node.operands
+            last = Layout(weights.shape, False, _last(weights, CHANNEL))  # where those of two channels are one word
+            return [None if node in self.blocked or image in self.last else _unfilled(image), last]
         if node in self.blocked:
             return [None] * len(node.operands)
         if self.access.places_once(node) and not any(o in self.layouts for o in operands):

@@ -19,6 +19,11 @@ def is_contraction(node: Node) -> bool:
     return "contraction" in traits_of(node) and node.dtype.is_float
 
 
+def narrow_factors(node: Node) -> bool:
+    """Whether the node multiplies narrow numbers as they are, two terms of its sum at a time."""
+    return "contraction" in traits_of(node) and node.operands[0].dtype is not node.dtype
+
+
 def handmade(node: Node) -> str | None:
     """The name of the kernel that was written by hand for the node's op, if there is one."""
     return None if node.op in LEAVES else TABLE[node.op].kernel

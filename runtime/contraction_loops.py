@@ -50,8 +50,9 @@ def _by_twos(w: Writer, value: Value, var: Var, start: Val) -> Val:
             return [w.spread(a) if start.lanes > 1 else w.value(a) for a in value.args]
 
     def added(total: Val, lower: list[Val], upper: list[Val | None]) -> Val:
-        x, y = (word(b, *both) for both in zip(lower, upper, "ab", strict=True))
-        return multiply(b, x, y, total)
+        x, y = (word(b, *both) for both in zip(lower[:2], upper[:2], "ab", strict=True))
+        more = multiply(b, x, y, total)
+        return b.select(lower[2], more, total) if lower[2:] else more  # both exist, or none
 
     total, pairs = start, var.extent // 2
     if pairs:

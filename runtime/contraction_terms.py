@@ -165,8 +165,8 @@ class Contraction:
             raise ValueError(f"contraction: results lie along {self.along!r}, expected an output dim but the lanes'")
         if self.lane_tail is not None:
             self._check_tail(*self.lane_tail)
-        if self.twos and (self.element != "float" or self.lanes_summed or self.inside):
-            raise ValueError("contraction: terms by twos are of floats, all exist, and no lanes are summed")
+        if self.twos and (self.element != "float" or self.lanes_summed):
+            raise ValueError("contraction: terms by twos are of floats, and no lanes are summed")
         self._check_inside([d.name for d in self.outputs], [d.name for d in self.k])
 
     def _check_tail(self, name: str, valid: int) -> None:
@@ -316,8 +316,8 @@ class Contraction:
             ValueError: an odd number of terms is summed within another sum, so that words would be of two rows.
         """
         last = self.sums[-1] if self.sums else Dim("only", 1, 1, 1)
-        if last.extent % 2 and len(self.sums) > 1:
-            raise ValueError(f"contraction: terms by twos, but {last} of {self} is odd")
+        if (last.extent % 2 and len(self.sums) > 1) or self.condition(last.name):
+            raise ValueError(f"contraction: terms by twos, but {last} of {self} is odd, or some do not exist")
 
         def counted(d: Dim) -> Dim:
             a, b = (_in_words(d.stride(x)) if last.stride(x) == 1 else d.stride(x) for x in "ab")
@@ -325,8 +325,9 @@ class Contraction:
 
         batch, m, n, outer = ([*map(counted, dims)] for dims in (self.batch, self.m, self.n, self.sums[:-1]))
         halves = replace(self, k=(*self.sums[:-1], last.by_twos(2 * last.a, 2 * last.b)), twos=False)
+        words = [last.by_twos(last.a, last.b)] if last.extent > 2 or not outer else []
         return replace(
-            self, batch=tuple(batch), m=tuple(m), n=tuple(n), k=(*outer, last.by_twos(last.a, last.b)),
+            self, batch=tuple(batch), m=tuple(m), n=tuple(n), k=(*outer, *words),
             twos=False, halves=halves, odd=bool(last.extent % 2),
         )  # fmt: skip
 

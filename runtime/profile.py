@@ -26,7 +26,7 @@ from math import prod
 
 import numpy as np
 
-from graphc.dtype import DType
+from graphc.dtype import DType, bfloat16
 from graphc.index import Var
 from graphc.ir import NOWHERE, Location
 from graphc.loops import Buffer, Kernel, TiledKernel, Value, all_values
@@ -38,6 +38,7 @@ from graphc.runtime.executable import Executable
 from graphc.runtime.functions import ELEMENT, function
 from graphc.runtime.llvmtext import Module, vector
 from graphc.runtime.program import Program, shared, step_text, tiled_work
+from graphc.runtime.target import host
 from graphc.schedule import Chain, Group
 
 # Watching
@@ -142,7 +143,7 @@ class Work:
             polynomials of exp, tanh and others among them; 0 for integers, comparisons and hand-made kernels; of a
             loop those of all its steps.
         read, written: bytes, each element counted once.
-        itemsize: bytes of the widest float that is computed.
+        itemsize: bytes of the widest float that is computed, or of factors that the machine need not widen.
         units: into how many parts it can be split; 1 for a kernel that stays on one thread.
         lines: the lines of the user's program that asked for it, file and number.
         cell: the path of the Cell that did.
@@ -188,6 +189,8 @@ def work(program: Program, number: int) -> Work:
     for buffer in [b for b in read if b in code.passing or (code.parts and b in written)]:
         del read[buffer]  # which one kernel of a chain leaves to another in the cache
     flops = sum(_flops(kernel) for kernel in kernels if kernel is not None)
+    if host().multiplies_twos and all(isinstance(kernel, TiledKernel) and kernel.narrow for kernel in kernels):
+        itemsize = bfloat16.itemsize  # at whose rate factors are multiplied that are not widened
     return Work(flops, _bytes(read), _bytes(written), itemsize, units, lines, cell)
 
 

@@ -34,7 +34,7 @@ def contraction_of(kernel: TiledKernel) -> Contraction:
         tuple(
             Inside(c.output.name, c.summed.name, c.output_step, c.sum_step, c.start, c.extent) for c in kernel.inside
         ),
-        twos=kernel.a.dtype is not kernel.acc.dtype, **_results(kernel),
+        twos=kernel.narrow, **_results(kernel),
     )  # fmt: skip
 
 

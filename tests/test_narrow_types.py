@@ -254,6 +254,12 @@ PRODUCTS = {
     ),
     "side by side": (lambda x, y: ops.matmul(ops.cat((x, x[:, 1:]), 1), y), ((9, 8), (15, 5))),
     "dense": (lambda x, y, b: ops.relu(ops.dense(x, y, b)), ((50, 37), (19, 37), (19,))),
+    "convolution": (lambda x, w: ops.conv2d(x, w, None, 1, "same"), ((3, 6, 9, 14), (5, 6, 3, 3))),
+    "strided": (lambda x, w: ops.conv2d(x, w, None, 2, "pad", 2, 2), ((2, 16, 13, 12), (18, 16, 3, 3))),
+    "batch of sixteen": (lambda x, w: ops.relu(ops.conv2d(x, w)), ((16, 4, 8, 8), (8, 4, 3, 3))),
+    "pixels": (lambda x, w: ops.conv2d(x, w), ((5, 32, 7, 7), (20, 32, 1, 1))),
+    "sequence": (lambda x, w: ops.conv1d(x, w, None, 1, "same"), ((4, 10, 40), (12, 10, 5))),
+    "odd channels": (lambda x, w: ops.conv2d(x, w), ((2, 3, 9, 9), (4, 3, 3, 3))),
     "one term": (lambda x, y: ops.matmul(x, y), ((5, 1), (1, 19))),
 }  # fmt: skip
 
@@ -281,6 +287,26 @@ def test_products_of_bfloat16_and_their_gradients_are_the_same_in_each_mode(name
     wide = [x.astype(np.float32) for x in (o.asnumpy() for o in operands)]
     wanted = function(*map(Tensor, wide)).asnumpy()
     assert np.allclose(found[0][0].astype(np.float32), wanted, rtol=2.0**-7, atol=2.0**-7)
+
+
+@pytest.mark.parametrize("taps", [1, 3])
+def test_of_two_channels_of_a_convolution_the_second_is_added_first(
+    taps: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
+    image, weights = factors(taps, (2, 6, 9, 17), (4, 6, taps, taps))
+    margin = taps // 2
+    x = np.pad(image.asnumpy().astype(np.float64), ((0, 0), (0, 0), (margin, margin), (margin, margin)))
+    w, total = weights.asnumpy().astype(np.float64), np.zeros((2, 4, 9, 17), np.float32)
+    for two, row, column, which in np.ndindex(3, taps, taps, 2):
+        channel = 2 * two + 1 - which
+        read = x[:, None, channel, row : row + 9, column : column + 17]
+        total = (total + read * w[None, :, channel, row, column, None, None]).astype(np.float32)
+    wanted = total.astype(ms.bfloat16.np).tobytes()
+    assert ms.jit(lambda x, w: ops.conv2d(x, w, None, 1, "same"))(image, weights).asnumpy().tobytes() == wanted
+    monkeypatch.setattr(lower, "_tiled", lambda *args: None)
+    loops = ms.jit(lambda x, w: ops.conv2d(x, w, None, 1, "same") + 0)(image, weights)
+    assert loops.asnumpy().tobytes() == wanted
 
 
 @pytest.mark.parametrize("depth", [1, 2, 7, 64, 129])

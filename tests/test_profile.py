@@ -7,6 +7,7 @@ import json
 import re
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from graphc import Tensor, nn, ops
 from graphc.profile import KernelTime, Profile, short_lines
 from graphc.runtime import executable, limits
 from graphc.runtime import profile as watching
+from graphc.runtime.target import host
 
 FILE = Path(__file__).name
 
@@ -361,6 +363,20 @@ def test_lines_are_short() -> None:
     assert short_lines([("/a/net.py", 14), ("/a/net.py", 15), ("/b/loss.py", 3)]) == "net.py:14, :15, loss.py:3"
     assert short_lines([("net.py", line) for line in range(8)]) == "net.py:0, :1, :2, :3, :4 +3"
     assert short_lines([]) == ""
+
+
+@pytest.mark.parametrize("by_twos", [True, False])
+def test_factors_that_are_not_widened_are_multiplied_at_twice_the_rate(
+    by_twos: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = "+avx512bf16,+avx512vl" if by_twos else ""
+    monkeypatch.setattr(watching, "host", lambda: replace(host(), features=features))
+    x = ops.ones((64, 64), ms.bfloat16)
+    with ms.profile() as p:
+        ms.jit(lambda x: x @ x)(x)
+    (kernel,) = p.kernels
+    least = kernel.flops / 1e9 / (2 if by_twos else 1)
+    assert kernel.limit == "FMA" and kernel.fraction == pytest.approx(least / kernel.median)
 
 
 def test_limits_are_measured() -> None:

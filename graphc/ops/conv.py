@@ -14,15 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import product
-from math import gcd
+from math import gcd, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from graphc.dtype import dtype_of, sum_type
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.axes import as_ints
-from graphc.ops.coerce import as_tensor, filled
+from graphc.ops.coerce import as_tensor, cast, filled
 from graphc.ops.elementwise import add
 from graphc.ops.linalg import contract, same_dtype
 from graphc.ops.shape import flip, reshape, transpose
@@ -55,7 +56,12 @@ def _conv_type(
             f"conv: channels do not agree, input {x} has {x.shape[1]}, weight {w} takes {w.shape[1]} in each of "
             f"{groups} groups and gives {w.shape[0]}"
         )
-    return TensorType((x.shape[0], w.shape[0], *size), x.dtype)
+    return TensorType((x.shape[0], w.shape[0], *size), sum_type(x.dtype) if _by_twos(w, groups) else x.dtype)
+
+
+def _by_twos(w: TensorType, groups: int) -> bool:
+    """Whether factors are multiplied as they are if they are bfloat16, two channels at a time."""
+    return groups == 1 and w.shape[1] % 2 == 0
 
 
 def _taps(
@@ -80,8 +86,10 @@ def conv(
     """Cross-correlation. Along each dimension tap k of window o meets element o * stride + k * dilation - low.
 
     Each element of the result is one chain of fused multiply-adds over (input channel, *kernel), in that order, of the
-    terms whose element exists; or is made of tiles, by a rule of its shape (`graphc.passes.winograd`), so that elements
-    beyond its window are terms too, and zeros beyond the input: which counts if they are infinite, or their weights.
+    terms whose element exists; of bfloat16, where there is one group of an even number of channels, over (two input
+    channels, *kernel), in float32. Or it is made of tiles, by a rule of its shape (`graphc.passes.winograd`), so that
+    elements beyond its window are terms too, and zeros beyond the input: which counts if they are infinite, or their
+    weights.
 
     Args:
         x: float `[N, Cin, *S]`.
@@ -96,9 +104,10 @@ def conv(
         TypeError: not two float tensors of one type.
         ValueError: channels or ranks do not agree.
     """
-    grouped = x.reshape(x.shape[0], groups, -1, *x.shape[2:])
-    weights = w.reshape(groups, -1, *w.shape[1:])
-    result = np.zeros((x.shape[0], groups, weights.shape[1], *size), x.dtype)
+    type_ = sum_type(dtype_of(x.dtype)).np
+    grouped = x.astype(type_, copy=False).reshape(x.shape[0], groups, -1, *x.shape[2:])
+    weights = w.astype(type_, copy=False).reshape(groups, -1, *w.shape[1:])
+    result = np.zeros((x.shape[0], groups, weights.shape[1], *size), type_)
     for tap, where, what in _taps(x.shape[2:], w.shape[2:], stride, dilation, low, size):
         result[where] += np.einsum("agc...,gdc->agd...", grouped[what], weights[tap], optimize=True)
     return result.reshape(x.shape[0], w.shape[0], *size)
@@ -109,6 +118,7 @@ def conv_vjp(
     ct: Tensor, y: Tensor, x: Tensor, w: Tensor, *, stride: Ints, dilation: Ints, low: Ints, size: Ints, groups: int = 1
 ) -> tuple[Any, ...]:
     kernel, extents = w.shape[2:], x.shape[2:]
+    ct = cast(ct, x.dtype)  # exactly, where the sum was rounded to the type of its factors
     return (
         lambda: conv_grad_input(ct, w, extents, stride, dilation, low, groups),
         lambda: conv_grad_weight(x, ct, kernel=kernel, stride=stride, dilation=dilation, low=low, groups=groups),
@@ -141,7 +151,21 @@ def conv_lower(
     def factors(ci: Any, *k: Any) -> tuple[Any, Any]:
         return x([n, first + ci, *places(ci, *k)]), w([co, ci, *k])
 
-    return _summed(b, tuple(w.shape[1:]), factors, places, x)
+    if x.dtype is sum_type(x.dtype) or not _by_twos(w, groups):
+        return _summed(b, tuple(w.shape[1:]), factors, places, x)
+    if prod(w.shape[2:]) == 1:
+        return _summed(b, (*w.shape[2:], depth), _last(factors), _last(places), x)
+    return _summed(b, (depth // 2, *w.shape[2:], 2), _of_two(factors), _of_two(places), x)
+
+
+def _last(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of (channel, *tap) as one of (*tap, channel)."""
+    return lambda *k: function(k[-1], *k[:-1])
+
+
+def _of_two(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of (channel, *tap) as one of (two channels, *tap, which of them)."""
+    return lambda two, *k: function(two * 2 + k[-1], *k[:-1])
 
 
 def _grad_weight_type(

@@ -73,9 +73,7 @@ def _matmul_type(
     return TensorType((*x.shape[:-2], m, n), sum_type(x.dtype))
 
 
-@define_op(
-    infer=_matmul_type, coerce=same_dtype("matmul"), exact=False, traits="contraction narrow_factors", name="matmul"
-)
+@define_op(infer=_matmul_type, coerce=same_dtype("matmul"), exact=False, traits="contraction", name="matmul")
 def matmul_(x: np.ndarray, y: np.ndarray, *, transpose_a: bool = False, transpose_b: bool = False) -> np.ndarray:
     """The product of matrices, `[..., M, K] @ [..., K, N]` to `[..., M, N]`; of bfloat16 in float32.
 
