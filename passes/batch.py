@@ -18,6 +18,7 @@ from graphc.ir import LEAVES, Graph, Node
 from graphc.op import unrolled
 from graphc.passes.access import OUTPUT, Access
 from graphc.passes.nodes import base_of, handmade, is_contraction, is_free, narrow_factors
+from graphc.passes.winograd import fits_tiles
 from graphc.schedule import LANES, NEAR, RUN_STEPS, RUN_USES
 
 MOST_IN_BATCHES = 0.8
@@ -71,10 +72,11 @@ def _batch_size(graph: Graph, access: Access) -> int | None:
     for node in graph.nodes:
         if is_contraction(node) and len(node.shape) >= 2:
             first = node.operands[0].shape[0]
-            sizes[first] = sizes.get(first, 0) + access.products(node)
-            gains[first] = gains.get(first, 0) + access.products(node) * _slower_in_rows(node, first, access)
+            products = access.products(node) // (2 if narrow_factors(node) else 1)  # of those at once
+            sizes[first] = sizes.get(first, 0) + products
+            gains[first] = gains.get(first, 0) + products * _slower_in_rows(node, first, access)
             if all(index and same_entry(index) for _, index in access.of(node).reads):
-                own[first] = own.get(first, 0) + access.products(node)
+                own[first] = own.get(first, 0) + products
 
     def pays(n: int) -> bool:
         filled_up, between = -(-n // LANES) * LANES, COMPUTED * _between(graph, n)
@@ -103,6 +105,8 @@ def _slower_in_rows(node: Node, batch: int, access: Access) -> float:
         return IN_TILES
     if not access.slides(node):
         return IN_WORDS if narrow_factors(node) else 1.0
+    if narrow_factors(node) and fits_tiles(node, node.operands[1].shape, node.shape):
+        return IN_WORDS  # as the gradient of its weights is made of tiles
     if node.shape[0] != batch:
         return min(SLOWEST, _weights_slower_in_rows(node, access))
     apart, features = _sliding_read(node, access)

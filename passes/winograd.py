@@ -51,17 +51,19 @@ def _in_tiles(node: Node) -> Node:
     """What takes the place of a convolution, or of the gradient of its weights, that takes less time in tiles."""
     if narrow_factors(node):
         return node  # whose sum takes half the time as it is
-    if node.op == "conv" and _pays(node, node.operands[1].shape, node.shape, FEWEST_CHANNELS):
+    if node.op == "conv" and fits_tiles(node, node.operands[1].shape, node.shape, FEWEST_CHANNELS):
         features, channels = node.operands[1].shape[:2]
         saves = features * channels >= FEWEST_SAVED * (features + channels)
         return _convolution(node, maker(node)) if saves or _bytes(node, features + channels) < LARGE else node
-    if node.op == "conv_grad_weight" and _pays(node, node.shape, node.operands[1].shape, FEWEST_SUMMED):
+    if node.op == "conv_grad_weight" and fits_tiles(node, node.shape, node.operands[1].shape):
         return _gradient_of_weights(node, maker(node)) if _images_at_once(node) else node
     return node
 
 
-def _pays(node: Node, weights: tuple[int, ...], image: tuple[int, ...], fewest: int) -> bool:
-    """Whether tiles save time, of weights and a result of these shapes."""
+def fits_tiles(
+    node: Node, weights: tuple[int, ...], image: tuple[int, ...], fewest: int = FEWEST_SUMMED
+) -> bool:
+    """Whether tiles save time, of weights and a result of these shapes: by default for the gradient of the weights."""
     if node.dtype is not float32 or weights[2:] != (TAPS, TAPS) or node.attrs.get("groups", 1) != 1:
         return False
     if any(n != 1 for n in (*node.attrs["stride"], *node.attrs["dilation"])) or min(weights[:2]) < fewest:

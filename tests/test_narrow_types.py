@@ -352,3 +352,11 @@ def test_words_of_two_factors_lie_in_rows() -> None:
         x = ops.ones((64, 32), dtype)
         schedule = dict(stage_texts(trace(lambda x: ops.relu(layer(x)), (x,), {}, "layer").graph))["schedule"]
         assert ("64/16" in schedule) == (dtype is ms.float32)
+
+
+def test_images_of_narrow_numbers_lie_where_the_tiles_of_their_gradients_are_made() -> None:
+    """In rows; but in the lanes where other taps leave no gradient to be made of tiles."""
+    for taps, blocked in ((3, False), (5, True)):
+        x, w = ops.ones((16, 32, 28, 28), ms.bfloat16), ops.ones((32, 32, taps, taps), ms.bfloat16)
+        graph = trace(lambda x, w: ops.relu(ops.conv2d(ops.relu(ops.conv2d(x, w)), w)), (x, w), {}, "net").graph
+        assert ("16/16" in dict(stage_texts(graph))["schedule"]) == blocked

@@ -151,7 +151,7 @@ def test_as_near_to_the_sum_of_products_as_a_chain_is(graph: Graph, monkeypatch:
     assert "to_tiles" in ops_of(winograd(graph))
     tiles, exact = compiled(graph, inputs)[0][0], of_sums(graph, inputs)
     with monkeypatch.context() as patch:
-        patch.setattr(pass_, "_pays", lambda *of: False)
+        patch.setattr(pass_, "fits_tiles", lambda *of: False)
         chain = compiled(graph, inputs)[0][0]
     assert tiles.shape == exact.shape
     if exact.size and inputs[0].size:
