@@ -1,7 +1,8 @@
 """Mixed precision; and loss scaling: the loss is multiplied, lest small gradients vanish, and they are divided again.
 
 Float16 and bfloat16 are computed in float32 and rounded, op by op. That gives the values that their arithmetic would
-have; it halves the memory of what is stored, and saves no time.
+have, and halves the memory of what is stored. Products of bfloat16 take half the time of float32's on a machine that
+has an instruction for them; nothing else is faster.
 """
 
 from __future__ import annotations
