@@ -258,6 +258,7 @@ PRODUCTS = {
     "strided": (lambda x, w: ops.conv2d(x, w, None, 2, "pad", 2, 2), ((2, 16, 13, 12), (18, 16, 3, 3))),
     "batch of sixteen": (lambda x, w: ops.relu(ops.conv2d(x, w)), ((16, 4, 8, 8), (8, 4, 3, 3))),
     "pixels": (lambda x, w: ops.conv2d(x, w), ((5, 32, 7, 7), (20, 32, 1, 1))),
+    "pixels of even rows": (lambda x, w: ops.conv2d(x, w), ((3, 32, 6, 6), (20, 32, 1, 1))),
     "sequence": (lambda x, w: ops.conv1d(x, w, None, 1, "same"), ((4, 10, 40), (12, 10, 5))),
     "odd channels": (lambda x, w: ops.conv2d(x, w), ((2, 3, 9, 9), (4, 3, 3, 3))),
     "one term": (lambda x, y: ops.matmul(x, y), ((5, 1), (1, 19))),

@@ -151,7 +151,7 @@ def conv_lower(
     def factors(ci: Any, *k: Any) -> tuple[Any, Any]:
         return x([n, first + ci, *places(ci, *k)]), w([co, ci, *k])
 
-    if x.dtype is sum_type(x.dtype) or not _by_twos(w, groups):
+    if x.dtype is sum_type(x.dtype):
         return _summed(b, tuple(w.shape[1:]), factors, places, x)
     if prod(w.shape[2:]) == 1:
         return _summed(b, (*w.shape[2:], depth), _last(factors), _last(places), x)
@@ -176,7 +176,20 @@ def _grad_weight_type(
         raise ValueError(f"conv_grad_weight: the batches of {x} and {ct} differ")
     if groups < 1 or x.shape[1] % groups or ct.shape[1] % groups:
         raise ValueError(f"conv_grad_weight: the channels of {x} and {ct} do not divide into {groups} groups")
-    return TensorType((ct.shape[1], x.shape[1] // groups, *kernel), x.dtype)
+    narrow = _pixels_by_twos(x, ct, kernel, stride, low, groups)
+    return TensorType((ct.shape[1], x.shape[1] // groups, *kernel), sum_type(x.dtype) if narrow else x.dtype)
+
+
+def _pixels_by_twos(x: TensorType, ct: TensorType, kernel: Ints, stride: Ints, low: Ints, groups: int) -> bool:
+    """Whether factors are multiplied as they are if they are bfloat16, two pixels at a time: of one tap, and one chain,
+    where rows are of twos, and no pixel is in a margin while its neighbour is not."""
+    plain = groups == 1 and prod(kernel) == 1 and set(stride) == {1} and not any(low) and x.shape[2:] == ct.shape[2:]
+    return plain and ct.shape[-1] % 2 == 0 and not _over_images(x.shape[0], x.shape[1], ct.shape[1])
+
+
+def _over_images(images: int, depth: int, width: int) -> bool:
+    """Whether a gradient of weights has sixteen chains over the images, of so many channels in a group."""
+    return images >= 8 and min(depth, width) < 16
 
 
 @define_op(infer=_grad_weight_type, exact=False, traits="contraction")
@@ -187,7 +200,8 @@ def conv_grad_weight(
 
     Each element is a sum over (N, *O), of the terms whose element of the input exists: with at least 8 images and fewer
     than 16 channels in a group on either side, as 16 chains over n mod 16 and their fold (few channels leave the vector
-    lanes to the images); otherwise as one chain, or of tiles as `conv` is.
+    lanes to the images); otherwise as one chain, or of tiles as `conv` is. With one tap that meets every pixel, in rows
+    of an even number, bfloat16 is summed in float32, two pixels at a time.
 
     Args:
         x: float `[N, Cin, *S]`, the convolution's input.
@@ -197,10 +211,10 @@ def conv_grad_weight(
     Returns:
         `[Cout, Cin / groups, *kernel]`.
     """
-    images = x.shape[0]
-    grouped = x.reshape(images, groups, -1, *x.shape[2:])
-    cts = ct.reshape(images, groups, -1, *ct.shape[2:])
-    result = np.zeros((groups, cts.shape[2], grouped.shape[2], *kernel), x.dtype)
+    images, type_ = x.shape[0], sum_type(dtype_of(x.dtype)).np
+    grouped = x.astype(type_, copy=False).reshape(images, groups, -1, *x.shape[2:])
+    cts = ct.astype(type_, copy=False).reshape(images, groups, -1, *ct.shape[2:])
+    result = np.zeros((groups, cts.shape[2], grouped.shape[2], *kernel), type_)
     for tap, where, what in _taps(x.shape[2:], kernel, stride, dilation, low, ct.shape[2:]):
         met, by = (v.reshape(*v.shape[:3], -1) for v in (grouped[what], cts[where]))
         result[tap] = np.einsum("agcs,agds->gdc", met, by, optimize=True)
@@ -213,6 +227,7 @@ def conv_grad_weight_vjp(
     groups: int = 1,
 ) -> tuple[Any, ...]:
     extents, size = x.shape[2:], ct.shape[2:]
+    ct_w = cast(ct_w, x.dtype)  # exactly, where the sum was rounded to the type of its factors
     return (
         lambda: conv_grad_input(ct, ct_w, extents, stride, dilation, low, groups),
         lambda: conv(x, ct_w, stride=stride, dilation=dilation, low=low, size=size, groups=groups),
@@ -233,9 +248,8 @@ def conv_grad_weight_lower(
     def factors(n: Any, *out: Any) -> tuple[Any, Any]:
         return x([n, first + ci, *places(n, *out)]), ct([n, co, *out])
 
-    images = ct.shape[0]
-    lanes = images >= 8 and min(depth, width) < 16
-    return _summed(b, (images, *ct.shape[2:]), factors, places, x, lanes)
+    lanes = _over_images(ct.shape[0], depth, width)
+    return _summed(b, (ct.shape[0], *ct.shape[2:]), factors, places, x, lanes)
 
 
 def conv_grad_input(
