@@ -72,7 +72,7 @@ def _batch_size(graph: Graph, access: Access) -> int | None:
     for node in graph.nodes:
         if is_contraction(node) and len(node.shape) >= 2:
             first = node.operands[0].shape[0]
-            products = access.products(node) // (2 if narrow_factors(node) else 1)  # of those at once
+            products = access.products(node) // (2 if narrow_factors(node) else 1)  # which take half the time
             sizes[first] = sizes.get(first, 0) + products
             gains[first] = gains.get(first, 0) + products * _slower_in_rows(node, first, access)
             if all(index and same_entry(index) for _, index in access.of(node).reads):

@@ -63,6 +63,5 @@ def _dot(b: Builder, acc: Val, x: Val, y: Val) -> Val:
 def halves(b: Builder, x: Val) -> tuple[Val, Val]:
     """The upper and the lower factors of words."""
     bits = b.convert("bitcast", x, "i32")
-    return tuple(
-        b.convert("bitcast", half, "float") for half in (b.int_op("and", bits, -1 << 16), b.int_op("shl", bits, 16))
-    )  # type: ignore[return-value]
+    upper, lower = b.int_op("and", bits, -1 << 16), b.int_op("shl", bits, 16)
+    return b.convert("bitcast", upper, "float"), b.convert("bitcast", lower, "float")
