@@ -34,6 +34,7 @@ from graphc.runtime.contraction_step import Steps
 from graphc.runtime.contraction_terms import Contraction, Coords, Dim, Inside, Transform
 from graphc.runtime.contraction_tile import Search, axes_of, registers_of, vectors_of
 from graphc.runtime.llvmtext import SIZEOF
+from graphc.runtime.target import host
 from graphc.schedule import NEAR, RUN_STEPS, RUN_USES
 
 __all__ = ["Contraction", "Coords", "Dim", "Inside", "Plan", "Transform", "plan", "units"]
@@ -42,6 +43,9 @@ FEW, NOT_MANY, TURNING = 12, 16, 8
 """Vectors that do not lie in memory are turned where they are used, if what turning takes leaves a register for every
 row; more rows share a panel. So do more than a few where lines crowd, and are gone before their next part is read: in
 one set of the first-level cache, or in two."""
+
+OF_HALVES = 2
+"""Registers for the halves of words, where these are multiplied one by one."""
 
 WHOLE_ROWS = 320
 """Multiply-adds of a row up to which it is written as one."""
@@ -71,6 +75,8 @@ def plan(c: Contraction, target_lanes: int) -> Plan:
     while not c.lanes_summed and c.lane.extent <= lanes // 2 >= TURN:  # short vectors lie in two lines less often
         lanes //= 2
     search, registers = Search(c, lanes), registers_of(target_lanes)
+    if c.halves and not host().multiplies_twos:
+        registers -= OF_HALVES
     turns = c.vectors if _turns(c, lanes, registers, search.steps) else None
     if c.turned:  # all results are of a tile, for which everything is turned once
         tile = {d.name: lanes if d.name == c.lanes else 1 if d in c.batch else d.extent for d in c.outputs}

@@ -492,6 +492,14 @@ def test_words_of_two_factors_take_half_the_steps():
     assert str(narrow).endswith("by twos")
 
 
+def test_halves_of_words_that_are_multiplied_one_by_one_take_registers(monkeypatch):
+    def accumulators(features):
+        monkeypatch.setattr(planning, "host", lambda: replace(host(), features=features))
+        return prod(-(-axis.tile // axis.lanes) for axis in plan.__wrapped__(matmul(96, 96, 96, twos=True).c, 8).axes)
+
+    assert accumulators("") < accumulators("+avx512bf16,+avx512vl") <= 12
+
+
 @pytest.mark.parametrize("lanes", [1, 4, 8, 16])
 def test_the_second_of_two_terms_is_added_first(lanes, two_terms):
     """Each sum is rounded to nearest; to the instruction subnormal factors and sums are zeros."""
