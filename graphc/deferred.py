@@ -308,6 +308,6 @@ class Updates:
             chosen(gradient.weight_gradients(value))
             return value
 
-        jitted = Jitted(step, f"{gradient.__name__}_step", together=True)
+        jitted = Jitted(step, f"{gradient.__name__}_step", joins=True)
         known[key] = weakref.ref(optimizer, lambda _: known.pop(key, None)), jitted
         return jitted

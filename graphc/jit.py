@@ -161,12 +161,13 @@ class Jitted:
 
     Where the function asks for a value that a graph does not have while it is traced (an `if` on a tensor, a result
     whose shape depends on values), it runs op by op instead, with the same results; or not at all, if `whole`.
+    With `joins`, a function that was traced for the same arguments is a part of it; it warns for both.
     """
 
     def __init__(
-        self, function: Callable[..., Any], name: str | None = None, together: bool = False, whole: bool = False
+        self, function: Callable[..., Any], name: str | None = None, joins: bool = False, whole: bool = False
     ) -> None:
-        self.function, self._together, self.whole = function, together, whole
+        self.function, self._joins, self.whole = function, joins, whole
         self._said = False
         called = name or getattr(function, "__name__", type(function).__name__).strip("<>")
         self.name = re.sub(r"[^\w.]", "_", called)  # it names graphs and folders of dumps
@@ -234,7 +235,7 @@ class Jitted:
         key, leaves, args, kwargs = signature(args, kwargs)
         entry = self.entry(key, args, kwargs)
         results = entry.run(leaves)
-        self._ready = entry if not kwargs and entry.prepare(args, self._together) else None
+        self._ready = entry if not kwargs and entry.prepare(args, together=self._joins) else None
         return entry, results
 
     def fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled | None:
@@ -309,10 +310,11 @@ class Jitted:
         else:
             change = f"{signature_text(before)} became {signature_text(key)}"
         logger.info("%s: traced again: %s", self.name, change)
-        if self._in_a_row == EVERY_CALL:
+        if self._in_a_row == EVERY_CALL and not self._joins:
             warn(
                 f"{self.name} was traced anew in each of the last {EVERY_CALL} calls; last: {change}. Shapes, dtypes "
-                "and arguments that are no tensors are part of the signature; pass numbers that change as Tensors."
+                "and arguments that are no tensors are part of the signature: pad tensors to a few shapes, and pass "
+                "numbers that change as Tensors."
             )
 
 

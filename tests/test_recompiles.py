@@ -7,9 +7,10 @@ import warnings
 
 import numpy as np
 import pytest
+from modes import mode
 
 import graphc as ms
-from graphc import Tensor
+from graphc import Tensor, nn
 
 
 def test_the_log_says_what_changed(caplog: pytest.LogCaptureFixture) -> None:
@@ -33,6 +34,18 @@ def test_a_function_compiled_at_every_call_warns_once() -> None:
     assert [w.category for w in caught] == [UserWarning]
     assert "traced anew in each of the last 6 calls" in str(caught[0].message)
     assert caught[0].filename == __file__
+
+
+def test_a_training_step_of_gradients_and_update_warns_once() -> None:
+    weight = ms.Parameter(Tensor(np.ones(3, np.float32)), name="weight")
+    optimizer = nn.SGD([weight], 0.1)
+    gradients = ms.value_and_grad(lambda x: (x * weight).sum(), None, [weight])
+    with warnings.catch_warnings(record=True) as caught, mode(ms.GRAPH_MODE):
+        warnings.simplefilter("always")
+        for n in range(1, 9):
+            _, grads = gradients(Tensor(np.ones((n, 3), np.float32)))
+            optimizer(grads)
+    assert [w.category for w in caught] == [UserWarning]
 
 
 def test_signatures_that_come_back_do_not_warn() -> None:
