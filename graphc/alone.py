@@ -23,6 +23,7 @@ from graphc.place import located
 from graphc.programs import compile_graph
 from graphc.runtime import executable
 from graphc.runtime.executable import Executable
+from graphc.state import state
 from graphc.tensor import Tensor
 
 OFTEN, MANY_ELEMENTS = 500, 10_000
@@ -161,7 +162,8 @@ def _filling(call: Call) -> Filling | None:
         if len(_came) >= MOST_COUNTED:
             _came.clear()
         found = _came[call] = Filling(other)
-    found.came += 1 + sum([type_.size for type_ in call.types]) / MANY_ELEMENTS
+    if not state.now.seldom:
+        found.came += 1 + sum([type_.size for type_ in call.types]) / MANY_ELEMENTS
     return found if found.came < OFTEN else None
 
 

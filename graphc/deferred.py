@@ -273,13 +273,16 @@ def _own(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def join(optimizer: Optimizer, gradients: Any) -> bool:
-    """Runs a waiting gradient together with the optimizer's step, if these are its gradients, all and in order."""
+    """Runs a waiting gradient together with the optimizer's step, if these are its gradients, all and in order.
+
+    But not where it runs op by op: the optimizer's step alone is the same for all arguments, and is compiled already.
+    """
     waiting = state.now.call
     if waiting is None or not isinstance(gradients, (tuple, list)):
         return False
     own = waiting.gradient.weight_gradients(waiting.value)
     same = own is gradients or (len(own) == len(gradients) and all(x is y for x, y in zip(own, gradients)))
-    if not same or not waiting.compiled.still_valid():
+    if not same or not waiting.compiled.still_valid() or waiting.compiled.runs_op_by_op:
         return False
     state.now.call = None
     try:

@@ -6,6 +6,7 @@ import functools
 import logging
 import re
 from collections.abc import Callable, Hashable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from graphc import context
 from graphc.eager import in_one_piece
 from graphc.nested import flatten, with_tensors
-from graphc.op_by_op import FEW, pays, run_op_by_op
+from graphc.op_by_op import FEW, REPEATED, VARIED, compile_seconds, pays, run_op_by_op
 from graphc.place import leave_out_own_frames, warn
 from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError, filled, from_numpy, settle
@@ -41,11 +42,15 @@ class Compiled:
     """One signature of a jitted function: its trace and its executable.
 
     Args:
-        signatures: how many there were before; after a few, one that comes once is not compiled (`op_by_op`).
+        signatures: how many there were before; after a few, one that comes seldom is not compiled (`op_by_op`).
+    Attributes:
+        in_a_row: how often it ran op by op since another signature came.
     """
 
     def __init__(self, traced: Traced, signatures: int = 0) -> None:
-        self.traced, self._signatures, self._came = traced, signatures, False
+        self.traced, self._signatures = traced, signatures
+        self.in_a_row, self._often = 0, False
+        self._seconds = 0.0  # for how long it has run op by op
         self.results = [output.type for output in traced.graph.outputs]
         marks: list[Any] = [object() for _ in self.results]
         self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
@@ -90,13 +95,29 @@ class Compiled:
         return results
 
     def _once(self, leaves: list[Tensor]) -> list[Tensor] | None:
-        """The results op by op, if this is one of many signatures, comes for the first time, and that is better."""
-        graph, came, self._came = self.traced.graph, self._came, True
-        if came or self._signatures < FEW or self._is_compiled or context.get_context("save_graphs"):
+        """The results op by op, if that is how it runs."""
+        if not self.runs_op_by_op:
             return None
-        if not pays(graph, self._signatures):
-            return None
-        return run_op_by_op(graph, [*leaves, *self.traced.bound])
+        self.in_a_row += 1
+        began = perf_counter()
+        results = run_op_by_op(self.traced.graph, [*leaves, *self.traced.bound])
+        self._seconds += perf_counter() - began
+        return results
+
+    @property
+    def runs_op_by_op(self) -> bool:
+        """Whether it will run op by op: as one of many signatures, which has not come often, if that is better."""
+        if not self._often:
+            self._often = self._comes_often()
+        return not (self._often or self._is_compiled or context.get_context("save_graphs"))
+
+    def _comes_often(self) -> bool:
+        """Whether it is to be compiled now."""
+        if self._signatures < FEW or not self._seconds:
+            return self._signatures < FEW or not pays(self.traced.graph, self._signatures)
+        if self._signatures < VARIED or self.in_a_row >= REPEATED - 1:
+            return True
+        return self._seconds >= compile_seconds(len(self.traced.graph.nodes))
 
     @property
     def _is_compiled(self) -> bool:
@@ -161,7 +182,8 @@ class Jitted:
 
     Where the function asks for a value that a graph does not have while it is traced (an `if` on a tensor, a result
     whose shape depends on values), it runs op by op instead, with the same results; or not at all, if `whole`.
-    With `joins`, a function that was traced for the same arguments is a part of it; it warns for both.
+    With `joins`, a function that was traced for the same arguments is a part of it; that one runs op by op where such
+    arguments come for the first time, and warns.
     """
 
     def __init__(
@@ -269,6 +291,8 @@ class Jitted:
         last, entry = self._last
         if last != key:
             entry = self.cache.get(key)
+            if entry is not None:
+                entry.in_a_row = 0
         if entry is None or not entry.still_valid():
             refused = self._refused.get(key)
             if refused is not None and refused[0] == context.structure:
@@ -292,7 +316,7 @@ class Jitted:
                 self._refused.clear()
             self._refused[key] = context.structure, str(error)
             raise
-        entry = Compiled(traced, len(self.cache))
+        entry = Compiled(traced, 0 if self._joins else len(self.cache))
         kept = self._kept.setdefault(key, [])
         kept.insert(0, entry)
         del kept[KEPT:]

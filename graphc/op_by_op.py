@@ -15,6 +15,19 @@ from graphc.tensor import Number, Tensor
 FEW, MANY_KERNELS = 2, 8
 """After how many graphs of one function another is taken for one of many; how many kernels are too many for one run."""
 
+VARIED, REPEATED = 4, 3
+"""After how many graphs one that comes again is not compiled yet; and how often in a row it comes, if it is all the
+same: as where a network is trained."""
+
+COMPILE, MORE = 1e-3, 20
+"""How many seconds it takes to compile a graph, for each of its nodes and so many more; much less where its code is
+found on disk. Where there are many graphs, one is compiled when to do without has taken so many seconds."""
+
+
+def compile_seconds(size: int) -> float:
+    """For how long a graph of so many nodes runs op by op, where there are many graphs, until it is compiled."""
+    return COMPILE * (size + MORE)
+
 
 def pays(graph: Graph, earlier: int) -> bool:
     """Whether a graph that comes for the first time should run op by op: not, if that has many kernels to compile.
@@ -43,18 +56,20 @@ def run_op_by_op(graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
     values: dict[Node, Tensor] = dict(zip(graph.inputs, inputs, strict=True))
     kept = {*graph.inputs, *graph.kept}
     last_use = {operand: node for node in graph.nodes for operand in node.operands}
+    now = state.now
+    now.seldom = True
     try:
         for node in graph.nodes:
             if node.op == "constant":
                 values[node] = Number.of(node.attrs["value"], node.dtype)
             elif node.op != "input":
-                state.now.place = node.loc
+                now.place = node.loc
                 values[node] = run(TABLE[node.op], tuple([values[o] for o in node.operands]), node.attrs, node.type)
             for operand in node.operands:
                 if last_use[operand] is node and operand not in kept:
                     values.pop(operand, None)
     finally:
-        state.now.place = None
+        now.place, now.seldom = None, False
     outputs = [Tensor.wrap(values[node].asnumpy(), node.type) for node in graph.outputs]
     written = [(values[target], values[value].asnumpy()) for target, value in graph.updates]
     for target, array in written:

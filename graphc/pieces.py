@@ -19,7 +19,7 @@ from graphc.dtype import bool_
 from graphc.ir import NOWHERE, Graph, Location, Node, TensorType, constant_node
 from graphc.nested import describe
 from graphc.op import Op
-from graphc.op_by_op import pays, run_op_by_op
+from graphc.op_by_op import REPEATED, VARIED, compile_seconds, pays, run_op_by_op
 from graphc.parameter import Parameter
 from graphc.place import user_line
 from graphc.tensor import Number, Tensor
@@ -30,15 +30,6 @@ if TYPE_CHECKING:
 
 MOST_STEPS, MOST_COMPILED = 50_000, 256
 """How many steps, and compiled pieces, are kept; when there are more, all are forgotten, but not where they vary."""
-
-VARIED, REPEATED = 4, 3
-"""Pieces vary at a line where so many calls in a row ran op by op, because they came for the first time or there are
-more different ones than this; from then on. One that comes so often in a row, as where a network is trained, is
-compiled however many there are."""
-
-COMPILE, MORE = 5e-4, 20
-"""Twice so many seconds it takes to compile a piece, for each of its steps and so many more; much less where its code
-is found on disk. Where pieces vary, or there are many, one is compiled when to do without has taken so many seconds."""
 
 MOST_KINDS = 1_000
 """How many kinds of arguments are known of a line where pieces vary."""
@@ -173,7 +164,7 @@ class Root(Step):
 
     def pays(self, kind: Kind) -> bool:
         """Whether it pays to note the next call of a kind."""
-        seconds = COMPILE * (self.longest + MORE)
+        seconds = compile_seconds(self.longest)
         return kind.seconds >= (seconds if kind.in_vain < 2 else seconds * 2**kind.in_vain)
 
     def noted(self, new: bool, kind: Kind | None) -> None:
@@ -230,7 +221,7 @@ class Ending:
             if self._compiled is None:
                 graph, inputs = self._graph(leaves)
                 often = expected or self.root.pieces <= VARIED or self._in_a_row >= REPEATED
-                often = often or self.seconds >= COMPILE * (len(self.steps) + MORE)
+                often = often or self.seconds >= compile_seconds(len(self.steps))
                 if (known and often) or not pays(graph, self.root.pieces - 1):
                     self._compiled = self._compile(graph, [leaves[k] for k in inputs]), inputs
             compiled = self._compiled

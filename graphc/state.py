@@ -28,9 +28,10 @@ class Doing:
         scopes: the names of the Cells being called, outermost first.
         narrowing: the Cells being called whose Parameters are read in the type that `to_float` was given.
         place: where the op that runs now was asked for, if that is not where the program is.
+        seldom: whether it is part of a graph that will be compiled if it comes often.
     """
 
-    __slots__ = ("call", "narrowing", "piece", "place", "scopes", "tapes", "trace")
+    __slots__ = ("call", "narrowing", "piece", "place", "scopes", "seldom", "tapes", "trace")
 
     def __init__(self) -> None:
         self.trace: Trace | None = None
@@ -40,6 +41,7 @@ class Doing:
         self.scopes: tuple[str, ...] = ()
         self.narrowing: tuple[Cell, ...] = ()
         self.place: Location | None = None
+        self.seldom = False
 
 
 class _State(threading.local):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from modes import mode
 from reference import assert_same
 
-from graphc import Parameter, Tensor, alone, jit, nn, ops, value_and_grad
+from graphc import GRAPH_MODE, Parameter, Tensor, alone, jit, nn, op_by_op, ops, value_and_grad
 from graphc.alone import Call
 from graphc.dtype import float32
 from graphc.ir import Graph, TensorType, input_node
@@ -136,17 +138,46 @@ def compiled(f: Any) -> list[tuple[int, ...]]:
     return [entry.traced.graph.inputs[0].shape for entry in f.cache.values() if "executable" in vars(entry)]
 
 
-def test_of_many_signatures_one_that_comes_once_is_not_compiled() -> None:
+@pytest.mark.filterwarnings("ignore:.*traced anew")
+def test_of_many_signatures_one_that_comes_seldom_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     f = jit(lambda x: ops.softmax(x * 2.0, -1))
-    arrays = [np.linspace(-1, 1, n, dtype=np.float32) for n in (3, 4, 5, 6, 7)]
+    arrays = [np.linspace(-1, 1, n, dtype=np.float32) for n in (3, 4, 5, 6, 7, 8)]
     wanted = [jit(lambda x: ops.softmax(x * 2.0, -1))(Tensor(a)).asnumpy() for a in arrays]
-    for number in range(3):
+    few, more = [(3,), (4,)], [(3,), (4,), (5,), (6,)]
+    inf = float("inf")
+    for seconds, found in ((inf, few), (inf, more), (inf, more), (0.0, [*more, (7,), (8,)])):
+        monkeypatch.setattr(op_by_op, "COMPILE", seconds)  # how long one of many runs op by op
         for array, value in zip(arrays, wanted, strict=True):
             np.testing.assert_array_equal(f(Tensor(array)).asnumpy(), value)
-        assert compiled(f) == ([(3,), (4,)] if number == 0 else [(3,), (4,), (5,), (6,), (7,)])
+        assert compiled(f) == found
 
 
-def test_a_step_that_comes_once_trains_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.filterwarnings("ignore:.*traced anew")
+def test_a_signature_that_comes_again_and_again_in_a_row_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(op_by_op, "COMPILE", float("inf"))
+    f = jit(lambda x: ops.softmax(x * 2.0, -1))
+    for n in range(3, 9):
+        f(Tensor(np.ones(n, np.float32)))
+    for n, times in ((8, 1), (9, 2), (8, 1), (9, 2)):
+        for _ in range(times):
+            f(Tensor(np.ones(n, np.float32)))
+    assert compiled(f) == [(3,), (4,)]
+    f(Tensor(np.ones(9, np.float32)))
+    assert compiled(f) == [(3,), (4,), (9,)]
+
+
+@pytest.mark.filterwarnings("ignore:.*traced anew")
+def test_what_runs_in_a_graph_op_by_op_has_no_kernels_of_its_own_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alone, "OFTEN", 3)
+    monkeypatch.setattr(op_by_op, "COMPILE", float("inf"))
+    f = jit(lambda x: ops.exp(x) * 2.0)
+    for n in [*range(11, 20)] * 4:
+        f(Tensor(np.ones(n, np.float32)))
+    assert {call.types[0].shape for call in alone._kernels} == {(16,), (32,)}
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["jit", "gradients, then optimizer"])
+def test_a_step_that_comes_once_trains_to_the_same_bits(whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def trained(lengths: list[int]) -> tuple[list[bytes], list[float]]:
         net = nn.SequentialCell(nn.Dense(3, 5), nn.Tanh(), nn.Dense(5, 2))
         for number, parameter in enumerate(net.trainable_params()):
@@ -158,18 +189,23 @@ def test_a_step_that_comes_once_trains_to_the_same_bits(monkeypatch: pytest.Monk
 
         gradient = value_and_grad(loss, None, optimizer.parameters)
 
-        @jit
         def step(x: Tensor) -> Tensor:
             value, gradients = gradient(x)
             optimizer(gradients)
             return value
 
-        losses = [float(step(Tensor(np.full((n, 3), 0.5, np.float32)))) for n in lengths]
+        run = jit(step) if whole else step
+        with mode(GRAPH_MODE):
+            losses = [float(run(Tensor(np.full((n, 3), 0.5, np.float32)))) for n in lengths]
         return [p.asnumpy().tobytes() for p in net.trainable_params()], losses
 
-    lengths = [2, 3, 4, 5, 6, 5]
+    lengths = [2, 3, 4, 5, 6, 7, 5, 7, 8, 7, 7, 7, 8]
+    before: list[Any] = []
+    jit_module = importlib.import_module("graphc.jit")
+    monkeypatch.setattr(jit_module, "run_op_by_op", lambda *args: before.append(args) or run_op_by_op(*args))
     found = trained(lengths)
-    monkeypatch.setattr(Compiled, "_once", lambda self, leaves: None)
+    assert len(before) >= 5
+    monkeypatch.setattr(Compiled, "runs_op_by_op", False)
     assert trained(lengths) == found
 
 

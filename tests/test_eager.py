@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from modes import Counted
 
 import graphc as ms
-from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, nn, noting, ops, pieces
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, nn, noting, op_by_op, ops, pieces
 from graphc.dispatch import apply
 from graphc.eager import in_one_piece, of_ops
 from graphc.noting import MOST_STRETCHES
@@ -434,7 +434,7 @@ def texts(lengths: Any) -> list[Tensor]:
 
 @pytest.mark.parametrize("training", [False, True])
 def test_a_text_that_grows_is_not_noted_for_long(training: bool, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    monkeypatch.setattr(op_by_op, "COMPILE", float("inf"))
     net = Text().set_train(training)
     words = texts(range(1, 14))
 
@@ -485,15 +485,15 @@ def test_where_pieces_vary_ops_run_at_once_until_arguments_come_again_and_again(
         return ops.exp(x * 2.0) + x
 
     x = rows(40)
-    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    monkeypatch.setattr(op_by_op, "COMPILE", float("inf"))
     noted = [new_steps(functools.partial(together, net, x[:n])) for n in range(1, 20)]
-    assert all(noted[: pieces.VARIED]) and not any(noted[pieces.VARIED :])
-    monkeypatch.setattr(pieces, "COMPILE", 0.0)  # as if they had come for long
+    assert all(noted[: op_by_op.VARIED]) and not any(noted[op_by_op.VARIED :])
+    monkeypatch.setattr(op_by_op, "COMPILE", 0.0)  # as if they had come for long
     before = compiled()
     for call in range(4):
         assert same(together(net, x[:19]), alone(net, x[:19]))
         assert compiled() == before + (call > 0)
-    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    monkeypatch.setattr(op_by_op, "COMPILE", float("inf"))
     assert not new_steps(lambda: together(net, x[:20])), "others still vary"
 
 
@@ -504,12 +504,12 @@ def test_what_comes_again_and_again_in_a_row_is_compiled_however_much_came_befor
         return ops.exp(x * 3.0) + x
 
     x = rows(40)
-    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
-    for n in range(1, 4 * pieces.VARIED):
+    monkeypatch.setattr(op_by_op, "COMPILE", float("inf"))
+    for n in range(1, 4 * op_by_op.VARIED):
         before = compiled()
         for call in range(5):
             assert same(together(net, x[:n]), alone(net, x[:n]))
-            assert compiled() == before + (call > 0 if n <= pieces.VARIED else call >= pieces.REPEATED - 1)
+            assert compiled() == before + (call > 0 if n <= op_by_op.VARIED else call >= op_by_op.REPEATED - 1)
 
 
 def test_that_pieces_vary_is_known_when_they_are_forgotten(monkeypatch: pytest.MonkeyPatch):
@@ -517,13 +517,13 @@ def test_that_pieces_vary_is_known_when_they_are_forgotten(monkeypatch: pytest.M
         return ops.exp(x * 2.0) + x
 
     x = rows(40)
-    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    monkeypatch.setattr(op_by_op, "COMPILE", float("inf"))
     for n in range(1, 10):
         if n == 9:
             monkeypatch.setattr(pieces, "MOST_STEPS", 0)
         together(net, x[:n])
     assert pieces.forest.steps == 0, "all were forgotten, and no other was noted"
-    monkeypatch.setattr(pieces, "COMPILE", 0.0)
+    monkeypatch.setattr(op_by_op, "COMPILE", 0.0)
     assert new_steps(lambda: together(net, x[:11]) + together(net, x[:11])), "it comes again"
 
 
@@ -562,9 +562,9 @@ def test_pieces_do_not_wait_for_python_to_look_for_cycles():
 
 
 def test_arguments_that_do_not_tell_pieces_apart_are_noted_seldom(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(pieces, "COMPILE", 0.1)
+    monkeypatch.setattr(op_by_op, "COMPILE", 0.1)
     root, kind = pieces.Root("f"), pieces.Kind()
-    root.longest = 10 - pieces.MORE
+    root.longest = 10 - op_by_op.MORE
     assert not root.pays(kind)
     kind.seconds = 1.5
     noted = []
@@ -581,13 +581,13 @@ def test_one_of_many_pieces_is_compiled_when_it_has_run_for_long(monkeypatch: py
     def f(x: Tensor) -> Tensor:
         return ops.exp(x) + x
 
-    monkeypatch.setattr(pieces, "COMPILE", float("inf"))
+    monkeypatch.setattr(op_by_op, "COMPILE", float("inf"))
     before = compiled()
     for n in range(1, 20):
         for _ in range(2):
             together(f, x[:n])
-    assert compiled() - before <= pieces.VARIED
-    monkeypatch.setattr(pieces, "COMPILE", 0.0)
+    assert compiled() - before <= op_by_op.VARIED
+    monkeypatch.setattr(op_by_op, "COMPILE", 0.0)
     before = compiled()
     for _ in range(3):
         assert same(together(f, x[:19]), alone(f, x[:19]))
