@@ -85,6 +85,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "ops.composite": ("ops",),
     "ops.composite.base": ("ops",),
     "ops.function": ("ops",),
+    "ops.function.nn_func": ("ops", "mint.nn.functional"),
     "ops.functional": ("ops",),
     "ops.operations": ("ops",),
     "ops.operations.array_ops": ("ops",),
@@ -135,7 +136,7 @@ _PARTS: dict[str, tuple[str, str]] = {
     "ops": ("auto_generate functional_overload", "ops"),
     "ops.composite": ("math_ops", "ops"),
     "ops.function": (
-        "array_func clip_func debug_func grad image_func linalg_func math_func nn_func other_func parameter_func "
+        "array_func clip_func debug_func grad image_func linalg_func math_func other_func parameter_func "
         "random_func sparse_func vmap_func", "ops"
     ),
     "ops.function.grad": ("grad_func", "gradients"),

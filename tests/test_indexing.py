@@ -73,6 +73,15 @@ def test_any_basic_index(index: Any, seed: int) -> None:
     np.testing.assert_array_equal(setitem(Tensor(array), index, -100).asnumpy(), changed)
 
 
+def test_a_list_with_slices_in_it_is_what_a_tuple_would_be() -> None:
+    for parts in ([slice(None), slice(0, 2)], [None, 1], [..., 0], [slice(None), [2, 0], Tensor(1)]):
+        wanted = ARRAY[tuple(int(p) if isinstance(p, Tensor) else p for p in parts)]
+        for run in (getitem, jit(getitem)):
+            np.testing.assert_array_equal(run(Tensor(ARRAY), parts).asnumpy(), wanted)
+    assert setitem(Tensor([[1, 2], [3, 4]]), [slice(None), 0], 5).tolist() == [[5, 2], [5, 4]]
+    np.testing.assert_array_equal(Tensor(ARRAY)[[0, 1]].asnumpy(), ARRAY[[0, 1]])
+
+
 @pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
 def test_integer_tensors_index(dtype: str) -> None:
     places = np.array([[3, 0], [1, 1]], dtype)

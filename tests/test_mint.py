@@ -69,6 +69,7 @@ CASES: list[tuple[str, Callable[..., Any], Any, tuple[np.ndarray, ...]]] = [
     ("split", lambda x: mint.split(x, [1, 4], dim=1), (A[:, :1], A[:, 1:]), (A,)),
     ("chunk", lambda x: mint.chunk(x, 2, dim=0), (A[:2], A[2:]), (A,)),
     ("squeeze", lambda x: mint.squeeze(x, dim=1), A, (A[:, None],)),
+    ("squeeze of longer axes", lambda x: mint.squeeze(ops.squeeze(x, 0).squeeze((1, 2)), dim=0), A, (A[:, None],)),
     ("transpose", lambda x: mint.transpose(x, 0, 2), S.swapaxes(0, 2), (S,)),
     ("permute", lambda x: mint.permute(x, (2, 0, 1)), S.transpose(2, 0, 1), (S,)),
     ("flatten", mint.flatten, S.reshape(-1), (S,)),
@@ -190,6 +191,42 @@ def test_generators_have_streams_of_their_own(value: int) -> None:
         assert ms.initial_seed() == 7
     with pytest.raises(TypeError, match="seed must be an int"):
         ms.Generator().manual_seed(1.5)
+
+
+class Line(nn.Conv2d):
+    """A convolution over one dimension with a Conv2d's function and attributes."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        if self.padding_mode != "zeros":
+            x = ops.pad_ext(x[:, :, None], self._reversed_padding, mode=self.padding_mode)
+            return self.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)[:, :, 0]
+        x, padding = x[:, :, None], self.padding
+        return self.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)[:, :, 0]
+
+
+class LineBack(nn.ConvTranspose2d):
+    def construct(self, x: Tensor, size: Any = None) -> Tensor:
+        x, way = x[:, :, None], (self.stride, self.padding)
+        extra = self._output_padding(x, size, *way, self.kernel_size, 2, self.dilation)
+        return F.conv_transpose2d(x, self.weight, self.bias, *way, extra, self.groups, self.dilation)[:, :, 0]
+
+
+def test_layers_have_what_derived_classes_read() -> None:
+    x = _rng.normal(size=(2, 4, 9)).astype("f")
+    for padding_mode in ("zeros", "reflect"):
+        derived = Line(4, 6, (1, 3), (1, 2), (0, 1), padding_mode=padding_mode)
+        plain = nn.Conv1d(4, 6, 3, 2, 1, padding_mode=padding_mode)
+        plain.weight.set_data(derived.weight[:, :, 0])
+        plain.bias.set_data(derived.bias)
+        np.testing.assert_array_equal(derived(T(x)).asnumpy(), plain(T(x)).asnumpy())
+    assert (plain.stride, plain.padding, plain.dilation, plain.output_padding) == ((2,), (1,), (1,), (0,))
+    assert nn.Conv3d(2, 2, 3, padding="same")._reversed_padding == (1,) * 6 and not plain.transposed
+    back = LineBack(4, 2, (1, 3), (1, 2), (0, 1), (0, 1))
+    assert back(T(x)).shape == (2, 2, 18) and back(T(x), (1, 17)).shape == (2, 2, 17) and back.transposed
+    table, norm = nn.Embedding(5, 6), nn.BatchNorm2d(4, affine=False)
+    assert (table.num_embeddings, table.embedding_dim, table.sparse) == (5, 6, False)
+    assert (norm.num_features, norm.affine, norm.track_running_stats) == (4, False, True)
+    assert nn.GroupNorm(2, 4).num_channels == 4 and nn.LayerNorm(4).elementwise_affine
 
 
 def test_a_transposed_convolution_makes_the_size_asked_for() -> None:

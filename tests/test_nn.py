@@ -130,6 +130,7 @@ def test_conv1d_and_conv3d_are_conv2d_along_fewer_or_more_axes() -> None:
     flat.bias.set_data(line.bias)
     x = normal(2, 3, 9)
     close(run(line, x), run(flat, x[:, :, None])[:, :, 0])
+    assert (line.kernel_size, line.stride, line.dilation, line.padding) == ((1, 3), (1, 2), (1, 1), (0, 0, 1, 1))
     narrow = nn.Conv1d(3, 4, 3, weight_init=Tensor(line.weight.asnumpy()[:, :, 0]))
     np.testing.assert_array_equal(narrow.weight.asnumpy(), line.weight.asnumpy())
     volume = nn.Conv3d(3, 4, (1, 1, 3), (1, 1, 2), "pad", (0, 0, 0, 0, 1, 1), has_bias=True)

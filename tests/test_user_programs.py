@@ -924,12 +924,17 @@ def test_names_are_where_older_programs_look_for_them():
     from graphc.mint.functional import softmax
     from graphc.nn.loss.loss import _Loss
     from graphc.ops._primitive_cache import _get_cache_prim
+    from graphc.ops.function.array_func import split_ext
+    from graphc.ops.function.nn_func import conv_transpose2d, linear, pad_ext
     from graphc.train.callback._callback import _handle_loss
     from graphc.version import __version__
 
     assert ThatParameter is Parameter and ThatTuple is ParameterTuple and _Loss is LossBase
     assert isinstance(mstype.float32, ms.Type) and isinstance(mstype.int8, mstype.Type) and __version__
-    assert softmax is ms.mint.nn.functional.softmax and ms.ms_class is ms.jit_class
+    assert softmax is ms.mint.functional.softmax and ms.ms_class is ms.jit_class
+    assert split_ext is ms.mint.split and pad_ext is ms.mint.functional.pad and linear is ms.mint.functional.linear
+    assert conv_transpose2d is ms.mint.functional.conv_transpose2d and nn.LayerNormExt is ms.mint.nn.LayerNorm
+    assert nn.Linear is ms.mint.nn.Linear and not hasattr(ops, "no_such_ext")
     assert RowTensorInner is ms.RowTensor and _handle_loss((Tensor([1.0, 2.0]), 3)) == 1.5
     assert _get_cache_prim(P.ReduceSum)(keep_dims=True)(Tensor([1.0, 2.0])).tolist() == [3.0]
 

@@ -162,8 +162,6 @@ from graphc.ops import (
     zeros,
     zeros_like,
 )
-from graphc.ops.axes import axes_of
-from graphc.ops.coerce import as_tensor
 from graphc.ops.selection import unique_in_order as unique
 from graphc.tensor import Tensor
 
@@ -418,15 +416,7 @@ repeat_interleave = renamed(ops.repeat_interleave, "input, repeats, dim=None, *,
 softmax = renamed(ops.softmax, "input, dim, *, dtype=None", **_DIM)
 split = renamed(ops.split, "tensor, split_size_or_sections, dim=0", **_DIM)
 sqrt = renamed(ops.sqrt, "input")
-
-
-def squeeze(input: Any, dim: Any = None) -> Tensor:
-    """The tensor without the axes named, by default any, that have one element; others stay."""
-    x = as_tensor("squeeze", input)
-    named = range(x.ndim) if dim is None else axes_of("squeeze", dim, x.ndim)
-    return ops.squeeze(x, tuple(d for d in named if x.shape[d] == 1))
-
-
+squeeze = renamed(ops.squeeze, "input, dim=None", **_DIM)
 stack = renamed(ops.stack, "tensors, dim=0", **_DIM)
 std = renamed(ops.std, "input, dim=None, *, correction=1, keepdim=False", correction="ddof", **_KEPT)
 std_mean = renamed(ops.std_mean, "input, dim=None, *, correction=1, keepdim=False", correction="ddof", **_KEPT)
@@ -447,7 +437,9 @@ def conv2d(
 
 
 def __getattr__(name: str) -> Any:
-    """The modules within, loaded when first named: `nn`, `optim`, `linalg`, `special`."""
+    """The modules within, loaded when first named: `nn` and its `functional`, `optim`, `linalg`, `special`."""
+    if name == "functional":
+        return importlib.import_module("graphc.mint.nn.functional")
     if name in ("linalg", "nn", "optim", "special"):
         return importlib.import_module(f"graphc.mint.{name}")
     raise AttributeError(f"module 'graphc.mint' has no attribute {name!r}")

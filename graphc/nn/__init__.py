@@ -480,9 +480,18 @@ __all__ = [
 ]
 
 
+_OF_MINT = {"Linear": "Linear"} | {f"{layer}Ext": layer for layer in (
+    "AvgPool1d", "AvgPool2d", "AvgPool3d", "Dropout", "Dropout2d", "Embedding", "L1Loss", "LayerNorm", "LogSoftmax",
+    "MaxPool2d", "PReLU",
+)}  # fmt: skip
+"""Layers of `mint.nn` that MindSpore has here too, by their names here."""
+
+
 def __getattr__(name: str) -> Any:
     if name == "probability":
         return importlib.import_module("graphc.nn.probability")
+    if name in _OF_MINT:
+        return getattr(importlib.import_module("graphc.mint.nn"), _OF_MINT[name])
     from graphc.train import metrics  # loaded after layers
 
     found = getattr(metrics, name, None)

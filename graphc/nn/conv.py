@@ -25,6 +25,7 @@ class _Conv(Layer):
     """What convolutions share: arguments (see Conv2d), their checks, Parameters and printing."""
 
     spatial = 0
+    leading: tuple[int, ...] = ()  # extents that attributes have besides the spatial ones
     operation: Callable[..., Tensor]
     data_format = ""
 
@@ -37,14 +38,15 @@ class _Conv(Layer):
         where, count = type(self).__name__, self.spatial
         self.in_channels = check.positive_int(where, "in_channels", in_channels)
         self.out_channels = check.positive_int(where, "out_channels", out_channels)
-        self.kernel_size = check.extents(where, "kernel_size", kernel_size, count)
-        self.stride = check.extents(where, "stride", stride, count)
-        self.dilation = check.extents(where, "dilation", dilation, count)
+        self.kernel_size = (*self.leading, *check.extents(where, "kernel_size", kernel_size, count))
+        self.stride = (*self.leading, *check.extents(where, "stride", stride, count))
+        self.dilation = (*self.leading, *check.extents(where, "dilation", dilation, count))
         self.group = check.positive_int(where, "group", group)
         self.has_bias = check.boolean(where, "has_bias", has_bias)
         mode = pad_mode.lower() if isinstance(pad_mode, str) else pad_mode
         self.pad_mode = check.string(where.replace("d", "D", 1), "pad_mode", mode, PAD_MODES)
-        self.padding, self._ends = padding, _ends(where, padding, count, mode)
+        self._ends = _ends(where, padding, count, mode)
+        self.padding = (0, 0, *self._ends) if self.leading else padding
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if channels % group:
                 raise ValueError(
@@ -76,18 +78,21 @@ class _Conv(Layer):
 
     def construct(self, x: Tensor) -> Tensor:
         return type(self).operation(
-            x, self._kernel(), self.bias, self.stride, self.pad_mode, self._ends, self.dilation, self.group
+            x, self._kernel(), self.bias, self._along(self.stride), self.pad_mode, self._ends,
+            self._along(self.dilation), self.group,
         )
+
+    def _along(self, extents: tuple[int, ...]) -> tuple[int, ...]:
+        """Those of the spatial dimensions."""
+        return extents[-self.spatial :]
 
     def _primitive(self) -> Any:
         """The layer's operation as an object that takes a weight, for classes that programs derive."""
-        kernel = (1,) * (2 - self.spatial) + self.kernel_size  # over one dimension it has an axis of extent 1 more
-        stride, dilation = ((1,) * (2 - self.spatial) + each for each in (self.stride, self.dilation))
         ends = (0,) * (4 - 2 * self.spatial) + self._ends
         kind = ops.Conv3D if self.spatial == 3 else ops.Conv2D
         return kind(
-            self.out_channels, kernel, pad_mode=self.pad_mode, pad=ends, stride=stride, dilation=dilation,
-            group=self.group,
+            self.out_channels, self.kernel_size, pad_mode=self.pad_mode, pad=ends, stride=self.stride,
+            dilation=self.dilation, group=self.group,
         )
 
     @cached_property
@@ -124,11 +129,9 @@ def _ends(where: str, padding: Any, count: int, mode: str) -> tuple[int, ...]:
 
 
 class _OnLines(_Conv):
-    """What convolutions over one dimension share: `weight` has an axis of extent 1 before K, as in MindSpore."""
+    """What convolutions over one dimension share: `weight` and attributes have an axis more, as in MindSpore."""
 
-    def _weight_shape(self) -> tuple[int, ...]:
-        *channels, width = super()._weight_shape()
-        return (*channels, 1, width)
+    leading = (1,)
 
     def _widened(self, weight: Tensor) -> Tensor:
         return ops.expand_dims(weight, 2) if weight.ndim == 3 else weight
@@ -212,8 +215,8 @@ class _ConvTranspose(_Conv):
                 ValueError(f"For '{where}', the input must have {self.spatial + 2} dimensions, but got {x.type}.")
             )
         return ops.conv_transpose(
-            x, self._kernel(), self.bias, self.stride, self.pad_mode, self._ends, self._computed_padding(),
-            self.dilation, self.group,
+            x, self._kernel(), self.bias, self._along(self.stride), self.pad_mode, self._ends,
+            self._computed_padding(), self._along(self.dilation), self.group,
         )
 
     def _computed_padding(self) -> Any:

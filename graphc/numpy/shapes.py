@@ -12,7 +12,7 @@ from graphc import ops
 from graphc.dtype import float32
 from graphc.numpy.creation import asarray
 from graphc.ops import abs as abs
-from graphc.ops.axes import as_int, as_ints, axis_of
+from graphc.ops.axes import as_int, as_ints, axes_of, axis_of
 from graphc.ops.coerce import broadcast_shape, cast
 from graphc.ops.coerce import common_dtype as _common_dtype
 from graphc.place import located
@@ -48,8 +48,16 @@ def expand_dims(a: Any, axis: Any) -> Tensor:
 
 
 def squeeze(a: Any, axis: Any = None) -> Tensor:
-    """Without the axes of extent 1, or without those given."""
-    return ops.squeeze(asarray(a), axis)
+    """Without the axes of extent 1, or without those given.
+
+    Raises:
+        ValueError: a given axis has another extent (`ops.squeeze` keeps it).
+    """
+    x = asarray(a)
+    for d in axes_of("squeeze", axis, x.ndim) if axis is not None else ():
+        if x.shape[d] != 1:
+            raise located(ValueError(f"squeeze: axis {d} of {x.type} has extent {x.shape[d]}, not 1"))
+    return ops.squeeze(x, axis)
 
 
 def broadcast_to(array: Any, shape: Any) -> Tensor:

@@ -7,6 +7,7 @@ this one hold the op table, one family each.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import FunctionType
 from typing import Any
@@ -149,9 +150,17 @@ operations = functional = composite = sys.modules[__name__]  # MindSpore's older
 
 
 def __getattr__(name: str) -> Any:
-    """The classes of `graphc.ops.primitives`, by name, and `vmap`, which is built on this module."""
+    """The classes of `graphc.ops.primitives`, by name, and what is built on this module: `vmap`, functions of `mint`.
+
+    MindSpore calls `mint.split` and its like `split_ext` where this module has another `split`.
+    """
     if name in PRIMITIVES:
         return PRIMITIVES[name]
+    if name.endswith("_ext"):
+        mint, short = importlib.import_module("graphc.mint"), name.removesuffix("_ext")
+        home = mint if short in mint.__all__ else mint.functional
+        if hasattr(home, short):
+            return getattr(home, short)
     if name == "vmap":
         from graphc.vmap import vmap  # written with this module
 

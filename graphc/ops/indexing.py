@@ -176,7 +176,7 @@ def _parse(x: Tensor, index: Any) -> Parsed:
 def _expanded(x: Tensor, index: Any) -> list[Any]:
     """The index as ints, slices, None, and integer arrays or Tensors: one for each axis, besides None."""
     items: list[Any] = []
-    for item in index if isinstance(index, tuple) else (index,):
+    for item in index if isinstance(index, tuple) or _is_list_of_parts(index) else (index,):
         items += _item(item)
     dots = [k for k, item in enumerate(items) if item is Ellipsis]
     if len(dots) > 1:
@@ -193,6 +193,11 @@ def _expanded(x: Tensor, index: Any) -> list[Any]:
             item.check(x, axis)
         axis += item is not None
     return [item.positions if isinstance(item, Mask) else item for item in items]
+
+
+def _is_list_of_parts(index: Any) -> bool:
+    """Whether a list is what a tuple would be: it has what no array holds. `x[[0, 1]]` are rows."""
+    return isinstance(index, list) and any(i is None or i is Ellipsis or isinstance(i, slice) for i in index)
 
 
 @dataclass(frozen=True)

@@ -71,18 +71,10 @@ def unsqueeze(input: Any, dim: int) -> Tensor:
 
 
 def squeeze(input: Any, axis: Axes | None = None) -> Tensor:
-    """`input` without its axes of extent 1: all of them, or those named.
-
-    Raises:
-        ValueError: a named axis has another extent.
-    """
+    """`input` without its axes of extent 1: all of them, or those among the named ones; others stay."""
     x = as_tensor("squeeze", input)
-    named = axis is not None and axis != ()
-    axes = axes_of("squeeze", axis, x.ndim) if named else tuple(d for d, n in enumerate(x.shape) if n == 1)
-    for d in axes:
-        if x.shape[d] != 1:
-            raise located(ValueError(f"squeeze: axis {d} of {x.type} has extent {x.shape[d]}, not 1"))
-    shape = tuple(n for d, n in enumerate(x.shape) if d not in axes)
+    named = axes_of("squeeze", axis, x.ndim) if axis is not None and axis != () else range(x.ndim)
+    shape = tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in named)
     return x if shape == x.shape else reshape_(x, shape=shape)
 
 

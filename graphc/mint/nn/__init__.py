@@ -212,18 +212,17 @@ class _Conv(Layer):
         dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", dtype: Any = None,
     ) -> None:
         super().__init__()
-        self._set(in_channels, out_channels, kernel_size, groups, bias, dtype, transposed=False)
-        self.stride, self.padding, self.dilation, self.padding_mode = stride, padding, dilation, padding_mode
         if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
             known = "'zeros', 'reflect', 'replicate' or 'circular'"
             raise ValueError(f"{type(self).__name__}: padding_mode must be {known}, got {padding_mode!r}")
-        self._around = () if padding_mode == "zeros" else self._margins()
+        self._set(in_channels, out_channels, kernel_size, groups, bias, dtype, transposed=False)
+        self._set_steps(stride, padding, dilation, 0, padding_mode)
 
     def _set(
         self, in_channels: int, out_channels: int, kernel_size: Any, groups: int, bias: bool, dtype: Any,
         transposed: bool,
     ) -> None:
-        where = type(self).__name__
+        where, self.transposed = type(self).__name__, transposed
         if groups < 1 or in_channels % groups or out_channels % groups or min(in_channels, out_channels) < 1:
             raise ValueError(f"{where}: {in_channels} and {out_channels} channels do not divide into {groups} groups")
         extents = (kernel_size,) * self.spatial if isinstance(kernel_size, int) else tuple(kernel_size)
@@ -234,22 +233,32 @@ class _Conv(Layer):
         self.weight = Parameter(initializer(Uniform(bound), (lead, inner // groups, *extents), kind), "weight")
         self.bias = Parameter(initializer(Uniform(bound), (out_channels,), kind), "bias") if bias else None
 
+    def _set_steps(self, stride: Any, padding: Any, dilation: Any, output_padding: Any, padding_mode: str) -> None:
+        """Attributes as MindSpore's layers have them, which classes that programs derive read: one int a dimension."""
+
+        def each(what: str, value: Any, least: int) -> tuple[int, ...]:
+            return per_dimension(type(self).__name__, what, value, self.spatial, least)
+
+        self.stride, self.dilation = each("stride", stride, 1), each("dilation", dilation, 1)
+        self.padding = padding if isinstance(padding, str) else each("padding", padding, 0)
+        self.output_padding, self.padding_mode = each("output_padding", output_padding, 0), padding_mode
+        self._reversed_padding = self._margins()
+
     def _margins(self) -> tuple[int, ...]:
         """What `functional.pad` takes: how much before and after, the last dimension first."""
         if self.padding == "same":
-            steps = per_dimension(type(self).__name__, "dilation", self.dilation, self.spatial, least=1)
-            both = [(d * (k - 1) // 2, -(-d * (k - 1) // 2)) for k, d in zip(self.kernel_size, steps, strict=True)]
+            spans = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+            both = [(span // 2, span - span // 2) for span in spans]
         elif self.padding == "valid":
             both = [(0, 0)] * self.spatial
         else:
-            around = per_dimension(type(self).__name__, "padding", self.padding, self.spatial, least=0)
-            both = [(n, n) for n in around]
+            both = [(n, n) for n in self.padding]
         return tuple(n for pair in reversed(both) for n in pair)
 
     def construct(self, input: Tensor) -> Tensor:
         padding = self.padding
-        if self._around:
-            input, padding = functional.pad(input, self._around, self.padding_mode), 0
+        if self.padding_mode != "zeros":
+            input, padding = functional.pad(input, self._reversed_padding, self.padding_mode), 0
         return type(self).operation(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def extend_repr(self) -> str:
@@ -260,6 +269,7 @@ class Conv1d(_Conv):
     """Convolution of `[N, Cin, L]`; see Conv2d."""
 
     spatial, operation = 1, staticmethod(functional.conv1d)
+    conv1d = operation  # for classes that programs derive
 
 
 class Conv2d(_Conv):
@@ -278,12 +288,14 @@ class Conv2d(_Conv):
     """
 
     spatial, operation = 2, staticmethod(functional.conv2d)
+    conv2d = operation  # for classes that programs derive
 
 
 class Conv3d(_Conv):
     """Convolution of volumes `[N, Cin, D, H, W]`; see Conv2d."""
 
     spatial, operation = 3, staticmethod(functional.conv3d)
+    conv3d = operation  # for classes that programs derive
 
 
 class ConvTranspose2d(_Conv):
@@ -304,15 +316,23 @@ class ConvTranspose2d(_Conv):
         if padding_mode != "zeros":
             raise ValueError(f"{type(self).__name__}: padding_mode must be 'zeros', got {padding_mode!r}")
         self._set(in_channels, out_channels, kernel_size, groups, bias, dtype, transposed=True)
-        self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
+        self._set_steps(stride, padding, dilation, output_padding, padding_mode)
+
+    def _output_padding(
+        self, input: Tensor, output_size: Any, stride: Any, padding: Any, kernel_size: Any, num_spatial_dims: int,
+        dilation: Any = 1,
+    ) -> tuple[int, ...]:
+        """The `output_padding` that makes results of `output_size`; that of the layer where there is none."""
+        if output_size is None:
+            return self.output_padding
+        extents = input.shape[-num_spatial_dims:]
+        return functional.missing_at_end(extents, kernel_size, stride, padding, dilation, output_size)
 
     def construct(self, input: Tensor, output_size: Any = None) -> Tensor:
         """`output_size`: the rows and columns of the result, instead of `output_padding`; the last of its items."""
-        extra = self.output_padding
-        if output_size is not None:
-            extra = functional.missing_at_end(
-                input.shape[2:], self.weight.shape[2:], self.stride, self.padding, self.dilation, output_size
-            )
+        extra = self._output_padding(
+            input, output_size, self.stride, self.padding, self.kernel_size, self.spatial, self.dilation
+        )
         return functional.conv_transpose2d(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )
@@ -337,7 +357,9 @@ class Embedding(Layer):
         super().__init__()
         if sparse or scale_grad_by_freq:
             raise ValueError("Embedding: sparse and scale_grad_by_freq must be False")
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx, self.max_norm, self.norm_type = padding_idx, max_norm, norm_type
+        self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         shape = (num_embeddings, embedding_dim)
         if _weight is None:
             table = initializer(Normal(1.0), shape, dtype or float32)
@@ -386,7 +408,7 @@ class LayerNorm(Layer):
     ) -> None:
         super().__init__()
         extents = as_ints("LayerNorm", normalized_shape, "normalized_shape")
-        self.normalized_shape, self.eps = extents, eps
+        self.normalized_shape, self.eps, self.elementwise_affine = extents, eps, elementwise_affine
         kind = dtype or float32
         self.weight = Parameter(ops.ones(extents, kind), "weight") if elementwise_affine else None
         self.bias = Parameter(ops.zeros(extents, kind), "bias") if elementwise_affine and bias else None
@@ -414,7 +436,7 @@ class GroupNorm(Layer):
         super().__init__()
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(f"GroupNorm: {num_channels} channels do not divide into {num_groups} groups")
-        self.num_groups, self.eps = num_groups, eps
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         self.weight = Parameter(ops.ones(num_channels, dtype or float32), "weight") if affine else None
         self.bias = Parameter(ops.zeros(num_channels, dtype or float32), "bias") if affine else None
 
@@ -431,7 +453,8 @@ class _BatchNorm(Layer):
     ) -> None:
         super().__init__()
         kind = dtype or float32
-        self.eps, self.momentum, self.tracks = eps, momentum, track_running_stats
+        self.num_features, self.eps, self.momentum, self.affine = num_features, eps, momentum, affine
+        self.track_running_stats = track_running_stats
         self.weight = Parameter(ops.ones(num_features, kind), "weight") if affine else None
         self.bias = Parameter(ops.zeros(num_features, kind), "bias") if affine else None
         self.running_mean = self.running_var = None
@@ -442,7 +465,7 @@ class _BatchNorm(Layer):
     def construct(self, input: Tensor) -> Tensor:
         if input.ndim not in self.dimensions:
             raise located(ValueError(f"{type(self).__name__}: got {input.type} of {input.ndim} dimensions"))
-        of_batch = self.training or not self.tracks
+        of_batch = self.training or not self.track_running_stats
         result: Tensor = functional.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, of_batch, self.momentum, self.eps
         )
