@@ -240,7 +240,7 @@ class _Conv(Layer):
             return per_dimension(type(self).__name__, what, value, self.spatial, least)
 
         self.stride, self.dilation = each("stride", stride, 1), each("dilation", dilation, 1)
-        self.padding = padding if isinstance(padding, str) else each("padding", padding, 0)
+        self.padding: Any = padding if isinstance(padding, str) else each("padding", padding, 0)
         self.output_padding, self.padding_mode = each("output_padding", output_padding, 0), padding_mode
         self._reversed_padding = self._margins()
 
@@ -256,7 +256,7 @@ class _Conv(Layer):
         return tuple(n for pair in reversed(both) for n in pair)
 
     def construct(self, input: Tensor) -> Tensor:
-        padding = self.padding
+        padding: Any = self.padding
         if self.padding_mode != "zeros":
             input, padding = functional.pad(input, self._reversed_padding, self.padding_mode), 0
         return type(self).operation(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
