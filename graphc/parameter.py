@@ -33,7 +33,7 @@ class Parameter(Tensor):
         TypeError: a name that is no str, or a flag that is no bool.
     """
 
-    __slots__ = ("__dict__", "_requires_grad", "gradient_hooks", "layerwise_parallel", "name", "parallel_optimizer")
+    __slots__ = ("_requires_grad", "gradient_hooks", "layerwise_parallel", "name", "parallel_optimizer")
 
     gradient_hooks: tuple[Any, ...]
 

@@ -104,9 +104,9 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__", "_address", "_array", "_buffer", "_captured", "_node", "_origin", "_place", "_promise", "_trace",
-        "type",
-    )  # fmt: skip
+        "__dict__", "__weakref__", "_address", "_array", "_buffer", "_captured", "_node", "_origin", "_place",
+        "_promise", "_trace", "type",
+    )  # fmt: skip; `__dict__` is for attributes that programs set
     __array_priority__ = 100  # ndarray * Tensor asks the Tensor
     __hash__ = object.__hash__
 

@@ -419,6 +419,7 @@ def test_creation() -> None:
     assert ops.full((1,), 2).dtype is int64 and ops.full((1,), 2.0).dtype is float32
     assert ops.arange(3).dtype is int64 and ops.arange(3.0).dtype is float32
     assert ops.scalar_to_tensor(3).dtype is float32 and ops.tuple_to_array((1, 2)).dtype is int32
+    assert ops.tuple_to_array(range(3)).tolist() == [0, 1, 2] and ops.tuple_to_array(range(3)).dtype is int32
 
 
 # Gradients of what has a choice in it

@@ -276,6 +276,21 @@ def test_numpy_functions_take_tensors() -> None:
 # Assignment to elements
 
 
+def test_programs_may_set_attributes_of_their_own() -> None:
+    def marked(x: Tensor) -> Tensor:
+        y = x * 2.0
+        y.requires_grad = True  # type: ignore[attr-defined]  # what code written for PyTorch says, and MindSpore takes
+        return y
+
+    for run in (marked, ms.jit(marked)):
+        assert run(Tensor([1.0])).tolist() == [2.0]
+    x = Tensor([1.0])
+    x.note = "input"  # type: ignore[attr-defined]
+    assert x.note == "input"  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="requires_grad"):
+        x.requires_grad  # type: ignore[attr-defined]  # noqa: B018
+
+
 def test_setitem_changes_the_tensor_and_nothing_made_of_it() -> None:
     x = Tensor([1.0, 2.0, 3.0])
     y, view, same = x * 1, x[1:], ops.reshape(x, (3, 1))

@@ -5,6 +5,7 @@ A constant tensor is a scalar, broadcast; so it costs no memory in a graph, and 
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
@@ -195,8 +196,10 @@ def scalar_to_tensor(input_x: Any, dtype: Any = float32) -> Tensor:
 
 
 def tuple_to_array(input_x: Any) -> Tensor:
-    """A tuple of numbers as a Tensor: float32, bool, or for ints int32, as in MindSpore."""
-    if not isinstance(input_x, (tuple, list)) or any(type(v) not in (bool, int, float, complex) for v in input_x):
+    """A tuple (or list, or range) of numbers as a Tensor: float32, bool, or for ints int32, as in MindSpore."""
+    if not isinstance(input_x, (tuple, list, builtins.range)) or any(
+        type(v) not in (bool, int, float, complex) for v in input_x
+    ):
         raise located(TypeError(f"tuple_to_array: expected a tuple of numbers, got {input_x!r:.60}"))
     common = common_dtype(tuple(input_x))
     return Tensor.wrap(np.array(input_x, (int32 if common is int64 else common).np))
