@@ -319,8 +319,8 @@ def _is_owner(value: Any) -> bool:
 
 
 def _is_of_program(kind: type) -> bool:
-    """Whether it is a class that the program defines."""
-    return kind.__module__.partition(".")[0] not in _OTHERS
+    """Whether it is a class that the program defines. One that is made by a call may name no module."""
+    return (kind.__module__ or "").partition(".")[0] not in _OTHERS
 
 
 _OTHERS = ("builtins", "graphc", "numpy")

@@ -221,3 +221,13 @@ def test_an_object_that_answers_to_any_name_may_be_kept_and_its_items_count() ->
     assert net(X).tolist() == [3.0, 3.0]
     settings.head["scale"] = 5
     assert net(X).tolist() == [5.0, 5.0]
+
+
+def test_an_object_whose_class_names_no_module_may_be_kept() -> None:
+    kind = type("Made", (Thing,), {})
+    kind.__module__ = None  # type: ignore[assignment]  # as SymPy's functions
+    cell = net(lambda self, x: x * self.o.k, o=kind(k=2.0))
+    ms.set_context(mode=ms.GRAPH_MODE)
+    assert cell(X).tolist() == [2.0, 2.0]
+    cell.o.k = 3.0
+    assert cell(X).tolist() == [3.0, 3.0]
