@@ -199,7 +199,7 @@ class Jitted:
         self._ready: Compiled | None = None  # the last entry, if it can be had by a short way
         self._last_key: Hashable = None
         self._in_a_row = 0
-        self._refused: dict[Hashable, tuple[int, str]] = {}  # signatures that no graph can be made of: since when, why
+        self._refused: dict[Hashable, tuple[int, type[TracedValueError], str]] = {}  # of what is no graph: since when, why
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -296,7 +296,7 @@ class Jitted:
         if entry is None or not entry.still_valid():
             refused = self._refused.get(key)
             if refused is not None and refused[0] == context.structure:
-                raise TracedValueError(refused[1])
+                raise refused[1](refused[2])
             entry = self.cache[key] = self._valid_again(key) or self._traced(key, args, kwargs)
         else:
             self._in_a_row = 0
@@ -314,7 +314,7 @@ class Jitted:
         except TracedValueError as error:
             if len(self._refused) >= MOST_REFUSED:
                 self._refused.clear()
-            self._refused[key] = context.structure, str(error)
+            self._refused[key] = context.structure, type(error), str(error)
             raise
         entry = Compiled(traced, 0 if self._joins else len(self.cache))
         kept = self._kept.setdefault(key, [])

@@ -40,6 +40,10 @@ class TracedValueError(TypeError):
     """The value of a tensor was asked for while it is only a stand-in in a graph being traced."""
 
 
+class TracedAttributeError(TracedValueError, AttributeError):
+    """An attribute of a Cell was set while it is traced into a graph, which cannot hold that."""
+
+
 def as_array(data: Any, dtype: DType | None = None) -> np.ndarray:
     """A contiguous array of one of graphc's dtypes: Python floats become float32, ints int64, arrays keep theirs."""
     if isinstance(data, Tensor):

@@ -87,6 +87,54 @@ def test_training_steps(make: Any) -> None:
     assert all(map(np.array_equal, found, in_mode(ms.GRAPH_MODE, lambda: steps(by_cell))))
 
 
+class Caching(nn.Cell):
+    """A network that keeps a table for the extents it has last seen, and its last result."""
+
+    def __init__(self, last: bool) -> None:
+        super().__init__()
+        self.dense, self.count = nn.Dense(3, 1, weight_init="ones"), 0
+        self.table: Any = None
+        self.last: Any = None
+        self.keeps, self.ready = last, True
+
+    def construct(self, x: Tensor) -> Tensor:
+        self.ready = True  # as it is already
+        if self.table is None or self.table.shape[0] != x.shape[0]:
+            self.table = ops.arange(x.shape[0]).astype(ms.float32).reshape(-1, 1)
+            self.count += 1
+        y = self.dense(x) + self.table
+        if self.keeps:
+            self.last = y
+        return y
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_attributes_that_construct_sets(last: bool) -> None:
+    def run() -> list[np.ndarray]:
+        net = Caching(last)
+        step = by_hand(net, nn.SGD(net.trainable_params(), 0.1))
+        found = [step(Tensor(X), Tensor(X[:, :1])).asnumpy() for _ in range(3)]
+        found += [net(Tensor(X)).asnumpy(), net(Tensor(X[:2])).asnumpy(), net.table.asnumpy(), np.array(net.count)]
+        return [*found, net.last.asnumpy()] if last else found
+
+    assert same_in_both(run)[-2 if last else -1] == 2
+
+
+def test_once_attributes_are_set_there_is_a_graph() -> None:
+    ms.set_context(mode=ms.GRAPH_MODE)
+    net = Caching(last=False)
+    with pytest.warns(UserWarning, match="runs op by op.*attribute 'table' is set"):
+        net(Tensor(X))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net(Tensor(X))
+    assert net.count == 1
+    whole = ms.jit(Caching(last=False), fullgraph=True)
+    for _ in range(2):
+        with pytest.raises(AttributeError, match="attribute 'table' is set while the Cell is traced"):
+            whole(Tensor(X))
+
+
 def test_an_optimizer_that_looks_at_its_gradients() -> None:
     class Wary(nn.SGD):
         def construct(self, gradients: Any) -> Any:

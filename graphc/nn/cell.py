@@ -21,7 +21,7 @@ from graphc.ops.storage import check_device
 from graphc.parameter import Parameter, ParameterTuple
 from graphc.place import leave_out_own_frames, located, warn
 from graphc.state import state
-from graphc.tensor import Tensor
+from graphc.tensor import Tensor, TracedAttributeError
 
 _MISSING = object()
 
@@ -98,15 +98,15 @@ class Cell:
         """Assigns to a Parameter, which becomes an update of the graph.
 
         Raises:
-            AttributeError: anything else, which a graph cannot hold.
+            TracedAttributeError: anything else, which a graph cannot hold; so what is traced runs without one.
         """
         parameter = self._params.get(name)
-        if parameter is value and value is not None:
-            return
+        if value is (self.__dict__.get(name, _MISSING) if parameter is None else parameter):
+            return  # it stays as it is
         value = Tensor(value, parameter.dtype) if _is_number_for(parameter, value) else value
         if parameter is None or not isinstance(value, Tensor) or isinstance(value, Parameter):
             raise located(
-                AttributeError(
+                TracedAttributeError(
                     f"{type(self).__name__}: attribute {name!r} is set while the Cell is traced into a graph, which "
                     "cannot hold that side effect; use a Parameter with ops.assign, or return the value"
                 )
