@@ -185,5 +185,15 @@ def install(package: str) -> None:
             continue
         alias = sys.modules[name] = Alias(name, homes)
         parent, _, child = name.rpartition(".")
-        if parent in sys.modules and child not in vars(sys.modules[parent]):
-            setattr(sys.modules[parent], child, alias)
+        for holder in (sys.modules.get(parent), _attribute(parent)):
+            if holder is not None and child not in vars(holder):
+                setattr(holder, child, alias)
+
+
+def _attribute(name: str) -> Any:
+    """What the attributes of the package come to, if they are there: `ops.operations` is no module of its own."""
+    package, *rest = name.split(".")
+    found: Any = sys.modules[package]
+    for part in rest:
+        found = vars(found).get(part) if found is not None else None
+    return found
