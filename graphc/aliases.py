@@ -81,6 +81,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "nn.wrap.grad_reducer": ("nn.wrap",),
     "nn.wrap.loss_scale": ("nn.wrap",),
     "mint.functional": ("mint.nn.functional",),
+    "mint.nn.layer": ("mint.nn",),
     "ops._primitive_cache": ("ops.primitive_classes",),
     "ops.composite": ("ops",),
     "ops.composite.base": ("ops",),
@@ -175,6 +176,21 @@ def _find(alias: str, homes: tuple[str, ...], name: str) -> Any:
     return next((getattr(home, name) for home in earlier if hasattr(home, name)), None) or getattr(last, name)
 
 
+def attach(package: str) -> None:
+    """Makes the aliases within a package attributes: called at the end of one that is loaded when first asked for."""
+    for name, alias in list(sys.modules.items()):
+        if isinstance(alias, Alias) and name.startswith(f"{package}."):
+            _attach(name, alias)
+
+
+def _attach(name: str, alias: Alias) -> None:
+    """Makes an alias an attribute of what it is in, if that is loaded and has none of this name."""
+    parent, _, child = name.rpartition(".")
+    for holder in (sys.modules.get(parent), _attribute(parent)):
+        if holder is not None:
+            vars(holder).setdefault(child, alias)
+
+
 def install(package: str) -> None:
     """Makes the modules of `HOMES` importable. One that is there already keeps its names and gives the homes' too."""
     for short, relative in HOMES.items():
@@ -184,10 +200,7 @@ def install(package: str) -> None:
             sys.modules[name].__getattr__ = partial(_find, name, homes)  # type: ignore[method-assign]  # PEP 562
             continue
         alias = sys.modules[name] = Alias(name, homes)
-        parent, _, child = name.rpartition(".")
-        for holder in (sys.modules.get(parent), _attribute(parent)):
-            if holder is not None and child not in vars(holder):
-                setattr(holder, child, alias)
+        _attach(name, alias)
 
 
 def _attribute(name: str) -> Any:

@@ -54,6 +54,26 @@ _ALONE: dict[str, tuple[Any, ...]] = {
     "auto_parallel_search_mode": ("recursive_programming", "dynamic_programming", "sharding_propagation"),
     "strategy_ckpt_load_file": ("",),
     "strategy_ckpt_save_file": ("",),
+    "gradient_fp32_sync": (True, False),
+    "loss_repeated_mean": (True, False),
+    "force_fp32_communication": (False, True),
+    "communi_parallel_mode": ("all_group_parallel", "same_server_group_parallel", "no_group_parallel"),
+    "sharding_propagation": (False, True),
+    "enable_alltoall": (False, True),
+    "init_param_in_compile": (True, False),
+    "optimizer_weight_shard_size": (-1,),
+    "optimizer_weight_shard_aggregated_save": (False, True),
+    "all_reduce_fusion_config": ([],),
+    "grad_accumulation_step": (1,),
+    "auto_pipeline": (False,),
+    "pipeline_result_broadcast": (False,),
+    "pipeline_interleave": (False,),
+    "pipeline_scheduler": ("1f1b",),
+    "auto_parallel_new_interface": (False,),
+    "full_batch_is_set": (False,),
+    "dump_local_norm": (False,),
+    "dump_local_norm_path": ("",),
+    "dump_device_local_norm": (False,),
 }
 """Each setting with the values that mean the same on one device; the first is its default."""
 
@@ -69,7 +89,8 @@ def set_auto_parallel_context(**kwargs: Any) -> None:
         global_rank: 0.
         pipeline_stages: 1.
         gradients_mean, parameter_broadcast, full_batch, enable_parallel_optimizer: a bool; on one device they change
-            nothing. So do dataset_strategy, search_mode and auto_parallel_search_mode, by MindSpore's names.
+            nothing. So do dataset_strategy, search_mode and auto_parallel_search_mode, by MindSpore's names, and
+            what is about communication, which there is none of.
         strategy_ckpt_load_file, strategy_ckpt_save_file: "".
     Raises:
         ValueError: an unknown setting, or a value for several devices; nothing is changed then.

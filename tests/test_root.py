@@ -46,6 +46,9 @@ def test_names_of_several_processes_are_there_for_one() -> None:
             call()
     graphc.set_auto_parallel_context(pipeline_stages=1, dataset_strategy="full_batch")
     assert graphc.get_auto_parallel_context("dataset_strategy") == "full_batch"
+    assert graphc.get_auto_parallel_context("pipeline_scheduler") == "1f1b"
+    with pytest.raises(ValueError, match="grad_accumulation_step must be 1 in one process, got 2"):
+        graphc.set_auto_parallel_context(grad_accumulation_step=2)
     graphc.reset_auto_parallel_context()
     with pytest.raises(ValueError, match="pipeline_stages must be 1"):
         graphc.set_auto_parallel_context(pipeline_stages=2)

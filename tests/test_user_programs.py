@@ -935,6 +935,9 @@ def test_names_are_where_older_programs_look_for_them():
     assert split_ext is ms.mint.split and pad_ext is ms.mint.functional.pad and linear is ms.mint.functional.linear
     assert conv_transpose2d is ms.mint.functional.conv_transpose2d and nn.LayerNormExt is ms.mint.nn.LayerNorm
     assert P.nn_ops.Conv2D is P.Conv2D and P.array_ops.Concat is P.Concat
+    assert ms.dataset.vision.transforms.Resize is ms.dataset.vision.Resize
+    assert ms.dataset.engine.datasets.GeneratorDataset is ms.dataset.GeneratorDataset
+    assert ms.mint.nn.layer.conv.Conv2d is ms.mint.nn.Conv2d and ms.numpy.math_ops.add is ms.numpy.add
     assert nn.Linear is ms.mint.nn.Linear and not hasattr(ops, "no_such_ext")
     assert RowTensorInner is ms.RowTensor and _handle_loss((Tensor([1.0, 2.0]), 3)) == 1.5
     assert _get_cache_prim(P.ReduceSum)(keep_dims=True)(Tensor([1.0, 2.0])).tolist() == [3.0]

@@ -15,6 +15,7 @@ written by `encoding`) and `tfrecords` (with `schema`), `buckets`, `text`, `imag
 offered by `vision` too, `audio`, and `dataloader`, another way to make batches.
 """
 
+from graphc import aliases
 from graphc.dataset import audio, config, dataloader, text, transforms, vision
 from graphc.dataset.core import BatchInfo, Dataset
 from graphc.dataset.core import zip_datasets as zip
@@ -138,3 +139,5 @@ __all__ = [
     "vision",
     "zip",
 ]
+
+aliases.attach(__name__)

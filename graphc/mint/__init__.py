@@ -14,7 +14,7 @@ import importlib
 from types import FunctionType
 from typing import Any
 
-from graphc import ops
+from graphc import aliases, ops
 from graphc.eager import at_once
 from graphc.mint.arithmetic import add, bincount, cdist, equal, item, sub
 from graphc.mint.creation import empty, empty_like, full, linspace
@@ -437,9 +437,7 @@ def conv2d(
 
 
 def __getattr__(name: str) -> Any:
-    """The modules within, loaded when first named: `nn` and its `functional`, `optim`, `linalg`, `special`."""
-    if name == "functional":
-        return importlib.import_module("graphc.mint.nn.functional")
+    """The modules within, loaded when first named: `nn`, `optim`, `linalg`, `special`."""
     if name in ("linalg", "nn", "optim", "special"):
         return importlib.import_module(f"graphc.mint.{name}")
     raise AttributeError(f"module 'graphc.mint' has no attribute {name!r}")
@@ -449,3 +447,5 @@ for _name in __all__:
     _function = globals()[_name]
     if isinstance(_function, FunctionType) and _function.__module__.startswith("graphc.mint"):
         globals()[_name] = at_once(_function)
+
+aliases.attach(__name__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from graphc import aliases
 from graphc.dtype import (
     DType,
     bool_,
@@ -528,3 +529,5 @@ amax, amin = max, min
 
 def __getattr__(name: str) -> DType:
     raise missing("graphc.numpy", name)
+
+aliases.attach(__name__)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from graphc import nn, ops
+from graphc import aliases, nn, ops
 from graphc.dtype import float32
 from graphc.initializer import Normal, Uniform, initializer
 from graphc.mint.nn import functional
@@ -497,3 +497,5 @@ class BatchNorm3d(_BatchNorm):
     """Batch normalisation of `[N, C, D, H, W]`; see BatchNorm2d."""
 
     dimensions = (5,)
+
+aliases.attach(__name__)
