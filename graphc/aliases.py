@@ -80,6 +80,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "nn.wrap.cell_wrapper": ("nn.wrap",),
     "nn.wrap.grad_reducer": ("nn.wrap",),
     "nn.wrap.loss_scale": ("nn.wrap",),
+    "mint.distributed": ("parallel",),
     "mint.functional": ("mint.nn.functional",),
     "mint.nn.layer": ("mint.nn",),
     "ops._primitive_cache": ("ops.primitive_classes",),

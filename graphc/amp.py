@@ -40,22 +40,22 @@ def all_finite(inputs: Any) -> Tensor:
     return ops.all(ops.stack(finite))
 
 
-WHITE_LIST: list[type] = [
+AMP_WHITE_LIST: list[type] = [
     nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Conv1dTranspose, nn.Conv2dTranspose, nn.Conv3dTranspose, nn.Dense, nn.LSTMCell,
     nn.RNNCell, nn.GRUCell, ops.Conv2D, ops.Conv2DTranspose, ops.MatMul, ops.BatchMatMul, ops.PReLU, ops.ReLU, ops.Ger,
 ]  # fmt: skip
-BLACK_LIST: list[type] = [nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm]
+AMP_BLACK_LIST: list[type] = [nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm]
 LEVELS = ["O0", "O1", "O2", "O3", "auto"]
 
 
 def get_white_list() -> list[type]:
     """The Cells and primitives that level "O1" computes in half the bits, as a list to be changed."""
-    return list(WHITE_LIST)
+    return list(AMP_WHITE_LIST)
 
 
 def get_black_list() -> list[type]:
     """The Cells that level "O2" computes in float32, as a list to be changed."""
-    return list(BLACK_LIST)
+    return list(AMP_BLACK_LIST)
 
 
 def auto_mixed_precision(network: Cell, amp_level: str = "O0", dtype: Any = float16) -> Cell:
@@ -78,9 +78,9 @@ def auto_mixed_precision(network: Cell, amp_level: str = "O0", dtype: Any = floa
     check.one_of(where, "amp_level", amp_level, LEVELS)
     _check_half(where, dtype)
     if amp_level in ("O1", "auto"):
-        _only(network, tuple(WHITE_LIST), dtype)
+        _only(network, tuple(AMP_WHITE_LIST), dtype)
     elif amp_level != "O0":
-        _all_but(network, tuple(BLACK_LIST) if amp_level == "O2" else (), dtype)
+        _all_but(network, tuple(AMP_BLACK_LIST) if amp_level == "O2" else (), dtype)
     return network
 
 
@@ -363,7 +363,7 @@ def mix_precision(network: Cell, level: str, boost_level: str, **kwargs: Any) ->
         got = type(manager).__name__
         raise TypeError(f"For '{where}', the 'loss_scale_manager' must be a LossScaleManager, but got {got}.")
     if chosen["cast_model_type"] is not float32:
-        _all_but(network, tuple(BLACK_LIST) if keep else (), chosen["cast_model_type"])
+        _all_but(network, tuple(AMP_BLACK_LIST) if keep else (), chosen["cast_model_type"])
     elif not half:
         auto_mixed_precision(network, level)
     return manager

@@ -199,7 +199,7 @@ class Jitted:
         self._ready: Compiled | None = None  # the last entry, if it can be had by a short way
         self._last_key: Hashable = None
         self._in_a_row = 0
-        self._refused: dict[Hashable, tuple[int, type[TracedValueError], str]] = {}  # of what is no graph: since when, why
+        self._refused: dict[Hashable, tuple[int, type[TracedValueError], str]] = {}  # no graph since, why
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -9,9 +9,11 @@ from typing import Any
 
 __all__ = [
     "HCCL_WORLD_COMM_GROUP", "MCCL_WORLD_COMM_GROUP", "NCCL_WORLD_COMM_GROUP", "GlobalComm", "ParallelMode",
-    "create_group", "destroy_group", "get_auto_parallel_context", "get_group_rank_from_world_rank", "get_group_size",
-    "get_local_rank", "get_local_rank_size", "get_process_group_ranks", "get_rank", "get_world_rank_from_group_rank",
-    "init", "release", "reset_auto_parallel_context", "set_auto_parallel_context",
+    "create_group", "destroy_group", "destroy_process_group", "get_auto_parallel_context",
+    "get_group_rank_from_world_rank", "get_group_size", "get_local_rank", "get_local_rank_size",
+    "get_process_group_ranks", "get_rank", "get_world_rank_from_group_rank", "get_world_size", "init",
+    "init_process_group", "is_available", "is_initialized", "new_group", "release", "reset_auto_parallel_context",
+    "set_auto_parallel_context",
 ]  # fmt: skip
 
 HCCL_WORLD_COMM_GROUP, NCCL_WORLD_COMM_GROUP, MCCL_WORLD_COMM_GROUP = (
@@ -171,6 +173,37 @@ def get_group_size(group: str | None = None) -> int:
 
 
 get_local_rank, get_local_rank_size = get_rank, get_group_size
+
+
+# PyTorch's names of these, which are those of `graphc.mint.distributed`
+
+
+def is_available() -> bool:
+    """Whether programs can run in several processes: they cannot."""
+    return False
+
+
+def is_initialized() -> bool:
+    """Whether this process has joined others: it has not."""
+    return False
+
+
+get_world_size = get_group_size
+
+
+def init_process_group(*args: Any, **kwargs: Any) -> None:
+    """See `init`."""
+    raise _alone("init_process_group")
+
+
+def destroy_process_group(group: Any = None) -> None:
+    """See `release`."""
+    raise _alone("destroy_process_group")
+
+
+def new_group(*args: Any, **kwargs: Any) -> None:
+    """See `create_group`."""
+    raise _alone("new_group")
 
 
 def get_process_group_ranks(group: str | None = None) -> list[int]:

@@ -37,6 +37,12 @@ def test_names_of_several_processes_are_there_for_one() -> None:
 
     assert AdamW is graphc.experimental.optim.AdamW
     assert graphc.communication.GlobalComm.WORLD_COMM_GROUP == management.MCCL_WORLD_COMM_GROUP == "mccl_world_group"
+    distributed = graphc.mint.distributed
+    assert not distributed.is_available() and not distributed.is_initialized() and distributed.get_world_size() == 1
+    for join in (distributed.init_process_group, distributed.destroy_process_group, distributed.new_group):
+        with pytest.raises(RuntimeError, match="graphc runs in one process"):
+            join()
+    assert graphc.amp.get_black_list() == graphc.train.amp.AMP_BLACK_LIST
     assert management.get_process_group_ranks() == [0] and not management.GlobalComm.INITED
     assert management.get_world_rank_from_group_rank("g", 0) == management.get_group_rank_from_world_rank(0, "g") == 0
     with pytest.raises(ValueError, match="got 1, the only process has number 0"):
