@@ -206,7 +206,10 @@ def test_collective_operations_of_one_process() -> None:
 
 
 def test_notes_on_primitives() -> None:
-    add = ops.Add().add_prim_attr("primitive_target", "CPU").shard(((1, 1), (1, 1))).recompute()
+    add = ops.Add().set_device("CPU").set_stage(0).shard(((1, 1), (1, 1))).recompute()
+    for refused in (lambda: ops.Add().set_device("Ascend"), lambda: ops.Add().set_stage(1)):
+        with pytest.raises(ValueError, match="Add.set_(device: device_target|stage: stage) must be"):
+            refused()
     assert add.primitive_target == "CPU" and add(Tensor([1.0]), 2.0).item() == 3.0
     assert not hasattr(add.del_prim_attr("primitive_target"), "primitive_target")
 

@@ -64,6 +64,18 @@ class Primitive:
         self.instance_name = name
         return self
 
+    def set_device(self, device_target: str) -> Primitive:
+        """Says which device computes it: there is only "CPU"."""
+        if device_target != "CPU":
+            raise located(ValueError(f"{self.name}.set_device: device_target must be 'CPU', got {device_target!r}"))
+        return self.add_prim_attr("primitive_target", device_target)
+
+    def set_stage(self, stage: int) -> Primitive:
+        """Says in which stage of a pipeline it is: there is only 0."""
+        if stage != 0:
+            raise located(ValueError(f"{self.name}.set_stage: stage must be 0 in one process, got {stage!r}"))
+        return self.add_prim_attr("stage", stage)
+
     def shard(self, in_strategy: Any = None, out_strategy: Any = None) -> Primitive:
         """Says how several devices should share the work; there is one, which does it all."""
         return self
