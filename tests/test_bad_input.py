@@ -352,7 +352,7 @@ def test_side_effects_in_construct(each_mode: int) -> None:
         if each_mode == PYNATIVE_MODE or how == "none":
             assert net(f32(2), how).tolist() == [2.0, 2.0]
             continue
-        if how == "branch":  # which runs op by op, unless the program wants a graph
+        if how in ("attribute", "branch"):  # which run op by op, unless the program wants a graph
             ms.set_context(jit_syntax_level=ms.STRICT)
         with pytest.raises((AttributeError, TypeError, RuntimeError)) as caught:
             net(f32(2), how)

@@ -208,7 +208,7 @@ def test_collective_operations_of_one_process() -> None:
 def test_notes_on_primitives() -> None:
     add = ops.Add().set_device("CPU").set_stage(0).shard(((1, 1), (1, 1))).recompute()
     for refused in (lambda: ops.Add().set_device("Ascend"), lambda: ops.Add().set_stage(1)):
-        with pytest.raises(ValueError, match="Add.set_(device: device_target|stage: stage) must be"):
+        with pytest.raises(ValueError, match=r"Add.set_(device: device_target|stage: stage) must be"):
             refused()
     assert add.primitive_target == "CPU" and add(Tensor([1.0]), 2.0).item() == 3.0
     assert not hasattr(add.del_prim_attr("primitive_target"), "primitive_target")

@@ -530,4 +530,5 @@ amax, amin = max, min
 def __getattr__(name: str) -> DType:
     raise missing("graphc.numpy", name)
 
+
 aliases.attach(__name__)
