@@ -6,6 +6,7 @@ import functools
 import logging
 import re
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,9 @@ KEPT = 4
 
 MOST_REFUSED = 100
 """The most signatures that are remembered as ones that cannot be traced."""
+
+MOST_PASSED = 63
+"""Over at most so many changes of Cells a signature is not traced again that was refused for one reason repeatedly."""
 
 
 class Compiled:
@@ -177,6 +181,31 @@ def _nothing(*args: Any) -> Any:
     """In place of what is not made yet."""
 
 
+@dataclass
+class Refusal:
+    """Why no graph can be made, and when to try again: when a Cell has changed, and not each time one that changes in
+    every call (by setting an attribute) comes to the same."""
+
+    kind: type[TracedValueError]
+    why: str
+    structure: int
+    passes: int  # over so many changes
+    left: int
+
+    @classmethod
+    def of(cls, error: TracedValueError, before: Refusal | None) -> Refusal:
+        again = before is not None and before.why == str(error)
+        passes = min(2 * before.passes + 1, MOST_PASSED) if again and before is not None else 0
+        return cls(type(error), str(error), context.structure, passes, passes)
+
+    def holds(self) -> bool:
+        """Whether there is still no graph to be expected."""
+        if self.structure == context.structure:
+            return True
+        self.left -= 1
+        return self.left >= 0
+
+
 class Jitted:
     """A callable that compiles `function` once per signature of shapes, dtypes and other arguments.
 
@@ -199,7 +228,7 @@ class Jitted:
         self._ready: Compiled | None = None  # the last entry, if it can be had by a short way
         self._last_key: Hashable = None
         self._in_a_row = 0
-        self._refused: dict[Hashable, tuple[int, type[TracedValueError], str]] = {}  # no graph since, why
+        self._refused: dict[Hashable, Refusal] = {}  # signatures that no graph can be made of
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -295,8 +324,8 @@ class Jitted:
                 entry.in_a_row = 0
         if entry is None or not entry.still_valid():
             refused = self._refused.get(key)
-            if refused is not None and refused[0] == context.structure:
-                raise refused[1](refused[2])
+            if refused is not None and refused.holds():
+                raise refused.kind(refused.why)
             entry = self.cache[key] = self._valid_again(key) or self._traced(key, args, kwargs)
         else:
             self._in_a_row = 0
@@ -314,7 +343,7 @@ class Jitted:
         except TracedValueError as error:
             if len(self._refused) >= MOST_REFUSED:
                 self._refused.clear()
-            self._refused[key] = context.structure, type(error), str(error)
+            self._refused[key] = Refusal.of(error, None if self.whole else self._refused.get(key))
             raise
         entry = Compiled(traced, 0 if self._joins else len(self.cache))
         kept = self._kept.setdefault(key, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,30 @@ def test_once_attributes_are_set_there_is_a_graph() -> None:
     for _ in range(2):
         with pytest.raises(AttributeError, match="attribute 'table' is set while the Cell is traced"):
             whole(Tensor(X))
+
+
+def test_what_sets_attributes_in_every_call_is_not_traced_in_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    jit, traces = import_module("graphc.jit"), list[Any]()
+
+    def counted(*args: Any) -> Any:
+        traces.append(args)
+        return traced(*args)
+
+    traced = jit.trace
+    monkeypatch.setattr(jit, "trace", counted)
+    ms.set_context(mode=ms.GRAPH_MODE)
+    net = Caching(last=True)
+    with pytest.warns(UserWarning, match="runs op by op"):
+        for _ in range(40):
+            net(Tensor(X))
+    assert len(traces) < 10
+    net.keeps = False
+    for _ in range(64):
+        net(Tensor(X))
+        net.set_train(not net.training)  # a change after each call, as before
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert net(Tensor(X)).shape == (4, 1)
 
 
 def test_an_optimizer_that_looks_at_its_gradients() -> None:
