@@ -343,6 +343,7 @@ class Jitted:
         except TracedValueError as error:
             if len(self._refused) >= MOST_REFUSED:
                 self._refused.clear()
+            self._in_a_row = 0  # a warning says already that there is no graph
             self._refused[key] = Refusal.of(error, None if self.whole else self._refused.get(key))
             raise
         entry = Compiled(traced, 0 if self._joins else len(self.cache))
