@@ -176,6 +176,7 @@ def test_what_runs_in_a_graph_op_by_op_has_no_kernels_of_its_own_shapes(monkeypa
     assert {call.types[0].shape for call in alone._kernels} == {(16,), (32,)}
 
 
+@pytest.mark.filterwarnings("ignore:.*traced anew")
 @pytest.mark.parametrize("whole", [True, False], ids=["jit", "gradients, then optimizer"])
 def test_a_step_that_comes_once_trains_to_the_same_bits(whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def trained(lengths: list[int]) -> tuple[list[bytes], list[float]]:
