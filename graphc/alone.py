@@ -123,7 +123,7 @@ def missing_kernels(calls: Iterable[Call]) -> int:
 
 def run_kernel(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
     """Runs one op by a compiled kernel, which is kept; while a profile is open, by one of its own shapes."""
-    call = Call.of(op, tuple([o.type for o in operands]), attrs)
+    call = Call.of(op, tuple([o.spec for o in operands]), attrs)
     kernel = _kernels.get(call)
     if kernel is None:
         filling = _filling(call) if executable.observer is None else None

@@ -175,8 +175,8 @@ def _wrong(value: Tensor) -> tuple[str, ...]:
 def _count(kind: str, value: Tensor) -> str:
     at = np.argwhere((np.isnan if kind == NAN else np.isinf)(value.numpy_view()))
     if value.ndim == 0:
-        return f"{value.type} {value.item()}"
-    return f"{len(at)} of {value.size} elements of {value.type}, the first at {tuple(at[0].tolist())}"
+        return f"{value.spec} {value.item()}"
+    return f"{len(at)} of {value.size} elements of {value.spec}, the first at {tuple(at[0].tolist())}"
 
 
 def _made(kind: str, value: Tensor, operands: Sequence[tuple[Tensor, Origins]]) -> str:
@@ -189,9 +189,9 @@ def _described(operand: Tensor, origins: Origins) -> str:
     if operand.ndim == 0:
         text = f"{array.item():.4g}"
     elif operand.size == 0:
-        text = str(operand.type)
+        text = str(operand.spec)
     else:
         finite = array[np.isfinite(array)] if operand.dtype.is_inexact else array
-        text = f"{operand.type} from {finite.min():.4g} to {finite.max():.4g}" if finite.size else str(operand.type)
+        text = f"{operand.spec} from {finite.min():.4g} to {finite.max():.4g}" if finite.size else str(operand.spec)
     wrong = [f"{kind} from {origin.where}" for kind, origin in origins.items()]
     return f"{text} ({', '.join(wrong)})" if wrong else text

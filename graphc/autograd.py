@@ -315,10 +315,10 @@ def _own_entries(
         for operand, part in zip(operands, parts, strict=True):
             if part is None or (callable(part) and not isinstance(part, Tensor)):
                 continue
-            got = part.type if isinstance(part, Tensor) else type(part).__name__
-            if got != operand.type:
+            got = part.spec if isinstance(part, Tensor) else type(part).__name__
+            if got != operand.spec:
                 kind = ValueError if isinstance(part, Tensor) else TypeError
-                raise located(kind(f"{name}: the gradient of {operand.type} must have its type, got {got}"))
+                raise located(kind(f"{name}: the gradient of {operand.spec} must have its type, got {got}"))
         return parts
 
     if len(results) == 1:
@@ -394,9 +394,9 @@ def _hooked(weight: Parameter, gradient: Tensor) -> Tensor:
     """The gradient as the Parameter's hooks leave it."""
     for hook in weight.gradient_hooks:
         (changed,) = hook(gradient)
-        if not isinstance(changed, Tensor) or changed.type != weight.type:
-            got = changed.type if isinstance(changed, Tensor) else type(changed).__name__
-            raise located(ValueError(f"{weight.name}: a hook must return a gradient of type {weight.type}, got {got}"))
+        if not isinstance(changed, Tensor) or changed.spec != weight.spec:
+            got = changed.spec if isinstance(changed, Tensor) else type(changed).__name__
+            raise located(ValueError(f"{weight.name}: a hook must return a gradient of type {weight.spec}, got {got}"))
         gradient = changed
     return gradient
 
@@ -406,7 +406,7 @@ def _differentiable(value: Any, position: int, integers: bool) -> list[Tensor]:
     tensors = leaves_of(value)
     for tensor in tensors:
         if not isinstance(tensor, Tensor) or not (integers or tensor.dtype.is_inexact):
-            got = tensor.type if isinstance(tensor, Tensor) else type(tensor).__name__
+            got = tensor.spec if isinstance(tensor, Tensor) else type(tensor).__name__
             raise located(TypeError(f"grad: argument {position} must be a float Tensor, got {got}"))
     return tensors
 
@@ -416,25 +416,25 @@ def _checked_sens(sens: Any, value: Any, heads: list[Tensor]) -> list[Tensor]:
     cts, outputs = leaves_of(sens), leaves_of(value)
     if len(cts) == len(outputs) != len(heads):
         cts = [ct for ct, output in zip(cts, outputs) if isinstance(output, Tensor) and output.dtype.is_inexact]
-    if [c.type if isinstance(c, Tensor) else None for c in cts] != [h.type for h in heads]:
-        got = ", ".join(str(c.type) if isinstance(c, Tensor) else type(c).__name__ for c in cts)
-        expected = ", ".join(str(h.type) for h in heads)
+    if [c.spec if isinstance(c, Tensor) else None for c in cts] != [h.spec for h in heads]:
+        got = ", ".join(str(c.spec) if isinstance(c, Tensor) else type(c).__name__ for c in cts)
+        expected = ", ".join(str(h.spec) for h in heads)
         raise located(ValueError(f"grad: sens must have the type of the function's value, {expected}, got {got}"))
     return cts
 
 
 def _heads(value: Any, has_aux: bool) -> list[Tensor]:
     """The float tensors to differentiate: of the first of several if the rest is auxiliary, otherwise of all."""
-    if type(value) is Tensor and value.type.dtype.is_inexact and not has_aux:
+    if type(value) is Tensor and value.spec.dtype.is_inexact and not has_aux:
         return [value]
     if has_aux and (not isinstance(value, (tuple, list)) or len(value) < 2):
-        got = value.type if isinstance(value, Tensor) else type(value).__name__
+        got = value.spec if isinstance(value, Tensor) else type(value).__name__
         raise located(ValueError(f"grad: with has_aux the function must return (loss, *others), got {got}"))
     outputs = leaves_of(value[0] if has_aux else value)
     heads = [output for output in outputs if isinstance(output, Tensor) and output.dtype.is_inexact]
     constant = (Tensor, int, float, type(None))
     wrong = next((output for output in outputs if not isinstance(output, constant)), None if heads else value)
     if wrong is not None or not heads:
-        got = wrong.type if isinstance(wrong, Tensor) else type(wrong).__name__
+        got = wrong.spec if isinstance(wrong, Tensor) else type(wrong).__name__
         raise located(TypeError(f"grad: the function must return float Tensors to differentiate, got {got}"))
     return heads

@@ -86,9 +86,9 @@ def apply(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
         if quick is not None:
             return quick  # type: ignore[no-any-return]
     else:
-        type_ = getattr(operands[0], "type", None) if operands else None
+        type_ = getattr(operands[0], "spec", None) if operands else None
         for operand in operands:
-            if not isinstance(operand, Tensor) or (operand.type is not type_ and operand.type != type_):
+            if not isinstance(operand, Tensor) or (operand.spec is not type_ and operand.spec != type_):
                 found: Tensor = piece.call(_applications[op], operands, attrs)  # what makes them agree are ops too
                 return found
     return _applied(op, operands, attrs)
@@ -116,7 +116,7 @@ def _applied(op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor
     except (TypeError, ValueError) as error:
         raise located(error) from None
     for operand in operands:
-        if operand.type.dtype.wide is not None and not op.traits & MOVING:
+        if operand.spec.dtype.wide is not None and not op.traits & MOVING:
             return _widely(op, operands, attrs)
     return perform(op, operands, attrs)
 
@@ -139,14 +139,14 @@ def perform(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tens
 def _widely(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Tensor:
     """The result of an op on elements that are no type to compute in: that of wider ones, in the type of its rule; or
     that of the parts of complex ones. What multiplies narrow numbers as they are makes wide ones, which are rounded."""
-    if any(operand.type.dtype.is_complex for operand in operands):
+    if any(operand.spec.dtype.is_complex for operand in operands):
         return _in_parts(op, operands, attrs)
     cast, type_ = TABLE["cast"], inferred(op, operands, attrs)
-    if "contraction" in op.traits and type_.dtype is not operands[0].type.dtype:
-        return cast(perform(op, operands, attrs), dtype=operands[0].type.dtype)
-    wide = [o if o.type.dtype.wide is None else cast(o, dtype=o.type.dtype.wide) for o in operands]
+    if "contraction" in op.traits and type_.dtype is not operands[0].spec.dtype:
+        return cast(perform(op, operands, attrs), dtype=operands[0].spec.dtype)
+    wide = [o if o.spec.dtype.wide is None else cast(o, dtype=o.spec.dtype.wide) for o in operands]
     result = _applied(op, tuple(wide), attrs)
-    return result if result.type.dtype is type_.dtype else cast(result, dtype=type_.dtype)
+    return result if result.spec.dtype is type_.dtype else cast(result, dtype=type_.dtype)
 
 
 set_apply(apply)
@@ -167,7 +167,7 @@ def inferred(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Ten
     Raises:
         TypeError, ValueError: from the op's rule; the message gains the user's file and line.
     """
-    types = tuple([o.type for o in operands])
+    types = tuple([o.spec for o in operands])
     key = (types, *attrs.items(), *map(type, attrs.values())) if attrs else types  # 1, 1.0 and True are equal
     known = op.known.get(key)
     if known is not None:
@@ -203,7 +203,7 @@ def runs_compiled(op: Op, type_: TensorType, operands: Iterable[TensorType]) -> 
 
 def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: TensorType) -> Tensor:
     """Runs the op now on values."""
-    if runs_compiled(op, type_, (o.type for o in operands)):
+    if runs_compiled(op, type_, (o.spec for o in operands)):
         for operand in operands:
             if type(operand) is not Tensor or operand._node is not None:
                 operand.numpy_view()  # a stand-in left over from a trace fails here, a Parameter comes after what waits
@@ -242,7 +242,7 @@ def assign(target: Parameter | Parts, value: Tensor) -> Parameter:
         raise located(TypeError(f"assign: expected a Parameter to assign to, got {type(target).__name__}"))
     if value.shape != target.shape:
         raise located(
-            ValueError(f"assign: shapes differ, {target.name} is {target.type}, the value is {value.type}")
+            ValueError(f"assign: shapes differ, {target.name} is {target.spec}, the value is {value.spec}")
         )
     if value.dtype is not target.dtype:
         value = TABLE["cast"](value, dtype=target.dtype)

@@ -102,7 +102,7 @@ def load(file_name: str, **kwargs: Any) -> Exported:
             else:
                 state.append(Tensor(array))
         wanted = [node.type for node in graph.inputs[graph.arguments :]]
-        if [tensor.type for tensor in state] != wanted:
+        if [tensor.spec for tensor in state] != wanted:
             raise GraphError("the values do not fit the graph")
         rebuilt(notes["result"], graph.outputs)  # finds out whether it can be
     except (OSError, LookupError, TypeError, ValueError, SyntaxError, AttributeError) as error:

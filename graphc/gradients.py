@@ -345,7 +345,7 @@ def jacrev(
     def jacobian(*args: Tensor) -> Any:
         head, *others = _apart(fn(*args), has_aux)
         if head.dtype.is_complex:
-            raise located(TypeError(f"jacrev: expected a real value, got {head.type}; ask for those of its parts"))
+            raise located(TypeError(f"jacrev: expected a real value, got {head.spec}; ask for those of its parts"))
 
         def gather(items: Sequence[Tensor]) -> Tensor:
             return reshape(stack(items), (*head.shape, *items[0].shape))

@@ -48,10 +48,6 @@ class TensorType:
     def __reduce__(self) -> tuple[Any, ...]:
         return TensorType, (self.shape, self.dtype)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What MindSpore's `x.type(dtype)` comes to, where `x.type` is the type itself."""
-        raise TypeError(f"Tensor.type: is {self} and no method; x.astype(dtype) casts, x.dtype is the element type")
-
     @property
     def ndim(self) -> int:
         return len(self.shape)

@@ -394,7 +394,7 @@ def signature(
             parts.append(flatten(value, leaves)[0])
             given.append(value)
             continue
-        parts.append(value.type)
+        parts.append(value.spec)
         leaves.append(value)
         given.append(value)
     if not kwargs:

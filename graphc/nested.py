@@ -90,14 +90,14 @@ def flatten(value: Any, tensors: list[Tensor]) -> tuple[Hashable, Callable[[list
     if isinstance(value, Tensor) and not isinstance(value, Parameter):
         position = len(tensors)
         tensors.append(value)
-        return value.type, lambda new: new[position]
+        return value.spec, lambda new: new[position]
     if isinstance(value, (tuple, list)):
         kind, make = list if isinstance(value, list) else tuple, kind_of(value)
         first = len(tensors)
         if all_tensors(value):  # such as the gradients of many weights
             tensors += value
             last = len(tensors)
-            return (kind, *[item.type for item in value]), lambda new: make(new[first:last])
+            return (kind, *[item.spec for item in value]), lambda new: make(new[first:last])
         parts = [flatten(item, tensors) for item in value]
         makers = [maker for _, maker in parts]
         return (kind, *(key for key, _ in parts)), lambda new: make([maker(new) for maker in makers])

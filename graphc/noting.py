@@ -184,7 +184,7 @@ class Piece:
             return number
         if tensor._node is not None:
             return None  # the op that reads the stand-in says so
-        return type(tensor), tensor.type, _place(tensor, before)
+        return type(tensor), tensor.spec, _place(tensor, before)
 
     def _describe_parameters(self, parameters: Sequence[Parameter], key: list[Any], tensors: list[Tensor]) -> None:
         """Does as `describe` for the Parameters of a layer, which the key names already and which all differ."""
@@ -194,7 +194,7 @@ class Piece:
         written, known = self._written, self._known
         for parameter in parameters:
             number = written.get(id(parameter)) or known.get(id(parameter))  # of leaves, below 0
-            key.append(parameter.type if number is None else number)
+            key.append(parameter.spec if number is None else number)
         tensors += parameters
 
     def _learn(
@@ -227,7 +227,7 @@ class Piece:
         def name(tensor: Tensor) -> int:
             if tensor._promise is not self or tensor._place < count:
                 return names[id(tensor)]
-            types[tensor._place] = tensor.type
+            types[tensor._place] = tensor.spec
             return tensor._place
 
         def taped(entry: Entry) -> Taped:
@@ -266,7 +266,7 @@ class Piece:
             first: dict[int, int] = {}
             for k, tensor in enumerate(tensors):
                 if origins[k] is None:
-                    origins[k] = tensor.type, first.setdefault(id(tensor), k)
+                    origins[k] = tensor.spec, first.setdefault(id(tensor), k)
         return tuple(origins)
 
     def _origin(self, tensor: Tensor) -> int | None:
@@ -402,7 +402,7 @@ class Piece:
         self._leaves.append(tensor)
         if type(tensor) is Shared:
             self._most = 0
-        return type(tensor), tensor.type.shape, tensor.type.dtype
+        return type(tensor), tensor.spec.shape, tensor.spec.dtype
 
     def _forget(self, leaves: int) -> None:
         """Takes back all but the first leaves."""

@@ -50,7 +50,7 @@ class Entry:
         marks: list[Any] = [object() for _ in self._types]
         self._single = len(marks) == 1 and traced.rebuild(marks) is marks[0]
         self._executable = compile_graph(graph, traced.bound, dump=False)
-        expected = [Expected(a.type) if type(a) is Tensor else Expected(None, a) for a in args]
+        expected = [Expected(a.spec) if type(a) is Tensor else Expected(None, a) for a in args]
         self.enter: Callable[..., Any] = self._executable.way(expected) if all(map(_is_fixed, args)) else _nothing
         arguments = graph.inputs[: graph.arguments]
         self._enter_tensors = self._executable.way([Expected(node.type) for node in arguments])
@@ -88,7 +88,7 @@ def _as_tensor(leaf: Any) -> Any:
 
 def _told(tensor: Tensor, before: list[Tensor]) -> Hashable:
     """What tells a tensor from others that need other code: its type."""
-    return tensor.type if tensor._node is None else None  # of a stand-in left over the op that reads it complains
+    return tensor.spec if tensor._node is None else None  # of a stand-in left over the op that reads it complains
 
 
 class Often:
@@ -128,7 +128,7 @@ class Often:
         if len(self._calls) >= MOST_COUNTED:
             self._calls.clear()
         before, early = found, OFTEN / 10
-        found += 1 + sum(leaf.type.size for leaf in leaves) / MANY_ELEMENTS
+        found += 1 + sum(leaf.spec.size for leaf in leaves) / MANY_ELEMENTS
         if before < early <= found < OFTEN:
             found = self._weighed(found, args)
         self._calls[known] = found

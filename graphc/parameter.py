@@ -95,7 +95,7 @@ class Parameter(Tensor):
 
     @property
     def value_type(self) -> TensorType:
-        return self.type
+        return self.spec
 
     def clone(self, init: Any = "same") -> Parameter:
         """A new Parameter with the same value (or one made by the initializer `init`)."""

@@ -154,7 +154,7 @@ class Root(Step):
         if not self.varies:
             return None
         key: list[Any] = []
-        known = tuple(key) if describe(args, key, [], lambda tensor, _: tensor.type) else None
+        known = tuple(key) if describe(args, key, [], lambda tensor, _: tensor.spec) else None
         found = self._kinds.get(known)
         if found is None:
             if len(self._kinds) >= MOST_KINDS:
@@ -255,7 +255,7 @@ class Ending:
             if number is not None:
                 nodes[~k] = constant_node(number.item(), leaf.dtype)
             else:
-                nodes[~k] = naming.add_input(leaf.name if isinstance(leaf, Parameter) else f"x{k}", leaf.type, None)
+                nodes[~k] = naming.add_input(leaf.name if isinstance(leaf, Parameter) else f"x{k}", leaf.spec, None)
                 inputs.append(k)
         inputs.sort(key=lambda k: isinstance(leaves[k], Parameter))  # after the arguments
         arguments = sum(not isinstance(leaves[k], Parameter) for k in inputs)

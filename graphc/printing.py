@@ -28,7 +28,7 @@ PER_LINE = {"f": 12, "b": 12, "c": 12, "i": 24, "u": 24}  # items of a vector be
 def tensor_repr(tensor: Tensor) -> str:
     """The text of `repr(tensor)`; of a stand-in in a graph, its type: `Tensor(traced f32[2,3])`."""
     if tensor.is_traced:
-        return f"Tensor(traced {tensor.type})"
+        return f"Tensor(traced {tensor.spec})"
     opening = f"Tensor(shape={list(tensor.shape)}, dtype={tensor.dtype}, value="
     if min(tensor.shape, default=0) < 0:  # it only describes others
         return f"{opening}\n)"

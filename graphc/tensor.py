@@ -109,12 +109,12 @@ class Tensor:
 
     __slots__ = (
         "__dict__", "__weakref__", "_address", "_array", "_buffer", "_captured", "_node", "_origin", "_place",
-        "_promise", "_trace", "type",
+        "_promise", "_trace", "spec",
     )  # fmt: skip; `__dict__` is for attributes that programs set
     __array_priority__ = 100  # ndarray * Tensor asks the Tensor
     __hash__ = object.__hash__
 
-    type: TensorType
+    spec: TensorType  # `type` is MindSpore's method that casts
     _origin: tuple[weakref.ref[Tensor], tuple[Any, ...]]
     _captured: bool  # there if a trace may have captured the value
     _array: np.ndarray | None
@@ -154,7 +154,7 @@ class Tensor:
         self._set_array(copy_of(array) if array is input_data or array.base is not None else array)
 
     def _set_array(self, array: np.ndarray, type_: TensorType | None = None) -> None:
-        self._array, self.type = array, type_ or type_of(array)
+        self._array, self.spec = array, type_ or type_of(array)
         self._buffer = self._promise = self._node = self._trace = None
         self._address = self._place = 0
 
@@ -181,39 +181,39 @@ class Tensor:
         tensor = cls.__new__(cls)
         tensor._array = tensor._buffer = tensor._promise = None
         tensor._address = tensor._place = 0
-        tensor._node, tensor._trace, tensor.type = node, trace, node.type
+        tensor._node, tensor._trace, tensor.spec = node, trace, node.type
         return tensor
 
     # What it is
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.type.shape
+        return self.spec.shape
 
     @property
     def dtype(self) -> DType:
-        return self.type.dtype
+        return self.spec.dtype
 
     @property
     def ndim(self) -> int:
-        return self.type.ndim
+        return self.spec.ndim
 
     @property
     def size(self) -> int:
-        return self.type.size
+        return self.spec.size
 
     @property
     def itemsize(self) -> int:
-        return self.type.dtype.itemsize
+        return self.spec.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
-        return self.type.nbytes
+        return self.spec.nbytes
 
     @property
     def strides(self) -> tuple[int, ...]:
         """Bytes from one element to the next along each axis (tensors are C-contiguous)."""
-        return _strides(self.type)
+        return _strides(self.spec)
 
     @property
     def is_traced(self) -> bool:
@@ -230,7 +230,7 @@ class Tensor:
         if self._array is None:
             if self._node is not None:
                 raise TracedValueError(
-                    f"Tensor: the value of {self.type} was asked for while it is being traced into a graph "
+                    f"Tensor: the value of {self.spec} was asked for while it is being traced into a graph "
                     f"(numpy, printing, float(), int()); made at {self._node.loc or 'an unknown place'}"
                 )
             self._fulfil()
@@ -281,25 +281,25 @@ class Tensor:
     def _real_item(self) -> float | int | bool:
         element: float | int | bool | complex = self.item()
         if isinstance(element, complex):
-            raise located(TypeError(f"Tensor: expected a real number, got {element} of {self.type}"))
+            raise located(TypeError(f"Tensor: expected a real number, got {element} of {self.spec}"))
         return element
 
     def __index__(self) -> int:
         if self.dtype.is_inexact:
-            raise located(TypeError(f"Tensor: an index must be an integer, got {self.type}"))
+            raise located(TypeError(f"Tensor: an index must be an integer, got {self.spec}"))
         return int(self._real_item())
 
     def __bool__(self) -> bool:
         if self._node is not None:
             raise located(
                 TracedValueError(
-                    f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.type} is being traced into "
+                    f"Tensor: `if`, `while`, `and`, `or` and `not` need a value, but {self.spec} is being traced into "
                     "a graph and has none; use ops.where / ops.select, or eager mode"
                 )
             )
         if self.size != 1:
             expected = "`if`, `while`, `and`, `or`, `not` expected one element"
-            raise located(ValueError(f"Tensor: {expected}, got {self.type}; use .any() or .all()"))
+            raise located(ValueError(f"Tensor: {expected}, got {self.spec}; use .any() or .all()"))
         return bool(self.item())
 
     def __len__(self) -> int:
@@ -413,7 +413,7 @@ class Tensor:
     def _take(self, source: Tensor) -> None:
         self._array, self._buffer, self._address = source._array, source._buffer, source._address
         self._promise, self._place = source._promise, source._place
-        self._node, self._trace, self.type = source._node, source._trace, source.type
+        self._node, self._trace, self.spec = source._node, source._trace, source.spec
 
     def __neg__(self) -> Tensor:
         return TABLE["neg"](self)
@@ -567,7 +567,7 @@ def promised(type_: TensorType, call: Any, place: int) -> Tensor:
     """A Tensor whose value `call` will compute when it is asked for: of its values the one numbered `place`."""
     tensor = _new(Tensor)
     tensor._array = tensor._buffer = tensor._node = tensor._trace = None
-    tensor._promise, tensor._place, tensor._address, tensor.type = call, place, 0, type_
+    tensor._promise, tensor._place, tensor._address, tensor.spec = call, place, 0, type_
     return tensor
 
 
@@ -576,7 +576,7 @@ def filled(buffer: Any, type_: TensorType) -> Tensor:
     tensor = _new(Tensor)
     tensor._array = tensor._promise = tensor._node = tensor._trace = None
     tensor._address = tensor._place = 0
-    tensor._buffer, tensor.type = buffer, type_
+    tensor._buffer, tensor.spec = buffer, type_
     return tensor
 
 

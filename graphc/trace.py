@@ -77,7 +77,7 @@ class Trace:
             if tensor._trace is not self:
                 raise located(
                     TracedValueError(
-                        f"{reader}: operand {tensor.type} belongs to another graph, whose tracing is over or is not "
+                        f"{reader}: operand {tensor.spec} belongs to another graph, whose tracing is over or is not "
                         f"this one (it was made at {tensor._node.loc}); return it from the traced function instead"
                     )
                 )
@@ -96,8 +96,8 @@ class Trace:
                 return self.constant(tensor.item(), tensor.dtype)
             held = Tensor.wrap(tensor.numpy_view())  # keeps the value though `tensor[i] = v` may give it another
             self.captured.append((weakref.ref(tensor), held.numpy_view()))
-            return self.add_input("const", tensor.type, held)
-        node = self._first[id(tensor)] = self.add_input(tensor.name, tensor.type, tensor)
+            return self.add_input("const", tensor.spec, held)
+        node = self._first[id(tensor)] = self.add_input(tensor.name, tensor.spec, tensor)
         return node
 
     def constant(self, value: float | int | bool | complex, dtype: DType) -> Node:
@@ -288,7 +288,7 @@ def _traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     stand_ins: list[Tensor] = []
     for index, leaf in enumerate(leaves):
         label = names[index] if index < len(names) else f"arg{index}"
-        stand_ins.append(recording.stand_in(recording.add_input(label, leaf.type, None)))
+        stand_ins.append(recording.stand_in(recording.add_input(label, leaf.spec, None)))
     outer, state.now.trace = state.now.trace, recording
     drawn = _generators()
     try:

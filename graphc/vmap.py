@@ -57,7 +57,7 @@ def _extents(value: Any, axis: Any) -> list[int]:
     if not isinstance(value, Tensor) or isinstance(axis, bool) or not isinstance(axis, int):
         raise located(TypeError(f"vmap: expected a Tensor and an axis, got {type(value).__name__} and {axis!r}"))
     if not -value.ndim <= axis < value.ndim:
-        raise located(ValueError(f"vmap: axis {axis} is out of range for {value.type}"))
+        raise located(ValueError(f"vmap: axis {axis} is out of range for {value.spec}"))
     return [value.shape[axis]]
 
 

@@ -113,7 +113,7 @@ def expected_of(value: Any) -> Expected | None:
     if isinstance(value, (tuple, list, dict)):
         return None
     if isinstance(value, Tensor) and not isinstance(value, Parameter):
-        return Expected(value.type)
+        return Expected(value.spec)
     if isinstance(value, np.ndarray):
         return Expected(type_of(value))
     return Expected(None, value)

@@ -60,7 +60,7 @@ class Word(IntEnum):
     DTYPE = 26
 
 
-_OBJECTS = (None, Tensor, np.ndarray, *map(sys.intern, ("type", "_address", "_buffer", "_array", "shape", "dtype")))
+_OBJECTS = (None, Tensor, np.ndarray, *map(sys.intern, ("spec", "_address", "_buffer", "_array", "shape", "dtype")))
 
 
 class Expected(NamedTuple):

@@ -82,7 +82,7 @@ def in_both_modes(
     if isinstance(eager, Tensor):
         eager, compiled, wanted = [eager], [compiled], [wanted]
     for one, other, array in zip(eager, compiled, wanted, strict=True):
-        assert one.type == other.type and one.shape == np.shape(array)
+        assert one.spec == other.spec and one.shape == np.shape(array)
         np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
         yield one, np.asarray(array)
 

@@ -30,12 +30,12 @@ def no_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def both(name: str, arrays: list[np.ndarray], **attrs: Any) -> tuple[np.ndarray, np.ndarray]:
     """The result with operands filled up, and of a kernel of their own shapes."""
     operands = tuple(map(Tensor, arrays))
-    call = Call.of(TABLE[name], tuple(o.type for o in operands), attrs)
+    call = Call.of(TABLE[name], tuple(o.spec for o in operands), attrs)
     other = alone.substitute(call)
     assert other is not None
     type_ = TABLE[name].infer(*call.types, **attrs)
     found = alone.Filling(other).run(operands, type_)
-    assert found.type == type_
+    assert found.spec == type_
     return found.asnumpy(), alone._kernel(call)(operands)[0].asnumpy()
 
 

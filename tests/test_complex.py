@@ -253,7 +253,7 @@ def test_gradients_of_two(name: str) -> None:
             slopes(lambda z, x=x: weighted(TWO[name](x, z), weights), y.astype(complex)),
         )
         for got, slope, operand in zip(found, wanted, (x, y), strict=True):
-            assert got.type == Tensor(operand).type
+            assert got.spec == Tensor(operand).spec
             slope = slope if got.dtype.is_complex else slope.real
             np.testing.assert_allclose(got.asnumpy(), slope, rtol=1e-5, atol=1e-6)
 

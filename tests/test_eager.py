@@ -59,7 +59,7 @@ def compiled() -> int:
 
 
 def same(x: Tensor, y: Tensor) -> bool:
-    return x.type == y.type and x.asnumpy().tobytes() == y.asnumpy().tobytes()
+    return x.spec == y.spec and x.asnumpy().tobytes() == y.asnumpy().tobytes()
 
 
 # The same bits

@@ -50,7 +50,7 @@ def test_the_same_bits_in_both_modes(tmp_path: Path) -> None:
         assert found["others"][2:] == [None, "name", 3] and list(found) == ["scores", "others"]
         np.testing.assert_array_equal(found["scores"].asnumpy(), wanted["scores"].asnumpy())
         for a, b in zip(found["others"][:2], wanted["others"][:2], strict=True):
-            assert a.type == b.type
+            assert a.spec == b.spec
             np.testing.assert_array_equal(a.asnumpy(), b.asnumpy())
     own = {p.name: p for p in net.get_parameters()}
     for parameter in loaded.get_parameters():

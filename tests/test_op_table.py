@@ -60,7 +60,7 @@ def meaning(op: Op, sample: Sample) -> np.ndarray:
 
 
 def result_type(op: Op, sample: Sample) -> TensorType:
-    return op.infer(*(Tensor(o).type for o in sample.operands), **{**op.defaults, **sample.attrs})
+    return op.infer(*(Tensor(o).spec for o in sample.operands), **{**op.defaults, **sample.attrs})
 
 
 def run_both(op: Op, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
@@ -166,7 +166,7 @@ def test_vjp_is_the_derivative_of_the_meaning(name: str, sample: Sample) -> None
 
     for position in float_positions(sample):
         wanted = differences(weighted, list(sample.operands), position)
-        assert parts[position].type == Tensor(sample.operands[position]).type
+        assert parts[position].spec == Tensor(sample.operands[position]).spec
         np.testing.assert_allclose(parts[position].asnumpy(), wanted, rtol=2e-6, atol=2e-7)
 
 

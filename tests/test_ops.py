@@ -482,7 +482,7 @@ def test_methods() -> None:
         np.testing.assert_array_equal(exchanged.asnumpy(), A.swapaxes(0, 2))
     assert x[0].transpose(0, 1).shape == (5, 4) and x[0].permute(0, 1).shape == x[0].transpose((0, 1)).shape == (4, 5)
     np.testing.assert_allclose(x.cumsum().asnumpy(), A.ravel().cumsum(), rtol=1e-6)
-    assert x.cumsum(1, float64).dtype is float64 and x.new_empty((2, 3), dtype=int32).type.shape == (2, 3)
+    assert x.cumsum(1, float64).dtype is float64 and x.new_empty((2, 3), dtype=int32).spec.shape == (2, 3)
     assert x.numel() == 60 and x.dim() == x.ndimension() == 3
     assert x.new_zeros((2,)).dtype is float32 and x.new_full((2,), 1, dtype=int32).dtype is int32
     for got in (

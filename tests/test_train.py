@@ -887,7 +887,7 @@ def test_mindvision_program(tmp_path, capsys, mode):
                   download=True).run()
     assert train.get_dataset_size() == 2
     image, label = next(iter(train))
-    assert (str(image.type), str(label.type)) == ("f32[32,1,32,32]", "i32[32]")
+    assert (str(image.spec), str(label.spec)) == ("f32[32,1,32,32]", "i32[32]")
     network = lenet(num_classes=10, pretrained=False)
     loss = nn.SoftmaxCrossEntropyWithLogits(sparse=True, reduction="mean")
     optimizer = nn.Momentum(network.trainable_params(), learning_rate=0.01, momentum=0.9)

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     threads = get_context("runtime_num_threads")
     print(f"the step, {threads} thread{'s' * (threads > 1)}: {whole_step * 1e3:.3f} ms; the first one {first:.2f} s")
     arenas = [compiled.executable.arena_bytes for compiled in step.cache.values()]  # of no graph if it runs op by op
-    print("".join(f"arena: {nbytes:,} bytes; " for nbytes in arenas) + f"batch: {inputs.type}")
+    print("".join(f"arena: {nbytes:,} bytes; " for nbytes in arenas) + f"batch: {inputs.spec}")
     if args.trace:
         p.save(args.trace)
         print(f"trace: {args.trace} (open it at https://ui.perfetto.dev)")

@@ -232,7 +232,7 @@ class Softmax2d(Layer):
 
     def construct(self, x: Tensor) -> Tensor:
         if x.ndim not in (3, 4):
-            raise ValueError(f"For 'Softmax2d', the input must have 3 or 4 dimensions, but got {x.type}.")
+            raise ValueError(f"For 'Softmax2d', the input must have 3 or 4 dimensions, but got {x.spec}.")
         return ops.softmax(x, -3)
 
 

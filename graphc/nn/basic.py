@@ -49,7 +49,7 @@ class Unflatten(Layer):
 
     def construct(self, x: Tensor) -> Tensor:
         if not -x.ndim <= self.axis < x.ndim:
-            raise ValueError(f"For 'Unflatten', the 'axis' {self.axis} is out of range for {x.type}.")
+            raise ValueError(f"For 'Unflatten', the 'axis' {self.axis} is out of range for {x.spec}.")
         axis = self.axis % x.ndim
         return ops.reshape(x, (*x.shape[:axis], *self.unflattened_size, *x.shape[axis + 1 :]))
 

@@ -212,7 +212,7 @@ class _ConvTranspose(_Conv):
         x = as_tensor(where, x)
         if x.ndim != self.spatial + 2:
             raise located(
-                ValueError(f"For '{where}', the input must have {self.spatial + 2} dimensions, but got {x.type}.")
+                ValueError(f"For '{where}', the input must have {self.spatial + 2} dimensions, but got {x.spec}.")
             )
         return ops.conv_transpose(
             x, self._kernel(), self.bias, self._along(self.stride), self.pad_mode, self._ends,

@@ -60,8 +60,8 @@ class GraphCell(Cell):
         for tensor in graph.state:
             if isinstance(tensor, Parameter):
                 value = given.pop(tensor.name, tensor)
-                if value.type != tensor.type:
-                    raise ValueError(f"GraphCell: {tensor.name} is {tensor.type}, params_init has {value.type}")
+                if value.spec != tensor.spec:
+                    raise ValueError(f"GraphCell: {tensor.name} is {tensor.spec}, params_init has {value.spec}")
                 tensor = Parameter(value, tensor.name, tensor.requires_grad)
                 self.insert_param_to_cell(tensor.name, tensor, check_name_contain_dot=False)
             state.append(tensor)
@@ -74,8 +74,8 @@ class GraphCell(Cell):
         flatten(inputs, leaves)
         graph = self._graph
         expected = [node.type for node in graph.inputs[: graph.arguments]]
-        if [leaf.type for leaf in leaves] != expected:
-            got, wanted = (", ".join(map(str, types)) for types in ([leaf.type for leaf in leaves], expected))
+        if [leaf.spec for leaf in leaves] != expected:
+            got, wanted = (", ".join(map(str, types)) for types in ([leaf.spec for leaf in leaves], expected))
             raise ValueError(f"GraphCell: the network was exported for inputs of type {wanted}, got {got}")
         values: dict[Node, Tensor] = dict(zip(graph.inputs, (*leaves, *self._state), strict=True))
         for node in graph.nodes:

@@ -14,7 +14,7 @@ from graphc.tensor import Tensor
 def _check_images(where: str, img1: Tensor, img2: Tensor) -> None:
     if img1.ndim != 4 or img1.shape != img2.shape or not img1.dtype.is_float or img1.dtype is not img2.dtype:
         raise ValueError(
-            f"For '{where}', expected two float tensors [N, C, H, W] of one type, but got {img1.type}, {img2.type}."
+            f"For '{where}', expected two float tensors [N, C, H, W] of one type, but got {img1.spec}, {img2.spec}."
         )
 
 
@@ -134,7 +134,7 @@ class CentralCrop(Cell):
 
     def construct(self, image: Tensor) -> Tensor:
         if image.ndim not in (3, 4):
-            raise ValueError(f"For 'CentralCrop', expected [C, H, W] or [N, C, H, W], but got {image.type}.")
+            raise ValueError(f"For 'CentralCrop', expected [C, H, W] or [N, C, H, W], but got {image.spec}.")
         height, width = image.shape[-2:]
         top, left = (int((extent - extent * self.central_fraction) / 2) for extent in (height, width))
         return image[..., top : height - top, left : width - left]
@@ -145,7 +145,7 @@ class ImageGradients(Cell):
 
     def construct(self, images: Tensor) -> tuple[Tensor, Tensor]:
         if images.ndim != 4:
-            raise ValueError(f"For 'ImageGradients', expected [N, C, H, W], but got {images.type}.")
+            raise ValueError(f"For 'ImageGradients', expected [N, C, H, W], but got {images.spec}.")
         return (
             ops.pad(ops.diff(images, 1, 2), (0, 0, 0, 1)), ops.pad(ops.diff(images, 1, 3), (0, 1, 0, 0))
         )  # fmt: skip

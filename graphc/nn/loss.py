@@ -125,12 +125,12 @@ class SoftmaxCrossEntropyWithLogits(LossBase):
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         if logits.ndim != 2:
-            raise ValueError(f"For 'SoftmaxCrossEntropyWithLogits', the logits must be [N, C], but got {logits.type}.")
+            raise ValueError(f"For 'SoftmaxCrossEntropyWithLogits', the logits must be [N, C], but got {logits.spec}.")
         if not self.sparse:
             return self.get_loss(ops.softmax_cross_entropy_with_logits(logits, labels))
         if not labels.dtype.is_int:
             raise TypeError(
-                f"For 'SoftmaxCrossEntropyWithLogits', labels must be integers with 'sparse', but got {labels.type}."
+                f"For 'SoftmaxCrossEntropyWithLogits', labels must be integers with 'sparse', but got {labels.spec}."
             )
         return ops.cross_entropy(logits, labels, reduction=self.reduction)
 
@@ -155,7 +155,7 @@ class FocalLoss(LossBase):
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         shape = logits.shape
         if len(shape) < 2 or shape[1] < 2 or labels.shape not in (shape, (shape[0], 1, *shape[2:])):
-            raise ValueError(f"For 'FocalLoss', logits {logits.type} and labels {labels.type} do not fit.")
+            raise ValueError(f"For 'FocalLoss', logits {logits.spec} and labels {labels.spec} do not fit.")
         log_p = ops.log_softmax(ops.reshape(logits, (*shape[:2], -1)), 1)
         labels = ops.reshape(labels, (*labels.shape[:2], -1))
         weight = None if self.weight is None else ops.reshape(ops.cast(self.weight, log_p.dtype), (1, -1, 1))
@@ -190,7 +190,7 @@ class MultiMarginLoss(LossBase):
 
     def construct(self, x: Tensor, target: Tensor) -> Tensor:
         if x.ndim != 2 or target.shape != x.shape[:1]:
-            raise ValueError(f"For 'MultiMarginLoss', expected [N, C] and [N], but got {x.type} and {target.type}.")
+            raise ValueError(f"For 'MultiMarginLoss', expected [N, C] and [N], but got {x.spec} and {target.spec}.")
         classes = x.shape[1]
         one_hot = checked_one_hot(target, classes, Tensor(1, x.dtype), Tensor(0, x.dtype), -1)
         own = ops.sum(x * one_hot, 1, True)
@@ -455,7 +455,7 @@ class DiceLoss(LossBase):
 
     def construct(self, logits: Tensor, label: Tensor) -> Tensor:
         if logits.shape != label.shape:
-            raise ValueError(f"For 'DiceLoss', expected two tensors of one shape, but got {logits.type}, {label.type}.")
+            raise ValueError(f"For 'DiceLoss', expected two tensors of one shape, but got {logits.spec}, {label.spec}.")
         common = ops.sum(logits * label)
         return 1.0 - 2.0 * common / (ops.sum(logits * logits) + ops.sum(label * label) + self.smooth)
 
@@ -483,7 +483,7 @@ class MultiClassDiceLoss(LossBase):
 
     def construct(self, logits: Tensor, label: Tensor) -> Tensor:
         if logits.shape != label.shape or logits.ndim < 2:
-            got = f"{logits.type}, {label.type}"
+            got = f"{logits.spec}, {label.spec}"
             raise ValueError(f"For 'MultiClassDiceLoss', expected two tensors [N, C, ...] of one shape, but got {got}.")
         scores = logits if self.activation is None else self.activation(logits)
         losses = []

@@ -57,9 +57,9 @@ class _ChannelNorm(Layer):
         x = as_tensor(where, x)
         if self.ranks and x.ndim not in self.ranks:
             wanted = " or ".join(map(str, self.ranks))
-            raise located(ValueError(f"For '{where}', the input must have {wanted} dimensions, but got {x.type}."))
+            raise located(ValueError(f"For '{where}', the input must have {wanted} dimensions, but got {x.spec}."))
         if x.ndim < 2 or x.shape[1] != channels:
-            raise located(ValueError(f"For '{where}', the input must be [N, {channels}, ...], but got {x.type}."))
+            raise located(ValueError(f"For '{where}', the input must be [N, {channels}, ...], but got {x.spec}."))
         return x
 
 
@@ -299,12 +299,12 @@ class LayerNorm(Layer):
         x = as_tensor("LayerNorm", x)
         for axis in (self.begin_norm_axis, self.begin_params_axis):
             if not -x.ndim <= axis < x.ndim:
-                raise located(ValueError(f"For 'LayerNorm', the axis {axis} is out of range for {x.type}."))
+                raise located(ValueError(f"For 'LayerNorm', the axis {axis} is out of range for {x.spec}."))
         if x.shape[self.begin_params_axis % x.ndim :] != self.normalized_shape:
             raise located(
                 ValueError(
                     f"For 'LayerNorm', the 'normalized_shape' {self.normalized_shape} must be the input's shape from "
-                    f"axis {self.begin_params_axis} on, but got {x.type}."
+                    f"axis {self.begin_params_axis} on, but got {x.spec}."
                 )
             )
         axes = tuple(range(self.begin_norm_axis % x.ndim, x.ndim))

@@ -217,7 +217,7 @@ class Optimizer(Cell):
                 raise located(TypeError(f"{name}: the gradient of {parameter.name} must be a Tensor, got {got}"))
             if gradient.shape != parameter.shape:
                 raise located(
-                    ValueError(f"{name}: {parameter.name} is {parameter.type}, its gradient is {gradient.type}")
+                    ValueError(f"{name}: {parameter.name} is {parameter.spec}, its gradient is {gradient.spec}")
                 )
 
     def construct(self, gradients: Any) -> Any:
@@ -398,7 +398,7 @@ def _check_parameters(parameters: list[Any]) -> None:
     seen: set[int] = set()
     for parameter in parameters:
         if not isinstance(parameter, Parameter) or not parameter.dtype.is_inexact:
-            got = parameter.type if isinstance(parameter, Tensor) else type(parameter).__name__
+            got = parameter.spec if isinstance(parameter, Tensor) else type(parameter).__name__
             raise TypeError(f"For 'Optimizer', each parameter must be a float Parameter, but got {got}.")
         if id(parameter) in seen:
             raise RuntimeError(f"For 'Optimizer', the {parameter.name} parameter already exists, it is given twice.")
@@ -444,7 +444,7 @@ def _rate(learning_rate: Any, name: str) -> Parameter | LearningRateSchedule:
     """A learning rate in the form that `Optimizer.learning_rate` has."""
     if isinstance(learning_rate, (LearningRateSchedule, Parameter)):
         if isinstance(learning_rate, Parameter) and (learning_rate.shape or not learning_rate.dtype.is_float):
-            raise ValueError(f"For 'Optimizer', a learning rate Parameter must be f32[], but got {learning_rate.type}.")
+            raise ValueError(f"For 'Optimizer', a learning rate Parameter must be f32[], but got {learning_rate.spec}.")
         return learning_rate
     if isinstance(learning_rate, (int, float)) and not isinstance(learning_rate, bool):
         check.non_negative_float("Optimizer", "learning rate", learning_rate)

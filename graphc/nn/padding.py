@@ -31,7 +31,7 @@ class Pad(Layer):
 
     def construct(self, x: Tensor) -> Tensor:
         if len(self.paddings) != x.ndim:
-            raise ValueError(f"For 'Pad', the 'paddings' have {len(self.paddings)} pairs, but the input is {x.type}.")
+            raise ValueError(f"For 'Pad', the 'paddings' have {len(self.paddings)} pairs, but the input is {x.spec}.")
         if self.mode == "CONSTANT":
             flat = [n for pair in reversed(self.paddings) for n in pair]
             return ops.pad(x, flat)
@@ -48,7 +48,7 @@ def _mirrored(x: Tensor, axis: int, before: int, after: int, inset: int) -> Tens
     """x with `before` and `after` elements mirrored at its ends; `inset` of 1 leaves the edge itself out."""
     extent = x.shape[axis]
     if max(before, after) > extent - inset:
-        raise ValueError(f"For 'Pad', the paddings ({before}, {after}) of axis {axis} are too large for {x.type}.")
+        raise ValueError(f"For 'Pad', the paddings ({before}, {after}) of axis {axis} are too large for {x.spec}.")
     parts = [x]
     if before:
         parts.insert(0, ops.flip(ops.narrow(x, axis, inset, before), (axis,)))
@@ -76,7 +76,7 @@ class _SpatialPad(Layer):
 
     def construct(self, x: Tensor) -> Tensor:
         if x.ndim < self.spatial:
-            raise ValueError(f"For '{type(self).__name__}', the input must have more dimensions, but got {x.type}.")
+            raise ValueError(f"For '{type(self).__name__}', the input must have more dimensions, but got {x.spec}.")
         return ops.pad(x, self.padding, self.mode, self.value)
 
     def extend_repr(self) -> str:

@@ -58,7 +58,7 @@ def _as_state(where: str, hx: Any, count: int, shape: tuple[int, ...], x: Tensor
         return (ops.zeros(shape, x.dtype),) * count
     state = tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
     if len(state) != count or any(not isinstance(s, Tensor) or s.shape != shape for s in state):
-        got = ", ".join(str(s.type) if isinstance(s, Tensor) else type(s).__name__ for s in state)
+        got = ", ".join(str(s.spec) if isinstance(s, Tensor) else type(s).__name__ for s in state)
         raise ValueError(f"For '{where}', the 'hx' must be {count} Tensor(s) of shape {shape}, but got {got}.")
     return state
 
@@ -126,7 +126,7 @@ class _RecurrentCell(RNNCellBase):
         where = type(self).__name__
         x = as_tensor(where, x)
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
-            raise located(ValueError(f"For '{where}', the input must be [N, {self.input_size}], but got {x.type}."))
+            raise located(ValueError(f"For '{where}', the input must be [N, {self.input_size}], but got {x.spec}."))
         _, count, step = _STEPS[self.kind]
         state = _as_state(where, hx, count, (*x.shape[:-1], self.hidden_size), x)
         from_x = ops.dense(x, self.weight_ih, self.bias_ih)
@@ -201,11 +201,11 @@ class _Recurrent(Cell):
         where = type(self).__name__
         x = as_tensor(where, x)
         if x.ndim != 3 or x.shape[2] != self.input_size:
-            raise located(ValueError(f"For '{where}', the input must be [T, N, {self.input_size}], but got {x.type}."))
+            raise located(ValueError(f"For '{where}', the input must be [T, N, {self.input_size}], but got {x.spec}."))
         x = ops.transpose(x, (1, 0, 2)) if self.batch_first else x
         steps, batch, _ = x.shape
         if seq_length is not None and seq_length.shape != (batch,):
-            raise ValueError(f"For '{where}', the 'seq_length' must be [{batch}], but got {seq_length.type}.")
+            raise ValueError(f"For '{where}', the 'seq_length' must be [{batch}], but got {seq_length.spec}.")
         times = ops.arange(steps).reshape(steps, 1, 1)
         alive = None if seq_length is None else ops.expand_dims(seq_length, 1) > times
         count, directions = _STEPS[self.kind][1], self._directions()

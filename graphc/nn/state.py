@@ -76,7 +76,7 @@ def load(cell: Cell, state: Mapping[str, Any], strict: bool) -> Unmatched:
     found.unexpected_keys.extend(name for name in given if name not in own)
     known = {name: target for name, target in own.items() if name in given and isinstance(target, Tensor)}
     values = {name: Tensor(given[name], target.dtype) for name, target in known.items()}
-    errors += [f"{n} is {own[n].type}, the value is {v.type}" for n, v in values.items() if own[n].shape != v.shape]
+    errors += [f"{n} is {own[n].spec}, the value is {v.spec}" for n, v in values.items() if own[n].shape != v.shape]
     later = [(inner, hook) for _, inner in reversed(places) for hook in inner._hooks.load_post]
     before = {name: Tensor(target) for name, target in known.items()} if later and not errors else {}
     if not errors and (later or not (strict and any(found))):

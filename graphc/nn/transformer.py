@@ -90,7 +90,7 @@ class MultiheadAttention(Layer):
         if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
             raise ValueError(
                 f"For 'MultiheadAttention', query, key and value must all have 2 or all 3 dimensions, but got "
-                f"{query.type}, {key.type}, {value.type}."
+                f"{query.spec}, {key.spec}, {value.spec}."
             )
         if single:
             query, key, value = (ops.expand_dims(x, 0) for x in (query, key, value))
@@ -178,7 +178,7 @@ class MultiheadAttention(Layer):
             if attn_mask.shape not in shapes:
                 raise ValueError(
                     f"For 'MultiheadAttention', the 'attn_mask' must be {shapes[0]} or {shapes[1]}, "
-                    f"but got {attn_mask.type}."
+                    f"but got {attn_mask.spec}."
                 )
             heads = (1, 1) if attn_mask.ndim == 2 else (batch, self.num_heads)
             masks.append(ops.reshape(_added(attn_mask), (*heads, length, source)))
@@ -391,8 +391,8 @@ class Transformer(Layer):
     ) -> Any:
         axis = 0 if self.batch_first else 1
         if src.ndim == 3 and src.shape[axis] != tgt.shape[axis]:
-            raise ValueError(f"For 'Transformer', src {src.type} and tgt {tgt.type} must have the same batch size.")
+            raise ValueError(f"For 'Transformer', src {src.spec} and tgt {tgt.spec} must have the same batch size.")
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
-            raise ValueError(f"For 'Transformer', the features must be {self.d_model}, but got {src.type}, {tgt.type}.")
+            raise ValueError(f"For 'Transformer', the features must be {self.d_model}, but got {src.spec}, {tgt.spec}.")
         memory = self.encoder(src, src_mask, src_key_padding_mask)
         return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)

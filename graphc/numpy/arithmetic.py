@@ -51,7 +51,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
     x, y = ops.moveaxis(asarray(a), axisa, -1), ops.moveaxis(asarray(b), axisb, -1)
     if x.shape[-1] != 3 or y.shape[-1] != 3:
-        raise located(ValueError(f"cross: expected 3 elements along the axis, got {x.type} and {y.type}"))
+        raise located(ValueError(f"cross: expected 3 elements along the axis, got {x.spec} and {y.spec}"))
     (a0, a1, a2), (b0, b1, b2) = ops.unstack(x, -1), ops.unstack(y, -1)
     return ops.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0], axisc)
 

@@ -147,7 +147,7 @@ def diag(v: Any, k: int = 0) -> Tensor:
 
 def _on_diagonal(x: Tensor, k: int) -> Tensor:
     if x.ndim != 1:
-        raise located(ValueError(f"diag: expected a vector or a matrix, got {x.type}"))
+        raise located(ValueError(f"diag: expected a vector or a matrix, got {x.spec}"))
     k = as_int("diag", k, "k")
     size = x.shape[0] + builtins.abs(k)
     padded = ops.pad(x, (builtins.max(k, 0), builtins.max(-k, 0)))

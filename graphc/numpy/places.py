@@ -76,7 +76,7 @@ def ix_(*args: Any) -> tuple[Tensor, ...]:
     vectors = [asarray(a) for a in args]
     for v in vectors:
         if v.ndim != 1:
-            raise located(ValueError(f"ix_: expected vectors, got {v.type}"))
+            raise located(ValueError(f"ix_: expected vectors, got {v.spec}"))
     return tuple(
         ops.reshape(v, tuple(-1 if d == place else 1 for d in range(len(vectors)))) for place, v in enumerate(vectors)
     )
@@ -179,7 +179,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
     rows = ops.reshape(last, (-1, x.shape[axis]))
     made = [asarray(func1d(rows[i], *args, **kwargs)) for i in builtins.range(rows.shape[0])]
     if not made:
-        raise located(ValueError(f"apply_along_axis: {x.type} has no slices along axis {axis}"))
+        raise located(ValueError(f"apply_along_axis: {x.spec} has no slices along axis {axis}"))
     shape = made[0].shape
     found = ops.reshape(ops.stack(made), (*last.shape[:-1], *shape))
     lead = last.ndim - 1
@@ -196,7 +196,7 @@ def apply_over_axes(func: Callable[[Any, int], Any], a: Any, axes: Any) -> Tenso
         if made.ndim == x.ndim - 1:
             made = ops.expand_dims(made, axis)
         if made.ndim != x.ndim:
-            raise located(ValueError(f"apply_over_axes: the function made {made.type} of {x.type}"))
+            raise located(ValueError(f"apply_over_axes: the function made {made.spec} of {x.spec}"))
         x = made
     return x
 

@@ -22,7 +22,7 @@ def _coefficients(name: str, *polynomials: Any) -> list[Tensor]:
     found = [p if p.ndim else ops.reshape(p, (1,)) for p in found]
     for p in found:
         if p.ndim != 1:
-            raise located(ValueError(f"{name}: expected vectors of coefficients, got {p.type}"))
+            raise located(ValueError(f"{name}: expected vectors of coefficients, got {p.spec}"))
     return found
 
 
@@ -89,7 +89,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:  #
     """The powers of a vector as columns: N - 1 to 0, or 0 to N - 1 if `increasing`; N is its length by default."""
     value = asarray(x)
     if value.ndim != 1:
-        raise located(ValueError(f"vander: expected a vector, got {value.type}"))
+        raise located(ValueError(f"vander: expected a vector, got {value.spec}"))
     count = value.shape[0] if N is None else as_int("vander", N, "N", 0)
     powers = [ops.ones_like(value)]
     for _ in range(count - 1):

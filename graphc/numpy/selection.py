@@ -79,7 +79,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None) -> Tensor:
     if axis is None:
         return ops.gather_elements(ravel(x), 0, where)
     if x.ndim != where.ndim:
-        raise located(ValueError(f"take_along_axis: expected as many axes, got {x.type} and indices {where.type}"))
+        raise located(ValueError(f"take_along_axis: expected as many axes, got {x.spec} and indices {where.spec}"))
     along = axis_of("take_along_axis", axis, x.ndim)
     others = broadcast_shape("take_along_axis", [(*t.shape[:along], *t.shape[along + 1 :]) for t in (x, where)])
     x, where = (ops.broadcast_to(t, (*others[:along], t.shape[along], *others[along:])) for t in (x, where))

@@ -56,7 +56,7 @@ def squeeze(a: Any, axis: Any = None) -> Tensor:
     x = asarray(a)
     for d in axes_of("squeeze", axis, x.ndim) if axis is not None else ():
         if x.shape[d] != 1:
-            raise located(ValueError(f"squeeze: axis {d} of {x.type} has extent {x.shape[d]}, not 1"))
+            raise located(ValueError(f"squeeze: axis {d} of {x.spec} has extent {x.shape[d]}, not 1"))
     return ops.squeeze(x, axis)
 
 
@@ -147,7 +147,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple[Tensor, ...]
     given = asarray(x)
     along = axis_of("split", axis, given.ndim)
     if isinstance(indices_or_sections, int) and given.shape[along] % builtins.max(indices_or_sections, 1):
-        raise located(ValueError(f"split: axis {axis} of {given.type} does not make {indices_or_sections} equal parts"))
+        raise located(ValueError(f"split: axis {axis} of {given.spec} does not make {indices_or_sections} equal parts"))
     return array_split(given, indices_or_sections, axis)
 
 
@@ -206,7 +206,7 @@ def rollaxis(x: Any, axis: int, start: int = 0) -> Tensor:
     n = value.ndim
     source, before = axis_of("rollaxis", axis, n), as_int("rollaxis", start, "start", -n)
     if before > n:
-        raise located(ValueError(f"rollaxis: start {start} is out of range for {value.type}"))
+        raise located(ValueError(f"rollaxis: start {start} is out of range for {value.spec}"))
     target = before + n if before < 0 else before
     return ops.moveaxis(value, source, target - 1 if source < target else target)
 
@@ -215,7 +215,7 @@ def _split_along(name: str, x: Any, parts: Any, axis: int, least: int) -> tuple[
     """`split` of a tensor that must have so many axes."""
     value = asarray(x)
     if value.ndim < least:
-        raise located(ValueError(f"{name}: expected at least {least} dimensions, got {value.type}"))
+        raise located(ValueError(f"{name}: expected at least {least} dimensions, got {value.spec}"))
     return split(value, parts, axis)
 
 

@@ -279,7 +279,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     for along, step in zip(axes, steps, strict=True):
         n = x.shape[along]
         if n < 2:
-            raise located(ValueError(f"gradient: expected at least 2 elements along axis {along}, got {x.type}"))
+            raise located(ValueError(f"gradient: expected at least 2 elements along axis {along}, got {x.spec}"))
         first, last = ops.narrow(x, along, 0, 1), ops.narrow(x, along, n - 1, 1)
         inner = (ops.narrow(x, along, 2, n - 2) - ops.narrow(x, along, 0, n - 2)) / 2.0
         parts = [ops.narrow(x, along, 1, 1) - first, inner, last - ops.narrow(x, along, n - 2, 1)]
@@ -296,7 +296,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Ten
     at, places, values = _floats(x), _floats(xp), _floats(fp)
     count = places.shape[0]
     if places.shape != values.shape or places.ndim != 1 or not count:
-        raise located(ValueError(f"interp: expected vectors of points, got {places.type} and {values.type}"))
+        raise located(ValueError(f"interp: expected vectors of points, got {places.spec} and {values.spec}"))
     if count == 1:
         found = ops.broadcast_to(values, at.shape) if at.ndim else values[0]
     else:
@@ -323,7 +323,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Tensor:
     """The sums of products of `a` with `v` at every shift; see `convolve`."""
     x, y = asarray(a), asarray(v)
     if x.ndim != 1 or y.ndim != 1 or not x.size or not y.size:
-        raise located(ValueError(f"correlate: expected two vectors, got {x.type} and {y.type}"))
+        raise located(ValueError(f"correlate: expected two vectors, got {x.spec} and {y.spec}"))
     if mode not in ("full", "same", "valid"):
         raise located(ValueError(f"correlate: mode must be 'full', 'same' or 'valid', got {mode!r}"))
     if x.shape[0] < y.shape[0]:

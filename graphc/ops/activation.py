@@ -139,7 +139,7 @@ def prelu(input: Any, weight: Any) -> Tensor:
     elif w.ndim == 1 and x.ndim >= 2 and w.shape[0] == x.shape[1]:
         w = reshape(w, (*w.shape, *(1,) * (x.ndim - 2)))
     else:
-        raise located(ValueError(f"prelu: expected one weight or one for each channel of {x.type}, got {w.type}"))
+        raise located(ValueError(f"prelu: expected one weight or one for each channel of {x.spec}, got {w.spec}"))
     return select(greater(x, 0.0), x, x * w)
 
 

@@ -173,12 +173,12 @@ def mirror_pad(input_x: Any, paddings: Any, mode: str) -> Tensor:
     x = as_tensor("mirror_pad", input_x)
     pairs = paddings.tolist() if isinstance(paddings, Tensor) else paddings
     if mode not in ("REFLECT", "SYMMETRIC") or len(pairs) != x.ndim:
-        raise located(ValueError(f"mirror_pad: mode {mode!r} or paddings {pairs} do not fit {x.type}"))
+        raise located(ValueError(f"mirror_pad: mode {mode!r} or paddings {pairs} do not fit {x.spec}"))
     skipped = int(mode == "REFLECT")
     for axis, (before, after) in enumerate(pairs):
         count = x.shape[axis]
         if not 0 <= min(before, after) <= max(before, after) <= count - skipped:
-            raise located(ValueError(f"mirror_pad: axis {axis} of {x.type} has no {before} and {after} to mirror"))
+            raise located(ValueError(f"mirror_pad: axis {axis} of {x.spec} has no {before} and {after} to mirror"))
         low = flip(x.narrow(axis, skipped, before), (axis,))
         high = flip(x.narrow(axis, count - skipped - after, after), (axis,))
         x = concat([low, x, high], axis) if before or after else x
@@ -200,7 +200,7 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     """
     x = as_tensor("diag_embed", input)
     if x.ndim == 0:
-        raise located(ValueError(f"diag_embed: expected at least one dimension, got {x.type}"))
+        raise located(ValueError(f"diag_embed: expected at least one dimension, got {x.spec}"))
     first, second = axis_of("diag_embed", dim1, x.ndim + 1), axis_of("diag_embed", dim2, x.ndim + 1)
     if first == second:
         raise located(ValueError(f"diag_embed: dim1 and dim2 must be two axes, got {dim1} and {dim2}"))
@@ -276,7 +276,7 @@ def bias_add(input_x: Any, bias: Any) -> Tensor:
     """`[N, C, ...]` with the number of its channel in `bias` `[C]` added to each element."""
     x, b = as_tensor("bias_add", input_x), as_tensor("bias_add", bias)
     if x.ndim < 2 or b.shape != x.shape[1:2]:
-        raise located(ValueError(f"bias_add: expected [N, C, ...] and [C], got {x.type} and {b.type}"))
+        raise located(ValueError(f"bias_add: expected [N, C, ...] and [C], got {x.spec} and {b.spec}"))
     return add(x, reshape(b, (-1, *(1,) * (x.ndim - 2))))
 
 
@@ -292,7 +292,7 @@ def trace(input: Any) -> Tensor:
     """The sum of the main diagonal of a matrix."""
     x = as_tensor("trace", input)
     if x.ndim != 2:
-        raise located(ValueError(f"trace: expected a matrix, got {x.type}"))
+        raise located(ValueError(f"trace: expected a matrix, got {x.spec}"))
     return sum_over(diagonal(x), (0,))
 
 
@@ -317,7 +317,7 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Tensor:
     x, y = as_tensor("cross", input), as_tensor("cross", other)
     axes = [d for d in range(x.ndim) if x.shape[d] == 3] if dim is None else [axis_of("cross", dim, x.ndim)]
     if not axes or x.shape[axes[0]] != 3 or x.shape != y.shape:
-        raise located(ValueError(f"cross: expected two tensors of one shape with an axis of 3, got {x.type}, {y.type}"))
+        raise located(ValueError(f"cross: expected two tensors of one shape with an axis of 3, got {x.spec}, {y.spec}"))
     axis = axes[0]
     ahead, behind = (1, 2, 0), (2, 0, 1)
 

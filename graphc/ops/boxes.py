@@ -18,7 +18,7 @@ def _corners(name: str, boxes: Any) -> list[Tensor]:
     """x1, y1, x2 and y2 of boxes `[N, 4]`."""
     x = as_tensor(name, boxes)
     if x.ndim != 2 or x.shape[1] != 4 or not x.dtype.is_float:
-        raise located(ValueError(f"{name}: expected float boxes [N, 4], got {x.type}"))
+        raise located(ValueError(f"{name}: expected float boxes [N, 4], got {x.spec}"))
     return list(unstack(x, 1))
 
 
@@ -118,7 +118,7 @@ def check_valid(bboxes: Any, img_metas: Any) -> Tensor:
     x1, y1, x2, y2 = _corners("check_valid", bboxes)
     metas = as_tensor("check_valid", img_metas)
     if metas.shape != (3,):
-        raise located(ValueError(f"check_valid: expected img_metas [3], got {metas.type}"))
+        raise located(ValueError(f"check_valid: expected img_metas [3], got {metas.spec}"))
     height, width, ratio = unstack(metas, 0)
     begins = logical_and(greater_equal(x1, 0.0), greater_equal(y1, 0.0))
     ends = logical_and(less_equal(x2, width * ratio - 1.0), less_equal(y2, height * ratio - 1.0))

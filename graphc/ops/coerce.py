@@ -75,11 +75,11 @@ def cast(tensor: Tensor, dtype: DType) -> Tensor:
     Raises:
         TypeError: complex numbers that would lose their imaginary parts: only a program may ask for that.
     """
-    given = tensor.type.dtype
+    given = tensor.spec.dtype
     if given is dtype:
         return tensor
     if given.is_complex and not (dtype.is_complex or dtype.is_bool):
-        raise located(TypeError(f"expected real numbers, got {tensor.type}; see ops.real, ops.abs and Tensor.astype"))
+        raise located(TypeError(f"expected real numbers, got {tensor.spec}; see ops.real, ops.abs and Tensor.astype"))
     return TABLE["cast"](tensor, dtype=dtype)
 
 
@@ -90,17 +90,17 @@ def widely(function: Composed) -> Composed:
     """
 
     def wide(value: Any) -> Any:
-        if not isinstance(value, Tensor) or value.type.dtype not in NARROW:
+        if not isinstance(value, Tensor) or value.spec.dtype not in NARROW:
             return value
         kept = isinstance(value, Parameter) and not value.requires_grad  # running statistics, which are assigned to
         return value if kept else cast(value, float32)
 
     def rounded(result: Tensor, dtype: DType) -> Tensor:
-        return cast(result, dtype) if result.type.dtype is float32 else result
+        return cast(result, dtype) if result.spec.dtype is float32 else result
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        dtypes = [a.type.dtype for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+        dtypes = [a.spec.dtype for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
         if NARROW.isdisjoint(dtypes):
             return function(*args, **kwargs)
         result = function(*map(wide, args), **{name: wide(value) for name, value in kwargs.items()})
@@ -115,7 +115,7 @@ def widely(function: Composed) -> Composed:
 
 def broadcast(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The tensor in `shape`; itself if it has that shape."""
-    return tensor if tensor.type.shape == shape else TABLE["broadcast_to"](tensor, shape=shape)
+    return tensor if tensor.spec.shape == shape else TABLE["broadcast_to"](tensor, shape=shape)
 
 
 def as_tensor(name: str, operand: Any) -> Tensor:
@@ -208,10 +208,10 @@ def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], in
 
 def broadcast_all(name: str, tensors: list[Tensor]) -> list[Tensor]:
     """The tensors in the one shape that all broadcast to."""
-    shapes = [t.type.shape for t in tensors]
+    shapes = [t.spec.shape for t in tensors]
     if len(set(shapes)) < 2:
         return tensors
-    shape = broadcast_shape(name, shapes, lambda: " and ".join(str(t.type) for t in tensors))
+    shape = broadcast_shape(name, shapes, lambda: " and ".join(str(t.spec) for t in tensors))
     return [broadcast(t, shape) for t in tensors]
 
 
@@ -226,17 +226,17 @@ def agree(name: str, to: Callable[[DType], DType] = lambda dtype: dtype) -> Coer
     def coerce(*operands: Any) -> tuple[Tensor, ...]:
         first = operands[0]
         if isinstance(first, Tensor):
-            type_ = first.type
+            type_ = first.spec
             if to(type_.dtype) is type_.dtype:
                 for o in operands:
-                    if not isinstance(o, Tensor) or (o.type is not type_ and o.type != type_):
+                    if not isinstance(o, Tensor) or (o.spec is not type_ and o.spec != type_):
                         break
                 else:
                     return operands
                 if len(operands) == 2 and type_.dtype.is_float and type(operands[1]) in (int, float):
                     return first, filled(operands[1], type_.dtype, type_.shape)
         elif len(operands) == 2 and type(first) in (int, float) and isinstance(operands[1], Tensor):
-            type_ = operands[1].type
+            type_ = operands[1].spec
             if type_.dtype.is_float and to(type_.dtype) is type_.dtype:
                 return filled(first, type_.dtype, type_.shape), operands[1]
         operands = tuple([o if isinstance(o, Tensor) else plain(name, o) for o in operands])

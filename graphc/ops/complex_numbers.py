@@ -26,7 +26,7 @@ def complex(input: Any, other: Any) -> Tensor:
     """
     parts = [as_tensor("complex", part) for part in (input, other)]
     if any(part.dtype.is_complex for part in parts):
-        raise located(TypeError(f"complex: expected real parts, got {' and '.join(str(part.type) for part in parts)}"))
+        raise located(TypeError(f"complex: expected real parts, got {' and '.join(str(part.spec) for part in parts)}"))
     return complex_(*parts)
 
 
@@ -66,7 +66,7 @@ def view_as_real(input: Any) -> Tensor:
     """
     x = as_tensor("view_as_real", input)
     if not x.dtype.is_complex:
-        raise located(TypeError(f"view_as_real: expected complex numbers, got {x.type}"))
+        raise located(TypeError(f"view_as_real: expected complex numbers, got {x.spec}"))
     return complex_rules.to_parts(x)
 
 

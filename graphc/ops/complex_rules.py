@@ -44,7 +44,7 @@ def in_parts(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any]) -> Ten
     """
     rule = RULES.get(op.name)
     if rule is None:
-        got = " and ".join(str(o.type) for o in operands)
+        got = " and ".join(str(o.spec) for o in operands)
         raise located(TypeError(f"{op.name}: expected real numbers, got {got}"))
     return rule(*operands, **attrs)
 

@@ -103,7 +103,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0) -> Tensor:
     """The distances, by norm `p`, of the rows of `x1` `[..., P, M]` from those of `x2` `[..., R, M]`: `[..., P, R]`."""
     x, y = as_float("cdist", x1), as_float("cdist", x2)
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
-        raise located(ValueError(f"cdist: expected rows of one length, got {x.type} and {y.type}"))
+        raise located(ValueError(f"cdist: expected rows of one length, got {x.spec} and {y.spec}"))
     return norm(expand_dims(x, -2) - expand_dims(y, -3), p, -1)
 
 
@@ -127,12 +127,12 @@ def embedding(
     """
     indices, table = as_tensor("embedding", input), as_tensor("embedding", weight)
     if table.ndim != 2:
-        raise located(ValueError(f"embedding: expected a table [V, D], got {table.type}"))
+        raise located(ValueError(f"embedding: expected a table [V, D], got {table.spec}"))
     if scale_grad_by_freq:
         raise located(ValueError("embedding: scale_grad_by_freq must be False"))
     if max_norm is not None:
         if not isinstance(weight, Parameter):
-            raise located(TypeError(f"embedding: max_norm changes weight, which must be a Parameter, got {table.type}"))
+            raise located(TypeError(f"embedding: max_norm changes weight, which must be a Parameter, got {table.spec}"))
         places = reshape(indices, (-1,))
         used = stop_gradient(gather_(table, places, axis=0))
         lengths = norm(used, norm_type, 1, True)
@@ -188,7 +188,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:
     x = as_tensor("pixel_shuffle", input)
     r = as_int("pixel_shuffle", upscale_factor, "upscale_factor", 1)
     if x.ndim < 3 or x.shape[-3] % (r * r):
-        raise located(ValueError(f"pixel_shuffle: {x.type} does not have a multiple of {r} * {r} channels"))
+        raise located(ValueError(f"pixel_shuffle: {x.spec} does not have a multiple of {r} * {r} channels"))
     *lead, c, h, w = x.shape
     d = len(lead)
     apart = reshape(x, (*lead, c // (r * r), r, r, h, w))
@@ -201,7 +201,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Tensor:
     x = as_tensor("pixel_unshuffle", input)
     r = as_int("pixel_unshuffle", downscale_factor, "downscale_factor", 1)
     if x.ndim < 3 or x.shape[-1] % r or x.shape[-2] % r:
-        raise located(ValueError(f"pixel_unshuffle: the last extents of {x.type} are no multiples of {r}"))
+        raise located(ValueError(f"pixel_unshuffle: the last extents of {x.spec} are no multiples of {r}"))
     *lead, c, h, w = x.shape
     d = len(lead)
     apart = reshape(x, (*lead, c, h // r, r, w // r, r))
@@ -213,9 +213,9 @@ def channel_shuffle(x: Any, groups: int) -> Tensor:
     """The channels of `[N, C, ...]` in turn from each of `groups` groups of C / groups (Zhang et al. 2018)."""
     value = as_tensor("channel_shuffle", x)
     if value.ndim < 3 or isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        got = f"{value.type} and {groups!r}"
+        got = f"{value.spec} and {groups!r}"
         raise located(ValueError(f"channel_shuffle: expected [N, C, ...] and groups >= 1, got {got}"))
     n, c, *rest = value.shape
     if c % groups:
-        raise located(ValueError(f"channel_shuffle: {c} channels of {value.type} do not make {groups} groups"))
+        raise located(ValueError(f"channel_shuffle: {c} channels of {value.spec} do not make {groups} groups"))
     return reshape(swapaxes(reshape(value, (n, groups, c // groups, prod(rest))), 1, 2), value.shape)

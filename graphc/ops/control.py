@@ -226,8 +226,8 @@ def _carried(name: str, before: Any, after: Any) -> Any:
     Raises:
         ValueError: a tensor that comes out of a step has another type than the one that went in.
     """
-    if isinstance(before, Tensor) and isinstance(after, Tensor) and before.type != after.type:
-        raise located(ValueError(f"{name}: the loop function was given {before.type} and returned {after.type}"))
+    if isinstance(before, Tensor) and isinstance(after, Tensor) and before.spec != after.spec:
+        raise located(ValueError(f"{name}: the loop function was given {before.spec} and returned {after.spec}"))
     return after
 
 
@@ -328,7 +328,7 @@ def _loops(init: Any, xs: Any) -> bool:
     """Whether a loop of a graph can go through the items, and carry on what is carried at first."""
     starts: list[Tensor] = []
     flatten(init, starts)
-    alike = bool(xs) and all(type(x) is Tensor and x.type == xs[0].type for x in xs)
+    alike = bool(xs) and all(type(x) is Tensor and x.spec == xs[0].spec for x in xs)
     return alike and bool(starts) and all(x.dtype.is_float and x.dtype is starts[0].dtype for x in starts)
 
 

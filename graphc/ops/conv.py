@@ -407,16 +407,16 @@ def _convolution(
     windows = zip(x.shape[2:], around, spans, strides, strict=True)
     size = tuple((n + lo + hi - k) // s + 1 for n, (lo, hi), k, s in windows)
     if min(size) < 1:
-        raise located(ValueError(f"{name}: the kernel is larger than the (padded) input, {w.type} on {x.type}"))
+        raise located(ValueError(f"{name}: the kernel is larger than the (padded) input, {w.spec} on {x.spec}"))
     y = conv(x, w, stride=strides, dilation=dilations, low=low, size=size, groups=group)
     return _biased(name, y, bias)
 
 
 def _check_operands(name: str, spatial: int, x: Tensor, w: Tensor) -> None:
     if not x.dtype.is_inexact:
-        raise located(TypeError(f"{name}: expected float tensors, got {x.type} and {w.type}"))
+        raise located(TypeError(f"{name}: expected float tensors, got {x.spec} and {w.spec}"))
     if x.ndim != spatial + 2 or w.ndim != spatial + 2:
-        got = f"{x.type} and {w.type}"
+        got = f"{x.spec} and {w.spec}"
         raise located(ValueError(f"{name}: expected input and weight of {spatial + 2} dimensions, got {got}"))
 
 
@@ -425,7 +425,7 @@ def _biased(name: str, y: Tensor, bias: Any) -> Tensor:
         return y
     bias = as_tensor(name, bias)
     if bias.shape != y.shape[1:2]:
-        raise located(ValueError(f"{name}: expected a bias of shape {y.shape[1:2]}, got {bias.type}"))
+        raise located(ValueError(f"{name}: expected a bias of shape {y.shape[1:2]}, got {bias.spec}"))
     return add(y, reshape(bias, (*bias.shape, *(1,) * (y.ndim - 2))))
 
 
@@ -494,14 +494,14 @@ def conv_transpose(
     x, w = same_dtype(name)(input, weight)
     count = x.ndim - 2
     if not 1 <= count <= 3:
-        raise located(ValueError(f"{name}: expected an input of 3 to 5 dimensions, got {x.type}"))
+        raise located(ValueError(f"{name}: expected an input of 3 to 5 dimensions, got {x.spec}"))
     _check_operands(name, count, x, w)
     strides = per_dimension(name, "stride", stride, count)
     dilations = per_dimension(name, "dilation", dilation, count)
     extra = per_dimension(name, "output_padding", output_padding, count, least=0)
     (group,) = per_dimension(name, "groups", groups, 1)
     if x.shape[1] != w.shape[0] or x.shape[1] % group:
-        raise located(ValueError(f"{name}: input {x.type} and weight {w.type} do not fit in {group} groups"))
+        raise located(ValueError(f"{name}: input {x.spec} and weight {w.spec} do not fit in {group} groups"))
     spans = tuple(d * (k - 1) + 1 for k, d in zip(w.shape[2:], dilations, strict=True))
     natural = tuple((n - 1) * s for n, s in zip(x.shape[2:], strides, strict=True))
     mode = pad_mode.lower() if isinstance(pad_mode, str) else pad_mode
@@ -516,6 +516,6 @@ def conv_transpose(
             n + k - lo - hi + e for n, k, (lo, hi), e in zip(natural, spans, around, extra, strict=True)
         )
     if min(whole) < 1:
-        raise located(ValueError(f"{name}: padding {padding!r} leaves nothing of the result, {x.type} with {w.type}"))
+        raise located(ValueError(f"{name}: padding {padding!r} leaves nothing of the result, {x.spec} with {w.spec}"))
     y = conv_grad_input(x, w, whole, strides, dilations, tuple(lo for lo, _ in around), group)
     return _biased(name, y, bias)

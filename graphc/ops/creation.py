@@ -60,7 +60,7 @@ def _constant(name: str, shape: Any, value: Any, dtype: Any) -> Tensor:
         raise located(ValueError(f"{name}: extents must be >= 0, got shape {sizes}"))
     if isinstance(value, Tensor):
         if value.size != 1:
-            raise located(ValueError(f"{name}: expected one value, got {value.type}"))
+            raise located(ValueError(f"{name}: expected one value, got {value.spec}"))
         value = cast(value, to_dtype(dtype, value.dtype))
         return broadcast(value if value.ndim == 0 else value.reshape(()), sizes)
     if isinstance(value, np.generic):

@@ -91,7 +91,7 @@ def _sequences(
 ) -> tuple[bool, Tensor, Tensor, Tensor, Tensor]:
     """Whether there is one sequence without an axis N; and the operands, with that axis."""
     x, labels, steps, count = (as_tensor("ctc_loss", o) for o in (log_probs, targets, input_lengths, target_lengths))
-    got = f"got {x.type}, {labels.type}, {steps.type}, {count.type}"
+    got = f"got {x.spec}, {labels.spec}, {steps.spec}, {count.spec}"
     if not x.dtype.is_float or any(not t.dtype.is_int for t in (labels, steps, count)):
         raise located(TypeError(f"ctc_loss: expected floats, then integers, {got}"))
     alone = x.ndim == 2
@@ -173,7 +173,7 @@ def ctc_greedy_decoder(
     """
     scores, lengths = as_tensor("ctc_greedy_decoder", inputs), as_tensor("ctc_greedy_decoder", sequence_length)
     if scores.ndim != 3 or lengths.shape != scores.shape[1:2]:
-        raise located(ValueError(f"ctc_greedy_decoder: got {scores.type} and lengths {lengths.type}"))
+        raise located(ValueError(f"ctc_greedy_decoder: got {scores.spec} and lengths {lengths.spec}"))
     values, count = scores.numpy_view(), lengths.numpy_view()
     if count.size and (count.min() < 0 or count.max() > values.shape[0]):
         raise located(ValueError(f"ctc_greedy_decoder: lengths must be at most {values.shape[0]}, got {count.max()}"))

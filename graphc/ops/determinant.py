@@ -173,7 +173,7 @@ def matrix_power(input: Any, n: int) -> Tensor:
 def _checked(name: str, input: Any) -> Tensor:
     x = as_tensor(name, input)
     try:
-        square_type(name)(x.type)
+        square_type(name)(x.spec)
     except (TypeError, ValueError) as error:
         raise located(error) from None
     return x

@@ -59,7 +59,7 @@ def gamma(shape: Any, alpha: Any, beta: Any, seed: Seed = None) -> Tensor:
     """
     a, b = (cast(as_tensor("gamma", o), float32) for o in (alpha, beta))
     lead = shape_of("gamma", shape)
-    wanted = broadcast_shape("gamma", [lead, a.shape, b.shape], lambda: f"{lead}, {a.type} and {b.type}")
+    wanted = broadcast_shape("gamma", [lead, a.shape, b.shape], lambda: f"{lead}, {a.spec} and {b.spec}")
     return _gamma(wanted, a, seed) / b
 
 
@@ -126,7 +126,7 @@ def choice_with_mask(input_x: Any, count: int = 256, seed: Seed = None) -> tuple
     """
     x = as_tensor("choice_with_mask", input_x)
     if x.dtype is not bool_ or not x.ndim or not isinstance(count, int) or count < 1:
-        raise located(ValueError(f"choice_with_mask: expected bools and a positive count, got {x.type} and {count!r}"))
+        raise located(ValueError(f"choice_with_mask: expected bools and a positive count, got {x.spec} and {count!r}"))
     size = prod(x.shape)
     flat = reshape(x, (size,))
     scores = select(flat, rand(size, seed=seed), full_like(cast(flat, float32), -1.0))

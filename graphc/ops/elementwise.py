@@ -577,7 +577,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
             return _SHORT_POWERS[exponent](input)
         if input.dtype.is_int and isinstance(exponent, int):
             if exponent < 0:
-                shown = f"{input.type} ** {exponent}"
+                shown = f"{input.spec} ** {exponent}"
                 raise located(ValueError(f"pow: integers to a negative power, {shown}; cast to a float type"))
             if exponent == 2:
                 return square(input)

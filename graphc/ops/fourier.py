@@ -173,7 +173,7 @@ def _complex_to_complex(name: str, input: Any, s: Any, dim: Any, norm: Any, tran
 def _real_to_complex(name: str, input: Any, s: Any, dim: Any, norm: Any) -> Tensor:
     x = _operand(name, input)
     if x.dtype.is_complex:
-        raise located(TypeError(f"{name}: expected real numbers, got {x.type}"))
+        raise located(TypeError(f"{name}: expected real numbers, got {x.spec}"))
     axes, counts = _axes_and_counts(name, x, s, dim)
     factor = _factor(name, norm, False, math.prod(counts))
     re, im = _along(axes[-1], lambda x: half_spectrum(x[0]), (_fitted(x, axes[-1], counts[-1]),))
@@ -257,7 +257,7 @@ def _axes_and_counts(
         there[-1] = 2 * (there[-1] - 1)
     counts = tuple(n if size == -1 else size for n, size in zip(there, sizes or (-1,) * len(axes), strict=True))
     if min(counts) < 1:
-        raise located(ValueError(f"{name}: expected at least one point along each axis, got {counts} of {x.type}"))
+        raise located(ValueError(f"{name}: expected at least one point along each axis, got {counts} of {x.spec}"))
     return axes, counts
 
 
@@ -312,7 +312,7 @@ def stft(
     taper = ones((length,), part_of(signal.dtype)) if window is None else as_tensor("stft", window)
     if signal.ndim not in (1, 2) or taper.shape != (length,) or length > points:
         expected = f"x [T] or [B, T] and a window of at most {points} points"
-        raise located(ValueError(f"stft: expected {expected}, got {signal.type}, {taper.type} and win_length {length}"))
+        raise located(ValueError(f"stft: expected {expected}, got {signal.spec}, {taper.spec} and win_length {length}"))
     is_complex = signal.dtype.is_complex or taper.dtype.is_complex
     before = (points - length) // 2
     taper = pad(taper, (before, points - length - before))
@@ -345,7 +345,7 @@ def _stretches(x: Tensor, points: int, hop: int, beyond: int, mode: str) -> Tens
         raise located(ValueError(f"stft: pad_mode must be one of {', '.join(_CONTINUED)}, got {mode!r}"))
     there = x.shape[-1]
     if there + 2 * beyond < points or not there:
-        raise located(ValueError(f"stft: expected at least {points - 2 * beyond} points, got {x.type}"))
+        raise located(ValueError(f"stft: expected at least {points - 2 * beyond} points, got {x.spec}"))
     if numbered is _after_zeros and beyond:
         x = pad(x, (beyond, beyond))
     places = numbered(there, beyond)

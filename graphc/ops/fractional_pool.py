@@ -90,8 +90,8 @@ def _pooled(
         drawn = as_tensor(name, samples)
         each = (images.shape[1], count)
         if drawn.shape not in ((1, *each), (images.shape[0], *each)) or not drawn.dtype.is_float:
-            expected = f"floats [N, C, {count}] or [1, C, {count}] for {images.type}"
-            raise located(ValueError(f"{name}: expected _random_samples, {expected}, got {drawn.type}"))
+            expected = f"floats [N, C, {count}] or [1, C, {count}] for {images.spec}"
+            raise located(ValueError(f"{name}: expected _random_samples, {expected}, got {drawn.spec}"))
         drawn = broadcast(drawn, (*images.shape[:2], count))
     begins = [
         _begins(narrow(drawn, 2, which, 1), n, k, o)

@@ -517,7 +517,7 @@ def is_nonzero(input: Any) -> bool:
     """
     x = as_tensor("is_nonzero", input)
     if x.size != 1:
-        raise located(ValueError(f"is_nonzero: expected one element, got {x.type}"))
+        raise located(ValueError(f"is_nonzero: expected one element, got {x.spec}"))
     return bool(x.item() != 0)
 
 

@@ -388,7 +388,7 @@ def gather_nd(input_x: Any, indices: Any) -> Tensor:
 def _split_positions(name: str, indices: Tensor, shape: tuple[int, ...]) -> list[Tensor]:
     """One tensor of positions for each of the axes that the last axis of `indices` counts."""
     if indices.ndim == 0 or not 1 <= indices.shape[-1] <= len(shape):
-        raise located(ValueError(f"{name}: indices {indices.type} do not end in positions in shape {shape}"))
+        raise located(ValueError(f"{name}: indices {indices.spec} do not end in positions in shape {shape}"))
     return [from_end(p, n) for p, n in zip(unstack(indices, -1), shape)]
 
 
@@ -397,8 +397,8 @@ def reverse_sequence(x: Any, seq_lengths: Any, seq_dim: int, batch_dim: int = 0)
     x, lengths = as_tensor("reverse_sequence", x), as_tensor("reverse_sequence", seq_lengths)
     along, batch = axis_of("reverse_sequence", seq_dim, x.ndim), axis_of("reverse_sequence", batch_dim, x.ndim)
     if along == batch or lengths.shape != (x.shape[batch],):
-        wanted = f"{x.shape[batch]} lengths for axis {batch} of {x.type}"
-        raise located(ValueError(f"reverse_sequence: expected {wanted}, got {lengths.type}"))
+        wanted = f"{x.shape[batch]} lengths for axis {batch} of {x.spec}"
+        raise located(ValueError(f"reverse_sequence: expected {wanted}, got {lengths.spec}"))
     steps = iota(shape=x.shape, axis=along, dtype=int64)
     lengths = reshape(cast(lengths, int64), tuple(-1 if d == batch else 1 for d in range(x.ndim)))
     return gather_elements_(x, select(less(steps, lengths), lengths - 1 - steps, steps), axis=along)
@@ -414,7 +414,7 @@ def _write_rows(op: Op, name: str, x: Tensor, indices: Any, updates: Any) -> Ten
     count = len(positions)
     wanted = positions[0].shape + x.shape[count:]
     if updates.shape != wanted:
-        raise located(ValueError(f"{name}: expected updates of shape {wanted} for {x.type}, got {updates.type}"))
+        raise located(ValueError(f"{name}: expected updates of shape {wanted} for {x.spec}, got {updates.spec}"))
     checked = [_checked(p, n) for p, n in zip(positions, x.shape)] if count > 1 else positions
     flat = reshape(x, (prod(x.shape[:count]), *x.shape[count:]))
     return reshape(op(flat, _flat_positions(tuple(checked), x.shape), updates), x.shape)
@@ -463,7 +463,7 @@ def tensor_scatter_elements(
         raise located(ValueError(f"tensor_scatter_elements: reduction must be 'none' or 'add', got {reduction!r}"))
     if positions.ndim != x.ndim or positions.shape != updates.shape:
         raise located(
-            ValueError(f"tensor_scatter_elements: {positions.type} and {updates.type} do not fit {x.type}")
+            ValueError(f"tensor_scatter_elements: {positions.spec} and {updates.spec} do not fit {x.spec}")
         )
     ops = (scatter_elements_add_, scatter_add_) if reduction == "add" else (scatter_elements_set_, scatter_set_)
     return _write_elements(*ops, x, positions, updates, axis)

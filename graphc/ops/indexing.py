@@ -92,7 +92,7 @@ def _fitted(value: Tensor, shape: tuple[int, ...]) -> Tensor:
         value = reshape(value, value.shape[1:])
     lead = len(shape) - value.ndim
     if lead < 0 or any(n not in (1, m) for n, m in zip(value.shape, shape[lead:])):
-        raise located(ValueError(f"Tensor: cannot assign {value.type} to elements of shape {shape}"))
+        raise located(ValueError(f"Tensor: cannot assign {value.spec} to elements of shape {shape}"))
     return broadcast(value, shape)
 
 
@@ -183,7 +183,7 @@ def _expanded(x: Tensor, index: Any) -> list[Any]:
         raise located(IndexError("Tensor: an index has more than one '...'"))
     used = sum(item is not None and item is not Ellipsis for item in items)
     if used > x.ndim:
-        raise located(IndexError(f"Tensor: {used} indices for {x.type}, which has {x.ndim} dimensions"))
+        raise located(IndexError(f"Tensor: {used} indices for {x.spec}, which has {x.ndim} dimensions"))
     rest = [slice(None)] * (x.ndim - used)
     place = dots[0] if dots else len(items)
     items = items[:place] + rest + items[place + 1 :]
@@ -210,7 +210,7 @@ class Mask:
     def check(self, x: Tensor, axis: int) -> None:
         if x.shape[axis] != self.extent:
             raise located(
-                IndexError(f"Tensor: the mask has extent {self.extent}, but axis {axis} of {x.type} is {x.shape[axis]}")
+                IndexError(f"Tensor: the mask has extent {self.extent}, but axis {axis} of {x.spec} is {x.shape[axis]}")
             )
 
 
@@ -239,7 +239,7 @@ def _item(item: Any) -> list[Any]:
             return [array.astype(np.int64) if array.ndim else int(array)]
     elif hasattr(item, "__index__"):
         return [item.__index__()]
-    shown = item.type if isinstance(item, Tensor) else f"{type(item).__name__} {item!r:.60}"
+    shown = item.spec if isinstance(item, Tensor) else f"{type(item).__name__} {item!r:.60}"
     raise located(IndexError(f"Tensor: an index is ints, slices, None, ..., masks or integer tensors, got {shown}"))
 
 
@@ -259,7 +259,7 @@ def _as_mask(x: Tensor, index: Any) -> Tensor | None:
     if not isinstance(index, Tensor) or index.dtype is not bool_ or index.ndim == 0:
         return None
     if index.shape != x.shape[: index.ndim]:
-        raise located(IndexError(f"Tensor: the mask {index.type} does not fit the leading axes of {x.type}"))
+        raise located(IndexError(f"Tensor: the mask {index.spec} does not fit the leading axes of {x.spec}"))
     return index
 
 

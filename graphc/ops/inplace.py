@@ -40,7 +40,7 @@ def become(name: str, tensor: Tensor, value: Tensor) -> Tensor:
     try:
         fitted = broadcast(cast(value, tensor.dtype), tensor.shape)
     except ValueError:
-        raise located(ValueError(f"Tensor.{name}: {tensor.type} cannot hold {value.type} in place")) from None
+        raise located(ValueError(f"Tensor.{name}: {tensor.spec} cannot hold {value.spec} in place")) from None
     if isinstance(tensor, Parameter):
         return assign(tensor, fitted)
     tensor._become(fitted if fitted is not tensor else functions.identity(fitted))
@@ -81,7 +81,7 @@ def _zero(self: Tensor) -> Tensor:
 def fill_diagonal(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     """The main diagonal filled with a number; of a tall matrix with `wrap` also those that follow after a row."""
     if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) > 1):
-        raise located(ValueError(f"fill_diagonal: expected a matrix, or all extents equal, got {self.type}"))
+        raise located(ValueError(f"fill_diagonal: expected a matrix, or all extents equal, got {self.spec}"))
     step = sum(_products(self.shape))
     ends = self.size if wrap and self.ndim == 2 else min(self.shape[1] * self.shape[1], self.size)
     if self.ndim > 2:

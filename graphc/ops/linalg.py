@@ -167,7 +167,7 @@ def matrices(name: str, x: Tensor, y: Tensor, transpose_b: bool = False) -> Tens
     if y.ndim == 2 and x.ndim > 2:  # one matrix for the whole stack: its rows are the rows of one tall matrix
         flat = matmul_(reshape(x, (prod(x.shape[:-1]), x.shape[-1])), y, **attrs)
         return reshape(flat, (*x.shape[:-1], flat.shape[-1]))
-    batch = broadcast_shape(name, [x.shape[:-2], y.shape[:-2]], lambda: f"{x.type} @ {y.type}")
+    batch = broadcast_shape(name, [x.shape[:-2], y.shape[:-2]], lambda: f"{x.spec} @ {y.spec}")
     return matmul_(broadcast(x, (*batch, *x.shape[-2:])), broadcast(y, (*batch, *y.shape[-2:])), **attrs)
 
 
@@ -184,10 +184,10 @@ def matmul(input: Any, other: Any) -> Tensor:
     """
     x, y = same_dtype("matmul")(input, other)
     if not x.shape or not y.shape:
-        raise located(ValueError(f"matmul: expected at least one dimension, got {x.type} @ {y.type}"))
+        raise located(ValueError(f"matmul: expected at least one dimension, got {x.spec} @ {y.spec}"))
     depth, depth_y = x.shape[-1], y.shape[-2:][0]
     if depth != depth_y:  # said of the operands as they are, before they become matrices
-        got = f"{x.type} @ {y.type} ({depth} and {depth_y})"
+        got = f"{x.spec} @ {y.spec} ({depth} and {depth_y})"
         raise located(ValueError(f"matmul: inner dimensions differ, {got}"))
     rows = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
     columns = reshape(y, (*y.shape, 1)) if y.ndim == 1 else y
@@ -198,7 +198,7 @@ def matmul(input: Any, other: Any) -> Tensor:
 
 def _check_rank(name: str, rank: int, *tensors: Tensor) -> None:
     if any(t.ndim != rank for t in tensors):
-        got = " and ".join(str(t.type) for t in tensors)
+        got = " and ".join(str(t.spec) for t in tensors)
         raise located(ValueError(f"{name}: expected tensors of {rank} dimensions, got {got}"))
 
 
@@ -213,7 +213,7 @@ def bmm(input_x: Any, mat2: Any) -> Tensor:
     """`[..., M, K] @ [..., K, N]`: matrices, or stacks of them."""
     x, y = same_dtype("bmm")(input_x, mat2)
     if x.ndim < 2 or y.ndim < 2:
-        raise located(ValueError(f"bmm: expected at least 2 dimensions, got {x.type} and {y.type}"))
+        raise located(ValueError(f"bmm: expected at least 2 dimensions, got {x.spec} and {y.spec}"))
     return matrices("bmm", x, y)
 
 
@@ -237,13 +237,13 @@ def dense(input: Any, weight: Any, bias: Any = None) -> Tensor:
     """
     x, w = same_dtype("dense")(input, weight)
     if not x.shape or w.ndim not in (1, 2):
-        raise located(ValueError(f"dense: expected input [..., Cin] and weight [Cout, Cin], got {x.type} and {w.type}"))
+        raise located(ValueError(f"dense: expected input [..., Cin] and weight [Cout, Cin], got {x.spec} and {w.spec}"))
     if w.ndim == 1:
         result = matmul(x, w)
         return result if bias is None else add(result, bias)
     if x.shape[-1] != w.shape[1]:
         raise located(
-            ValueError(f"dense: input {x.type} has {x.shape[-1]} features, weight {w.type} takes {w.shape[1]}")
+            ValueError(f"dense: input {x.spec} has {x.shape[-1]} features, weight {w.spec} takes {w.shape[1]}")
         )
     rows = x if x.ndim == 2 else reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
     result = matmul_(rows, w, transpose_b=True)
@@ -264,7 +264,7 @@ def bidense(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
     """
     x, y, w = same_dtype("bidense")(input1, input2, weight)
     if not x.shape or not y.shape or w.shape[1:] != (x.shape[-1], y.shape[-1]) or x.shape[:-1] != y.shape[:-1]:
-        raise located(ValueError(f"bidense: {x.type}, {y.type} and the weight {w.type} do not fit"))
+        raise located(ValueError(f"bidense: {x.spec}, {y.spec} and the weight {w.spec} do not fit"))
     rows, other = reshape(x, (-1, x.shape[-1])), reshape(y, (-1, 1, y.shape[-1]))
     half = reshape(matmul_(rows, reshape(transpose(w, (1, 0, 2)), (w.shape[1], -1))), (-1, w.shape[0], w.shape[2]))
     total = sum_over(mul(half, broadcast(other, half.shape)), (2,))
@@ -345,7 +345,7 @@ def tensor_dot(x1: Any, x2: Any, axes: int | Sequence[Any]) -> Tensor:
     x, y = same_dtype("tensor_dot")(x1, x2)
     if isinstance(axes, int):
         if not 0 <= axes <= min(x.ndim, y.ndim):
-            raise located(ValueError(f"tensor_dot: axes={axes} for {x.type} and {y.type}"))
+            raise located(ValueError(f"tensor_dot: axes={axes} for {x.spec} and {y.spec}"))
         pair: Sequence[Axes] = (tuple(range(x.ndim - axes, x.ndim)), tuple(range(axes)))
     else:
         if len(axes) != 2:
@@ -356,7 +356,7 @@ def tensor_dot(x1: Any, x2: Any, axes: int | Sequence[Any]) -> Tensor:
     if len(set(left)) != len(left) or len(set(right)) != len(right):
         raise located(ValueError(f"tensor_dot: an axis is named twice in {axes!r}"))
     if [x.shape[a] for a in left] != [y.shape[a] for a in right]:
-        raise located(ValueError(f"tensor_dot: axes {axes!r} of {x.type} and {y.type} differ in extent"))
+        raise located(ValueError(f"tensor_dot: axes {axes!r} of {x.spec} and {y.spec} differ in extent"))
     return _contract(x, y, (), left, (), right)
 
 
@@ -480,7 +480,7 @@ def _diagonal(equation: str, labels: Labels, tensor: Tensor) -> Term:
             second = labels.index(label, first + 1)
             if tensor.shape[first] != tensor.shape[second]:
                 raise located(
-                    ValueError(f"einsum: the diagonal {label} of {tensor.type} in {equation!r} is not of a square")
+                    ValueError(f"einsum: the diagonal {label} of {tensor.spec} in {equation!r} is not of a square")
                 )
             tensor = diagonal(tensor, 0, first, second)
             labels = (*(n for a, n in enumerate(labels) if a not in (first, second)), label)

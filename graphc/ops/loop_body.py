@@ -100,7 +100,7 @@ class Body(Trace):
     def read_before(self, start: Tensor) -> Tensor:
         """A stand-in for what the step before carries on, in the order of `carry`; the first step reads `start`."""
         number = sum(read.operand == OWN for read in self.reads)
-        return self.read(start.type, Read(OWN, number, 1, 1 if self.backwards else -1, self.operand(start)))
+        return self.read(start.spec, Read(OWN, number, 1, 1 if self.backwards else -1, self.operand(start)))
 
     def carry(self, value: Tensor, kept: bool) -> int:
         """Makes a value what is carried on; returns the number of the output that it is."""
@@ -120,7 +120,7 @@ class Body(Trace):
             return self.constant(tensor._array.item(), tensor.dtype)
         if tensor._trace is not self:
             if id(tensor) not in self._outside:
-                self._outside[id(tensor)] = self.read(tensor.type, Read(self.operand(tensor)))
+                self._outside[id(tensor)] = self.read(tensor.spec, Read(self.operand(tensor)))
             tensor = self._outside[id(tensor)]
         return super().node_of(tensor, reader)
 

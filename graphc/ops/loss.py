@@ -136,7 +136,7 @@ def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
 def _class_axis(name: str, scores: Tensor) -> int:
     """The axis of the classes in scores `[C]`, `[N, C]` or `[N, C, *D]`."""
     if not scores.ndim:
-        raise located(ValueError(f"{name}: expected [C], [N, C] or [N, C, *D], got {scores.type}"))
+        raise located(ValueError(f"{name}: expected [C], [N, C] or [N, C, *D], got {scores.spec}"))
     return min(scores.ndim - 1, 1)
 
 
@@ -171,7 +171,7 @@ def cross_entropy(
             labels = tuple(n for d, n in enumerate(scores.shape) if d != axis)
             raise located(ValueError(
                 f"{name}: expected integer labels of shape {labels} or probabilities of shape {scores.shape}, "
-                f"got {target.type}"
+                f"got {target.spec}"
             ))  # fmt: skip
         return _reduced(name, _of_probabilities(name, scores, target, weight, label_smoothing, axis), reduction)
     z = shifted(scores, (axis,))  # where the classes lie: neighbours in memory stay neighbours
@@ -211,7 +211,7 @@ def _class_weights(name: str, weight: Any, rows: Tensor) -> Tensor | None:
         return None
     weights = cast(as_tensor(name, weight), rows.dtype)
     if weights.shape != rows.shape[-1:]:
-        raise located(ValueError(f"{name}: expected a weight for each of {rows.shape[-1]} classes, got {weights.type}"))
+        raise located(ValueError(f"{name}: expected a weight for each of {rows.shape[-1]} classes, got {weights.spec}"))
     return broadcast(weights, rows.shape)
 
 
@@ -232,9 +232,9 @@ def _of_labels(
 ) -> Tensor:
     """The loss of labels, given the negative log-likelihood of each and (for smoothing) all log-probabilities."""
     if not target.dtype.is_int:
-        raise located(TypeError(f"{name}: expected integer labels, got {target.type}"))
+        raise located(TypeError(f"{name}: expected integer labels, got {target.spec}"))
     if target.shape != rows.shape[:-1]:
-        raise located(ValueError(f"{name}: expected labels of shape {rows.shape[:-1]}, got {target.type}"))
+        raise located(ValueError(f"{name}: expected labels of shape {rows.shape[:-1]}, got {target.spec}"))
     counts = not_equal(target, ignore_index)
     index = select(counts, target, 0)  # what is ignored is not checked either
     loss = nll(index)
@@ -390,7 +390,7 @@ def multi_margin_loss(
     name = "multi_margin_loss"
     x, labels = as_float(name, input), as_tensor(name, target)
     if x.ndim != 2 or labels.shape != x.shape[:1] or p not in (1, 2):
-        raise located(ValueError(f"{name}: expected [N, C], [N] and p 1 or 2, got {x.type}, {labels.type} and {p!r}"))
+        raise located(ValueError(f"{name}: expected [N, C], [N] and p 1 or 2, got {x.spec}, {labels.spec} and {p!r}"))
     column = expand_dims(labels, 1)
     own = gather_elements(x, 1, column)
     loss = relu(x - own + margin)
@@ -413,7 +413,7 @@ def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> 
     name = "multilabel_margin_loss"
     x, labels = as_float(name, input), as_tensor(name, target)
     if x.ndim not in (1, 2) or labels.shape != x.shape or not labels.dtype.is_int:
-        raise located(ValueError(f"{name}: expected scores and labels [N, C], got {x.type} and {labels.type}"))
+        raise located(ValueError(f"{name}: expected scores and labels [N, C], got {x.spec} and {labels.spec}"))
     rows, own = reshape(x, (-1, x.shape[-1])), reshape(labels, (-1, x.shape[-1]))
     counts = equal(cumsum(cast(less(own, 0), int64), 1), 0)  # before the first that is below 0
     own = select(counts, own, 0)

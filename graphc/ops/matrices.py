@@ -39,7 +39,7 @@ def cartesian_prod(*inputs: Any) -> Tensor:
     """All choices of one element from each vector, the last changing fastest: `[*N]` to `[prod(N), count]`."""
     vectors = [as_tensor("cartesian_prod", v) for v in inputs]
     if not vectors or any(v.ndim != 1 for v in vectors):
-        raise located(ValueError(f"cartesian_prod: expected vectors, got {', '.join(str(v.type) for v in vectors)}"))
+        raise located(ValueError(f"cartesian_prod: expected vectors, got {', '.join(str(v.spec) for v in vectors)}"))
     if len(vectors) == 1:
         return vectors[0]
     return stack([reshape(grid, (-1,)) for grid in meshgrid(*vectors, indexing="ij")], -1)
@@ -76,7 +76,7 @@ def matrix_diag(
     several = hi > lo
     if values.ndim < 1 + several or (several and values.shape[-2] != hi - lo + 1):
         wanted = f"[..., {hi - lo + 1}, L]" if several else "[..., L]"
-        raise located(ValueError(f"matrix_diag: expected {wanted}, got {values.type}"))
+        raise located(ValueError(f"matrix_diag: expected {wanted}, got {values.spec}"))
     length = values.shape[-1]
     rows, columns = as_int("matrix_diag", num_rows, "num_rows"), as_int("matrix_diag", num_cols, "num_cols")
     least = length + max(-hi, 0), length + max(lo, 0)  # extents in which the longest diagonal has its length
@@ -122,7 +122,7 @@ def _with_diagonals(name: str, matrices: Tensor, values: Tensor, lo: int, hi: in
     wanted = (*matrices.shape[:-2], *((hi - lo + 1,) if hi > lo else ()), longest)
     if values.shape != wanted:
         what = f"diagonals {lo} to {hi}" if hi > lo else f"diagonal {lo}"
-        raise located(ValueError(f"{name}: {what} of {matrices.type} are {list(wanted)}, got {values.type}"))
+        raise located(ValueError(f"{name}: {what} of {matrices.spec} are {list(wanted)}, got {values.spec}"))
     if lo == hi:
         return diagonal_scatter(matrices, values, lo, -2, -1)
     row, column = _places(rows, columns, lo, hi, align)
@@ -150,7 +150,7 @@ def _places(rows: int, columns: int, lo: int, hi: int, align: str) -> tuple[np.n
 def _matrices(name: str, x: Any) -> Tensor:
     tensor = as_tensor(name, x)
     if tensor.ndim < 2:
-        raise located(ValueError(f"{name}: expected [..., M, N], got {tensor.type}"))
+        raise located(ValueError(f"{name}: expected [..., M, N], got {tensor.spec}"))
     return tensor
 
 
@@ -176,14 +176,14 @@ def batch_dot(x1: Any, x2: Any, axes: Any = None) -> Tensor:
     """
     a, b = as_tensor("batch_dot", x1), as_tensor("batch_dot", x2)
     if a.ndim < 2 or b.ndim < 2 or a.shape[0] != b.shape[0]:
-        raise located(ValueError(f"batch_dot: expected [N, ...] and [N, ...], got {a.type} and {b.type}"))
+        raise located(ValueError(f"batch_dot: expected [N, ...] and [N, ...], got {a.spec} and {b.spec}"))
     pair = (a.ndim - 1, max(b.ndim - 2, 1)) if axes is None else as_ints("batch_dot", axes, "axes")
     pair = pair * 2 if len(pair) == 1 else pair
     if len(pair) != 2:
         raise located(ValueError(f"batch_dot: axes must be one axis or two, got {axes!r:.60}"))
     first, second = axis_of("batch_dot", pair[0], a.ndim), axis_of("batch_dot", pair[1], b.ndim)
     if not first or not second or a.shape[first] != b.shape[second]:
-        raise located(ValueError(f"batch_dot: axes {first} of {a.type} and {second} of {b.type} do not fit"))
+        raise located(ValueError(f"batch_dot: axes {first} of {a.spec} and {second} of {b.spec} do not fit"))
     left, right = moveaxis(a, first, -1), moveaxis(b, second, -1)
     count, summed = a.shape[0], a.shape[first]
     product = matmul(reshape(left, (count, -1, summed)), swapaxes(reshape(right, (count, -1, summed)), 1, 2))

@@ -116,6 +116,11 @@ def _cast_method(dtype: DType) -> Any:
     return method
 
 
+def type_(self: Tensor, dtype: Any = None) -> Tensor | str:
+    """The tensor in another element type; the name of its own where none is given."""
+    return str(self.dtype) if dtype is None else cast(self, as_dtype(dtype))
+
+
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """The tensor in the element type of another."""
     return cast(self, other.dtype)
@@ -429,7 +434,7 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     lead = self.ndim - len(shape)
     kept = zip(shape, self.shape[builtins.max(lead, 0) :], strict=False)
     if lead < 0 or not builtins.all(n in (1, extent) for n, extent in kept):
-        raise located(ValueError(f"Tensor.sum_to_size: {self.type} is no broadcast of shape {shape}"))
+        raise located(ValueError(f"Tensor.sum_to_size: {self.spec} is no broadcast of shape {shape}"))
     axes = tuple(d for d in range(self.ndim) if d < lead or shape[d - lead] != self.shape[d])
     return reshape_tensor(reduce.sum(self, axes, dtype=self.dtype) if axes else self, shape)
 
@@ -542,10 +547,10 @@ def _matrix_transposed(self: Tensor) -> Tensor:
 
 
 _OWN: dict[str, Any] = {
-    "astype": astype, "to": to, "type_as": type_as, "bool": _cast_method(bool_), "byte": _cast_method(uint8),
-    "int": _cast_method(int32), "long": _cast_method(int64), "float": _cast_method(float32),
-    "double": _cast_method(float64), "half": _cast_method(float16), "bfloat16": _cast_method(bfloat16),
-    "short": _cast_method(int16),
+    "astype": astype, "to": to, "type": type_, "type_as": type_as, "bool": _cast_method(bool_),
+    "byte": _cast_method(uint8), "short": _cast_method(int16), "int": _cast_method(int32),
+    "long": _cast_method(int64), "float": _cast_method(float32), "double": _cast_method(float64),
+    "half": _cast_method(float16), "bfloat16": _cast_method(bfloat16),
     "reshape": reshape, "view_as": view_as, "reshape_as": view_as, "ravel": ravel, "flatten": flatten,
     "transpose": transpose, "permute": permute, "broadcast_to": broadcast_to, "expand": broadcast_to,
     "expand_as": expand_as, "repeat": repeat,

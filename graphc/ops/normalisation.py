@@ -57,13 +57,13 @@ def _per_channel(name: str, parameter: Any, x: Tensor) -> Any:
         return None
     tensor = as_tensor(name, parameter)
     if tensor.shape != x.shape[1:2]:
-        raise located(ValueError(f"{name}: expected a parameter for each channel of {x.type}, got {tensor.type}"))
+        raise located(ValueError(f"{name}: expected a parameter for each channel of {x.spec}, got {tensor.spec}"))
     return reshape(tensor, (*tensor.shape, *(1,) * (x.ndim - 2)))
 
 
 def _check_channels(name: str, x: Tensor, least: int = 2) -> None:
     if x.ndim < least:
-        raise located(ValueError(f"{name}: expected [N, C, ...] of at least {least} dimensions, got {x.type}"))
+        raise located(ValueError(f"{name}: expected [N, C, ...] of at least {least} dimensions, got {x.spec}"))
 
 
 @widely
@@ -79,11 +79,11 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     x = as_float("layer_norm", input)
     shape = as_ints("layer_norm", normalized_shape, "normalized_shape")
     if not shape or x.shape[-len(shape) :] != shape:
-        raise located(ValueError(f"layer_norm: expected last extents {shape}, got {x.type}"))
+        raise located(ValueError(f"layer_norm: expected last extents {shape}, got {x.spec}"))
     weight, bias = (p if p is None else as_tensor("layer_norm", p) for p in (weight, bias))
     for parameter in (weight, bias):
         if parameter is not None and parameter.shape != shape:
-            raise located(ValueError(f"layer_norm: expected weight and bias of shape {shape}, got {parameter.type}"))
+            raise located(ValueError(f"layer_norm: expected weight and bias of shape {shape}, got {parameter.spec}"))
     return _scale_and_shift(standardize(x, tuple(range(x.ndim - len(shape), x.ndim)), eps), weight, bias)
 
 
@@ -96,7 +96,7 @@ def rms_norm(x: Any, gamma: Any, epsilon: float = 1e-6) -> tuple[Tensor, Tensor]
     """
     x, weight = as_float("rms_norm", x), as_tensor("rms_norm", gamma)
     if not weight.ndim or x.shape[-weight.ndim :] != weight.shape:
-        raise located(ValueError(f"rms_norm: gamma {weight.type} does not fit the last axes of {x.type}"))
+        raise located(ValueError(f"rms_norm: gamma {weight.spec} does not fit the last axes of {x.spec}"))
     axes = tuple(range(x.ndim - weight.ndim, x.ndim))
     scale = rsqrt(sum_over(squares(x), axes, keep=True) / weight.size + epsilon)
     return x * scale * weight, scale
@@ -176,7 +176,7 @@ def batch_norm(
         if count < 2:
             raise located(
                 ValueError(
-                    f"{name}: expected more than one value per channel in training, got {x.type}; a last batch of one "
+                    f"{name}: expected more than one value per channel in training, got {x.spec}; a last batch of one "
                     "sample is left out by batch(..., drop_remainder=True)"
                 )
             )

@@ -129,7 +129,7 @@ def eps(x: Any) -> Tensor:
     """The distance from 1 to the next number of the dtype, in the shape of a float tensor."""
     operand = as_tensor("eps", x)
     if not operand.dtype.is_float:
-        raise located(TypeError(f"eps: expected floats, got {operand.type}"))
+        raise located(TypeError(f"eps: expected floats, got {operand.spec}"))
     return full_like(operand, float(float_info(operand.dtype).eps))
 
 
@@ -137,7 +137,7 @@ def padding(x: Any, pad_dim_size: int = 8) -> Tensor:
     """Zeros after the one element along the last axis, so that there are `pad_dim_size`."""
     operand = as_tensor("padding", x)
     if operand.ndim < 2 or operand.shape[-1] != 1 or pad_dim_size < 1:
-        raise located(ValueError(f"padding: expected [..., 1] and a positive size, got {operand.type}, {pad_dim_size}"))
+        raise located(ValueError(f"padding: expected [..., 1] and a positive size, got {operand.spec}, {pad_dim_size}"))
     return pad(operand, (0, pad_dim_size - 1))
 
 
@@ -145,7 +145,7 @@ def unique_with_pad(x: Any, pad_num: Any) -> tuple[Tensor, Tensor]:
     """The different elements of a vector, then `pad_num` until there are as many as before; and where each is."""
     operand = as_tensor("unique_with_pad", x)
     if operand.ndim != 1:
-        raise located(ValueError(f"unique_with_pad: expected a vector, got {operand.type}"))
+        raise located(ValueError(f"unique_with_pad: expected a vector, got {operand.spec}"))
     values, places = unique(operand)
     return pad(values, (0, operand.shape[0] - values.shape[0]), "constant", pad_num), places
 

@@ -71,7 +71,7 @@ def one_hot(indices: Any, depth: int, on_value: Any = 1, off_value: Any = 0, axi
     """
     x, on, off, count, along = _one_hot_parts(indices, depth, on_value, off_value, axis)
     try:
-        result = _one_hot_type(x.type, on.type, off.type, depth=count, axis=along)
+        result = _one_hot_type(x.spec, on.spec, off.spec, depth=count, axis=along)
     except (TypeError, ValueError) as error:
         raise located(error) from None
     places = iota(shape=result.shape, axis=along, dtype=int64)

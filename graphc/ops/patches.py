@@ -29,7 +29,7 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     """
     x = as_tensor("unfold", input)
     if x.ndim != 4:
-        raise located(ValueError(f"unfold: expected [N, C, H, W], got {x.type}"))
+        raise located(ValueError(f"unfold: expected [N, C, H, W], got {x.spec}"))
     kernel = per_dimension("unfold", "kernel_size", kernel_size, 2)
     steps = per_dimension("unfold", "stride", stride, 2)
     dilations = per_dimension("unfold", "dilation", dilation, 2)
@@ -38,7 +38,7 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     x = pad_constant(x, (0, 0, *(lo for lo, _ in around)), (0, 0, *(hi for _, hi in around)))
     count = tuple((n - k) // s + 1 for n, k, s in zip(x.shape[2:], spans, steps, strict=True))
     if min(count) < 1:
-        raise located(ValueError(f"unfold: the window {kernel_size!r} is larger than the padded input {x.type}"))
+        raise located(ValueError(f"unfold: the window {kernel_size!r} is larger than the padded input {x.spec}"))
     taps = [
         take_range(take_range(x, 2, i * dilations[0], count[0], steps[0]), 3, j * dilations[1], count[1], steps[1])
         for i in range(kernel[0])
@@ -72,10 +72,10 @@ def fold(
     )
     taps = prod(kernel)
     if x.ndim not in (3, 4):
-        raise located(ValueError(f"fold: expected [N, C * taps, L] or [N, C, taps, L], got {x.type}"))
+        raise located(ValueError(f"fold: expected [N, C * taps, L] or [N, C, taps, L], got {x.spec}"))
     columns = x.shape[1] // taps if x.ndim == 3 else x.shape[1]
     if x.size != x.shape[0] * columns * taps * prod(count):
-        raise located(ValueError(f"fold: {x.type} is not {count} windows of {kernel} in images of {size}"))
+        raise located(ValueError(f"fold: {x.spec} is not {count} windows of {kernel} in images of {size}"))
     windows = reshape(x, (x.shape[0], columns, taps, *count))
     total: Tensor | None = None
     for tap in range(taps):
@@ -123,7 +123,7 @@ def space_to_batch_nd(input_x: Any, block_size: Any, paddings: Any) -> Tensor:
     lead = x.ndim - len(block)
     x = pad_constant(x, (*[0] * lead, *(lo for lo, _ in pairs)), (*[0] * lead, *(hi for _, hi in pairs)))
     if any(n % b for n, b in zip(x.shape[lead:], block, strict=True)):
-        raise located(ValueError(f"space_to_batch_nd: blocks {block} do not divide {x.type} with its padding"))
+        raise located(ValueError(f"space_to_batch_nd: blocks {block} do not divide {x.spec} with its padding"))
     split = [part for n, b in zip(x.shape[lead:], block, strict=True) for part in (n // b, b)]
     parts = reshape(x, (*x.shape[:lead], *split))
     inner, outer = range(lead + 1, parts.ndim, 2), range(lead, parts.ndim, 2)
@@ -146,7 +146,7 @@ def batch_to_space_nd(input_x: Any, block_shape: Any, crops: Any) -> Tensor:
     block, pairs = _blocks("batch_to_space_nd", block_shape, crops, x.ndim - 1)
     lead, count = x.ndim - len(block), x.shape[0] // prod(block)
     if count * prod(block) != x.shape[0]:
-        raise located(ValueError(f"batch_to_space_nd: blocks {block} do not divide the batch of {x.type}"))
+        raise located(ValueError(f"batch_to_space_nd: blocks {block} do not divide the batch of {x.spec}"))
     parts = reshape(x, (*block, count, *x.shape[1:]))
     depth = len(block)
     order = [*range(depth, depth + lead)]

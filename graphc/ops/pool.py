@@ -50,7 +50,7 @@ def as_images(name: str, x: Any, count: int) -> tuple[Tensor, bool]:
     """`x` as `[N, C, *S]`, and whether it had no N."""
     x = as_tensor(name, x)
     if x.ndim not in (count + 1, count + 2):
-        raise located(ValueError(f"{name}: expected [N, C, {count} spatial dimensions], got {x.type}"))
+        raise located(ValueError(f"{name}: expected [N, C, {count} spatial dimensions], got {x.spec}"))
     single = x.ndim == count + 1
     return (expand_dims(x, 0) if single else x), single
 

@@ -163,7 +163,7 @@ def _resize_linear(self: Any, x: Any, size: Any) -> Tensor:
     """Where positions count from the elements' corners, as older networks have it, unless an option says otherwise."""
     image = as_tensor(self.name, x)
     if image.ndim != 4:
-        raise located(ValueError(f"{self.name}: expected [N, C, H, W], got {image.type}"))
+        raise located(ValueError(f"{self.name}: expected [N, C, H, W], got {image.spec}"))
     if self.align_corners and self.half_pixel_centers:
         raise located(ValueError(f"{self.name}: align_corners and half_pixel_centers exclude each other"))
     if self.align_corners or self.half_pixel_centers:

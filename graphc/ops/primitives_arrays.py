@@ -77,7 +77,7 @@ def _padding(self: Any, x: Any) -> Tensor:
     """The last axis, of extent 1, filled up with zeros."""
     operand = as_tensor(self.name, x)
     if operand.ndim < 2 or operand.shape[-1] != 1:
-        raise located(ValueError(f"Padding: expected [..., 1], got {operand.type}"))
+        raise located(ValueError(f"Padding: expected [..., 1], got {operand.spec}"))
     result: Tensor = function("pad")(operand, (0, self.pad_dim_size - 1))
     return result
 
@@ -106,7 +106,7 @@ def _nms_with_mask(self: Any, bboxes: Any) -> tuple[Tensor, Tensor, Tensor]:
     """
     boxes = as_tensor(self.name, bboxes)
     if boxes.ndim != 2 or boxes.shape[1] != 5:
-        raise located(ValueError(f"NMSWithMask: expected [N, 5] (x0, y0, x1, y1, score), got {boxes.type}"))
+        raise located(ValueError(f"NMSWithMask: expected [N, 5] (x0, y0, x1, y1, score), got {boxes.spec}"))
     order = function("argsort")(-boxes[:, 4])
     ranked = function("gather")(boxes, order, 0)
     values = with_value(self.name, ranked)
@@ -140,7 +140,7 @@ def _conv2d_transpose(self: Any, out_backprop: Any, filter: Any, input_size: Any
         out_backprop, filter, None, self.stride, self.pad_mode, self.pad, 0, self.dilation, self.group
     )
     if result.shape != tuple(input_size):
-        raise located(ValueError(f"{self.name}: input_size is {tuple(input_size)}, the result is {result.type}"))
+        raise located(ValueError(f"{self.name}: input_size is {tuple(input_size)}, the result is {result.spec}"))
     return result
 
 

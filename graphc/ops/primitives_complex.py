@@ -28,7 +28,7 @@ def _fft_with_size(self: Any, x: Any) -> Tensor:
     count = self.signal_ndim
     operand = as_tensor(self.name, x)
     if count not in (1, 2, 3) or operand.ndim < count:
-        got = f"{operand.type} and signal_ndim {count!r}"
+        got = f"{operand.spec} and signal_ndim {count!r}"
         raise located(ValueError(f"{self.name}: expected signals of 1, 2 or 3 axes, got {got}"))
     axes = tuple(range(-count, 0))
     sizes = as_ints(self.name, self.signal_sizes, "signal_sizes") or None

@@ -50,7 +50,7 @@ def _roi_align(self: Any, features: Any, rois: Any) -> Tensor:
     """
     x, boxes = as_tensor(self.name, features), as_tensor(self.name, rois)
     if x.ndim != 4 or boxes.ndim != 2 or boxes.shape[1] != 5:
-        raise located(ValueError(f"{self.name}: expected [N, C, H, W] and rois [R, 5], got {x.type} and {boxes.type}"))
+        raise located(ValueError(f"{self.name}: expected [N, C, H, W] and rois [R, 5], got {x.spec} and {boxes.spec}"))
     if not isinstance(self.sample_num, int) or self.sample_num < 1:
         raise located(ValueError(f"{self.name}: sample_num must be a positive int, got {self.sample_num!r}"))
     regions, samples = boxes.shape[0], self.sample_num

@@ -68,14 +68,14 @@ def _check_numerics(self: Any, x: Any) -> Tensor:
     """The tensor, if all its elements are finite: outside of graphs."""
     operand = as_tensor(self.name, x)
     if not np.isfinite(operand.numpy_view()).all():
-        raise located(RuntimeError(f"{self.name}: {operand.type} holds NaN or infinities"))
+        raise located(RuntimeError(f"{self.name}: {operand.spec} holds NaN or infinities"))
     return operand
 
 
 def _fill_diagonal(self: Any, input_x: Any) -> Tensor:
     x = as_tensor(self.name, input_x)
     if x.ndim < 2 or (x.ndim > 2 and len(set(x.shape)) > 1):
-        raise located(ValueError(f"{self.name}: expected a matrix, or equal extents, got {x.type}"))
+        raise located(ValueError(f"{self.name}: expected a matrix, or equal extents, got {x.spec}"))
     mask = np.zeros(x.shape, bool)
     np.fill_diagonal(mask, True, self.wrap)
     result: Tensor = function("select")(Tensor(mask), full_like(x, self.fill_value), x)

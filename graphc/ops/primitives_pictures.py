@@ -33,7 +33,7 @@ __all__ = ["population_count", "scalar_cast", "sparse_segment_mean"]
 def _colours(name: str, image: Any) -> Tensor:
     x = as_tensor(name, image)
     if not x.ndim or x.shape[-1] != 3 or not x.dtype.is_float:
-        raise located(ValueError(f"{name}: expected floats [..., 3], got {x.type}"))
+        raise located(ValueError(f"{name}: expected floats [..., 3], got {x.spec}"))
     return x
 
 
@@ -87,7 +87,7 @@ def population_count(input_x: Any) -> Tensor:
     """
     x = as_tensor("population_count", input_x)
     if not x.dtype.is_int:
-        raise located(TypeError(f"population_count: expected integers, got {x.type}"))
+        raise located(TypeError(f"population_count: expected integers, got {x.spec}"))
     total = bitwise_and(x, 1)
     for k in range(1, 8 * x.dtype.itemsize):
         total = total + bitwise_and(bitwise_right_shift(x, k), 1)
@@ -119,7 +119,7 @@ def sparse_segment_mean(x: Any, indices: Any, segment_ids: Any) -> Tensor:
     """
     slices, where, ids = (as_tensor("sparse_segment_mean", o) for o in (x, indices, segment_ids))
     if not slices.ndim or not slices.dtype.is_float or where.ndim != 1 or where.shape != ids.shape:
-        got = f"{slices.type}, {where.type} and {ids.type}"
+        got = f"{slices.spec}, {where.spec} and {ids.spec}"
         raise located(ValueError(f"sparse_segment_mean: expected floats [N, ...] and two vectors [K], got {got}"))
     numbers = with_value("sparse_segment_mean", ids)
     if (np.diff(numbers) < 0).any() or (numbers < 0).any():
@@ -146,7 +146,7 @@ def _ctc_loss(
     only(self, "ignore_longer_outputs_than_inputs", False)
     scores, places, values = (as_tensor(self.name, o) for o in (x, labels_indices, labels_values))
     if scores.ndim != 3 or places.ndim != 2 or places.shape != (*values.shape, 2):
-        got = f"{scores.type}, {places.type} and {values.type}"
+        got = f"{scores.spec}, {places.spec} and {values.spec}"
         raise located(ValueError(f"{self.name}: expected [T, N, C], indices [L, 2] and values [L], got {got}"))
     count, blank = scores.shape[1], scores.shape[2] - 1
     lengths = np.bincount(with_value(self.name, places)[:, 0], minlength=count)
@@ -165,7 +165,7 @@ def _no_repeat_ngram(self: Any, state_seq: Any, log_probs: Any) -> Tensor:
     words, scores = as_tensor(self.name, state_seq), as_tensor(self.name, log_probs)
     size = as_int(self.name, self.ngram_size, "ngram_size", 1)
     if words.ndim != 3 or scores.ndim != 3 or words.shape[:2] != scores.shape[:2]:
-        got = f"{words.type} and {scores.type}"
+        got = f"{words.spec} and {scores.spec}"
         raise located(ValueError(f"{self.name}: expected [N, beams, length] and [N, beams, words], got {got}"))
     if size > words.shape[2]:
         raise located(ValueError(f"{self.name}: ngram_size must be an int from 1 to {words.shape[2]}, got {size}"))

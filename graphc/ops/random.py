@@ -384,7 +384,7 @@ def _dropped(x: Tensor, p: float, state: Parameter, mask_shape: Ints) -> Tensor:
 def _dropout_channels(name: str, spatial: int, input: Any, p: float, training: bool) -> Tensor:
     x = as_tensor(name, input)
     if x.ndim not in (spatial + 1, spatial + 2):
-        raise located(ValueError(f"{name}: expected [N, C, {spatial} spatial dimensions], got {x.type}"))
+        raise located(ValueError(f"{name}: expected [N, C, {spatial} spatial dimensions], got {x.spec}"))
     return _drop(name, x, p, training, None, lambda shape: (*shape[:-spatial], *(1,) * spatial))
 
 
@@ -441,7 +441,7 @@ def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int =
     """
     x = as_tensor("gumbel_softmax", logits)
     if not x.dtype.is_float or tau <= 0:
-        raise located(ValueError(f"gumbel_softmax: expected float logits and tau > 0, got {x.type} and {tau!r}"))
+        raise located(ValueError(f"gumbel_softmax: expected float logits and tau > 0, got {x.spec} and {tau!r}"))
     axis = axis_of("gumbel_softmax", dim, x.ndim)
     soft = softmax((x + _gumbel(x.shape, None, x.dtype)) / tau, axis)
     if not hard:
@@ -456,7 +456,7 @@ def random_categorical(logits: Any, num_sample: int, seed: Seed = 0, dtype: Any 
     """Classes drawn with the probabilities `softmax(logits)`: `[N, num_sample]` from `[N, C]`."""
     x = as_tensor("random_categorical", logits)
     if x.ndim != 2:
-        raise located(ValueError(f"random_categorical: expected logits [N, C], got {x.type}"))
+        raise located(ValueError(f"random_categorical: expected logits [N, C], got {x.spec}"))
     return cast(multinomial(softmax(x), num_sample, True, seed), dtype_of(dtype))
 
 
@@ -475,7 +475,7 @@ def multinomial(input: Any, num_samples: int, replacement: bool = True, seed: Se
     weights = weights if weights.dtype.is_float else cast(weights, float32)
     count = as_int("multinomial", num_samples, "num_samples")
     if weights.ndim not in (1, 2) or not weights.shape[-1]:
-        raise located(ValueError(f"multinomial: expected weights [C] or [N, C], got {weights.type}"))
+        raise located(ValueError(f"multinomial: expected weights [C] or [N, C], got {weights.spec}"))
     if count < 1 or (not replacement and count > weights.shape[-1]):
         raise located(ValueError(f"multinomial: cannot draw {count} of {weights.shape[-1]} classes"))
     if not replacement:  # the order of exponential waiting times (Efraimidis and Spirakis 2006)

@@ -172,7 +172,7 @@ def scan(
     body = Body(count, backwards)
     before = [body.read_before(x) for x in map(_wide, carried)]
     each = [body.read(TensorType(x.shape[1:], x.dtype), Read(body.operand(x), 0, count)) for x in map(_wide, items)]
-    same = [body.read(x.type, Read(body.operand(x))) for x in map(_wide, shared)]
+    same = [body.read(x.spec, Read(body.operand(x))) for x in map(_wide, shared)]
     body.enter(step)
     sides = (before, carried), (each, items), (same, shared)
     given = body.run(lambda: [tuple(cast(b, x.dtype) for b, x in zip(*side, strict=True)) for side in sides])
@@ -206,8 +206,8 @@ def _check_step(
     if len(after) != len(carried):
         raise located(ValueError(f"scan: the step was given {len(carried)} tensors and carries on {len(after)}"))
     for before, now in zip(carried, after, strict=True):
-        if before.type != now.type:
-            raise located(ValueError(f"scan: the step was given {before.type} and carries on {now.type}"))
+        if before.spec != now.spec:
+            raise located(ValueError(f"scan: the step was given {before.spec} and carries on {now.spec}"))
     dtypes = {x.dtype for x in (*after, *results)}
     if len(dtypes) != 1 or not all(dtype.is_float for dtype in dtypes):
         names = ", ".join(sorted(dtype.name for dtype in dtypes)) or "nothing"

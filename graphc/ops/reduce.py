@@ -513,7 +513,7 @@ def norm(
     if len(axes) == 2 and ord in (2, -2, "nuc"):
         result = _of_singular_values(moveaxis(x, axes, (-2, -1)), ord)
         return reshape(result, tuple(1 if d in axes else n for d, n in enumerate(x.shape))) if keepdim else result
-    raise located(ValueError(f"norm: ord {ord!r} is not available over axes {axes} of {x.type}"))
+    raise located(ValueError(f"norm: ord {ord!r} is not available over axes {axes} of {x.spec}"))
 
 
 def _of_singular_values(x: Tensor, ord: Any) -> Tensor:
@@ -525,7 +525,7 @@ def _of_singular_values(x: Tensor, ord: Any) -> Tensor:
         return sum_over(values, (values.ndim - 1,))
     count = values.shape[-1]
     if not count:
-        raise located(ValueError(f"norm: matrices without elements have no singular values, got {x.type}"))
+        raise located(ValueError(f"norm: matrices without elements have no singular values, got {x.spec}"))
     one = take_range(values, values.ndim - 1, 0 if ord == 2 else count - 1, 1)
     return reshape(one, one.shape[:-1])
 

@@ -229,7 +229,7 @@ def _sizes(name: str, x: Tensor, size: Any, scale_factor: Any) -> tuple[tuple[in
         sizes, scales = tuple(int(n * f) for n, f in zip(x.shape[2:], ratios)), [*ratios]
     if len(sizes) != count or min(sizes) < 1:
         given = size if size is not None else scale_factor
-        raise located(ValueError(f"{name}: expected {count} extents >= 1 for {x.type}, got {given!r}"))
+        raise located(ValueError(f"{name}: expected {count} extents >= 1 for {x.spec}, got {given!r}"))
     return sizes, scales
 
 
@@ -257,10 +257,10 @@ def interpolate(
     name = "interpolate"
     x = as_tensor(name, input)
     if not 3 <= x.ndim <= 5:
-        raise located(ValueError(f"{name}: expected [N, C, L], [N, C, H, W] or [N, C, D, H, W], got {x.type}"))
+        raise located(ValueError(f"{name}: expected [N, C, L], [N, C, H, W] or [N, C, D, H, W], got {x.spec}"))
     if mode not in _MODES or _MODES[mode] not in (0, x.ndim):
         modes = ", ".join(m for m, ndim in _MODES.items() if ndim in (0, x.ndim))
-        raise located(ValueError(f"{name}: mode must be one of {modes} for {x.type}, got {mode!r}"))
+        raise located(ValueError(f"{name}: mode must be one of {modes} for {x.spec}, got {mode!r}"))
     if align_corners is not None and not _MODES[mode]:
         raise located(ValueError(f"{name}: align_corners does not go with mode {mode!r}"))
     sizes, scales = _sizes(name, x, size, scale_factor)

@@ -57,7 +57,7 @@ def grid_sample(
     count = x.ndim - 2
     if count not in (2, 3) or points.ndim != x.ndim or points.shape[0] != x.shape[0] or points.shape[-1] != count:
         expected = "[N, C, H, W] and grid [N, H', W', 2], or of volumes [N, C, D, H, W] and [N, D', H', W', 3]"
-        raise located(ValueError(f"{name}: expected input {expected}, got {x.type} and {points.type}"))
+        raise located(ValueError(f"{name}: expected input {expected}, got {x.spec} and {points.spec}"))
     if mode not in ("bilinear", "nearest") or padding_mode not in ("zeros", "border", "reflection"):
         raise located(ValueError(f"{name}: unknown mode {mode!r} or padding_mode {padding_mode!r}"))
     n, c, *size = x.shape
@@ -108,7 +108,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool = False) -> Tensor:
     maps, shape = as_tensor("affine_grid", theta), as_ints("affine_grid", size, "size")
     count = len(shape) - 2
     if count not in (2, 3) or maps.shape != (shape[0], count, count + 1):
-        raise located(ValueError(f"affine_grid: expected maps [N, 2, 3] or [N, 3, 4] for {shape}, got {maps.type}"))
+        raise located(ValueError(f"affine_grid: expected maps [N, 2, 3] or [N, 3, 4] for {shape}, got {maps.spec}"))
     extents = shape[2:]
     axes = []
     for axis in reversed(range(count)):
@@ -142,7 +142,7 @@ def crop_and_resize(
     x, edges, owners = as_tensor(name, image), as_tensor(name, boxes), as_tensor(name, box_indices)
     rows, columns = as_ints(name, crop_size, "crop_size")
     if x.ndim != 4 or edges.ndim != 2 or edges.shape[1] != 4 or owners.shape != edges.shape[:1]:
-        got = f"{x.type}, {edges.type} and {owners.type}"
+        got = f"{x.spec}, {edges.spec} and {owners.spec}"
         raise located(ValueError(f"{name}: expected [N, H, W, C], [B, 4] and [B], got {got}"))
     if method not in ("bilinear", "nearest"):
         raise located(ValueError(f"{name}: method must be 'bilinear' or 'nearest', got {method!r}"))

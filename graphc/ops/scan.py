@@ -259,7 +259,7 @@ def logcumsumexp(input: Any, axis: int) -> Tensor:
     """
     x = as_tensor("logcumsumexp", input)
     if not x.dtype.is_float:
-        raise located(TypeError(f"logcumsumexp: expected floats, got {x.type}"))
+        raise located(TypeError(f"logcumsumexp: expected floats, got {x.spec}"))
     axis = axis_of("logcumsumexp", axis, x.ndim)
     n, step = x.shape[axis], 1
     while step < n:
@@ -336,7 +336,7 @@ def topk(
     axis = axis_of("topk", -1 if dim is None else dim, x.ndim)
     k = as_int("topk", k, "k", 0)
     if k > x.shape[axis]:
-        limit = f"{x.shape[axis]} (axis {axis} of {x.type})"
+        limit = f"{x.shape[axis]} (axis {axis} of {x.spec})"
         raise located(ValueError(f"topk: k must be an int from 0 to {limit}, got {k}"))
     order = _order("topk", x, axis, largest, k)
     return gather_elements_(x, order, axis=axis), cast(order, int32)
@@ -371,7 +371,7 @@ def searchsorted(
     if sorter is not None:
         rows = gather_elements(rows, -1, sorter)
     if rows.ndim == 0 or (rows.ndim > 1 and rows.shape[:-1] != wanted.shape[:-1]):
-        raise located(ValueError(f"searchsorted: {rows.type} has no row for each row of {wanted.type}"))
+        raise located(ValueError(f"searchsorted: {rows.spec} has no row for each row of {wanted.spec}"))
     dtype = common_dtype((rows, wanted))
     dtype = dtype if dtype.itemsize >= 4 else float32 if dtype.is_float else int32
     rows, wanted, few = cast(rows, dtype), cast(wanted, dtype), rows.shape[-1] <= COMPARED

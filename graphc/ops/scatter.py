@@ -54,12 +54,12 @@ def _combined(
     """What is there, combined with what the updates of each place come to together."""
     target, rows = as_tensor(name, x), as_tensor(name, indices)
     if not rows.ndim or not rows.dtype.is_int or not 1 <= rows.shape[-1] <= target.ndim:
-        raise located(TypeError(f"{name}: expected integer indices [..., k], k at most {target.ndim}, got {rows.type}"))
+        raise located(TypeError(f"{name}: expected integer indices [..., k], k at most {target.ndim}, got {rows.spec}"))
     depth = rows.shape[-1]
     lead, rest = target.shape[:depth], target.shape[depth:]
     given = cast(as_tensor(name, updates), target.dtype)
     if given.shape != (*rows.shape[:-1], *rest):
-        raise located(ValueError(f"{name}: {given.type} does not fit {rows.type} into {target.type}"))
+        raise located(ValueError(f"{name}: {given.spec} does not fit {rows.spec} into {target.spec}"))
     places = gather_nd(reshape(arange(prod(lead)), lead), rows)  # which checks them
     together = of_segments(reshape(given, (places.size, *rest)), reshape(places, (places.size,)), prod(lead))
     return combine(target, reshape(together, target.shape))
@@ -84,7 +84,7 @@ def tensor_scatter_div(input_x: Any, indices: Any, updates: Any) -> Tensor:
     """`input_x` with its slices at `indices[..., k]` divided by the product of all `updates` there; of floats."""
     x = as_tensor("tensor_scatter_div", input_x)
     if not x.dtype.is_float:
-        raise located(TypeError(f"tensor_scatter_div: expected floats, got {x.type}"))
+        raise located(TypeError(f"tensor_scatter_div: expected floats, got {x.spec}"))
     return _combined("tensor_scatter_div", div, unsorted_segment_prod, x, indices, updates)
 
 
@@ -144,7 +144,7 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
     x, values = as_tensor("diagonal_scatter", input), as_tensor("diagonal_scatter", src)
     expected = diagonal(x, offset, dim1, dim2).shape
     if values.shape != expected:
-        raise located(ValueError(f"diagonal_scatter: expected src of shape {expected}, got {values.type}"))
+        raise located(ValueError(f"diagonal_scatter: expected src of shape {expected}, got {values.spec}"))
     planes = moveaxis(x, (dim1, dim2), (-2, -1))
     places = np.arange(expected[-1])
     index = (..., places + max(-offset, 0), places + max(offset, 0))
@@ -160,7 +160,7 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Tensor:
     x, values = as_tensor("masked_scatter", input), as_tensor("masked_scatter", source)
     on = broadcast(as_tensor("masked_scatter", mask), x.shape)
     if not on.dtype.is_bool:
-        raise located(TypeError(f"masked_scatter: expected a mask of bools, got {on.type}"))
+        raise located(TypeError(f"masked_scatter: expected a mask of bools, got {on.spec}"))
     flat = reshape(on, (x.size,))
     places = select(flat, cumsum(cast(flat, int64), 0) - 1, 0)
     return select(on, reshape(gather(reshape(cast(values, x.dtype), (values.size,)), places, 0), x.shape), x)

@@ -133,6 +133,6 @@ def unsorted_segment_prod(x: Any, segment_ids: Any, num_segments: int) -> Tensor
 def _checked(name: str, x: Any, segment_ids: Any, num_segments: int) -> tuple[Tensor, Tensor, int]:
     value, ids = as_tensor(name, x), as_tensor(name, segment_ids)
     if value.dtype.is_bool or not ids.dtype.is_int or value.shape[: ids.ndim] != ids.shape or not ids.ndim:
-        got = f"{value.type} and {ids.type}"
+        got = f"{value.spec} and {ids.spec}"
         raise located(TypeError(f"{name}: expected numbers [*N, *D] and integers [*N], got {got}"))
     return value, ids, as_int(name, num_segments, "num_segments", 1)

@@ -38,7 +38,7 @@ def with_value(name: str, tensor: Tensor) -> np.ndarray:
     if tensor.is_traced:
         raise located(
             TracedValueError(
-                f"{name}: the result's shape depends on the values of {tensor.type}, and a graph's shapes are fixed; "
+                f"{name}: the result's shape depends on the values of {tensor.spec}, and a graph's shapes are fixed; "
                 "use ops.where or a mask, or eager mode"
             )
         )
@@ -174,10 +174,10 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     """
     x = as_tensor("bincount", input)
     if x.ndim != 1 or not x.dtype.is_int:
-        raise located(ValueError(f"bincount: expected integers [N], got {x.type}"))
+        raise located(ValueError(f"bincount: expected integers [N], got {x.spec}"))
     shares = None if weights is None else as_tensor("bincount", weights)
     if shares is not None and shares.shape != x.shape:
-        raise located(ValueError(f"bincount: expected weights of the shape {x.shape}, got {shares.type}"))
+        raise located(ValueError(f"bincount: expected weights of the shape {x.shape}, got {shares.spec}"))
     numbers, given = with_value("bincount", x), None if shares is None else with_value("bincount", shares)
     try:
         counts = np.bincount(numbers, given, as_int("bincount", minlength, "minlength", 0))

@@ -50,7 +50,7 @@ def histc(input: Any, bins: int = 100, min: float = 0.0, max: float = 0.0) -> Te
     """
     x = as_tensor("histc", input)
     if x.dtype.is_bool:
-        raise located(TypeError(f"histc: expected numbers, got {x.type}"))
+        raise located(TypeError(f"histc: expected numbers, got {x.spec}"))
     bins = as_int("histc", bins, "bins", 1)
     if min > max:
         raise located(ValueError(f"histc: min must not be greater than max, got {min} and {max}"))
@@ -120,7 +120,7 @@ def vander(x: Any, N: int | None = None) -> Tensor:  # noqa: N803 (MindSpore's n
     """
     vector = as_tensor("vander", x)
     if vector.ndim != 1:
-        raise located(ValueError(f"vander: expected a vector, got {vector.type}"))
+        raise located(ValueError(f"vander: expected a vector, got {vector.spec}"))
     count = vector.size if N is None else as_int("vander", N, "N", 1)
     vector = cast(vector, vector.dtype if vector.dtype.is_float else int64)
     return pow_(expand_dims(vector, 1), cast(arange(count - 1, -1, -1), vector.dtype))
@@ -140,7 +140,7 @@ def block_diag(*inputs: Any) -> Tensor:
         raise located(ValueError("block_diag: expected at least one tensor"))
     tensors = [as_tensor("block_diag", t) for t in inputs]
     if any(t.ndim > 2 for t in tensors):
-        shown = ", ".join(str(t.type) for t in tensors)
+        shown = ", ".join(str(t.spec) for t in tensors)
         raise located(ValueError(f"block_diag: expected tensors of at most 2 dimensions, got {shown}"))
     dtype = common_dtype(tuple(tensors))
     blocks = [reshape(cast(t, dtype), (1,) * (2 - t.ndim) + t.shape) for t in tensors]
@@ -164,7 +164,7 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Tens
     """
     x = as_tensor("combinations", input)
     if x.ndim != 1:
-        raise located(ValueError(f"combinations: expected a vector, got {x.type}"))
+        raise located(ValueError(f"combinations: expected a vector, got {x.spec}"))
     r = as_int("combinations", r, "r", 1)
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     positions = np.array(list(choose(range(x.size), r)), np.int64).reshape(-1, r)

@@ -49,7 +49,7 @@ def reshape(input: Any, shape: Any) -> Tensor:
     if wanted.count(-1) == 1:
         rest = -prod(wanted)
         if rest == 0 or input.size % rest:
-            raise located(ValueError(f"reshape: {input.type} has {input.size} elements, which do not fit {wanted}"))
+            raise located(ValueError(f"reshape: {input.spec} has {input.size} elements, which do not fit {wanted}"))
         wanted = tuple(input.size // rest if n == -1 else n for n in wanted)
     return input if wanted == input.shape else reshape_(input, shape=wanted)
 
@@ -124,7 +124,7 @@ def t(input: Any) -> Tensor:
     """The transpose of a matrix; a vector or scalar as it is."""
     x = as_tensor("t", input)
     if x.ndim > 2:
-        raise located(ValueError(f"t: expected at most 2 dimensions, got {x.type}"))
+        raise located(ValueError(f"t: expected at most 2 dimensions, got {x.spec}"))
     return transpose(x, tuple(range(x.ndim))[::-1])
 
 
@@ -152,7 +152,7 @@ def broadcast_to(input: Any, shape: Any) -> Tensor:
     for d, n in enumerate(wanted):
         if n == -1:
             if d < lead:
-                raise located(ValueError(f"broadcast_to: -1 in {tuple(wanted)} stands for a new axis of {x.type}"))
+                raise located(ValueError(f"broadcast_to: -1 in {tuple(wanted)} stands for a new axis of {x.spec}"))
             wanted[d] = x.shape[d - lead]
     return broadcast(x, tuple(wanted))
 
@@ -193,7 +193,7 @@ def repeat_interleave(
     if output_size is not None:
         result = repeat_interleave(x, repeats, axis)
         if result.shape[axis or 0] != output_size:
-            raise located(ValueError(f"repeat_interleave: output_size is {output_size}, the result {result.type}"))
+            raise located(ValueError(f"repeat_interleave: output_size is {output_size}, the result {result.spec}"))
         return result
     if axis is None:
         x, axis = reshape(x, (x.size,)), 0
@@ -222,7 +222,7 @@ def meshgrid(*inputs: Any, indexing: str = "xy") -> tuple[Tensor, ...]:
     vectors = [as_tensor("meshgrid", x) for x in inputs]
     for v in vectors:
         if v.ndim > 1:
-            raise located(ValueError(f"meshgrid: expected vectors, got {v.type}"))
+            raise located(ValueError(f"meshgrid: expected vectors, got {v.spec}"))
     places = list(range(len(vectors)))
     if indexing == "xy" and len(places) > 1:
         places[:2] = [1, 0]
@@ -253,14 +253,14 @@ def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     found = _sequence("stack", tensors)
     for x in found:
         if x.shape != found[0].shape:
-            raise located(ValueError(f"stack: expected tensors of one shape, got {found[0].type} and {x.type}"))
+            raise located(ValueError(f"stack: expected tensors of one shape, got {found[0].spec} and {x.spec}"))
     return concat([expand_dims(x, axis) for x in found], axis)
 
 
 def _sequence(name: str, tensors: Any) -> list[Tensor]:
     """At least one tensor, all of one dtype."""
     if not isinstance(tensors, (tuple, list)) or not tensors:
-        got = tensors.type if isinstance(tensors, Tensor) else f"{tensors!r:.60}"
+        got = tensors.spec if isinstance(tensors, Tensor) else f"{tensors!r:.60}"
         raise located(TypeError(f"{name}: expected a tuple or list of at least one Tensor, got {got}"))
     found = [as_tensor(name, x) for x in tensors]
     dtype = found[0].dtype
@@ -277,7 +277,7 @@ def split(tensor: Any, split_size_or_sections: Any, axis: int = 0) -> tuple[Tens
     if isinstance(split_size_or_sections, (tuple, list)):
         sizes = as_ints("split", split_size_or_sections, "split_size_or_sections")
         if sum(sizes) != extent or min(sizes, default=0) < 0:
-            raise located(ValueError(f"split: sizes {sizes} do not add up to axis {axis} of {x.type}"))
+            raise located(ValueError(f"split: sizes {sizes} do not add up to axis {axis} of {x.spec}"))
     else:
         size = as_int("split", split_size_or_sections, "split_size_or_sections", 1)
         sizes = tuple(min(size, extent - lo) for lo in range(0, extent, size)) or (0,)
@@ -290,7 +290,7 @@ def split_evenly(x: Any, axis: int, parts: int) -> tuple[Tensor, ...]:
     x = as_tensor("split", x)
     axis = axis_of("split", axis, x.ndim)
     if parts < 1 or x.shape[axis] % parts:
-        raise located(ValueError(f"split: axis {axis} of {x.type} cannot be cut into {parts} equal parts"))
+        raise located(ValueError(f"split: axis {axis} of {x.spec} cannot be cut into {parts} equal parts"))
     return split(x, [x.shape[axis] // parts] * parts, axis)
 
 
@@ -343,7 +343,7 @@ def slice(input_x: Any, begin: Sequence[int], size: Sequence[int]) -> Tensor:
     x = as_tensor("slice", input_x)
     lo, counts = as_ints("slice", begin, "begin"), as_ints("slice", size, "size")
     if not len(lo) == len(counts) == x.ndim:
-        raise located(ValueError(f"slice: expected begin and size for each axis of {x.type}, got {lo} and {counts}"))
+        raise located(ValueError(f"slice: expected begin and size for each axis of {x.spec}, got {lo} and {counts}"))
     counts = tuple(n - b if c == -1 else c for n, b, c in zip(x.shape, lo, counts))
     return slice_(x, begin=lo, shape=counts, step=(1,) * x.ndim)
 
@@ -379,7 +379,7 @@ def pad(input_x: Any, padding: Any, mode: str = "constant", value: float | None 
     x = as_tensor("pad", input_x)
     amounts = as_ints("pad", padding, "padding")
     if len(amounts) % 2 or len(amounts) > 2 * x.ndim:
-        raise located(ValueError(f"pad: padding must be pairs, at most one for each axis of {x.type}, got {amounts}"))
+        raise located(ValueError(f"pad: padding must be pairs, at most one for each axis of {x.spec}, got {amounts}"))
     pairs = [(0, 0)] * (x.ndim - len(amounts) // 2) + list(zip(amounts[::2], amounts[1::2]))[::-1]
     if mode == "constant":
         return pad_constant(x, [lo for lo, _ in pairs], [hi for _, hi in pairs], 0 if value is None else value)
@@ -398,7 +398,7 @@ def _pad_from_own(x: Tensor, axis: int, lo: int, hi: int, mode: str) -> Tensor:
     n = x.shape[axis]
     most = n - 1 if mode == "reflect" else n if mode == "circular" else lo + hi
     if min(lo, hi) < 0 or max(lo, hi) > most or n == 0:
-        raise located(ValueError(f"pad: {mode} padding ({lo}, {hi}) does not fit axis {axis} of {x.type}"))
+        raise located(ValueError(f"pad: {mode} padding ({lo}, {hi}) does not fit axis {axis} of {x.spec}"))
     if mode == "reflect":
         before = flip_(take_range(x, axis, 1, lo), axes=(axis,))
         after = flip_(take_range(x, axis, n - 1 - hi, hi), axes=(axis,))
@@ -459,7 +459,7 @@ def diag(input: Any) -> Tensor:
     """
     x = as_tensor("diag", input)
     if x.ndim == 0:
-        raise located(ValueError(f"diag: expected at least one axis, got {x.type}"))
+        raise located(ValueError(f"diag: expected at least one axis, got {x.spec}"))
     return reshape(on_diagonal(reshape(x, (x.size,)), x.size), (*x.shape, *x.shape))
 
 

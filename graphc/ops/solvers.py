@@ -57,16 +57,16 @@ __all__ = [
 def _matrices(name: str, input: Any) -> Tensor:
     x = as_tensor(name, input)
     if not x.dtype.is_float:
-        raise located(TypeError(f"{name}: expected floats, got {x.type}"))
+        raise located(TypeError(f"{name}: expected floats, got {x.spec}"))
     if x.ndim < 2:
-        raise located(ValueError(f"{name}: expected matrices [..., M, N], got {x.type}"))
+        raise located(ValueError(f"{name}: expected matrices [..., M, N], got {x.spec}"))
     return x
 
 
 def _square(name: str, input: Any) -> Tensor:
     x = _matrices(name, input)
     if x.shape[-1] != x.shape[-2]:
-        raise located(ValueError(f"{name}: expected square matrices [..., N, N], got {x.type}"))
+        raise located(ValueError(f"{name}: expected square matrices [..., N, N], got {x.spec}"))
     return x
 
 
@@ -92,8 +92,8 @@ def _systems(name: str, a: Any, b: Any, square: bool = True) -> tuple[Tensor, Te
     vector = y.ndim == 1 or (y.ndim == x.ndim - 1 and y.shape == x.shape[:-1])
     y = expand_dims(y, -1) if vector else y
     if y.ndim < 2 or y.shape[-2] != x.shape[-2]:
-        raise located(ValueError(f"{name}: expected right-hand sides of {x.shape[-2]} rows for {x.type}, got {y.type}"))
-    batch = broadcast_shape(name, (x.shape[:-2], y.shape[:-2]), lambda: f"{x.type} and {y.type}")
+        raise located(ValueError(f"{name}: expected right-hand sides of {x.shape[-2]} rows for {x.spec}, got {y.spec}"))
+    batch = broadcast_shape(name, (x.shape[:-2], y.shape[:-2]), lambda: f"{x.spec} and {y.spec}")
     return broadcast(x, (*batch, *x.shape[-2:])), broadcast(y, (*batch, *y.shape[-2:])), vector
 
 
@@ -139,7 +139,7 @@ def _rows_of_pivots(name: str, LU_data: Any, LU_pivots: Any) -> tuple[Tensor, Te
     """The factors in one, and for each row of their product the row of the matrix that it is: `[..., N]`."""
     data, pivots = as_tensor(name, LU_data), as_tensor(name, LU_pivots)
     if data.ndim < 2 or pivots.shape != (*data.shape[:-2], min(data.shape[-2:])) or not pivots.dtype.is_int:
-        raise located(ValueError(f"{name}: expected [..., M, N] and as many pivots, got {data.type}, {pivots.type}"))
+        raise located(ValueError(f"{name}: expected [..., M, N] and as many pivots, got {data.spec}, {pivots.spec}"))
     places = iota(shape=(*data.shape[:-2], data.shape[-2]), axis=data.ndim - 2, dtype=int64)
     rows = places
     for i in range(pivots.shape[-1]):  # row i and the row of its pivot, counted from 1, change places

@@ -157,7 +157,7 @@ class COOTensor(_Sparse):
         positions, elements = _parts("COOTensor", indices=indices, values=values)
         sizes = as_ints("COOTensor", shape)
         if positions.ndim != 2 or positions.shape != (*elements.shape, len(sizes)):
-            got = f"{positions.type}, {elements.type} and {sizes}"
+            got = f"{positions.spec}, {elements.spec} and {sizes}"
             raise located(ValueError(f"COOTensor: expected indices [N, axes], values [N] and a shape, got {got}"))
         return cls._make((positions, elements, sizes))
 
@@ -244,7 +244,7 @@ class CSRTensor(_Sparse):
         sizes = as_ints("CSRTensor", shape)
         fits = len(sizes) == 2 and starts.shape == (sizes[0] + 1,) and columns.ndim == 1
         if not fits or elements.shape[:1] != columns.shape:
-            got = f"{starts.type}, {columns.type}, {elements.type} and {sizes}"
+            got = f"{starts.spec}, {columns.spec}, {elements.spec} and {sizes}"
             wanted = "indptr [rows + 1], indices [N], values [N] and (rows, columns)"
             raise located(ValueError(f"CSRTensor: expected {wanted}, got {got}"))
         return cls._make((starts, columns, elements, sizes))
@@ -327,7 +327,7 @@ class RowTensor(_Sparse):
         rows, slices = _parts("RowTensor", indices=indices, values=values)
         sizes = as_ints("RowTensor", shape)
         if rows.ndim != 1 or slices.shape != (*rows.shape, *sizes[1:]):
-            got = f"{rows.type}, {slices.type} and {sizes}"
+            got = f"{rows.spec}, {slices.spec} and {sizes}"
             raise located(ValueError(f"RowTensor: expected indices [N], values [N, ...] and a shape, got {got}"))
         return cls._make((rows, slices, sizes))
 
@@ -352,7 +352,7 @@ def _parts(name: str, **given: Any) -> list[Tensor]:
         if not isinstance(part, Tensor):
             raise located(TypeError(f"{name}: {what} must be a Tensor, got {type(part).__name__}"))
         if what != "values" and not part.dtype.is_int:
-            raise located(TypeError(f"{name}: {what} must be integers, got {part.type}"))
+            raise located(TypeError(f"{name}: {what} must be integers, got {part.spec}"))
     return list(given.values())
 
 
@@ -497,7 +497,7 @@ def csr_div(x: CSRTensor, y: Any) -> CSRTensor:
 def _dense_at(name: str, x: CSRTensor, y: Any) -> Tensor:
     dense = as_tensor(name, y)
     if dense.ndim > 2 or any(n not in (1, m) for n, m in zip(dense.shape[::-1], x.shape[::-1], strict=False)):
-        raise located(ValueError(f"{name}: {dense.type} does not broadcast to {x.shape}"))
+        raise located(ValueError(f"{name}: {dense.spec} does not broadcast to {x.shape}"))
     if dense.ndim < 2:
         dense = reshape(dense, (1,) * (2 - dense.ndim) + dense.shape)
     where = [at if n > 1 else at * 0 for at, n in zip((x.rows(), x.indices), dense.shape, strict=True)]
@@ -512,7 +512,7 @@ def csr_mv(csr_tensor: CSRTensor, dense: Any) -> Tensor:
     """
     x, vector = _of(CSRTensor, csr_tensor, "csr_mv"), as_tensor("csr_mv", dense)
     if vector.shape != (x.shape[1], 1):
-        raise located(ValueError(f"csr_mv: expected a vector {(x.shape[1], 1)}, got {vector.type}"))
+        raise located(ValueError(f"csr_mv: expected a vector {(x.shape[1], 1)}, got {vector.spec}"))
     return _product(x, vector)
 
 
@@ -544,7 +544,7 @@ def csr_mm(
         turned = gather(swapped.indices, Tensor([1, 0]), 1)
         x = COOTensor(turned, swapped.values, x.shape[::-1]).to_csr()
     if matrix.ndim != 2 or matrix.shape[0] != x.shape[1]:
-        raise located(ValueError(f"csr_mm: inner dimensions differ, {x.shape} @ {matrix.type}"))
+        raise located(ValueError(f"csr_mm: inner dimensions differ, {x.shape} @ {matrix.spec}"))
     return _product(x, matrix)
 
 
@@ -558,7 +558,7 @@ def sparse_dense_matmul(sparse: COOTensor, dense: Any, adjoint_st: bool = False,
     matrix = transpose(matrix, (1, 0)) if adjoint_dt and matrix.ndim == 2 else matrix
     across = 0 if adjoint_st else 1
     if sparse.ndim != 2 or matrix.ndim != 2 or matrix.shape[0] != sparse.shape[across]:
-        got = f"{sparse.shape} and {matrix.type}"
+        got = f"{sparse.shape} and {matrix.spec}"
         raise located(ValueError(f"sparse_dense_matmul: expected matrices whose inner dimensions agree, got {got}"))
     row, column = unstack(sparse.indices, 1)[:: 1 if across else -1]
     terms = expand_dims(sparse.values, 1) * gather(matrix, column, 0)
@@ -624,7 +624,7 @@ def dense_to_sparse_coo(tensor: Any) -> COOTensor:
     """
     x = as_tensor("dense_to_sparse_coo", tensor)
     if not x.ndim:
-        raise located(ValueError(f"dense_to_sparse_coo: expected at least one axis, got {x.type}"))
+        raise located(ValueError(f"dense_to_sparse_coo: expected at least one axis, got {x.spec}"))
     positions = Tensor(np.argwhere(with_value("dense_to_sparse_coo", x)).astype(np.int64))
     return COOTensor(positions, gather_nd(x, positions), x.shape)
 
@@ -637,7 +637,7 @@ def dense_to_sparse_csr(tensor: Any) -> CSRTensor:
     """
     x = as_tensor("dense_to_sparse_csr", tensor)
     if x.ndim != 2:
-        raise located(ValueError(f"dense_to_sparse_csr: expected a matrix, got {x.type}"))
+        raise located(ValueError(f"dense_to_sparse_csr: expected a matrix, got {x.spec}"))
     found = dense_to_sparse_coo(x)
     return COOTensor(cast(found.indices, int32), found.values, x.shape).to_csr()
 

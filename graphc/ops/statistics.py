@@ -75,7 +75,7 @@ def _quantile(name: str, input: Any, q: Any, axis: int | None, keepdims: bool, i
     x = as_tensor(name, input)
     parts = cast(q, rows.dtype) if isinstance(q, Tensor) else Tensor(q, rows.dtype)
     if parts.ndim > 1 or not rows.shape[-1]:
-        raise located(ValueError(f"{name}: expected elements and a number or a vector q, got {x.type}, {parts.type}"))
+        raise located(ValueError(f"{name}: expected elements and a number or a vector q, got {x.spec}, {parts.spec}"))
     if not isinstance(q, Tensor) and not all(0 <= p <= 1 for p in np.atleast_1d(q)):
         raise located(ValueError(f"{name}: q must be in [0, 1], got {q!r}"))
     unknown = isnan(rows)
@@ -150,7 +150,7 @@ def intopk(x1: Any, x2: Any, k: int) -> Tensor:
     """
     scores, classes = as_tensor("intopk", x1), as_tensor("intopk", x2)
     if scores.ndim != 2 or classes.shape != scores.shape[:1]:
-        raise located(ValueError(f"intopk: expected [N, C] and [N], got {scores.type} and {classes.type}"))
+        raise located(ValueError(f"intopk: expected [N, C] and [N], got {scores.spec} and {classes.spec}"))
     own = gather_elements(scores, 1, expand_dims(classes, 1))
     above = sum_over(cast(greater(scores, own), int32), (1,))
     return logical_and(less(above, k), reshape(isfinite(own), classes.shape))
@@ -190,12 +190,12 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     """
     x = as_tensor("cov", input)
     if x.ndim > 2:
-        raise located(ValueError(f"cov: expected at most two dimensions, got {x.type}"))
+        raise located(ValueError(f"cov: expected at most two dimensions, got {x.spec}"))
     rows = reshape(cast(x, to_float(x.dtype)), x.shape if x.ndim == 2 else (1, x.size))
     count = rows.shape[1]
     weights = [cast(as_tensor("cov", w), rows.dtype) for w in (fweights, aweights) if w is not None]
     if any(w.shape != (count,) for w in weights):
-        raise located(ValueError(f"cov: expected weights of {count} observations, got {weights[0].type}"))
+        raise located(ValueError(f"cov: expected weights of {count} observations, got {weights[0].spec}"))
     if not weights:
         centred = sub(rows, div(sum_over(rows, (1,), True), count))
         return _covariances(centred, centred, max(count - correction, 0), x.ndim)
@@ -218,7 +218,7 @@ def pdist(input: Any, p: float = 2.0) -> Tensor:
     """The distances, by norm `p`, of each row of `[N, M]` from those after it: `[N * (N - 1) / 2]`."""
     x = as_tensor("pdist", input)
     if x.ndim != 2:
-        raise located(ValueError(f"pdist: expected [N, M], got {x.type}"))
+        raise located(ValueError(f"pdist: expected [N, M], got {x.spec}"))
     first, second = np.triu_indices(x.shape[0], 1)
     return norm(sub(gather(x, Tensor(first), 0), gather(x, Tensor(second), 0)), p, -1)
 

@@ -75,7 +75,7 @@ def itemset(self: Tensor, *args: Any) -> Tensor:
     *where, number = args or (None,)
     index = where[0] if len(where) == 1 else tuple(where)
     if number is None or (not where and self.size != 1):
-        raise located(ValueError(f"Tensor.itemset: expected an index and a number for {self.type}, got {args!r}"))
+        raise located(ValueError(f"Tensor.itemset: expected an index and a number for {self.spec}, got {args!r}"))
     by_axes = isinstance(index, tuple) and len(index) == self.ndim
     result: Tensor = identity(self if by_axes else reshape(self, (-1,)))
     result[index if where else 0] = number
@@ -116,7 +116,7 @@ def view(self: Tensor, *shape: Any) -> Tensor:
     array, dtype = with_value("Tensor.view", self), shape[0]
     last = (self.shape[-1] if self.ndim else 1) * self.itemsize
     if last % dtype.itemsize or (not self.ndim and last != dtype.itemsize):
-        raise located(ValueError(f"Tensor.view: the last axis of {self.type} is no whole number of {dtype.name}"))
+        raise located(ValueError(f"Tensor.view: the last axis of {self.spec} is no whole number of {dtype.name}"))
     return Tensor(np.ascontiguousarray(array).view(dtype.np))
 
 

@@ -37,7 +37,7 @@ _places: dict[tuple[str, str, TensorType], _Place] = {}
 
 def note(kind: str, tag: str, value: Tensor) -> None:
     """Keeps a value until it is taken, or until the next one of its kind, tag and type."""
-    key = kind, tag, value.type
+    key = kind, tag, value.spec
     if key not in _places:
         zeros = np.zeros(value.shape, value.dtype.np)
         _places[key] = _Place(Parameter(zeros, f"summary.{tag}"), Parameter(np.int32(0), f"summary.{tag}.count"))
@@ -64,7 +64,7 @@ def _noting(kind: str, ranks: range, expected: str) -> Callable[..., None]:
         if not isinstance(value, Tensor):
             raise located(TypeError(f"{self.name}: value must be a Tensor, got {type(value).__name__}"))
         if not name or value.ndim not in ranks:
-            raise located(ValueError(f"{self.name}: expected a name and {expected}, got {name!r} and {value.type}"))
+            raise located(ValueError(f"{self.name}: expected a name and {expected}, got {name!r} and {value.spec}"))
         note(kind, name, value)
 
     return call

@@ -26,7 +26,7 @@ def triu(input: Any, diagonal: int = 0) -> Tensor:
 def _triangle(name: str, input: Any, diagonal: int, below: bool) -> Tensor:
     x = as_tensor(name, input)
     if x.ndim < 2:
-        raise located(ValueError(f"{name}: expected at least 2 dimensions, got {x.type}"))
+        raise located(ValueError(f"{name}: expected at least 2 dimensions, got {x.spec}"))
     row, column = row_and_column(x.shape)
     edge = row + diagonal if diagonal else row
     kept = less_equal(column, edge) if below else greater_equal(column, edge)

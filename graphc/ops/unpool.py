@@ -22,7 +22,7 @@ def _max_unpool(
     (images, single), (places, _) = as_images(name, x, count), as_images(name, indices, count)
     if places.shape != images.shape or not places.dtype.is_int:
         raise located(
-            ValueError(f"{name}: expected integer indices, one for each of {images.type}, got {places.type}")
+            ValueError(f"{name}: expected integer indices, one for each of {images.spec}, got {places.spec}")
         )
     kernel = per_dimension(name, "kernel_size", kernel_size, count)
     steps = kernel if stride in (None, 0) else per_dimension(name, "stride", stride, count)

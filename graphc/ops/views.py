@@ -297,7 +297,7 @@ def _woven(parts: Sequence[Later]) -> Tensor | None:
     begins = tuple(part.attrs["low"] for part in parts)
     step = tuple(gap + 1 for gap in next(iter(gaps)))
     apart = len(set(begins)) == len(begins) and all(lo < s for begin in begins for lo, s in zip(begin, step))
-    shape = _pad_type(*(o.type for o in parts[0].operands), **parts[0].attrs).shape
+    shape = _pad_type(*(o.spec for o in parts[0].operands), **parts[0].attrs).shape
     if len(gaps) > 1 or not apart or sum(part.operands[0].size for part in parts) != prod(shape):
         return None
     return weave(*(part.operands[0] for part in parts), begins=begins, step=step, shape=shape)

@@ -88,7 +88,7 @@ def lstsq(A: Any, B: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: N80
     """
     a, b = same_dtype("lstsq")(A, B)
     if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
-        raise located(ValueError(f"lstsq: expected [M, N] and [M, K] or [M], got {a.type} and {b.type}"))
+        raise located(ValueError(f"lstsq: expected [M, N] and [M, K] or [M], got {a.spec} and {b.spec}"))
     x = ops.matmul(ops.pinv(a), b)
     rest = ops.square(ops.matmul(a, x) - b).sum(0)
     return x, rest if a.shape[0] > a.shape[1] else ops.zeros((0,), a.dtype), ops.matrix_rank(a), ops.svdvals(a)

@@ -431,7 +431,7 @@ def _size(where: str, name: str, dataset: Any) -> int:
 
 
 def _check_columns(where: str, columns: Columns, network: Cell, labelled: bool) -> None:
-    shapes = ", ".join(str(column.type) for column in columns)
+    shapes = ", ".join(str(column.spec) for column in columns)
     if labelled:
         if len(columns) != 2:
             got = f"{len(columns)}: {shapes}"

@@ -368,7 +368,7 @@ class Embedding(Layer):
         else:
             table = _weight if isinstance(_weight, Tensor) else Tensor(_weight)
             if table.shape != shape:
-                raise ValueError(f"Embedding: _weight must have shape {shape}, got {table.type}")
+                raise ValueError(f"Embedding: _weight must have shape {shape}, got {table.spec}")
         self.weight = Parameter(table, "weight", requires_grad=not _freeze)
 
     def construct(self, input: Tensor) -> Tensor:
@@ -464,7 +464,7 @@ class _BatchNorm(Layer):
 
     def construct(self, input: Tensor) -> Tensor:
         if input.ndim not in self.dimensions:
-            raise located(ValueError(f"{type(self).__name__}: got {input.type} of {input.ndim} dimensions"))
+            raise located(ValueError(f"{type(self).__name__}: got {input.spec} of {input.ndim} dimensions"))
         of_batch = self.training or not self.track_running_stats
         result: Tensor = functional.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, of_batch, self.momentum, self.eps
