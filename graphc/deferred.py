@@ -311,6 +311,6 @@ class Updates:
             chosen(gradient.weight_gradients(value))
             return value
 
-        jitted = Jitted(step, f"{gradient.__name__}_step", joins=True)
+        jitted = Jitted(step, f"{gradient.__name__}_step", joins=gradient.jitted)
         known[key] = weakref.ref(optimizer, lambda _: known.pop(key, None)), jitted
         return jitted

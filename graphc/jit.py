@@ -211,15 +211,15 @@ class Jitted:
 
     Where the function asks for a value that a graph does not have while it is traced (an `if` on a tensor, a result
     whose shape depends on values), it runs op by op instead, with the same results; or not at all, if `whole`.
-    With `joins`, a function that was traced for the same arguments is a part of it; that one runs op by op where such
-    arguments come for the first time, and warns.
+    One that it `joins` was traced for the same arguments, and is a part of it; that one runs op by op where such
+    arguments come for the first time, and if it has warned that they change, there is no other warning.
     """
 
     def __init__(
-        self, function: Callable[..., Any], name: str | None = None, joins: bool = False, whole: bool = False
+        self, function: Callable[..., Any], name: str | None = None, joins: Jitted | None = None, whole: bool = False
     ) -> None:
         self.function, self._joins, self.whole = function, joins, whole
-        self._said = False
+        self._said = self._warned = False
         called = name or getattr(function, "__name__", type(function).__name__).strip("<>")
         self.name = re.sub(r"[^\w.]", "_", called)  # it names graphs and folders of dumps
         self.cache: dict[Hashable, Compiled] = {}  # by signature: the one in use
@@ -286,7 +286,7 @@ class Jitted:
         key, leaves, args, kwargs = signature(args, kwargs)
         entry = self.entry(key, args, kwargs)
         results = entry.run(leaves)
-        self._ready = entry if not kwargs and entry.prepare(args, together=self._joins) else None
+        self._ready = entry if not kwargs and entry.prepare(args, together=self._joins is not None) else None
         return entry, results
 
     def fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled | None:
@@ -346,7 +346,7 @@ class Jitted:
             self._in_a_row = 0  # a warning says already that there is no graph
             self._refused[key] = Refusal.of(error, None if self.whole else self._refused.get(key))
             raise
-        entry = Compiled(traced, 0 if self._joins else len(self.cache))
+        entry = Compiled(traced, len(self.cache) if self._joins is None else 0)
         kept = self._kept.setdefault(key, [])
         kept.insert(0, entry)
         del kept[KEPT:]
@@ -364,7 +364,8 @@ class Jitted:
         else:
             change = f"{signature_text(before)} became {signature_text(key)}"
         logger.info("%s: traced again: %s", self.name, change)
-        if self._in_a_row == EVERY_CALL and not self._joins:
+        if self._in_a_row == EVERY_CALL and not (self._joins and self._joins._warned):
+            self._warned = True
             warn(
                 f"{self.name} was traced anew in each of the last {EVERY_CALL} calls; last: {change}. Shapes, dtypes "
                 "and arguments that are no tensors are part of the signature: pad tensors to a few shapes, and pass "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +47,25 @@ def test_a_training_step_of_gradients_and_update_warns_once() -> None:
             _, grads = gradients(Tensor(np.ones((n, 3), np.float32)))
             optimizer(grads)
     assert [w.category for w in caught] == [UserWarning]
+
+
+def test_an_optimizer_that_changes_at_every_step_is_warned_of() -> None:
+    class Slower(nn.SGD):
+        factor = 1.0
+
+        def construct(self, gradients: Any) -> Any:
+            return super().construct(tuple(g * self.factor for g in gradients))
+
+    weight = ms.Parameter(Tensor(np.ones(3, np.float32)), name="weight")
+    optimizer = Slower([weight], 0.1)
+    gradients = ms.value_and_grad(lambda x: (x * weight).sum(), None, [weight])
+    with warnings.catch_warnings(record=True) as caught, mode(ms.GRAPH_MODE):
+        warnings.simplefilter("always")
+        for n in range(1, 10):
+            optimizer.factor = 1.0 / n
+            _, grads = gradients(Tensor(np.ones(3, np.float32)))
+            optimizer(grads)
+    assert ["traced anew" in str(w.message) for w in caught] == [True]
 
 
 def test_signatures_that_come_back_do_not_warn() -> None:
