@@ -30,6 +30,7 @@ from graphc.passes.narrow import narrow
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.pairs import pairs
 from graphc.passes.plan_memory import plan_memory
+from graphc.passes.portions import portions
 from graphc.passes.rows import rows
 from graphc.passes.simplify import simplify
 from graphc.passes.sparse import sparse
@@ -40,7 +41,7 @@ from graphc.runtime.target import host
 from graphc.runtime.units import stride
 from graphc.schedule import Group, Schedule, Twin
 
-GRAPH_PASSES = (pairs, winograd, sparse, simplify, narrow, rows, cse, fold, own_outputs)
+GRAPH_PASSES = (pairs, winograd, portions, sparse, simplify, narrow, rows, cse, fold, own_outputs)
 """Graph in, graph out, in this order; each result is verified."""
 
 

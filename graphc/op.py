@@ -125,6 +125,11 @@ class Op:
         return f"Op({self.name})"
 
 
+MOST_TERMS = 1 << 14
+"""Terms that are summed in one go. Where a longer sum is cut (`passes/portions.py`) follows from its length, so its
+operands cannot be filled up."""
+
+
 @dataclass(frozen=True)
 class Filled:
     """How an op's operands may be filled up at the end of each axis: the beginning of its result stays, to the bit.

@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.dtype import DType, dtype_of, part_of, sum_type
 from graphc.ir import TensorType
-from graphc.op import FEWEST_JOINED, Filled, Later, define_op
+from graphc.op import FEWEST_JOINED, MOST_TERMS, Filled, Later, define_op
 from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, broadcast, broadcast_shape, cast, common_dtype
 from graphc.ops.elementwise import add, mul
@@ -93,7 +93,9 @@ def matmul_(x: np.ndarray, y: np.ndarray, *, transpose_a: bool = False, transpos
 @matmul_.def_filled
 def matmul_filled(
     x: TensorType, y: TensorType, *, transpose_a: bool = False, transpose_b: bool = False
-) -> Filled:
+) -> Filled | None:
+    if x.shape[-2 if transpose_a else -1] > MOST_TERMS:
+        return None
     batch = (prod(x.shape[:-2]),) if x.ndim > 2 else ()
     zeros = (-0.0, 0.0) if x.dtype.is_float else (0, 0)  # whose product makes no 0.0 of -0.0
     attrs = {"transpose_a": transpose_a, "transpose_b": transpose_b}

@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.dtype import DType, bool_, int32, int64
 from graphc.ir import TensorType
-from graphc.op import TABLE, Filled, Op, define_op
+from graphc.op import MOST_TERMS, TABLE, Filled, Op, define_op
 from graphc.ops.axes import as_ints, axes_of, axis_of
 from graphc.ops.coerce import as_tensor, cast, full_like, scalar, to_dtype, to_float, widely
 from graphc.ops.complex_parts import squares
@@ -95,9 +95,9 @@ def _reduction(
 
     @op.def_filled
     def filled(x: TensorType, *, run: Run) -> Filled | None:
-        if name not in _NEUTRAL:
-            return None
         lo, hi = run
+        if name not in _NEUTRAL or product(x.shape[lo:hi]) > MOST_TERMS:
+            return None
         shape = product(x.shape[:lo]), product(x.shape[lo:hi]), product(x.shape[hi:])
         return Filled((shape,), (_NEUTRAL[name](x.dtype),), {"run": (1, 2)})
 
