@@ -19,7 +19,7 @@ from graphc.runtime.contraction_nest import Nest, Place, Side, Span
 from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
 from graphc.runtime.contraction_plan import FAR, SHORT_SUM, Plan
 from graphc.runtime.contraction_terms import LOGICAL_LANES, Contraction, Dim, Inside
-from graphc.runtime.llvmtext import SIZEOF, Builder, Val, const, const_vector, i64, mask
+from graphc.runtime.llvmtext import SIZEOF, Builder, Operand, Val, const, const_vector, i64, mask
 
 Finish = Callable[[Builder, dict[str, tuple[Val, int]], Val, int, str], None]
 """`finish(b, coords, acc, active, across)`: writes what becomes of one accumulator.
@@ -30,8 +30,9 @@ that lies `across` the lanes is the contraction's, or that along which results l
 It may open blocks. It runs once for each element of the result, and is written once for each place that has one ready.
 """
 
-Fetch = Callable[[Builder, dict[str, tuple[Val, int]]], None]
-"""`fetch(b, coords)`: has brought what `finish` will read and write there, while the sum of a tile runs.
+Fetch = Callable[[Builder, dict[str, tuple[Val, int]], bool], None]
+"""`fetch(b, coords, near)`: has brought what `finish` will read and write there, while the sum of a tile runs; near, or
+as far as the second-level cache, where accumulators wait for each other.
 
 A store to a line that is not there waits for it, and only so many stores can wait. So can only so many lines be on
 their way: the sum fetches those of a few rows at a time, or its own loads would wait behind them.
@@ -106,6 +107,8 @@ class _Kernel:
         self.staged = c.lanes_summed or (long and not chosen.cut)
         fetched = SHORT_SUM <= chosen.steps < LONG_SUM and not (c.lanes_summed or chosen.cut)
         self.fetch = fetch if fetched else None
+        later = chosen.cut and chosen.cut.level == 0 and not (self.in_one or chosen.runs or chosen.turns_results)
+        self.fetch_later, self.last_block = fetch if later else None, const(0, "i1")
         trips = {n: d.extent // window for n, (d, window) in enumerate(zip(c.sums, chosen.window, strict=True))}
         always = [n for n, d in enumerate(c.sums) if trips[n] > 1 and not c.condition(d.name)]
         self.longest = max(always or trips, key=trips.__getitem__, default=0)  # loop of the sum, and its trips
@@ -137,6 +140,7 @@ class _Kernel:
             with nest.loop(0, dim.extent, cut.size) as x:
                 end = self.b.add(x, cut.size)
                 nest.block = (x, end if dim.extent % cut.size == 0 else nest.least(end, dim.extent))
+                self.last_block = self.b.icmp("sge", end, dim.extent)
                 zero = {**corner, **place.base, dim.name: x}
                 nest.over_tiles(self.plan.axes, replace(place, sides=self.panels.packed(place.sides, zero)), self.tile)
 
@@ -199,7 +203,7 @@ class _Kernel:
         else:
             if self.fetch and self.trips == 1:
                 for cell in cells:
-                    self.fetch(b, place.coords(cell.offsets))
+                    self.fetch(b, place.coords(cell.offsets), True)
             accs = self.chains(0, place, cells, accs)
             if self.stage:
                 for n, acc in enumerate(accs):
@@ -283,6 +287,8 @@ class _Kernel:
                 out = [accs[n] for n in live]
                 if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
                     out = body(i64(start), out, step)
+                elif self.fetch_later and level == 0:
+                    out = self.fetching(place, some, (start, stop, step), out, body)
                 else:
                     with self.b.loop_carrying(start, stop, out, step) as (x, carried, out):
                         out[:] = body(x, carried, step)
@@ -360,16 +366,40 @@ class _Kernel:
         Args:
             x, step: where the loop is, and its step.
         """
-        assert self.fetch
-        across = [axis.dim.name for axis in self.plan.axes if axis.lanes == 1]
-        along = max(across, key=lambda name: place.groups[name].size)
-        first, each = self.in_turn(place.groups[along].size, x, step, self.trips)
+        first, each = self.in_turn(place.groups[self.rows_of(place)].size, x, step, self.trips)
         for n in range(each):
-            row = self.b.add(place.base[along], self.b.add(first, n))
-            for cell in cells:
-                if not cell.offsets[along]:
-                    coords = {d.name: (place.base[d.name], cell.offsets.get(d.name, 0)) for d in self.c.outputs}
-                    self.fetch(self.b, coords | {along: (row, 0)})
+            self.fetch_row(place, self.b.add(first, n), cells)
+
+    def fetching(
+        self, place: Place, cells: list[_Cell], stretch: tuple[Operand, Operand, int], accs: list[Val],
+        body: Callable[[Val, list[Val], int], list[Val]],
+    ) -> list[Val]:  # fmt: skip
+        """A loop of the sum in as many parts as a tile has rows; with each of the last block's a row is fetched."""
+        b, (start, stop, step) = self.b, stretch
+        assert self.plan.cut
+        rows = place.groups[self.rows_of(place)].size
+        each = -(-self.plan.cut.size // (rows * step)) * step
+        with b.loop_carrying(0, rows, accs) as (row, before, after):
+            with b.when(self.last_block):
+                self.fetch_row(place, row, cells)
+            first = b.add(b.mul(row, each), start)
+            with b.loop_carrying(first, self.nest.least(b.add(first, each), stop), before, step) as (x, carried, out):
+                out[:] = body(x, carried, step)
+            after[:] = out
+        return after
+
+    def rows_of(self, place: Place) -> str:
+        """The output dim of a tile's rows: the longest that does not lie across the lanes."""
+        return max((x.dim.name for x in self.plan.axes if x.lanes == 1), key=lambda name: place.groups[name].size)
+
+    def fetch_row(self, place: Place, row: Val, cells: list[_Cell]) -> None:
+        """Fetches the memory of a row of a tile."""
+        along, fetch = self.rows_of(place), self.fetch or self.fetch_later
+        assert fetch
+        for cell in cells:
+            if not cell.offsets[along]:
+                coords = {d.name: (place.base[d.name], cell.offsets.get(d.name, 0)) for d in self.c.outputs}
+                fetch(self.b, coords | {along: (self.b.add(place.base[along], row), 0)}, self.fetch is not None)
 
     def in_turn(self, rows: int, x: Val, step: int, turns: int) -> tuple[Val, int]:
         """The first of the rows whose turn it is where a loop is at `x`, and how many these are."""

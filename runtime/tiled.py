@@ -78,10 +78,10 @@ def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -
 
     far = _far_memory(kernel)
 
-    def fetch(into: Builder, coords: dict[str, tuple[Val, int]]) -> None:
+    def fetch(into: Builder, coords: dict[str, tuple[Val, int]], near: bool) -> None:
         with scope.only({var: _place(*coords[var.name]) for var in kernel.loops}):
             for (buffer, address), to_write in far.items():
-                into.prefetch(writer.memory.address(buffer, address), to_write)
+                into.prefetch(writer.memory.address(buffer, address), to_write, near)
 
     emit(
         builder, contraction_of(kernel), target.lanes, a, b, finish, builder.args[1], builder.args[2],

@@ -1084,11 +1084,13 @@ def test_results_far_away_are_fetched_while_a_sum_runs_that_is_long_enough():
         module, places = Module("k"), []
         b = module.function("k", [("ptr", "a"), ("ptr", "b"), ("ptr", "c"), ("i64", "begin"), ("i64", "end")])
         a, bp, out, begin, end = b.args
-        emit(b, c, 16, a, bp, storing(c, out), begin, end, lambda into, coords: places.append(coords))
+        emit(b, c, 16, a, bp, storing(c, out), begin, end, lambda into, coords, near: places.append(near))
+        assert all(near is not bool(plan(c, 16).cut) for near in places)
         return len(places)
 
     assert fetches(matmul(8, 48, 64).c) == 3
     assert fetches(matmul(8, 48, 8).c) == fetches(matmul(8, 48, 512).c) == 0
+    assert fetches(matmul(64, 48, 512).c) == 0 < fetches(matmul(64, 530, 520).c)  # whose sum is cut: with its last block
     assert fetches(Conv(1, 3, 8, (18, 18), (3, 3)).forward().c) == 16  # all at once, for this sum has no loop
 
 
@@ -1254,6 +1256,7 @@ FETCHING = [
     Conv(1, 2, 21, (9, 18), (3, 3), pad=(1, 1)).forward(), Conv(2, 40, 7, (5, 17), (1, 1)).forward(),
     Conv(2, 3, 5, (6, 19), (3, 3), pad=(1, 1)).forward(),
     Case(Contraction((), (), (Dim("j", 45, 0, 1),), (Dim("k", 31, 1, 45),), "j"), 31, 31 * 45, 0, 0),  # a single row
+    matmul(64, 530, 520), matmul(64, 530, 521, "T"),  # whose sums are cut
 ]  # fmt: skip
 
 
@@ -1276,7 +1279,7 @@ def test_the_place_of_every_result_is_fetched_before_it_is_stored(some):
         def finish(into, coords, acc, active, across, mark=mark):
             mark(into, coords, 2)
 
-        emit(b, c, lanes, a, bp, finish, begin, end, lambda into, coords, mark=mark: mark(into, coords, 1))
+        emit(b, c, lanes, a, bp, finish, begin, end, lambda into, coords, near, mark=mark: mark(into, coords, 1))
         b.ret()
         marks, operand = np.zeros(2 * size, np.int32), np.zeros(100000, np.float32)
         native = jit.compile_text([str(module)], ["marks"])
