@@ -57,6 +57,11 @@ def _dim(var: Var, a: Ix, b: Ix) -> Dim:
     return Dim(var.name, var.extent, a.coefficient(var) or 0, b.coefficient(var) or 0)
 
 
+TOUCHED, SHARE = FROM_AFAR // 4, 8
+"""Bytes that an epilogue touches from which on they are taken to be far: a step touches what other kernels do before it
+comes back. And of these what is less than one part in so many stays in the first-level cache."""
+
+
 def tiled_units(kernel: TiledKernel, target: Target) -> int:
     return units(contraction_of(kernel), target.lanes)
 
@@ -112,15 +117,19 @@ def _place(base: Val, beyond: int) -> tuple[Val, int]:
 
 
 def _far_memory(kernel: TiledKernel) -> dict[tuple[Buffer, Ix], bool]:
-    """What the epilogue touches a vector at a time beyond the second-level cache, and whether it writes it."""
+    """What the epilogue touches a vector at a time that may not be in the cache, and whether it writes it."""
     loads = [value.data for value in kernel.values if value.kind == "load" and not value.args]
     touched = dict.fromkeys(loads, False) | dict.fromkeys([(s.buffer, s.address) for s in kernel.stores], True)
-    return {(buffer, at): write for (buffer, at), write in touched.items() if _is_far(buffer, at, kernel)}
+    reaches = {(buffer, at): _reach(buffer, at, kernel) for buffer, at in touched}
+    together = sum(reaches.values())
+    far = [place for place, reach in reaches.items() if together >= TOUCHED and reach * SHARE >= together]
+    return {place: touched[place] for place in far}
 
 
-def _is_far(buffer: Buffer, address: Ix, kernel: TiledKernel) -> bool:
+def _reach(buffer: Buffer, address: Ix, kernel: TiledKernel) -> int:
+    """Over how many bytes of a buffer the epilogue goes; 0 if not in vectors."""
     steps = [address.coefficient(var) for var in kernel.loops]
     if None in steps or address.coefficient(kernel.lanes) != 1:
-        return False
+        return 0
     reach = sum((var.extent - 1) * abs(step or 0) for var, step in zip(kernel.loops, steps, strict=True))
-    return buffer.dtype.itemsize * reach >= FROM_AFAR
+    return buffer.dtype.itemsize * reach
