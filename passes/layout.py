@@ -77,11 +77,21 @@ class _Layouts:
         if is_contraction(node):
             self._new[node] = self._contraction(node, operands)
             return
-        if _crosses_entries(node) and node.operands[0] in self.blocked:
-            operands = [self.copy(operands[0], Layout(node.operands[0].shape))]
+        if "run" in node.attrs:
+            operands = [self._in_order(node)]
         made = self._new[node] = node.with_operands(operands)
         if (held := self._held(node)) != Layout(node.shape):
             self.layouts[made] = held
+
+    def _in_order(self, reduction: Node) -> Node:
+        """The operand of a reduction, copied if what it takes one after the other goes along the entries of a batch."""
+        (operand,) = reduction.operands
+        if operand in self.blocked and _crosses_entries(reduction):
+            return self.copy(self._new[operand], Layout(operand.shape))
+        if operand.op == "reshape" and operand not in self.blocked and operand.operands[0] in self.blocked:
+            (entries,) = operand.operands
+            return operand.with_operands([self.copy(self._new[entries], Layout(entries.shape))])
+        return self._new[operand]
 
     def _held(self, node: Node) -> Layout:
         """How a node lies that is stored where it is computed."""
@@ -293,7 +303,7 @@ def _last(node: Node, axis: int) -> tuple[int, ...]:
 
 def _crosses_entries(node: Node) -> bool:
     """Whether a reduction goes along the entries of a batch, one after the other: its order is that of rows."""
-    first, stop = node.attrs.get("run", (0, 0)) if "reduction" in traits_of(node) else (0, 0)
+    first, stop = node.attrs.get("run", (0, 0))
     return first == 0 < stop and prod(node.operands[0].shape[1:stop]) > 1
 
 

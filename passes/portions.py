@@ -30,7 +30,7 @@ MORE = 4
 weights does: a batch of features that meets weights may lie in the lanes, a stack of its portions does not."""
 
 FEWER = 16
-"""How many times as short as it may be a portion may be where that leaves none over, or follows an axis."""
+"""How many times as short as it may be a portion may be where that leaves none over."""
 
 
 def portions(graph: Graph) -> Graph:
@@ -53,9 +53,6 @@ def _sum(x: Node, run: tuple[int, int], made: Maker) -> Node:
     count = prod(x.shape[lo:hi])
     if count <= MOST_TERMS:
         return made("sum", x, run=run)
-    for axis in range(lo + 1, hi):
-        if TERMS // FEWER <= prod(x.shape[axis:hi]) <= TERMS:
-            return _sum(made("sum", x, run=(axis, hi)), (lo, axis), made)
     flat = made("reshape", x, shape=(*x.shape[:lo], count, *x.shape[hi:])) if hi - lo > 1 else x
     whole, rest = _cut(flat, lo, made)
     total = _sum(made("sum", whole, run=(lo + 1, lo + 2)), (lo, lo + 1), made)

@@ -141,6 +141,16 @@ def test_arguments_that_meet_a_tile_are_turned_before_it() -> None:
     assert {"sum"} in groups
 
 
+def test_a_sum_in_portions_is_of_rows_too() -> None:
+    """Portions lie in rows; those of a batch in the lanes would be read one element at a time."""
+    text = TARGETS.replace("sum(%2, run=(0, 2))", "sum(%5, run=(1, 2))").replace("%3: f32[]", "%3: f32[4]")
+    text = text.replace("%3: f32[4]", "%5: f32[4,64] = reshape(%2, shape=(4, 64))\n      %3: f32[4]")
+    graph, layouts = layout(graph_of(text))
+    (total,) = (n for n in graph.nodes if n.op == "sum")
+    (copied,) = total.operands[0].operands
+    assert copied.op == "copy" and copied not in layouts and copied.operands[0] in layouts
+
+
 def test_what_meets_no_tile_is_turned_by_its_kernel() -> None:
     text = TARGETS.replace("sub(%0, %y)", "sub(%y, %y)")
     graph, layouts = layout(graph_of(text))

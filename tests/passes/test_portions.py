@@ -53,10 +53,12 @@ def test_a_sum_is_cut_into_portions_of_one_size() -> None:
     ]
 
 
-def test_a_sum_over_several_axes_is_cut_between_them() -> None:
+def test_several_axes_are_one() -> None:
     assert after(total(64, 3, 40, 100, run=(0, 4))) == [
-        "%0: f32[64,3] = sum(%x, run=(2, 4))",
-        "%1: f32[]     = sum(%0, run=(0, 2))",
+        "%0: f32[768000]   = reshape(%x, shape=(768000,))",
+        "%1: f32[192,4000] = reshape(%0, shape=(192, 4000))",
+        "%2: f32[192]      = sum(%1, run=(1, 2))",
+        "%3: f32[]         = sum(%2, run=(0, 1))",
     ]
 
 
