@@ -922,7 +922,10 @@ def test_names_are_where_older_programs_look_for_them():
     from graphc.common.parameter import ParameterTuple as ThatTuple
     from graphc.common.sparse_tensor import RowTensorInner
     from graphc.mint.functional import softmax
+    from graphc.nn.loss import L1LossExt
     from graphc.nn.loss.loss import _Loss
+    from graphc.nn.optim import FTRL, LARS, AdaFactor, ProximalAdagrad
+    from graphc.nn.wrap import TimeDistributed
     from graphc.ops._primitive_cache import _get_cache_prim
     from graphc.ops.function.array_func import split_ext
     from graphc.ops.function.nn_func import conv_transpose2d, linear, pad_ext
@@ -931,6 +934,8 @@ def test_names_are_where_older_programs_look_for_them():
 
     assert ThatParameter is Parameter and ThatTuple is ParameterTuple and _Loss is LossBase
     assert isinstance(mstype.float32, ms.Type) and isinstance(mstype.int8, mstype.Type) and __version__
+    assert (FTRL, LARS, AdaFactor, ProximalAdagrad) == (nn.FTRL, nn.LARS, nn.AdaFactor, nn.ProximalAdagrad)
+    assert TimeDistributed is nn.TimeDistributed and L1LossExt is nn.L1LossExt
     assert softmax is ms.mint.functional.softmax and ms.ms_class is ms.jit_class
     assert split_ext is ms.mint.split and pad_ext is ms.mint.functional.pad and linear is ms.mint.functional.linear
     assert conv_transpose2d is ms.mint.functional.conv_transpose2d and nn.LayerNormExt is ms.mint.nn.LayerNorm
