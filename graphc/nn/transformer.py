@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any
 
 from graphc import ops
@@ -18,6 +17,7 @@ from graphc.nn.dense import Dense
 from graphc.nn.dropout import Dropout
 from graphc.nn.layer import Layer
 from graphc.nn.norm import LayerNorm
+from graphc.ops.multi_head import added_masks, attended, in_heads, lengthened, projected
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
@@ -102,12 +102,15 @@ class MultiheadAttention(Layer):
                 f"For 'MultiheadAttention', query, key and value must be of as many samples, and key and value of one "
                 f"length, but got (samples, length) {query.shape[:2]}, {key.shape[:2]}, {value.shape[:2]}."
             )
-        q, k, v = self._projected(query, key, value)
+        apart = () if self.in_proj_weight is not None else (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        q, k, v = projected(query, key, value, self.in_proj_weight, apart, self.in_proj_bias)
         source = k.shape[1]
-        k, v = self._lengthened(k, self.bias_k), self._lengthened(v, self.bias_v)
-        extra = k.shape[1] - source
-        masks = self._masks(key_padding_mask, attn_mask, batch, length, source)
-        y, weights = self._attended(q, k, v, [ops.pad(mask, (0, extra)) if extra else mask for mask in masks])
+        k, v = (lengthened(x, bias, self.add_zero_attn) for x, bias in ((k, self.bias_k), (v, self.bias_v)))
+        shape = (batch, self.num_heads, length, source)
+        where = "For 'MultiheadAttention', the"
+        masks = added_masks(where, key_padding_mask, attn_mask, shape, k.shape[1] - source)
+        q, k, v = (in_heads(x, self.num_heads) for x in (q, k, v))
+        y, weights = attended(q, k, v, masks, self.dropout if self.training else 0.0)
         y = self.out_proj(y)
         if single:
             y = ops.squeeze(y, 0)
@@ -118,78 +121,12 @@ class MultiheadAttention(Layer):
         weights = ops.mean(weights, 1) if average_attn_weights else weights
         return y, ops.squeeze(weights, 0) if single else weights
 
-    def _attended(self, q: Tensor, k: Tensor, v: Tensor, masks: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """What all heads read, `[N, L, embed_dim]`, and with which weights, `[N, num_heads, L, S]`.
-
-        Args:
-            masks: what is added to the scores.
-        """
-        q, k, v = self._by_heads(q), self._by_heads(k), self._by_heads(v)
-        scores = ops.matmul(q / math.sqrt(q.shape[3]), ops.transpose(k, (0, 1, 3, 2)))
-        for mask in masks:
-            scores = scores + mask
-        weights = ops.softmax(scores, -1)
-        if self.dropout and self.training:
-            weights = ops.dropout(weights, self.dropout, True)
-        heads = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
-        return ops.reshape(heads, (*heads.shape[:2], self.embed_dim)), weights
-
     @staticmethod
     def _swapped(*tensors: Tensor) -> tuple[Tensor, ...]:
         """Time and batch exchanged; what was one tensor stays one."""
         turned = {id(x): x for x in tensors}
         turned = {key: ops.transpose(x, (1, 0, 2)) for key, x in turned.items()}
         return tuple(turned[id(x)] for x in tensors)
-
-    def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        biases = (None,) * 3 if self.in_proj_bias is None else ops.chunk(self.in_proj_bias, 3, 0)
-        weights: tuple[Tensor, ...]
-        if self.in_proj_weight is None:
-            weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        elif query is key and key is value:  # one product instead of three
-            q, k, v = ops.chunk(ops.dense(query, self.in_proj_weight, self.in_proj_bias), 3, -1)
-            return q, k, v
-        else:
-            weights = ops.chunk(self.in_proj_weight, 3, 0)
-        q, k, v = (ops.dense(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True))
-        return q, k, v
-
-    def _lengthened(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        """Keys or values `[N, S, embed_dim]` with those that stand behind any source: the bias, and zeros."""
-        shape = (x.shape[0], 1, self.embed_dim)
-        if bias is not None:
-            x = ops.concat([x, ops.broadcast_to(bias, shape)], 1)
-        return ops.concat([x, ops.zeros(shape, x.dtype)], 1) if self.add_zero_attn else x
-
-    def _by_heads(self, x: Tensor) -> Tensor:
-        """`[N, S, embed_dim]` as `[N, num_heads, S, embed_dim / num_heads]`."""
-        shape = (x.shape[0], x.shape[1], self.num_heads, self.embed_dim // self.num_heads)
-        return ops.transpose(ops.reshape(x, shape), (0, 2, 1, 3))
-
-    def _masks(
-        self, key_padding_mask: Tensor | None, attn_mask: Tensor | None, batch: int, length: int, source: int
-    ) -> list[Tensor]:
-        """The masks as floats that are added to scores `[N, num_heads, L, S]`."""
-        masks = []
-        if key_padding_mask is not None:
-            masks.append(ops.reshape(_added(key_padding_mask), (-1, 1, 1, source)))
-        if attn_mask is not None:
-            shapes = ((length, source), (batch * self.num_heads, length, source))
-            if attn_mask.shape not in shapes:
-                raise ValueError(
-                    f"For 'MultiheadAttention', the 'attn_mask' must be {shapes[0]} or {shapes[1]}, "
-                    f"but got {attn_mask.spec}."
-                )
-            heads = (1, 1) if attn_mask.ndim == 2 else (batch, self.num_heads)
-            masks.append(ops.reshape(_added(attn_mask), (*heads, length, source)))
-        return masks
-
-
-def _added(mask: Tensor) -> Tensor:
-    """A mask as what is added to the scores: minus infinity where a bool or integer mask is set."""
-    if mask.dtype.is_float:
-        return mask
-    return ops.where(mask if mask.dtype.is_bool else ops.not_equal(mask, 0), float("-inf"), 0.0)
 
 
 def _activation(where: str, activation: Any) -> Any:

@@ -28,6 +28,7 @@ from graphc.gradients import vjp as vjp
 from graphc.ops import activation as _activation
 from graphc.ops import adaptive_pool as _adaptive_pool
 from graphc.ops import arrays as _arrays
+from graphc.ops import attention as _attention
 from graphc.ops import bessel as _bessel
 from graphc.ops import boxes as _boxes
 from graphc.ops import complex_numbers as _complex_numbers
@@ -47,6 +48,7 @@ from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
 from graphc.ops import matrices as _matrices
 from graphc.ops import methods  # gives Tensor its methods
+from graphc.ops import multi_head as _multi_head
 from graphc.ops import normalisation as _normalisation
 from graphc.ops import one_hot as _one_hot
 from graphc.ops import patches as _patches
@@ -74,6 +76,7 @@ from graphc.ops import unpool as _unpool
 from graphc.ops.activation import *
 from graphc.ops.adaptive_pool import *
 from graphc.ops.arrays import *
+from graphc.ops.attention import *
 from graphc.ops.bessel import *
 from graphc.ops.boxes import *
 from graphc.ops.complex_numbers import *
@@ -95,6 +98,7 @@ from graphc.ops.gather import *
 from graphc.ops.linalg import *
 from graphc.ops.loss import *
 from graphc.ops.matrices import *
+from graphc.ops.multi_head import *
 from graphc.ops.normalisation import *
 from graphc.ops.older import *
 from graphc.ops.one_hot import *
@@ -125,8 +129,8 @@ from graphc.ops.triangles import *
 from graphc.ops.unpool import *
 
 for _name in (
-    *_activation.__all__, *_boxes.__all__, *_composite.__all__, *_ctc.__all__, *_loss.__all__, *_normalisation.__all__,
-    *_segments.__all__, "clip_by_global_norm", "clip_by_norm",
+    *_activation.__all__, *_attention.__all__, *_boxes.__all__, *_composite.__all__, *_ctc.__all__, *_loss.__all__,
+    *_multi_head.__all__, *_normalisation.__all__, *_segments.__all__, "clip_by_global_norm", "clip_by_norm",
 ):  # fmt: skip
     globals()[_name] = as_one_piece(globals()[_name])
 for _name in (

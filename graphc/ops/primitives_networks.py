@@ -1,18 +1,23 @@
-"""More rows for the table of `graphc.ops.primitives`: normalisation, regions, pooling with indices, CTC, sizes."""
+"""More rows for the table of `graphc.ops.primitives`: normalisation, regions, pooling with indices, CTC, sizes, flash
+attention and the masks it drops weights by.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
-from graphc.dtype import int32, int64
+from graphc.dtype import int32, int64, uint8
 from graphc.ops import control
+from graphc.ops.attention import ALL_TOKENS, flash_parts, of_softmax, unpacked
+from graphc.ops.axes import as_ints
 from graphc.ops.coerce import as_tensor, cast, full_like
-from graphc.ops.creation import arange
+from graphc.ops.creation import arange, zeros
 from graphc.ops.elementwise import floor, select
 from graphc.ops.functions import clamp, greater_equal, less_equal, logical_and, minimum
 from graphc.ops.gather import gather_nd
-from graphc.ops.primitive_classes import REQUIRED, enter, function, only
+from graphc.ops.primitive_classes import REQUIRED, enter, function, only, seed_of
 from graphc.ops.shape import expand_dims, reshape, stack, transpose
 from graphc.parameter import Parameter
 from graphc.place import located
@@ -157,6 +162,37 @@ def _greedy_decoder(self: Any, inputs: Any, sequence_length: Any) -> tuple[Tenso
     return found
 
 
+def _flash_attention(
+    self: Any, query: Any, key: Any, value: Any, real_shift: Any = None, drop_mask: Any = None,
+    padding_mask: Any = None, attn_mask: Any = None, prefix: Any = None, actual_seq_qlen: Any = None,
+    actual_seq_kvlen: Any = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The maxima and sums of softmax, 8 times each, as float32 (of layout TND `[T, N, 8]`); a zero; and the result."""
+    result, scores, hidden = flash_parts(
+        query, key, value, self.head_num, real_shift, drop_mask, padding_mask, attn_mask, prefix, actual_seq_qlen,
+        actual_seq_kvlen, self.keep_prob, self.scale_value, self.pre_tokens, self.next_tokens, self.inner_precise,
+        self.input_layout, self.sparse_mode,
+    )  # fmt: skip
+    most, total = of_softmax(scores, hidden)
+    if self.input_layout == "TND":
+        most, total = (transpose(x[0], (1, 0, 2)) for x in (most, total))
+    return most, total, zeros((), result.dtype), result
+
+
+def _dropout_gen_mask(self: Any, shape: Any, keep_prob: Any) -> Tensor:
+    """A random bit for each element of a shape, 1 with `keep_prob`; the lowest of each byte first, 16 bytes or more."""
+    count = -(-prod(as_ints(self.name, shape)) // 128) * 128
+    kept = function("bernoulli")(zeros((count,), int64), keep_prob, seed_of(self.Seed0, self.Seed1))
+    places = Tensor([1 << k for k in range(8)], int64)
+    return cast((reshape(kept, (count // 8, 8)) * places).sum(1), uint8)
+
+
+def _dropout_do_mask(self: Any, input_x: Any, mask: Any, keep_prob: Any) -> Tensor:
+    """Elements divided by `keep_prob` where the mask of `DropoutGenMask` has a bit, else 0."""
+    x = as_tensor(self.name, input_x)
+    return select(unpacked(self.name, mask, x.shape), x / cast(as_tensor(self.name, keep_prob), x.dtype), 0.0)
+
+
 _POOL3D: dict[str, Any] = {"strides": 0, "pads": 0, "output_shape": ()}
 
 _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
@@ -172,6 +208,15 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         lambda p, log_probs, targets, input_lengths, target_lengths: function("ctc_loss")(
             log_probs, targets, input_lengths, target_lengths, p.blank, p.reduction, p.zero_infinity
         ),
+    ),
+    "DropoutDoMask": ({}, _dropout_do_mask),
+    "DropoutGenMask": ({"Seed0": 0, "Seed1": 0}, _dropout_gen_mask),
+    "FlashAttentionScore": (
+        {
+            "head_num": REQUIRED, "keep_prob": 1.0, "scale_value": 1.0, "pre_tokens": ALL_TOKENS,
+            "next_tokens": ALL_TOKENS, "inner_precise": 0, "input_layout": "BSH", "sparse_mode": 0,
+        },
+        _flash_attention,
     ),
     "MaxPool3DWithArgmax": (
         {
