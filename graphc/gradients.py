@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import numpy as np
 from graphc import context
 from graphc.autograd import Paused, Tape, differentiate, with_vjp
 from graphc.deferred import Updates, defer
+from graphc.dtype import float32
 from graphc.eager import in_one_piece
 from graphc.jit import Jitted
 from graphc.nested import leaves_of, map_leaves, with_tensors
@@ -326,6 +328,94 @@ def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> t
 
     tangent = GradientFunction(dotted)(sens)
     return head, tangent, *others
+
+
+def jet(fn: Callable[..., Any], primals: Any, series: Any) -> tuple[Any, Any]:
+    """The value of a function, and its derivatives by t, where each input is a polynomial in t with those it is given.
+
+    The input is `p + s[0] t + s[1] t^2 / 2 + s[2] t^3 / 6 + ...`, at t = 0. Each order differentiates the one before as
+    `jvp` does, so that the work grows by a factor with each.
+
+    Args:
+        fn: a function of Tensors that returns one Tensor or several.
+        primals: one Tensor or a tuple of them; integers become float32.
+        series: for each of them `[N, *shape]`, its derivatives of the orders 1 to N; or of its own shape, if N is 1.
+    Returns:
+        `(value, derivatives)`, the derivatives as `[N, *value.shape]`; both are lists if `fn` returns several values.
+    Raises:
+        TypeError, ValueError: shapes, dtypes or numbers of tensors differ.
+    """
+    if isinstance(primals, Tensor) != isinstance(series, Tensor):
+        raise located(TypeError("jet: primals and series must be both a Tensor, or both a tuple of them"))
+    points, terms = ([primals], [series]) if isinstance(primals, Tensor) else (list(primals), list(series))
+    if len(points) != len(terms) or not points:
+        raise located(ValueError(f"jet: got {len(points)} primals and {len(terms)} series"))
+    for i, (point, own) in enumerate(zip(points, terms, strict=True)):
+        own = own.reshape(1, *own.shape) if own.shape == point.shape else own
+        if own.shape[1:] != point.shape or own.ndim == 0:
+            raise located(ValueError(f"jet: primals {point.spec} have series {own.spec}"))
+        if point.dtype is not own.dtype:
+            raise located(TypeError(f"jet: primals {point.spec} have series {own.spec}"))
+        points[i], terms[i] = (x if x.dtype.is_float else x.astype(float32) for x in (point, own))
+    order = terms[0].shape[0]
+    if any(own.shape[0] != order for own in terms):
+        raise located(ValueError(f"jet: the series have {[own.shape[0] for own in terms]} orders"))
+
+    def along(t: Tensor) -> Any:
+        inputs = []
+        for point, own in zip(points, terms, strict=True):
+            value = own[order - 1] * (t / math.factorial(order))
+            for k in reversed(range(order - 1)):
+                value = (value + own[k] / math.factorial(k + 1)) * t
+            inputs.append(point + value)
+        return fn(*inputs)
+
+    value = fn(*points)
+    several = isinstance(value, (tuple, list))
+    start = Tensor(0.0, points[0].dtype)
+    found = [
+        _derivatives(lambda t, i=i: along(t)[i] if several else along(t), start, order)  # type: ignore[misc]
+        for i in range(len(value) if several else 1)
+    ]
+    return (list(value), found) if several else (value, found[0])
+
+
+def _derivatives(function: Callable[[Tensor], Tensor], start: Tensor, order: int) -> Tensor:
+    """The derivatives of the orders 1 to `order` of a function of one number, along a new first axis."""
+    from graphc.ops.shape import stack  # written with this module
+
+    found = []
+    for _ in range(order):
+        function = functools.partial(_slope, function)
+        found.append(function(start))
+    return stack(found)
+
+
+def _slope(function: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+    slope: Tensor = jvp(function, t, TABLE["broadcast_to"](Tensor(1.0, t.dtype), shape=()))[1]
+    return slope
+
+
+def derivative(fn: Callable[..., Any], primals: Any, order: int) -> tuple[Any, Any]:
+    """The value of a function and its derivative of an order, as all inputs change alike: see `jet`.
+
+    Args:
+        primals: one Tensor or a tuple of them; integers become float32.
+        order: at least 1.
+    Returns:
+        `(value, derivative)`, each a Tensor, or a list of them if `fn` returns several.
+    """
+    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+        raise located(ValueError(f"derivative: order must be an int >= 1, got {order!r}"))
+
+    def line(x: Tensor) -> Tensor:
+        first = np.zeros((order, *x.shape))
+        first[0] = 1
+        return Tensor(first, x.dtype)
+
+    series = line(primals) if isinstance(primals, Tensor) else tuple(map(line, primals))
+    value, found = jet(fn, primals, series)
+    return value, [each[order - 1] for each in found] if isinstance(found, list) else found[order - 1]
 
 
 def jacrev(

@@ -707,3 +707,40 @@ def test_slices_of_every_second_element_give_one_woven_gradient() -> None:
     halves = ms.grad(lambda x: (x[::2] ** 2).sum() + (3 * x[1::2]).sum())
     equal(halves(x), [2.0, 3.0, 6.0, 3.0, 10.0])
     assert [node.op for node in trace(halves, (x,), {}, "halves").graph.nodes].count("weave") == 1
+
+
+def test_derivatives_of_every_order_along_a_curve(each_mode: int) -> None:
+    def function(x: Tensor) -> Tensor:
+        return ops.exp(ops.sin(x))
+
+    x = np.array([[1, 2], [3, 4]])
+    s, c = np.sin(x), np.cos(x)
+    wanted = [c, c * c - s, c**3 - 3 * s * c - c] * np.exp(s)  # of the orders 1, 2 and 3
+    series = np.zeros((3, 2, 2))
+    series[0] = 1
+    value, found = ops.jet(function, Tensor(x, ms.int32), Tensor(series, ms.int32))
+    np.testing.assert_allclose(value.asnumpy(), np.exp(s), rtol=1e-6)
+    np.testing.assert_allclose(found.asnumpy(), wanted, rtol=1e-4, atol=1e-5)
+    value, third = ops.derivative(function, Tensor(x, ms.float64), 3)
+    np.testing.assert_allclose(third.asnumpy(), wanted[2], rtol=1e-12)
+    # x = 2 + 3 t + 2 t^2, y = 5 - t: x y and x^2
+    curve = (Tensor([3.0, 4.0], ms.float64), Tensor([-1.0, 0.0], ms.float64))
+    point = (Tensor(2.0, ms.float64), Tensor(5.0, ms.float64))
+    (product, square), (of_product, of_square) = ops.jet(lambda x, y: (x * y, x * x), point, curve)
+    assert (product.item(), square.item()) == (10.0, 4.0)
+    np.testing.assert_allclose(of_product.asnumpy(), [3 * 5 - 2, 4 * 5 - 2 * 3])
+    np.testing.assert_allclose(of_square.asnumpy(), [2 * 2 * 3, 2 * 3 * 3 + 2 * 2 * 4])
+
+
+def test_curves_that_do_not_fit() -> None:
+    x = Tensor([1.0, 2.0])
+    for primals, series, error, message in (
+        (x, (x,), TypeError, "must be both a Tensor"), ((x, x), (x,), ValueError, "got 2 primals and 1 series"),
+        (x, Tensor([1.0, 2.0, 3.0]), ValueError, r"primals f32\[2\] have series f32\[3\]"),
+        (x, Tensor([1, 2]), TypeError, r"primals f32\[2\] have series i64\[1,2\]"),
+        ((x, x), (x, Tensor(np.ones((2, 2), "f"))), ValueError, r"have \[1, 2\] orders"),
+    ):  # fmt: skip
+        with pytest.raises(error, match=message):
+            ops.jet(ops.sin, primals, series)
+    with pytest.raises(ValueError, match="order must be an int >= 1, got 0"):
+        ops.derivative(ops.sin, x, 0)

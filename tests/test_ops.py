@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from modes import in_both_modes
 
-from graphc import mint, ops
+from graphc import mint, ops, set_seed
 from graphc import numpy as mnp
 from graphc.dtype import bool_, float32, float64, int32, int64, uint8
 from graphc.gradients import grad
@@ -812,3 +812,36 @@ def test_the_gradient_of_running_products_takes_as_many_numbers_as_they_are():
     graph = trace(slope, (x,), {}, "slope").graph
     assert all(node.type.size <= x.size for node in graph.nodes)
     np.testing.assert_array_equal(slope(x).asnumpy()[0], [1, 2 * (1 + 3 + 1.5 + 6), 0, 0, 0, 0, 0])
+
+
+def test_functions_that_change_a_tensor_are_its_methods() -> None:
+    x = Tensor([0.2, -3.0, 7.0])
+    same = ops.clamp_(x, 0.0, 1.0)
+    assert same is x and x.tolist() == pytest.approx([0.2, 0.0, 1.0])
+    np.testing.assert_array_equal(ops.tanh_(Tensor([0.5])).asnumpy(), Tensor([0.5]).tanh().asnumpy())
+    np.testing.assert_array_equal(ops.erfinv_(Tensor([0.5])).asnumpy(), Tensor([0.5]).erfinv().asnumpy())
+    assert ops.put_(Tensor([1.0, 2.0]), Tensor([1]), Tensor([5.0])).tolist() == [1.0, 5.0]
+    assert ops.zero_(x).tolist() == x.tolist() == [0.0] * 3
+    for draw in (ops.uniform_, ops.normal_, ops.bernoulli_, ops.exponential_, ops.random_):
+        set_seed(5)
+        drawn = draw(Tensor(np.zeros(9, np.float32))).asnumpy()
+        set_seed(5)
+        method = getattr(Tensor(np.zeros(9, np.float32)), draw.__name__)().asnumpy()
+        np.testing.assert_array_equal(drawn, method)
+
+
+def test_functions_under_other_names() -> None:
+    x = Tensor([0.5, -2.0])
+    np.testing.assert_array_equal(ops.i0(x).asnumpy(), ops.bessel_i0(x).asnumpy())
+    np.testing.assert_array_equal(x.i0().asnumpy(), ops.bessel_i0(x).asnumpy())
+    assert ops.function.array_func.scalar_to_array(2.5).item() == 2.5
+    assert ops.conv_transpose2d is mint.functional.conv_transpose2d
+    draws = ops.poisson((4, 1), Tensor([5.0, 10.0]), seed=5)
+    assert draws.shape == (4, 2) and draws.dtype == float32 and (draws.asnumpy() % 1 == 0).all()
+    image, weight = Tensor(np.ones((1, 2, 3, 3, 3), "f")), Tensor(np.ones((2, 1, 2, 2, 2), "f"))
+    layer = P.Conv3DTranspose(2, 1, (2, 2, 2), stride=2)
+    np.testing.assert_array_equal(
+        ops.conv3d_transpose(image, weight, stride=2).asnumpy(), layer(image, weight).asnumpy()
+    )
+    with pytest.raises(ValueError, match="conv3d_transpose: expected"):
+        ops.conv3d_transpose(Tensor(np.ones((1, 2, 3, 3), "f")), weight)

@@ -16,10 +16,12 @@ from graphc.eager import as_one_piece, at_once, of_ops
 from graphc.gradients import GradOperation as GradOperation
 from graphc.gradients import HookBackward as HookBackward
 from graphc.gradients import InsertGradientOf as InsertGradientOf
+from graphc.gradients import derivative as derivative
 from graphc.gradients import get_grad as get_grad
 from graphc.gradients import grad as grad
 from graphc.gradients import jacfwd as jacfwd
 from graphc.gradients import jacrev as jacrev
+from graphc.gradients import jet as jet
 from graphc.gradients import jvp as jvp
 from graphc.gradients import linearize as linearize
 from graphc.gradients import stop_gradient as stop_gradient
@@ -95,6 +97,7 @@ from graphc.ops.frequencies import *
 from graphc.ops.functions import *
 from graphc.ops.gamma_functions import *
 from graphc.ops.gather import *
+from graphc.ops.inplace import *
 from graphc.ops.linalg import *
 from graphc.ops.loss import *
 from graphc.ops.matrices import *
@@ -165,6 +168,8 @@ def __getattr__(name: str) -> Any:
         home = mint if short in mint.__all__ else mint.functional
         if hasattr(home, short):
             return getattr(home, short)
+    if name == "conv_transpose2d":
+        return importlib.import_module("graphc.mint").functional.conv_transpose2d
     if name == "vmap":
         from graphc.vmap import vmap  # written with this module
 

@@ -1,5 +1,7 @@
 """Methods that change a tensor in place: `x.add_(1)`, `x.zero_()`; attached to Tensor by `graphc.ops.methods`.
 
+Some are functions too: `ops.clamp_(x, 0, 1)`.
+
 A Parameter is assigned to. Any other tensor comes to stand for the new value, as after `x[...] = value`: what was
 computed from it before, and its derivative, keep the value that it had.
 """
@@ -27,6 +29,10 @@ from graphc.parameter import Parameter
 from graphc.place import located, named
 from graphc.random import Generator, generator_of
 from graphc.tensor import Tensor
+
+__all__ = [
+    "bernoulli_", "clamp_", "erfinv_", "exponential_", "normal_", "put_", "random_", "tanh_", "uniform_", "zero_",
+]  # fmt: skip
 
 Method = Callable[..., Tensor]
 
@@ -195,6 +201,10 @@ _FUNCTIONS: dict[str, Method] = {
 
 METHODS: dict[str, Method] = {f"{name}_": _in_place(f"{name}_", made) for name, made in _FUNCTIONS.items()}
 """By name."""
+
+(bernoulli_, clamp_, erfinv_, exponential_, normal_, put_, random_, tanh_, uniform_, zero_) = (
+    METHODS[name] for name in __all__
+)
 
 OUT_OF_PLACE: dict[str, Method] = {
     "cauchy": _cauchy, "fill_diagonal": fill_diagonal, "index_put": index_put, "log_normal": _log_normal,

@@ -56,7 +56,7 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
     "gamma_functions": "digamma lgamma mvlgamma",
     "determinant": "det inverse log_matrix_determinant logdet matrix_determinant matrix_power slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
-    "older": "unique_with_pad",
+    "older": "i0 unique_with_pad",
     "scan": "cummax cummin cumprod logcumsumexp top_k topk",
     "gather": "gather_elements gather_nd index_fill index_select reverse_sequence scatter take unsorted_segment_sum",
     "selection": "argwhere bincount masked_fill masked_select nonzero",

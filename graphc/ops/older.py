@@ -6,8 +6,12 @@ from typing import Any
 
 from graphc.dtype import float_info, int64
 from graphc.ops.arrays import vstack
-from graphc.ops.coerce import as_tensor, cast, full_like
+from graphc.ops.bessel import bessel_i0
+from graphc.ops.coerce import as_tensor, broadcast_shape, cast, full_like
 from graphc.ops.control import held
+from graphc.ops.conv import conv_transpose
+from graphc.ops.creation import scalar_to_tensor
+from graphc.ops.draws import random_poisson
 from graphc.ops.functions import (
     add,
     div,
@@ -25,6 +29,7 @@ from graphc.ops.functions import (
 )
 from graphc.ops.gather import index_add
 from graphc.ops.indexing import getitem
+from graphc.ops.random import shape_of
 from graphc.ops.reduce import amax, amin
 from graphc.ops.scan import argsort
 from graphc.ops.selection import unique
@@ -34,16 +39,18 @@ from graphc.place import located
 from graphc.tensor import Tensor
 
 __all__ = [
-    "dyn_shape", "eps", "expand", "expand_as", "floordiv", "floormod", "inplace_index_add", "invert_permutation",
-    "padding", "reduce_max", "reduce_min", "row_stack", "strided_slice", "tensor_add", "tensor_div", "tensor_exp",
-    "tensor_expm1", "tensor_floordiv", "tensor_ge", "tensor_gt", "tensor_le", "tensor_lt", "tensor_mod", "tensor_mul",
-    "tensor_pow", "tensor_sub", "type_as", "unique_with_pad", "view_as",
+    "conv3d_transpose", "dyn_shape", "eps", "expand", "expand_as", "floordiv", "floormod", "i0", "inplace_index_add",
+    "invert_permutation", "padding", "poisson", "reduce_max", "reduce_min", "row_stack", "scalar_to_array",
+    "strided_slice", "tensor_add", "tensor_div", "tensor_exp", "tensor_expm1", "tensor_floordiv", "tensor_ge",
+    "tensor_gt", "tensor_le", "tensor_lt", "tensor_mod", "tensor_mul", "tensor_pow", "tensor_sub", "type_as",
+    "unique_with_pad", "view_as",
 ]  # fmt: skip
 
 tensor_add, tensor_sub, tensor_mul, tensor_div, tensor_pow = add, sub, mul, div, pow
 tensor_floordiv = floordiv = floor_div
 tensor_mod = floormod = floor_mod
 tensor_exp, tensor_expm1 = exp, expm1
+scalar_to_array = scalar_to_tensor
 tensor_gt, tensor_ge, tensor_lt, tensor_le = greater, greater_equal, less, less_equal
 
 
@@ -113,6 +120,29 @@ def strided_slice(
         else:
             parts.append(slice(None if begin_mask & bit else low, None if end_mask & bit else high, step))
     return getitem(as_tensor("strided_slice", input_x), tuple(parts))
+
+
+def i0(input: Any) -> Tensor:
+    """As `bessel_i0`."""
+    return bessel_i0(input)
+
+
+def poisson(shape: Any, mean: Any, seed: Any = None) -> Tensor:
+    """Random whole numbers of Poisson's distribution, float32 in the shape that `shape` and the means broadcast to."""
+    rate = as_tensor("poisson", mean)
+    wanted = broadcast_shape("poisson", [shape_of("poisson", shape), rate.shape])
+    return random_poisson((), broadcast_to(rate, wanted), seed)
+
+
+def conv3d_transpose(
+    inputs: Any, weight: Any, pad_mode: str = "valid", padding: Any = 0, stride: Any = 1, dilation: Any = 1,
+    group: int = 1, output_padding: Any = 0,
+) -> Tensor:
+    """`conv_transpose` of `[N, Cin, D, H, W]` with `[Cin, Cout / group, KD, KH, KW]`."""
+    x = as_tensor("conv3d_transpose", inputs)
+    if x.ndim != 5:
+        raise located(ValueError(f"conv3d_transpose: expected [N, Cin, D, H, W], got {x.spec}"))
+    return conv_transpose(x, weight, None, stride, pad_mode, padding, output_padding, dilation, group)
 
 
 def row_stack(tensors: Any) -> Tensor:
