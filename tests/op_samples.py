@@ -129,6 +129,31 @@ add(
     "add mul maximum minimum logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor equal",
     sample(truth(4, 9), truth(4, 9)),
 )
+_some = np.array([0.0, 1e-30, 0.3, 1.0, 9.99, 50.0, 1e15, np.inf, np.nan, -1.0])
+_shapes, _places = (x.copy() for x in np.meshgrid(_some, _some, indexing="ij"))
+for _attrs, _dtype in (({}, "float32"), ({"upper": True}, "float64"), ({"order": 1}, "float64")):
+    add(
+        "igamma",
+        sample(np.array([0.05, 0.6, 1.7, 9.0, 14.0]), np.array([0.4, 2.0, 0.9, 7.0, 17.0]), smooth=True, **_attrs),
+        sample(_shapes[:6].astype(_dtype), _places[:6].astype(_dtype), **_attrs),
+        sample(np.zeros((0, 3), "float32"), np.zeros((0, 3), "float32"), **_attrs),
+    )
+add("igamma", sample(np.array([0.6, 1.7, 0.2]), np.array([0.4, 2.5, 3.0]), order=2, upper=True))
+add(
+    "gamma_density", *(sample(_shapes.astype(d), _places.astype(d)) for d in FLOATS),
+    sample(np.linspace(0.3, 14.0, 12), np.linspace(0.2, 17.0, 12), smooth=True),
+)
+add(
+    "zeta", *(sample(_shapes.astype(d), _places.astype(d)) for d in FLOATS),
+    sample(np.linspace(1.3, 14.0, 12), np.linspace(0.2, 17.0, 12), smooth=True),
+    sample(np.linspace(1.3, 4.0, 7), np.linspace(5.0, 0.8, 7), smooth=True, order=1),
+    sample(np.linspace(1.3, 9.0, 7), np.linspace(7.0, 0.2, 7), order=3),
+)
+_tiny = 2.0 ** np.arange(-1074, 1024, dtype="float64")
+add("nextafter", *(sample(*pairs(d)) for d in FLOATS), sample(normal(3, 5), normal(3, 5), smooth=True))
+for _dtype, _powers in (("float64", _tiny), ("float32", 2.0 ** np.arange(-149, 128, dtype="float64"))):
+    _around = np.stack([_powers * k for k in (1.0, 1.5, -1.0)]).astype(_dtype)
+    add("nextafter", sample(_around, np.zeros_like(_around)), sample(_around, _around[:, ::-1]))
 add("floor_div", sample(np.linspace(0.6, 2.7, 15), np.linspace(3.1, 0.3, 15)))
 add("pow", *(sample(*pairs(d)) for d in INTS), *(sample(*pairs(d)) for d in FLOATS))
 add("pow", sample(np.linspace(0.3, 2.0, 12), np.linspace(-1.5, 2.5, 12), smooth=True))

@@ -30,7 +30,7 @@ DISCRETE: list[tuple[msd.Distribution, int, tuple[Any, ...]]] = [
 ]  # fmt: skip
 
 
-NO_CDF = ("Beta", "Gamma", "Poisson", "StudentT")
+NO_CDF = ("Beta", "StudentT")
 
 
 def near(found: Tensor, wanted: Any) -> None:
@@ -195,7 +195,7 @@ def test_parameters_with_the_call_in_both_modes() -> None:
         (lambda: msd.Beta(1.0, 0.0), ValueError, "concentration0 must be greater"),
         (lambda: msd.Geometric(1.0), ValueError, "1 - probs"),
         (lambda: msd.StudentT(0.0, 0.0, 1.0), ValueError, "df must be greater"),
-        (lambda: msd.Gamma(1.0, 1.0).cdf(1.0), TypeError, "cdf is not defined"),
+        (lambda: msd.Beta(1.0, 1.0).cdf(1.0), TypeError, "cdf is not defined"),
         (lambda: msd.TransformedDistribution(3, msd.Normal()), TypeError, "expected a Bijector"),
         (lambda: msd.TransformedDistribution(bijector.Exp(), msd.Normal(0.0, 1.0)).mean(), TypeError, "linear"),
         (lambda: bijector.PowerTransform(-1.0), ValueError, "not negative"),
@@ -206,3 +206,12 @@ def test_parameters_with_the_call_in_both_modes() -> None:
 def test_errors(call: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         call()
+
+
+def test_how_likely_it_is_to_be_below_values_between_counts_and_below_0() -> None:
+    counts, times = msd.Poisson(2.5), msd.Gamma(2.0, 1.5)
+    p = counts.prob(Tensor([0.0, 1.0, 2.0])).asnumpy().cumsum()
+    found = counts.cdf(Tensor([-1.0, 0.0, 0.9, 2.0, 2.7])).asnumpy()
+    np.testing.assert_allclose(found, [0, p[0], p[0], p[2], p[2]], 1e-6)
+    x = np.array([0.5, 2.0]) * 1.5
+    np.testing.assert_allclose(times.cdf(Tensor([-1.0, 0.5, 2.0])).asnumpy(), [0, *1 - np.exp(-x) * (1 + x)], 1e-6)

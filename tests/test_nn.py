@@ -167,6 +167,7 @@ def test_cells_of_one_function() -> None:
     np.testing.assert_array_equal(run(nn.ReduceLogSumExp([0, 2], True), x), wanted)
     np.testing.assert_allclose(run(nn.L1Regularizer(0.5), -x), 0.5 * x.sum(), rtol=1e-6)
     np.testing.assert_array_equal(run(nn.LGamma(), x), ops.lgamma(Tensor(x)).asnumpy())
+    np.testing.assert_array_equal(run(nn.IGamma(), abs(x), abs(x)), ops.igamma(Tensor(abs(x)), abs(x)).asnumpy())
     np.testing.assert_array_equal(run(nn.DiGamma(), x), ops.digamma(Tensor(x)).asnumpy())
     m = x[:, :, :3] + 3 * np.eye(3, dtype="f")
     np.testing.assert_array_equal(run(nn.MatInverse(), m), ops.inverse(Tensor(m)).asnumpy())

@@ -39,6 +39,10 @@ NEAR_ROOTS = (  # near the roots of these errors are absolute
 )  # fmt: skip
 
 
+LESS_EXACT = {"igamma": 256, "gamma_density": 256, "zeta": 64}
+"""In float64: to how many units, as exponents of great numbers are rounded."""
+
+
 TAKEN_AWAY = {"complex", "real", "imag"}
 """Ops that no kernel ever sees (`passes/pairs.py`); tests of complex numbers have their derivatives."""
 
@@ -116,7 +120,8 @@ def test_kernel_computes_the_meaning(name: str, sample: Sample) -> None:
         with np.errstate(all="ignore"):
             wanted = wanted.astype(type_.dtype.np)
         tiny = 8 * unit if name in NEAR_ROOTS else np.finfo(type_.dtype.np).smallest_subnormal
-        np.testing.assert_allclose(compiled, wanted, rtol=4 * unit, atol=tiny)
+        units = LESS_EXACT.get(name, 4) if type_.dtype.itemsize == 8 else 4
+        np.testing.assert_allclose(compiled, wanted, rtol=units * unit, atol=tiny)
     else:  # sums: the error is relative to the terms
         terms = max((float(np.abs(o[np.isfinite(o)]).max(initial=0)) for o in sample.operands), default=0)
         np.testing.assert_allclose(compiled, wanted, rtol=64 * unit, atol=32 * unit * max(terms, 1) ** 2)

@@ -136,6 +136,7 @@ from graphc.nn.loss import (
 from graphc.nn.math import (
     ClipByNorm,
     DiGamma,
+    IGamma,
     L1Regularizer,
     LBeta,
     LGamma,
@@ -354,6 +355,7 @@ __all__ = [
     "Hardtanh",
     "HingeEmbeddingLoss",
     "HuberLoss",
+    "IGamma",
     "Identity",
     "ImageGradients",
     "InstanceNorm1d",

@@ -149,6 +149,13 @@ class DiGamma(Layer):
         return ops.digamma(x)
 
 
+class IGamma(Layer):
+    """The regularized lower incomplete gamma function of `a` and `x`; see `ops.igamma`."""
+
+    def construct(self, a: Tensor, x: Tensor) -> Tensor:
+        return ops.igamma(a, x)
+
+
 class MatInverse(Layer):
     """The inverse of square matrices `[..., N, N]`; see `ops.inverse`."""
 

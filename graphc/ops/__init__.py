@@ -46,6 +46,7 @@ from graphc.ops import frequencies as _frequencies
 from graphc.ops import functions as _functions
 from graphc.ops import gamma_functions as _gamma_functions
 from graphc.ops import gather as _gather
+from graphc.ops import incomplete_gamma as _incomplete_gamma
 from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
 from graphc.ops import matrices as _matrices
@@ -75,6 +76,7 @@ from graphc.ops import statistics as _statistics
 from graphc.ops import summary as _summary
 from graphc.ops import triangles as _triangles
 from graphc.ops import unpool as _unpool
+from graphc.ops import zeta as _zeta
 from graphc.ops.activation import *
 from graphc.ops.adaptive_pool import *
 from graphc.ops.arrays import *
@@ -97,6 +99,7 @@ from graphc.ops.frequencies import *
 from graphc.ops.functions import *
 from graphc.ops.gamma_functions import *
 from graphc.ops.gather import *
+from graphc.ops.incomplete_gamma import *
 from graphc.ops.inplace import *
 from graphc.ops.linalg import *
 from graphc.ops.loss import *
@@ -130,6 +133,7 @@ from graphc.ops.statistics import *
 from graphc.ops.tapers import *
 from graphc.ops.triangles import *
 from graphc.ops.unpool import *
+from graphc.ops.zeta import *
 
 for _name in (
     *_activation.__all__, *_attention.__all__, *_boxes.__all__, *_composite.__all__, *_ctc.__all__, *_loss.__all__,
@@ -143,8 +147,8 @@ for _name in (
 ):  # fmt: skip
     globals()[_name] = of_ops(globals()[_name])
 for _module in (
-    _arrays, _bessel, _complex_numbers, _determinant, _frequencies, _functions, _gamma_functions, _matrices, _patches,
-    _resize, _sample, _scan, _scatter, _sets, _solvers, _statistics, _unpool,
+    _arrays, _bessel, _complex_numbers, _determinant, _frequencies, _functions, _gamma_functions, _incomplete_gamma,
+    _matrices, _patches, _resize, _sample, _scan, _scatter, _sets, _solvers, _statistics, _unpool, _zeta,
 ):  # fmt: skip
     for _name in _module.__all__:
         _function = globals()[_name]

@@ -606,3 +606,57 @@ isnan, isinf, isfinite = (
         ("isfinite", np.isfinite, "neither infinite nor NaN"),
     )
 )
+
+
+# Neighbours
+
+
+def _agree_next(x: Any, y: Any) -> tuple[Tensor, ...]:
+    operands = agree("nextafter")(x, y)
+    if any(not o.dtype.is_float or o.dtype.wide for o in operands):
+        shown = " and ".join(str(o.spec) for o in operands)
+        raise located(TypeError(f"nextafter: expected float32 or float64, got {shown}"))
+    return operands
+
+
+@define_op(infer=_floats("nextafter"), coerce=_agree_next, traits="elementwise")
+def nextafter(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The float next to `x` on the side of `y`; `y` where they are equal."""
+    return np.asarray(np.nextafter(x, y))
+
+
+@nextafter.def_vjp
+def nextafter_vjp(ct: Ct, z: Tensor, x: Tensor, y: Tensor) -> Any:
+    return ct, lambda: full_like(ct, 0)
+
+
+@nextafter.def_lower
+def nextafter_lower(b: Any, index: Any, x: Any, y: Any) -> Any:
+    """S. M. Rump et al., "Computing predecessor and successor in rounding to nearest" (2009), algorithm 2."""
+    start, goal, info = x(index), y(index), np.finfo(x.dtype.np)
+    unit, least = float(info.eps) / 2, float(info.smallest_subnormal)
+
+    def number(value: float) -> Any:
+        return b.const(value, x.dtype)
+
+    def below(value: Any, bound: float) -> Any:
+        return b.fn("lt", value, number(bound))
+
+    size, zero = b.fn("abs", start), number(0.0)
+    negative = b.fn("lt", start, zero)
+    farther = b.select(negative, b.fn("lt", goal, start), b.fn("gt", goal, start))
+    part = number(unit * (1 + 2 * unit))
+
+    def moved(value: Any, step: Any) -> Any:
+        return b.select(farther, value + step, value - step)
+
+    scaled = size * number(1 / unit)  # where a step would be too small to be a product
+    small = b.select(below(size, least / unit), moved(size, number(least)), moved(scaled, scaled * part) * number(unit))
+    found = b.select(below(size, least / unit**2), small, moved(size, size * part))
+    endless = b.fn("eq", size, number(math.inf))
+    found = b.select(endless, number(float(info.max)), found)
+    found = b.select(negative, -found, found)
+    from_zero = b.select(b.fn("lt", goal, zero), number(-least), number(least))
+    found = b.select(b.fn("eq", start, zero), from_zero, found)
+    found = b.select(b.fn("eq", start, goal), goal, found)
+    return b.select(b.fn("or", b.fn("isnan", start), b.fn("isnan", goal)), number(math.nan), found)

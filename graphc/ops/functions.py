@@ -116,6 +116,7 @@ __all__ = [
     "ne",
     "neg",
     "negative",
+    "nextafter",
     "not_equal",
     "pow",
     "pows",
@@ -191,7 +192,7 @@ add, atan2, floor_divide, remainder, fmod, maximum, minimum, mul, sub = _functio
     "add atan2 floor_divide=floor_div remainder=floor_mod fmod maximum minimum mul sub", "input", "other"
 )
 floor_div, floor_mod = _functions("floor_div floor_mod", "x", "y")
-(gcd,) = _functions("gcd", "input", "other")
+gcd, nextafter = _functions("gcd nextafter", "input", "other")
 equal, greater, greater_equal, less, less_equal, not_equal = _functions(
     "equal greater greater_equal less less_equal not_equal", "input", "other"
 )

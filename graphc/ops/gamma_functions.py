@@ -78,20 +78,33 @@ def _derivative(order: int, number: float) -> float:
     with localcontext() as context:
         context.prec = 50
         x = Decimal(number)
-        start = 1 - x if x < 0 else x
-        far, sign = start + 40, 1 if order % 2 else -1
-        total = -far.ln() if not order else math.factorial(order - 1) / far**order
-        total += sum(math.factorial(order) / (start + k) ** (order + 1) for k in range(40))
-        total += math.factorial(order) / (2 * far ** (order + 1))
-        for k, c in enumerate(_tail(order), 1):
-            total += Decimal(c.numerator) / c.denominator / far ** (2 * k + order)
-        total *= sign
+        total = derivative_of_digamma(order, 1 - x if x < 0 else x)
         if x < 0:  # DLMF 5.15.6
             angle = (x - x.to_integral_value()) * _PI
             cotangent = _sine(angle, 0) / _sine(angle, 1)
             slopes = sum(c * cotangent**k for k, c in enumerate(_cotangent_slopes(order)))
-            total = -sign * total - _PI ** (order + 1) * slopes
+            total = (-total if order % 2 else total) - _PI ** (order + 1) * slopes
         return float(total)
+
+
+def derivative_of_digamma(order: int, x: Decimal) -> Decimal:
+    """The derivative of that order of digamma at a positive number."""
+    far = x + 40
+    total = -far.ln() if not order else math.factorial(order - 1) / far**order
+    total += sum(math.factorial(order) / (x + k) ** (order + 1) for k in range(40))
+    total += math.factorial(order) / (2 * far ** (order + 1))
+    for k, c in enumerate(_tail(order), 1):
+        total += Decimal(c.numerator) / c.denominator / far ** (2 * k + order)
+    return total if order % 2 else -total
+
+
+def log_gamma(x: Decimal) -> Decimal:
+    """The logarithm of the gamma function of a positive number."""
+    far = x + 40
+    total = (far - Decimal("0.5")) * far.ln() - far + (2 * _PI).ln() / 2  # Stirling's series, DLMF 5.11.1
+    for k, b in enumerate(BERNOULLI, 1):
+        total += Decimal(b.numerator) / b.denominator / (2 * k * (2 * k - 1)) / far ** (2 * k - 1)
+    return total - math.prod((x + k for k in range(40)), start=Decimal(1)).ln()
 
 
 def _of_numbers(function: Callable[[float], float]) -> Callable[[np.ndarray], np.ndarray]:
@@ -109,11 +122,7 @@ def _lgamma(number: float) -> float:
     with localcontext() as context:
         context.prec = 50
         x = abs(Decimal(number))
-        far = x + 40
-        total = (far - Decimal("0.5")) * far.ln() - far + (2 * _PI).ln() / 2  # Stirling's series, DLMF 5.11.1
-        for k, b in enumerate(BERNOULLI, 1):
-            total += Decimal(b.numerator) / b.denominator / (2 * k * (2 * k - 1)) / far ** (2 * k - 1)
-        total -= math.prod((x + k for k in range(40)), start=Decimal(1)).ln()
+        total = log_gamma(x)
         if number < 0:  # DLMF 5.5.3
             angle = (x - x.to_integral_value()) * _PI
             total = -total - (x * abs(_sine(angle, 1)) / _PI).ln()
@@ -161,6 +170,10 @@ def polygamma_vjp(ct: Tensor, y: Tensor, x: Tensor, *, n: int) -> Any:
 
 @polygamma_.def_lower
 def polygamma_lower(b: Any, index: Any, x: Any, *, n: int) -> Any:
+    return b.cast(polygamma_value(b, b.cast(x(index), float64), n), x.dtype)
+
+
+def polygamma_value(b: Any, value: Any, n: int) -> Any:
     """In float64: the first 10 + n terms of the sum that it is (DLMF 5.15.1), and the asymptotic series of the rest.
 
     For x < 0 the reflection of DLMF 5.15.6.
@@ -181,7 +194,7 @@ def polygamma_lower(b: Any, index: Any, x: Any, *, n: int) -> Any:
             total = total * value + number(c)
         return total
 
-    value, one, terms = b.cast(x(index), float64), number(1), 10 + n
+    one, terms = number(1), 10 + n
     below = b.fn("lt", value, number(0))
     start = b.select(below, one - value, value)
     inverse = one / (start + number(terms))
@@ -205,7 +218,7 @@ def polygamma_lower(b: Any, index: Any, x: Any, *, n: int) -> Any:
     negative = -total - reflected
     pole = b.fn("eq", distance, number(0))
     negative = b.select(pole, number(math.inf if n % 2 else math.nan), negative)
-    return b.cast(b.select(below, negative, positive), x.dtype)
+    return b.select(below, negative, positive)
 
 
 # Functions

@@ -49,11 +49,11 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
         "expm1 float_power floor floor_divide fmod fmax fmin frac gcd ge greater greater_equal gt heaviside hypot inv "
         "invert isclose isfinite isinf isnan is_floating_point lcm ldexp le lerp less less_equal log "
         "log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit lt maximum "
-        "minimum mul multiply nan_to_num ne neg negative not_equal pow rad2deg reciprocal remainder rsqrt sigmoid "
-        "sign signbit sin sinc sinh sqrt square tan tanh true_divide trunc xdivy xlogy"
+        "minimum mul multiply nan_to_num ne neg negative nextafter not_equal pow rad2deg reciprocal remainder rsqrt "
+        "sigmoid sign signbit sin sinc sinh sqrt square tan tanh true_divide trunc xdivy xlogy"
     ),
     "complex_numbers": "angle conj imag is_complex isreal real",
-    "gamma_functions": "digamma lgamma mvlgamma",
+    "gamma_functions": "digamma lgamma mvlgamma", "incomplete_gamma": "igamma igammac",
     "determinant": "det inverse log_matrix_determinant logdet matrix_determinant matrix_power slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
     "older": "i0 unique_with_pad",

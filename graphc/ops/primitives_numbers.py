@@ -21,6 +21,7 @@ _PLAIN = {
     "BesselJ1": "bessel_j1", "BesselK0": "bessel_k0", "BesselK0e": "bessel_k0e",
     "BesselK1": "bessel_k1", "BesselK1e": "bessel_k1e", "BesselY0": "bessel_y0",
     "BesselY1": "bessel_y1",
+    "Igamma": "igamma", "Igammac": "igammac", "NextAfter": "nextafter", "Zeta": "zeta",
     "Polygamma": "polygamma", "UniqueWithPad": "unique_with_pad",
 }  # fmt: skip
 

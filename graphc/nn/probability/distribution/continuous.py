@@ -377,6 +377,9 @@ class Gamma(Distribution):
         inside = ops.xlogy(a - 1.0, value) - rate * value - ops.lgamma(a) + ops.xlogy(a, rate)
         return ops.select(value >= 0.0, inside, -math.inf)
 
+    def _cdf(self, value: Tensor, a: Tensor, rate: Tensor) -> Tensor:
+        return ops.igamma(a, rate * ops.maximum(value, 0.0))
+
     def _mean(self, a: Tensor, rate: Tensor) -> Tensor:
         return a / rate
 

@@ -178,6 +178,9 @@ class Poisson(Distribution):
         inside = ops.xlogy(value, rate) - rate - ops.lgamma(value + 1.0)
         return ops.select(value >= 0.0, inside, -math.inf)
 
+    def _cdf(self, value: Tensor, rate: Tensor) -> Tensor:
+        return ops.select(value >= 0.0, ops.igammac(ops.floor(ops.maximum(value, 0.0)) + 1.0, rate), 0.0)
+
     def _mean(self, rate: Tensor) -> Tensor:
         return rate
 
