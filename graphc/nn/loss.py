@@ -47,6 +47,68 @@ _Loss = LossBase  # its name in MindSpore 1
 # Of classes
 
 
+class SampledSoftmaxLoss(LossBase):
+    """The cross-entropy of softmax over the labels and a few other classes, drawn at random, in place of all classes.
+
+    Called with weights `[C, D]`, biases `[C]`, labels `[N, num_true]` (or `[N]`) and logits `[N, D]`, which are what
+    the last layer is given. Each label of a sample counts for `1 / num_true`. From the scores the logarithms of the
+    counts are subtracted that are expected of their classes (Jean et al. 2015).
+
+    Args:
+        num_sampled: how many classes are drawn for a batch, all of them different.
+        num_classes: C.
+        num_true: labels of a sample.
+        sampled_values: the classes, and the counts expected of the labels and of them, as
+            `ops.uniform_candidate_sampler` gives them; by default it draws them.
+        remove_accidental_hits: no label is drawn.
+        seed: of the draws, at least 0.
+    Raises:
+        TypeError, ValueError: an argument is not as described.
+        IndexError: when it runs, a label that is no class.
+    """
+
+    def __init__(
+        self, num_sampled: int, num_classes: int, num_true: int = 1, sampled_values: Any = None,
+        remove_accidental_hits: bool = True, seed: int = 0, reduction: str = "none",
+    ) -> None:
+        super().__init__(reduction)
+        where = "SampledSoftmaxLoss"
+        self.num_classes = check.positive_int(where, "num_classes", num_classes)
+        for name, value in (("num_sampled", num_sampled), ("num_true", num_true)):
+            if check.positive_int(where, name, value) > num_classes:
+                raise ValueError(
+                    f"For '{where}', the '{name}' must be smaller than or equal to 'num_classes', but got {value} and "
+                    f"{num_classes}."
+                )
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ValueError(f"For '{where}', the 'seed' must be an int >= 0, but got {seed!r}.")
+        if sampled_values is not None and not isinstance(sampled_values, (list, tuple)):
+            got = type(sampled_values).__name__
+            raise TypeError(f"For '{where}', the type of 'sampled_values' must be a list or tuple, but got {got}.")
+        if sampled_values is not None and len(sampled_values) != 3:
+            raise ValueError(f"For '{where}', the 'sampled_values' must be 3, but got {len(sampled_values)}.")
+        self.num_sampled, self.num_true, self.seed = num_sampled, num_true, seed
+        self.sampled_values = sampled_values
+        self.remove_accidental_hits = check.boolean(where, "remove_accidental_hits", remove_accidental_hits)
+
+    def _draws(self) -> bool:
+        return self.sampled_values is None
+
+    def construct(self, weights: Tensor, biases: Tensor, labels: Tensor, logits: Tensor) -> Tensor:
+        if not labels.dtype.is_int:
+            raise TypeError(f"For 'SampledSoftmaxLoss', the 'labels' must be integers, but got {labels.spec}.")
+        labels = ops.reshape(labels, (-1, self.num_true))
+        sampled, of_labels, of_sampled = self.sampled_values or ops.uniform_candidate_sampler(
+            labels, self.num_true, self.num_sampled, True, self.num_classes, self.seed, self.remove_accidental_hits
+        )
+        own = ops.sum(ops.expand_dims(logits, 1) * ops.gather(weights, labels, 0), -1)
+        own = own + ops.gather(biases, labels, 0) - ops.log(of_labels)
+        offsets = ops.gather(biases, sampled, 0) - ops.log(of_sampled)
+        others = ops.dense(logits, ops.gather(weights, sampled, 0), offsets)
+        scores = ops.log_softmax(ops.concat([own, others], 1), -1)
+        return self.get_loss(-ops.mean(scores[:, : self.num_true], -1))
+
+
 class CrossEntropyLoss(LossBase):
     """The cross-entropy between logits and labels: log-softmax, then negative log-likelihood.
 

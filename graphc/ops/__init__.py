@@ -33,6 +33,7 @@ from graphc.ops import arrays as _arrays
 from graphc.ops import attention as _attention
 from graphc.ops import bessel as _bessel
 from graphc.ops import boxes as _boxes
+from graphc.ops import candidates as _candidates
 from graphc.ops import complex_numbers as _complex_numbers
 from graphc.ops import composite as _composite
 from graphc.ops import conv as _conv
@@ -83,6 +84,7 @@ from graphc.ops.arrays import *
 from graphc.ops.attention import *
 from graphc.ops.bessel import *
 from graphc.ops.boxes import *
+from graphc.ops.candidates import *
 from graphc.ops.complex_numbers import *
 from graphc.ops.composite import *
 from graphc.ops.control import *
@@ -154,7 +156,7 @@ for _module in (
         _function = globals()[_name]
         if isinstance(_function, FunctionType) and not hasattr(_function, "__wrapped__"):
             globals()[_name] = at_once(_function)
-for _name in (*_creation.__all__, *_draws.__all__, *_random.__all__):
+for _name in (*_candidates.__all__, *_creation.__all__, *_draws.__all__, *_random.__all__):
     globals()[_name] = at_once(globals()[_name])
 
 operations = functional = composite = sys.modules[__name__]  # MindSpore's older names of parts of this module

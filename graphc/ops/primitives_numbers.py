@@ -257,6 +257,12 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     ),
     "InplaceUpdateV2": ({}, lambda p, x, indices, v: function("inplace_update")(x, v, indices)),
     "ListDiff": ({"out_idx": int32}, _list_diff),
+    "LogUniformCandidateSampler": (
+        {"num_true": 1, "num_sampled": 5, "unique": True, "range_max": 5, "seed": 0},
+        lambda p, true_classes: function("log_uniform_candidate_sampler")(
+            true_classes, p.num_true, p.num_sampled, p.unique, p.range_max, p.seed
+        ),
+    ),
     "LogSpace": (
         {"steps": 10, "base": 10, "dtype": float32},
         lambda p, start, end: function("logspace")(start, end, p.steps, p.base, dtype=p.dtype),
@@ -303,6 +309,15 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "SubAndFilter": ({}, _sub_and_filter),
     "TridiagonalMatMul": ({}, _tridiagonal),
     "TupleToArray": ({}, _tuple_to_array),
+    "UniformCandidateSampler": (
+        {
+            "num_true": REQUIRED, "num_sampled": REQUIRED, "unique": REQUIRED, "range_max": REQUIRED, "seed": 0,
+            "remove_accidental_hits": False,
+        },
+        lambda p, true_classes: function("uniform_candidate_sampler")(
+            true_classes, p.num_true, p.num_sampled, p.unique, p.range_max, p.seed, p.remove_accidental_hits
+        ),
+    ),
     "UnravelIndex": ({}, _unravel_index),
     "UpperBound": ({"out_type": int32}, _bound(True)),
 }  # fmt: skip
