@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, nn, ops, set_context
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, grad, nn, ops, set_context
 from graphc.random import set_seed
 
 F = np.float32
@@ -1220,6 +1220,28 @@ def test_train_one_step_cell(mode: int) -> None:
     assert float(loss) == 1.25
     np.testing.assert_array_equal(grads["w"].asnumpy(), [8.0, -16.0])
     np.testing.assert_array_equal(net.w.asnumpy(), [0.25, -0.5])
+
+
+@pytest.mark.parametrize("wrap", [nn.PipelineCell, nn.GradAccumulationCell, nn.MicroBatchInterleaved])
+def test_a_batch_in_parts_sums_what_they_come_to(wrap: type[nn.Cell]) -> None:
+    net = nn.WithLossCell(nn.Dense(3, 2), nn.MSELoss())
+    x, y = normal(6, 3), normal(6, 2, seed=1)
+    parts = [net(Tensor(x[i : i + 2]), Tensor(y[i : i + 2])).asnumpy() for i in (0, 2, 4)]
+    whole = wrap(net, 3)
+    np.testing.assert_array_equal(run(whole, x, y), parts[0] + parts[1] + parts[2])
+    slopes = [grad(cell, None, net.trainable_params())(Tensor(x), Tensor(y))[0].asnumpy() for cell in (whole, net)]
+    close(slopes[0], 3 * slopes[1])
+    assert [p.name for p in whole.trainable_params()] == [p.name for p in net.trainable_params()]
+    with pytest.raises(ValueError, match=r"a batch must be a multiple of 3, but got f32\[4,3\]"):
+        whole(Tensor(x[:4]), Tensor(y[:4]))
+    with pytest.raises(TypeError, match="the 'network' must be a Cell, but got int"):
+        wrap(3, 2)
+
+
+def test_there_is_one_stage() -> None:
+    nn.PipelineCell(nn.Dense(3, 2), 2, {"fc": 0})
+    with pytest.raises(ValueError, match="every stage must be 0 in one process"):
+        nn.PipelineCell(nn.Dense(3, 2), 2, {"fc": 1})
 
 
 @pytest.mark.parametrize("mode", [PYNATIVE_MODE, GRAPH_MODE])

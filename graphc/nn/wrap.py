@@ -55,6 +55,68 @@ class WithEvalCell(Cell):
         return self._loss_fn(outputs, label), outputs, label
 
 
+class _InParts(Cell):
+    """The sum of what a network returns of equal parts of the batch, one after another."""
+
+    def __init__(self, network: Cell, parts: int, argument: str) -> None:
+        super().__init__(auto_prefix=False)
+        where = type(self).__name__
+        if not isinstance(network, Cell):
+            raise TypeError(f"For '{where}', the 'network' must be a Cell, but got {type(network).__name__}.")
+        self.network = network
+        self._parts = check.positive_int(where, argument, parts)
+
+    def construct(self, *inputs: Tensor) -> Any:
+        count = self._parts
+        for x in inputs:
+            if not x.ndim or x.shape[0] % count:
+                where = type(self).__name__
+                raise ValueError(f"For '{where}', a batch must be a multiple of {count}, but got {x.spec}.")
+        total = None
+        for i in range(count):
+            part = self.network(*(x[i * x.shape[0] // count : (i + 1) * x.shape[0] // count] for x in inputs))
+            total = part if total is None else total + part
+        return total
+
+
+class PipelineCell(_InParts):
+    """A network that is given its batch in `micro_size` parts, and adds up what it returns, which is a Tensor.
+
+    In MindSpore the parts go through stages on several devices; here there is one stage, which takes them in turn.
+
+    Args:
+        network: called with Tensors whose first axis is the batch, usually a `WithLossCell`.
+        micro_size: a divisor of the batch.
+        stage_config: the stage of each Cell by name; all must be 0.
+        segment_config: accepted: there is one device, whose work is not divided.
+    """
+
+    def __init__(
+        self, network: Cell, micro_size: int, stage_config: dict[str, int] | None = None,
+        segment_config: dict[str, int] | None = None,
+    ) -> None:
+        super().__init__(network, micro_size, "micro_size")
+        if any((stage_config or {}).values()):
+            raise ValueError(f"For 'PipelineCell', every stage must be 0 in one process, but got {stage_config}.")
+        self.micro_size = micro_size
+
+
+class GradAccumulationCell(_InParts):
+    """See `PipelineCell`: gradients of the sum over `micro_size` parts of the batch."""
+
+    def __init__(self, network: Cell, micro_size: int) -> None:
+        super().__init__(network, micro_size, "micro_size")
+        self.micro_size = micro_size
+
+
+class MicroBatchInterleaved(_InParts):
+    """See `PipelineCell`: `interleave_num` parts, which other machines compute by turns with what they send."""
+
+    def __init__(self, network: Cell, interleave_num: int = 2) -> None:
+        super().__init__(network, interleave_num, "interleave_num")
+        self.interleave_num = interleave_num
+
+
 class ForwardValueAndGrad(Cell):
     """What a network returns, and gradients.
 

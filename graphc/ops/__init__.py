@@ -47,6 +47,7 @@ from graphc.ops import frequencies as _frequencies
 from graphc.ops import functions as _functions
 from graphc.ops import gamma_functions as _gamma_functions
 from graphc.ops import gather as _gather
+from graphc.ops import householder as _householder
 from graphc.ops import incomplete_gamma as _incomplete_gamma
 from graphc.ops import linalg as _linalg
 from graphc.ops import loss as _loss
@@ -101,6 +102,7 @@ from graphc.ops.frequencies import *
 from graphc.ops.functions import *
 from graphc.ops.gamma_functions import *
 from graphc.ops.gather import *
+from graphc.ops.householder import *
 from graphc.ops.incomplete_gamma import *
 from graphc.ops.inplace import *
 from graphc.ops.linalg import *
@@ -138,8 +140,9 @@ from graphc.ops.unpool import *
 from graphc.ops.zeta import *
 
 for _name in (
-    *_activation.__all__, *_attention.__all__, *_boxes.__all__, *_composite.__all__, *_ctc.__all__, *_loss.__all__,
-    *_multi_head.__all__, *_normalisation.__all__, *_segments.__all__, "clip_by_global_norm", "clip_by_norm",
+    *_activation.__all__, *_attention.__all__, *_boxes.__all__, *_composite.__all__, *_ctc.__all__,
+    *_householder.__all__, *_loss.__all__, *_multi_head.__all__, *_normalisation.__all__, *_segments.__all__,
+    "clip_by_global_norm", "clip_by_norm",
 ):  # fmt: skip
     globals()[_name] = as_one_piece(globals()[_name])
 for _name in (

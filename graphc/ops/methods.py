@@ -53,7 +53,8 @@ _AS_FUNCTIONS = {  # module: its functions that are methods too
         "sigmoid sign signbit sin sinc sinh sqrt square tan tanh true_divide trunc xdivy xlogy"
     ),
     "complex_numbers": "angle conj imag is_complex isreal real",
-    "gamma_functions": "digamma lgamma mvlgamma", "incomplete_gamma": "igamma igammac",
+    "gamma_functions": "digamma lgamma mvlgamma", "householder": "geqrf orgqr ormqr",
+    "incomplete_gamma": "igamma igammac",
     "determinant": "det inverse log_matrix_determinant logdet matrix_determinant matrix_power slogdet",
     "reduce": "amax amin count_nonzero logsumexp median norm",
     "older": "i0 unique_with_pad",

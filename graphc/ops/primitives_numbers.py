@@ -15,7 +15,7 @@ from graphc.place import located
 from graphc.tensor import Tensor
 
 _PLAIN = {
-    "Eps": "eps", "Gcd": "gcd", "Lcm": "lcm", "LuSolve": "lu_solve",
+    "Eps": "eps", "Gcd": "gcd", "Geqrf": "geqrf", "Orgqr": "orgqr", "Lcm": "lcm", "LuSolve": "lu_solve",
     "BesselI0": "bessel_i0", "BesselI0e": "bessel_i0e",
     "BesselI1": "bessel_i1", "BesselI1e": "bessel_i1e", "BesselJ0": "bessel_j0",
     "BesselJ1": "bessel_j1", "BesselK0": "bessel_k0", "BesselK0e": "bessel_k0e",
@@ -276,6 +276,10 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "MatrixTriangularSolve": ({"lower": True, "adjoint": False}, _triangular_solve),
     "Median": ({"global_median": False, "axis": 0, "keep_dims": False, "ignore_nan": False}, _median),
     "Mvlgamma": ({"p": REQUIRED}, lambda p, x: function("mvlgamma")(x, p.p)),
+    "Ormqr": (
+        {"left": True, "transpose": False},
+        lambda p, x, tau, other: function("ormqr")(x, tau, other, p.left, p.transpose),
+    ),
     "PadV3": ({"mode": "constant", "paddings_contiguous": True}, _pad_v3),
     "ParallelConcat": ({}, lambda p, values: function("concat")(values, 0)),
     "Quantile": (
