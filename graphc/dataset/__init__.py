@@ -10,9 +10,9 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources`, `letters`, `faces`, `gallery`, `objects`, `speech`, `lines`, `corpora`, `mindrecord` (whose values are
-written by `encoding`) and `tfrecords` (with `schema`), `buckets`, `text`, `images` for `vision`, `tones`, which is
-offered by `vision` too, `audio`, and `dataloader`, another way to make batches.
+`sources`, `letters` (with `matlab`), `faces`, `gallery`, `scenes`, `objects`, `speech`, `lines`, `corpora`,
+`mindrecord` (whose values are written by `encoding`) and `tfrecords` (with `schema`), `buckets`, `text`, `images` for
+`vision`, `tones`, which is offered by `vision` too, `audio`, and `dataloader`, another way to make batches.
 """
 
 from graphc import aliases
@@ -37,10 +37,18 @@ from graphc.dataset.corpora import (
     YahooAnswersDataset,
     YelpReviewDataset,
 )
-from graphc.dataset.faces import CelebADataset, FakeImageDataset
+from graphc.dataset.faces import CelebADataset, FakeImageDataset, LFWDataset, WIDERFaceDataset
 from graphc.dataset.files import DataFileError
-from graphc.dataset.gallery import Caltech256Dataset, Food101Dataset, OmniglotDataset, STL10Dataset
-from graphc.dataset.letters import EMnistDataset, QMnistDataset
+from graphc.dataset.gallery import (
+    Caltech101Dataset,
+    Caltech256Dataset,
+    Flowers102Dataset,
+    Food101Dataset,
+    OmniglotDataset,
+    RenderedSST2Dataset,
+    STL10Dataset,
+)
+from graphc.dataset.letters import EMnistDataset, QMnistDataset, SemeionDataset, SVHNDataset, USPSDataset
 from graphc.dataset.lines import CSVDataset, TextFileDataset
 from graphc.dataset.mindrecord import MindDataset
 from graphc.dataset.objects import CocoDataset, ManifestDataset, VOCDataset
@@ -56,6 +64,14 @@ from graphc.dataset.samplers import (
     SubsetSampler,
     WeightedRandomSampler,
 )
+from graphc.dataset.scenes import (
+    CityscapesDataset,
+    DIV2KDataset,
+    KITTIDataset,
+    LSUNDataset,
+    Places365Dataset,
+    SUN397Dataset,
+)
 from graphc.dataset.schema import Schema
 from graphc.dataset.sources import (
     Cifar10Dataset,
@@ -69,7 +85,13 @@ from graphc.dataset.sources import (
     PaddedDataset,
     embedded_fashion_mnist,
 )
-from graphc.dataset.speech import LJSpeechDataset, SpeechCommandsDataset, YesNoDataset
+from graphc.dataset.speech import (
+    CMUArcticDataset,
+    LibriTTSDataset,
+    LJSpeechDataset,
+    SpeechCommandsDataset,
+    YesNoDataset,
+)
 from graphc.dataset.tfrecords import TFRecordDataset
 
 __all__ = [
@@ -77,14 +99,18 @@ __all__ = [
     "AmazonReviewDataset",
     "BatchInfo",
     "CLUEDataset",
+    "CMUArcticDataset",
     "CSVDataset",
+    "Caltech101Dataset",
     "Caltech256Dataset",
     "CelebADataset",
     "Cifar10Dataset",
     "Cifar100Dataset",
+    "CityscapesDataset",
     "CoNLL2000Dataset",
     "CocoDataset",
     "DBpediaDataset",
+    "DIV2KDataset",
     "DataFileError",
     "Dataset",
     "DistributedSampler",
@@ -92,13 +118,18 @@ __all__ = [
     "EnWik9Dataset",
     "FakeImageDataset",
     "FashionMnistDataset",
+    "Flowers102Dataset",
     "Food101Dataset",
     "GeneratorDataset",
     "IMDBDataset",
     "ImageFolderDataset",
     "IterSampler",
+    "KITTIDataset",
     "KMnistDataset",
+    "LFWDataset",
     "LJSpeechDataset",
+    "LSUNDataset",
+    "LibriTTSDataset",
     "ManifestDataset",
     "MindDataset",
     "MnistDataset",
@@ -108,13 +139,18 @@ __all__ = [
     "PKSampler",
     "PaddedDataset",
     "PennTreebankDataset",
+    "Places365Dataset",
     "QMnistDataset",
     "RandomSampler",
+    "RenderedSST2Dataset",
     "SQuADDataset",
     "SST2Dataset",
     "STL10Dataset",
+    "SUN397Dataset",
+    "SVHNDataset",
     "Sampler",
     "Schema",
+    "SemeionDataset",
     "SequentialSampler",
     "Shuffle",
     "SogouNewsDataset",
@@ -124,7 +160,9 @@ __all__ = [
     "TFRecordDataset",
     "TextFileDataset",
     "UDPOSDataset",
+    "USPSDataset",
     "VOCDataset",
+    "WIDERFaceDataset",
     "WeightedRandomSampler",
     "WikiTextDataset",
     "YahooAnswersDataset",

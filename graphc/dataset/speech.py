@@ -1,9 +1,12 @@
-"""Recordings of speech: `SpeechCommandsDataset`, `LJSpeechDataset`, `YesNoDataset`.
+"""Recordings of speech: `CMUArcticDataset`, `LibriTTSDataset`, `LJSpeechDataset`, `SpeechCommandsDataset`,
+`YesNoDataset`.
 
-Of each recording `waveform` float32 [channels, samples], from -1 to 1, and `sample_rate` int32, samples per second.
+Of each recording `waveform` float32 [channels, samples], from -1 to 1, and `sample_rate`, samples per second: int32, of
+the first two uint32.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from graphc.dataset.reading import Reading, ReadWhenAsked
 from graphc.dataset.samplers import Shuffle
 from graphc.dataset.tables import Sample
 
-__all__ = ["LJSpeechDataset", "SpeechCommandsDataset", "YesNoDataset"]
+__all__ = ["CMUArcticDataset", "LJSpeechDataset", "LibriTTSDataset", "SpeechCommandsDataset", "YesNoDataset"]
 
 _COLUMNS = ("waveform", "sample_rate")
 
@@ -130,3 +133,103 @@ class YesNoDataset(ReadWhenAsked):
                 raise DataFileError(f"{name}: {path} is not named by eight words, 0 or 1")
         labels = np.array([[int(word) for word in path.stem.split("_")] for path in paths], np.int32)
         super().__init__(paths, _recording, _COLUMNS, {"label": labels}, how)
+
+
+def _unsigned(path: Path) -> Sample:
+    waves, rate = read_wav(path)
+    return waves, np.array(rate, np.uint32)
+
+
+class CMUArcticDataset(ReadWhenAsked):
+    """CMU Arctic, sentences read aloud: `waveform`, `sample_rate`, `transcript`, `utterance_id` (`a0001`).
+
+    Args:
+        dataset_dir: folder of `cmu_us_aew_arctic` and the like, each of a folder `wav` and the list
+            `etc/txt.done.data`.
+        name: the speaker; None is "aew".
+        num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache: as in
+            `SpeechCommandsDataset`.
+    Raises:
+        NotADirectoryError, FileNotFoundError: the folder, or the list, is missing.
+        DataFileError: a line of the list is not as it should be.
+    """
+
+    def __init__(
+        self, dataset_dir: str | os.PathLike[str], name: str | None = None, num_samples: int | None = None,
+        num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, sampler: Any = None,
+        num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
+    ) -> None:  # fmt: skip
+        where = "CMUArcticDataset"
+        how = Reading.of(where, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        speaker = check_choice(where, "name", name, (*_SPEAKERS, None)) or _SPEAKERS[0]
+        folder = check_dir(where, check_dir(where, dataset_dir) / f"cmu_us_{speaker}_arctic")
+        path = folder / "etc" / "txt.done.data"
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        found = [re.fullmatch(r'\s*\(\s*arctic_(\w+)\s+"(.*)"\s*\)\s*', line) for line in lines]
+        rows = [match.groups() for match in found if match]
+        if len(rows) < len(lines):
+            number = found.index(None)
+            raise DataFileError(f'{path}: expected ( arctic_a0001 "text" ), got {lines[number]!r}')
+        known: dict[str, Block] = {
+            "transcript": np.array([text for _, text in rows], np.str_),
+            "utterance_id": np.array([key for key, _ in rows], np.str_),
+        }
+        super().__init__([folder / "wav" / f"arctic_{key}.wav" for key, _ in rows], _unsigned, _COLUMNS, known, how)
+
+
+_SPEAKERS = (
+    "aew", "ahw", "aup", "awb", "axb", "bdl", "clb", "eey", "fem", "gka", "jmk", "ksp", "ljm", "lnh", "rms", "rxr",
+    "slp", "slt",
+)  # fmt: skip
+
+
+class LibriTTSDataset(ReadWhenAsked):
+    """LibriTTS, books read aloud: `waveform`, `sample_rate`, `original_text`, `normalized_text`, `speaker_id` and
+    `chapter_id` uint32, `utterance_id`.
+
+    Args:
+        dataset_dir: folder of `dev-clean` and the like, each of a folder per speaker, of a folder per chapter, of
+            recordings and a list `<speaker>_<chapter>.trans.tsv`.
+        usage: "dev-clean", "dev-other", "test-clean", "test-other", "train-clean-100", "train-clean-360",
+            "train-other-500", or "all" (as None): those that are there.
+        num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache: as in
+            `SpeechCommandsDataset`.
+    Raises:
+        NotADirectoryError: the folder is missing.
+        DataFileError: a line of a list is not as it should be. ValueError: another usage; no recordings.
+    """
+
+    def __init__(
+        self, dataset_dir: str | os.PathLike[str], usage: str | None = None, num_samples: int | None = None,
+        num_parallel_workers: int | None = None, shuffle: bool | Shuffle | None = None, sampler: Any = None,
+        num_shards: int | None = None, shard_id: int | None = None, cache: None = None,
+    ) -> None:  # fmt: skip
+        name = "LibriTTSDataset"
+        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
+        check_choice(name, "usage", usage, (*_PARTS, "all", None))
+        folder = check_dir(name, dataset_dir)
+        wanted = [part for part in _PARTS if (folder / part).is_dir()] if usage in ("all", None) else [usage]
+        lists = [path for part in wanted for path in sorted(check_dir(name, folder / part).glob("*/*/*.trans.tsv"))]
+        found = [(path.parent, row) for path in lists for row in _texts(path)]
+        known: dict[str, Block] = {
+            "original_text": np.array([row[1] for _, row in found], np.str_),
+            "normalized_text": np.array([row[2] for _, row in found], np.str_),
+            "speaker_id": np.array([int(row[0].split("_")[0]) for _, row in found], np.uint32),
+            "chapter_id": np.array([int(row[0].split("_")[1]) for _, row in found], np.uint32),
+            "utterance_id": np.array([row[0] for _, row in found], np.str_),
+        }
+        super().__init__([place / f"{row[0]}.wav" for place, row in found], _unsigned, _COLUMNS, known, how)
+
+
+_PARTS = (
+    "dev-clean", "dev-other", "test-clean", "test-other", "train-clean-100", "train-clean-360", "train-other-500",
+)  # fmt: skip
+
+
+def _texts(path: Path) -> list[list[str]]:
+    """The fields of each line: a recording, its text, and its text as it is read."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    for number, row in enumerate(rows, 1):
+        if len(row) != 3 or not re.fullmatch(r"\d+_\d+_.*", row[0]):
+            raise DataFileError(f"{path}:{number}: expected <speaker>_<chapter>_<number> and two texts, got {row}")
+    return rows
