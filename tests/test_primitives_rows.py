@@ -350,3 +350,36 @@ def test_what_colours_and_sequences_must_be() -> None:
     ):
         with pytest.raises(error):
             call()
+
+
+def test_dynamic_rnn_is_an_lstm() -> None:
+    rng = np.random.default_rng(0)
+    lstm = ms.nn.LSTM(3, 4)
+    x, h, c = (Tensor(rng.normal(size=s).astype("f")) for s in ((5, 2, 3), (1, 2, 4), (1, 2, 4)))
+    wanted, (last_h, last_c) = lstm(x, (h, c))
+    parts = [p.asnumpy().reshape(4, 4, -1)[[0, 2, 1, 3]].reshape(16, -1) for p in lstm.get_parameters()]  # i, j, f, o
+    w = Tensor(np.concatenate(parts[:2], 1).T.copy())
+    b = Tensor((parts[2] + parts[3])[:, 0])
+    rnn = o.DynamicRNN()
+    for call in (rnn, ms.jit(lambda *a: rnn(*a))):
+        y, all_h, all_c, enter, new, forget, leave, bounded = (t.asnumpy() for t in call(x, w, b, None, h, c))
+        np.testing.assert_allclose(y, wanted.asnumpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(y, all_h)
+        np.testing.assert_allclose(all_h[-1:], last_h.asnumpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(all_c[-1:], last_c.asnumpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(leave * bounded, y)
+        before = np.concatenate([c.asnumpy(), all_c[:-1]])
+        np.testing.assert_allclose(forget * before + enter * new, all_c, rtol=1e-6)
+    biased = o.DynamicRNN(forget_bias=1.0)(x, w, b, None, h, c)[5].asnumpy()[0]
+    np.testing.assert_allclose(np.log(biased / (1 - biased)), np.log(forget[0] / (1 - forget[0])) + 1, rtol=1e-4)
+    slope = ms.grad(lambda w: rnn(x, w, b, None, h, c)[0].sum())(w).asnumpy()
+    step = np.zeros(w.shape, "f")
+    step[1, 2] = step[5, 9] = 1e-2
+    ends = [rnn(x, w + s * Tensor(step), b, None, h, c)[0].sum().item() for s in (1, -1)]
+    assert (slope * step).sum() == pytest.approx((ends[0] - ends[1]) / 2, rel=1e-2)
+    half = rnn(*(t.astype(ms.float16) for t in (x, w, b)))  # zeros for the states
+    assert all(t.dtype == ms.float16 and t.shape == (5, 2, 4) for t in half) and len(half) == 8
+    with pytest.raises(ValueError, match=r"cell_clip must be -1\.0, got 3\.0"):
+        o.DynamicRNN(cell_clip=3.0)(x, w, b)
+    with pytest.raises(ValueError, match=r"w \[I \+ H, 4 \* H\] and b \[4 \* H\], got f32\[5,2,3\]"):
+        rnn(x, w[1:], b)

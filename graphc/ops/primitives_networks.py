@@ -1,5 +1,5 @@
 """More rows for the table of `graphc.ops.primitives`: normalisation, regions, pooling with indices, CTC, sizes, flash
-attention and the masks it drops weights by.
+attention and the masks it drops weights by, an LSTM.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from graphc.dtype import int32, int64, uint8
 from graphc.ops import control
 from graphc.ops.attention import ALL_TOKENS, flash_parts, of_softmax, unpacked
 from graphc.ops.axes import as_ints
-from graphc.ops.coerce import as_tensor, cast, full_like
+from graphc.ops.coerce import as_tensor, cast, full_like, widely
 from graphc.ops.creation import arange, zeros
-from graphc.ops.elementwise import floor, select
+from graphc.ops.elementwise import floor, select, sigmoid, tanh
 from graphc.ops.functions import clamp, greater_equal, less_equal, logical_and, minimum
 from graphc.ops.gather import gather_nd
+from graphc.ops.linalg import matmul
 from graphc.ops.primitive_classes import REQUIRED, enter, function, only, seed_of
-from graphc.ops.shape import expand_dims, reshape, stack, transpose
+from graphc.ops.recurrence import scan
+from graphc.ops.shape import chunk, expand_dims, reshape, stack, transpose
 from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.tensor import Tensor
@@ -179,6 +181,54 @@ def _flash_attention(
     return most, total, zeros((), result.dtype), result
 
 
+@widely
+def _long_short_term(x: Tensor, w: Tensor, b: Tensor, h: Tensor, c: Tensor, forget_bias: float) -> tuple[Tensor, ...]:
+    """The states h and c, the gates and tanh(c) of all steps, in the order in which `DynamicRNN` has them."""
+    features, hidden = x.shape[2], h.shape[1]
+
+    def step(state: tuple[Tensor, ...], items: tuple[Tensor, ...], shared: tuple[Tensor, ...]) -> Any:
+        before, cell = state
+        enter, new, forget, leave = chunk(items[0] + matmul(before, shared[0]), 4, -1)
+        enter, new, forget, leave = sigmoid(enter), tanh(new), sigmoid(forget + forget_bias), sigmoid(leave)
+        cell = forget * cell + enter * new
+        bounded = tanh(cell)
+        return (leave * bounded, cell), (leave * bounded, cell, enter, new, forget, leave, bounded)
+
+    _, found = scan(step, (h, c), (matmul(x, w[:features]) + b,), (w[features : features + hidden],))
+    return found
+
+
+def _dynamic_rnn(
+    self: Any, x: Any, w: Any, b: Any, seq_length: Any = None, init_h: Any = None, init_c: Any = None
+) -> tuple[Tensor, ...]:
+    """An LSTM over `[T, N, I]` with weights `[I + H, 4 * H]` of the gates input, new, forget and output.
+
+    Returns y, which is h, then h, c, the gates i, j, f and o, and tanh(c), each `[T, N, H]`.
+    """
+    for attribute, value in _ONLY_LSTM.items():
+        only(self, attribute, value)
+    if seq_length is not None:
+        raise located(ValueError(f"{self.name}: seq_length must be None"))
+    given, weights, bias = (as_tensor(self.name, o) for o in (x, w, b))
+    hidden = bias.size // 4
+    if given.ndim != 3 or weights.shape != (given.shape[2] + hidden, 4 * hidden) or bias.shape != (4 * hidden,):
+        specs = f"{given.spec}, {weights.spec} and {bias.spec}"
+        raise located(ValueError(f"{self.name}: expected x [T, N, I], w [I + H, 4 * H] and b [4 * H], got {specs}"))
+    shape = (1, given.shape[1], hidden)
+    states = [zeros(shape, given.dtype) if s is None else as_tensor(self.name, s) for s in (init_h, init_c)]
+    for state in states:
+        if state.shape != shape:
+            raise located(ValueError(f"{self.name}: expected states {shape}, got {state.spec}"))
+    found = _long_short_term(given, weights, bias, states[0][0], states[1][0], self.forget_bias)
+    return found[0], *found
+
+
+_ONLY_LSTM: dict[str, Any] = {
+    "cell_type": "LSTM", "direction": "UNIDIRECTIONAL", "cell_depth": 1, "use_peephole": False, "keep_prob": 1.0,
+    "cell_clip": -1.0, "num_proj": 0, "time_major": True, "activation": "tanh",
+}  # fmt: skip
+
+
 def _dropout_gen_mask(self: Any, shape: Any, keep_prob: Any) -> Tensor:
     """A random bit for each element of a shape, 1 with `keep_prob`; the lowest of each byte first, 16 bytes or more."""
     count = -(-prod(as_ints(self.name, shape)) // 128) * 128
@@ -211,6 +261,7 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     ),
     "DropoutDoMask": ({}, _dropout_do_mask),
     "DropoutGenMask": ({"Seed0": 0, "Seed1": 0}, _dropout_gen_mask),
+    "DynamicRNN": ({**_ONLY_LSTM, "forget_bias": 0.0, "is_training": True}, _dynamic_rnn),
     "FlashAttentionScore": (
         {
             "head_num": REQUIRED, "keep_prob": 1.0, "scale_value": 1.0, "pre_tokens": ALL_TOKENS,
