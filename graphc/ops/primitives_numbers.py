@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from graphc.dtype import float32, int32, int64
-from graphc.ops.coerce import as_tensor, cast, full_like
+from graphc.ops.coerce import as_dtype, as_tensor, cast, full_like
 from graphc.ops.primitive_classes import REQUIRED, enter, function
 from graphc.ops.shape import reshape
 from graphc.place import located
 from graphc.tensor import Tensor
 
 _PLAIN = {
-    "Eps": "eps", "Gcd": "gcd", "Geqrf": "geqrf", "Orgqr": "orgqr", "Lcm": "lcm", "LuSolve": "lu_solve",
+    "Coalesce": "coalesce", "Eps": "eps", "Gcd": "gcd", "Geqrf": "geqrf", "Orgqr": "orgqr",
+    "Lcm": "lcm", "LuSolve": "lu_solve",
     "BesselI0": "bessel_i0", "BesselI0e": "bessel_i0e",
     "BesselI1": "bessel_i1", "BesselI1e": "bessel_i1e", "BesselJ0": "bessel_j0",
     "BesselJ1": "bessel_j1", "BesselK0": "bessel_k0", "BesselK0e": "bessel_k0e",
@@ -63,6 +64,17 @@ def _bincount(self: Any, array: Any, size: Any, weights: Any) -> Tensor:
         function("select")(inside, given, 0), function("select")(inside, numbers, 0), count
     )
     return result
+
+
+def _confusion_matrix(self: Any, labels: Any, predictions: Any, weights: Any = None) -> Tensor:
+    """How often each label (a row) was predicted as each class (a column), or the sums of the weights."""
+    given, found = as_tensor(self.name, labels), as_tensor(self.name, predictions)
+    if given.ndim != 1 or given.shape != found.shape:
+        raise located(ValueError(f"{self.name}: expected labels and predictions [N], got {given.spec}, {found.spec}"))
+    places = function("stack")([cast(given, int64), cast(found, int64)], 1)
+    counted = full_like(cast(given, int64), 1) if weights is None else as_tensor(self.name, weights)
+    nothing = function("zeros")((self.num_classes,) * 2, counted.dtype)
+    return cast(function("tensor_scatter_add")(nothing, places, counted), as_dtype(self.dtype))
 
 
 def _check_numerics(self: Any, x: Any) -> Tensor:
@@ -227,6 +239,7 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         lambda p: function("zeros")(tuple(p.size), float32).cauchy(p.median, p.sigma),
     ),
     "CheckNumerics": ({}, _check_numerics),
+    "ConfusionMatrix": ({"num_classes": REQUIRED, "dtype": "int32"}, _confusion_matrix),
     "CumulativeLogsumexp": ({"exclusive": False, "reverse": False}, _cumulative_logsumexp),
     "DataFormatDimMap": (
         _FORMATS,

@@ -41,7 +41,7 @@ _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
 """Functions of each value, which are there with `coo_` and with `csr_` before their names."""
 
 __all__ = [
-    "COOTensor", "CSRTensor", "RowTensor", "coo_add", "coo_concat", "coo_tensor_get_dense_shape",
+    "COOTensor", "CSRTensor", "RowTensor", "coalesce", "coo_add", "coo_concat", "coo_tensor_get_dense_shape",
     "coo_tensor_get_indices", "coo_tensor_get_values", "csr_add", "csr_div", "csr_mm", "csr_mul", "csr_mv",
     "csr_reduce_sum", "csr_softmax", "csr_tensor_get_dense_shape", "csr_tensor_get_indices", "csr_tensor_get_indptr",
     "csr_tensor_get_values", "csr_to_coo", "csr_to_dense", "dense_to_sparse_coo", "dense_to_sparse_csr",
@@ -386,6 +386,27 @@ def _summed(name: str, positions: np.ndarray, values: Tensor, shape: Sequence[in
     places, segments = np.unique(flat, return_inverse=True)
     kept = np.stack(np.unravel_index(places, tuple(shape)), 1).astype(positions.dtype)
     return COOTensor(Tensor(kept), unsorted_segment_sum(values, Tensor(segments.reshape(-1)), len(places)), shape)
+
+
+def coalesce(x_indices: Any, x_values: Any, x_shape: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """The parts of a sparse tensor, each position once, in order, with the sum of its values: outside of graphs.
+
+    Args:
+        x_indices: positions, integers `[ndim, N]`.
+        x_values: `[N]`.
+        x_shape: the shape, integers `[ndim]`.
+    Returns:
+        three tensors like these.
+    Raises:
+        ValueError: shapes that do not fit. IndexError: a position is out of range.
+    """
+    positions, values = as_tensor("coalesce", x_indices), as_tensor("coalesce", x_values)
+    shape = as_tensor("coalesce", x_shape)
+    if positions.ndim != 2 or values.shape != positions.shape[1:] or shape.shape != positions.shape[:1]:
+        specs = f"{positions.spec}, {values.spec} and {shape.spec}"
+        raise located(ValueError(f"coalesce: expected positions [ndim, N], values [N] and a shape [ndim], got {specs}"))
+    found = _summed("coalesce", with_value("coalesce", positions).T, values, with_value("coalesce", shape).tolist())
+    return found.indices.T, found.values, shape
 
 
 # Functions of each value
