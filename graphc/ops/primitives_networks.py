@@ -20,6 +20,7 @@ from graphc.ops.gather import gather_nd
 from graphc.ops.linalg import matmul
 from graphc.ops.primitive_classes import REQUIRED, enter, function, only, seed_of
 from graphc.ops.recurrence import scan
+from graphc.ops.sample import deformable_offsets
 from graphc.ops.shape import chunk, expand_dims, reshape, stack, transpose
 from graphc.parameter import Parameter
 from graphc.place import located
@@ -164,6 +165,15 @@ def _greedy_decoder(self: Any, inputs: Any, sequence_length: Any) -> tuple[Tenso
     return found
 
 
+def _deformable_offsets(self: Any, x: Any, offsets: Any) -> Tensor:
+    only(self, "data_format", "NCHW")
+    only(self, "modulated", True)
+    found: Tensor = deformable_offsets(
+        x, offsets, self.strides, self.pads, self.ksize, self.dilations, self.deformable_groups
+    )
+    return found
+
+
 def _flash_attention(
     self: Any, query: Any, key: Any, value: Any, real_shift: Any = None, drop_mask: Any = None,
     padding_mask: Any = None, attn_mask: Any = None, prefix: Any = None, actual_seq_qlen: Any = None,
@@ -258,6 +268,13 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
         lambda p, log_probs, targets, input_lengths, target_lengths: function("ctc_loss")(
             log_probs, targets, input_lengths, target_lengths, p.blank, p.reduction, p.zero_infinity
         ),
+    ),
+    "DeformableOffsets": (
+        {
+            "strides": REQUIRED, "pads": REQUIRED, "ksize": REQUIRED, "dilations": (1, 1, 1, 1), "data_format": "NCHW",
+            "deformable_groups": 1, "modulated": True,
+        },
+        _deformable_offsets,
     ),
     "DropoutDoMask": ({}, _dropout_do_mask),
     "DropoutGenMask": ({"Seed0": 0, "Seed1": 0}, _dropout_gen_mask),

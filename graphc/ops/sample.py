@@ -1,4 +1,4 @@
-"""Images read at positions that are data: by a grid, or in boxes."""
+"""Images read at positions that are data: by a grid, in boxes, or in windows whose elements move."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from operator import add, mul
 from typing import Any
 
 from graphc.dtype import int64
-from graphc.ops.axes import as_ints
-from graphc.ops.coerce import as_tensor, cast, full_like, to_float
+from graphc.ops.axes import as_int, as_ints
+from graphc.ops.coerce import as_tensor, cast, full_like, to_float, widely
+from graphc.ops.conv import conv2d
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
     floor,
@@ -32,7 +33,7 @@ from graphc.ops.views import take_range
 from graphc.place import located
 from graphc.tensor import Tensor
 
-__all__ = ["affine_grid", "crop_and_resize", "grid_sample"]
+__all__ = ["affine_grid", "crop_and_resize", "deformable_conv2d", "grid_sample"]
 
 
 def grid_sample(
@@ -68,31 +69,115 @@ def grid_sample(
         _placed(number, extent, padding_mode, bool(align_corners)) for number, extent in zip(numbers, size, strict=True)
     ]
 
-    def read(numbers: Sequence[Tensor]) -> Tensor:
-        """The elements at whole numbers along each axis, 0 outside."""
-        within = [
-            logical_and(greater_equal(i, 0.0), less(i, float(extent))) for i, extent in zip(numbers, size, strict=True)
-        ]
-        inside = reduce(logical_and, within)
-        place = numbers[0]
-        for i, extent in zip(numbers[1:], size[1:], strict=True):
-            place = place * float(extent) + i
-        place = cast(select(inside, place, 0.0), int64)
-        return select(expand_dims(inside, -1), gather_(rows, place, axis=1, batch_dims=1), 0.0)
-
-    if mode == "nearest":
-        total = read([round_(at) for at in along])
-    else:
-        first = [floor(at) for at in along]
-        rest = [expand_dims(at - begin, -1) for at, begin in zip(along, first, strict=True)]
-        parts = []
-        for corner in product((0, 1), repeat=count):
-            shares = [share if upper else 1.0 - share for share, upper in zip(rest, corner, strict=True)]
-            numbers = [begin + 1.0 if upper else begin for begin, upper in zip(first, corner, strict=True)]
-            parts.append(read(numbers) * reduce(mul, shares))
-        total = reduce(add, parts)
+    total = _read(rows, size, [round_(at) for at in along]) if mode == "nearest" else _between(rows, size, along)
     made = reshape(total, (n, *points.shape[1:-1], c))
     return transpose(made, (0, made.ndim - 1, *range(1, made.ndim - 1)))
+
+
+def _read(rows: Tensor, size: Sequence[int], numbers: Sequence[Tensor]) -> Tensor:
+    """The elements at whole numbers along each axis, 0 outside: `[N, P, C]`.
+
+    Args:
+        rows: the images of a size, `[N, prod(size), C]`.
+        numbers: along each axis, floats `[N, P]`.
+    """
+    within = [
+        logical_and(greater_equal(i, 0.0), less(i, float(extent))) for i, extent in zip(numbers, size, strict=True)
+    ]
+    inside = reduce(logical_and, within)
+    place = numbers[0]
+    for i, extent in zip(numbers[1:], size[1:], strict=True):
+        place = place * float(extent) + i
+    place = cast(select(inside, place, 0.0), int64)
+    return select(expand_dims(inside, -1), gather_(rows, place, axis=1, batch_dims=1), 0.0)
+
+
+def _between(rows: Tensor, size: Sequence[int], along: Sequence[Tensor]) -> Tensor:
+    """What lies at numbers along each axis, between the elements around, by their distances; see `_read`."""
+    first = [floor(at) for at in along]
+    rest = [expand_dims(at - begin, -1) for at, begin in zip(along, first, strict=True)]
+    parts = []
+    for corner in product((0, 1), repeat=len(along)):
+        shares = [share if upper else 1.0 - share for share, upper in zip(rest, corner, strict=True)]
+        numbers = [begin + 1.0 if upper else begin for begin, upper in zip(first, corner, strict=True)]
+        parts.append(_read(rows, size, numbers) * reduce(mul, shares))
+    return reduce(add, parts)
+
+
+@widely
+def deformable_offsets(
+    x: Any, offsets: Any, strides: Any, padding: Any, kernel_size: Any, dilations: Any = (1, 1, 1, 1),
+    deformable_groups: int = 1,
+) -> Tensor:
+    """What a deformable convolution multiplies with its weights: the windows of all places, one beside the other.
+
+    Args:
+        x, offsets, strides, padding, kernel_size, dilations, deformable_groups: as of `deformable_conv2d`.
+    Returns:
+        `[N, C, OH * KH, OW * KW]`.
+    """
+    name = "deformable_offsets"
+    image, moved = as_tensor(name, x), as_tensor(name, offsets)
+    kernel, steps, apart = as_ints(name, kernel_size), as_ints(name, strides), as_ints(name, dilations)
+    around, groups = as_ints(name, padding, "padding"), as_int(name, deformable_groups, "deformable_groups", 1)
+    if len(kernel) != 2 or any(len(t) != 4 or t[:2] != (1, 1) for t in (steps, apart)) or len(around) != 4:
+        expected = "kernel_size (KH, KW), strides and dilations (1, 1, H, W), and padding of four sides"
+        raise located(ValueError(f"{name}: expected {expected}, got {kernel}, {steps}, {apart} and {around}"))
+    if image.ndim != 4 or image.shape[1] % groups:
+        raise located(ValueError(f"{name}: expected [N, C, H, W], C a multiple of {groups}, got {image.spec}"))
+    n, c, *size = image.shape
+    count = [
+        (size[d] + around[2 * d] + around[2 * d + 1] - (kernel[d] - 1) * apart[2 + d] - 1) // steps[2 + d] + 1
+        for d in range(2)
+    ]
+    if moved.shape != (n, 3 * groups * prod(kernel), *count):
+        wanted = (n, 3 * groups * prod(kernel), *count)
+        raise located(ValueError(f"{name}: expected offsets {wanted} for {image.spec}, got {moved.spec}"))
+    parts = reshape(moved, (n, 3, groups, *kernel, *count))
+    shape = (n, groups, *kernel, *count)
+    along = []
+    for d, part in ((0, 1), (1, 0)):  # rows move by the second part of the offsets
+        start = iota(shape=shape, axis=4 + d, dtype=moved.dtype) * float(steps[2 + d])
+        within = iota(shape=shape, axis=2 + d, dtype=moved.dtype) * float(apart[2 + d])
+        place = start + (within - float(around[2 * d])) + reshape(take_range(parts, 1, part, 1), shape)
+        along.append(reshape(place, (n * groups, prod(shape[2:]))))
+    rows = transpose(reshape(image, (n * groups, c // groups, prod(size))), (0, 2, 1))
+    read = reshape(_between(rows, size, along), (*shape, c // groups))
+    read = read * expand_dims(reshape(take_range(parts, 1, 2, 1), shape), -1)
+    windows = transpose(read, (0, 1, 6, 4, 2, 5, 3))  # [N, groups, C / groups, OH, KH, OW, KW]
+    return reshape(windows, (n, c, count[0] * kernel[0], count[1] * kernel[1]))
+
+
+def deformable_conv2d(
+    x: Any, weight: Any, offsets: Any, kernel_size: Any, strides: Any, padding: Any, bias: Any = None,
+    dilations: Any = (1, 1, 1, 1), groups: int = 1, deformable_groups: int = 1, modulated: bool = True,
+) -> Tensor:
+    """A convolution that reads the elements of its windows at other places, between elements (Zhu et al. 2019).
+
+    Args:
+        x: `[N, Cin, H, W]`; what lies outside is 0.
+        weight: `[Cout, Cin / groups, KH, KW]`.
+        offsets: `[N, 3 * deformable_groups * KH * KW, OH, OW]`: by how much each element of a window moves in x, then
+            in y, then what it is multiplied by.
+        kernel_size: (KH, KW).
+        strides, dilations: (1, 1, rows, columns).
+        padding: above, below, left and right.
+        bias: `[Cout]` or None.
+        groups: as of `conv2d`; `deformable_groups`: groups of channels that have offsets of their own.
+        modulated: must be True: offsets have a third part.
+    Returns:
+        `[N, Cout, OH, OW]`.
+    Raises:
+        ValueError: shapes or arguments that do not fit.
+    """
+    if modulated is not True:
+        raise located(ValueError(f"deformable_conv2d: modulated must be True, got {modulated!r}"))
+    kernel = as_ints("deformable_conv2d", kernel_size)
+    filters = as_tensor("deformable_conv2d", weight)
+    if filters.ndim != 4 or filters.shape[2:] != kernel:
+        raise located(ValueError(f"deformable_conv2d: expected a weight of kernel {kernel}, got {filters.spec}"))
+    windows = deformable_offsets(x, offsets, strides, padding, kernel, dilations, deformable_groups)
+    return conv2d(windows, filters, bias, kernel, "valid", 0, 1, groups)
 
 
 def affine_grid(theta: Any, size: Any, align_corners: bool = False) -> Tensor:
