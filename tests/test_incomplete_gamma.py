@@ -88,5 +88,5 @@ def test_the_float_next_to_another() -> None:
     np.testing.assert_array_equal(found.asnumpy(), np.nextafter(x.asnumpy(), np.array([2, -1, 0, 3], "f")))
     np.testing.assert_array_equal(P.NextAfter()(x, x).asnumpy(), x.nextafter(x).asnumpy())
     for wrong in (x.astype(ms.float16), x.astype(ms.int32)):
-        with pytest.raises(TypeError, match=r"nextafter: expected float32 or float64, got .*4\]"):
+        with pytest.raises(TypeError, match=r"nextafter: expected float32 or float64, got (float16|int32)"):
             ops.nextafter(wrong, wrong)

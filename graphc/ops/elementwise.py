@@ -611,15 +611,7 @@ isnan, isinf, isfinite = (
 # Neighbours
 
 
-def _agree_next(x: Any, y: Any) -> tuple[Tensor, ...]:
-    operands = agree("nextafter")(x, y)
-    if any(not o.dtype.is_float or o.dtype.wide for o in operands):
-        shown = " and ".join(str(o.spec) for o in operands)
-        raise located(TypeError(f"nextafter: expected float32 or float64, got {shown}"))
-    return operands
-
-
-@define_op(infer=_floats("nextafter"), coerce=_agree_next, traits="elementwise")
+@define_op(infer=_floats("nextafter"), coerce=agree("nextafter"), traits="elementwise")
 def nextafter(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The float next to `x` on the side of `y`; `y` where they are equal."""
     return np.asarray(np.nextafter(x, y))

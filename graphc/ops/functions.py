@@ -192,7 +192,7 @@ add, atan2, floor_divide, remainder, fmod, maximum, minimum, mul, sub = _functio
     "add atan2 floor_divide=floor_div remainder=floor_mod fmod maximum minimum mul sub", "input", "other"
 )
 floor_div, floor_mod = _functions("floor_div floor_mod", "x", "y")
-gcd, nextafter = _functions("gcd nextafter", "input", "other")
+(gcd,) = _functions("gcd", "input", "other")
 equal, greater, greater_equal, less, less_equal, not_equal = _functions(
     "equal greater greater_equal less less_equal not_equal", "input", "other"
 )
@@ -235,6 +235,18 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         return trunc(quotient)
     inexact = not_equal(mul(whole, other), input)
     return select(logical_and(inexact, less(whole, 0)), add(whole, 1), whole)
+
+
+def nextafter(input: Any, other: Any) -> Tensor:
+    """The float next to `input` on the side of `other`; `other` where they are equal.
+
+    Raises:
+        TypeError: other types than float32 and float64: what is computed in a wider type has other neighbours there.
+    """
+    dtype = common_dtype((as_tensor("nextafter", input), as_tensor("nextafter", other)))
+    if not dtype.is_float or dtype.wide:
+        raise located(TypeError(f"nextafter: expected float32 or float64, got {dtype.name}"))
+    return TABLE["nextafter"](input, other)
 
 
 def divide(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
