@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc as ms
 import graphc.dataset as ds
 from graphc.dataset.matlab import read_matlab
 
@@ -383,6 +384,39 @@ def test_libri_tts(tmp_path: Path) -> None:
     write(tmp_path / "dev-clean/116/288/116_288.trans.tsv", "116_288\tone\n")
     with pytest.raises(ds.DataFileError, match=r"116_288.trans.tsv:1: expected <speaker>_<chapter>_<number>"):
         ds.LibriTTSDataset(tmp_path, "dev-clean")
+
+
+# Made up
+
+
+def test_random_numbers_by_a_schema(tmp_path: Path) -> None:
+    schema = ds.Schema()
+    for name, kind, shape in (
+        ("image", "uint8", [2, 2]), ("label", ms.int32, None), ("f", "float32", [300]), ("b", "bool", [200]),
+        ("i8", "int8", [900]),
+    ):  # fmt: skip
+        schema.add_column(name, kind, shape)
+    found = ds.RandomDataset(3, schema, shuffle=False)
+    first, *others = rows(found)
+    assert len(others) == 2 and rows(found)[0] == first != others[0]
+    assert dtypes(found) == {"image": "u2", "label": "i0", "f": "f1", "b": "b1", "i8": "i1"}
+    assert 0 <= min(first[2]) < 0.1 and 0.9 < max(first[2]) < 1 and set(first[3]) == {True, False}
+    assert min(first[4]) < -120 and max(first[4]) > 120
+    few = ds.RandomDataset(9, schema, ["f", "label"], num_samples=4)
+    assert few.get_col_names() == ["f", "label"] and few.get_dataset_size() == 4
+    schema.num_rows, schema.dataset_type = 7, "Random"
+    write(tmp_path / "schema.json", schema.to_json())
+    assert ds.RandomDataset(schema=tmp_path / "schema.json").get_dataset_size() == 7
+    schema.add_column("text", "string")
+    schema.add_column("open", "int32", [-1, 2])
+    for options, message in (
+        ({}, "expected a schema"), ({"schema": ds.Schema(), "columns_list": ["a"]}, "expected total_rows"),
+        ({"schema": schema, "columns_list": ["nothing"]}, "got column 'nothing'"),
+        ({"schema": schema, "columns_list": ["text"]}, "column 'text' is string"),
+        ({"schema": schema, "columns_list": ["open"]}, r"column 'open' is int32 \(-1, 2\)"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=f"RandomDataset: .*{message}"):
+            ds.RandomDataset(**options)
 
 
 @pytest.mark.parametrize(

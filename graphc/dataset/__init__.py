@@ -10,7 +10,7 @@
 Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` (columns of several samples), `rows`
 (samples not yet read), `epochs` (one pass, its threads, its iterator), `transforms`, `columns` and `collate`, `steps`
 (what each pipeline method does), `core` (`Dataset`, the methods); beside these `samplers`, `files` and `tables` for
-`sources`, `letters` (with `matlab`), `faces`, `gallery`, `scenes`, `objects`, `speech`, `lines`, `corpora`,
+`sources`, `letters` (with `matlab`), `faces`, `gallery`, `scenes`, `objects`, `speech`, `made_up`, `lines`, `corpora`,
 `mindrecord` (whose values are written by `encoding`) and `tfrecords` (with `schema`), `buckets`, `text`, `images` for
 `vision`, `tones`, which is offered by `vision` too, `audio`, and `dataloader`, another way to make batches.
 """
@@ -37,7 +37,7 @@ from graphc.dataset.corpora import (
     YahooAnswersDataset,
     YelpReviewDataset,
 )
-from graphc.dataset.faces import CelebADataset, FakeImageDataset, LFWDataset, WIDERFaceDataset
+from graphc.dataset.faces import CelebADataset, LFWDataset, WIDERFaceDataset
 from graphc.dataset.files import DataFileError
 from graphc.dataset.gallery import (
     Caltech101Dataset,
@@ -50,6 +50,7 @@ from graphc.dataset.gallery import (
 )
 from graphc.dataset.letters import EMnistDataset, QMnistDataset, SemeionDataset, SVHNDataset, USPSDataset
 from graphc.dataset.lines import CSVDataset, TextFileDataset
+from graphc.dataset.made_up import FakeImageDataset, RandomDataset
 from graphc.dataset.mindrecord import MindDataset
 from graphc.dataset.objects import CocoDataset, ManifestDataset, VOCDataset
 from graphc.dataset.samplers import (
@@ -141,6 +142,7 @@ __all__ = [
     "PennTreebankDataset",
     "Places365Dataset",
     "QMnistDataset",
+    "RandomDataset",
     "RandomSampler",
     "RenderedSST2Dataset",
     "SQuADDataset",

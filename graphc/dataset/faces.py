@@ -1,4 +1,4 @@
-"""Faces, `CelebADataset`, `LFWDataset`, `WIDERFaceDataset`; and images made up, `FakeImageDataset`."""
+"""Faces: `CelebADataset`, `LFWDataset`, `WIDERFaceDataset`."""
 
 import os
 from collections.abc import Sequence
@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dataset.blocks import Block, Workers, stack
-from graphc.dataset.check import check_choice, check_int, check_unset
-from graphc.dataset.core import Dataset
+from graphc.dataset.blocks import Block
+from graphc.dataset.check import check_choice, check_unset
 from graphc.dataset.files import DataFileError, check_dir
 from graphc.dataset.reading import Reading, ReadWhenAsked, image_reader
 from graphc.dataset.samplers import Shuffle
-from graphc.dataset.tables import TableSource
 
-__all__ = ["CelebADataset", "FakeImageDataset", "LFWDataset", "WIDERFaceDataset"]
+__all__ = ["CelebADataset", "LFWDataset", "WIDERFaceDataset"]
 
 _PARTS = {"train": 0, "valid": 1, "test": 2}
 
@@ -199,62 +197,3 @@ def _faces(path: Path) -> dict[str, np.ndarray]:
             raise DataFileError(f"{path}: expected {expected}, got {lines[place : place + 3]}") from None
         place += 2 + count
     return found
-
-
-class _FakeTable:
-    """Images of noise, each of which follows from its number."""
-
-    workers = 1
-    costly = False
-
-    def __init__(self, count: int, size: tuple[int, ...], classes: int, seed: int) -> None:
-        self._count, self._size, self._classes, self._seed = count, size, classes, seed
-
-    def __len__(self) -> int:
-        return self._count
-
-    def _sample(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        draw = np.random.Generator(np.random.Philox(key=self._seed + number))
-        return draw.integers(0, 256, self._size, np.uint8), np.array(draw.integers(self._classes), np.uint32)
-
-    def take(self, indices: np.ndarray, workers: Workers) -> list[Block]:
-        """The columns of the samples at `indices`."""
-        samples = [self._sample(int(i)) for i in indices]
-        return [stack(list(column)) for column in zip(*samples, strict=True)]
-
-    def column(self, position: int) -> np.ndarray:
-        """One column of all samples."""
-        return np.stack([self._sample(i)[position] for i in range(self._count)])
-
-
-class FakeImageDataset(Dataset):
-    """Images of noise: `image` uint8 and `label` uint32, the same in every epoch.
-
-    Args:
-        num_images: how many there are.
-        image_size: (height, width, channels).
-        num_classes: labels are less.
-        base_seed: sample i follows from `base_seed` + i.
-        num_samples: the most samples of an epoch; None for all.
-        num_parallel_workers: an upper bound for threads.
-        shuffle: random order or not; None for random.
-        sampler: what chooses the samples, instead of `num_samples`, `shuffle` and shards.
-        num_shards, shard_id: into how many parts the samples are divided, and which of them to read.
-        cache: not available, leave it unset.
-    """
-
-    def __init__(
-        self, num_images: int = 1000, image_size: Sequence[int] = (224, 224, 3), num_classes: int = 10,
-        base_seed: int = 0, num_samples: int | None = None, num_parallel_workers: int | None = None,
-        shuffle: bool | Shuffle | None = None, sampler: Any = None, num_shards: int | None = None,
-        shard_id: int | None = None, cache: None = None,
-    ) -> None:  # fmt: skip
-        name = "FakeImageDataset"
-        how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
-        count = check_int(f"{name}: num_images", num_images, 1)
-        classes = check_int(f"{name}: num_classes", num_classes, 1)
-        if not isinstance(image_size, (tuple, list)) or len(image_size) != 3:
-            raise ValueError(f"{name}: got image_size {image_size!r}, expected (height, width, channels)")
-        size = tuple(check_int(f"{name}: image_size", extent, 1) for extent in image_size)
-        table = _FakeTable(count, size, classes, check_int(f"{name}: base_seed", base_seed, 0))
-        super().__init__(TableSource(table, ["image", "label"], how.sampler), classes)
