@@ -5,10 +5,10 @@ upper one, each is the density at x times an integral over s of what begins with
 
     exp(-|a - x| s - x (e^y - 1 - y)),    y = -s or s,
 
-which 40 points of Gauss's quadrature give to a few units of the last place. The smaller of the two integrals is
-computed, and the other is what is missing from 1; derivatives by a have a polynomial in y more in the integral. Where
-a and x are below 1 there is a series instead. float32 results are exact to the last digit; in float64 the exponent's
-rounding shows, in some 20 units for a result of 1e-10, and derivatives by a lose more digits with their order and a.
+which Gauss's quadrature gives to a few units of the last place. The smaller of the two integrals is computed, and the
+other is what is missing from 1; derivatives by a have a polynomial in y more in the integral. Where a and x are below 1
+there is a series instead. float32 results are exact to the last digit; in float64 the exponent's rounding shows, in
+some 20 units for a result of 1e-10, and derivatives by a lose more digits with their order and a.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dtype import float64
+from graphc.dtype import float32, float64
 from graphc.ir import TensorType
 from graphc.op import define_op
 from graphc.ops.coerce import agree, to_float
@@ -38,14 +38,12 @@ from graphc.tensor import Tensor
 
 __all__ = ["igamma", "igammac"]
 
-POINTS = 40
-"""Of the quadrature: with fewer, results where a and x differ much lose digits."""
+QUADRATURE = {float32: (20, 24.0), float64: (40, 40.0)}
+"""By the type of the result: how many points there are, with fewer of which results where a and x differ much lose
+digits; and how far down the integrand's logarithm is where the integral ends."""
 
 TINY = 1e-18
 """The least a for which decimals of great precision would be needed."""
-
-DEPTH = 40.0
-"""The integral ends where its logarithm is this far down."""
 
 
 def bell(slopes: Sequence[Any], one: Any, number: Callable[[int], Any] = lambda value: value) -> Any:
@@ -163,8 +161,9 @@ def _each(function: Callable[..., float], a: np.ndarray, x: np.ndarray) -> np.nd
 class _Builder:
     """Expressions of one element."""
 
-    def __init__(self, b: Any, a: Any, x: Any) -> None:
-        self.b, self.a, self.x = b, a, x
+    def __init__(self, b: Any, index: Any, a: Any, x: Any) -> None:
+        self.b, self.a, self.x = b, b.cast(a(index), float64), b.cast(x(index), float64)
+        self.points, self.depth = QUADRATURE[x.dtype]
 
     def number(self, value: float) -> Any:
         return self.b.const(float(value), float64)
@@ -210,20 +209,20 @@ class _Builder:
 
     def reach(self, above: Any) -> Any:
         """Where the integral may end, by bounds of its exponent, and two steps of Newton's method from there."""
-        a, x, one, two_depths = self.a, self.x, self.number(1), self.number(2 * DEPTH)
+        a, x, one, two_depths = self.a, self.x, self.number(1), self.number(2 * self.depth)
         distance = self.fn("abs", x - a)
 
-        def quadratic(curvature: float) -> Any:  # the root of curvature x s^2 / 2 + distance s = DEPTH, or more
-            root = self.fn("sqrt", x * self.number(2 * DEPTH * curvature))
+        def quadratic(curvature: float) -> Any:  # the root of curvature x s^2 / 2 + distance s = depth, or more
+            root = self.fn("sqrt", x * self.number(2 * self.depth * curvature))
             return two_depths / (distance + self.fn("max", distance, root))
 
         up = self.fn("min", quadratic(1.0), self.fn("max", self.number(1.26), self.fn("log1p", two_depths / x)))
-        down, straight = quadratic(0.5), self.number(DEPTH) / (distance + x * self.number(0.75))
+        down, straight = quadratic(0.5), self.number(self.depth) / (distance + x * self.number(0.75))
         down = self.either(self.below(down, 3), down, self.fn("max", self.number(3), straight))
         end = self.either(above, up, down)
         side = self.either(above, one, -one)
         for _ in range(2):
-            value = self.number(DEPTH) - distance * end - x * self.beyond_line(side * end)
+            value = self.number(self.depth) - distance * end - x * self.beyond_line(side * end)
             slope = distance + x * self.fn("abs", self.fn("expm1", side * end))
             end = end + value / slope
         return end
@@ -243,7 +242,7 @@ class _Builder:
         side = self.either(above, end, -end)
         of_a, of_x = self.slopes(a + one, order), self.fn("log", x)
         total = self.number(0)
-        for point, weight in _gauss(POINTS):
+        for point, weight in _gauss(self.points):
             share = self.number(float(point * point))  # in t^2, which has more points where the integral begins
             y = side * share
             term = self.fn("exp", -(distance * end * share) - x * self.beyond_line(y))
@@ -346,7 +345,7 @@ def density_vjp(ct: Tensor, y: Tensor, a: Tensor, x: Tensor) -> Any:
 
 @density_.def_lower
 def density_lower(b: Any, index: Any, a: Any, x: Any) -> Any:
-    made = _Builder(b, b.cast(a(index), float64), b.cast(x(index), float64))
+    made = _Builder(b, index, a, x)
     one, zero, endless = made.number(1), made.number(0), made.number(math.inf)
     at_zero = made.either(made.below(made.a, 1), endless, made.either(made.fn("eq", made.a, one), one, zero))
     found = made.either(made.fn("eq", made.x, zero), at_zero, made.mass(1) * made.a)
@@ -381,7 +380,7 @@ def igamma_vjp(ct: Tensor, y: Tensor, a: Tensor, x: Tensor, *, order: int = 0, u
 
 @igamma_.def_lower
 def igamma_lower(b: Any, index: Any, a: Any, x: Any, *, order: int = 0, upper: bool = False) -> Any:
-    made = _Builder(b, b.cast(a(index), float64), b.cast(x(index), float64))
+    made = _Builder(b, index, a, x)
     return b.cast(made.value(order, upper), x.dtype)
 
 
