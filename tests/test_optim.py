@@ -582,6 +582,34 @@ def test_bad_gradients_raise_and_change_nothing() -> None:
         np.testing.assert_array_equal(p.asnumpy(), value)
 
 
+def _others() -> dict[str, Callable[[list[Parameter]], nn.Optimizer]]:
+    return {
+        "Adam": lambda p: nn.Adam(p, 0.1), "SGD": lambda p: nn.SGD(p, 0.1, 0.9), "RMSProp": lambda p: nn.RMSProp(p, 0.1),
+        "Momentum": lambda p: nn.Momentum(p, 0.1, 0.9, weight_decay=0.5), "Lamb": lambda p: nn.Lamb(p, 0.1),
+    }
+
+
+@pytest.mark.parametrize("name", _others())
+def test_a_parameter_may_be_called_like_what_an_optimizer_has(name: str) -> None:
+    called = ("eps", "beta1", "momentum", "weight_decay", "learning_rate", "global_step", "parameters", "training", "ms")
+
+    def stepped(names: tuple[str, ...]) -> tuple[nn.Optimizer, list[np.ndarray]]:
+        given = [Parameter(Tensor(1.0 + i, graphc.float32), n) for i, n in enumerate(names)]
+        optimizer = _others()[name](given)
+        assert [float(p) for p in given] == [1.0 + i for i in range(len(names))]
+        for _ in range(2):
+            optimizer(tuple(Tensor(0.5) for _ in given))
+        return optimizer, [p.asnumpy() for p in given]
+
+    (optimizer, got), (_, wanted) = stepped(called), stepped(tuple(f"{n}.w" for n in called))
+    assert got == wanted
+    assert int(optimizer.global_step) == 2 and float(optimizer.get_lr()) == f32(0.1)
+    kept = {id(p) for p in optimizer.get_parameters()}
+    assert all(id(p) in kept for p in optimizer.parameters)
+    saved = optimizer.state_dict().values()
+    assert all(any(p is value for value in saved) for p in optimizer.parameters)
+
+
 def test_empty_parameters() -> None:
     with pytest.raises(ValueError, match=r"^For 'Optimizer', the argument parameters must not be empty\.$"):
         nn.Adam([], 0.1)

@@ -170,9 +170,10 @@ class Cell:
         self._changed()
 
     def _register(self, parameter: Parameter) -> None:
-        """Makes a ParameterTuple's member a Parameter of this Cell, under its name, made longer while that is taken."""
-        key = parameter.name
-        while self._params.get(key, parameter) is not parameter:
+        """Makes a ParameterTuple's member a Parameter of this Cell, under its name, made longer while that is taken: by
+        another, or by an attribute, which is what would be read by that name."""
+        key, kept = parameter.name, vars(self)
+        while self._params.get(key, parameter) is not parameter or key in kept or hasattr(type(self), key):
             key += "_"
         self._params[key] = parameter
 

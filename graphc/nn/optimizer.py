@@ -112,6 +112,16 @@ class Optimizer(Cell):
     learning_rate: Any
     weight_decay: Any
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets an attribute. A Parameter of the network that is called like it (`eps`, say) is not what is set."""
+        held = vars(self).get("_params", {}).get(name)
+        if held is None or not any(held is parameter for parameter in vars(self).get("_given", ())):
+            super().__setattr__(name, value)
+            return
+        del self._params[name]
+        super().__setattr__(name, value)
+        self._register(held)
+
     @property
     def parameters(self) -> ParameterTuple:
         """The Parameters; while a step is made, complex ones as real numbers: see `Parts`."""
