@@ -1,23 +1,40 @@
-"""`vmap`: a function of samples as a function of batches."""
+"""`vmap`: a function of samples as a function of batches.
+
+The function is recorded for one sample, and each op it called is then done for all of them (`graphc.ops.batch_rules`).
+What can be recorded so is what a graph can hold; other functions are called for each sample.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphc import ops
+from graphc.dispatch import perform
+from graphc.ir import Node, TensorType, postorder
+from graphc.nested import flatten
+from graphc.op import TABLE
+from graphc.ops.batch_rules import on_batch
+from graphc.ops.coerce import broadcast, scalar
+from graphc.parameter import Parameter
 from graphc.place import located
-from graphc.tensor import Tensor
+from graphc.state import state
+from graphc.tensor import Number, Tensor, TracedValueError
+from graphc.trace import Trace
+
+if TYPE_CHECKING:
+    from graphc.nn.cell import Cell
 
 __all__ = ["vmap"]
 
 
 def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
-    """A function that calls `fn` for each sample of a batch and stacks the results.
+    """A function of batches that does to each sample what `fn` does, and stacks the results.
 
         per_sample = ms.vmap(ms.grad(loss_fn), in_axes=(0, 0))
 
-    The samples are computed one after the other; in graph mode all are in one graph.
+    `fn` is called once, and its ops run on all samples together. It is called for each sample in turn if it asks for
+    values (`if` on a tensor), assigns to Parameters, or draws random numbers.
 
     Args:
         fn: takes tensors, and returns one or nested tuples of them.
@@ -26,6 +43,7 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callabl
         out_axes: along which axis the results are stacked: an int, or nested tuples of them as `fn` returns.
     Raises:
         TypeError, ValueError: axes that do not fit the arguments, or extents that differ, when it is called.
+        TraceError: `fn` keeps a tensor, or changes a list or the like from outside, when it is called.
     """
     if not callable(fn):
         raise TypeError(f"vmap: fn must be callable, got {type(fn).__name__}")
@@ -41,10 +59,153 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callabl
         count = extents.pop()
         if not count:
             raise located(ValueError("vmap: a batch of no samples has no result"))
+        try:
+            return _together(fn, args, axes, count, out_axes)
+        except (TracedValueError, _NotAlikeError):
+            pass
         results = [fn(*(_sample(value, axis, i) for value, axis in zip(args, axes, strict=True))) for i in range(count)]
         return _stacked(results, out_axes)
 
     return batched
+
+
+class _NotAlikeError(Exception):
+    """The function does what is not the same whether it is done for one sample or for many."""
+
+
+class _Sample(Trace):
+    """What a function does to one sample, while it is recorded.
+
+    Attributes:
+        outside: of each input the tensor behind it, with the samples along its first axis, or the same for all.
+        mapped: the inputs that have samples.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._around = state.now.trace
+        self.outside: dict[Node, Tensor] = {}
+        self.mapped: set[Node] = set()
+        self._inside: dict[int, Tensor] = {}
+
+    def sample(self, batch: Tensor) -> Tensor:
+        """A stand-in for one sample of a batch, which has them along its first axis."""
+        one = self._read(batch, TensorType(batch.shape[1:], batch.dtype))
+        assert one._node is not None
+        self.mapped.add(one._node)
+        return one
+
+    def _read(self, tensor: Tensor, type_: TensorType) -> Tensor:
+        node = self.add_input(f"x{len(self.inputs)}", type_, None)
+        self.outside[node] = tensor
+        return self.stand_in(node)
+
+    def node_of(self, tensor: Tensor, reader: str) -> Node:
+        """As of any trace; a tensor from outside is the same for all samples."""
+        if isinstance(tensor, Number):
+            assert tensor._array is not None
+            return self.constant(tensor._array.item(), tensor.dtype)
+        if tensor._trace is not self:
+            if id(tensor) not in self._inside:
+                self._inside[id(tensor)] = self._read(tensor, tensor.spec)
+            tensor = self._inside[id(tensor)]
+        return super().node_of(tensor, reader)
+
+    def visit(self, cell: Cell) -> None:
+        """As of any trace; the graph that the samples are part of depends on the Cell, too."""
+        self.visited.setdefault(cell, (cell.changes_made, cell.training))
+        if self._around is not None:
+            self._around.visit(cell)
+
+    def enter(self, function: Callable[..., Any]) -> None:
+        """As of the graph that the samples are part of."""
+        if self._around is not None:
+            self._around.enter(function)
+
+    def write(self, target: Parameter, value: Tensor) -> None:
+        """Raises: what a Parameter becomes depends on how many samples there are."""
+        raise _NotAlikeError
+
+    def forget(self) -> None:
+        """Lets go of stand-ins, so that those that are left are the function's."""
+        self._inside.clear()
+        self._alive.clear()
+
+
+def _together(fn: Callable[..., Any], args: tuple[Any, ...], axes: Any, count: int, out_axes: Any) -> Any:
+    """What the function makes of all samples, by one call of it.
+
+    Raises:
+        TracedValueError, _NotAlikeError: it must be called for each.
+        TraceError: it has side effects.
+    """
+    recording = _Sample()
+    given = tuple(_stand_in(recording, value, axis) for value, axis in zip(args, axes, strict=True))
+    now = state.now
+    around = now.trace, now.tapes
+    now.trace, now.tapes = recording, ()
+    try:
+        returned = fn(*given)
+        leaves: list[Tensor] = []
+        rebuild = flatten(returned, leaves)[1]
+        roots = [recording.node_of(leaf, "vmap") for leaf in leaves]
+    finally:
+        now.trace, now.tapes = around
+    del given, returned, leaves
+    recording.forget()
+    recording.check_pure(getattr(fn, "__name__", type(fn).__name__))
+    values = _values(recording, roots, count)
+    results = []
+    for root in roots:
+        value = ops.identity(values[root]) if root.op == "input" else values[root]  # a tensor of its own
+        results.append(value if root in recording.mapped else broadcast(value, (count, *root.type.shape)))
+    return _moved(rebuild(results), out_axes)
+
+
+def _stand_in(recording: _Sample, value: Any, axis: Any) -> Any:
+    """An argument of one sample."""
+    if axis is None:
+        return value
+    if isinstance(value, (tuple, list)):
+        axes = axis if isinstance(axis, (tuple, list)) else (axis,) * len(value)
+        return tuple(_stand_in(recording, item, each) for item, each in zip(value, axes, strict=True))
+    return recording.sample(ops.moveaxis(value, axis, 0) if axis % value.ndim else value)
+
+
+def _values(recording: _Sample, roots: list[Node], count: int) -> dict[Node, Tensor]:
+    """The value of every node below the roots, for all samples where it depends on them: `recording.mapped` tells."""
+    values, mapped, now = dict(recording.outside), recording.mapped, state.now
+    place = now.place
+    try:
+        for node in postorder(roots):
+            if node in values:
+                continue
+            if node.op == "constant":
+                values[node] = scalar(node.attrs["value"], node.dtype)
+                continue
+            op, operands = TABLE[node.op], [values[operand] for operand in node.operands]
+            depends = [operand in mapped for operand in node.operands]
+            now.place = node.loc
+            if any(depends):
+                mapped.add(node)
+                values[node] = on_batch(op, operands, depends, node.attrs, count, node.type)
+            else:
+                values[node] = perform(op, tuple(operands), node.attrs)
+    finally:
+        now.place = place
+    return values
+
+
+def _moved(value: Any, axis: Any) -> Any:
+    """Results that have the samples along their first axis, with these along others."""
+    if isinstance(value, (tuple, list)):
+        axes = axis if isinstance(axis, (tuple, list)) else (axis,) * len(value)
+        if len(axes) != len(value):
+            raise located(ValueError(f"vmap: out_axes has {len(axes)} entries for {len(value)} results"))
+        return tuple(_moved(item, each) for item, each in zip(value, axes, strict=True))
+    if not isinstance(value, Tensor):
+        raise located(TypeError(f"vmap: fn must return Tensors, got {type(value).__name__}"))
+    return ops.moveaxis(value, 0, axis) if axis % value.ndim else value
 
 
 def _extents(value: Any, axis: Any) -> list[int]:

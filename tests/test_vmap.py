@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+
 import numpy as np
+import op_samples
+import op_samples_nn
 import pytest
 from modes import mode
 
 import graphc as ms
-from graphc import GRAPH_MODE, PYNATIVE_MODE, Tensor, nn, ops
+from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, Tensor, nn, ops
+from graphc.op import TABLE
+from graphc.ops.batch_rules import RULES
+from graphc.trace import TraceError
 
 X = np.arange(12, dtype=np.float32).reshape(3, 4)
 V = np.array([1.0, -1.0, 2.0, 0.5], np.float32)
@@ -24,6 +32,9 @@ def test_axes(each: int) -> None:
         np.testing.assert_array_equal(total.asnumpy(), X.sum(1))
         np.testing.assert_array_equal(least.asnumpy(), X.min(1))
         np.testing.assert_array_equal(most.asnumpy(), X.max(1))
+        same = ms.vmap(lambda a: a)(x)
+        same[0] = 7.0
+        np.testing.assert_array_equal(x.asnumpy(), X)
         outer = ms.vmap(ms.vmap(lambda a, b: a * b, (None, 0)), (0, None))(v, v)
         np.testing.assert_array_equal(outer.asnumpy(), np.outer(V, V))
 
@@ -58,3 +69,81 @@ def test_what_does_not_fit_is_said() -> None:
 
 def test_vmap_is_under_ops_as_well() -> None:
     assert ops.vmap(ops.square)(Tensor([1.0, 2.0])).tolist() == [1, 4]
+
+
+SAMPLES = {**op_samples.SAMPLES, **op_samples_nn.SAMPLES}
+BATCHED = sorted({name for name, op in TABLE.items() if "elementwise" in op.traits} & set(SAMPLES) | set(RULES))
+
+
+def other(x: np.ndarray) -> np.ndarray:
+    """Operands like these: halves keep domains and matrices' kinds, turned integers their range."""
+    return x * x.dtype.type(0.5) if x.dtype.kind in "fc" else np.roll(x, 1)
+
+
+@pytest.mark.parametrize("name", BATCHED)
+def test_an_op_on_a_batch_is_that_on_each_sample(name: str) -> None:
+    op = TABLE[name]
+    wide = sorted((s for s in SAMPLES[name] if s.operands), key=lambda s: -max(o.ndim for o in s.operands))
+    for sample in wide[:2]:
+        ones = [[Tensor(o) for o in sample.operands], [Tensor(other(o)) for o in sample.operands]]
+        for mapped in itertools.product((True, False), repeat=min(len(sample.operands), 3)):
+            mapped += (mapped[-1],) * (len(sample.operands) - len(mapped))
+            if any(mapped):
+                given = [[x if m else first for x, first, m in zip(one, ones[0], mapped, strict=True)] for one in ones]
+                wanted = [op(*operands, **sample.attrs).asnumpy() for operands in given]
+                batch = [ops.stack(both) if m else both[0] for both, m in zip(zip(*given), mapped)]
+                axes = tuple(0 if m else None for m in mapped)
+                got = ms.vmap(functools.partial(op, **sample.attrs), axes)(*batch).asnumpy()
+                np.testing.assert_allclose(got, np.stack(wanted), rtol=1e-6, atol=1e-6, err_msg=str(sample))
+
+
+@pytest.mark.parametrize("each", [PYNATIVE_MODE, GRAPH_MODE])
+def test_one_call_serves_all_samples(each: int) -> None:
+    net, calls = nn.SequentialCell(nn.Dense(4, 8), nn.Tanh(), nn.Dense(8, 1)), itertools.count()
+
+    def energy(x: Tensor) -> Tensor:
+        next(calls)
+        return net(x.expand_dims(0))[0, 0]
+
+    x = Tensor(np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32))
+    with mode(each):
+        hessians = ms.vmap(ms.jacfwd(ms.jacrev(energy)))
+        run = ms.jit(hessians) if each == GRAPH_MODE else hessians
+        found = run(x).asnumpy()
+        assert next(calls) < 20
+        one = ms.jacfwd(ms.jacrev(energy))(x[7]).asnumpy()
+
+        def loss(x: Tensor) -> Tensor:
+            return (hessians(x).diagonal(axis1=1, axis2=2).sum(1) ** 2).mean()
+
+        value, gradients = ms.value_and_grad(loss, None, net.trainable_params())(x)
+        looped = sum(float(ms.jacfwd(ms.jacrev(energy))(x[i]).diagonal().sum()) ** 2 for i in range(50)) / 50
+    np.testing.assert_allclose(found[7], one, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(float(value), looped, rtol=1e-5)
+    assert all(np.abs(g.asnumpy()).max() > 0 for g in gradients[:3])
+
+
+def test_what_differs_from_sample_to_sample_is_called_for_each() -> None:
+    x, total = Tensor(X), Parameter(Tensor(0.0, ms.float32), name="total")
+    signed = ms.vmap(lambda a: a if a.sum() > 10 else -a)(x).asnumpy()
+    np.testing.assert_array_equal(signed, np.where(X.sum(1, keepdims=True) > 10, X, -X))
+
+    def adding(a: Tensor) -> Tensor:
+        ops.assign(total, total + a.sum())
+        return total * 1
+
+    np.testing.assert_array_equal(ms.vmap(adding)(x).asnumpy(), np.cumsum(X.sum(1)))
+    drawn = ms.vmap(lambda a: a + ops.rand(4))(x).asnumpy() - X
+    assert len(np.unique(drawn.round(4))) > 8
+
+
+def test_a_side_effect_of_what_is_called_once_is_an_error() -> None:
+    kept: list[Tensor] = []
+    with pytest.raises(TraceError, match=r"kept had 0 items|keeps a traced tensor"):
+        ms.vmap(lambda a: kept.append(a) or a * 2)(Tensor(X))
+
+
+def test_positions_of_each_sample_are_checked() -> None:
+    table, rows = Tensor(X), Tensor([[0, 1], [2, 3]], ms.int32)
+    with pytest.raises(IndexError, match="3"):
+        ms.vmap(lambda t, i: ops.tensor_scatter_update(t, i.expand_dims(1), t[:2]), (None, 0))(table, rows).asnumpy()
