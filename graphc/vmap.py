@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphc import ops
 from graphc.dispatch import perform
+from graphc.eager import in_one_piece
 from graphc.ir import Node, TensorType, postorder
 from graphc.nested import flatten
 from graphc.op import TABLE
@@ -59,14 +60,22 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callabl
         count = extents.pop()
         if not count:
             raise located(ValueError("vmap: a batch of no samples has no result"))
-        try:
-            return _together(fn, args, axes, count, out_axes)
-        except (TracedValueError, _NotAlikeError):
-            pass
-        results = [fn(*(_sample(value, axis, i) for value, axis in zip(args, axes, strict=True))) for i in range(count)]
-        return _stacked(results, out_axes)
+        now = state.now
+        if now.trace is not None or now.piece is not None or now.tapes:
+            return _mapped(fn, args, axes, count, out_axes)
+        with in_one_piece(fn, args):
+            return _mapped(fn, args, axes, count, out_axes)
 
     return batched
+
+
+def _mapped(fn: Callable[..., Any], args: tuple[Any, ...], axes: Any, count: int, out_axes: Any) -> Any:
+    try:
+        return _together(fn, args, axes, count, out_axes)
+    except (TracedValueError, _NotAlikeError):
+        pass
+    results = [fn(*(_sample(value, axis, i) for value, axis in zip(args, axes, strict=True))) for i in range(count)]
+    return _stacked(results, out_axes)
 
 
 class _NotAlikeError(Exception):

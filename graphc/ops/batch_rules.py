@@ -126,11 +126,43 @@ def _images(op: Op, operands: Sequence[Tensor], mapped: Mapped, attrs: dict[str,
 
 
 def _convolved(op: Op, operands: Sequence[Tensor], mapped: Mapped, attrs: dict[str, Any], count: int) -> Tensor | None:
+    """Images of the samples, by the same weights, are more images; by weights of their own, groups of channels."""
     x, weight = operands
     if mapped[1]:
-        return None
+        result = _in_groups(op, operands, mapped, attrs, count)
+        return None if result is None else _apart(result, 1, count)
     result = perform(op, (_folded(x), weight), attrs)
     return reshape(result, (*x.shape[:2], *result.shape[1:]))
+
+
+def _weighed(op: Op, operands: Sequence[Tensor], mapped: Mapped, attrs: dict[str, Any], count: int) -> Tensor | None:
+    """The gradients of samples' weights are those of groups of channels."""
+    result = _in_groups(op, operands, mapped, attrs, count)
+    return None if result is None else _apart(result, 0, count)
+
+
+def _in_groups(
+    op: Op, operands: Sequence[Tensor], mapped: Mapped, attrs: dict[str, Any], count: int
+) -> Tensor | None:
+    """A convolution, or its gradient, of which each sample is a group of channels; None where narrow numbers would be
+    multiplied in another way."""
+    x, y = _whole(operands, mapped, count)
+    if x.dtype.wide is not None:
+        return None
+    other = _folded(y) if op.name == "conv" else _side_by_side(y)
+    return perform(op, (_side_by_side(x), other), {**attrs, "groups": attrs["groups"] * count})
+
+
+def _side_by_side(x: Tensor) -> Tensor:
+    """Samples of images `[B, N, C, ...]` as images of more channels, `[N, B * C, ...]`."""
+    turned = transpose_(x, perm=(1, 0, *range(2, x.ndim)))
+    return reshape(turned, (x.shape[1], x.shape[0] * x.shape[2], *x.shape[3:]))
+
+
+def _apart(x: Tensor, axis: int, count: int) -> Tensor:
+    """The samples, which one axis holds side by side, along the first."""
+    split = reshape(x, (*x.shape[:axis], count, x.shape[axis] // count, *x.shape[axis + 1 :]))
+    return transpose_(split, perm=(axis, *range(axis), *range(axis + 1, split.ndim)))
 
 
 def _gathered(op: Op, operands: Sequence[Tensor], mapped: Mapped, attrs: dict[str, Any], count: int) -> Tensor:
@@ -184,7 +216,7 @@ RULES: dict[str, Rule] = {
     ),
     "reshape": partial(_with, _reshaped), "transpose": partial(_with, _permuted), "slice": partial(_with, _sliced),
     "flip": partial(_with, _flipped), "weave": partial(_with, _woven), "broadcast_to": _broadcast, "pad": _padded,
-    "matmul": _product, "conv": _convolved, "gather": _gathered, "one_hot": _one_hot,
+    "matmul": _product, "conv": _convolved, "conv_grad_weight": _weighed, "gather": _gathered, "one_hot": _one_hot,
     "scatter_add": partial(_scattered, "scatter_elements_add"),
     "scatter_set": partial(_scattered, "scatter_elements_set"),
 }  # fmt: skip
