@@ -8,9 +8,10 @@ derivatives nest.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
 
-from graphc.nested import leaves_of, with_leaves
+from graphc.nested import leaves_of, map_leaves, with_leaves
 from graphc.op import TABLE, Later, Op
 from graphc.parameter import Parameter
 from graphc.place import located
@@ -354,40 +355,90 @@ def differentiate(
         those that require none). An argument is a float Tensor, or a tuple or list of them (also nested), of which the
         gradients are of its form.
     """
-    for position in positions:
-        if not 0 <= position < len(args):
-            raise located(ValueError(f"grad: position {position} out of range for {len(args)} arguments"))
-    # A fresh name for each argument: the same tensor passed twice has two gradients.
-    inner, distinct = list(args), list(dict.fromkeys(positions))
-    by_position = {position: _differentiable(args[position], position, integers) for position in distinct}
     now = state.now
     piece = now.piece if now.trace is None and not now.tapes else None
     mark = piece.mark() if piece is not None else None
-    with Tape() as tape:
-        for position, tensors in by_position.items():
-            inner[position] = with_leaves(args[position], iter([TABLE["identity"](tensor) for tensor in tensors]))
-        value = function(*inner)
-    given = [tape.result(i) for i in range(sum(map(len, by_position.values())))]
-    heads = _heads(value, has_aux)
-    if now.trace is not None:
-        now.trace.differentiated(weights)
-    sources = given + [weight for weight in weights if weight.requires_grad]
-
-    def swept() -> list[Tensor]:
-        if sens is None:
-            cts = [TABLE["broadcast_to"](Number.of(1, h.dtype), shape=h.shape) for h in heads]
-        else:
-            cts = _checked_sens(sens, value, heads)
-        return sweep(tape, heads, cts, sources)
-
-    if piece is None or mark is None or sens is not None or tape.own:
-        grads = swept()
+    ran = Ran.of(function, args, positions, weights, has_aux, integers)
+    if piece is None or mark is None or sens is not None or ran.tape.own:
+        grads = ran.swept(sens)
     else:
-        grads = piece.again(mark, [*heads, *sources], swept)
-    each = iter(grads)
-    by_input = {position: with_leaves(args[position], each) for position in distinct}
-    by_weight = [_hooked(w, next(each)) if w.requires_grad else _zeros_like(w) for w in weights]
-    return value, [by_input[position] for position in positions], by_weight
+        grads = piece.again(mark, [*ran.heads, *ran.sources], ran.swept)
+    return ran.value, *ran.formed(grads)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A function that ran on a tape.
+
+    Attributes:
+        value: what it returned; `heads`: the float Tensors of it that are differentiated.
+        args: what it was called with; `positions`: of those that it is differentiated by.
+        sources: what the tape calls these, and the weights that are trained.
+    """
+
+    tape: Tape
+    value: Any
+    heads: list[Tensor]
+    args: tuple[Any, ...]
+    positions: Sequence[int]
+    weights: Sequence[Parameter]
+    sources: list[Tensor]
+
+    @staticmethod
+    def of(
+        function: Callable[..., Any], args: tuple[Any, ...], positions: Sequence[int], weights: Sequence[Parameter],
+        has_aux: bool, integers: bool,
+    ) -> Ran:
+        """The function while it runs; see `differentiate`."""
+        for position in positions:
+            if not 0 <= position < len(args):
+                raise located(ValueError(f"grad: position {position} out of range for {len(args)} arguments"))
+        # A fresh name for each argument: the same tensor passed twice has two gradients.
+        inner, distinct = list(args), list(dict.fromkeys(positions))
+        by_position = {position: _differentiable(args[position], position, integers) for position in distinct}
+        with Tape() as tape:
+            for position, tensors in by_position.items():
+                inner[position] = with_leaves(args[position], iter([TABLE["identity"](tensor) for tensor in tensors]))
+            value = function(*inner)
+        given = [tape.result(i) for i in range(sum(map(len, by_position.values())))]
+        heads = _heads(value, has_aux)
+        if state.now.trace is not None:
+            state.now.trace.differentiated(weights)
+        sources = given + [weight for weight in weights if weight.requires_grad]
+        return Ran(tape, value, heads, args, positions, weights, sources)
+
+    def swept(self, sens: Any = None) -> list[Tensor]:
+        """The cotangents of the sources, given those of the heads: ones, or `sens`."""
+        if sens is None:
+            cts = [TABLE["broadcast_to"](Number.of(1, h.dtype), shape=h.shape) for h in self.heads]
+        else:
+            cts = _checked_sens(sens, self.value, self.heads)
+        return sweep(self.tape, self.heads, cts, self.sources)
+
+    def formed(self, grads: Sequence[Tensor]) -> tuple[list[Any], list[Tensor]]:
+        """The cotangents of the sources as those of the arguments at `positions`, and of the weights."""
+        each = iter(grads)
+        by_input = {p: with_leaves(self.args[p], each) for p in dict.fromkeys(self.positions)}
+        by_weight = [_hooked(w, next(each)) if w.requires_grad else _zeros_like(w) for w in self.weights]
+        return [by_input[position] for position in self.positions], by_weight
+
+    def keep(self) -> Any:
+        """Makes the tape independent of what tensors and Parameters become from here on: it may be swept at any time.
+
+        Returns:
+            What the function returned, as tensors of their own.
+        """
+        tape = self.tape
+        tape.recall_all()
+        entries = tape.entries
+        made = {id(entry.result) for entry in entries}
+        outside = {id(o): o for entry in entries for o in entry.operands if id(o) not in made}
+        now_held = {name: TABLE["identity"](tensor) for name, tensor in outside.items()}
+        tape.rename({name: held for name, held in now_held.items() if not isinstance(outside[name], Parameter)})
+        for name, tensor in outside.items():
+            if isinstance(tensor, Parameter):
+                tape.assigned(tensor, now_held[name])
+        return map_leaves(lambda leaf: TABLE["identity"](leaf) if isinstance(leaf, Tensor) else leaf, self.value)
 
 
 def _hooked(weight: Parameter, gradient: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc import context
-from graphc.autograd import Paused, Tape, differentiate, with_vjp
+from graphc.autograd import Paused, Ran, Tape, differentiate, with_vjp
 from graphc.deferred import Updates, defer
 from graphc.dtype import float32
 from graphc.eager import in_one_piece
@@ -116,6 +116,13 @@ class GradientFunction:
         value, inputs, weights = differentiate(
             function, args, self.positions or (), self.weights, self.has_aux, sens, self.integers
         )
+        grads = self._formed(inputs, weights)
+        if self.with_value:
+            return value, grads
+        return (grads, value[1:]) if self.has_aux else grads
+
+    def _formed(self, inputs: Sequence[Any], weights: Sequence[Tensor]) -> Any:
+        """The gradients as a call returns them."""
         by_input: Any = tuple(inputs)
         by_weight: Any = tuple(weights)
         if self.return_ids:
@@ -124,12 +131,30 @@ class GradientFunction:
         by_input = by_input[0] if self.single_position else by_input
         by_weight = by_weight[0] if self.single_weight else by_weight
         if self.positions is None:
-            grads = by_weight
-        else:
-            grads = (by_input, by_weight) if self.wants_weights else by_input
-        if self.with_value:
-            return value, grads
-        return (grads, value[1:]) if self.has_aux else grads
+            return by_weight
+        return (by_input, by_weight) if self.wants_weights else by_input
+
+    def pulled(self, args: Sequence[Any]) -> tuple[Any, Callable[[Any], Any]]:
+        """The value, and the function from its cotangent to the gradients: `fn` is called once."""
+        args, _ = with_tensors((tuple(args), {}))
+        with _one_piece(self.fn, args):
+            if state.now.trace is not None:
+                state.now.trace.enter(self.fn)
+            ran = Ran.of(self.fn, args, self.positions or (), self.weights, self.has_aux, self.integers)
+            value = ran.keep()
+
+        def pull(sens: Any) -> Any:
+            with _one_piece(self.fn, leaves_of(sens)):
+                return self._formed(*ran.formed(ran.swept(sens)))
+
+        return value, pull
+
+
+def _one_piece(fn: Callable[..., Any], args: Sequence[Any]) -> contextlib.AbstractContextManager[None]:
+    """Notes the ops within to run them together, where nobody does, or records them, yet."""
+    now = state.now
+    nested = now.trace is not None or now.piece is not None or now.tapes
+    return contextlib.nullcontext() if nested else in_one_piece(fn, args)
 
 
 def _positions(grad_position: int | tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -282,12 +307,10 @@ def vjp(fn: Callable[..., Any], *inputs: Tensor, weights: Any = None, has_aux: b
     Returns:
         `(value, function)`, with `has_aux` `(value, function, others)`: one other as it is, several as a tuple.
     """
-    value = fn(*inputs)
-    pull = GradientFunction(fn, tuple(range(len(inputs))), weights, has_aux=has_aux, sens_param=True)
+    value, pull = GradientFunction(fn, tuple(range(len(inputs))), weights, has_aux=has_aux).pulled(inputs)
 
     def pullback(*sens: Tensor) -> Any:
-        grads = pull(*inputs, sens[0] if len(sens) == 1 else sens)
-        return grads[0] if has_aux else grads
+        return pull(sens[0] if len(sens) == 1 else sens)
 
     first, *others = _apart(value, has_aux)
     return first, pullback, *others
@@ -296,7 +319,8 @@ def vjp(fn: Callable[..., Any], *inputs: Tensor, weights: Any = None, has_aux: b
 def linearize(fn: Callable[..., Any], inputs: Any) -> tuple[Any, Callable[[Any], Any]]:
     """The value at `inputs`, and the function that gives its derivative along a direction; see `jvp`."""
     points = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
-    return fn(*points), lambda v: jvp(fn, inputs, v)[1]
+    value, pull = GradientFunction(fn, tuple(range(len(points)))).pulled(points)
+    return value, lambda v: _along(value, pull, _directions(v, len(points)))
 
 
 def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -304,30 +328,40 @@ def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> t
 
     With `has_aux` the function's other values come third, as `vjp` gives them.
     """
+    points = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+    directions = _directions(v, len(points))
+    with _one_piece(fn, points):
+        value, pull = GradientFunction(fn, tuple(range(len(points))), has_aux=has_aux).pulled(points)
+        head, *others = _apart(value, has_aux)
+        return head, _along(head, pull, directions), *others
+
+
+def _directions(v: Any, count: int) -> Sequence[Tensor]:
+    directions = v if isinstance(v, (tuple, list)) else (v,)
+    if count != len(directions):
+        raise ValueError(f"jvp: {count} inputs and {len(directions)} directions")
+    return directions
+
+
+def _along(head: Any, pull: Callable[[Any], Any], directions: Sequence[Tensor]) -> Tensor:
+    """The derivative of `head` along directions, one for each input."""
     from graphc.ops.complex_parts import conjugate  # written with this module
 
-    points = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
-    directions = v if isinstance(v, (tuple, list)) else (v,)
-    if len(points) != len(directions):
-        raise ValueError(f"jvp: {len(points)} inputs and {len(directions)} directions")
-    head, *others = _apart(fn(*points), has_aux)
     if not isinstance(head, Tensor):
         raise TypeError("jvp: fn must return one Tensor (with has_aux: first)")
     sens = TABLE["broadcast_to"](Tensor(0, head.dtype), shape=head.shape)
-    first = GradientFunction(fn, tuple(range(len(points))), has_aux=has_aux, sens_param=True)
 
     def dotted(u: Tensor) -> Tensor:
-        grads = first(*points, u)
-        grads = grads[0] if has_aux else grads
         total: Tensor | None = None
-        for g, d in zip(grads, directions, strict=True):
+        for g, d in zip(pull(u), directions, strict=True):
             term = (conjugate(g) * d).sum()
             total = term if total is None else total + term
         assert total is not None
         return total
 
-    tangent = GradientFunction(dotted)(sens)
-    return head, tangent, *others
+    with _one_piece(pull, (sens,)):
+        tangent: Tensor = GradientFunction(dotted).differentiate(sens)
+        return tangent
 
 
 def jet(fn: Callable[..., Any], primals: Any, series: Any) -> tuple[Any, Any]:
@@ -430,10 +464,14 @@ def jacrev(
     """
     from graphc.ops.shape import reshape, stack
 
-    pull = GradientFunction(fn, grad_position, has_aux=has_aux, sens_param=True)
+    function = GradientFunction(fn, grad_position, has_aux=has_aux)
 
     def jacobian(*args: Tensor) -> Any:
-        head, *others = _apart(fn(*args), has_aux)
+        with _one_piece(fn, args):
+            return rows_of(*function.pulled(args))
+
+    def rows_of(value: Any, pull: Callable[[Any], Any]) -> Any:
+        head, *others = _apart(value, has_aux)
         if head.dtype.is_complex:
             raise located(TypeError(f"jacrev: expected a real value, got {head.spec}; ask for those of its parts"))
 
@@ -444,8 +482,7 @@ def jacrev(
         for i in range(head.size):
             basis = [0.0] * head.size
             basis[i] = 1.0
-            row = pull(*args, Tensor(basis, head.dtype).reshape(head.shape))
-            rows.append(row[0] if has_aux else row)
+            rows.append(pull(Tensor(basis, head.dtype).reshape(head.shape)))
         result = gather(rows) if isinstance(grad_position, int) else tuple(map(gather, zip(*rows, strict=True)))
         return (result, *others) if has_aux else result
 

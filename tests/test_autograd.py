@@ -309,6 +309,38 @@ def test_vjp() -> None:
     equal(aux, [0.125, -1.0, 8.0])
 
 
+def test_a_value_and_its_derivatives_are_of_one_call() -> None:
+    """So they are of the same random numbers, and what is assigned to is assigned to once."""
+    ones, drop, norm = ops.ones(64), nn.Dropout(p=0.5).set_train(), nn.BatchNorm1d(3).set_train()
+    value, pull = ms.vjp(drop, ones)
+    equal(pull(ones)[0], value.asnumpy())
+    equal(pull(ones)[0], value.asnumpy())
+    value, tangent = ms.jvp(drop, ones, ones)
+    equal(tangent, value.asnumpy())
+    value, along = ops.linearize(drop, ones)
+    equal(along(ones), value.asnumpy())
+    jacobian = ms.jacrev(lambda x: drop(x).sum().expand_dims(0) * ops.ones(4))(ones).asnumpy()
+    assert (jacobian == jacobian[0]).all()
+    x = Tensor(np.arange(12, dtype=np.float32).reshape(4, 3))
+    _, pull = ms.vjp(norm, x)
+    pull(x)
+    np.testing.assert_allclose(norm.moving_mean.asnumpy(), x.asnumpy().mean(0) * 0.1, rtol=1e-6)
+
+
+def test_a_pullback_keeps_what_it_was_made_of() -> None:
+    w, factor, x = Parameter(f64(2.0, 3.0, 4.0), name="w"), f64(1.0, 1.0, 1.0), X * 1.0
+    value, pull = ms.vjp(lambda x: ops.tanh(x * w * factor), x, weights=w)
+    by_x, by_w = pull(Y)
+    (x_before,), w_before = [g.asnumpy() for g in by_x], by_w.asnumpy()
+    w.set_data(f64(0.0, 0.0, 0.0))
+    factor[0], x[1], value[2] = 5.0, 7.0, 9.0
+    by_x, by_w = pull(Y)
+    equal(by_x, x_before)
+    equal(by_w, w_before)
+    twice = ms.grad(lambda x: ms.vjp(lambda x: (x * x * x).sum(), x)[1](ops.ones((), ms.float64))[0].sum())
+    equal(twice(X), 6 * X.asnumpy())
+
+
 def test_jvp() -> None:
     value, tangent = ms.jvp(lambda x: x * x * 3.0, X, Y)
     equal(value, [3.0, 12.0, 27.0])
