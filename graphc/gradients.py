@@ -136,14 +136,15 @@ class GradientFunction:
 
     def pulled(self, args: Sequence[Any]) -> tuple[Any, Callable[[Any], Any]]:
         """The value, and the function from its cotangent to the gradients: `fn` is called once."""
-        args, _ = with_tensors((tuple(args), {}))
-        with _one_piece(self.fn, args):
+        given: tuple[Any, ...] = with_tensors(tuple(args))
+        with _one_piece(self.fn, given):
             if state.now.trace is not None:
                 state.now.trace.enter(self.fn)
-            ran = Ran.of(self.fn, args, self.positions or (), self.weights, self.has_aux, self.integers)
+            ran = Ran.of(self.fn, given, self.positions or (), self.weights, self.has_aux, self.integers)
             value = ran.keep()
 
         def pull(sens: Any) -> Any:
+            sens = with_tensors(sens)
             with _one_piece(self.fn, leaves_of(sens)):
                 return self._formed(*ran.formed(ran.swept(sens)))
 
