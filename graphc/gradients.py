@@ -27,6 +27,7 @@ from graphc.trace import no_collection
 
 if TYPE_CHECKING:
     from graphc.nn.optimizer import Optimizer
+    from graphc.noting import Piece
 
 
 class GradientFunction:
@@ -140,15 +141,28 @@ class GradientFunction:
         with _one_piece(self.fn, given):
             if state.now.trace is not None:
                 state.now.trace.enter(self.fn)
+            piece = _noting()
+            mark = piece.mark() if piece is not None else None
             ran = Ran.of(self.fn, given, self.positions or (), self.weights, self.has_aux, self.integers)
             value = ran.keep()
+
+        def swept(sens: Any) -> list[Tensor]:
+            if mark is None or piece is None or _noting() is not piece or ran.tape.own:
+                return ran.swept(sens)
+            return piece.again(mark, [*ran.heads, *ran.sources, *leaves_of(sens)], lambda: ran.swept(sens))
 
         def pull(sens: Any) -> Any:
             sens = with_tensors(sens)
             with _one_piece(self.fn, leaves_of(sens)):
-                return self._formed(*ran.formed(ran.swept(sens)))
+                return self._formed(*ran.formed(swept(sens)))
 
         return value, pull
+
+
+def _noting() -> Piece | None:
+    """What notes ops in eager mode, if nobody else does."""
+    now = state.now
+    return now.piece if now.trace is None and not now.tapes else None
 
 
 def _one_piece(fn: Callable[..., Any], args: Sequence[Any]) -> contextlib.AbstractContextManager[None]:
