@@ -14,7 +14,7 @@ from reference import assert_same
 
 import graphc as ms
 from graphc import GRAPH_MODE, PYNATIVE_MODE, Parameter, ParameterTuple, Tensor, jit, nn, ops
-from graphc.autograd import Tape, sweep
+from graphc.autograd import Ran, Tape, sweep
 from graphc.ops.elementwise import square
 from graphc.state import state
 from graphc.trace import trace
@@ -339,6 +339,24 @@ def test_a_pullback_keeps_what_it_was_made_of() -> None:
     equal(by_w, w_before)
     twice = ms.grad(lambda x: ms.vjp(lambda x: (x * x * x).sum(), x)[1](ops.ones((), ms.float64))[0].sum())
     equal(twice(X), 6 * X.asnumpy())
+
+
+def test_sweeps_of_a_pullback_are_noted_in_one_go_when_they_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Solved(nn.Cell):
+        def construct(self, x: Tensor) -> Tensor:
+            y, pull = ms.vjp(lambda x: ops.tanh(x * x), x)
+            for _ in range(3):
+                (y,) = pull(y + x)
+            return y
+
+    swept, calls = Ran.swept, list[None]()
+    monkeypatch.setattr(Ran, "swept", lambda self, sens=None: calls.append(None) or swept(self, sens))
+    net = Solved()
+    with in_mode(PYNATIVE_MODE):
+        first = net(X).asnumpy()
+        for _ in range(20):
+            equal(net(X), first)
+    assert len(calls) < 10
 
 
 def test_jvp() -> None:
