@@ -108,11 +108,11 @@ class _Kernel:
         fetched = SHORT_SUM <= chosen.steps < LONG_SUM and not (c.lanes_summed or chosen.cut)
         self.fetch = fetch if fetched else None
         later = chosen.cut and chosen.cut.level == 0 and not (self.in_one or chosen.runs or chosen.turns_results)
-        self.fetch_later, self.last_block = fetch if later else None, const(0, "i1")
+        rows = any(axis.lanes == 1 for axis in chosen.axes)  # without any all is fetched at once, or nothing
+        self.fetch_later, self.last_block = fetch if later and rows else None, const(0, "i1")
         trips = {n: d.extent // window for n, (d, window) in enumerate(zip(c.sums, chosen.window, strict=True))}
         always = [n for n, d in enumerate(c.sums) if trips[n] > 1 and not c.condition(d.name)]
         self.longest = max(always or trips, key=trips.__getitem__, default=0)  # loop of the sum, and its trips
-        rows = any(axis.lanes == 1 for axis in chosen.axes)  # without any all is fetched at once
         self.trips = trips.get(self.longest, 1) if rows else 1
         self.stage = b.alloca(c.element, cells * max(self.lanes, LOGICAL_LANES)) if self.staged else None
         self.on: Val | None = None  # the lanes that exist, where they are summed; None where all do

@@ -1091,6 +1091,8 @@ def test_results_far_away_are_fetched_while_a_sum_runs_that_is_long_enough():
     assert fetches(matmul(8, 48, 64).c) == 3
     assert fetches(matmul(8, 48, 8).c) == fetches(matmul(8, 48, 512).c) == 0
     assert fetches(matmul(64, 48, 512).c) == 0 < fetches(matmul(64, 530, 520).c)  # whose sum is cut
+    single = Contraction((), (), (Dim("j", 700, 0, 2),), (Dim("k", 2000, 1, 1400),), "j")
+    assert plan(single, 16).cut and fetches(single) == 0  # a row, which is packed
     assert fetches(Conv(1, 3, 8, (18, 18), (3, 3)).forward().c) == 16  # all at once, for this sum has no loop
 
 
