@@ -59,10 +59,6 @@ MAY_BE_AFAR = 256 * 1024
 STREAMED = 3
 """Bytes for a multiply-add of vectors from which on memory is too slow."""
 
-TURNED_RESULTS, CROWDED = 512, 2048
-"""Steps from which storing results element by element takes no longer than having them wait; and bytes between lanes of
-which multiples meet in so few sets of the cache that it does."""
-
 UNIT_WORK = 1 << 15
 """Vector fmas, about as many cycles or half cycles, that make a unit of work worth its overhead."""
 
@@ -80,7 +76,7 @@ def blocked(chosen: Plan, steps: Steps, stream: bool = False) -> Plan:
     allowed = [x for x in "ab" if packable(c, x, steps) and x != chosen.turns]
     must = [x for x in allowed if c.lane.stride(x) not in (0, 1)]  # vectors that do not lie in memory: gathered once
     must += [x for x in allowed if x not in must and _woven(chosen, x)]
-    may = [x for x in allowed if x not in must and _far(c, x) and _pays(chosen, x)]
+    may = [x for x in allowed if x not in must and x == c.vectors and _pays(chosen)]
     units = _Units(chosen, must, may, stream)
     found = replace(chosen, axes=units.axes(), packed=frozenset(units.packed))
     small = units.long and not units.large and not units.packed
@@ -103,7 +99,7 @@ class _Units:
         """Args: operands that a unit must pack, and that it packs because it pays."""
         c, tile = chosen.contraction, _tile_bytes(chosen)
         self._chosen, self._must, self.packed = chosen, must, [*must, *may]
-        self._size, self._scalars_packed = SIZEOF[c.element], c.scalars in (self.packed if c.halves else may)
+        self._size, self._scalars_packed = SIZEOF[c.element], c.scalars in self.packed
         self.long = chosen.steps >= LONG_SUM
         self.large, self._turned = self.long and (stream or self._scalars_packed), bool(must) and self.long
         self._kept = min(
@@ -217,25 +213,30 @@ def read_once(chosen: Plan) -> Plan:
 
 
 def results_turned(chosen: Plan) -> Plan:
-    """The plan with results turned by squares, if it pays: stored by vectors so, though their lanes lie apart.
+    """The plan with results turned by squares, if these are filled: stored by vectors so, though their lanes lie apart.
 
     A unit then takes tiles up to where a square ends.
     """
     c, axes = chosen.contraction, {axis.dim.name: axis for axis in chosen.axes}
     if not c.along or not c.sums or c.lanes_summed or c.turned or chosen.runs or chosen.lanes < TURN:
         return chosen
-    axis, crowded = axes[c.along], SIZEOF[c.element] * c.apart % CROWDED == 0
-    filled = 2 * min(axis.dim.extent, c.lane.extent) >= chosen.lanes
-    whole = _in_squares(axis, chosen.lanes)
-    if not whole or not filled or not (crowded or chosen.steps < TURNED_RESULTS):
+    axis = axes[c.along]
+    if 2 * min(axis.dim.extent, c.lane.extent) < chosen.lanes:
         return chosen
-    axes[c.along] = replace(axis, block=whole)
-    return replace(chosen, axes=tuple(axes.values()), turns_results=True)
+    for tile in range(axis.tile, axis.tile // 2, -1):  # somewhat smaller ones may end where squares do
+        if whole := _in_squares(replace(axis, tile=tile), chosen.lanes):
+            axes[c.along] = replace(axis, tile=tile, block=whole)
+            return replace(chosen, axes=tuple(axes.values()), turns_results=True)
+    return chosen
 
 
 def _in_squares(axis: Axis, lanes: int) -> int | None:
-    """About as many tiles as a unit takes of an axis, so that all units begin at a multiple of the lanes."""
-    some = range(-(-axis.block // 2), min(2 * axis.block, axis.tiles) + 1)
+    """About as many tiles as a unit takes of an axis, so that all units begin at a multiple of the lanes.
+
+    More than twice as many are taken if they leave a unit for each core.
+    """
+    most = max(2 * axis.block, min(lanes, -(-axis.tiles // host().cores)))
+    some = range(-(-axis.block // 2), min(most, axis.tiles) + 1)
     whole = [n for n in some if all(axis.begin(tile) % lanes == 0 for tile in range(n, axis.tiles, n))]
     return axis.block if axis.blocks == 1 else min(whole, key=lambda n: abs(n - axis.block), default=None)
 
@@ -256,16 +257,6 @@ def packable(c: Contraction, operand: str, steps: Steps) -> bool:
     return not c.lanes_summed and not c.turned and not bounded and not steps.shares("ab".index(operand), whole)
 
 
-def _far(c: Contraction, operand: str) -> bool:
-    """Whether an operand's steps lie so far apart that they crowd one another out of the cache, unless copied."""
-    steps = [abs(d.stride(operand)) * SIZEOF[c.element] for d in c.sums if d.stride(operand)]
-    if not steps or (steps[-1] < FAR and steps[-1] % CROWD):
-        return False
-    if c.lane.stride(operand):
-        return c.lane.stride(operand) == 1
-    return c.transform(operand) is None and any(d.stride(operand) == 1 for d in c.outputs)
-
-
 def _woven(chosen: Plan, operand: str) -> bool:
     """Whether words are put together on the way to a panel: of factors that are no neighbours in memory.
 
@@ -279,16 +270,17 @@ def _woven(chosen: Plan, operand: str) -> bool:
     return any(d.stride(operand) == 1 for d in c.outputs)
 
 
-def _pays(chosen: Plan, operand: str) -> bool:
-    """Whether enough tiles read a packed operand again.
+def _pays(chosen: Plan) -> bool:
+    """Whether the vectors' steps lie so far apart that they crowd one another out of the cache, unless copied.
 
-    Several lines side by side at each step need no packing: they are fetched together.
+    And whether enough tiles read them again. Several lines side by side at each step are fetched together, and of the
+    scalar operand the next tile's line is fetched at each: neither is worth a copy.
     """
-    others = [axis for axis in chosen.axes if not axis.dim.stride(operand)]
-    again = prod(axis.tiles for axis in others)
-    if operand == chosen.contraction.scalars:
-        long = chosen.steps >= LONG_SUM and prod(axis.vectors for axis in others) >= 2
-        return long or (again >= 4 and chosen.steps >= 2 * PANEL_STEPS)
+    c = chosen.contraction
+    steps = [abs(d.stride(c.vectors)) * SIZEOF[c.element] for d in c.sums if d.stride(c.vectors)]
+    if not steps or c.lane.stride(c.vectors) != 1 or (steps[-1] < FAR and steps[-1] % CROWD):
+        return False
+    again = prod(axis.tiles for axis in chosen.axes if not axis.dim.stride(c.vectors))
     return again >= 16 and _tile_bytes(chosen) <= 2 * LINE
 
 

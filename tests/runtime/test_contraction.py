@@ -630,12 +630,12 @@ def test_double():
 def test_large_products_are_cut_and_packed():
     check([matmul(130, 260, 700, "T", "T"), matmul(70, 2100, 530, "T", "N"), matmul(1100, 130, 600, "T", "N")])
     packed = {plan(matmul(1100, 600, 600, a, b).c, lanes).packed for a, b, lanes in product("NT", "NT", LANES)}
-    assert packed >= {frozenset("ab"), frozenset("b")}
+    assert packed == {frozenset(), frozenset("b")}  # elements one by one are read where they lie
 
 
 @pytest.mark.parametrize("across", SIZES)
 def test_results_that_lie_along_another_dim_than_the_lanes(across):
-    """They wait, are turned by squares, and finished a vector at a time; or lane by lane where that takes no longer."""
+    """They wait, are turned by squares, and finished a vector at a time; or lane by lane if few are filled."""
     convs = [Conv(n, 3, across, (5, wide + 2), (3, 3)).channels_last() for n, wide in zip((2, 1, 2, 1), (7, 16, 33, 9))]
     convs += [Conv(1, 5, across, (9, 2 * wide), (3, 3), 2, pad=(1, 1)).channels_last() for wide in (8, 17)]
     long = [replace(matmul(9, across, 700).c, along="i", apart=apart) for apart in (9, 1024)]
@@ -644,7 +644,7 @@ def test_results_that_lie_along_another_dim_than_the_lanes(across):
     cases += [replace(x, c=replace(x.c, element="double")) for x in cases[:2]]
     check(cases)
     if across >= 16:
-        assert [plan(x.c, 16).turns_results for x in cases] == [False, *[True] * 5, False, *[True] * 3]
+        assert [plan(x.c, 16).turns_results for x in cases] == [False, *[True] * 9]
 
 
 @pytest.mark.parametrize(("steps", "rows"), [(1024, 8), (512, 16), (1536, 16), (2048, 8), (256, 28), (528, 28)])
@@ -879,7 +879,6 @@ def test_no_plan_changes_a_bit(monkeypatch):
 
 def test_packed_panels_change_no_bit(monkeypatch):
     monkeypatch.setattr(blocks, "FAR", 64)
-    monkeypatch.setattr(blocks, "PANEL_STEPS", 8)
     monkeypatch.setattr(blocks, "PANEL_BYTES", 2048)
     planning.plan.cache_clear()
     cases = [matmul(100, 200, 50, a, b) for a, b in product("NT", "NT")]
@@ -889,7 +888,7 @@ def test_packed_panels_change_no_bit(monkeypatch):
     )  # fmt: skip
     cases.append(some)
     packed = {plan(some.c, lanes).packed for some, lanes in product(cases, LANES)}
-    assert packed >= {frozenset("a"), frozenset("b"), frozenset("ab")}
+    assert packed == {frozenset(), frozenset("b")}
     check(cases)
     planning.plan.cache_clear()
 
