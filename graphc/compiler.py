@@ -15,6 +15,7 @@ from graphc.irtext import BETWEEN, node_names
 from graphc.loops import Buffer, Kernel, TiledKernel
 from graphc.op import infer_node
 from graphc.ops import copy as _copy  # noqa: F401  (its op is the passes' own)
+from graphc.ops import masked as _masked  # noqa: F401  (so is its op)
 from graphc.ops import rows as _rows  # noqa: F401  (so are its ops)
 from graphc.ops import tiles as _tiles  # noqa: F401  (and these)
 from graphc.ops.recurrence import body_of
@@ -26,6 +27,7 @@ from graphc.passes.fuse import fuse
 from graphc.passes.join import join
 from graphc.passes.layout import layout
 from graphc.passes.lower import lower
+from graphc.passes.masked import masked
 from graphc.passes.narrow import narrow
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.pairs import pairs
@@ -41,7 +43,7 @@ from graphc.runtime.target import host
 from graphc.runtime.units import stride
 from graphc.schedule import Group, Schedule, Twin
 
-GRAPH_PASSES = (pairs, winograd, portions, sparse, simplify, narrow, rows, cse, fold, own_outputs)
+GRAPH_PASSES = (pairs, winograd, portions, sparse, simplify, narrow, rows, cse, fold, masked, own_outputs)
 """Graph in, graph out, in this order; each result is verified."""
 
 

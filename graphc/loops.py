@@ -203,6 +203,7 @@ class TiledKernel:
         lanes: the variable across the lanes: one of b's columns, one that moves both operands, or the last summed one.
         tail: of sums across the lanes: a summed variable, and how many lanes count at its last value.
         inside: the terms that exist; others are left out of the sum (they would read beyond an operand's margin).
+        masked: what a mask leaves whole blocks of out: "a", of which they are +0.0, or "acc", which is not taken there.
     """
 
     name: str
@@ -215,6 +216,7 @@ class TiledKernel:
     stores: tuple[Store, ...]
     tail: tuple[Var, int] | None = None
     inside: tuple[Condition, ...] = ()
+    masked: str = ""
 
     @property
     def narrow(self) -> bool:
@@ -240,7 +242,8 @@ class TiledKernel:
             _heading(self),
             f"  tile {loops} {{",
             f"    acc = contract {summed} of ({self.a} * {self.b})"
-            + "".join(f" where {condition}" for condition in self.inside),
+            + "".join(f" where {condition}" for condition in self.inside)
+            + f" masked {self.masked}" * bool(self.masked),
             *(f"    {line}" for line in _store_lines(self.stores)),
             "  }",
             "}",

@@ -207,7 +207,14 @@ def _tiled(
     if swap:
         a, c = c, a
     tail = (inner[0], summed[0].extent % LANES or LANES) if by_lanes else None
-    return TiledKernel("", outer, inner, a, c, a, lanes, (), tail, inside), at
+    return TiledKernel("", outer, inner, a, c, a, lanes, (), tail, inside, _masked(node, swap)), at
+
+
+def _masked(node: Node, swapped: bool) -> str:
+    """What a mask leaves blocks out of, as `TiledKernel.masked` says it; not of vectors, which are read in any case."""
+    if node.op != "masked_matmul":
+        return ""
+    return (("", "a", "acc") if swapped else ("a", "", "acc"))[node.attrs["where"]]
 
 
 def _as_one(

@@ -15,6 +15,7 @@ from math import prod
 from graphc.arrays import LINE
 from graphc.runtime import twos
 from graphc.runtime.contraction import plan
+from graphc.runtime.contraction_masked import Blanks, any_of, may_skip
 from graphc.runtime.contraction_nest import Nest, Place, Side, Span
 from graphc.runtime.contraction_pack import Panels, Turned, fetch, turned_steps
 from graphc.runtime.contraction_plan import FAR, SHORT_SUM, Plan
@@ -38,6 +39,9 @@ A store to a line that is not there waits for it, and only so many stores can wa
 their way: the sum fetches those of a few rows at a time, or its own loads would wait behind them.
 """
 
+Taken = Callable[[Builder, dict[str, tuple[Val, int]], int, int], Val]
+"""`taken(b, coords, active, lanes)`: whether `finish` takes an accumulator there of any of the lanes."""
+
 LONG_SUM, LONG_EPILOGUE = 512, 8
 """Steps from which storing a tile costs nothing beside them: its epilogue is then written once, in a loop. It is from
 fewer on where the epilogue takes longer by itself, by so many operations."""
@@ -48,7 +52,7 @@ LONGEST_EPILOGUE = 128
 
 def emit(
     b: Builder, c: Contraction, target_lanes: int, a: Val, bp: Val, finish: Finish, begin: Val, end: Val,
-    fetch: Fetch | None = None, operations: int = 0, by_rows: bool = False,
+    fetch: Fetch | None = None, operations: int = 0, by_rows: bool = False, taken: Taken | None = None,
 ) -> None:
     """Writes the units `begin <= u < end` of a contraction, of `units(c, target_lanes)`, at the builder's place.
 
@@ -61,8 +65,9 @@ def emit(
         fetch: where the epilogue's memory is far away.
         operations: of the epilogue of an accumulator.
         by_rows: whether a tile's accumulators are finished one row after the other, as rows lie pages apart.
+        taken: where a mask leaves out results: a tile of which none is taken is not summed.
     """
-    _Kernel(b, plan(c, target_lanes), a, bp, finish, fetch, operations, by_rows).run(begin, end)
+    _Kernel(b, plan(c, target_lanes), a, bp, finish, fetch, operations, by_rows, taken).run(begin, end)
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,9 @@ class _Kernel:
 
     def __init__(
         self, b: Builder, chosen: Plan, a: Val, bp: Val, finish: Finish, fetch: Fetch | None, operations: int,
-        by_rows: bool,
+        by_rows: bool, taken: Taken | None,
     ) -> None:  # fmt: skip
-        self.b, self.plan, self.finish, self.by_rows = b, chosen, finish, by_rows
+        self.b, self.plan, self.finish, self.by_rows, self.taken = b, chosen, finish, by_rows, taken
         self.nest = Nest(b, chosen)
         c = self.c = chosen.contraction
         self.lanes, self.type = self.nest.lanes, self.nest.type
@@ -94,6 +99,7 @@ class _Kernel:
             for x, address in (("a", a), ("b", bp))
         )
         self.panels, self.turned = Panels(self.nest, self.operands), Turned(self.nest)
+        self.blanks = Blanks(self.nest) if may_skip(chosen) else None
         spans = {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes == 1}
         spans |= {axis.dim.name: axis.span for axis in chosen.axes if axis.lanes > 1}
         self.waiting = self.nest.stack("waiting", spans) if chosen.cut else None
@@ -123,7 +129,13 @@ class _Kernel:
             if self.waiting:
                 self.in_blocks(Place((*self.operands, self.nest.shifted(self.waiting, corner))), corner)
             else:
+                self.look(corner)
                 self.nest.over_tiles(self.plan.axes, Place(self.panels.packed(self.operands, corner)), self.tile)
+
+    def look(self, corner: Mapping[str, Val]) -> None:
+        """Finds what a mask leaves out of the unit's next tiles."""
+        if self.blanks:
+            self.blanks.look(self.operands, corner)
 
     # Blocks of the sum
 
@@ -141,11 +153,13 @@ class _Kernel:
                 end = self.b.add(x, cut.size)
                 nest.block = (x, end if dim.extent % cut.size == 0 else nest.least(end, dim.extent))
                 self.last_block = self.b.icmp("sge", end, dim.extent)
+                self.look(corner)
                 zero = {**corner, **place.base, dim.name: x}
                 nest.over_tiles(self.plan.axes, replace(place, sides=self.panels.packed(place.sides, zero)), self.tile)
 
         if self.in_one:
             nest.block = (0, dim.extent)
+            self.look(corner)
             packed = self.panels.packed(place.sides, {**corner, **place.base, dim.name: i64(0)})
             nest.over_tiles(self.plan.axes, replace(place, sides=packed), self.tile)
         else:
@@ -204,7 +218,7 @@ class _Kernel:
             if self.fetch and self.trips == 1:
                 for cell in cells:
                     self.fetch(b, place.coords(cell.offsets), True)
-            accs = self.chains(0, place, cells, accs)
+            accs = self.summed(place, cells, accs)
             if self.stage:
                 for n, acc in enumerate(accs):
                     b.store(acc, b.gep(self.stage, n * self.lanes, self.nest.element))
@@ -212,6 +226,16 @@ class _Kernel:
                 return
             for n in self.row_by_row(cells) if self.by_rows else range(len(cells)):
                 self.finish(b, place.coords(cells[n].offsets), accs[n], cells[n].active, self.across)
+
+    def summed(self, place: Place, cells: list[_Cell], accs: list[Val]) -> list[Val]:
+        """The sums of a tile, if any of them is taken."""
+        if self.taken is None:
+            return self.chains(0, place, cells, accs)
+        asked = [self.taken(self.b, place.coords(cell.offsets), cell.active, self.lanes) for cell in cells]
+        some = any_of(self.b, asked)
+        with self.b.loop_carrying(0, self.b.convert("zext", some, "i64"), accs) as (_, carried, out):
+            out[:] = self.chains(0, place, cells, carried)
+        return out
 
     def cells(self, place: Place) -> list[_Cell]:
         """The accumulators of a tile, in the order of the axes."""
@@ -287,6 +311,8 @@ class _Kernel:
                 out = [accs[n] for n in live]
                 if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
                     out = body(i64(start), out, step)
+                elif self.blanks:
+                    out = self.skipping(self.blanks, place, (start, stop, step), out, body)
                 elif self.fetch_later and level == 0:
                     out = self.fetching(place, some, (start, stop, step), out, body)
                 else:
@@ -384,6 +410,20 @@ class _Kernel:
                 self.fetch_row(place, row, cells)
             first = b.add(b.mul(row, each), start)
             with b.loop_carrying(first, self.nest.least(b.add(first, each), stop), before, step) as (x, carried, out):
+                out[:] = body(x, carried, step)
+            after[:] = out
+        return after
+
+    def skipping(
+        self, blanks: Blanks, place: Place, stretch: tuple[Operand, Operand, int], accs: list[Val],
+        body: Callable[[Val, list[Val], int], list[Val]],
+    ) -> list[Val]:  # fmt: skip
+        """A loop of the sum by blocks, of which those that a mask left nothing of are left out."""
+        b, (start, stop, step) = self.b, stretch
+        with b.loop_carrying(start, stop, accs, blanks.terms) as (block, before, after):
+            end = self.nest.least(b.add(block, blanks.terms), stop)
+            first = b.select(blanks.left_out(place, block, before), end, block)
+            with b.loop_carrying(first, end, before, step) as (x, carried, out):
                 out[:] = body(x, carried, step)
             after[:] = out
         return after

@@ -124,6 +124,7 @@ class Contraction:
         twos: whether factors are bfloat16, of 16 bits, which strides count.
         halves: of what is `in_words`, whose elements are two factors each: the same with strides that count these.
         odd: whether the last of these words has only one.
+        masked: whether a mask makes whole blocks of the scalar operand +0.0.
         along: the output dim along which results lie in memory, if that is another than the lanes'; those of lanes are
             `apart`, at least so many elements.
     Raises:
@@ -145,6 +146,7 @@ class Contraction:
     twos: bool = False
     halves: Contraction | None = None
     odd: bool = False
+    masked: bool = False
 
     def __post_init__(self) -> None:
         names = [d.name for d in self.outputs + self.k]

@@ -8,13 +8,14 @@ from typing import Any
 
 from graphc.arrays import PAGE
 from graphc.index import Ix, Var
-from graphc.loops import Buffer, TiledKernel
+from graphc.loops import Buffer, TiledKernel, Value
 from graphc.runtime.contraction import Contraction, Dim, Inside, units
 from graphc.runtime.contraction_emit import emit
+from graphc.runtime.contraction_masked import any_of
 from graphc.runtime.contraction_plan import FROM_AFAR
 from graphc.runtime.emit import begun
 from graphc.runtime.functions import ELEMENT, operations
-from graphc.runtime.llvmtext import Builder, Module, Val, i64
+from graphc.runtime.llvmtext import Builder, Module, Val, const, i64
 from graphc.runtime.target import Target
 
 
@@ -34,7 +35,7 @@ def contraction_of(kernel: TiledKernel) -> Contraction:
         tuple(
             Inside(c.output.name, c.summed.name, c.output_step, c.sum_step, c.start, c.extent) for c in kernel.inside
         ),
-        twos=kernel.narrow, **_results(kernel),
+        twos=kernel.narrow, masked=kernel.masked == "a", **_results(kernel),
     )  # fmt: skip
 
 
@@ -88,11 +89,42 @@ def emit_tiled(module: Module, name: str, kernel: TiledKernel, target: Target) -
             for (buffer, address), to_write in far.items():
                 into.prefetch(writer.memory.address(buffer, address), to_write, near)
 
+    taken = _taken(kernel)
+
+    def wanted(into: Builder, coords: dict[str, tuple[Val, int]], active: int, lanes: int) -> Val:
+        at = {var: _place(*coords[var.name]) for var in kernel.loops}
+        base, beyond = at.pop(kernel.lanes)
+        with scope.only(at), scope.across(kernel.lanes, base, active, lanes, beyond=beyond):
+            asked = [(writer.value(condition), value) for condition, value in taken]
+        return any_of(into, [x if value else into.int_op("xor", x, const(1, x.type)) for x, value in asked])
+
     emit(
         builder, contraction_of(kernel), target.lanes, a, b, finish, builder.args[1], builder.args[2],
-        fetch if far else None, _epilogue(kernel), pages_apart(kernel),
+        fetch if far else None, _epilogue(kernel), pages_apart(kernel), wanted if taken else None,
     )  # fmt: skip
     builder.ret()
+
+
+def _taken(kernel: TiledKernel) -> list[tuple[Value, bool]]:
+    """Conditions, and what at least one of them must be for a store to take the sum; none if it always is."""
+    if kernel.masked != "acc":
+        return []
+    depends: dict[Value, bool] = {}
+    for value in kernel.values:  # operands first
+        depends[value] = value is kernel.acc or any(depends[x] for x in value.args)
+    found: dict[tuple[Value, bool], None] = {}
+    stack = [store.value for store in kernel.stores if depends[store.value]]
+    while stack:
+        value = stack.pop()
+        if value is kernel.acc:
+            return []
+        asks = value.kind == "fn" and value.data[0] == "select" and not depends[value.args[0]]
+        sides = [side for side, x in enumerate(value.args[1:]) if depends[x]] if asks else []
+        if len(sides) == 1:
+            found[value.args[0], not sides[0]] = None
+        else:
+            stack += [x for x in value.args if depends[x]]
+    return list(found)
 
 
 def _epilogue(kernel: TiledKernel) -> int:

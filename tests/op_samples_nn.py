@@ -135,6 +135,17 @@ SAMPLES: dict[str, list[Sample]] = {
         [Sample((_rng.integers(-9, 9, (3, 4)), _rng.integers(-9, 9, (4, 2))))],
         [Sample((_floats(2, 0), _floats(0, 3)))],
     ),
+    "masked_matmul": [
+        Sample((x.astype(kind), y.astype(kind)), {"where": where, "transpose_a": turn_a, "transpose_b": turn_b})
+        for kind in (np.float32, np.float64)
+        for x, y, where, turn_a, turn_b in [
+            (_floats(3, 4), _floats(4, 5), 0, False, False),
+            (_floats(4, 3), _floats(5, 4), 1, True, True),
+            (np.tril(_floats(2, 40, 150)), _floats(2, 150, 17), 0, False, False),
+            (np.triu(_floats(150, 40)), _floats(150, 17), 0, True, False),
+            (_floats(40, 20), _floats(30, 20), 2, False, True),
+        ]
+    ],
     "conv": _all(*(_both(_floats(*x), _floats(*w), **attrs) for x, w, attrs in _CONVOLUTIONS)),
     "conv_grad_weight": _all(
         *(

@@ -19,8 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     model_arguments(parser, what="; or a folder that `set_context(save_graphs=True)` wrote")
     parser.add_argument(
         "--stage", default="all", metavar="NAME",
-        help="traced, pairs, winograd, portions, sparse, simplify, narrow, rows, cse, fold, own_outputs, layout, join, "
-        "schedule, kernels, chain, memory, llvm, asm; or all (default)",
+        help="traced, pairs, winograd, portions, sparse, simplify, narrow, rows, cse, fold, masked, own_outputs, "
+        "layout, join, schedule, kernels, chain, memory, llvm, asm; or all (default)",
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=("text", "dot", "html"), default="text",

@@ -167,7 +167,7 @@ def scaled_dot_product_attention(
         raise located(ValueError(f"{name}: expected either is_causal or attn_mask, got both"))
     scores = matrices(name, q * (1 / math.sqrt(q.shape[-1]) if scale is None else scale), k, transpose_b=True)
     if is_causal:
-        row, column = row_and_column(scores.shape)
+        row, column = row_and_column(scores.shape[-2:])
         scores = select(less_equal(column, row), scores, -math.inf)
     elif attn_mask is not None:
         mask = as_tensor(name, attn_mask)

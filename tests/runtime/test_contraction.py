@@ -9,7 +9,7 @@ import functools
 import os
 import re
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import count, product
 from math import inf, prod
 
 import numpy as np
@@ -25,6 +25,7 @@ from graphc.runtime import contraction_emit, contraction_rows, jit, tiled, twos
 from graphc.runtime import contraction_tile as tiling
 from graphc.runtime.contraction import Contraction, Dim, Inside, plan, units
 from graphc.runtime.contraction_emit import emit
+from graphc.runtime.contraction_masked import ROWS, TERMS, may_skip
 from graphc.runtime.contraction_plan import Cut
 from graphc.runtime.llvmtext import Module, const, i64, mask, vector
 from graphc.runtime.target import host
@@ -594,7 +595,7 @@ def test_results_pages_apart_are_finished_row_by_row(monkeypatch):
     assert tile["i"] > 1 and tile["j"] > 16
     assert first == sorted(first, key=lambda at: (at[0][1], at[1][1]))
     asked = []
-    monkeypatch.setattr(tiled, "emit", lambda *args: asked.append(args[-1]))
+    monkeypatch.setattr(tiled, "emit", lambda *args: asked.append(args[-2]))
     for columns in (1024, 1040):
         x, y = np.ones((70, 3), np.float32), np.ones((3, columns), np.float32)
         dict(stage_texts(trace(ops.matmul, (x, y), {}, "matmul").graph))
@@ -946,11 +947,11 @@ def test_stack_stays_small():
 
 def test_units_of_long_sums_are_as_large_as_cores_allow():
     """Both operands of a weight's gradient are read from far: one of 256 x 256 is a unit for each core."""
-    c = matmul(256, 256, 4096, "T", "N").c
-    chosen = plan(c, 16)
     cores = min(blocks.host().cores, 4)
-    assert chosen.packed == {"a"} and chosen.units >= cores and (cores > 2 or chosen.units == cores)
-    assert chosen.across.block == 4  # what is packed is used for all 256 columns
+    for twos in (False, True):
+        chosen = plan(matmul(256, 256, 4096, "T", "N", twos=twos).c, 16)
+        assert ("a" in chosen.packed) == twos and chosen.units >= cores and (cores > 2 or chosen.units == cores)
+        assert chosen.across.block == 4  # what is read from afar is used for all 256 columns
     assert plan(matmul(256, 256, 1024, "T", "N").c, 16).units > chosen.units
     streamed = plan(matmul(128, 320, 25000, "T", "N").c, 16)  # by memory, unless both operands are used again
     assert not streamed.packed and streamed.cut and (cores > 2 or streamed.units <= 2 * cores)
@@ -1137,8 +1138,8 @@ def test_epilogues_that_are_written_once_change_no_bit(monkeypatch):
     check(cases)
 
 
-def always_staged(self, b, chosen, a, bp, finish, fetch, operations, by_rows, made=contraction_emit._Kernel.__init__):
-    made(self, b, chosen, a, bp, finish, fetch, 10**6, by_rows)
+def always_staged(self, b, chosen, a, bp, finish, fetch, operations, *more, made=contraction_emit._Kernel.__init__):
+    made(self, b, chosen, a, bp, finish, fetch, 10**6, *more)
 
 
 def test_the_search_for_tiles_leaves_out_none_that_would_be_better():
@@ -1354,3 +1355,79 @@ def test_words_are_of_one_row():
 def test_contradictions_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         Contraction(**{**GOOD, **wrong})
+
+
+# What a mask leaves out
+
+
+def blanked(rows, terms, transposed, odd, batch=1):
+    """Fills first the scalar operand, with blank blocks at random, then the vectors, perhaps with odd numbers."""
+    calls = count()
+
+    def fill(rng, size, dtype):
+        found = rng.standard_normal(size).astype(dtype)
+        if next(calls) % 2:
+            if odd:
+                found[rng.integers(0, size, size // 40)] = np.nan
+                found[rng.integers(0, size, size // 40)] = np.inf
+            return found
+        by_term = found.reshape(batch, terms, rows).swapaxes(1, 2)
+        for matrix in by_term if transposed else found.reshape(batch, rows, terms):
+            for r, t in product(range(0, rows, ROWS), range(0, terms, TERMS)):
+                kind = rng.integers(0, 4)
+                block = matrix[r : r + ROWS, t : t + TERMS]
+                if kind < 3:
+                    block[...] = 0.0
+                if kind == 2:  # but for one factor, or its sign
+                    block[rng.integers(0, block.shape[0]), rng.integers(0, block.shape[1])] = rng.choice([1.0, -0.0])
+        return found
+
+    return fill
+
+
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("a", "NT")
+@pytest.mark.parametrize("terms", [128, 129, 200, 257, 700])
+def test_blank_blocks_change_no_bit(terms, a, odd):
+    for rows, columns in ((1, 16), (3, 40), (17, 64), (33, 7), (130, 65)):
+        case = matmul(rows, columns, terms, a, masked=True)
+        if rows > 1:
+            assert all(may_skip(plan(case.c, lanes)) for lanes in LANES)
+        check([case], fill=blanked(rows, terms, a == "T", odd))
+        check([replace(case, c=replace(case.c, element="double"))], fill=blanked(rows, terms, a == "T", odd))
+
+
+@pytest.mark.parametrize("a", "NT")
+def test_each_matrix_of_a_batch_has_its_own(a):
+    rows, columns, terms = 40, 33, 300
+    case = matmul(rows, columns, terms, a, masked=True)
+    batch = (Dim("b", 3, rows * terms, columns * terms),)
+    case = replace(case, c=replace(case.c, batch=batch), a=3 * case.a, b=3 * case.b)
+    assert all(may_skip(plan(case.c, lanes)) for lanes in LANES)
+    check([case], fill=blanked(rows, terms, a == "T", True, 3))
+
+
+@pytest.mark.parametrize("a", "NT")
+def test_an_accumulator_that_is_negative_zero_takes_part(a):
+    """Products that round to -0.0, then a blank block, whose terms are +0.0: that makes it +0.0."""
+    calls = count()
+
+    def fill(rng, size, dtype):
+        if next(calls) % 2 == 0:
+            matrix = np.zeros((20, 192), dtype)
+            matrix[:, :TERMS] = 1e-30
+            return matrix.T.reshape(-1) if a == "T" else matrix.reshape(-1)
+        vectors = np.full((192, 32), 1.0, dtype)
+        vectors[:TERMS] = -1e-30
+        return vectors.reshape(-1)
+
+    check([matmul(20, 32, 192, a, masked=True)], fill=fill)
+
+
+def test_what_is_not_looked_at():
+    chosen = plan(matmul(40, 33, 300).c, 16)
+    assert not may_skip(chosen) and "vector.reduce.or" not in kernel_text("k", chosen.contraction, 16)
+    assert not may_skip(plan(matmul(40, 33, 2 * TERMS - 1, masked=True).c, 16))
+    assert not may_skip(plan(matmul(40, 33, 300, b="T", masked=True).c, 16))
+    masked = plan(matmul(40, 33, 300, masked=True).c, 16)
+    assert may_skip(masked) and "vector.reduce.or" in kernel_text("k", masked.contraction, 16)
