@@ -17,6 +17,9 @@ from graphc.passes.nodes import base_of, elementwise, shown_by
 LOW = -1e3
 """A number which, in place of a score or added to it, makes a weight of +0.0."""
 
+HANDING = {"select", "exp", "add", "sub", "mul", "div", "cast"}
+"""The ops whose results may be low or zero where their operands are; and so may what views show."""
+
 RESULT = 2
 """The attribute's value where it is the result of which parts are not taken; else it is the operand's number."""
 
@@ -55,18 +58,20 @@ class _Seen:
         self.zero: set[Node] = set()
         self.low: set[Node] = set()
         for node in graph.nodes:
-            for found, holds in ((self.placed, self._placed), (self.low, self._low), (self.zero, self._zero)):
-                if holds(node):
-                    found.add(node)
+            if self._placed(node):
+                self.placed.add(node)
+            if node.op in HANDING or "view" in traits_of(node):
+                if self._low(node):
+                    self.low.add(node)
+                elif self._zero(node):
+                    self.zero.add(node)
 
     def _placed(self, node: Node) -> bool:
         if node.op == "input":
             return not node.dtype.is_float
-        if "random" in traits_of(node):
-            return False
         if node.op in ("equal", "not_equal"):
             return all(o in self.placed or base_of(o).op == "input" for o in node.operands)
-        return all(o in self.placed for o in node.operands)
+        return self.placed.issuperset(node.operands) and "random" not in traits_of(node)
 
     def _low(self, node: Node) -> bool:
         if node.op == "select":
