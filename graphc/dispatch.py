@@ -228,24 +228,30 @@ def run(op: Op, operands: tuple[Tensor, ...], attrs: dict[str, Any], type_: Tens
     return made
 
 
-def assign(target: Parameter | Parts, value: Tensor) -> Parameter:
+def assign(target: Tensor | Parts, value: Tensor) -> Tensor:
     """Makes `value` what `target` holds from here on: now, or as an update of the traced graph.
 
+    A Tensor that is no Parameter comes to stand for a copy of the value, as after `target[...] = value`.
+
     Raises:
-        TypeError: `target` is no Parameter.
+        TypeError: `target` is no Tensor.
         ValueError: the shapes differ. Nothing is changed then.
     """
     if isinstance(target, Parts):
         target._take(value)
         return assign(target.parameter, _of_parts(value))
-    if not isinstance(target, Parameter):
-        raise located(TypeError(f"assign: expected a Parameter to assign to, got {type(target).__name__}"))
+    if not isinstance(target, Tensor):
+        raise located(TypeError(f"assign: expected a Parameter or Tensor to assign to, got {type(target).__name__}"))
     if value.shape != target.shape:
-        raise located(
-            ValueError(f"assign: shapes differ, {target.name} is {target.spec}, the value is {value.spec}")
-        )
+        named = target.name if isinstance(target, Parameter) else "the Tensor"
+        raise located(ValueError(f"assign: shapes differ, {named} is {target.spec}, the value is {value.spec}"))
     if value.dtype is not target.dtype:
         value = TABLE["cast"](value, dtype=target.dtype)
+    if not isinstance(target, Parameter):
+        own = TABLE["identity"](value)
+        target._become(own)
+        target.written(..., own)
+        return target
     now = state.now
     readers = [tape for tape in now.tapes if tape.reads(target)]
     if readers:

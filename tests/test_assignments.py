@@ -41,6 +41,34 @@ def test_assignments_return_what_the_parameter_holds_then(mode: int) -> None:
     assert before.asnumpy().tolist() == [7, 8]
 
 
+def write(x: Tensor, y: Tensor) -> None:
+    x[...] = y
+
+
+WHOLE = {"[...] =": write, "copy_": Tensor.copy_, "fill_": lambda x, y: x.fill_(y), "assign": ops.assign}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_a_tensor_was_made_to_hold_stays_what_it_is(name: str) -> None:
+    make_hold = WHOLE[name]
+
+    def product(w: Tensor, y: Tensor) -> Tensor:
+        x = w * 1.0
+        make_hold(x, y * 3.0 if y is w else y)
+        return (x * y).sum()
+
+    w = Tensor(2.0) if name == "fill_" else Tensor([2.0, 1.0])
+    for differentiated in (graphc.grad(lambda w: product(w, w)), graphc.jit(graphc.grad(lambda w: product(w, w)))):
+        assert np.ravel(differentiated(w).asnumpy()).tolist() == [12.0, 6.0][: w.size]
+    for differentiated in (graphc.grad(product, (0, 1)), graphc.jit(graphc.grad(product, (0, 1)))):
+        by_w, by_y = differentiated(w * 5.0, w)  # what x was before has no part in it
+        assert not by_w.any() and np.array_equal(by_y.asnumpy(), (w * 2.0).asnumpy())
+    p, x = Parameter(w, "p"), w * 0.0
+    make_hold(x, p)
+    ops.assign_add(p, p)
+    assert np.array_equal(x.asnumpy(), w.asnumpy()), "a later assignment to what it was copied from changes it"
+
+
 def chained(x: Any) -> Any:
     x[0][1] = 5
     x[1][2] += 3

@@ -404,7 +404,7 @@ def test_rows_of_a_parameter_are_written_in_place(mode: int) -> None:
     assert value_after(ops.scatter_nd_add, cells, Tensor([5.0, 7.0])) == [[0, 6], [2, 3], [11, 5]]
     assert value_after(ops.scatter_nd_sub, cells, Tensor([5.0, 7.0])) == [[0, -4], [2, 3], [-3, 5]]
     assert value_after(ops.scatter_nd_update, cells, Tensor([5.0, 7.0])) == [[0, 5], [2, 3], [7, 5]]
-    with pytest.raises(TypeError, match="expected a Parameter"):
-        ops.scatter_add(Tensor([[1.0]]), Tensor([0]), Tensor([[1.0]]))
+    with pytest.raises(TypeError, match="expected a Parameter or Tensor"):
+        ops.scatter_add([[1.0]], Tensor([0]), Tensor([[1.0]]))
     with pytest.raises(IndexError, match="index 3 at position 0"):
         ops.scatter_update(table, Tensor([3]), Tensor([[0.0, 0.0]]))

@@ -667,11 +667,17 @@ def test_assignment() -> None:
     ops.assign_add(p, 2.0)
     ops.assign_sub(p, Tensor([1.0, 0.0]))
     np.testing.assert_array_equal(p.asnumpy(), [2, 3])
-    with pytest.raises(TypeError, match="expected a Parameter"):
-        ops.assign(Tensor([1.0]), Tensor([2.0]))
+    with pytest.raises(TypeError, match="expected a Parameter or Tensor"):
+        ops.assign([1.0, 2.0], Tensor([2.0, 3.0]))
     with pytest.raises(ValueError, match="shapes differ"):
         ops.assign(p, Tensor([1.0]))
     np.testing.assert_array_equal(p.asnumpy(), [2, 3])
+    t = Tensor([1, 2])
+    before = t + 0
+    assert ops.assign_add(t, p).tolist() == t.tolist() == [3.0, 5.0] and t.dtype is before.dtype
+    assert before.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="the Tensor is i64"):
+        ops.assign(t, Tensor([1.0]))
 
 
 def test_print(capsys: pytest.CaptureFixture[str]) -> None:

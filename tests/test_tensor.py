@@ -372,8 +372,8 @@ def test_set_data_checks_the_shape_and_casts() -> None:
     assert w.tolist() == [7.0, 8.0]
     with pytest.raises(ValueError, match=r"assign: shapes differ, net.w is f32\[2\]"):
         w.set_data(Tensor([1.0]), slice_shape=True)
-    with pytest.raises(TypeError, match="expected a Parameter to assign to, got Tensor"):
-        ms.dispatch.assign(Tensor([1.0]), Tensor([2.0]))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected a Parameter or Tensor to assign to, got list"):
+        ms.dispatch.assign([1.0], Tensor([2.0]))  # type: ignore[arg-type]
 
 
 def test_assigning_a_parameter_to_itself_and_its_own_parts() -> None:

@@ -18,7 +18,6 @@ from graphc.ops.recurrence import scan
 from graphc.ops.reduce import norm, sum_over
 from graphc.ops.shape import reshape, stack
 from graphc.ops.sparse_tensors import COOTensor, CSRTensor, RowTensor
-from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.state import state
 from graphc.tensor import Tensor, TracedValueError
@@ -33,30 +32,30 @@ __all__ = [
 # Assignment
 
 
-def assign(variable: Parameter, value: Any) -> Tensor:
-    """Makes `value` (a number or of the same shape; cast to its dtype) what the Parameter holds from here on.
+def assign(variable: Tensor, value: Any) -> Tensor:
+    """Makes `value` (a number or of the same shape; cast to its dtype) what a Parameter or Tensor holds from here on.
 
     Returns:
         The value that it holds now, a tensor that later assignments do not change.
     Raises:
-        TypeError: `variable` is no Parameter. ValueError: the shapes differ.
+        TypeError: `variable` is no Tensor. ValueError: the shapes differ.
     """
     own = Tensor(value, variable.dtype) if isinstance(value, (int, float)) else identity(value)
     return own if value is variable else held(variable, own)
 
 
-def assign_add(variable: Parameter, value: Any) -> Tensor:
-    """Adds `value` to what the Parameter holds; returns the sum."""
+def assign_add(variable: Tensor, value: Any) -> Tensor:
+    """Adds `value` to what the Parameter or Tensor holds; returns the sum."""
     return held(variable, add(variable, value))
 
 
-def assign_sub(variable: Parameter, value: Any) -> Tensor:
-    """Subtracts `value` from what the Parameter holds; returns the difference."""
+def assign_sub(variable: Tensor, value: Any) -> Tensor:
+    """Subtracts `value` from what the Parameter or Tensor holds; returns the difference."""
     return held(variable, sub(variable, value))
 
 
-def held(variable: Parameter, value: Tensor) -> Tensor:
-    """Assigns a value that nobody else holds, and returns it with the Parameter's dtype."""
+def held(variable: Tensor, value: Tensor) -> Tensor:
+    """Assigns a value that nobody else holds, and returns it with the variable's dtype."""
     assign_to(variable, value)
     return cast(value, variable.dtype)
 

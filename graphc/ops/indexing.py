@@ -15,7 +15,7 @@ import numpy as np
 from graphc.dtype import bool_, int64
 from graphc.ops.coerce import broadcast, broadcast_all, cast, full_like, scalar
 from graphc.ops.creation import iota
-from graphc.ops.elementwise import select
+from graphc.ops.elementwise import identity, select
 from graphc.ops.gather import check_positions, from_end, gather_, scatter_set_
 from graphc.ops.selection import takes_no_note, with_value
 from graphc.ops.shape import moveaxis, reshape, stack
@@ -119,7 +119,7 @@ class Block:
         if self.turned:
             value = flip_(value, axes=self.turned)
         if self.counts == x.shape and set(self.steps) <= {1}:
-            return value
+            return identity(value)  # `x[...] = y` makes x stand for it, and y for what it was
         if 0 in self.counts:
             return x
         ends = [lo + (n - 1) * s + 1 for lo, n, s in zip(self.begin, self.counts, self.steps)]

@@ -38,7 +38,7 @@ Method = Callable[..., Tensor]
 
 
 def become(name: str, tensor: Tensor, value: Tensor) -> Tensor:
-    """Makes a tensor hold a value, cast to its dtype and broadcast to its shape; returns the tensor.
+    """Makes a tensor hold a value that nobody else has, cast to its dtype and broadcast to its shape; returns it.
 
     Raises:
         ValueError: the value has another shape, to which the tensor cannot change.
@@ -59,7 +59,9 @@ def _in_place(name: str, function: Method) -> Method:
 
     @functools.wraps(function)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return become(name, self, function(self, *args, **kwargs))
+        value = function(self, *args, **kwargs)
+        given = any(value is x for x in (*args, *kwargs.values()))
+        return become(name, self, functions.identity(value) if given else value)
 
     return named(method, name, f"In place: {function.__doc__}")  # type: ignore[return-value]
 

@@ -157,7 +157,7 @@ def batch_norm(
 
     Args:
         input_x: `[N, C, *S]`.
-        running_mean, running_var: `[C]`; in training Parameters that are updated, or None.
+        running_mean, running_var: `[C]`, Parameters or Tensors that are updated in place in training; or None.
         weight, bias: `[C]` or None.
         training: standardize by the batch's mean and (biased) variance, and update the running ones to
             `(1 - momentum) * running + momentum * batch`, with the batch's unbiased variance.
@@ -165,7 +165,7 @@ def batch_norm(
         eps: added to the variance.
     Raises:
         ValueError: shapes do not fit; one value per channel in training, which has no variance.
-        TypeError: running statistics to update that are no Parameters.
+        TypeError: running statistics to update that are no Tensors.
     """
     name = "batch_norm"
     x = as_float(name, input_x)

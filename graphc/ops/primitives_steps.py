@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.ops import control
-from graphc.ops.coerce import as_tensor, cast
-from graphc.ops.elementwise import identity, select
+from graphc.ops.coerce import as_tensor
+from graphc.ops.control import held
+from graphc.ops.elementwise import select
 from graphc.ops.functions import abs, exp, less_equal, maximum, pow, rsqrt, sign, sqrt
-from graphc.ops.inplace import become
 from graphc.ops.primitive_classes import enter
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
@@ -23,18 +22,9 @@ from graphc.tensor import Tensor
 Kept = tuple[Tensor, ...]
 
 
-def _held(variable: Tensor, value: Tensor) -> Tensor:
-    """Makes a Parameter or Tensor hold a value; returns the value."""
-    if isinstance(variable, Parameter):
-        return control.held(variable, value)
-    found = cast(value, variable.dtype)
-    become("primitive", variable, identity(found))
-    return found
-
-
 def _towards(moment: Parameter, value: Any, decay: Any) -> Tensor:
     """The moving average of a value, kept."""
-    return _held(moment, moment * decay + value * (1.0 - decay))
+    return held(moment, moment * decay + value * (1.0 - decay))
 
 
 def _shrunk(value: Tensor, rate: Any, l1: Any, l2: Any) -> Tensor:
@@ -50,10 +40,10 @@ def _sgd(
     """`stat` is above 0 before the first step, in which the moment is the gradient, and 0 after it."""
     grad = gradient + parameters * self.weight_decay if self.weight_decay else as_tensor("SGD", gradient)
     first = as_tensor("SGD", stat) > 0
-    moment = _held(accum, select(first, grad, accum * momentum + grad * (1.0 - self.dampening)))
-    _held(stat, stat * 0.0)
+    moment = held(accum, select(first, grad, accum * momentum + grad * (1.0 - self.dampening)))
+    held(stat, stat * 0.0)
     step = grad + moment * momentum if self.nesterov else moment
-    return _held(parameters, parameters - step * learning_rate)
+    return held(parameters, parameters - step * learning_rate)
 
 
 def _ada_max(
@@ -61,8 +51,8 @@ def _ada_max(
     epsilon: Any, grad: Any,
 ) -> Kept:
     first = _towards(m, grad, beta1)
-    most = _held(v, maximum(v * beta2, abs(grad)))
-    return _held(var, var - first / (most + epsilon) * (lr / (1.0 - beta1_power))), first, most
+    most = held(v, maximum(v * beta2, abs(grad)))
+    return held(var, var - first / (most + epsilon) * (lr / (1.0 - beta1_power))), first, most
 
 
 def _adadelta(
@@ -71,7 +61,7 @@ def _adadelta(
     square = _towards(accum, grad * grad, rho)
     step = sqrt(accum_update + epsilon) * (grad / sqrt(square + epsilon))
     steps = _towards(accum_update, step * step, rho)
-    return _held(var, var - step * lr), square, steps
+    return held(var, var - step * lr), square, steps
 
 
 def _adagrad_da(
@@ -79,15 +69,15 @@ def _adagrad_da(
     lr: Any, l1: Any, l2: Any, global_step: Any,
 ) -> Tensor:
     """Duchi et al. 2011, by dual averaging."""
-    total = _held(gradient_accumulator, gradient_accumulator + grad)
-    squares = _held(gradient_squared_accumulator, gradient_squared_accumulator + grad * grad)
+    total = held(gradient_accumulator, gradient_accumulator + grad)
+    squares = held(gradient_squared_accumulator, gradient_squared_accumulator + grad * grad)
     kept = sign(total) * maximum(abs(total) - l1 * global_step, 0.0)
-    return _held(var, kept * -lr / (sqrt(squares) + l2 * global_step * lr))
+    return held(var, kept * -lr / (sqrt(squares) + l2 * global_step * lr))
 
 
 def _adagrad_v2(self: Any, var: Parameter, accum: Parameter, lr: Any, grad: Any) -> Kept:
-    total = _held(accum, accum + grad * grad) if self.update_slots else as_tensor(self.name, accum) + 0.0
-    return _held(var, var - grad * lr / (sqrt(total) + self.epsilon)), total
+    total = held(accum, accum + grad * grad) if self.update_slots else as_tensor(self.name, accum) + 0.0
+    return held(var, var - grad * lr / (sqrt(total) + self.epsilon)), total
 
 
 def _amsgrad(
@@ -97,8 +87,8 @@ def _amsgrad(
     """Reddi et al. 2018."""
     rate = sqrt(as_tensor("ApplyAdamWithAmsgrad", 1.0 - beta2_power)) * lr / (1.0 - beta1_power)
     first, second = _towards(m, grad, beta1), _towards(v, grad * grad, beta2)
-    most = _held(vhat, maximum(vhat, second))
-    return _held(var, var - rate * first / (sqrt(most) + epsilon)), first, second, most
+    most = held(vhat, maximum(vhat, second))
+    return held(var, var - rate * first / (sqrt(most) + epsilon)), first, second, most
 
 
 def _add_sign(
@@ -106,7 +96,7 @@ def _add_sign(
 ) -> Kept:
     """Bello et al. 2017."""
     moment = _towards(m, grad, beta)
-    return _held(var, var - (sign(grad) * sign(moment) * sign_decay + alpha) * grad * lr), moment
+    return held(var, var - (sign(grad) * sign(moment) * sign_decay + alpha) * grad * lr), moment
 
 
 def _power_sign(
@@ -114,7 +104,7 @@ def _power_sign(
 ) -> Kept:
     """Bello et al. 2017."""
     moment = _towards(m, grad, beta)
-    return _held(var, var - exp(sign(grad) * sign(moment) * sign_decay * logbase) * grad * lr), moment
+    return held(var, var - exp(sign(grad) * sign(moment) * sign_decay * logbase) * grad * lr), moment
 
 
 def _centered_rms_prop(
@@ -122,8 +112,8 @@ def _centered_rms_prop(
     learning_rate: Any, decay: Any, momentum: Any, epsilon: Any,
 ) -> Tensor:
     mean, square = _towards(mean_gradient, grad, decay), _towards(mean_square, grad * grad, decay)
-    step = _held(moment, moment * momentum + rsqrt(square - mean * mean + epsilon) * grad * learning_rate)
-    return _held(var, var - step)
+    step = held(moment, moment * momentum + rsqrt(square - mean * mean + epsilon) * grad * learning_rate)
+    return held(var, var - step)
 
 
 def _rms_prop(
@@ -131,8 +121,8 @@ def _rms_prop(
     momentum: Any, epsilon: Any,
 ) -> Tensor:
     square = _towards(mean_square, grad * grad, decay)
-    step = _held(moment, moment * momentum + rsqrt(square + epsilon) * grad * learning_rate)
-    return _held(var, var - step)
+    step = held(moment, moment * momentum + rsqrt(square + epsilon) * grad * learning_rate)
+    return held(var, var - step)
 
 
 def _ftrl(
@@ -141,26 +131,26 @@ def _ftrl(
 ) -> Tensor:
     """McMahan et al. 2013."""
     before = pow(accum, -lr_power)
-    total = _held(accum, accum + grad * grad)
+    total = held(accum, accum + grad * grad)
     power = pow(total, -lr_power)
-    slope = _held(linear, linear + grad - (power - before) / lr * var)
+    slope = held(linear, linear + grad - (power - before) / lr * var)
     curvature = power / lr + 2.0 * l2
     inside = less_equal(abs(slope), l1)
-    return _held(var, select(inside, 0.0, (sign(slope) * l1 - slope) / curvature))
+    return held(var, select(inside, 0.0, (sign(slope) * l1 - slope) / curvature))
 
 
 def _keras_momentum(self: Any, var: Parameter, accum: Parameter, lr: Any, grad: Any, momentum: Any) -> Kept:
-    moment = _held(accum, accum * momentum - grad * lr)
+    moment = held(accum, accum * momentum - grad * lr)
     step = moment * momentum - grad * lr if self.use_nesterov else moment
-    return _held(var, var + step), moment
+    return held(var, var + step), moment
 
 
 def _proximal_adagrad(
     self: Any, var: Parameter, accum: Parameter, lr: Any, l1: Any, l2: Any, grad: Any
 ) -> Kept:
-    total = _held(accum, accum + grad * grad)
+    total = held(accum, accum + grad * grad)
     rate = rsqrt(total) * lr
-    return _held(var, _shrunk(var - rate * grad, rate, l1, l2)), total
+    return held(var, _shrunk(var - rate * grad, rate, l1, l2)), total
 
 
 def _adam_weight_decay(
@@ -170,7 +160,7 @@ def _adam_weight_decay(
     """Loshchilov and Hutter 2019, without the correction of the first steps."""
     first, second = _towards(m, gradient, beta1), _towards(v, gradient * gradient, beta2)
     step = first / (sqrt(second) + epsilon) + var * decay
-    return _held(var, var - step * lr), first, second
+    return held(var, var - step * lr), first, second
 
 
 _LOCK: dict[str, Any] = {"use_locking": False}
@@ -195,7 +185,7 @@ _ROWS: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "ApplyPowerSign": ({}, _power_sign),
     "ApplyProximalAdagrad": (_LOCK, _proximal_adagrad),
     "ApplyProximalGradientDescent": (
-        {}, lambda p, var, alpha, l1, l2, delta: _held(var, _shrunk(var - delta * alpha, alpha, l1, l2))
+        {}, lambda p, var, alpha, l1, l2, delta: held(var, _shrunk(var - delta * alpha, alpha, l1, l2))
     ),
     "ApplyRMSProp": (_LOCK, _rms_prop),
     "SGD": ({"dampening": 0.0, "weight_decay": 0.0, "nesterov": False}, _sgd),
