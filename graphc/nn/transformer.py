@@ -17,7 +17,7 @@ from graphc.nn.dense import Dense
 from graphc.nn.dropout import Dropout
 from graphc.nn.layer import Layer
 from graphc.nn.norm import LayerNorm
-from graphc.ops.multi_head import added_masks, attended, in_heads, lengthened, projected
+from graphc.ops.multi_head import added_masks, attended, batch_first, in_heads, lengthened, projected
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
@@ -92,10 +92,8 @@ class MultiheadAttention(Layer):
                 f"For 'MultiheadAttention', query, key and value must all have 2 or all 3 dimensions, but got "
                 f"{query.spec}, {key.spec}, {value.spec}."
             )
-        if single:
-            query, key, value = (ops.expand_dims(x, 0) for x in (query, key, value))
-        elif not self.batch_first:
-            query, key, value = self._swapped(query, key, value)
+        if single or not self.batch_first:
+            query, key, value = batch_first(query, key, value)
         batch, length, _ = query.shape
         if not key.shape[:2] == value.shape[:2] == (batch, key.shape[1]):
             raise ValueError(
@@ -115,18 +113,11 @@ class MultiheadAttention(Layer):
         if single:
             y = ops.squeeze(y, 0)
         elif not self.batch_first:
-            (y,) = self._swapped(y)
+            y = ops.transpose(y, (1, 0, 2))
         if not need_weights:
             return (y,)
         weights = ops.mean(weights, 1) if average_attn_weights else weights
         return y, ops.squeeze(weights, 0) if single else weights
-
-    @staticmethod
-    def _swapped(*tensors: Tensor) -> tuple[Tensor, ...]:
-        """Time and batch exchanged; what was one tensor stays one."""
-        turned = {id(x): x for x in tensors}
-        turned = {key: ops.transpose(x, (1, 0, 2)) for key, x in turned.items()}
-        return tuple(turned[id(x)] for x in tensors)
 
 
 def _activation(where: str, activation: Any) -> Any:

@@ -30,7 +30,6 @@ from graphc.ops.gather import gather_, scatter_set_
 from graphc.ops.linalg import matrices
 from graphc.ops.reduce import max_, norm, reduce_over, sum_over
 from graphc.ops.shape import expand_dims, reshape, swapaxes, transpose
-from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.tensor import Tensor
 
@@ -115,9 +114,9 @@ def embedding(
 
     Args:
         input: integers of any shape.
-        weight: `[V, D]`; a Parameter if `max_norm` is given.
+        weight: `[V, D]`.
         padding_idx: a row that takes no part in differentiation.
-        max_norm: rows that are used and whose norm is greater are first scaled to it, in the Parameter itself.
+        max_norm: rows that are used and whose norm is greater are first scaled to it, in the weight itself.
         norm_type: which norm (see `ops.norm` of a vector).
         scale_grad_by_freq: only False: gradients are not divided by how often a row is used.
     Returns:
@@ -131,8 +130,6 @@ def embedding(
     if scale_grad_by_freq:
         raise located(ValueError("embedding: scale_grad_by_freq must be False"))
     if max_norm is not None:
-        if not isinstance(weight, Parameter):
-            raise located(TypeError(f"embedding: max_norm changes weight, which must be a Parameter, got {table.spec}"))
         places = reshape(indices, (-1,))
         used = stop_gradient(gather_(table, places, axis=0))
         lengths = norm(used, norm_type, 1, True)

@@ -19,6 +19,13 @@ from graphc.tensor import Tensor
 __all__ = ["multi_head_attention_forward"]
 
 
+def batch_first(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """`[L, N, E]`, or `[L, E]` of one sample, as `[N, L, E]`; what was one tensor stays one."""
+    by_id = {id(x): x for x in tensors}
+    made = {key: expand_dims(x, 0) if x.ndim == 2 else transpose(x, (1, 0, 2)) for key, x in by_id.items()}
+    return tuple(made[id(x)] for x in tensors)
+
+
 def projected(
     query: Tensor, key: Tensor, value: Tensor, packed: Tensor | None, apart: tuple[Tensor, ...], bias: Tensor | None
 ) -> tuple[Tensor, ...]:
@@ -60,10 +67,14 @@ def in_heads(x: Tensor, heads: int) -> Tensor:
 
 def lengthened(x: Tensor, bias: Tensor | None, zero: bool) -> Tensor:
     """Keys or values `[N, S, E]` with those that stand behind any source: the bias, and zeros."""
-    shape = (x.shape[0], 1, x.shape[2])
     if bias is not None:
-        x = concat([x, broadcast_to(bias, shape)], 1)
-    return concat([x, zeros(shape, x.dtype)], 1) if zero else x
+        x = concat([x, broadcast_to(bias, (x.shape[0], 1, x.shape[2]))], 1)
+    return _with_zero(x) if zero else x
+
+
+def _with_zero(x: Tensor) -> Tensor:
+    """Keys or values `[..., S, D]` and one of zeros."""
+    return concat([x, zeros((*x.shape[:-2], 1, x.shape[-1]), x.dtype)], -2)
 
 
 def added_masks(
@@ -131,45 +142,50 @@ def multi_head_attention_forward(
     Returns:
         the result `[L, N, E]`, and the weights `[N, L, S]` (`[N, num_heads, L, S]` of all heads).
     """
-    name = "multi_head_attention_forward"
-    given = [as_tensor(name, x) for x in (query, key, value)]
-    single = given[0].ndim == 2
-    if given[0].ndim not in (2, 3) or not given[0].ndim == given[1].ndim == given[2].ndim:
-        shown = ", ".join(str(x.spec) for x in given)
-        raise located(ValueError(f"{name}: expected tensors that all have 2 or all 3 dimensions, got {shown}"))
-    same = query is key and key is value
-    turned = [expand_dims(x, 0) if single else transpose(x, (1, 0, 2)) for x in given[: 1 if same else 3]]
-    q, k, v = turned * 3 if same else turned
-    batch, length, features = q.shape
-    if features != embed_dim_to_check or features % num_heads:
-        raise located(
-            ValueError(f"{name}: expected {embed_dim_to_check} features for {num_heads} heads, got {given[0].spec}")
-        )
-    if not k.shape[:2] == v.shape[:2] == (batch, k.shape[1]):
-        raise located(ValueError(f"{name}: samples or lengths differ, {', '.join(str(x.spec) for x in given)}"))
+    given = tuple(as_tensor(_NAME, x) for x in (query, key, value))
+    _check_operands(given, embed_dim_to_check, num_heads)
     if (bias_k is None) != (bias_v is None) or (bias_k is not None and (static_k is not None or static_v is not None)):
-        raise located(ValueError(f"{name}: expected bias_k with bias_v, and neither with static_k or static_v"))
+        raise located(ValueError(f"{_NAME}: expected bias_k with bias_v, and neither with static_k or static_v"))
     if use_separate_proj_weight == (q_proj_weight is None) or (in_proj_weight is None and not use_separate_proj_weight):
-        raise located(ValueError(f"{name}: expected in_proj_weight, or with use_separate_proj_weight one of each"))
+        raise located(ValueError(f"{_NAME}: expected in_proj_weight, or with use_separate_proj_weight one of each"))
     packed = None if use_separate_proj_weight else in_proj_weight
-    q, k, v = projected(q, k, v, packed, (q_proj_weight, k_proj_weight, v_proj_weight), in_proj_bias)
+    apart = (q_proj_weight, k_proj_weight, v_proj_weight)
+    q, k, v = projected(*batch_first(*given), packed, apart, in_proj_bias)
     source = k.shape[1] if static_k is None else static_k.shape[1]
-    parts: list[Tensor] = []
-    for x, bias, static in ((k, bias_k, static_k), (v, bias_v, static_v)):
+    q = in_heads(q, num_heads)
+    batch, _, length, features = q.shape
+
+    def read(x: Tensor, bias: Tensor | None, static: Tensor | None) -> Tensor:
+        """Keys or values `[N, heads, S, D]`."""
         if static is None:
-            parts.append(in_heads(lengthened(x, bias, add_zero_attn), num_heads))
-            continue
-        fixed = reshape(static, (batch, num_heads, source, features // num_heads))
-        zero = zeros((batch, num_heads, 1, fixed.shape[3]), fixed.dtype)
-        parts.append(concat([fixed, zero], 2) if add_zero_attn else fixed)
-    key_mask, mask = (None if m is None else as_tensor(name, m) for m in (key_padding_mask, attn_mask))
-    extra = parts[0].shape[2] - source
-    masks = added_masks(f"{name}:", key_mask, mask, (batch, num_heads, length, source), extra)
+            return in_heads(lengthened(x, bias, add_zero_attn), num_heads)
+        fixed = reshape(static, (batch, num_heads, source, features))
+        return _with_zero(fixed) if add_zero_attn else fixed
+
+    k, v = read(k, bias_k, static_k), read(v, bias_v, static_v)
+    key_mask, mask = (None if m is None else as_tensor(_NAME, m) for m in (key_padding_mask, attn_mask))
+    extra = k.shape[2] - source
+    masks = added_masks(f"{_NAME}:", key_mask, mask, (batch, num_heads, length, source), extra)
     if is_causal:
         row, column = row_and_column((length, source + extra))
         masks.append(select(logical_and(greater(column, row), less(column, source)), -math.inf, 0.0))
-    y, weights = attended(in_heads(q, num_heads), parts[0], parts[1], masks, dropout_p if training else 0.0)
+    y, weights = attended(q, k, v, masks, dropout_p if training else 0.0)
     y = dense(y, out_proj_weight, out_proj_bias)
     if average_attn_weights:
         weights = weights.mean(1)
-    return (squeeze(y, 0), squeeze(weights, 0)) if single else (transpose(y, (1, 0, 2)), weights)
+    return (squeeze(y, 0), squeeze(weights, 0)) if given[0].ndim == 2 else (transpose(y, (1, 0, 2)), weights)
+
+
+_NAME = "multi_head_attention_forward"
+
+
+def _check_operands(given: tuple[Tensor, ...], features: int, heads: int) -> None:
+    """Raises ValueError unless queries, keys and values fit one another and the heads."""
+    shown = ", ".join(str(x.spec) for x in given)
+    query, key, value = (x.shape for x in given)
+    if len(query) not in (2, 3) or not len(query) == len(key) == len(value):
+        raise located(ValueError(f"{_NAME}: expected tensors that all have 2 or all 3 dimensions, got {shown}"))
+    if query[-1] != features or features % heads:
+        raise located(ValueError(f"{_NAME}: expected {features} features for {heads} heads, got {given[0].spec}"))
+    if key[:-1] != value[:-1] or query[1:-1] != key[1:-1]:
+        raise located(ValueError(f"{_NAME}: samples or lengths differ, {shown}"))
