@@ -150,7 +150,8 @@ def multi_head_attention_forward(
         raise located(ValueError(f"{_NAME}: expected in_proj_weight, or with use_separate_proj_weight one of each"))
     packed = None if use_separate_proj_weight else in_proj_weight
     apart = (q_proj_weight, k_proj_weight, v_proj_weight)
-    q, k, v = projected(*batch_first(*given), packed, apart, in_proj_bias)
+    query, key, value = batch_first(*given)
+    q, k, v = projected(query, key, value, packed, apart, in_proj_bias)
     source = k.shape[1] if static_k is None else static_k.shape[1]
     q = in_heads(q, num_heads)
     batch, _, length, features = q.shape
