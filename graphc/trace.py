@@ -16,7 +16,7 @@ import re
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -28,10 +28,12 @@ from graphc.parameter import Parameter
 from graphc.place import located, user_location, warn
 from graphc.state import state
 from graphc.surroundings import Surroundings, outer_variables
-from graphc.tensor import Tensor, TracedValueError
+from graphc.tensor import Number, Tensor, TracedValueError
 
 if TYPE_CHECKING:
     from graphc.nn.cell import Cell
+
+Result = TypeVar("Result")
 
 
 class TraceError(RuntimeError):
@@ -209,6 +211,52 @@ class Trace:
     def updates(self) -> tuple[tuple[Node, Node], ...]:
         pairs = ((self._first[key], self._current[key]) for key in self._written)
         return tuple((target, value) for target, value in pairs if target is not value)
+
+
+class InnerTrace(Trace):
+    """What is recorded once, within another graph or none, and done for many: a step of a loop, a sample of a batch.
+
+    What it depends on is noted in the graph around it, too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._around = state.now.trace
+        self._outside: dict[int, Tensor] = {}  # id of a tensor from outside -> the stand-in for it
+
+    def from_outside(self, tensor: Tensor) -> Tensor:
+        """A stand-in for a tensor that is the same for all."""
+        raise NotImplementedError
+
+    def node_of(self, tensor: Tensor, reader: str) -> Node:
+        """As of any trace; a tensor from outside becomes an input."""
+        if isinstance(tensor, Number):
+            assert tensor._array is not None
+            return self.constant(tensor._array.item(), tensor.dtype)
+        if tensor._trace is not self:
+            if id(tensor) not in self._outside:
+                self._outside[id(tensor)] = self.from_outside(tensor)
+            tensor = self._outside[id(tensor)]
+        return super().node_of(tensor, reader)
+
+    def visit(self, cell: Cell) -> None:
+        self.visited.setdefault(cell, (cell.changes_made, cell.training))
+        if self._around is not None:
+            self._around.visit(cell)
+
+    def enter(self, function: Callable[..., Any]) -> None:
+        if self._around is not None:
+            self._around.enter(function)
+
+    def run(self, function: Callable[[], Result]) -> Result:
+        """What the function returns, which is recorded here."""
+        now = state.now
+        outer = now.trace, now.tapes
+        now.trace, now.tapes = self, ()
+        try:
+            return function()
+        finally:
+            now.trace, now.tapes = outer
 
 
 @dataclass(frozen=True)

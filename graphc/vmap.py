@@ -6,8 +6,9 @@ What can be recorded so is what a graph can hold; other functions are called for
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphc import ops
 from graphc.dispatch import perform
@@ -20,11 +21,8 @@ from graphc.ops.coerce import broadcast, scalar
 from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.state import state
-from graphc.tensor import Number, Tensor, TracedValueError
-from graphc.trace import Trace
-
-if TYPE_CHECKING:
-    from graphc.nn.cell import Cell
+from graphc.tensor import Tensor, TracedValueError
+from graphc.trace import InnerTrace
 
 __all__ = ["vmap"]
 
@@ -82,7 +80,7 @@ class _NotAlikeError(Exception):
     """The function does what is not the same whether it is done for one sample or for many."""
 
 
-class _Sample(Trace):
+class _Sample(InnerTrace):
     """What a function does to one sample, while it is recorded.
 
     Attributes:
@@ -92,10 +90,8 @@ class _Sample(Trace):
 
     def __init__(self) -> None:
         super().__init__()
-        self._around = state.now.trace
         self.outside: dict[Node, Tensor] = {}
         self.mapped: set[Node] = set()
-        self._inside: dict[int, Tensor] = {}
 
     def sample(self, batch: Tensor) -> Tensor:
         """A stand-in for one sample of a batch, which has them along its first axis."""
@@ -109,27 +105,8 @@ class _Sample(Trace):
         self.outside[node] = tensor
         return self.stand_in(node)
 
-    def node_of(self, tensor: Tensor, reader: str) -> Node:
-        """As of any trace; a tensor from outside is the same for all samples."""
-        if isinstance(tensor, Number):
-            assert tensor._array is not None
-            return self.constant(tensor._array.item(), tensor.dtype)
-        if tensor._trace is not self:
-            if id(tensor) not in self._inside:
-                self._inside[id(tensor)] = self._read(tensor, tensor.spec)
-            tensor = self._inside[id(tensor)]
-        return super().node_of(tensor, reader)
-
-    def visit(self, cell: Cell) -> None:
-        """As of any trace; the graph that the samples are part of depends on the Cell, too."""
-        self.visited.setdefault(cell, (cell.changes_made, cell.training))
-        if self._around is not None:
-            self._around.visit(cell)
-
-    def enter(self, function: Callable[..., Any]) -> None:
-        """As of the graph that the samples are part of."""
-        if self._around is not None:
-            self._around.enter(function)
+    def from_outside(self, tensor: Tensor) -> Tensor:
+        return self._read(tensor, tensor.spec)
 
     def write(self, target: Parameter, value: Tensor) -> None:
         """Raises: what a Parameter becomes depends on how many samples there are."""
@@ -137,8 +114,7 @@ class _Sample(Trace):
 
     def forget(self) -> None:
         """Lets go of stand-ins, so that those that are left are the function's."""
-        self._inside.clear()
-        self._alive.clear()
+        self._outside.clear()
 
 
 def _together(fn: Callable[..., Any], args: tuple[Any, ...], axes: Any, count: int, out_axes: Any) -> Any:
@@ -150,16 +126,10 @@ def _together(fn: Callable[..., Any], args: tuple[Any, ...], axes: Any, count: i
     """
     recording = _Sample()
     given = tuple(_stand_in(recording, value, axis) for value, axis in zip(args, axes, strict=True))
-    now = state.now
-    around = now.trace, now.tapes
-    now.trace, now.tapes = recording, ()
-    try:
-        returned = fn(*given)
-        leaves: list[Tensor] = []
-        rebuild = flatten(returned, leaves)[1]
-        roots = [recording.node_of(leaf, "vmap") for leaf in leaves]
-    finally:
-        now.trace, now.tapes = around
+    returned = recording.run(functools.partial(fn, *given))
+    leaves: list[Tensor] = []
+    rebuild = flatten(returned, leaves)[1]
+    roots = [recording.node_of(leaf, "vmap") for leaf in leaves]
     del given, returned, leaves
     recording.forget()
     recording.check_pure(getattr(fn, "__name__", type(fn).__name__))

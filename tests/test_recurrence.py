@@ -243,6 +243,21 @@ def test_a_step_that_assigns_is_told() -> None:
     assert not count.asnumpy().any()
 
 
+def test_a_step_that_sets_an_attribute_is_told() -> None:
+    carried, items, _ = given("recurrent", 3)
+
+    class Counting(nn.Cell):
+        calls = 0
+
+        def construct(self, x: Tensor) -> Tensor:
+            self.calls += 1  # once for all steps, if it were not told
+            return x
+
+    cell = Counting()
+    with pytest.raises(AttributeError, match="Counting: attribute 'calls' is set while the Cell is traced"):
+        scan(lambda state, items, _: ((cell(items[0]),), ()), carried, items)
+
+
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
 @pytest.mark.parametrize("lengths", [None, [5, 1, 3, 0]], ids=["whole", "lengths"])
 def test_recurrent_layers_are_their_cells(kind: str, lengths: list[int] | None, each_mode: int) -> None:

@@ -278,6 +278,7 @@ class Scan:
         TypeError: `xs` is neither list, tuple nor None; a loop's results are not floats of one type.
         ValueError: `loop_func` returns no pair, or carries on a tensor of another type than it was given; in a loop, it
             assigns to a Parameter, or reads at places that are data.
+        AttributeError: in a loop, it sets an attribute of a Cell.
     """
 
     def __call__(

@@ -10,10 +10,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from graphc.ir import Graph, Node, TensorType, postorder
 from graphc.irtext import graph_text
@@ -22,14 +21,8 @@ from graphc.ops.shape import reshape
 from graphc.ops.views import slice_
 from graphc.parameter import Parameter
 from graphc.place import located
-from graphc.state import state
-from graphc.tensor import Number, Tensor
-from graphc.trace import Trace
-
-if TYPE_CHECKING:
-    from graphc.nn.cell import Cell
-
-Result = TypeVar("Result")
+from graphc.tensor import Tensor
+from graphc.trace import InnerTrace
 
 OWN = -1
 """The operand that a loop reads its own vector as."""
@@ -58,7 +51,7 @@ class Write(NamedTuple):
     slots: int
 
 
-class Body(Trace):
+class Body(InnerTrace):
     """A body that is being recorded.
 
     Attributes:
@@ -70,13 +63,11 @@ class Body(Trace):
     def __init__(self, count: int, backwards: bool) -> None:
         super().__init__()
         self.count, self.backwards = count, backwards
-        self._around = state.now.trace
         self.operands: list[Tensor] = []
         self.reads: list[Read] = []
         self.writes: dict[Node, int] = {}
         self._carried: list[Node] = []
         self._places: dict[int, int] = {}
-        self._outside: dict[int, Tensor] = {}
 
     def operand(self, tensor: Tensor) -> int:
         """The number of a tensor among the operands."""
@@ -113,40 +104,13 @@ class Body(Trace):
         self.writes[node] = self.count if kept else max(min(2, self.count), self.writes.get(node, 0))
         return list(self.writes).index(node)
 
-    def node_of(self, tensor: Tensor, reader: str) -> Node:
-        """As of any trace; a tensor from outside becomes an operand, the same for all steps."""
-        if isinstance(tensor, Number):
-            assert tensor._array is not None
-            return self.constant(tensor._array.item(), tensor.dtype)
-        if tensor._trace is not self:
-            if id(tensor) not in self._outside:
-                self._outside[id(tensor)] = self.read(tensor.spec, Read(self.operand(tensor)))
-            tensor = self._outside[id(tensor)]
-        return super().node_of(tensor, reader)
-
-    def visit(self, cell: Cell) -> None:
-        """As of the graph that the loop is part of, which depends on it."""
-        if self._around is not None:
-            self._around.visit(cell)
-
-    def enter(self, function: Callable[..., Any]) -> None:
-        """As of the graph that the loop is part of."""
-        if self._around is not None:
-            self._around.enter(function)
+    def from_outside(self, tensor: Tensor) -> Tensor:
+        """An operand that is the same for all steps."""
+        return self.read(tensor.spec, Read(self.operand(tensor)))
 
     def write(self, target: Parameter, value: Tensor) -> None:
         """Raises: nothing is assigned to in a loop."""
         raise located(ValueError(f"scan: a step cannot assign to Parameter {target.name}"))
-
-    def run(self, function: Callable[[], Result]) -> Result:
-        """What the function returns, which is recorded here."""
-        now = state.now
-        outer = now.trace, now.tapes
-        now.trace, now.tapes = self, ()
-        try:
-            return function()
-        finally:
-            now.trace, now.tapes = outer
 
     def loop(self) -> Loop:
         """The loop, without the inputs that nobody reads."""
