@@ -27,6 +27,8 @@ def test_lines_of_files(tmp_path: Path) -> None:
         ["zwei é"], ["eins"]
     ]  # fmt: skip
     assert sorted(rows(ds.TextFileDataset(str(tmp_path / "*.txt")))) == [["drei"], ["eins"], ["zwei é"]]
+    (tmp_path / "c.txt").write_text("a\x0cb\nc\u2028d", encoding="utf-8")  # these end no line
+    assert rows(ds.TextFileDataset(str(tmp_path / "c.txt"), shuffle=False)) == [["a\x0cb"], ["c\u2028d"]]
 
 
 def test_separated_fields(tmp_path: Path) -> None:

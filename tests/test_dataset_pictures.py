@@ -263,8 +263,8 @@ def test_kitti(tmp_path: Path) -> None:
     assert first[:4] == ["i000000", [[2], [1]], [[0.5], [-1]], [[0], [2**32 - 1]]]
     assert second == ["i000001", [[0]], [[0]], [[1]], [[2]], [[3, 4, 5, 6]], [[7, 8, 9]], [[10, 11, 12]], [[13]]]
     assert rows(ds.KITTIDataset(tmp_path, "test", shuffle=False)) == [["t000000"], ["t000001"]]
-    write(labels / "000001.txt", "Car 0 1\n")
-    with pytest.raises(ds.DataFileError, match=r"000001.txt:1: expected a class and 14 numbers \(3 words\)"):
+    write(labels / "000001.txt", "\nCar 0 1\n")
+    with pytest.raises(ds.DataFileError, match=r"000001.txt:2: expected a class and 14 numbers \(3 words\)"):
         ds.KITTIDataset(tmp_path)
 
 

@@ -19,7 +19,7 @@ from graphc.dataset.blocks import Block
 from graphc.dataset.check import check_choice, check_unset
 from graphc.dataset.config import check_workers
 from graphc.dataset.core import Dataset
-from graphc.dataset.files import DataFileError, check_dir, find_file, find_files
+from graphc.dataset.files import DataFileError, check_dir, find_file, find_files, lines_of
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, TableSource
 
@@ -61,7 +61,7 @@ def _records(path: Path, columns: Sequence[str]) -> Samples:
 
 def _lines(path: Path) -> Samples:
     """The lines that are not empty; spaces at their ends stay."""
-    return [(line,) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    return [(line,) for _, line in lines_of(path)]
 
 
 def _sentences(path: Path, columns: Sequence[str], separator: str | None) -> Samples:
@@ -458,7 +458,7 @@ class CLUEDataset(Dataset):
 def _objects(path: Path, columns: Sequence[str]) -> Samples:
     """For each line these fields of its JSON object, or of the object `target` in it."""
     found: Samples = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in lines_of(path):
         if not line.strip():
             continue
         try:

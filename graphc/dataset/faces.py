@@ -9,8 +9,8 @@ import numpy as np
 
 from graphc.dataset.blocks import Block
 from graphc.dataset.check import check_choice, check_unset
-from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.reading import Reading, ReadWhenAsked, image_reader
+from graphc.dataset.files import DataFileError, check_dir, lines_of, words_of
+from graphc.dataset.reading import Reading, ReadWhenAsked, each, image_reader
 from graphc.dataset.samplers import Shuffle
 
 __all__ = ["CelebADataset", "LFWDataset", "WIDERFaceDataset"]
@@ -124,20 +124,18 @@ class LFWDataset(ReadWhenAsked):
             return
         pairs = [(picture(row[0], row[1]), picture(row[-2] if len(row) == 4 else row[0], row[-1])) for row in entries]
         same = np.array([len(row) == 3 for row in entries], np.uint32)
-        super().__init__(
-            pairs, lambda pair: (*image(pair[0]), *image(pair[1])), ["image1", "image2"], {"label": same}, how
-        )  # fmt: skip
+        super().__init__(pairs, each(image), ["image1", "image2"], {"label": same}, how)
 
 
 def _entries(path: Path, counts: tuple[int, ...]) -> list[list[str]]:
     """The lines of a list that have so many words, the others of which only say how many follow."""
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        words = line.split()
+    for number, words in words_of(path):
         if len(words) in counts and all(word.isdecimal() for word in words[-1:]):
             found.append(words)
         elif not all(word.isdecimal() for word in words):
-            raise DataFileError(f"{path}:{number}: expected people and numbers of their pictures, got {line!r}")
+            got = " ".join(words)
+            raise DataFileError(f"{path}:{number}: expected people and numbers of their pictures, got {got!r}")
     return found
 
 
@@ -168,8 +166,8 @@ class WIDERFaceDataset(ReadWhenAsked):
         usage = check_choice(name, "usage", usage, ("train", "test", "valid", "all", None)) or "all"
         image, folder = image_reader(name, decode), check_dir(name, dataset_dir)
         if usage == "test":
-            lines = (folder / "wider_face_split" / "wider_face_test_filelist.txt").read_text("utf-8").split("\n")
-            pictures = [folder / "WIDER_test" / "images" / line.strip() for line in lines if line.strip()]
+            lines = lines_of(folder / "wider_face_split" / "wider_face_test_filelist.txt")
+            pictures = [folder / "WIDER_test" / "images" / line.strip() for _, line in lines if line.strip()]
             super().__init__(pictures, image, ["image"], {}, how)
             return
         faces: dict[Path, np.ndarray] = {}
@@ -184,7 +182,7 @@ class WIDERFaceDataset(ReadWhenAsked):
 
 def _faces(path: Path) -> dict[str, np.ndarray]:
     """Of each picture the faces, int32 [faces, 10]. A picture without any has one line, of zeros."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.strip() for _, line in lines_of(path) if line.strip()]
     found: dict[str, np.ndarray] = {}
     place = 0
     while place < len(lines):

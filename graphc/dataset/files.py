@@ -57,6 +57,19 @@ def find_files(name: str, given: str | Sequence[str]) -> list[str]:
     return found
 
 
+def lines_of(path: str | os.PathLike[str], encoding: str = "utf-8") -> list[tuple[int, str]]:
+    """The lines of a text that are not empty, and which they are, from 1.
+
+    Line feeds end them, with a carriage return or not; `str.splitlines` would end them at form feeds and the like too.
+    """
+    return [(n, line) for n, line in enumerate(Path(path).read_text(encoding).split("\n"), 1) if line]
+
+
+def words_of(path: Path, encoding: str = "utf-8") -> list[tuple[int, list[str]]]:
+    """The words of each line of a text that has any, and which line it is, from 1."""
+    return [(n, line.split()) for n, line in lines_of(path, encoding) if line.strip()]
+
+
 def _read(file: BinaryIO, count: int) -> bytes:
     """Up to `count` bytes, never reserving more memory than there is data: the count may come from a lying header."""
     parts = []

@@ -2,7 +2,7 @@
 `OmniglotDataset`, `RenderedSST2Dataset`, `STL10Dataset`."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from graphc.dataset.blocks import Block
 from graphc.dataset.check import check_choice
 from graphc.dataset.files import DataFileError, check_dir
 from graphc.dataset.matlab import read_matlab
-from graphc.dataset.reading import ReadAtOnce, Reading, ReadWhenAsked, image_reader
+from graphc.dataset.reading import ReadAtOnce, Reading, ReadWhenAsked, each, image_reader, in_folders
 from graphc.dataset.samplers import Shuffle
 from graphc.dataset.tables import Sample
 
@@ -20,15 +20,6 @@ __all__ = [
     "Caltech101Dataset", "Caltech256Dataset", "Flowers102Dataset", "Food101Dataset", "OmniglotDataset",
     "RenderedSST2Dataset", "STL10Dataset",
 ]  # fmt: skip
-
-
-def _in_folders(folders: Sequence[Path], endings: tuple[str, ...]) -> tuple[list[Path], dict[str, Block]]:
-    """The pictures in folders, those of each in order, and as their `label` the number of their folder."""
-    found = [
-        (path, number) for number, folder in enumerate(folders) for path in sorted(folder.iterdir())
-        if path.name.lower().endswith(endings)
-    ]  # fmt: skip
-    return [path for path, _ in found], {"label": np.array([number for _, number in found], np.int32)}
 
 
 def _folders(place: Path) -> list[Path]:
@@ -59,7 +50,7 @@ class Caltech256Dataset(ReadWhenAsked):
         name = "Caltech256Dataset"
         how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         folders = _folders(check_dir(name, dataset_dir))
-        pictures, labels = _in_folders(folders, (".jpg", ".jpeg"))
+        pictures, labels = in_folders(folders, (".jpg", ".jpeg"), np.int32)
         super().__init__(pictures, image_reader(name, decode), ["image"], labels, how, len(folders))
 
 
@@ -86,7 +77,7 @@ class OmniglotDataset(ReadWhenAsked):
         part = "images_evaluation" if background is False else "images_background"
         place = check_dir(name, check_dir(name, dataset_dir) / part)
         letters = [letter for alphabet in _folders(place) for letter in _folders(alphabet)]
-        pictures, labels = _in_folders(letters, (".png", ".jpg", ".jpeg"))
+        pictures, labels = in_folders(letters, (".png", ".jpg", ".jpeg"), np.int32)
         super().__init__(pictures, image_reader(name, decode), ["image"], labels, how, len(letters))
 
 
@@ -141,9 +132,8 @@ class RenderedSST2Dataset(ReadWhenAsked):
         parts = {"train": ["train"], "test": ["test"], "val": ["valid"]}.get(usage or "all", ["test", "train", "valid"])
         image, place = image_reader(name, decode), check_dir(name, dataset_dir)
         folders = [check_dir(name, place / part / kind) for part in parts for kind in ("negative", "positive")]
-        pictures, labels = _in_folders(folders, (".png", ".jpg", ".jpeg"))
-        feelings = (np.asarray(labels["label"]) % 2).astype(np.uint32)
-        super().__init__(pictures, image, ["image"], {"label": feelings}, how, 2)
+        pictures, labels = in_folders(folders, (".png", ".jpg", ".jpeg"), np.uint32)
+        super().__init__(pictures, image, ["image"], {"label": np.asarray(labels["label"]) % 2}, how, 2)
 
 
 class Flowers102Dataset(ReadWhenAsked):
@@ -180,7 +170,7 @@ class Flowers102Dataset(ReadWhenAsked):
             [folder / folders[c][0] / f"{folders[c][1]}_{number:05d}.jpg" for c in columns] for number in numbers
         ]
         known: dict[str, Block] = {"label": labels[numbers - 1].astype(np.uint32)}
-        super().__init__(paths, lambda each: sum((image(path) for path in each), ()), columns, known, how, 102)
+        super().__init__(paths, each(image), columns, known, how, 102)
 
 
 def _listed(path: Path, name: str) -> np.ndarray:
@@ -219,8 +209,8 @@ class Caltech101Dataset(ReadWhenAsked):
         check_choice(name, "target_type", target_type, ("category", "annotation", "all", None))
         image, folder = image_reader(name, decode), check_dir(name, dataset_dir)
         kinds = [k for k in _folders(check_dir(name, folder / "101_ObjectCategories")) if k.name != "BACKGROUND_Google"]
-        pictures, labels = _in_folders(kinds, (".jpg",))
-        category = np.asarray(labels["label"]).astype(np.uint32)
+        pictures, labels = in_folders(kinds, (".jpg",), np.uint32)
+        category = np.asarray(labels["label"])
         known: dict[str, Block] = {} if target_type == "annotation" else {"category": category}
         if target_type in ("category", None):
             super().__init__(pictures, image, ["image"], known, how, len(kinds))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.dataset.check import check_choice
-from graphc.dataset.files import IDX_LABELS, DataFileError, read_idx_pair
+from graphc.dataset.files import IDX_LABELS, DataFileError, lines_of, read_idx_pair, words_of
 from graphc.dataset.matlab import read_matlab
 from graphc.dataset.reading import ReadAtOnce
 from graphc.dataset.samplers import Shuffle
@@ -122,7 +122,7 @@ class USPSDataset(ReadAtOnce):
 
     def _read(self, folder: Path, part: str) -> Sequence[np.ndarray]:
         path = folder / ("usps" if part == "train" else "usps.t")
-        rows = [line.replace(":", " ").split() for line in path.read_text("ascii").splitlines() if line.strip()]
+        rows = [line.replace(":", " ").split() for _, line in lines_of(path, "ascii") if line.strip()]
         labels = _table(path, [row[:1] for row in rows], 1)[:, 0]
         places, values = (_table(path, [row[k::2] for row in rows], 256) for k in (1, 2))
         if (places != np.arange(1, 257)).any() or ((labels < 1) | (labels > 10)).any():
@@ -167,8 +167,7 @@ class SemeionDataset(ReadAtOnce):
 
     def _read(self, folder: Path, part: str) -> Sequence[np.ndarray]:
         path = folder / part
-        rows = [line.split() for line in path.read_text("ascii").splitlines() if line.strip()]
-        table = _table(path, rows, 266)
+        table = _table(path, [row for _, row in words_of(path, "ascii")], 266)
         if (table[:, 256:].sum(1) != 1).any() or not np.isin(table, (0, 1)).all():
             raise DataFileError(f"{path}: expected 0 and 1 alone, and one digit for each picture")
         return table[:, :256].astype(np.uint8).reshape(-1, 16, 16), table[:, 256:].argmax(1).astype(np.uint32)

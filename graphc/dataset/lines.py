@@ -13,7 +13,7 @@ from graphc.dataset.check import check_unset
 from graphc.dataset.columns import names_list
 from graphc.dataset.config import check_workers
 from graphc.dataset.core import Dataset
-from graphc.dataset.files import find_files
+from graphc.dataset.files import find_files, lines_of
 from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, TableSource
 
@@ -51,8 +51,7 @@ class TextFileDataset(Dataset):
         lines: list[str] = []
         sizes: list[int] = []
         for path in find_files(name, dataset_files):
-            with open(path, encoding="utf-8") as file:
-                lines += [line for line in file.read().splitlines() if line]
+            lines += [line for _, line in lines_of(path)]
             sizes.append(len(lines) - sum(sizes))
         sampler = select_sampler(name, num_samples, None, shuffle, num_shards, shard_id, sizes)
         super().__init__(TableSource(ArrayTable([np.array(lines, np.str_)]), ["text"], sampler))

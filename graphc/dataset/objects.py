@@ -11,8 +11,8 @@ import numpy as np
 
 from graphc.dataset.blocks import Block
 from graphc.dataset.check import check_choice, check_int, check_unset
-from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.reading import Reading, ReadWhenAsked, image_reader
+from graphc.dataset.files import DataFileError, check_dir, lines_of, words_of
+from graphc.dataset.reading import Reading, ReadWhenAsked, each, image_reader
 from graphc.dataset.samplers import Shuffle
 
 __all__ = ["CocoDataset", "ManifestDataset", "VOCDataset"]
@@ -59,10 +59,11 @@ class VOCDataset(ReadWhenAsked):
         if class_indexing is not None and task != "Detection":
             raise ValueError(f"{name}: class_indexing is for the task 'Detection', got {task!r}")
         image, folder = image_reader(name, decode), check_dir(name, dataset_dir)
-        names = _listed(folder / "ImageSets" / ("Main" if task == "Detection" else "Segmentation") / f"{usage}.txt")
+        part = "Main" if task == "Detection" else "Segmentation"
+        names = [words[0] for _, words in words_of(folder / "ImageSets" / part / f"{usage}.txt")]
         if task == "Segmentation":
             pairs = [(_picture(folder, n), folder / "SegmentationClass" / f"{n}.png") for n in names]
-            super().__init__(pairs, lambda pair: (*image(pair[0]), *image(pair[1])), ["image", "target"], {}, how)
+            super().__init__(pairs, each(image), ["image", "target"], {}, how)
             return
         objects = {n: _objects(folder / "Annotations" / f"{n}.xml") for n in names}
         found = sorted({kind for all_of in objects.values() for kind, _ in all_of})
@@ -82,11 +83,6 @@ class VOCDataset(ReadWhenAsked):
 
 def _picture(folder: Path, name: str) -> Path:
     return folder / "JPEGImages" / f"{name}.jpg"
-
-
-def _listed(path: Path) -> list[str]:
-    """The first words of the lines of a list."""
-    return [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def _objects(path: Path) -> list[tuple[str, tuple[float, ...]]]:
@@ -270,7 +266,7 @@ class ManifestDataset(ReadWhenAsked):
 def _manifest(path: Path, usage: str) -> list[tuple[Path, str]]:
     """The pictures of a list and their classes."""
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in lines_of(path):
         if not line.strip():
             continue
         try:

@@ -109,6 +109,20 @@ class ReadWhenAsked(Dataset):
         super().__init__(TableSource(table, [*columns, *known], how.sampler), num_classes, class_indexing)
 
 
+def in_folders(folders: Sequence[Path], endings: tuple[str, ...], dtype: Any) -> tuple[list[Path], dict[str, Block]]:
+    """The files in folders that end so, those of each in order, and as their `label` the number of their folder."""
+    found = [
+        (path, number) for number, folder in enumerate(folders) for path in sorted(folder.iterdir())
+        if path.name.lower().endswith(endings)
+    ]  # fmt: skip
+    return [path for path, _ in found], {"label": np.array([number for _, number in found], dtype)}
+
+
+def each(read: Callable[[Path], Sample]) -> Callable[[Sequence[Path]], Sample]:
+    """What reads samples that are several files: the columns of the first, of the second, and so on."""
+    return lambda paths: tuple(column for path in paths for column in read(path))
+
+
 def image_reader(name: str, decode: Any) -> Callable[[Path], Sample]:
     """What reads an image file: the image, uint8 [H, W, 3], or the bytes of the file, uint8 [n].
 

@@ -14,19 +14,14 @@ import numpy as np
 
 from graphc.dataset.blocks import Block
 from graphc.dataset.check import check_choice, check_int
-from graphc.dataset.files import DataFileError, check_dir
-from graphc.dataset.reading import Reading, ReadWhenAsked, image_reader
+from graphc.dataset.files import DataFileError, check_dir, words_of
+from graphc.dataset.reading import Reading, ReadWhenAsked, each, image_reader, in_folders
 from graphc.dataset.samplers import Shuffle
 from graphc.dataset.tables import Sample
 
 __all__ = [
     "CityscapesDataset", "DIV2KDataset", "KITTIDataset", "LSUNDataset", "Places365Dataset", "SUN397Dataset",
 ]  # fmt: skip
-
-
-def _lines(path: Path) -> list[list[str]]:
-    """The words of each line that has any."""
-    return [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 class SUN397Dataset(ReadWhenAsked):
@@ -53,10 +48,9 @@ class SUN397Dataset(ReadWhenAsked):
         name = "SUN397Dataset"
         how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         image, folder = image_reader(name, decode), check_dir(name, dataset_dir)
-        classes = [words[0].lstrip("/") for words in _lines(folder / "ClassName.txt")]
-        found = [(path, i) for i, kind in enumerate(classes) for path in sorted((folder / kind).glob("*.jpg"))]
-        labels = np.array([i for _, i in found], np.uint32)
-        super().__init__([path for path, _ in found], image, ["image"], {"label": labels}, how, len(classes))
+        classes = [folder / words[0].lstrip("/") for _, words in words_of(folder / "ClassName.txt")]
+        pictures, labels = in_folders(classes, (".jpg",), np.uint32)
+        super().__init__(pictures, image, ["image"], labels, how, len(classes))
 
 
 class Places365Dataset(ReadWhenAsked):
@@ -90,12 +84,12 @@ class Places365Dataset(ReadWhenAsked):
         kind, size = (usage or "train-standard").removeprefix("train-"), "256" if small else "large"
         path = folder / ("places365_val.txt" if kind == "val" else f"places365_train_{kind}.txt")
         pictures = folder / (f"val_{size}" if kind == "val" else f"data_{size}_{kind}")
-        rows = _lines(path)
-        for number, row in enumerate(rows, 1):
+        rows = words_of(path)
+        for number, row in rows:
             if len(row) != 2 or not row[1].isdecimal():
                 raise DataFileError(f"{path}:{number}: expected a picture and its label, got {' '.join(row)!r}")
-        labels = np.array([int(row[1]) for row in rows], np.uint32)
-        super().__init__([pictures / row[0].lstrip("/") for row in rows], image, ["image"], {"label": labels}, how)
+        labels = np.array([int(row[1]) for _, row in rows], np.uint32)
+        super().__init__([pictures / row[0].lstrip("/") for _, row in rows], image, ["image"], {"label": labels}, how)
 
 
 _ROOMS = (
@@ -133,9 +127,8 @@ class LSUNDataset(ReadWhenAsked):
         parts = {"train": ("train",), "valid": ("val",)}.get(usage or "all", ("train", "val"))
         names = ["test"] if usage == "test" else sorted(f"{kind}_{part}" for kind in wanted for part in parts)
         folders = [folder / n for n in names if (folder / n).is_dir()]
-        found = [(path, i) for i, place in enumerate(folders) for path in sorted(place.glob("*.jpg"))]
-        labels = np.array([i for _, i in found], np.uint32)
-        super().__init__([path for path, _ in found], image, ["image"], {"label": labels}, how, len(folders))
+        pictures, labels = in_folders(folders, (".jpg",), np.uint32)
+        super().__init__(pictures, image, ["image"], labels, how, len(folders))
 
 
 # Streets
@@ -182,12 +175,10 @@ class CityscapesDataset(ReadWhenAsked):
                 city = folder / target / part / path.parent.name
                 pairs.append((path, city / f"{path.name.removesuffix('_leftImg8bit.png')}{ending}"))
 
-        def read(pair: tuple[Path, Path]) -> Sample:
-            if task == "polygon":
-                return (*image(pair[0]), np.array(_compact(pair[1])))
-            return (*image(pair[0]), *image(pair[1]))
+        def with_polygons(pair: tuple[Path, Path]) -> Sample:
+            return (*image(pair[0]), np.array(_compact(pair[1])))
 
-        super().__init__(pairs, read, ["image", "task"], {}, how)
+        super().__init__(pairs, with_polygons if task == "polygon" else each(image), ["image", "task"], {}, how)
 
 
 def _compact(path: Path) -> str:
@@ -248,15 +239,15 @@ class KITTIDataset(ReadWhenAsked):
 
 
 def _objects(path: Path) -> list[list[str]]:
-    rows = _lines(path)
-    for number, row in enumerate(rows, 1):
+    rows = words_of(path)
+    for number, row in rows:
         try:
             [float(word) for word in row[1:]]
             if len(row) != 15:
                 raise ValueError(f"{len(row)} words")
         except ValueError as error:
             raise DataFileError(f"{path}:{number}: expected a class and 14 numbers ({error})") from None
-    return rows
+    return [row for _, row in rows]
 
 
 def _numbers(words: list[list[str]], place: slice, dtype: Any) -> np.ndarray:
@@ -305,6 +296,4 @@ class DIV2KDataset(ReadWhenAsked):
             smaller = check_dir(name, folder / f"DIV2K_{part}_LR_{below}")
             for path in sorted(check_dir(name, folder / f"DIV2K_{part}_HR").glob("*.png")):
                 pairs.append((path, smaller / f"{path.stem}{ending}"))
-        super().__init__(
-            pairs, lambda pair: (*image(pair[0]), *image(pair[1])), ["hr_image", "lr_image"], {}, how
-        )  # fmt: skip
+        super().__init__(pairs, each(image), ["hr_image", "lr_image"], {}, how)

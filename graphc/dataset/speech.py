@@ -14,7 +14,7 @@ import numpy as np
 
 from graphc.dataset.blocks import Block
 from graphc.dataset.check import check_choice
-from graphc.dataset.files import DataFileError, check_dir, read_wav
+from graphc.dataset.files import DataFileError, check_dir, lines_of, read_wav
 from graphc.dataset.reading import Reading, ReadWhenAsked
 from graphc.dataset.samplers import Shuffle
 from graphc.dataset.tables import Sample
@@ -99,7 +99,7 @@ class LJSpeechDataset(ReadWhenAsked):
         how = Reading.of(name, num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id, cache)
         folder = check_dir(name, dataset_dir)
         path = folder / "metadata.csv"
-        rows = [(i, line.split("|")) for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if line]
+        rows = [(number, line.split("|")) for number, line in lines_of(path)]
         for number, row in rows:
             if len(row) != 3:
                 raise DataFileError(f"{path}:{number} has {len(row)} fields, expected a name and two texts")
@@ -164,7 +164,7 @@ class CMUArcticDataset(ReadWhenAsked):
         speaker = check_choice(where, "name", name, (*_SPEAKERS, None)) or _SPEAKERS[0]
         folder = check_dir(where, check_dir(where, dataset_dir) / f"cmu_us_{speaker}_arctic")
         path = folder / "etc" / "txt.done.data"
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line for _, line in lines_of(path) if line.strip()]
         found = [re.fullmatch(r'\s*\(\s*arctic_(\w+)\s+"(.*)"\s*\)\s*', line) for line in lines]
         rows = [match.groups() for match in found if match]
         if len(rows) < len(lines):
@@ -228,8 +228,8 @@ _PARTS = (
 
 def _texts(path: Path) -> list[list[str]]:
     """The fields of each line: a recording, its text, and its text as it is read."""
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    for number, row in enumerate(rows, 1):
+    rows = [(number, line.split("\t")) for number, line in lines_of(path) if line.strip()]
+    for number, row in rows:
         if len(row) != 3 or not re.fullmatch(r"\d+_\d+_.*", row[0]):
             raise DataFileError(f"{path}:{number}: expected <speaker>_<chapter>_<number> and two texts, got {row}")
-    return rows
+    return [row for _, row in rows]
