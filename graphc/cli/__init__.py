@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             raise
         message = " ".join(_text(error).split()) or type(error).__name__
-        print(f"graphc {args.command}: {message}", file=sys.stderr)
+        print(f"graphc {args.command}: {message}{_hint(args, error)}", file=sys.stderr)
         return 2
 
 
@@ -94,6 +94,12 @@ def _text(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def _hint(args: argparse.Namespace, error: Exception) -> str:
+    """What may be behind an error of a network from a user's file, which inputs of a shape of ours do not fit."""
+    fits = isinstance(error, (UsageError, OSError)) or getattr(args, "input", ()) is not None
+    return "" if fits or ".py:" not in args.model else " (inputs are 1,28,28 unless --input says otherwise)"
 
 
 def _warned(message: Warning | str, *_: Any, **__: Any) -> None:
