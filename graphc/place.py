@@ -73,7 +73,17 @@ def user_line() -> tuple[str, int]:
 def user_location() -> Location:
     """The user's line that asked for the op being called, and the path of the Cell that it is in."""
     now = state.now
-    return now.place if now.place is not None else Location(".".join(now.scopes), *user_line())
+    if now.place is not None:
+        return now.place
+    file, line = user_line()
+    return Location(".".join(now.scopes), _cell(file) if "IPython" in sys.modules else file, line)
+
+
+def _cell(file: str) -> str:
+    """`In[3]` for the file that IPython names a cell of a notebook by, whose own name is a number; else the file."""
+    shell = sys.modules["IPython"].get_ipython()
+    found = None if shell is None else shell.compile.format_code_name(file)
+    return file if found is None else str(found[1])
 
 
 def located(error: Exception) -> Exception:

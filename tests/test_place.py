@@ -5,9 +5,11 @@ from __future__ import annotations
 import concurrent.futures
 import inspect
 import runpy
+import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -85,6 +87,22 @@ def test_the_line_of_a_program_that_is_run_by_the_standard_library(tmp_path):
     program.write_text("from graphc.place import user_line\nline = user_line()\n")
     assert runpy.run_path(str(program))["line"] == (str(program), 2)
     assert user_line() == (__file__, here())
+
+
+def test_the_line_of_a_notebook_is_named_by_its_cell(monkeypatch):
+    """As IPython does in its tracebacks: the file of a cell is a number."""
+    cell = "/tmp/ipykernel_17/1777343378.py"
+    compiler = SimpleNamespace(format_code_name=lambda name: ("Cell", "In[3]") if name == cell else None)
+    shell = SimpleNamespace(get_ipython=lambda: SimpleNamespace(compile=compiler))
+    monkeypatch.setitem(sys.modules, "IPython", shell)  # type: ignore[arg-type]
+    names = {"ops": ops, "x": ops.ones(2)}
+    with pytest.raises(ValueError, match=r"; In\[3\]:2$"):
+        exec(compile("\nops.matmul(x, ops.ones(3))", cell, "exec"), names)
+    with pytest.raises(ValueError, match=r"; test_place.py:\d+$"):
+        ops.matmul(ops.ones(2), ops.ones(3))
+    monkeypatch.setattr(shell, "get_ipython", lambda: None)  # imported, but not what runs the program
+    with pytest.raises(ValueError, match=r"; 1777343378.py:2$"):
+        exec(compile("\nops.matmul(x, ops.ones(3))", cell, "exec"), names)
 
 
 X, Y = ops.ones((2, 3)), ops.ones(4)
