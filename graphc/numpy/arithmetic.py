@@ -14,6 +14,12 @@ from graphc.ops.coerce import as_dtype, cast
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = [
+    "around", "array_str", "cbrt", "copysign", "cross", "divmod", "dot", "fabs", "float_power", "gcd", "inner",
+    "isneginf", "isposinf", "isscalar", "kron", "lcm", "logaddexp2", "matrix_power", "multi_dot", "outer",
+    "promote_types", "radians", "result_type", "size", "tensordot",
+]  # fmt: skip
+
 
 def around(a: Any, decimals: int = 0) -> Tensor:
     """The nearest numbers with so many decimals, halves to the even one."""

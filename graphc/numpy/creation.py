@@ -16,6 +16,12 @@ from graphc.ops.coerce import as_dtype, as_tensor, cast
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = [
+    "arange", "array", "asarray", "asfarray", "bartlett", "blackman", "copy", "diag", "diagflat", "empty", "empty_like",
+    "eye", "full", "full_like", "geomspace", "hamming", "hanning", "identity", "linspace", "logspace", "meshgrid",
+    "ones", "ones_like", "rand", "randint", "randn", "tri", "tril", "triu", "zeros", "zeros_like",
+]  # fmt: skip
+
 
 def array(obj: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0) -> Tensor:
     """A tensor of numbers, nested lists, arrays or tensors; a copy unless `copy` is False.

@@ -19,6 +19,12 @@ from graphc.ops.coerce import as_dtype, cast
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = [
+    "apply_along_axis", "apply_over_axes", "argwhere", "choose", "diag_indices", "indices", "ix_", "mgrid", "ogrid",
+    "piecewise", "ravel_multi_index", "tril_indices", "tril_indices_from", "triu_indices", "triu_indices_from",
+    "unravel_index",
+]  # fmt: skip
+
 
 def _known(arrays: Any) -> tuple[Tensor, ...]:
     """Indices that are known, as int32 tensors."""

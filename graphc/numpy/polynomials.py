@@ -16,6 +16,8 @@ from graphc.ops.coerce import cast
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = ["polyadd", "polyder", "polyint", "polymul", "polysub", "polyval", "vander"]
+
 
 def _coefficients(name: str, *polynomials: Any) -> list[Tensor]:
     found = [asarray(p) for p in polynomials]

@@ -17,6 +17,11 @@ from graphc.ops.coerce import as_dtype, cast
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = [
+    "argmax", "argmin", "average", "bincount", "count_nonzero", "cumsum", "diagonal", "diff", "max", "mean", "min",
+    "nansum", "norm", "ptp", "std", "sum", "trace", "var",
+]  # fmt: skip
+
 
 def _reduced(x: Tensor, axis: Any) -> Any:
     """The axes as `graphc.ops` takes them: all for None."""

@@ -16,6 +16,8 @@ from graphc.ops.coerce import broadcast_shape, cast
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = ["array_equal", "clip", "isclose", "select", "take", "take_along_axis", "unique", "where"]
+
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """`x` where the condition holds, elsewhere `y`; without both the positions where it does, axis by axis."""

@@ -13,6 +13,8 @@ from graphc.ops import abs as abs
 from graphc.ops.coerce import cast
 from graphc.tensor import Tensor
 
+__all__ = ["array_equiv", "in1d", "intersect1d", "isin", "setdiff1d"]
+
 
 def isin(element: Any, test_elements: Any, invert: bool = False) -> Tensor:
     """Whether each element is among those of the other (or is not, if `invert`)."""

@@ -18,6 +18,13 @@ from graphc.ops.coerce import common_dtype as _common_dtype
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = [
+    "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to",
+    "column_stack", "concatenate", "dsplit", "dstack", "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack",
+    "moveaxis", "pad", "ravel", "repeat", "reshape", "roll", "rollaxis", "rot90", "split", "squeeze", "stack",
+    "swapaxes", "tile", "transpose", "vsplit", "vstack",
+]  # fmt: skip
+
 
 def reshape(x: Any, new_shape: Any) -> Tensor:
     """The tensor in another shape, of which one extent may be -1."""

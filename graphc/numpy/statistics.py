@@ -22,6 +22,12 @@ from graphc.ops.coerce import cast
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = [
+    "convolve", "corrcoef", "correlate", "cov", "cumprod", "digitize", "ediff1d", "gradient", "histogram",
+    "histogram2d", "histogram_bin_edges", "histogramdd", "interp", "nancumsum", "nanmax", "nanmean", "nanmin", "nanstd",
+    "nanvar", "searchsorted", "sometrue", "trapz", "unwrap",
+]  # fmt: skip
+
 
 def _floats(x: Any) -> Tensor:
     value = asarray(x)

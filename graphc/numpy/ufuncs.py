@@ -15,6 +15,16 @@ from graphc.numpy.dtypes import to
 from graphc.place import named
 from graphc.tensor import Tensor
 
+__all__ = [
+    "abs", "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "bitwise_and",
+    "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "cos", "cosh", "deg2rad", "divide", "equal", "exp", "exp2",
+    "expm1", "fix", "floor", "floor_divide", "fmod", "greater", "greater_equal", "heaviside", "hypot", "invert",
+    "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "matmul", "maximum", "minimum", "mod", "multiply", "negative",
+    "not_equal", "positive", "power", "rad2deg", "reciprocal", "remainder", "rint", "sign", "signbit", "sin", "sinc",
+    "sinh", "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc",
+]  # fmt: skip
+
 Unary = Callable[..., Tensor]
 Binary = Callable[..., Tensor]
 
