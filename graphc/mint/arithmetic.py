@@ -9,6 +9,8 @@ from graphc.dtype import int64
 from graphc.ops.coerce import as_tensor, cast
 from graphc.tensor import Tensor
 
+__all__ = ["add", "bincount", "cdist", "equal", "item", "sub"]
+
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """`input + alpha * other`."""

@@ -10,6 +10,8 @@ from graphc.ops.coerce import as_tensor, cast, to_dtype
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = ["empty", "empty_like", "full", "linspace"]
+
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
     """A value in every element; in its own dtype (bool, int64 or float32) unless another is given."""

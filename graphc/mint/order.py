@@ -9,6 +9,8 @@ from graphc.dtype import int64
 from graphc.ops.coerce import cast
 from graphc.tensor import Tensor
 
+__all__ = ["argmax", "argmin", "argsort", "cummax", "cummin", "sort", "topk"]
+
 
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The position of the first greatest element along an axis; None: in the flat tensor."""

@@ -8,6 +8,8 @@ from graphc import ops
 from graphc.ops.coerce import as_tensor
 from graphc.tensor import Tensor
 
+__all__ = ["diag", "index_add", "meshgrid", "scatter", "scatter_add", "select", "where"]
+
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """`input` where the condition holds, elsewhere `other`; of a condition alone where it holds, as `nonzero`."""

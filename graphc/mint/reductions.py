@@ -9,6 +9,8 @@ from graphc.dtype import int64
 from graphc.ops.coerce import as_tensor, cast, to_dtype
 from graphc.tensor import Tensor
 
+__all__ = ["amax", "amin", "count_nonzero", "max", "mean", "median", "min", "norm"]
+
 
 def _axes(dim: Any) -> Any:
     """All axes for None and for ()."""

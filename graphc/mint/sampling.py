@@ -13,6 +13,11 @@ from graphc.place import located
 from graphc.random import Generator, generator_of
 from graphc.tensor import Tensor
 
+__all__ = [
+    "bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
+    "randperm",
+]  # fmt: skip
+
 
 def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
     """Random numbers, each as likely as any other in [0, 1)."""
