@@ -14,6 +14,12 @@ from graphc.nn.layer import Layer
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
+__all__ = [
+    "CELU", "ELU", "GELU", "GLU", "FastGelu", "HShrink", "HSigmoid", "HSwish", "Hardtanh", "LeakyReLU", "LogSigmoid",
+    "LogSoftmax", "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SeLU", "SiLU", "Sigmoid", "SoftShrink", "Softmax",
+    "Softmax2d", "Softmin", "Softplus", "Softsign", "Tanh", "Tanhshrink", "Threshold", "get_activation",
+]  # fmt: skip
+
 
 class ReLU(Layer):
     """max(x, 0)."""

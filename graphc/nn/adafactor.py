@@ -12,6 +12,8 @@ from graphc.nn.optimizer import Optimizer
 from graphc.parameter import Parameter, ParameterTuple
 from graphc.tensor import Tensor
 
+__all__ = ["AdaFactor"]
+
 
 def _root_mean_square(x: Tensor) -> Tensor:
     return ops.sqrt(ops.mean(x * x))

@@ -11,6 +11,11 @@ from graphc.nn.cell import Cell
 from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
 
+__all__ = [
+    "ChannelShuffle", "Flatten", "Identity", "MatrixDiag", "MatrixDiagPart", "MatrixSetDiag", "OneHot", "Roll",
+    "TimeDistributed", "Tril", "Triu", "Unflatten",
+]  # fmt: skip
+
 
 class Identity(Layer):
     """Returns its input; takes and ignores any arguments, so that it can stand in for any layer."""

@@ -23,6 +23,8 @@ from graphc.place import leave_out_own_frames, located, warn
 from graphc.state import state
 from graphc.tensor import Tensor, TracedAttributeError
 
+__all__ = ["Cell"]
+
 _MISSING = object()
 
 

@@ -12,6 +12,8 @@ from graphc.nn.dense import Dense
 from graphc.nn.norm import BatchNorm1d, BatchNorm2d
 from graphc.tensor import Tensor
 
+__all__ = ["Conv2dBnAct", "DenseBnAct"]
+
 
 def _activation(where: str, activation: Any, alpha: float) -> Any:
     if activation == "leakyrelu":

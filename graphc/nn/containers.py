@@ -8,6 +8,8 @@ from typing import Any
 from graphc.nn.cell import Cell
 from graphc.nn.layer import Layer
 
+__all__ = ["CellDict", "CellList", "SequentialCell"]
+
 
 def _checked(where: str, cell: Any) -> Cell:
     if not isinstance(cell, Cell):

@@ -18,6 +18,8 @@ from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = ["Conv1d", "Conv1dTranspose", "Conv2d", "Conv2dTranspose", "Conv3d", "Conv3dTranspose"]
+
 PAD_MODES = ("valid", "same", "pad")
 
 

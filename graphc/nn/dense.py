@@ -17,6 +17,8 @@ from graphc.nn.layer import Layer
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
+__all__ = ["BiDense", "Dense"]
+
 
 class Dense(Layer):
     """x @ weight.T + bias: the fully connected layer.

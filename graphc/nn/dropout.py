@@ -11,6 +11,8 @@ from graphc.nn.check import float_dtype
 from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
 
+__all__ = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d"]
+
 
 class Dropout(Layer):
     """In training sets elements to 0, each with probability `p`, and divides the others by 1 - p.

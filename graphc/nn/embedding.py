@@ -15,6 +15,8 @@ from graphc.ops.one_hot import checked_one_hot
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
+__all__ = ["Embedding", "EmbeddingLookup"]
+
 
 class Embedding(Layer):
     """The rows of a trained table at the given indices.

@@ -14,6 +14,8 @@ from graphc.op import TABLE
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
+__all__ = ["GraphCell"]
+
 
 @dataclass(frozen=True)
 class Exported:

@@ -10,6 +10,8 @@ from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.tensor import Tensor
 
+__all__ = ["MSSSIM", "PSNR", "SSIM", "CentralCrop", "ImageGradients"]
+
 
 def _check_images(where: str, img1: Tensor, img2: Tensor) -> None:
     if img1.ndim != 4 or img1.shape != img2.shape or not img1.dtype.is_float or img1.dtype is not img2.dtype:

@@ -12,6 +12,8 @@ from graphc.nn.optimizer import Optimizer
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
+__all__ = ["LARS"]
+
 
 def _is_scaled(parameter: Parameter) -> bool:
     return "LayerNorm" not in parameter.name and "bias" not in parameter.name

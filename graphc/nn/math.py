@@ -11,6 +11,11 @@ from graphc.nn.cell import Cell
 from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
 
+__all__ = [
+    "ClipByNorm", "DiGamma", "IGamma", "L1Regularizer", "LBeta", "LGamma", "MatDet", "MatInverse", "MatMul", "Moments",
+    "Norm", "Range", "ReduceLogSumExp",
+]  # fmt: skip
+
 
 class Norm(Layer):
     """The Euclidean norm over `axis` (all axes for `()`)."""

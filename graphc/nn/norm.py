@@ -19,6 +19,11 @@ from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = [
+    "LRN", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d",
+    "InstanceNorm3d", "LayerNorm", "SyncBatchNorm",
+]  # fmt: skip
+
 
 @of_ops
 def _move_averages(x: Tensor, moving_mean: Parameter, moving_variance: Parameter, share: float) -> None:

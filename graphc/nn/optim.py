@@ -19,6 +19,11 @@ from graphc.nn.optimizer import Optimizer
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
+__all__ = [
+    "ASGD", "SGD", "AdaMax", "Adadelta", "Adagrad", "Adam", "AdamOffload", "AdamWeightDecay", "Lamb", "LazyAdam",
+    "Momentum", "RMSProp", "Rprop",
+]  # fmt: skip
+
 
 def _check_betas(where: str, beta1: float, beta2: float, eps: float) -> None:
     check.between(where, "beta1", beta1, 0.0, 1.0)

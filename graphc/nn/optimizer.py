@@ -25,6 +25,8 @@ from graphc.place import located
 from graphc.state import state
 from graphc.tensor import Tensor
 
+__all__ = ["Optimizer"]
+
 Scalar = float | Tensor
 
 

@@ -9,6 +9,11 @@ from graphc.nn import check
 from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
 
+__all__ = [
+    "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "Pad", "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d",
+    "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "ZeroPad2d",
+]  # fmt: skip
+
 
 class Pad(Layer):
     """x with each dimension padded.

@@ -10,6 +10,8 @@ from graphc.nn import check
 from graphc.nn.optimizer import Optimizer
 from graphc.parameter import Parameter
 
+__all__ = ["FTRL", "ProximalAdagrad"]
+
 
 class FTRL(Optimizer):
     """Follow the regularized leader (McMahan et al. 2013), as in MindSpore.

@@ -23,6 +23,8 @@ from graphc.parameter import Parameter
 from graphc.place import located
 from graphc.tensor import Tensor
 
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
+
 State = tuple[Tensor, ...]
 
 

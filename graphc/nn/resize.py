@@ -10,6 +10,8 @@ from graphc.nn.cell import Cell
 from graphc.nn.layer import Layer
 from graphc.tensor import Tensor
 
+__all__ = ["PixelShuffle", "PixelUnshuffle", "ResizeBilinear", "Unfold", "Upsample"]
+
 
 class Unfold(Cell):
     """The windows of images `[N, C, H, W]` as channels: `[N, KH * KW * C, H', W']`.

@@ -14,6 +14,12 @@ from graphc.nn import check
 from graphc.nn.cell import Cell
 from graphc.tensor import Tensor
 
+__all__ = [
+    "CosineDecayLR", "ExponentialDecayLR", "InverseDecayLR", "LearningRateSchedule", "NaturalExpDecayLR",
+    "PolynomialDecayLR", "WarmUpLR", "cosine_decay_lr", "exponential_decay_lr", "inverse_decay_lr",
+    "natural_exp_decay_lr", "piecewise_constant_lr", "polynomial_decay_lr", "warmup_lr",
+]  # fmt: skip
+
 # Lists of rates
 
 

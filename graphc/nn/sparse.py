@@ -9,6 +9,8 @@ from graphc.nn.cell import Cell
 from graphc.ops.sparse_tensors import COOTensor, sparse_dense_matmul
 from graphc.tensor import Tensor
 
+__all__ = ["SparseTensorDenseMatmul", "SparseToDense"]
+
 
 class SparseToDense(Cell):
     """The dense tensor of a `COOTensor`."""

@@ -21,6 +21,11 @@ from graphc.ops.multi_head import added_masks, attended, batch_first, in_heads, 
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
+__all__ = [
+    "MultiheadAttention", "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
+    "TransformerEncoderLayer",
+]  # fmt: skip
+
 
 class MultiheadAttention(Layer):
     """Attention of queries to keys and values, in several heads.

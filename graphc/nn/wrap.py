@@ -16,6 +16,12 @@ from graphc.parallel import ParallelMode
 from graphc.parameter import Parameter, ParameterTuple
 from graphc.tensor import Tensor
 
+__all__ = [
+    "DistributedGradReducer", "DynamicLossScaleUpdateCell", "FixedLossScaleUpdateCell", "ForwardValueAndGrad",
+    "GradAccumulationCell", "MicroBatchInterleaved", "ParameterUpdate", "PipelineCell", "TrainOneStepCell",
+    "TrainOneStepWithLossScaleCell", "WithEvalCell", "WithGradCell", "WithLossCell",
+]  # fmt: skip
+
 
 class WithLossCell(Cell):
     """The loss of a network: `construct(data, label)` is `loss_fn(backbone(data), label)`."""
