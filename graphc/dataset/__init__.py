@@ -14,170 +14,30 @@ Read it from the bottom: `config`, `rng` (random numbers by position), `blocks` 
 `mindrecord` (whose values are written by `encoding`) and `tfrecords` (with `schema`), `buckets`, `text`, `images` for
 `vision`, `tones`, which is offered by `vision` too, `audio`, and `dataloader`, another way to make batches.
 """
+# ruff: noqa: F403 (each module says in its `__all__` what users see)
 
 from graphc import aliases
-from graphc.dataset import audio, config, dataloader, text, transforms, vision
-from graphc.dataset.core import BatchInfo, Dataset
-from graphc.dataset.core import zip_datasets as zip
-from graphc.dataset.corpora import (
-    AGNewsDataset,
-    AmazonReviewDataset,
-    CLUEDataset,
-    CoNLL2000Dataset,
-    DBpediaDataset,
-    EnWik9Dataset,
-    IMDBDataset,
-    Multi30kDataset,
-    PennTreebankDataset,
-    SogouNewsDataset,
-    SQuADDataset,
-    SST2Dataset,
-    UDPOSDataset,
-    WikiTextDataset,
-    YahooAnswersDataset,
-    YelpReviewDataset,
-)
-from graphc.dataset.faces import CelebADataset, LFWDataset, WIDERFaceDataset
-from graphc.dataset.files import DataFileError
-from graphc.dataset.gallery import (
-    Caltech101Dataset,
-    Caltech256Dataset,
-    Flowers102Dataset,
-    Food101Dataset,
-    OmniglotDataset,
-    RenderedSST2Dataset,
-    STL10Dataset,
-)
-from graphc.dataset.letters import EMnistDataset, QMnistDataset, SemeionDataset, SVHNDataset, USPSDataset
-from graphc.dataset.lines import CSVDataset, TextFileDataset
-from graphc.dataset.made_up import FakeImageDataset, RandomDataset
-from graphc.dataset.mindrecord import MindDataset
-from graphc.dataset.objects import CocoDataset, ManifestDataset, VOCDataset
-from graphc.dataset.samplers import (
-    DistributedSampler,
-    IterSampler,
-    PKSampler,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-    Shuffle,
-    SubsetRandomSampler,
-    SubsetSampler,
-    WeightedRandomSampler,
-)
-from graphc.dataset.scenes import (
-    CityscapesDataset,
-    DIV2KDataset,
-    KITTIDataset,
-    LSUNDataset,
-    Places365Dataset,
-    SUN397Dataset,
-)
-from graphc.dataset.schema import Schema
-from graphc.dataset.sources import (
-    Cifar10Dataset,
-    Cifar100Dataset,
-    FashionMnistDataset,
-    GeneratorDataset,
-    ImageFolderDataset,
-    KMnistDataset,
-    MnistDataset,
-    NumpySlicesDataset,
-    PaddedDataset,
-    embedded_fashion_mnist,
-)
-from graphc.dataset.speech import (
-    CMUArcticDataset,
-    LibriTTSDataset,
-    LJSpeechDataset,
-    SpeechCommandsDataset,
-    YesNoDataset,
-)
-from graphc.dataset.tfrecords import TFRecordDataset
+from graphc.dataset import audio, config, core, dataloader, text, transforms, vision
+from graphc.dataset.core import *
+from graphc.dataset.corpora import *
+from graphc.dataset.faces import *
+from graphc.dataset.files import *
+from graphc.dataset.gallery import *
+from graphc.dataset.letters import *
+from graphc.dataset.lines import *
+from graphc.dataset.made_up import *
+from graphc.dataset.mindrecord import MindDataset as MindDataset
+from graphc.dataset.objects import *
+from graphc.dataset.samplers import *
+from graphc.dataset.scenes import *
+from graphc.dataset.schema import *
+from graphc.dataset.sources import *
+from graphc.dataset.speech import *
+from graphc.dataset.tfrecords import *
 
-__all__ = [
-    "AGNewsDataset",
-    "AmazonReviewDataset",
-    "BatchInfo",
-    "CLUEDataset",
-    "CMUArcticDataset",
-    "CSVDataset",
-    "Caltech101Dataset",
-    "Caltech256Dataset",
-    "CelebADataset",
-    "Cifar10Dataset",
-    "Cifar100Dataset",
-    "CityscapesDataset",
-    "CoNLL2000Dataset",
-    "CocoDataset",
-    "DBpediaDataset",
-    "DIV2KDataset",
-    "DataFileError",
-    "Dataset",
-    "DistributedSampler",
-    "EMnistDataset",
-    "EnWik9Dataset",
-    "FakeImageDataset",
-    "FashionMnistDataset",
-    "Flowers102Dataset",
-    "Food101Dataset",
-    "GeneratorDataset",
-    "IMDBDataset",
-    "ImageFolderDataset",
-    "IterSampler",
-    "KITTIDataset",
-    "KMnistDataset",
-    "LFWDataset",
-    "LJSpeechDataset",
-    "LSUNDataset",
-    "LibriTTSDataset",
-    "ManifestDataset",
-    "MindDataset",
-    "MnistDataset",
-    "Multi30kDataset",
-    "NumpySlicesDataset",
-    "OmniglotDataset",
-    "PKSampler",
-    "PaddedDataset",
-    "PennTreebankDataset",
-    "Places365Dataset",
-    "QMnistDataset",
-    "RandomDataset",
-    "RandomSampler",
-    "RenderedSST2Dataset",
-    "SQuADDataset",
-    "SST2Dataset",
-    "STL10Dataset",
-    "SUN397Dataset",
-    "SVHNDataset",
-    "Sampler",
-    "Schema",
-    "SemeionDataset",
-    "SequentialSampler",
-    "Shuffle",
-    "SogouNewsDataset",
-    "SpeechCommandsDataset",
-    "SubsetRandomSampler",
-    "SubsetSampler",
-    "TFRecordDataset",
-    "TextFileDataset",
-    "UDPOSDataset",
-    "USPSDataset",
-    "VOCDataset",
-    "WIDERFaceDataset",
-    "WeightedRandomSampler",
-    "WikiTextDataset",
-    "YahooAnswersDataset",
-    "YelpReviewDataset",
-    "YesNoDataset",
-    "audio",
-    "config",
-    "dataloader",
-    "embedded_fashion_mnist",
-    "text",
-    "transforms",
-    "vision",
-    "zip",
-]
+zip = core.zip_datasets
+
+__all__ = ["audio", "config", "dataloader", "text", "transforms", "vision"]
+__all__ += [name for name, value in vars().items() if getattr(value, "__module__", "").startswith(__name__)]
 
 aliases.attach(__name__)

@@ -42,7 +42,7 @@ from graphc.dataset.steps import (
 from graphc.dataset.tables import TableSource
 from graphc.dataset.transforms import Operation
 
-__all__ = ["BatchInfo", "Dataset", "zip_datasets"]
+__all__ = ["BatchInfo", "Dataset"]
 
 
 class Dataset:

@@ -16,6 +16,8 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
+__all__ = ["DataFileError"]
+
 _PORTION = 1 << 20
 IDX_IMAGES, IDX_LABELS = 0x803, 0x801  # unsigned bytes of rank 3 and of rank 1
 _IDX_TYPES: dict[int, np.dtype[Any]] = {0x8: np.dtype(np.uint8), 0xC: np.dtype(">i4")}

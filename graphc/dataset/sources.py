@@ -34,6 +34,7 @@ __all__ = [
     "KMnistDataset",
     "MnistDataset",
     "NumpySlicesDataset",
+    "PaddedDataset",
     "embedded_fashion_mnist",
 ]
 

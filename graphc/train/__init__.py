@@ -1,109 +1,20 @@
 """Training: `Model`, its callbacks, metrics and checkpoints."""
+# ruff: noqa: F403 (each module says in its `__all__` what users see)
 
 from graphc.amp import DynamicLossScaleManager, FixedLossScaleManager, LossScaleManager, build_train_network
 from graphc.export import export, load
 from graphc.serialization import load_checkpoint, load_param_into_net, save_checkpoint
-from graphc.train.callbacks import (
-    Callback,
-    EarlyStopping,
-    History,
-    LambdaCallback,
-    LearningRateScheduler,
-    LossMonitor,
-    ReduceLROnPlateau,
-    RunContext,
-    TimeMonitor,
-)
-from graphc.train.checkpoint import CheckpointConfig, ModelCheckpoint
-from graphc.train.leaving import BackupAndRestore, OnRequestExit
-from graphc.train.metrics import (
-    F1,
-    MAE,
-    MSE,
-    ROC,
-    Accuracy,
-    BleuScore,
-    ConfusionMatrix,
-    ConfusionMatrixMetric,
-    CosineSimilarity,
-    Dice,
-    Fbeta,
-    HausdorffDistance,
-    Loss,
-    MeanSurfaceDistance,
-    Metric,
-    OcclusionSensitivity,
-    Perplexity,
-    Precision,
-    Recall,
-    RootMeanSquareDistance,
-    Top1CategoricalAccuracy,
-    Top5CategoricalAccuracy,
-    TopKCategoricalAccuracy,
-    auc,
-    get_metric_fn,
-    names,
-    rearrange_inputs,
-)
-from graphc.train.model import Model
-from graphc.train.progress import ProgressBar
-from graphc.train.sink import DatasetHelper, data_sink
-from graphc.train.summary import SummaryCollector, SummaryRecord
+from graphc.train.callbacks import *
+from graphc.train.checkpoint import *
+from graphc.train.leaving import *
+from graphc.train.metrics import *
+from graphc.train.model import *
+from graphc.train.progress import *
+from graphc.train.sink import *
+from graphc.train.summary import *
 
 __all__ = [
-    "F1",
-    "MAE",
-    "MSE",
-    "ROC",
-    "Accuracy",
-    "BackupAndRestore",
-    "BleuScore",
-    "Callback",
-    "CheckpointConfig",
-    "ConfusionMatrix",
-    "ConfusionMatrixMetric",
-    "CosineSimilarity",
-    "DatasetHelper",
-    "Dice",
-    "DynamicLossScaleManager",
-    "EarlyStopping",
-    "Fbeta",
-    "FixedLossScaleManager",
-    "HausdorffDistance",
-    "History",
-    "LambdaCallback",
-    "LearningRateScheduler",
-    "Loss",
-    "LossMonitor",
-    "LossScaleManager",
-    "MeanSurfaceDistance",
-    "Metric",
-    "Model",
-    "ModelCheckpoint",
-    "OcclusionSensitivity",
-    "OnRequestExit",
-    "Perplexity",
-    "Precision",
-    "ProgressBar",
-    "Recall",
-    "ReduceLROnPlateau",
-    "RootMeanSquareDistance",
-    "RunContext",
-    "SummaryCollector",
-    "SummaryRecord",
-    "TimeMonitor",
-    "Top1CategoricalAccuracy",
-    "Top5CategoricalAccuracy",
-    "TopKCategoricalAccuracy",
-    "auc",
-    "build_train_network",
-    "data_sink",
-    "export",
-    "get_metric_fn",
-    "load",
-    "load_checkpoint",
-    "load_param_into_net",
-    "names",
-    "rearrange_inputs",
-    "save_checkpoint",
-]
+    "DynamicLossScaleManager", "FixedLossScaleManager", "LossScaleManager", "build_train_network", "export", "load",
+    "load_checkpoint", "load_param_into_net", "save_checkpoint",
+]  # fmt: skip
+__all__ += [name for name, value in vars().items() if getattr(value, "__module__", "").startswith(__name__)]

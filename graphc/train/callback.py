@@ -1,33 +1,7 @@
 """All callbacks under MindSpore's module name: `from graphc.train.callback import LossMonitor, ModelCheckpoint`."""
+# ruff: noqa: F403 (each module says in its `__all__` what users see)
 
-from graphc.train.callbacks import (
-    Callback,
-    EarlyStopping,
-    History,
-    LambdaCallback,
-    LearningRateScheduler,
-    LossMonitor,
-    ReduceLROnPlateau,
-    RunContext,
-    TimeMonitor,
-)
-from graphc.train.checkpoint import CheckpointConfig, ModelCheckpoint
-from graphc.train.leaving import BackupAndRestore, OnRequestExit
-from graphc.train.summary import SummaryCollector
-
-__all__ = [
-    "BackupAndRestore",
-    "Callback",
-    "CheckpointConfig",
-    "EarlyStopping",
-    "History",
-    "LambdaCallback",
-    "LearningRateScheduler",
-    "LossMonitor",
-    "ModelCheckpoint",
-    "OnRequestExit",
-    "ReduceLROnPlateau",
-    "RunContext",
-    "SummaryCollector",
-    "TimeMonitor",
-]
+from graphc.train.callbacks import *
+from graphc.train.checkpoint import *
+from graphc.train.leaving import *
+from graphc.train.summary import SummaryCollector as SummaryCollector

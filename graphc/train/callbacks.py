@@ -26,6 +26,11 @@ from graphc.place import warn
 from graphc.tensor import Tensor
 from graphc.train.check import number, whole
 
+__all__ = [
+    "Callback", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "LossMonitor",
+    "ReduceLROnPlateau", "RunContext", "TimeMonitor",
+]  # fmt: skip
+
 Hook = Callable[["RunContext"], Any]
 
 SMALLER_IS_BETTER = {

@@ -15,6 +15,8 @@ from graphc.serialization import save_checkpoint
 from graphc.tensor import Tensor
 from graphc.train.callbacks import Callback, RunContext, step_in_epoch
 
+__all__ = ["CheckpointConfig", "ModelCheckpoint"]
+
 APPENDED: dict[str, Callable[[Any], Any]] = {
     "epoch_num": lambda cb_params: cb_params.cur_epoch_num,
     "step_num": lambda cb_params: cb_params.cur_step_num,

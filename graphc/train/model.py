@@ -29,6 +29,8 @@ from graphc.train.callbacks import CallbackList, CallbackParam, RunContext, loss
 from graphc.train.interrupt import Interruptible
 from graphc.train.metrics import Loss, Metric, get_metrics
 
+__all__ = ["Model"]
+
 Columns = tuple[Tensor, ...]
 
 

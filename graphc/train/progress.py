@@ -12,6 +12,8 @@ from typing import Any
 
 from graphc.train.callbacks import Callback, RunContext, loss_of, step_in_epoch
 
+__all__ = ["ProgressBar"]
+
 SECONDS_BETWEEN = 0.1
 
 

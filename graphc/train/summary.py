@@ -31,6 +31,8 @@ from graphc.train.callbacks import Callback, RunContext, loss_of
 from graphc.train.check import whole
 from graphc.train.events import EventFile, summary_event, value_of, version_event
 
+__all__ = ["SummaryCollector", "SummaryRecord"]
+
 KINDS = ("scalar", "image", "tensor", "histogram")
 
 

@@ -5,189 +5,21 @@
 All work on a whole portion of images at once where these agree in shape. Random ones draw from the sample's place in
 the epoch (see `transforms`), and do the same to every column they are given.
 """
+# ruff: noqa: F403 (each module says in its `__all__` what users see)
 
-from graphc.dataset.images import Border, Inter
-from graphc.dataset.vision.bounding_boxes import (
-    BoundingBoxAugment,
-    RandomCropWithBBox,
-    RandomHorizontalFlipWithBBox,
-    RandomResizedCropWithBBox,
-    RandomResizeWithBBox,
-    RandomVerticalFlipWithBBox,
-    ResizeWithBBox,
-)
-from graphc.dataset.vision.cuts import FiveCrop, PadToSize, RandomResize, ResizedCrop, SliceMode, SlicePatches, TenCrop
-from graphc.dataset.vision.erasing import CutOut, Erase, RandomErasing
-from graphc.dataset.vision.formats import HWC2CHW, Decode, ToNumpy, ToPIL, ToTensor, ToType
-from graphc.dataset.vision.mixes import CutMixBatch, ImageBatchFormat, MixUp, MixUpBatch
-from graphc.dataset.vision.orientation import (
-    HorizontalFlip,
-    RandomHorizontalFlip,
-    RandomRotation,
-    RandomVerticalFlip,
-    Rotate,
-    VerticalFlip,
-)
-from graphc.dataset.vision.picture_files import (
-    ImageReadMode,
-    encode_jpeg,
-    encode_png,
-    get_image_num_channels,
-    get_image_size,
-    read_file,
-    read_image,
-    write_file,
-    write_jpeg,
-    write_png,
-)
-from graphc.dataset.vision.policies import (
-    AutoAugment,
-    AutoAugmentPolicy,
-    RandAugment,
-    RandomSelectSubpolicy,
-    TrivialAugmentWide,
-    UniformAugment,
-)
-from graphc.dataset.vision.sizes import (
-    CenterCrop,
-    Crop,
-    Pad,
-    RandomCrop,
-    RandomCropDecodeResize,
-    RandomResizedCrop,
-    Resize,
-)
-from graphc.dataset.vision.tones import (
-    AdjustBrightness,
-    AdjustContrast,
-    AdjustGamma,
-    AdjustHue,
-    AdjustSaturation,
-    AdjustSharpness,
-    AutoContrast,
-    Equalize,
-    GaussianBlur,
-    Posterize,
-    RandomAdjustSharpness,
-    RandomAutoContrast,
-    RandomColor,
-    RandomEqualize,
-    RandomGrayscale,
-    RandomInvert,
-    RandomPosterize,
-    RandomSharpness,
-    RandomSolarize,
-    Solarize,
-)
-from graphc.dataset.vision.values import (
-    ConvertColor,
-    ConvertMode,
-    Grayscale,
-    HsvToRgb,
-    Invert,
-    LinearTransformation,
-    Normalize,
-    NormalizePad,
-    RandomColorAdjust,
-    RandomLighting,
-    Rescale,
-    RgbToHsv,
-)
-from graphc.dataset.vision.warps import Affine, Perspective, RandomAffine, RandomPerspective
+from graphc.dataset.images import Border as Border
+from graphc.dataset.images import Inter as Inter
+from graphc.dataset.vision.bounding_boxes import *
+from graphc.dataset.vision.cuts import *
+from graphc.dataset.vision.erasing import *
+from graphc.dataset.vision.formats import *
+from graphc.dataset.vision.mixes import *
+from graphc.dataset.vision.orientation import *
+from graphc.dataset.vision.picture_files import *
+from graphc.dataset.vision.policies import *
+from graphc.dataset.vision.sizes import *
+from graphc.dataset.vision.tones import *
+from graphc.dataset.vision.values import *
+from graphc.dataset.vision.warps import *
 
-__all__ = [
-    "HWC2CHW",
-    "AdjustBrightness",
-    "AdjustContrast",
-    "AdjustGamma",
-    "AdjustHue",
-    "AdjustSaturation",
-    "AdjustSharpness",
-    "Affine",
-    "AutoAugment",
-    "AutoAugmentPolicy",
-    "AutoContrast",
-    "Border",
-    "BoundingBoxAugment",
-    "CenterCrop",
-    "ConvertColor",
-    "ConvertMode",
-    "Crop",
-    "CutMixBatch",
-    "CutOut",
-    "Decode",
-    "Equalize",
-    "Erase",
-    "FiveCrop",
-    "GaussianBlur",
-    "Grayscale",
-    "HorizontalFlip",
-    "HsvToRgb",
-    "ImageBatchFormat",
-    "ImageReadMode",
-    "Inter",
-    "Invert",
-    "LinearTransformation",
-    "MixUp",
-    "MixUpBatch",
-    "Normalize",
-    "NormalizePad",
-    "Pad",
-    "PadToSize",
-    "Perspective",
-    "Posterize",
-    "RandAugment",
-    "RandomAdjustSharpness",
-    "RandomAffine",
-    "RandomAutoContrast",
-    "RandomColor",
-    "RandomColorAdjust",
-    "RandomCrop",
-    "RandomCropDecodeResize",
-    "RandomCropWithBBox",
-    "RandomEqualize",
-    "RandomErasing",
-    "RandomGrayscale",
-    "RandomHorizontalFlip",
-    "RandomHorizontalFlipWithBBox",
-    "RandomInvert",
-    "RandomLighting",
-    "RandomPerspective",
-    "RandomPosterize",
-    "RandomResize",
-    "RandomResizeWithBBox",
-    "RandomResizedCrop",
-    "RandomResizedCropWithBBox",
-    "RandomRotation",
-    "RandomSelectSubpolicy",
-    "RandomSharpness",
-    "RandomSolarize",
-    "RandomVerticalFlip",
-    "RandomVerticalFlipWithBBox",
-    "Rescale",
-    "Resize",
-    "ResizeWithBBox",
-    "ResizedCrop",
-    "RgbToHsv",
-    "Rotate",
-    "SliceMode",
-    "SlicePatches",
-    "Solarize",
-    "TenCrop",
-    "ToNumpy",
-    "ToPIL",
-    "ToTensor",
-    "ToType",
-    "TrivialAugmentWide",
-    "UniformAugment",
-    "VerticalFlip",
-    "encode_jpeg",
-    "encode_png",
-    "get_image_num_channels",
-    "get_image_size",
-    "read_file",
-    "read_image",
-    "write_file",
-    "write_jpeg",
-    "write_png",
-]
+__all__ = sorted(name for name, value in vars().items() if getattr(value, "__module__", "").startswith("graphc."))

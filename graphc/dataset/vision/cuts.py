@@ -22,6 +22,8 @@ from graphc.dataset.vision.image_transform import (
 )
 from graphc.dataset.vision.sizes import Resize, pad
 
+__all__ = ["FiveCrop", "PadToSize", "RandomResize", "ResizedCrop", "SliceMode", "SlicePatches", "TenCrop"]
+
 
 class ResizedCrop(ImageTransform):
     """Cut out a part and resize it.

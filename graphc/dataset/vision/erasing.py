@@ -11,6 +11,8 @@ from graphc.dataset.transforms import ColumnTransform, check_probability
 from graphc.dataset.vision.image_transform import ImageTransform, check_rank, colour, parse_fill, parse_flag, part_of
 from graphc.dataset.vision.sizes import RandomWindow
 
+__all__ = ["CutOut", "Erase", "RandomErasing"]
+
 
 class RandomErasing(ColumnTransform):
     """Overwrite a random part of an image [C, H, W] with a probability (Zhong et al., Random Erasing Data

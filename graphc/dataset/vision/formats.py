@@ -10,6 +10,8 @@ from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import ColumnTransform, Transform, TypeCast, numpy_dtype
 from graphc.dataset.vision.image_transform import check_rank
 
+__all__ = ["HWC2CHW", "Decode", "ToNumpy", "ToPIL", "ToTensor", "ToType"]
+
 
 class HWC2CHW(ColumnTransform):
     """[H, W, C] to [C, H, W]; [H, W] stays."""

@@ -19,6 +19,8 @@ from graphc.dataset.vision.image_transform import (
     parse_range,
 )
 
+__all__ = ["HorizontalFlip", "RandomHorizontalFlip", "RandomRotation", "RandomVerticalFlip", "Rotate", "VerticalFlip"]
+
 
 class HorizontalFlip(ImageTransform):
     """Swap left and right."""

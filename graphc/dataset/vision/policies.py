@@ -28,6 +28,10 @@ from graphc.dataset.vision.orientation import Rotate
 from graphc.dataset.vision.tones import AutoContrast, Equalize, Posterize, Solarize
 from graphc.dataset.vision.warps import Affine
 
+__all__ = [
+    "AutoAugment", "AutoAugmentPolicy", "RandAugment", "RandomSelectSubpolicy", "TrivialAugmentWide", "UniformAugment",
+]  # fmt: skip
+
 Magnitudes = tuple[np.ndarray, bool]
 """How strong an operation is at each level, and whether that may be either way."""
 

@@ -25,6 +25,8 @@ from graphc.dataset.vision.image_transform import (
     part_of,
 )
 
+__all__ = ["CenterCrop", "Crop", "Pad", "RandomCrop", "RandomCropDecodeResize", "RandomResizedCrop", "Resize"]
+
 
 class Resize(ImageTransform):
     """Resample to another size, keeping the dtype.

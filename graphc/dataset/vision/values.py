@@ -18,6 +18,11 @@ from graphc.dataset.vision.image_transform import (
     parse_range,
 )
 
+__all__ = [
+    "ConvertColor", "ConvertMode", "Grayscale", "HsvToRgb", "Invert", "LinearTransformation", "Normalize",
+    "NormalizePad", "RandomColorAdjust", "RandomLighting", "Rescale", "RgbToHsv",
+]  # fmt: skip
+
 
 class Normalize(ColumnTransform):
     """(x - mean) / std per channel, as float32.

@@ -11,6 +11,8 @@ from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import check_probability
 from graphc.dataset.vision.image_transform import ImageTransform, colour, parse_fill, parse_member, parse_range
 
+__all__ = ["Affine", "Perspective", "RandomAffine", "RandomPerspective"]
+
 _INTERPOLATIONS = [Inter.NEAREST, Inter.BILINEAR, Inter.BICUBIC, Inter.AREA]
 
 
