@@ -16,31 +16,13 @@ import numpy as np
 from graphc.dataset.check import check_int
 
 __all__ = [
-    "get_callback_timeout",
-    "get_dynamic_shape",
-    "get_enable_autotune",
-    "get_enable_shared_mem",
-    "get_enable_watchdog",
-    "get_fast_recovery",
-    "get_monitor_sampling_interval",
-    "get_multiprocessing_timeout_interval",
-    "get_num_parallel_workers",
-    "get_numa_enable",
-    "get_prefetch_size",
-    "get_seed",
-    "set_callback_timeout",
-    "set_dynamic_shape",
-    "set_enable_autotune",
-    "set_enable_shared_mem",
-    "set_enable_watchdog",
-    "set_fast_recovery",
-    "set_monitor_sampling_interval",
-    "set_multiprocessing_timeout_interval",
-    "set_num_parallel_workers",
-    "set_numa_enable",
-    "set_prefetch_size",
-    "set_seed",
-]
+    "get_callback_timeout", "get_dynamic_shape", "get_enable_autotune", "get_enable_shared_mem", "get_enable_watchdog",
+    "get_fast_recovery", "get_monitor_sampling_interval", "get_multiprocessing_timeout_interval",
+    "get_num_parallel_workers", "get_numa_enable", "get_prefetch_size", "get_seed", "set_callback_timeout",
+    "set_dynamic_shape", "set_enable_autotune", "set_enable_shared_mem", "set_enable_watchdog", "set_fast_recovery",
+    "set_monitor_sampling_interval", "set_multiprocessing_timeout_interval", "set_num_parallel_workers",
+    "set_numa_enable", "set_prefetch_size", "set_seed",
+]  # fmt: skip
 
 MAX_UINT32 = 2**32 - 1
 

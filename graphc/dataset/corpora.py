@@ -24,23 +24,10 @@ from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, TableSource
 
 __all__ = [
-    "AGNewsDataset",
-    "AmazonReviewDataset",
-    "CLUEDataset",
-    "CoNLL2000Dataset",
-    "DBpediaDataset",
-    "EnWik9Dataset",
-    "IMDBDataset",
-    "Multi30kDataset",
-    "PennTreebankDataset",
-    "SQuADDataset",
-    "SST2Dataset",
-    "SogouNewsDataset",
-    "UDPOSDataset",
-    "WikiTextDataset",
-    "YahooAnswersDataset",
-    "YelpReviewDataset",
-]
+    "AGNewsDataset", "AmazonReviewDataset", "CLUEDataset", "CoNLL2000Dataset", "DBpediaDataset", "EnWik9Dataset",
+    "IMDBDataset", "Multi30kDataset", "PennTreebankDataset", "SQuADDataset", "SST2Dataset", "SogouNewsDataset",
+    "UDPOSDataset", "WikiTextDataset", "YahooAnswersDataset", "YelpReviewDataset",
+]  # fmt: skip
 
 Samples = list[tuple[Any, ...]]
 Parts = Mapping[str, tuple[str, ...]]

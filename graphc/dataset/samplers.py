@@ -19,17 +19,9 @@ from graphc.dataset.check import check_int
 from graphc.dataset.rng import Rng, single
 
 __all__ = [
-    "DistributedSampler",
-    "IterSampler",
-    "PKSampler",
-    "RandomSampler",
-    "Sampler",
-    "SequentialSampler",
-    "Shuffle",
-    "SubsetRandomSampler",
-    "SubsetSampler",
-    "WeightedRandomSampler",
-]
+    "DistributedSampler", "IterSampler", "PKSampler", "RandomSampler", "Sampler", "SequentialSampler", "Shuffle",
+    "SubsetRandomSampler", "SubsetSampler", "WeightedRandomSampler",
+]  # fmt: skip
 
 Labels = Callable[[str], np.ndarray]
 

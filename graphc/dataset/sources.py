@@ -26,17 +26,9 @@ from graphc.dataset.samplers import Shuffle, select_sampler
 from graphc.dataset.tables import ArrayTable, IterableSource, ObjectTable, SampleCheck, TableSource
 
 __all__ = [
-    "Cifar10Dataset",
-    "Cifar100Dataset",
-    "FashionMnistDataset",
-    "GeneratorDataset",
-    "ImageFolderDataset",
-    "KMnistDataset",
-    "MnistDataset",
-    "NumpySlicesDataset",
-    "PaddedDataset",
-    "embedded_fashion_mnist",
-]
+    "Cifar10Dataset", "Cifar100Dataset", "FashionMnistDataset", "GeneratorDataset", "ImageFolderDataset",
+    "KMnistDataset", "MnistDataset", "NumpySlicesDataset", "PaddedDataset", "embedded_fashion_mnist",
+]  # fmt: skip
 
 
 class NumpySlicesDataset(Dataset):

@@ -24,21 +24,9 @@ from graphc.dataset.check import check_int
 from graphc.dataset.rng import Rng, fold
 
 __all__ = [
-    "Compose",
-    "Concatenate",
-    "Duplicate",
-    "Fill",
-    "Mask",
-    "OneHot",
-    "PadEnd",
-    "RandomApply",
-    "RandomChoice",
-    "RandomOrder",
-    "Relational",
-    "Slice",
-    "TypeCast",
-    "Unique",
-]
+    "Compose", "Concatenate", "Duplicate", "Fill", "Mask", "OneHot", "PadEnd", "RandomApply", "RandomChoice",
+    "RandomOrder", "Relational", "Slice", "TypeCast", "Unique",
+]  # fmt: skip
 
 Operation = Callable[..., Any]
 

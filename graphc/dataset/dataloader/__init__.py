@@ -20,16 +20,6 @@ from graphc.dataset.dataloader.samplers import (
 )
 
 __all__ = [
-    "BatchSampler",
-    "DataLoader",
-    "Dataset",
-    "DistributedSampler",
-    "IterableDataset",
-    "RandomSampler",
-    "Sampler",
-    "SequentialSampler",
-    "TensorDataset",
-    "default_collate",
-    "default_convert",
-    "get_worker_info",
-]
+    "BatchSampler", "DataLoader", "Dataset", "DistributedSampler", "IterableDataset", "RandomSampler", "Sampler",
+    "SequentialSampler", "TensorDataset", "default_collate", "default_convert", "get_worker_info",
+]  # fmt: skip

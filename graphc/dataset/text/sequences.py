@@ -10,13 +10,7 @@ from graphc.dataset.rng import Rng
 from graphc.dataset.text.strings import TextTransform
 from graphc.dataset.transforms import Transform
 
-__all__ = [
-    "AddToken",
-    "Ngram",
-    "SlidingWindow",
-    "Truncate",
-    "TruncateSequencePair",
-]
+__all__ = ["AddToken", "Ngram", "SlidingWindow", "Truncate", "TruncateSequencePair"]
 
 
 class AddToken(TextTransform):

@@ -14,15 +14,7 @@ from graphc.dataset.blocks import as_array
 from graphc.dataset.rng import Rng
 from graphc.dataset.transforms import Transform, numpy_dtype
 
-__all__ = [
-    "CaseFold",
-    "NormalizeForm",
-    "NormalizeUTF8",
-    "RegexReplace",
-    "ToNumber",
-    "to_bytes",
-    "to_str",
-]
+__all__ = ["CaseFold", "NormalizeForm", "NormalizeUTF8", "RegexReplace", "ToNumber", "to_bytes", "to_str"]
 
 
 def to_str(array: Any, encoding: str = "utf8") -> np.ndarray:

@@ -12,14 +12,9 @@ from graphc.dataset.text.strings import NormalizeForm, TextTransform
 from graphc.dataset.text.vocabulary import Vocab
 
 __all__ = [
-    "BasicTokenizer",
-    "BertTokenizer",
-    "PythonTokenizer",
-    "RegexTokenizer",
-    "UnicodeCharTokenizer",
-    "WhitespaceTokenizer",
-    "WordpieceTokenizer",
-]
+    "BasicTokenizer", "BertTokenizer", "PythonTokenizer", "RegexTokenizer", "UnicodeCharTokenizer",
+    "WhitespaceTokenizer", "WordpieceTokenizer",
+]  # fmt: skip
 
 Token = tuple[str, int, int]
 

@@ -26,22 +26,7 @@ from graphc.nn.probability.distribution.discrete import Bernoulli, Categorical, 
 from graphc.nn.probability.distribution.transformed import TransformedDistribution
 
 __all__ = [
-    "Bernoulli",
-    "Beta",
-    "Categorical",
-    "Cauchy",
-    "Distribution",
-    "Exponential",
-    "Gamma",
-    "Geometric",
-    "Gumbel",
-    "HalfNormal",
-    "Laplace",
-    "LogNormal",
-    "Logistic",
-    "Normal",
-    "Poisson",
-    "StudentT",
-    "TransformedDistribution",
+    "Bernoulli", "Beta", "Categorical", "Cauchy", "Distribution", "Exponential", "Gamma", "Geometric", "Gumbel",
+    "HalfNormal", "Laplace", "LogNormal", "Logistic", "Normal", "Poisson", "StudentT", "TransformedDistribution",
     "Uniform",
-]
+]  # fmt: skip
