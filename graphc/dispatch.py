@@ -248,9 +248,8 @@ def assign(target: Tensor | Parts, value: Tensor) -> Tensor:
     if value.dtype is not target.dtype:
         value = TABLE["cast"](value, dtype=target.dtype)
     if not isinstance(target, Parameter):
-        own = TABLE["identity"](value)
-        target._become(own)
-        target.written(..., own)
+        target._become(TABLE["identity"](value))
+        target.written(..., target)
         return target
     now = state.now
     readers = [tape for tape in now.tapes if tape.reads(target)]

@@ -69,6 +69,23 @@ def test_what_a_tensor_was_made_to_hold_stays_what_it_is(name: str) -> None:
     assert np.array_equal(x.asnumpy(), w.asnumpy()), "a later assignment to what it was copied from changes it"
 
 
+@pytest.mark.parametrize("name", [name for name in WHOLE if name != "fill_"])
+def test_derivatives_go_through_parts_that_are_changed_in_place(name: str) -> None:
+    make_hold = WHOLE[name]
+
+    def function(x: Tensor, y: Tensor) -> Tensor:
+        x = x * 1.0
+        make_hold(x[0], y * 2.0)
+        x[1].mul_(y)
+        return (x * x).sum()
+
+    x, y = Tensor([[1.0, 2.0], [4.0, 5.0]]), Tensor([3.0, 7.0])
+    for differentiated in (graphc.grad(function, (0, 1)), graphc.jit(graphc.grad(function, (0, 1)))):
+        by_x, by_y = differentiated(x, y)
+        assert by_x.tolist() == [[0, 0], [2 * 4 * 9, 2 * 5 * 49]]
+        assert by_y.tolist() == [8 * 3 + 2 * 16 * 3, 8 * 7 + 2 * 25 * 7]
+
+
 def chained(x: Any) -> Any:
     x[0][1] = 5
     x[1][2] += 3

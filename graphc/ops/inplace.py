@@ -50,7 +50,7 @@ def become(name: str, tensor: Tensor, value: Tensor) -> Tensor:
     if isinstance(tensor, Parameter):
         return assign(tensor, fitted)
     tensor._become(fitted if fitted is not tensor else functions.identity(fitted))
-    tensor.written(..., fitted)
+    tensor.written(..., tensor)  # `fitted` is on no tape now: what had its value is `tensor`
     return tensor
 
 
