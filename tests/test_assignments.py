@@ -86,6 +86,30 @@ def test_derivatives_go_through_parts_that_are_changed_in_place(name: str) -> No
         assert by_y.tolist() == [8 * 3 + 2 * 16 * 3, 8 * 7 + 2 * 25 * 7]
 
 
+def set_first(x: Tensor, value: Any) -> Tensor:
+    x[0] = value
+    return x
+
+
+PUT: dict[str, Any] = {
+    "x[0] =": lambda x: set_first(x, 0.1), "x[0:1] = [...]": lambda x: set_first(x, [0.1]),
+    "x[mask] =": lambda x: x.masked_fill_(x != 0, 0.1), "fill_": lambda x: x.fill_(0.1),
+    "masked_fill": lambda x: x.masked_fill(x != 0, 0.1), "index_fill": lambda x: x.index_fill(0, Tensor([0]), 0.1),
+    "scatter_": lambda x: x.scatter_(0, Tensor([[0]]), 0.1), "fill_diagonal": lambda x: x.fill_diagonal(0.1),
+    "index_put": lambda x: ops.index_put(x, (Tensor([0]),), [0.1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUT)
+def test_numbers_among_elements_of_64_bits_are_not_float32_first(name: str) -> None:
+    for function in (PUT[name], graphc.jit(PUT[name])):
+        assert function(Tensor(np.ones((1, 1))) * 1.0).tolist() == [[0.1]]
+        assert function(Tensor(np.ones((1, 1), complex)) * 1.0).tolist() == [[0.1]]
+    whole = Tensor([0])
+    whole[0] = 2.7
+    assert whole.tolist() == [2]
+
+
 def chained(x: Any) -> Any:
     x[0][1] = 5
     x[1][2] += 3

@@ -52,7 +52,7 @@ def test_imaginary_parts_are_not_lost_in_silence() -> None:
         Tensor(A, ms.float32)
     with pytest.raises(ValueError, match="the complex number 1j does not fit float32"):
         ops.full(2, 1j, dtype=ms.float32)
-    with pytest.raises(TypeError, match="expected real numbers"):
+    with pytest.raises(TypeError, match="complex numbers are none of Float64"):
         x[0] = 1j
     assert (x == Tensor(A.real)).all()
     np.testing.assert_array_equal(z.astype(ms.float64).asnumpy(), A.real)  # where a program asks for it

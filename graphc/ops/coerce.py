@@ -19,7 +19,20 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from graphc.dtype import ALL, DType, bool_, complex64, complex_of, dtype_of, float32, int64, part_of, promote
+from graphc.dtype import (
+    ALL,
+    DType,
+    bool_,
+    complex64,
+    complex128,
+    complex_of,
+    dtype_of,
+    float32,
+    float64,
+    int64,
+    part_of,
+    promote,
+)
 from graphc.op import TABLE
 from graphc.parameter import Parameter
 from graphc.place import located
@@ -131,6 +144,16 @@ def as_tensor(name: str, operand: Any) -> Tensor:
     if isinstance(operand, (np.ndarray, np.generic, list, tuple)):
         return Tensor(operand)
     raise located(TypeError(f"{name}: expected a Tensor or a number, got {type(operand).__name__} {operand!r:.60}"))
+
+
+def element(name: str, value: Any, dtype: DType) -> Tensor:
+    """What a program puts among elements of a dtype, in it: in 64 bits numbers are not float32 first, as alone."""
+    if dtype is float64 or dtype is complex128:
+        if isinstance(value, (bool, int, float)) or (isinstance(value, complex) and dtype is complex128):
+            return scalar(value, dtype)
+        if isinstance(value, (list, tuple)):
+            return Tensor(value, dtype)
+    return cast(as_tensor(name, value), dtype)
 
 
 def as_float(name: str, operand: Any) -> Tensor:

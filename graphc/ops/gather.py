@@ -15,7 +15,7 @@ from graphc.dtype import int64
 from graphc.ir import TensorType
 from graphc.op import Op, define_op
 from graphc.ops.axes import as_int, as_ints, axis_of
-from graphc.ops.coerce import as_tensor, broadcast, cast, full_like, scalar
+from graphc.ops.coerce import as_tensor, broadcast, cast, element, full_like, scalar
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import (
     add,
@@ -496,7 +496,7 @@ def index_fill(x: Any, axis: int, index: Any, value: Any) -> Tensor:
     axis = axis_of("index_fill", axis, x.ndim)
     rows = moveaxis(x, axis, 0)
     positions = reshape(from_end(as_tensor("index_fill", index), x.shape[axis]), (-1,))
-    filled = broadcast(cast(as_tensor("index_fill", value), x.dtype), (positions.size, *rows.shape[1:]))
+    filled = broadcast(element("index_fill", value, x.dtype), (positions.size, *rows.shape[1:]))
     return moveaxis(scatter_set_(rows, positions, filled), 0, axis)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dtype import bool_, int64
+from graphc.dtype import bool_, complex128, float64, int64
 from graphc.ops.coerce import broadcast, broadcast_all, cast, full_like, scalar
 from graphc.ops.creation import iota
 from graphc.ops.elementwise import identity, select
@@ -73,7 +73,9 @@ def setitem(x: Tensor, index: Any, value: Any) -> Tensor:
 
     Where an element is named several times, the last value stays.
     """
-    value = cast(value if isinstance(value, Tensor) else Tensor(value), x.dtype)
+    if not isinstance(value, Tensor):  # a number, too, is no constant: it may be another one at the next step
+        value = Tensor(value, x.dtype if x.dtype in (float64, complex128) else None)
+    value = cast(value, x.dtype)
     mask = _as_mask(x, index)
     if mask is not None and value.ndim <= x.ndim - mask.ndim:
         wide = reshape(mask, (*mask.shape, *(1,) * (x.ndim - mask.ndim)))

@@ -17,7 +17,7 @@ from graphc.dispatch import assign
 from graphc.dtype import int64
 from graphc.ops import functions, random
 from graphc.ops.axes import axis_of
-from graphc.ops.coerce import as_tensor, broadcast, cast
+from graphc.ops.coerce import as_tensor, broadcast, cast, element
 from graphc.ops.creation import iota
 from graphc.ops.gather import index_add, index_fill, scatter, tensor_scatter_elements
 from graphc.ops.indexing import setitem
@@ -78,7 +78,7 @@ def _copy(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 
 def _fill(self: Tensor, value: Any) -> Tensor:
     """`value` in every element."""
-    return as_tensor("fill_", value)
+    return element("fill_", value, self.dtype)
 
 
 def _zero(self: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ def fill_diagonal(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     ends = self.size if wrap and self.ndim == 2 else min(self.shape[1] * self.shape[1], self.size)
     if self.ndim > 2:
         ends = self.size
-    flat = setitem(reshape(self, (self.size,)), slice(0, ends, step), as_tensor("fill_diagonal", fill_value))
+    flat = setitem(reshape(self, (self.size,)), slice(0, ends, step), fill_value)
     return reshape(flat, self.shape)
 
 
@@ -119,7 +119,7 @@ def _scatter(self: Tensor, dim: int, index: Any, src: Any, *, reduce: str | None
     Raises:
         ValueError: another `reduce`.
     """
-    places, source = as_tensor("scatter_", index), as_tensor("scatter_", src)
+    places, source = as_tensor("scatter_", index), element("scatter_", src, self.dtype)
     if source.ndim == places.ndim:
         source = source[tuple(slice(n) for n in places.shape)]
     if reduce is None:

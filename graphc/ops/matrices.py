@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.ops.arrays import diag_embed
 from graphc.ops.axes import as_int, as_ints, axis_of
-from graphc.ops.coerce import as_tensor, broadcast, cast, full_like
+from graphc.ops.coerce import as_tensor, broadcast, element, full_like
 from graphc.ops.complex_parts import conjugate
 from graphc.ops.creation import row_and_column
 from graphc.ops.elementwise import greater_equal, less_equal, logical_and, select, sub
@@ -83,7 +83,7 @@ def matrix_diag(
     if rows == columns == -1:
         rows = columns = max(least)
     rows, columns = least[0] if rows == -1 else rows, least[1] if columns == -1 else columns
-    filler = cast(as_tensor("matrix_diag", padding_value), values.dtype)
+    filler = element("matrix_diag", padding_value, values.dtype)
     lead = values.shape[: values.ndim - 1 - several]
     return _with_diagonals("matrix_diag", broadcast(filler, (*lead, rows, columns)), values, lo, hi, align)
 
@@ -105,7 +105,7 @@ def matrix_diag_part(x: Any, k: Any = 0, padding_value: Any = 0, align: str = "R
     parts[row[inside], column[inside]] = np.flatnonzero(inside)
     flat = reshape(matrices, (*matrices.shape[:-2], rows * columns))
     found = gather(flat, Tensor(np.maximum(parts, 0)), -1)
-    return select(broadcast(Tensor(parts >= 0), found.shape), found, cast(as_tensor(name, padding_value), found.dtype))
+    return select(broadcast(Tensor(parts >= 0), found.shape), found, element(name, padding_value, found.dtype))
 
 
 def matrix_set_diag(x: Any, diagonal: Any, k: Any = 0, align: str = "RIGHT_LEFT") -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc.dtype import int64
 from graphc.ops.axes import as_ints, axis_of
-from graphc.ops.coerce import as_tensor, broadcast, broadcast_all, cast
+from graphc.ops.coerce import as_tensor, broadcast, broadcast_all, cast, element
 from graphc.ops.control import held
 from graphc.ops.creation import arange
 from graphc.ops.elementwise import div, maximum, minimum, mul, select
@@ -130,13 +130,13 @@ def slice_scatter(
     """`input` with `src` in the place of its slice `[start:end:step]` along an axis."""
     x = as_tensor("slice_scatter", input)
     index = _at(axis_of("slice_scatter", axis, x.ndim), slice(start, end, step))
-    return setitem(x, index, as_tensor("slice_scatter", src))
+    return setitem(x, index, src)
 
 
 def select_scatter(input: Any, src: Any, axis: int, index: int) -> Tensor:
     """`input` with `src` in the place of its slice number `index` along an axis, which `src` does not have."""
     x = as_tensor("select_scatter", input)
-    return setitem(x, _at(axis_of("select_scatter", axis, x.ndim), index), as_tensor("select_scatter", src))
+    return setitem(x, _at(axis_of("select_scatter", axis, x.ndim), index), src)
 
 
 def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
@@ -177,10 +177,10 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
     x = as_tensor("index_put", input)
     positions = tuple(as_tensor("index_put", i) for i in indices)
     if not accumulate:
-        return setitem(x, positions, as_tensor("index_put", values))
+        return setitem(x, positions, values)
     rows = stack(broadcast_all("index_put", list(positions)), -1)
     wanted = (*rows.shape[:-1], *x.shape[len(positions) :])
-    return tensor_scatter_add(x, rows, broadcast(cast(as_tensor("index_put", values), x.dtype), wanted))
+    return tensor_scatter_add(x, rows, broadcast(element("index_put", values, x.dtype), wanted))
 
 
 def index_copy(input: Any, dim: int, index: Any, tensor: Any) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.dtype import bool_, int64
 from graphc.ops.axes import as_int
-from graphc.ops.coerce import as_tensor, broadcast_all, cast
+from graphc.ops.coerce import as_tensor, broadcast_all, cast, element
 from graphc.ops.elementwise import select
 from graphc.ops.gather import gather_
 from graphc.ops.scan import argsort_
@@ -26,7 +26,7 @@ __all__ = ["argwhere", "bincount", "masked_fill", "masked_select", "nonzero", "u
 def masked_fill(input_x: Any, mask: Any, value: Any) -> Tensor:
     """`value` where the bool `mask` (broadcast) is true, elsewhere `input_x`, whose dtype the result has."""
     x = as_tensor("masked_fill", input_x)
-    return select(mask, cast(as_tensor("masked_fill", value), x.dtype), x)
+    return select(mask, element("masked_fill", value, x.dtype), x)
 
 
 def with_value(name: str, tensor: Tensor) -> np.ndarray:
