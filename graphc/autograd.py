@@ -267,6 +267,12 @@ def _zeros_like(tensor: Tensor) -> Tensor:
     return TABLE["broadcast_to"](Number.of(0, tensor.dtype), shape=tensor.shape)
 
 
+def is_differentiated() -> bool:
+    """Whether a tape is open: here, or around a loop or samples that are being recorded."""
+    now = state.now
+    return bool(now.tapes) or (now.trace is not None and now.trace.taped)
+
+
 def with_vjp(
     name: str, value: Any, operands: Sequence[Tensor], backward: Callable[..., Sequence[Tensor | None]]
 ) -> Any:
@@ -284,6 +290,9 @@ def with_vjp(
     now = state.now
     tapes = now.tapes
     if not tapes:
+        if is_differentiated():
+            assert now.trace is not None
+            now.trace.refuse_own_derivative(name)
         return value
     outputs = leaves_of(value)
     floats = [i for i, o in enumerate(outputs) if isinstance(o, Tensor) and o.dtype.is_inexact]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from graphc.autograd import is_differentiated
 from graphc.dtype import DType
 from graphc.ir import Graph, Location, Node, TensorType, constant_node, input_node
 from graphc.nested import flatten
@@ -41,7 +42,13 @@ class TraceError(RuntimeError):
 
 
 class Trace:
-    """The graph being recorded in this thread."""
+    """The graph being recorded in this thread.
+
+    Attributes:
+        taped: whether tapes that are not open within, but around it, will differentiate what is recorded.
+    """
+
+    taped = False
 
     def __init__(self) -> None:
         self.inputs: list[Node] = []
@@ -158,6 +165,10 @@ class Trace:
         for weight in weights:
             self.weights[weight] = weight.requires_grad, weight.gradient_hooks
 
+    def refuse_own_derivative(self, name: str) -> None:
+        """Raises where it is `taped`: only ops are recorded, so what a program says of its derivative would be lost."""
+        raise NotImplementedError
+
     def watch(self, variables: dict[str, Any], prefix: str) -> None:
         """Remembers how long lists, dicts and sets among the variables are, but for those that the function made."""
         for name, value in variables.items():
@@ -222,6 +233,7 @@ class InnerTrace(Trace):
     def __init__(self) -> None:
         super().__init__()
         self._around = state.now.trace
+        self.taped = is_differentiated()
         self._outside: dict[int, Tensor] = {}  # id of a tensor from outside -> the stand-in for it
 
     def from_outside(self, tensor: Tensor) -> Tensor:

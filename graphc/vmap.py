@@ -112,6 +112,10 @@ class _Sample(InnerTrace):
         """Raises: what a Parameter becomes depends on how many samples there are."""
         raise _NotAlikeError
 
+    def refuse_own_derivative(self, name: str) -> None:
+        """Raises: each sample's must be asked for."""
+        raise _NotAlikeError
+
     def forget(self) -> None:
         """Lets go of stand-ins, so that those that are left are the function's."""
         self._outside.clear()

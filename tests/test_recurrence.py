@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -352,6 +353,45 @@ def test_loops_in_loops(each_mode: int) -> None:
     from graphc.irtext import graph_text, parse
 
     assert graph_text(parse(str(graph))) == str(graph)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_loops_in_loops_keep_what_their_derivatives_read(order: int) -> None:
+    """What the inner one carries is none of its results, but its derivative reads it in every step."""
+    rows = Tensor(np.random.default_rng(5).standard_normal((2, 3, 4)))
+
+    def loss(loop: Callable[..., Any], x: Tensor) -> Tensor:
+        def inner(state: Tensors, items: Tensors, _: Tensors) -> tuple[Tensors, Tensors]:
+            return (ops.tanh(state[0] * 0.5 + items[0]),), (state[0] * 2.0,)
+
+        def outer(state: Tensors, items: Tensors, _: Tensors) -> tuple[Tensors, Tensors]:
+            (h,), (results,) = loop(inner, state, items)
+            return (h,), (results.sum(0),)
+
+        return (loop(outer, (x[0, 0],), (x,))[1][0] ** 2).sum()
+
+    found = []
+    for loop in (scan, one_by_one):
+        function = functools.partial(loss, loop)
+        for _ in range(order):
+            function = ms.grad(lambda x, of=function: ops.sin(of(x)).sum())
+        found.append(function(rows).asnumpy())
+    np.testing.assert_allclose(*found, rtol=1e-9)
+
+
+def test_a_step_with_a_derivative_of_its_own_is_told() -> None:
+    class Doubled(nn.Cell):
+        def construct(self, x: Tensor) -> Tensor:
+            return x * 2.0
+
+        def bprop(self, x: Tensor, out: Tensor, dout: Tensor) -> tuple[Tensor]:
+            return (dout * 100.0,)
+
+    cell, (items,) = Doubled(), given("recurrent", 3)[1]
+    function = functools.partial(scan, lambda state, items, _: ((cell(items[0]),), ()), (items[0],))
+    np.testing.assert_array_equal(function((items,))[0][0].asnumpy(), items[-1].asnumpy() * 2)
+    with pytest.raises(ValueError, match="scan: a step cannot have a derivative of its own, as Doubled"):
+        ms.grad(lambda x: function((x,))[0][0].sum())(items)
 
 
 def test_a_cell_in_a_loop_is_one_that_the_graph_depends_on() -> None:

@@ -137,6 +137,17 @@ def test_what_differs_from_sample_to_sample_is_called_for_each() -> None:
     assert len(np.unique(drawn.round(4))) > 8
 
 
+@pytest.mark.parametrize("each", [PYNATIVE_MODE, GRAPH_MODE])
+def test_gradients_go_through_loops_and_derivatives_of_their_own(each: int) -> None:
+    lstm, ten_times = nn.LSTM(4, 3, batch_first=True), ops.InsertGradientOf(lambda ct: ct * 10.0)
+    x = Tensor(np.random.default_rng(0).standard_normal((2, 1, 5, 4)).astype(np.float32))
+    for of_one in (lambda x: lstm(x)[0], lambda x: ten_times(x) * x):
+        with mode(each):
+            together = ms.grad(lambda x, f=of_one: (ms.vmap(f)(x) ** 2).sum())(x)
+            apart = ms.grad(lambda x, f=of_one: sum((f(x[i]) ** 2).sum() for i in range(2)))(x)
+        np.testing.assert_allclose(together.asnumpy(), apart.asnumpy(), rtol=1e-5, atol=1e-6)
+
+
 def test_a_side_effect_of_what_is_called_once_is_an_error() -> None:
     kept: list[Tensor] = []
     with pytest.raises(TraceError, match=r"kept had 0 items|keeps a traced tensor"):

@@ -9,6 +9,7 @@ from reprlib import recursive_repr
 from typing import Any
 
 from graphc import context
+from graphc.autograd import is_differentiated
 from graphc.dispatch import assign
 from graphc.dtype import DType, bfloat16, dtype_of, float16, float32
 from graphc.eager import in_one_piece
@@ -245,7 +246,7 @@ class Cell:
             if hooks.forward_pre:
                 args, kwargs = hooks.before_forward(self, args, kwargs)
             try:
-                if now.tapes and (getattr(type(self), "bprop", None) or hooks.backward_pre or hooks.backward):
+                if is_differentiated() and (getattr(type(self), "bprop", None) or hooks.backward_pre or hooks.backward):
                     value = with_own_backward(self, self._constructed, args, kwargs)
                 elif "_float" in self.__dict__:
                     value = self._constructed(args, kwargs)

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.autograd import with_vjp
+from graphc.autograd import is_differentiated, with_vjp
 from graphc.nested import leaves_of
 from graphc.ops.coerce import as_dtype
 from graphc.ops.primitive_classes import Primitive
 from graphc.place import located
-from graphc.state import state
 from graphc.tensor import Tensor
 
 
@@ -60,7 +59,7 @@ class Custom(Primitive):
                 raise located(ValueError(f"Custom: out_shape says {tuple(shape)}, the result has shape {array.shape}"))
             tensors.append(Tensor(array, None if dtype is None else as_dtype(dtype)))
         value = tuple(tensors) if isinstance(made, (tuple, list)) else tensors[0]
-        if self.bprop is None or not state.now.tapes:
+        if self.bprop is None or not is_differentiated():
             return value
         return self._differentiable(operands, value)
 

@@ -112,6 +112,10 @@ class Body(InnerTrace):
         """Raises: nothing is assigned to in a loop."""
         raise located(ValueError(f"scan: a step cannot assign to Parameter {target.name}"))
 
+    def refuse_own_derivative(self, name: str) -> None:
+        """Raises: the derivative of a loop is made of its ops."""
+        raise located(ValueError(f"scan: a step cannot have a derivative of its own, as {name} has"))
+
     def loop(self) -> Loop:
         """The loop, without the inputs that nobody reads."""
         writes, at = {}, 0

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.autograd import Contributions, Tape, contributions, total
+from graphc.autograd import Contributions, Tape, contributions, is_differentiated, total
 from graphc.ir import Graph, Node, TensorType, postorder, verify
 from graphc.irtext import parse
 from graphc.op import TABLE, Later, define_op, infer_node, traits_of
@@ -41,7 +41,6 @@ from graphc.ops.loop_body import OWN, Body, Loop, Read, Write, last_step, taken
 from graphc.ops.shape import reshape
 from graphc.ops.views import broadcast_to_, pad_, surrounded
 from graphc.place import located
-from graphc.state import state
 from graphc.tensor import Number, Tensor
 
 __all__: list[str] = []
@@ -178,7 +177,7 @@ def scan(
     given = body.run(lambda: [tuple(cast(b, x.dtype) for b, x in zip(*side, strict=True)) for side in sides])
     after, results = body.run(lambda: step(*given))
     _check_step(body, carried, after, results)
-    kept, dtype = bool(state.now.tapes), (*after, *results)[0].dtype
+    kept, dtype = is_differentiated(), (*after, *results)[0].dtype
     after, results = body.run(lambda: (tuple(map(_wide, after)), tuple(map(_wide, results))))
     numbers = [body.carry(x, kept) for x in after], [body.output(x) for x in results]
     if kept:
@@ -289,9 +288,10 @@ class _Derivative:
     def __init__(self, loop: Loop, vector: Tensor, parts: Contributions) -> None:
         self.loop, self.vector = loop, vector
         self.body = Body(loop.count, not loop.backwards)
-        self.kept = bool(state.now.tapes)  # a derivative of this one would read what it carries
+        self.kept = is_differentiated()  # a derivative of this one would read what it carries
         self.results: list[Callable[[Loop, Tensor], None]] = []  # what is made of the loop's vector
         self.cts: list[Contributions] = [[] for _ in loop.operands]
+        self.lost: set[Node] = set()  # inputs that read what the loop did not keep
         self.given = self._given()
         heads = self._heads(parts)
         self.found = self.body.run(lambda: _recorded(self.body, loop.graph, self.given, heads))
@@ -305,6 +305,8 @@ class _Derivative:
             numbers = {n: body.operand(loop.operands[n]) for n in (read.operand, read.edge) if n != OWN}
             source = vector if read.operand == OWN else numbers[read.operand]
             given[node] = body.read(node.type, read._replace(operand=source, edge=numbers.get(read.edge, OWN)))
+            if read.operand == OWN and read.slots != loop.count:
+                self.lost.add(body.inputs[-1])
         for node, (offset, slots) in zip(loop.graph.outputs, loop.writes, strict=True):
             if slots == loop.count and node not in given:
                 given[node] = body.read(node.type, Read(vector, offset, slots))
@@ -438,6 +440,8 @@ class _Derivative:
         """One for each operand of the loop."""
         if not self.body.writes:
             return (None,) * len(self.cts)
+        if not self.lost.isdisjoint(postorder(self.body.writes)):
+            raise RuntimeError("scan: no tape was open where the loop was made, so it kept not what a derivative reads")
         loop = self.body.loop()
         vector = loop.run()
         for give in self.results:
