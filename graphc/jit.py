@@ -285,6 +285,8 @@ class Jitted:
         """What is compiled for arguments like these (traced now if need be), and the results; `quickly` comes next."""
         key, leaves, args, kwargs = signature(args, kwargs)
         entry = self.entry(key, args, kwargs)
+        if entry.traced.changed:
+            entry.traced.check_apart(leaves)
         results = entry.run(leaves)
         self._ready = entry if not kwargs and entry.prepare(args, together=self._joins is not None) else None
         return entry, results

@@ -380,12 +380,17 @@ class Tensor:
         self._put(changed)
         self.written(index, value)
 
-    def written(self, index: Any, value: Any) -> None:
-        """Writes elements that this tensor got also to the one that it was taken from, if that still lives."""
-        ref, path = getattr(self, "_origin", (None, ()))
+    def origin(self) -> Tensor:
+        """The tensor that this one was taken from by ints and slices, if that still lives; else itself."""
+        ref = getattr(self, "_origin", (None, ()))[0]
         root = ref() if ref is not None else None
-        if root is not None:
-            root._put(_within(root, (*path, index), value))
+        return self if root is None else root
+
+    def written(self, index: Any, value: Any) -> None:
+        """Writes elements that this tensor got also to the one that it was taken from."""
+        root = self.origin()
+        if root is not self:
+            root._put(_within(root, (*self._origin[1], index), value))
 
     def _put(self, changed: Tensor) -> None:
         """Makes the tensor hold what it is after some of its elements were written."""

@@ -298,6 +298,25 @@ class Traced:
         """Gives the arguments that the function changes their new values."""
         for position, value in zip(self.changed, results[len(results) - len(self.changed) :], strict=True):
             leaves[position]._become(value)
+            leaves[position].written(..., leaves[position])
+
+    def check_apart(self, leaves: Sequence[Tensor]) -> None:
+        """Raises where an argument that the function changes has elements in common with another, or with a tensor that
+        it reads from outside: to the graph they are apart.
+
+        Raises:
+            TracedValueError: so the function runs without a graph.
+        """
+        outside = [tensor for ref, _ in self.captured if (tensor := ref()) is not None]
+        origins = [id(tensor.origin()) for tensor in (*leaves, *self.bound, *outside)]
+        for position in self.changed:
+            if origins.count(origins[position]) > 1:
+                raise located(
+                    TracedValueError(
+                        f"{self.graph.name} changes {self.graph.inputs[position].attrs['name']} in place, which has "
+                        "elements in common with another tensor that it reads"
+                    )
+                )
 
     def still_valid(self) -> bool:
         """Whether every Cell that was called, and every tensor captured, still is as it was."""

@@ -9,6 +9,7 @@ import pytest
 
 import graphc
 from graphc import Parameter, Tensor, nn, ops
+from graphc.tensor import TracedValueError
 
 
 @pytest.mark.parametrize("mode", [graphc.GRAPH_MODE, graphc.PYNATIVE_MODE])
@@ -84,6 +85,41 @@ def test_derivatives_go_through_parts_that_are_changed_in_place(name: str) -> No
         by_x, by_y = differentiated(x, y)
         assert by_x.tolist() == [[0, 0], [2 * 4 * 9, 2 * 5 * 49]]
         assert by_y.tolist() == [8 * 3 + 2 * 16 * 3, 8 * 7 + 2 * 25 * 7]
+
+
+@pytest.mark.parametrize("mode", [graphc.GRAPH_MODE, graphc.PYNATIVE_MODE])
+def test_an_argument_that_is_part_of_a_tensor_is_changed_there(mode: int) -> None:
+    graphc.set_context(mode=mode)
+
+    class Adding(nn.Cell):
+        def construct(self, x: Tensor) -> Tensor:
+            x.add_(1.0)
+            return x * 2.0
+
+    for call in (Adding(), graphc.jit(lambda x: x.add_(1.0) * 2.0)):
+        for kind in (Tensor, Parameter):
+            x = kind([[1.0, 2.0], [3.0, 4.0]])
+            assert call(x[1]).tolist() == [8, 10] and x.tolist() == [[1, 2], [4, 5]]
+
+
+def test_a_graph_does_not_take_one_tensor_for_two() -> None:
+    outside = Tensor([1.0, 2.0])
+
+    @graphc.jit
+    def both(x: Tensor, y: Tensor) -> Tensor:
+        x.mul_(10.0)
+        return x + y
+
+    assert both(Tensor([1.0, 2.0]), Tensor([1.0, 2.0])).tolist() == [11, 22]
+    x = Tensor([1.0, 2.0])
+    with pytest.warns(UserWarning, match="both changes x in place, which has elements in common with another tensor"):
+        assert both(x, x).tolist() == [20, 40]
+    rows = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert both(rows[0], rows).tolist() == [[20, 40], [13, 24]] and rows.tolist() == [[10, 20], [3, 4]]
+    with pytest.warns(UserWarning, match="in place"):
+        assert graphc.jit(lambda x: x.mul_(10.0) + outside)(outside).tolist() == [20, 40]
+    with pytest.raises(TracedValueError, match="in place"):
+        graphc.jit(lambda x, y: x.add_(y), fullgraph=True)(x, x)
 
 
 def set_first(x: Tensor, value: Any) -> Tensor:
