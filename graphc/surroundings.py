@@ -10,7 +10,8 @@
 When either changes, the graph of `f` no longer holds, and `f` is traced again; likewise when a variable refers to
 another object (a Tensor, a Cell, a function) than before. Everything that the code can reach by its variables counts:
 the functions and methods that it calls, the items of lists and dicts, and those attributes of the program's objects,
-classes and modules whose names are in the code. A count that only the surrounding program reads may change.
+classes and modules whose names are in the code, or which it comes to without them (`__call__`). A count that only the
+surrounding program reads may change.
 
 Not seen are attributes whose names are not in the code (`getattr(x, name)`), and the content of large containers.
 """
@@ -144,7 +145,8 @@ class Surroundings:
         """Notes the attributes of an object, a class or a module that are among `names`; returns their values."""
         found: list[Any] = []
         if isinstance(owner, type):
-            owned = {name for base in owner.__mro__ if _is_of_program(base) for name in vars(base) if name in names}
+            read = names | _IMPLICIT
+            owned = {name for base in owner.__mro__ if _is_of_program(base) for name in vars(base) if name in read}
             attributes = [(name, getattr(owner, name, _GONE)) for name in owned]
         else:
             attributes = [(name, value) for name, value in list(vars(owner).items()) if name in names]
@@ -324,6 +326,15 @@ def _is_of_program(kind: type) -> bool:
 
 
 _OTHERS = ("builtins", "graphc", "numpy")
+
+_IMPLICIT = frozenset(
+    f"__{name}__" for name in (
+        "abs", "add", "bool", "call", "contains", "enter", "exit", "float", "floordiv", "ge", "getattr", "getitem", "gt",
+        "index", "int", "invert", "iter", "le", "len", "lt", "matmul", "mod", "mul", "neg", "next", "pos", "pow", "radd",
+        "rfloordiv", "rmatmul", "rmod", "rmul", "rpow", "rsub", "rtruediv", "sub", "truediv",
+    )
+)  # fmt: skip
+"""Methods that code comes to without their names."""
 
 _CELLS_OWN = frozenset(("_buffers", "_cells", "_flags", "_hooks", "_params"))
 """Where a Cell itself keeps what it knows."""

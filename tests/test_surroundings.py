@@ -32,6 +32,19 @@ class Config:
     k: float = 2.0
 
 
+class Implied(Thing):
+    """Its methods are come to without their names."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x * self.k
+
+    def __getitem__(self, x: Tensor) -> Tensor:
+        return x * self.k
+
+    def __rmatmul__(self, x: Any) -> Any:
+        return x * self.k
+
+
 class Net(nn.Cell):
     def __init__(self, construct: Callable[..., Tensor], **attributes: Any) -> None:
         super().__init__()
@@ -110,6 +123,21 @@ def method_of_an_object() -> Case:
     return lambda x: thing.times(x), lambda: setattr(thing, "k", 3.0)
 
 
+def called_object() -> Case:
+    thing = Implied(k=2.0)
+    return lambda x: thing(x), lambda: setattr(thing, "k", 3.0)
+
+
+def indexed_object() -> Case:
+    thing = Implied(k=2.0)
+    return lambda x: thing[x], lambda: setattr(thing, "k", 3.0)
+
+
+def operator_of_an_object() -> Case:
+    things = [Implied(k=2.0)]
+    return lambda x: x * (1.0 @ things[0]), lambda: setattr(things[0], "k", 3.0)
+
+
 def bound_method() -> Case:
     thing = Thing(k=2.0)
     return thing.times, lambda: setattr(thing, "k", 3.0)
@@ -140,7 +168,8 @@ CASES = {
     for case in (
         module_attribute, module_function, module_class, object_in_a_list, object_in_a_dict, tensor_in_a_list,
         function_in_a_dict, default_argument, partial_argument, nested_objects, object_replaced, method_of_an_object,
-        bound_method, cell_with_an_object, cell_with_a_helper, cell_with_objects_in_a_list, cell_with_tensors_in_a_list,
+        called_object, indexed_object, operator_of_an_object, bound_method, cell_with_an_object, cell_with_a_helper,
+        cell_with_objects_in_a_list, cell_with_tensors_in_a_list,
     )
 }  # fmt: skip
 
