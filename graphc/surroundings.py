@@ -151,6 +151,7 @@ class Surroundings:
         else:
             attributes = [(name, value) for name, value in list(vars(owner).items()) if name in names]
             found.append(type(owner))
+            self._note_absent(owner, names)
         find = _reference(owner)
         for name, value in attributes:
             if (id(owner), name) not in noted:
@@ -164,6 +165,14 @@ class Surroundings:
         return found
 
     # Noting
+
+    def _note_absent(self, owner: Any, names: set[str]) -> None:
+        """Notes that an object has none of its own of attributes that it has from its class."""
+        home, own = functools.partial(_namespace, _reference(owner)), vars(owner)
+        for base in filter(_is_of_program, type(owner).__mro__):
+            for name in names.intersection(vars(base)).difference(own):
+                if _function_behind(vars(base)[name]) is None:
+                    self._variables.setdefault((id(owner), name), (home, name, _GONE))
 
     def _note(self, owner: int, find: Finder, name: str, value: Any) -> None:
         """Notes a variable: its value if that is plain, otherwise which object it stands for."""
@@ -329,9 +338,9 @@ _OTHERS = ("builtins", "graphc", "numpy")
 
 _IMPLICIT = frozenset(
     f"__{name}__" for name in (
-        "abs", "add", "bool", "call", "contains", "enter", "exit", "float", "floordiv", "ge", "getattr", "getitem", "gt",
-        "index", "int", "invert", "iter", "le", "len", "lt", "matmul", "mod", "mul", "neg", "next", "pos", "pow", "radd",
-        "rfloordiv", "rmatmul", "rmod", "rmul", "rpow", "rsub", "rtruediv", "sub", "truediv",
+        "abs", "add", "bool", "call", "contains", "enter", "exit", "float", "floordiv", "ge", "getattr", "getitem",
+        "gt", "index", "int", "invert", "iter", "le", "len", "lt", "matmul", "mod", "mul", "neg", "next", "pos", "pow",
+        "radd", "rfloordiv", "rmatmul", "rmod", "rmul", "rpow", "rsub", "rtruediv", "sub", "truediv",
     )
 )  # fmt: skip
 """Methods that code comes to without their names."""

@@ -128,6 +128,12 @@ def called_object() -> Case:
     return lambda x: thing(x), lambda: setattr(thing, "k", 3.0)
 
 
+def attribute_of_the_class() -> Case:
+    thing = Config()
+    del thing.k  # what is read is that of the class, until the object has one
+    return lambda x: x * thing.k, lambda: setattr(thing, "k", 3.0)
+
+
 def indexed_object() -> Case:
     thing = Implied(k=2.0)
     return lambda x: thing[x], lambda: setattr(thing, "k", 3.0)
@@ -168,8 +174,8 @@ CASES = {
     for case in (
         module_attribute, module_function, module_class, object_in_a_list, object_in_a_dict, tensor_in_a_list,
         function_in_a_dict, default_argument, partial_argument, nested_objects, object_replaced, method_of_an_object,
-        called_object, indexed_object, operator_of_an_object, bound_method, cell_with_an_object, cell_with_a_helper,
-        cell_with_objects_in_a_list, cell_with_tensors_in_a_list,
+        called_object, attribute_of_the_class, indexed_object, operator_of_an_object, bound_method,
+        cell_with_an_object, cell_with_a_helper, cell_with_objects_in_a_list, cell_with_tensors_in_a_list,
     )
 }  # fmt: skip
 
