@@ -8,7 +8,7 @@ from graphc import ops
 from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.nn import check
-from graphc.nn.optimizer import Optimizer
+from graphc.nn.optimizer import Optimizer, averaged
 from graphc.parameter import Parameter, ParameterTuple
 from graphc.tensor import Tensor
 
@@ -90,8 +90,7 @@ class AdaFactor(Optimizer):
             update = g * self._inverse_root(i, g * g + self.eps[0], keep)
             update = update / ops.maximum(_root_mean_square(update) / self.clip_threshold, 1.0) * lr
             if self.beta1:
-                update = self.exp_avg[i] * self.beta1 + update * (1.0 - self.beta1)
-                assign(self.exp_avg[i], update)
+                update = averaged(self.exp_avg[i], update, self.beta1)
             decay = self.weight_decay[i] if self.is_group else self.weight_decay
             decayed = w - w * (lr * (decay / self.loss_scale)) if decay else w
             assign(w, decayed - update)
@@ -100,12 +99,8 @@ class AdaFactor(Optimizer):
     def _inverse_root(self, i: int, square: Tensor, keep: Tensor) -> Tensor:
         """1 over the root of the second moment of parameter `i`, after the step's squared gradient."""
         if square.ndim < 2:
-            moment = self.exp_avg_sq[i] * keep + square * (1.0 - keep)
-            assign(self.exp_avg_sq[i], moment)
-            return 1.0 / ops.sqrt(moment)
-        row = self.exp_avg_sq_row[i] * keep + ops.mean(square, -1) * (1.0 - keep)
-        col = self.exp_avg_sq_col[i] * keep + ops.mean(square, -2) * (1.0 - keep)
-        assign(self.exp_avg_sq_row[i], row)
-        assign(self.exp_avg_sq_col[i], col)
+            return 1.0 / ops.sqrt(averaged(self.exp_avg_sq[i], square, keep))
+        row = averaged(self.exp_avg_sq_row[i], ops.mean(square, -1), keep)
+        col = averaged(self.exp_avg_sq_col[i], ops.mean(square, -2), keep)
         of_row = 1.0 / ops.sqrt(row / ops.mean(row, -1, keep_dims=True))
         return ops.expand_dims(of_row, -1) * ops.expand_dims(1.0 / ops.sqrt(col), -2)

@@ -15,7 +15,7 @@ from graphc import ops
 from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.nn import check
-from graphc.nn.optimizer import Optimizer
+from graphc.nn.optimizer import Optimizer, averaged
 from graphc.parameter import Parameter
 from graphc.tensor import Tensor
 
@@ -208,10 +208,8 @@ class AdamWeightDecay(Optimizer):
         gradients = self.gradients_centralization(gradients)
         decays, rates = self._decays(), self.rates()
         for i, (w, g) in enumerate(zip(self.parameters, gradients, strict=True)):
-            m = self.moments1[i] * self.beta1 + g * (1.0 - self.beta1)
-            v = self.moments2[i] * self.beta2 + g * g * (1.0 - self.beta2)
-            assign(self.moments1[i], m)
-            assign(self.moments2[i], v)
+            m = averaged(self.moments1[i], g, self.beta1)
+            v = averaged(self.moments2[i], g * g, self.beta2)
             step = m / (ops.sqrt(v) + self.eps)
             assign(w, w - (step if decays[i] is None else step + w * decays[i]) * rates[i])
         return True
@@ -237,10 +235,8 @@ class Lamb(_WithPowers):
         power1, power2 = self.powers()
         decays, rates = self._decays(), self.rates()
         for i, (w, g) in enumerate(zip(self.parameters, gradients, strict=True)):
-            m = self.moments1[i] * self.beta1 + g * (1.0 - self.beta1)
-            v = self.moments2[i] * self.beta2 + g * g * (1.0 - self.beta2)
-            assign(self.moments1[i], m)
-            assign(self.moments2[i], v)
+            m = averaged(self.moments1[i], g, self.beta1)
+            v = averaged(self.moments2[i], g * g, self.beta2)
             r = m / (1.0 - power1) / (ops.sqrt(v / (1.0 - power2)) + self.eps)
             if decays[i] is not None:
                 r = r + w * decays[i]
@@ -270,9 +266,8 @@ class AdaMax(_WithPowers):
         gradients = self.prepared(gradients)
         power1, _ = self.powers()
         for i, (w, g, lr) in enumerate(zip(self.parameters, gradients, self.rates(), strict=True)):
-            m = self.moment1[i] * self.beta1 + g * (1.0 - self.beta1)
+            m = averaged(self.moment1[i], g, self.beta1)
             v = ops.maximum(self.moment2[i] * self.beta2, ops.abs(g))
-            assign(self.moment1[i], m)
             assign(self.moment2[i], v)
             assign(w, w - m / (v + self.eps) * (lr / (1.0 - power1)))
         return True
@@ -306,12 +301,10 @@ class RMSProp(Optimizer):
     def construct(self, gradients: Any) -> bool:
         gradients = self.prepared(gradients)
         for i, (w, g, lr) in enumerate(zip(self.parameters, gradients, self.rates(), strict=True)):
-            d = s = self.ms[i] * self.decay + g * g * (1.0 - self.decay)
-            assign(self.ms[i], s)
+            d = averaged(self.ms[i], g * g, self.decay)
             if self.centered:
-                a = self.mg[i] * self.decay + g * (1.0 - self.decay)
-                assign(self.mg[i], a)
-                d = s - a * a
+                a = averaged(self.mg[i], g, self.decay)
+                d = d - a * a
             u = self.moment[i] * self.momentum + g * lr / ops.sqrt(d + self.epsilon)
             assign(self.moment[i], u)
             assign(w, w - u)
@@ -366,10 +359,9 @@ class Adadelta(Optimizer):
     def construct(self, gradients: Any) -> bool:
         gradients = self.prepared(gradients)
         for i, (w, g, lr) in enumerate(zip(self.parameters, gradients, self.rates(), strict=True)):
-            s = self.accum[i] * self.rho + g * g * (1.0 - self.rho)
+            s = averaged(self.accum[i], g * g, self.rho)
             u = ops.sqrt(self.accum_update[i] + self.epsilon) / ops.sqrt(s + self.epsilon) * g
-            assign(self.accum[i], s)
-            assign(self.accum_update[i], self.accum_update[i] * self.rho + u * u * (1.0 - self.rho))
+            averaged(self.accum_update[i], u * u, self.rho)
             assign(w, w - u * lr)
         return True
 

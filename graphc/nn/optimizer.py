@@ -343,6 +343,13 @@ class Optimizer(Cell):
             parameter.name = name
 
 
+def averaged(average: Parameter, value: Tensor, keep: Any) -> Tensor:
+    """`average = keep * average + (1 - keep) * value`: a moving average, which holds one more value from here on."""
+    now: Tensor = average * keep + value * (1.0 - keep)
+    assign(average, now)
+    return now
+
+
 def _parts(gradient: Tensor) -> Tensor:
     """The gradient of a complex Parameter as those of its parts."""
     return ops.stack([ops.real(gradient), ops.imag(gradient)], -1)

@@ -12,6 +12,7 @@ from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.experimental.optim.optimizer import Group, Optimizer, decayed
 from graphc.nn import check
+from graphc.nn.optimizer import averaged
 from graphc.parameter import Parameter, ParameterTuple
 from graphc.tensor import Tensor
 
@@ -41,10 +42,9 @@ class Adadelta(Optimizer):
     def construct(self, gradients: Any) -> bool:
         for i, w, g, o in self.members(gradients):
             g = decayed(g, w, o)
-            s = self.accum[i] * o["rho"] + g * g * (1.0 - o["rho"])
+            s = averaged(self.accum[i], g * g, o["rho"])
             u = ops.sqrt(self.accum_update[i] + o["eps"]) / ops.sqrt(s + o["eps"]) * g
-            assign(self.accum[i], s)
-            assign(self.accum_update[i], self.accum_update[i] * o["rho"] + u * u * (1.0 - o["rho"]))
+            averaged(self.accum_update[i], u * u, o["rho"])
             assign(w, w - u * o["lr"])
         return True
 
@@ -70,12 +70,6 @@ class _WithBetas(Optimizer):
             check.between(where, f"betas[{i}]", beta, 0.0, 1.0, "[)")
         check.positive_float(where, "eps", options["eps"])
         check.non_negative_float(where, "weight_decay", options["weight_decay"])
-
-    def averaged(self, i: int, g: Tensor, beta: float) -> Tensor:
-        """The moving average of a gradient, with this one."""
-        m: Tensor = self.exp_avg[i] * beta + g * (1.0 - beta)
-        assign(self.exp_avg[i], m)
-        return m
 
     @property
     def step(self) -> Tensor:
@@ -103,7 +97,7 @@ class Adamax(_WithBetas):
         for i, w, g, o in self.members(gradients):
             beta1, beta2 = o["betas"]
             g = decayed(g, w, o)
-            m = self.averaged(i, g, beta1)
+            m = averaged(self.exp_avg[i], g, beta1)
             u = ops.maximum(self.exp_inf[i] * beta2, ops.abs(g) + o["eps"])
             assign(self.exp_inf[i], u)
             assign(w, w - m / u * (o["lr"] / (1.0 - ops.pow(beta1, t))))
@@ -152,9 +146,8 @@ class NAdam(_WithBetas):
             beta1, beta2 = o["betas"]
             of_gradient, of_average = factors[id(o)]
             g = decayed(g, w, o)
-            m = self.averaged(i, g, beta1)
-            v = self.exp_avg_sq[i] * beta2 + g * g * (1.0 - beta2)
-            assign(self.exp_avg_sq[i], v)
+            m = averaged(self.exp_avg[i], g, beta1)
+            v = averaged(self.exp_avg_sq[i], g * g, beta2)
             d = ops.sqrt(v / (1.0 - ops.pow(beta2, t))) + o["eps"]
             assign(w, w - (g * of_gradient + m * of_average) / d)
         return True
@@ -182,9 +175,8 @@ class RAdam(_WithBetas):
         for i, w, g, o in self.members(gradients):
             beta1, beta2 = o["betas"]
             g = decayed(g, w, o)
-            m = self.averaged(i, g, beta1)
-            v = self.exp_avg_sq[i] * beta2 + g * g * (1.0 - beta2)
-            assign(self.exp_avg_sq[i], v)
+            m = averaged(self.exp_avg[i], g, beta1)
+            v = averaged(self.exp_avg_sq[i], g * g, beta2)
             limit, second = 2.0 / (1.0 - beta2) - 1.0, 1.0 - ops.pow(beta2, t)
             rho = limit - t * ops.pow(beta2, t) * 2.0 / second
             known = rho > 5.0

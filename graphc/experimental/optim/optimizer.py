@@ -16,6 +16,7 @@ from graphc.dispatch import assign
 from graphc.dtype import float32
 from graphc.nn import check
 from graphc.nn.optimizer import Optimizer as BaseOptimizer
+from graphc.nn.optimizer import averaged
 from graphc.parameter import Parameter, ParameterTuple
 from graphc.tensor import Tensor
 
@@ -297,12 +298,11 @@ class RMSprop(Optimizer):
     def construct(self, gradients: Any) -> bool:
         for i, w, g, o in self.members(gradients):
             g = decayed(g, w, o)
-            d = s = self.mean_square[i] * o["alpha"] + g * g * (1.0 - o["alpha"])
-            assign(self.mean_square[i], s)
+            d = averaged(self.mean_square[i], g * g, o["alpha"])
             if o["centered"]:
                 a = self.mean_grad[i] + (g - self.mean_grad[i]) * (1.0 - o["alpha"])
                 assign(self.mean_grad[i], a)
-                d = s - a * a
+                d = d - a * a
             u = g / (ops.sqrt(d) + o["eps"])
             if o["momentum"]:
                 u = self.moment[i] * o["momentum"] + u
