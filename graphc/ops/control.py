@@ -277,7 +277,8 @@ class Scan:
     Raises:
         TypeError: `xs` is neither list, tuple nor None; a loop's results are not floats of one type.
         ValueError: `loop_func` returns no pair, or carries on a tensor of another type than it was given; in a loop, it
-            assigns to a Parameter, or reads at places that are data.
+            assigns to a Parameter, reads at places that are data, or has a derivative of its own (`bprop`, a hook) that
+            is asked for.
         AttributeError: in a loop, it sets an attribute of a Cell.
     """
 

@@ -161,7 +161,8 @@ def scan(
         What is carried at last, and the results `[T, ...]`, those of step t at t.
     Raises:
         ValueError: there are no items, or of one tensor more than of another; the step carries on another type than it
-            was given, assigns to a Parameter, or reads at places that are data.
+            was given, assigns to a Parameter, reads at places that are data, or has a derivative of its own (`bprop`, a
+            hook) that is asked for.
         TypeError: what the step returns is not of one float type.
     """
     counts = {x.shape[0] if x.ndim else 0 for x in items}
