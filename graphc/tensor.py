@@ -410,7 +410,7 @@ class Tensor:
                 self._take(changed)
             for tape in now.tapes:
                 tape.rename({id(self): before, id(changed): self})
-            if now.trace is not None and before._node is None:
+            if now.trace is not None and before._trace is not now.trace:
                 now.trace.overwritten(self, before)
         if hasattr(self, "_captured"):
             context.structure_changed()

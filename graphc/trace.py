@@ -240,6 +240,16 @@ class InnerTrace(Trace):
         """A stand-in for a tensor that is the same for all."""
         raise NotImplementedError
 
+    def put(self, instead: Mapping[int, Tensor]) -> None:
+        """Makes other tensors those from outside, by the ids of those that they take the place of."""
+        raise NotImplementedError
+
+    def restore(self) -> list[Location]:
+        """As of any trace; what was read of a tensor before it was overwritten is read of what it was."""
+        first = {id(ref()): before for ref, before, _ in reversed(self._overwritten)}
+        self.put(first)  # a tensor that the function itself made is gone then
+        return super().restore()
+
     def node_of(self, tensor: Tensor, reader: str) -> Node:
         """As of any trace; a tensor from outside becomes an input."""
         if isinstance(tensor, Number):
@@ -267,6 +277,9 @@ class InnerTrace(Trace):
         now.trace, now.tapes = self, ()
         try:
             return function()
+        except BaseException:
+            self.restore()
+            raise
         finally:
             now.trace, now.tapes = outer
 

@@ -7,7 +7,7 @@ What can be recorded so is what a graph can hold; other functions are called for
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphc import ops
@@ -107,6 +107,9 @@ class _Sample(InnerTrace):
 
     def from_outside(self, tensor: Tensor) -> Tensor:
         return self._read(tensor, tensor.spec)
+
+    def put(self, instead: Mapping[int, Tensor]) -> None:
+        self.outside = {node: instead.get(id(x), x) for node, x in self.outside.items()}
 
     def write(self, target: Parameter, value: Tensor) -> None:
         """Raises: what a Parameter becomes depends on how many samples there are."""

@@ -244,6 +244,26 @@ def test_a_step_that_assigns_is_told() -> None:
     assert not count.asnumpy().any()
 
 
+def test_a_step_that_sets_elements_from_outside_is_told() -> None:
+    carried, items, _ = given("recurrent", 3)
+    outside = Tensor(np.zeros(4, np.float32))
+
+    def setting(state: Tensors, items: Tensors, shared: Tensors) -> tuple[Tensors, Tensors]:
+        own = Tensor(np.ones(4, np.float32))
+        own[0] = items[0][0, 0]
+        if wrong:
+            outside[0] = items[0][0, 0]
+        return (state[0] * own,), ()
+
+    wrong = False
+    wanted = one_by_one(setting, carried, items, ())[0][0].asnumpy()
+    np.testing.assert_allclose(scan(setting, carried, items)[0][0].asnumpy(), wanted)
+    wrong = True
+    with pytest.raises(ValueError, match="scan: a step cannot assign to elements of a tensor from outside, at"):
+        scan(setting, carried, items)
+    assert outside.tolist() == [0, 0, 0, 0]
+
+
 def test_a_step_that_sets_an_attribute_is_told() -> None:
     carried, items, _ = given("recurrent", 3)
 

@@ -148,6 +148,25 @@ def test_gradients_go_through_loops_and_derivatives_of_their_own(each: int) -> N
         np.testing.assert_allclose(together.asnumpy(), apart.asnumpy(), rtol=1e-5, atol=1e-6)
 
 
+def test_elements_that_are_set_within() -> None:
+    outside = Tensor(np.zeros(4, np.float32))
+
+    def setting(x: Tensor) -> Tensor:
+        own = Tensor(np.ones(4, np.float32))
+        own[1:] = x[0]
+        return own * x
+
+    wanted = np.concatenate([X[:, :1], X[:, :1] * X[:, 1:]], 1)
+    np.testing.assert_array_equal(ms.vmap(setting)(Tensor(X)).asnumpy(), wanted)
+
+    def counting(x: Tensor) -> Tensor:
+        outside[0] = outside[0] + 1.0
+        return x if x.sum() > 10 else -x
+
+    ms.vmap(counting)(Tensor(X))
+    assert outside.tolist() == [3, 0, 0, 0]  # once for each sample, as it asks for a value
+
+
 def test_a_side_effect_of_what_is_called_once_is_an_error() -> None:
     kept: list[Tensor] = []
     with pytest.raises(TraceError, match=r"kept had 0 items|keeps a traced tensor"):

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
@@ -107,6 +108,9 @@ class Body(InnerTrace):
     def from_outside(self, tensor: Tensor) -> Tensor:
         """An operand that is the same for all steps."""
         return self.read(tensor.spec, Read(self.operand(tensor)))
+
+    def put(self, instead: Mapping[int, Tensor]) -> None:
+        self.operands = [instead.get(id(x), x) for x in self.operands]
 
     def write(self, target: Parameter, value: Tensor) -> None:
         """Raises: nothing is assigned to in a loop."""

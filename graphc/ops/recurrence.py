@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from graphc.autograd import Contributions, Tape, contributions, is_differentiated, total
+from graphc.dtype import DType
 from graphc.ir import Graph, Node, TensorType, postorder, verify
 from graphc.irtext import parse
 from graphc.op import TABLE, Later, define_op, infer_node, traits_of
@@ -161,8 +162,8 @@ def scan(
         What is carried at last, and the results `[T, ...]`, those of step t at t.
     Raises:
         ValueError: there are no items, or of one tensor more than of another; the step carries on another type than it
-            was given, assigns to a Parameter, reads at places that are data, or has a derivative of its own (`bprop`, a
-            hook) that is asked for.
+            was given, assigns to a Parameter or to elements of a tensor from outside, reads at places that are data, or
+            has a derivative of its own (`bprop`, a hook) that is asked for.
         TypeError: what the step returns is not of one float type.
     """
     counts = {x.shape[0] if x.ndim else 0 for x in items}
@@ -174,13 +175,10 @@ def scan(
     each = [body.read(TensorType(x.shape[1:], x.dtype), Read(body.operand(x), 0, count)) for x in map(_wide, items)]
     same = [body.read(x.spec, Read(body.operand(x))) for x in map(_wide, shared)]
     body.enter(step)
-    sides = (before, carried), (each, items), (same, shared)
-    given = body.run(lambda: [tuple(cast(b, x.dtype) for b, x in zip(*side, strict=True)) for side in sides])
-    after, results = body.run(lambda: step(*given))
-    _check_step(body, carried, after, results)
-    kept, dtype = is_differentiated(), (*after, *results)[0].dtype
-    after, results = body.run(lambda: (tuple(map(_wide, after)), tuple(map(_wide, results))))
-    numbers = [body.carry(x, kept) for x in after], [body.output(x) for x in results]
+    kept = is_differentiated()
+    dtype, *numbers = _written(body, step, ((before, carried), (each, items), (same, shared)), kept)
+    if places := body.restore():  # what the step itself made is gone by now
+        raise located(ValueError(f"scan: a step cannot assign to elements of a tensor from outside, at {places[0]}"))
     if kept:
         for node in _needed(body.loop()):
             body.writes.setdefault(node, count)
@@ -188,6 +186,25 @@ def scan(
     vector = loop.run()
     final, made = (loop.last(vector, n) for n in numbers[0]), (loop.all(vector, n) for n in numbers[1])
     return tuple(cast(x, dtype) for x in final), tuple(cast(x, dtype) for x in made)
+
+
+def _written(
+    body: Body, step: Callable[..., Any], sides: Sequence[tuple[Sequence[Tensor], Sequence[Tensor]]], kept: bool
+) -> tuple[DType, list[int], list[int]]:
+    """Records the step.
+
+    Args:
+        sides: stand-ins, and what they stand for: what is carried, items, what is shared.
+        kept: whether what is carried is written for all steps.
+    Returns:
+        The dtype of what it returns, and the numbers of the outputs that are carried on, and that are results.
+    """
+    given = body.run(lambda: [tuple(cast(b, x.dtype) for b, x in zip(*side, strict=True)) for side in sides])
+    after, results = body.run(lambda: step(*given))
+    _check_step(body, sides[0][1], after, results)
+    dtype = (*after, *results)[0].dtype
+    after, results = body.run(lambda: (tuple(map(_wide, after)), tuple(map(_wide, results))))
+    return dtype, [body.carry(x, kept) for x in after], [body.output(x) for x in results]
 
 
 def _wide(x: Tensor) -> Tensor:
