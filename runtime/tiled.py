@@ -159,9 +159,9 @@ def _far_memory(kernel: TiledKernel) -> dict[tuple[Buffer, Ix], bool]:
 
 
 def _reach(buffer: Buffer, address: Ix, kernel: TiledKernel) -> int:
-    """Over how many bytes of a buffer the epilogue goes; 0 if not in vectors."""
+    """Over how many bytes of a buffer the epilogue goes; 0 if not in vectors, or in loops of its own."""
     steps = [address.coefficient(var) for var in kernel.loops]
-    if None in steps or address.coefficient(kernel.lanes) != 1:
+    if None in steps or address.coefficient(kernel.lanes) != 1 or not address.variables <= {*kernel.loops}:
         return 0
     reach = sum((var.extent - 1) * abs(step or 0) for var, step in zip(kernel.loops, steps, strict=True))
     return buffer.dtype.itemsize * reach

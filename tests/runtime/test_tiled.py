@@ -39,3 +39,22 @@ def test_a_weight_and_what_belongs_to_it_are_far_if_they_are_much_together(input
 
 def test_what_is_finished_after_a_cut_sum_is_fetched_too() -> None:
     assert fetches(600, 512, 512)[1] > 0
+
+
+def test_what_a_sum_in_the_epilogue_reads_is_not_fetched() -> None:
+    """Its place depends on the sum's own variable. This is the gradient of an image, pooled and convolved."""
+    image = "f32[2,512,7,7]"
+    program = compile_program(
+        graph_of(
+            f"""
+            graph f(%x: {image}, %cts: f32[2,1536,7,7], %at: i32[2,512,7,7]; %w: f32[512,1,7,7]) {{
+              %0: {image} = conv(%x, %w, groups=512, stride=(1, 1), dilation=(1, 1), low=(3, 3), size=(7, 7))
+              %1: {image} = slice(%cts, begin=(0, 512, 0, 0), shape=(2, 512, 7, 7), step=(1, 1, 1, 1))
+              %2: {image} = max_pool_grad(%1, %at, size=(7, 7), kernel=(3, 3), stride=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1))
+              %3: {image} = add(%0, %2)
+              return %3
+            }}"""  # noqa: E501
+        )
+    )
+    (group,) = program.schedule.groups
+    assert "max_pool_grad" in {node.op for node in group.nodes}
