@@ -263,13 +263,16 @@ class XavierNormal(Initializer):
 
 
 class _He(Initializer):
-    """What the two initializers of He et al. 2015 (eq. 10 and 14) share: a standard deviation of gain / sqrt(fan)."""
+    """What the two initializers of He et al. 2015 (eq. 10 and 14) share: a standard deviation of gain / sqrt(fan).
+
+    The slope is checked where it is used: some programs hand over the Parameter to fill, and never use what they made.
+    """
 
     def __init__(
         self, negative_slope: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
     ) -> None:
         super().__init__(negative_slope=negative_slope, mode=mode, nonlinearity=nonlinearity)
-        _calculate_gain(nonlinearity, negative_slope)
+        _calculate_gain(nonlinearity)
         _calculate_correct_fan((1, 1), mode)
         self.negative_slope, self.mode, self.nonlinearity = negative_slope, mode, nonlinearity
 

@@ -28,3 +28,12 @@ def test_loops_of_functions(mode: int) -> None:
     ):
         with pytest.raises(error, match=text):
             wrong()
+
+
+def test_what_no_one_reduces_passes_through_identity() -> None:
+    """Programs have `reducer = ops.functional.identity` where there is one device, and call it with all gradients."""
+    x = Tensor([1.0, 2.0])
+    both, [one, none] = ops.functional.identity((x, [x * 2.0, None]))
+    assert (both.asnumpy() == [1.0, 2.0]).all() and (one.asnumpy() == [2.0, 4.0]).all() and none is None
+    assert (graphc.grad(lambda x: (ops.identity((x, x))[0] * x).sum())(x).asnumpy() == [2.0, 4.0]).all()
+    assert graphc.jit(ops.identity)({"x": x})["x"].shape == (2,)

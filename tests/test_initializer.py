@@ -227,7 +227,7 @@ def test_printing() -> None:
         (lambda: initializer(Dirac(2), (3, 3, 3)), ValueError, "multiple of groups=2"),
         (lambda: HeUniform(mode="fan"), ValueError, "mode"),
         (lambda: HeUniform(nonlinearity="gelu"), ValueError, "nonlinearity"),
-        (lambda: HeNormal("steep"), ValueError, "negative_slope"),
+        (lambda: initializer(HeNormal("steep"), (2, 2)), ValueError, "negative_slope"),
         (lambda: Normal(-1.0), ValueError, "sigma"),
         (lambda: TruncatedNormal(1.0, 0.0, 1.0, 1.0), ValueError, "a must be less than b"),
         (lambda: VarianceScaling(0.0), ValueError, "scale"),

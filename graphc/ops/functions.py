@@ -12,6 +12,7 @@ from typing import Any
 
 from graphc.dtype import finite_limits, float64
 from graphc.eager import as_one_piece
+from graphc.nested import map_leaves
 from graphc.op import TABLE
 from graphc.ops.coerce import as_float, as_tensor, cast, common_dtype, to_float
 from graphc.ops.elementwise import pow
@@ -72,7 +73,7 @@ abs, bitwise_not, ceil, floor, isfinite, isinf, isnan, logical_not, neg, recipro
         "abs bitwise_not ceil floor isfinite isinf isnan logical_not neg reciprocal rsqrt sign square trunc", "input"
     )
 )
-identity, sqrt = _functions("identity sqrt", "x")
+(sqrt,) = _functions("sqrt", "x")
 add, atan2, floor_divide, remainder, fmod, maximum, minimum, mul, sub = _functions(
     "add atan2 floor_divide=floor_div remainder=floor_mod fmod maximum minimum mul sub", "input", "other"
 )
@@ -86,6 +87,15 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_left_shift, bitwise_right_shift = 
 )
 logical_and, logical_or, logical_xor = _functions("logical_and logical_or logical_xor", "input", "other")
 select, where = _functions("select where=select", "condition", "input", "other")
+
+
+def identity(x: Any) -> Any:
+    """The same value: a Tensor, or nested tuples, lists and dicts of them, such as gradients that no one reduces.
+
+    What else is given (a number, None) is returned as it is.
+    """
+    return map_leaves(lambda leaf: TABLE["identity"](leaf) if isinstance(leaf, Tensor) else leaf, x)
+
 
 # The same under other names
 
