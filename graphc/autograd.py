@@ -55,6 +55,8 @@ class Tape:
         self._noted: list[Any] = []  # the fields of an Entry each, or a Recalled
         self._before: list[Entry | Recalled] = []
         self._reads: dict[int, list[int]] = {}  # id of a Parameter -> what read the value it has now
+        self._made = 0  # of how many of those noted all entries are made
+        self._renamed: list[tuple[int, Sequence[tuple[Tensor, Tensor]]]] = []  # how many were noted by then, and pairs
         self.own = False  # whether it has entries of `with_vjp`: Python to call in each sweep
 
     def record(self, op: Op | Own, operands: tuple[Tensor, ...], attrs: dict[str, Any], result: Tensor) -> None:
@@ -77,13 +79,15 @@ class Tape:
 
     def recall_all(self) -> None:
         """Makes all entries while their operands can still be had."""
-        for item in self._noted:
+        for item in self._noted[self._made :]:
             if not isinstance(item, tuple):
                 item.recall()
+        self._made = len(self._noted)
 
     @property
     def entries(self) -> list[Entry]:
         """The ops, in order."""
+        self._rename()
         found: list[Entry] = []
         for item in self._noted:
             if isinstance(item, tuple):
@@ -118,16 +122,43 @@ class Tape:
                 entries[:] = [_replaced(entry, parameter, before) for entry in entries]
         self._before.append(Entry(TABLE["identity"], (parameter,), {}, before))
 
-    def rename(self, new: dict[int, Tensor]) -> None:
-        """Puts other objects in the place of noted ones: an object has come to stand for another value."""
-        entries = self.entries
-        self._noted, self._reads = [], {}  # a Parameter that was assigned to is no operand any more
-        for e in entries:
-            operands = tuple(new.get(id(o), o) for o in e.operands)
-            self.record(e.op, operands, e.attrs, new.get(id(e.result), e.result))
+    def rename(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Puts other objects in the place of noted ones: an object has come to stand for another value.
+
+        That is done for all such changes at once when entries are asked for, as a program may write to many elements.
+
+        Args:
+            pairs: what is noted, and what takes its place.
+        """
+        self.recall_all()
+        for old, _ in pairs:
+            self._reads.pop(id(old), None)
+        self._renamed.append((len(self._noted), pairs))
+
+    def _rename(self) -> None:
+        """Does what `rename` was asked for, from the last change to the first: of each, its pairs hold for what was
+        noted before it, and lead to what later changes made of their new objects."""
+        new: dict[int, Tensor] = {}
+        end = len(self._noted)
+        for start, pairs in (*reversed(self._renamed), (0, ())):
+            for at in range(start, end):
+                self._noted[at] = self._under_names(self._noted[at], new)
+            end = start
+            new |= [(id(old), new.get(id(by), by)) for old, by in pairs]
+        self._renamed.clear()
+
+    def _under_names(self, item: Any, new: dict[int, Tensor]) -> Any:
+        """What was noted, with other objects in the place of those whose ids are given."""
+        if isinstance(item, tuple):
+            op, operands, attrs, result = item
+            return op, tuple([new.get(id(o), o) for o in operands]), attrs, new.get(id(result), result)
+        entries = item.recall()[0]
+        entries[:] = [Entry(*self._under_names(entry, new)) for entry in entries]
+        return item
 
     def result(self, number: int) -> Tensor:
         """The result of the entry with a number, if none before it were noted in one go."""
+        self._rename()
         tensor: Tensor = self._noted[number][3]
         return tensor
 
@@ -442,11 +473,11 @@ class Ran:
         entries = tape.entries
         made = {id(entry.result) for entry in entries}
         outside = {id(o): o for entry in entries for o in entry.operands if id(o) not in made}
-        now_held = {name: TABLE["identity"](tensor) for name, tensor in outside.items()}
-        tape.rename({name: held for name, held in now_held.items() if not isinstance(outside[name], Parameter)})
-        for name, tensor in outside.items():
+        now_held = [(tensor, TABLE["identity"](tensor)) for tensor in outside.values()]
+        tape.rename([(tensor, held) for tensor, held in now_held if not isinstance(tensor, Parameter)])
+        for tensor, held in now_held:
             if isinstance(tensor, Parameter):
-                tape.assigned(tensor, now_held[name])
+                tape.assigned(tensor, held)
         return map_leaves(lambda leaf: TABLE["identity"](leaf) if isinstance(leaf, Tensor) else leaf, self.value)
 
 

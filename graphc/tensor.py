@@ -409,7 +409,7 @@ class Tensor:
                 before._take(self)
                 self._take(changed)
             for tape in now.tapes:
-                tape.rename({id(self): before, id(changed): self})
+                tape.rename(((self, before), (changed, self)))
             if now.trace is not None and before._trace is not now.trace:
                 now.trace.overwritten(self, before)
         if hasattr(self, "_captured"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphc
-from graphc import Parameter, Tensor, nn, ops
+from graphc import Parameter, Tensor, autograd, nn, ops
 
 
 @pytest.mark.parametrize("mode", [graphc.GRAPH_MODE, graphc.PYNATIVE_MODE])
@@ -213,3 +213,27 @@ def test_derivatives_follow_elements_of_elements() -> None:
     x = Tensor([[1.0, 2.0], [4.0, 5.0]])
     for differentiated in (function, graphc.jit(function)):
         assert graphc.grad(differentiated)(x).tolist() == [[2, 0], [2 * 12 * 3 + 8, 10]]
+
+
+@pytest.mark.parametrize("synchronize", (True, False))
+def test_a_tape_is_not_gone_through_for_each_element_that_is_set(synchronize: bool, monkeypatch: Any) -> None:
+    """Loss functions of detectors fill tensors row by row, on a tape of a whole network."""
+    made = []
+    before = autograd.Entry.__new__
+    monkeypatch.setattr(autograd.Entry, "__new__", lambda cls, *fields: (made.append(1), before(cls, *fields))[1])
+
+    def filled(x: Tensor, rows: int) -> Tensor:
+        y = ops.zeros((rows, 3), graphc.float32)
+        for i in range(rows):
+            y[i] = x * (i + 1.0)
+        return (y * y).sum()
+
+    counts = []
+    graphc.set_context(mode=graphc.PYNATIVE_MODE, pynative_synchronize=synchronize)
+    for rows in (20, 40):
+        made.clear()
+        gradient = graphc.grad(filled)(Tensor([1.0, 2.0, 3.0]), rows)
+        counts.append(len(made))
+        expected = 2.0 * sum((i + 1.0) ** 2 for i in range(rows))
+        assert gradient.asnumpy().tolist() == [expected, 2 * expected, 3 * expected]
+    assert counts[1] < 3 * counts[0]
