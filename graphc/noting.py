@@ -27,7 +27,7 @@ from graphc.place import user_location
 from graphc.state import state
 from graphc.tensor import Number, Shared, Tensor, promised
 
-MOST_NOTED = 16_384
+MOST_NOTED = 65_536
 """How many ops are noted before they run, whether or not somebody asks."""
 
 MOST_STRETCHES = 16

@@ -28,8 +28,10 @@ from graphc.trace import Trace
 if TYPE_CHECKING:
     from graphc.runtime.executable import Executable
 
-MOST_STEPS, MOST_COMPILED = 50_000, 256
-"""How many steps, and compiled pieces, are kept; when there are more, all are forgotten, but not where they vary."""
+MOST_STEPS, MOST_COMPILED, MOST_CALLS = 50_000, 256, 4
+"""How many steps, and compiled pieces, are kept, or those of so many of the longest calls if these are more: a training
+step of a large network must not be forgotten before it comes again. When there are more, all are forgotten, but not
+where they vary."""
 
 MOST_KINDS = 1_000
 """How many kinds of arguments are known of a line where pieces vary."""
@@ -297,15 +299,21 @@ class Forest:
     def __init__(self) -> None:
         self.roots: dict[Hashable, Root] = {}
         self.steps = self.compiled = 0
+        self._before = self._longest = (0, 0)  # steps and compiled pieces: before the last call; the most that one made
 
     def root(self, called: Callable[..., Any]) -> Root:
         """Where pieces begin: one for each function or class, and line of the program that calls it.
 
         So whatever comes again comes from the same lines, and its errors name them.
         """
-        if self.steps > MOST_STEPS or self.compiled > MOST_COMPILED:
+        self._longest = (
+            max(self._longest[0], self.steps - self._before[0]), max(self._longest[1], self.compiled - self._before[1])
+        )  # fmt: skip
+        steps, compiled = (MOST_CALLS * made for made in self._longest)
+        if self.steps > max(MOST_STEPS, steps) or self.compiled > max(MOST_COMPILED, compiled):
             self.roots = {key: root.without_pieces() for key, root in self.roots.items() if root.varies}
             self.steps = self.compiled = 0
+        self._before = (self.steps, self.compiled)
         key = (called.__code__ if isinstance(called, (FunctionType, MethodType)) else type(called), user_line())
         found = self.roots.get(key)
         if found is None:

@@ -300,10 +300,33 @@ def test_a_long_piece_runs_in_parts(monkeypatch: pytest.MonkeyPatch):
 
 def test_what_is_kept_of_pieces_is_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pieces, "MOST_STEPS", 30)
+    monkeypatch.setattr(pieces, "MOST_CALLS", 0)
     for count in range(1, 30):
         x = together(lambda y, n: [y := y + 1.0 for _ in range(n)][-1], Tensor([0.0]), count % 10 + 1)
         assert x.tolist() == [count % 10 + 1.0]
         assert pieces.forest.steps < 30 + 2 * 2 * 11
+
+
+def test_what_comes_again_is_kept_however_long_it_is(monkeypatch: pytest.MonkeyPatch):
+    """As the training step of a large network, and what evaluates it."""
+
+    def train(x: Tensor) -> Tensor:
+        for _ in range(40):
+            x = ops.tanh(x) * 1.5
+        return x
+
+    monkeypatch.setattr(pieces, "MOST_STEPS", 30)
+    x = rows(4)
+
+    def both() -> None:
+        together(train, x)
+        together(lambda y: y + 1.0, x)
+
+    both()
+    both()
+    known = [*pieces.forest.roots.values()]
+    both()
+    assert [*pieces.forest.roots.values()] == known
 
 
 # Elements that are set
@@ -521,6 +544,7 @@ def test_that_pieces_vary_is_known_when_they_are_forgotten(monkeypatch: pytest.M
     for n in range(1, 10):
         if n == 9:
             monkeypatch.setattr(pieces, "MOST_STEPS", 0)
+            monkeypatch.setattr(pieces, "MOST_CALLS", 0)
         together(net, x[:n])
     assert pieces.forest.steps == 0, "all were forgotten, and no other was noted"
     monkeypatch.setattr(op_by_op, "COMPILE", 0.0)
