@@ -286,6 +286,9 @@ def args_type_check(*type_args: Any, **type_kwargs: Any) -> Callable[[Callable[.
     return decorate
 
 
-# MindSpore 1 had them as two classes: `Validator.check_positive_int(...)`, `Rel.INC_LEFT`.
-Validator = SimpleNamespace(**{name: value for name, value in globals().items() if name.startswith("check")})
+# MindSpore 1 had them as two classes: `Validator.check_positive_int(...)`, `Rel.INC_LEFT`. Programs that know both take
+# the module for the first class where there is none, and so find the names of the second there.
 Rel = SimpleNamespace(**{name: value for name, value in globals().items() if name.isupper() and name[0] != "_"})
+Validator = SimpleNamespace(
+    **vars(Rel), **{name: value for name, value in globals().items() if name.startswith("check")}
+)

@@ -89,3 +89,10 @@ def test_decorated_functions_check_the_types_of_their_arguments():
     with pytest.raises(TypeError, match="The parameter 'name' must be <class 'str'>, but got <class 'int'>"):
         make(1, 2)
     validator.check_subclass("x", mstype.float16, mstype.float_type, "Net")
+
+
+def test_bounds_have_their_names_wherever_programs_look() -> None:
+    """`try: from mindspore._checkparam import Validator except ImportError: from mindspore import _checkparam`."""
+    assert Validator.check("sizes", 2, "expected", 2, rel=Validator.EQ) == 2
+    with pytest.raises(ValueError, match="sizes"):
+        Validator.check("sizes", 2, "expected", 3, rel=Rel.EQ)
