@@ -1590,3 +1590,24 @@ def test_hooks_of_loading() -> None:
     net[1].register_load_state_dict_pre_hook(lambda *given: given[-1].append("too old"))
     with pytest.raises(RuntimeError, match="too old"):
         net.load_state_dict(net.state_dict())
+
+
+def test_a_cell_may_have_slots() -> None:
+    class Net(nn.Cell):
+        __slots__ = ("inner", "scale", "weight")
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = 3.0
+            self.weight = Parameter(Tensor([1.0, 2.0]))
+            self.inner = nn.ReLU()
+
+        def construct(self, x: Tensor) -> Tensor:
+            return self.inner(x * self.weight) * self.scale
+
+    net = Net()
+    for cell in (net, copy.deepcopy(net)):
+        assert cell(Tensor([1.0, 1.0])).tolist() == [3.0, 6.0]
+        cell.scale = 2.0
+        assert cell(Tensor([1.0, 1.0])).tolist() == [2.0, 4.0]
+        assert [p.name for p in cell.trainable_params()] == ["weight"]

@@ -6,6 +6,7 @@ import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from reprlib import recursive_repr
+from types import MemberDescriptorType
 from typing import Any
 
 from graphc import context
@@ -42,6 +43,12 @@ class Cell:
 
     keeps_parameters = False
     _made_anew = frozenset(("_jitted", "_jitted_methods"))  # attributes that it makes for itself when it needs them
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Attributes in `__slots__` are like others: Parameters and Cells among them have homes of their own."""
+        super().__init_subclass__(**kwargs)
+        for name in [name for name, kept in vars(cls).items() if isinstance(kept, MemberDescriptorType)]:
+            delattr(cls, name)
 
     def __init__(self, auto_prefix: bool = True, flags: dict[str, Any] | None = None) -> None:
         own = self.__dict__
