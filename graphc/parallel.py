@@ -243,4 +243,27 @@ def _get_gradients_mean() -> bool:
     return bool(get_auto_parallel_context("gradients_mean"))
 
 
+def _get_parameter_broadcast() -> bool:
+    return bool(get_auto_parallel_context("parameter_broadcast"))
+
+
+def _get_enable_parallel_optimizer() -> bool:
+    return bool(get_auto_parallel_context("enable_parallel_optimizer"))
+
+
+def _get_pipeline_stages() -> int:
+    return int(get_auto_parallel_context("pipeline_stages"))
+
+
+def _is_in_auto_parallel_mode() -> bool:
+    return _get_parallel_mode() in (ParallelMode.SEMI_AUTO_PARALLEL, ParallelMode.AUTO_PARALLEL)
+
+
+def _is_sharding_propagation() -> bool:
+    """Whether MindSpore would look for a way to cut tensors by what is said of some; there is one device to be on."""
+    return "sharding_propagation" in (
+        get_auto_parallel_context("search_mode"), get_auto_parallel_context("auto_parallel_search_mode")
+    )  # fmt: skip
+
+
 _get_device_num, _get_global_rank = get_group_size, get_rank  # by which MindSpore's own wrappers ask

@@ -157,3 +157,14 @@ def test_dumps_take_the_place_of_those_of_earlier_processes(tmp_path: Path) -> N
     set_context(save_graphs_path=tmp_path / "others")
     jit(lambda x: x * 3.0)(Tensor([1.0, 2.0]))
     assert [path.name for path in (tmp_path / "others").iterdir()] == ["00_lambda"]
+
+
+def test_what_mindspores_own_wrappers_ask_about_other_processes():
+    from graphc.parallel import _utils
+
+    assert not _utils._is_sharding_propagation() and not _utils._is_in_auto_parallel_mode()
+    assert not _utils._get_enable_parallel_optimizer() and not _utils._get_parameter_broadcast()
+    assert _utils._get_pipeline_stages() == 1
+    ms.set_auto_parallel_context(search_mode="sharding_propagation", parameter_broadcast=True)
+    assert _utils._is_sharding_propagation() and _utils._get_parameter_broadcast()
+    ms.reset_auto_parallel_context()

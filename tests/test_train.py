@@ -1072,3 +1072,20 @@ def test_dataset_helper_goes_through_one_epoch():
             gc.DatasetHelper(numbers(3), **options)
     with pytest.raises(TypeError, match="expected a Dataset, got list"):
         gc.DatasetHelper([1, 2])
+
+
+def test_callbacks_in_a_loop_of_a_program(tmp_path):
+    """As programs of MindSpore 1 write it, with the names that its own `Model` has inside."""
+    from graphc.train.callback import RunContext, _InternalCallbackParam
+
+    network = nn.Dense(2, 1)
+    saving = ModelCheckpoint("net", tmp_path, CheckpointConfig(save_checkpoint_steps=2))
+    params = _InternalCallbackParam()
+    params.train_network, params.epoch_num, params.batch_num = network, 1, 4
+    params.cur_epoch_num, params.cur_step_num = 1, 0
+    context = RunContext(params)
+    saving.begin(context)
+    for step in range(1, 5):
+        params.cur_step_num = step
+        saving.step_end(context)
+    assert sorted(path.name for path in tmp_path.glob("*.ckpt")) == ["net-1_2.ckpt", "net-1_4.ckpt"]

@@ -948,9 +948,9 @@ def test_stack_stays_small():
 def test_units_of_long_sums_are_as_large_as_cores_allow():
     """Both operands of a weight's gradient are read from far: one of 256 x 256 is a unit for each core."""
     cores = min(blocks.host().cores, 4)
-    for twos in (False, True):
-        chosen = plan(matmul(256, 256, 4096, "T", "N", twos=twos).c, 16)
-        assert ("a" in chosen.packed) == twos and chosen.units >= cores and (cores > 2 or chosen.units == cores)
+    for narrow in (False, True):
+        chosen = plan(matmul(256, 256, 4096, "T", "N", twos=narrow).c, 16)
+        assert ("a" in chosen.packed) == narrow and chosen.units >= cores and (cores > 2 or chosen.units == cores)
         assert chosen.across.block == 4  # what is read from afar is used for all 256 columns
     assert plan(matmul(256, 256, 1024, "T", "N").c, 16).units > chosen.units
     streamed = plan(matmul(128, 320, 25000, "T", "N").c, 16)  # by memory, unless both operands are used again
