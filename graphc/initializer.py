@@ -71,6 +71,17 @@ def _named(*names: str) -> Callable[[type[Initializer]], type[Initializer]]:
     return enter
 
 
+def _register(*aliases: str) -> Callable[[type[Initializer]], type[Initializer]]:
+    """Enters an initializer of a program, as `_named` does; what has such a name already keeps it."""
+
+    def enter(cls: Any) -> Any:
+        for name in (cls.__name__.lower(), *aliases):
+            _BY_NAME.setdefault(name, cls)
+        return cls
+
+    return enter
+
+
 # Draws
 
 def _floats(arr: np.ndarray) -> Any:
@@ -84,6 +95,18 @@ def _fill_normal(arr: np.ndarray, sigma: float, mean: float = 0.0) -> None:
 
 def _fill_uniform(arr: np.ndarray, bound: float) -> None:
     arr[...] = (generator().random(arr.shape, _floats(arr)) * 2 - 1) * bound
+
+
+def _init_random_normal(mean: float, sigma: float, shape: tuple[int, ...]) -> np.ndarray:
+    """Normal values of float32, for `_initialize` of programs."""
+    filled = np.empty(shape, np.float32)
+    _fill_normal(filled, sigma, mean)
+    return filled
+
+
+def _init_random_uniform(a: float, b: float, shape: tuple[int, ...]) -> np.ndarray:
+    """Values of float32 spread evenly from `a` to `b`, for `_initialize` of programs."""
+    return generator().random(shape, np.float32) * np.float32(b - a) + np.float32(a)
 
 
 def _fill_truncated(arr: np.ndarray, sigma: float, mean: float, low: float, high: float) -> None:

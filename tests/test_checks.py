@@ -96,3 +96,13 @@ def test_bounds_have_their_names_wherever_programs_look() -> None:
     assert Validator.check("sizes", 2, "expected", 2, rel=Validator.EQ) == 2
     with pytest.raises(ValueError, match="sizes"):
         Validator.check("sizes", 2, "expected", 3, rel=Rel.EQ)
+
+
+def test_checks_and_marks_are_found_where_layers_of_programs_import_them_from() -> None:
+    from graphc.ops.primitive import _primexpr, constexpr
+    from graphc.train._utils import check_value_type
+
+    assert check_value_type("rate", 0.5, [float]) == 0.5
+    with pytest.raises(TypeError, match="rate"):
+        check_value_type("rate", True, [int])
+    assert _primexpr is constexpr and _primexpr(len) is len

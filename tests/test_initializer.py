@@ -241,3 +241,24 @@ def test_printing() -> None:
 def test_errors(make: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+def test_initializers_of_programs_are_entered_and_draw() -> None:
+    """With what MindSpore's own are written with, which programs import."""
+    from graphc.common.initializer import _init_random_normal, _init_random_uniform, _register
+
+    @_register("between_two", "zeros")
+    class Between(Initializer):
+        def __init__(self, low: float = 2.0, high: float = 3.0) -> None:
+            super().__init__(low=low, high=high)
+            self.low, self.high = low, high
+
+        def _initialize(self, arr: np.ndarray) -> None:
+            _assignment(arr, _init_random_uniform(self.low, self.high, arr.shape))
+
+    for name in ("between_two", "between"):
+        values = initializer(name, (50, 40)).asnumpy()
+        assert 2.0 <= values.min() < 2.1 and 2.9 < values.max() <= 3.0
+    assert not initializer("zeros", (2, 2)).asnumpy().any()
+    drawn = _init_random_normal(1.0, 2.0, (100, 100))
+    assert drawn.dtype == np.float32 and abs(drawn.mean() - 1.0) < 0.1 and abs(drawn.std() - 2.0) < 0.1

@@ -85,6 +85,9 @@ def constexpr(
     return fn if fn is not None else lambda function: function
 
 
+_primexpr = constexpr  # by which MindSpore's own layers call it, and layers made after them
+
+
 def add_flags(fn: Callable[..., Any] | None = None, **flags: Any) -> Any:
     """Marks a function for MindSpore's compiler: it stays as it is, and holds the flags.
 
