@@ -495,7 +495,8 @@ def new_full(self: Tensor, size: Any, fill_value: Any, dtype: Any = None) -> Ten
 
 def copy(self: Tensor) -> Tensor:
     """The same value as a tensor of its own; the gradient passes."""
-    return functions.identity(self)
+    same: Tensor = functions.identity(self)
+    return same
 
 
 def itself(self: Tensor) -> Tensor:
@@ -505,7 +506,7 @@ def itself(self: Tensor) -> Tensor:
 
 def value(self: Tensor) -> Tensor:
     """The tensor itself; of a Parameter what it holds now, which later assignments do not change."""
-    return functions.identity(self) if isinstance(self, Parameter) else self
+    return copy(self) if isinstance(self, Parameter) else self
 
 
 def assign_value(self: Tensor, value: Tensor) -> Tensor:
