@@ -10,7 +10,7 @@ choice depends on positions, constants, integers and comparisons for equality, n
 
 from __future__ import annotations
 
-from graphc.ir import Graph, Node, with_results
+from graphc.ir import Graph, Node, rewrite
 from graphc.op import traits_of
 from graphc.passes.nodes import base_of, elementwise, shown_by
 
@@ -29,20 +29,19 @@ def masked(graph: Graph) -> Graph:
     if "matmul" not in ops or ops.isdisjoint(("select", "exp")):
         return graph
     seen, users = _Seen(graph), graph.users()
-    new: dict[Node, Node] = {}
-    for node in graph.nodes:
-        operands = tuple([new[o] for o in node.operands])
-        new[node] = node if operands == node.operands else node.with_operands(operands)
-        if node.op == "matmul" and node.dtype.is_float:
-            where = next((n for n, operand in enumerate(node.operands) if operand in seen.zero), None)
-            if where is None and seen.chosen(node, users):
-                where = RESULT
-            if where is not None:
-                made = new[node]
-                attrs = {"where": where, **made.attrs}
-                new[node] = Node("masked_matmul", made.operands, attrs, made.type, made.loc, made.forward)
-    updates = tuple([(target, new[value]) for target, value in graph.updates])
-    return with_results(graph, tuple([new[o] for o in graph.outputs]), updates)
+    nodes = iter([node for node in graph.nodes if node.op != "input"])
+
+    def told(made: Node) -> Node:
+        node = next(nodes)  # of which `made` is what it has become, as its operands have
+        if node.op != "matmul" or not node.dtype.is_float:
+            return made
+        where = next((n for n, operand in enumerate(node.operands) if operand in seen.zero), None)
+        if where is None and not seen.chosen(node, users):
+            return made
+        attrs = {"where": RESULT if where is None else where, **made.attrs}
+        return Node("masked_matmul", made.operands, attrs, made.type, made.loc, made.forward)
+
+    return rewrite(graph, told)
 
 
 class _Seen:

@@ -64,32 +64,32 @@ class Blanks:
         """
         b, nest = self._b, self._nest
         by_row, by_term = side.strides[self._rows.dim.name], side.strides[self._sum.name]
-        far, near = (rows, ROWS, by_row), (terms, self.terms)
-        if by_term != 1:
-            far, near = (terms, self.terms, by_term), (rows, ROWS)
+        along = by_term == 1  # what lies side by side are terms of a row, or else rows of a term
+        count, size, step = (rows, ROWS, by_row) if along else (terms, self.terms, by_term)
+        length, block = (terms, self.terms) if along else (rows, ROWS)
 
         def flag(y: Val, x: Val) -> Val:
-            return self._flag(y, x) if by_term == 1 else self._flag(x, y)
+            return self._flag(y, x) if along else self._flag(x, y)
 
         def blank(y: Val, x: Val) -> Val:
             found = const(0, self._bits)
-            for n in range(0, near[1], nest.lanes):
-                address = b.gep(side.address, b.add(b.mul(y, far[2]), b.add(x, n)), nest.element)
-                b.prefetch(b.gep(address, AHEAD * far[2], nest.element))
-                left = value(nest.least(b.sub(near[0], b.add(x, n)), near[1] - n))
+            for n in range(0, block, nest.lanes):
+                address = b.gep(side.address, b.add(b.mul(y, step), b.add(x, n)), nest.element)
+                b.prefetch(b.gep(address, AHEAD * step, nest.element))
+                left = value(nest.least(b.sub(length, b.add(x, n)), block - n))
                 found = b.int_op("or", found, self._load(address, left, self._bits))
             bits = b.intrinsic("vector.reduce.or", found.element, found, suffix=f"v{nest.lanes}{found.element}")
             return b.convert("zext", b.icmp("eq", bits, 0), "i8")
 
-        with b.loop(0, far[0], far[1]) as first:
-            with b.loop_carrying(0, near[0], [const(0, "i8")], near[1]) as (x, (some,), out):
+        with b.loop(0, count, size) as first:
+            with b.loop_carrying(0, length, [const(0, "i8")], block) as (x, (some,), out):
                 found = blank(first, x)
                 b.store(found, flag(first, x))
                 out[:] = [b.int_op("or", some, found)]
             with (
                 b.when(b.icmp("ne", out[0], 0)),
-                b.loop(b.add(first, 1), nest.least(b.add(first, far[1]), far[0])) as y,
-                b.loop(0, *near) as x,
+                b.loop(b.add(first, 1), nest.least(b.add(first, size), count)) as y,
+                b.loop(0, length, block) as x,
                 b.when(b.icmp("ne", b.load(flag(first, x), "i8"), 0)),
             ):
                 b.store(blank(y, x), flag(first, x))
