@@ -382,14 +382,12 @@ class Tensor:
 
     def origin(self) -> Tensor:
         """The tensor that this one was taken from by ints and slices, if that still lives; else itself."""
-        ref = getattr(self, "_origin", (None, ()))[0]
-        root = ref() if ref is not None else None
+        root = self._origin[0]() if hasattr(self, "_origin") else None
         return self if root is None else root
 
     def written(self, index: Any, value: Any) -> None:
         """Writes elements that this tensor got also to the one that it was taken from."""
-        root = self.origin()
-        if root is not self:
+        if hasattr(self, "_origin") and (root := self.origin()) is not self:
             root._put(_within(root, (*self._origin[1], index), value))
 
     def _put(self, changed: Tensor) -> None:

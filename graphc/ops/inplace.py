@@ -19,6 +19,7 @@ from graphc.ops import functions, random
 from graphc.ops.axes import axis_of
 from graphc.ops.coerce import as_tensor, broadcast, cast, element
 from graphc.ops.creation import iota
+from graphc.ops.elementwise import identity
 from graphc.ops.gather import index_add, index_fill, scatter, tensor_scatter_elements
 from graphc.ops.indexing import setitem
 from graphc.ops.linalg import addmm
@@ -49,7 +50,7 @@ def become(name: str, tensor: Tensor, value: Tensor) -> Tensor:
         raise located(ValueError(f"Tensor.{name}: {tensor.spec} cannot hold {value.spec} in place")) from None
     if isinstance(tensor, Parameter):
         return assign(tensor, fitted)
-    tensor._become(fitted if fitted is not tensor else functions.identity(fitted))
+    tensor._become(fitted if fitted is not tensor else identity(fitted))
     tensor.written(..., tensor)  # `fitted` is on no tape now: what had its value is `tensor`
     return tensor
 
@@ -60,8 +61,9 @@ def _in_place(name: str, function: Method) -> Method:
     @functools.wraps(function)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         value = function(self, *args, **kwargs)
-        given = any(value is x for x in (*args, *kwargs.values()))
-        return become(name, self, functions.identity(value) if given else value)
+        if id(value) in map(id, (*args, *kwargs.values())):  # as of `copy_`
+            value = identity(value)
+        return become(name, self, value)
 
     return named(method, name, f"In place: {function.__doc__}")  # type: ignore[return-value]
 
