@@ -294,6 +294,7 @@ class Traced:
         visited: the Cells called, with the version and the mode (training or not) each had.
         captured: tensors from outside that are no arguments, with the array each had.
         changed: the arguments to whose elements the function assigns; the graph's last outputs are what they become.
+        returned: which outputs are arguments that it changes, and which these are.
         surroundings: the plain values around the function that it may have read.
         weights: Parameters that it differentiates by, with whether they are trained, and the hooks on their gradients.
     """
@@ -304,14 +305,17 @@ class Traced:
     visited: tuple[tuple[weakref.ref[Cell], tuple[int, bool]], ...]
     captured: tuple[tuple[weakref.ref[Tensor], Any], ...]
     changed: tuple[int, ...] = ()
+    returned: tuple[tuple[int, int], ...] = ()
     surroundings: Surroundings = field(default_factory=Surroundings)
     weights: tuple[tuple[weakref.ref[Parameter], tuple[bool, tuple[Any, ...]]], ...] = ()
 
-    def assign(self, leaves: Sequence[Tensor], results: Sequence[Tensor]) -> None:
-        """Gives the arguments that the function changes their new values."""
+    def assign(self, leaves: Sequence[Tensor], results: list[Tensor]) -> None:
+        """Gives the arguments that the function changes their new values; those that it returns become results."""
         for position, value in zip(self.changed, results[len(results) - len(self.changed) :], strict=True):
             leaves[position]._become(value)
             leaves[position].written(..., leaves[position])
+        for output, position in self.returned:
+            results[output] = leaves[position]
 
     def check_apart(self, leaves: Sequence[Tensor]) -> None:
         """Raises where an argument that the function changes has elements in common with another, or with a tensor that
@@ -392,6 +396,7 @@ def _traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
         outputs: list[Tensor] = []
         rebuild = flatten(value, outputs)[1]
         changed = tuple(k for k, t in enumerate(stand_ins) if t._node is not recording.inputs[k])
+        returned = tuple((i, k) for i, o in enumerate(outputs) for k in changed if o is stand_ins[k])
         outputs += [stand_ins[k] for k in changed]
         out_nodes = tuple(recording.node_of(o, "return") for o in outputs)
     except BaseException:
@@ -408,8 +413,8 @@ def _traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     visited = tuple((weakref.ref(cell), seen) for cell, seen in recording.visited.items())
     weights = tuple((weakref.ref(weight), seen) for weight, seen in recording.weights.items())
     return Traced(
-        graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured), changed, recording.surroundings,
-        weights,
+        graph, tuple(recording.bound), rebuild, visited, tuple(recording.captured), changed, returned,
+        recording.surroundings, weights,
     )  # fmt: skip
 
 

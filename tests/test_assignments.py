@@ -101,6 +101,15 @@ def test_an_argument_that_is_part_of_a_tensor_is_changed_there(mode: int) -> Non
             assert call(x[1]).tolist() == [8, 10] and x.tolist() == [[1, 2], [4, 5]]
 
 
+def test_an_argument_that_is_changed_and_returned_is_the_result() -> None:
+    for function in (lambda x: (x + 1.0, x.add_(1.0)), graphc.jit(lambda x: (x + 1.0, x.add_(1.0)))):
+        x = Tensor([1.0, 2.0])
+        other, same = function(x)
+        assert same is x and other is not x
+        same.mul_(2.0)
+        assert x.tolist() == [4, 6] and other.tolist() == [2, 3]
+
+
 def test_a_graph_does_not_take_one_tensor_for_two() -> None:
     outside = Tensor([1.0, 2.0])
 
