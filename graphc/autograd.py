@@ -503,15 +503,30 @@ def _differentiable(value: Any, position: int, integers: bool) -> list[Tensor]:
 
 
 def _checked_sens(sens: Any, value: Any, heads: list[Tensor]) -> list[Tensor]:
-    """The cotangents of the heads, which come alone, or in the form that the function's value has."""
+    """The cotangents of the heads, which come alone, or in the form that the function's value has.
+
+    One number may be given in another float type or shape than the one number it belongs to: programs scale a loss of
+    shape (1,) by what they keep as a scalar.
+    """
     cts, outputs = leaves_of(sens), leaves_of(value)
     if len(cts) == len(outputs) != len(heads):
         cts = [ct for ct, output in zip(cts, outputs) if isinstance(output, Tensor) and output.dtype.is_inexact]
+    if len(cts) == len(heads):
+        cts = [_as_one_number(ct, head) for ct, head in zip(cts, heads, strict=True)]
     if [c.spec if isinstance(c, Tensor) else None for c in cts] != [h.spec for h in heads]:
         got = ", ".join(str(c.spec) if isinstance(c, Tensor) else type(c).__name__ for c in cts)
         expected = ", ".join(str(h.spec) for h in heads)
         raise located(ValueError(f"grad: sens must have the type of the function's value, {expected}, got {got}"))
     return cts
+
+
+def _as_one_number(ct: Any, head: Tensor) -> Any:
+    """The cotangent with the type of its head, if both are one float number."""
+    if not isinstance(ct, Tensor) or ct.spec == head.spec or ct.size != 1 or head.size != 1:
+        return ct
+    if not (ct.dtype.is_float and head.dtype.is_float):
+        return ct
+    return TABLE["reshape"](TABLE["cast"](ct, dtype=head.dtype), shape=head.shape)
 
 
 def _heads(value: Any, has_aux: bool) -> list[Tensor]:

@@ -120,6 +120,17 @@ def test_several_outputs_are_differentiated_together() -> None:
     equal(ms.grad(lambda x: (x * 2, x * x))(X), [4.0, 6.0, 8.0])
 
 
+def test_sens_of_one_number() -> None:
+    """A loss of shape (1,), as BERT's of MindSpore's models, is scaled by what is a scalar, or the other way round."""
+    for shape, sens in (
+        ((1,), Tensor(2.0, ms.float32)), ((), Tensor([2.0], ms.float32)), ((1, 1), Tensor(2.0, ms.float16)),
+    ):  # fmt: skip
+        scaled = ops.GradOperation(sens_param=True)(lambda x, shape=shape: (x * x).sum().reshape(shape))
+        equal(scaled(X, sens), 4.0 * X.asnumpy())
+    with pytest.raises(ValueError, match=r"sens must have the type of the function's value, f64\[3\], got f32\[\]"):
+        ops.GradOperation(sens_param=True)(lambda x: x * x)(X, Tensor(2.0, ms.float32))
+
+
 def test_sens() -> None:
     equal(ms.grad(lambda x: x * x, sens_param=True)(X, Y), [1.0, -4.0, 12.0])
     value, slope = ms.value_and_grad(lambda x: x * x, sens_param=True)(X, Y)
