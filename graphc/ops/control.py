@@ -33,8 +33,10 @@ __all__ = [
 
 
 def assign(variable: Tensor, value: Any) -> Tensor:
-    """Makes `value` (a number or of the same shape; cast to its dtype) what a Parameter or Tensor holds from here on.
+    """Makes `value`, cast to its dtype, what a Parameter or Tensor holds from here on.
 
+    Args:
+        value: of the same shape; a number for a scalar.
     Returns:
         The value that it holds now, a tensor that later assignments do not change.
     Raises:
